@@ -1,0 +1,107 @@
+// What the front end hands to the compiler: one network, every loop unrolled and every block inlined, for one input
+// size and with learned holes at their seed values. Shapes are per image; the batch belongs to the build.
+#ifndef VERNIER_DSL_GRAPH_H
+#define VERNIER_DSL_GRAPH_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vernier::dsl {
+
+enum class OpKind {
+  Input,         // channels, height, width from `shape`
+  Convolution,   // channels, kernel, stride, padding, dilation, groups, bias
+  Linear,        // channels, bias; operand is C x 1 x 1
+  BatchNorm,     // epsilon, momentum
+  Relu,
+  Relu6,
+  Sigmoid,
+  MaxPool,       // kernel, stride, padding, ceil
+  AvgPool,       // kernel, stride, padding, ceil, countPadding
+  GlobalAvgPool, // to C x 1 x 1
+  Resize,        // mode, alignCorners; target size in `shape`
+  Pad,           // padding, replicate
+  Crop,          // offset (top, left); target size in `shape`
+  Slice,         // begin: first channel; count in `shape`
+  Concat,        // along channels
+  Add,           // operands of equal shape, or the second C x 1 x 1
+  Multiply,      // the same
+};
+
+enum class ResizeMode { Nearest, Bilinear };
+
+struct Shape {
+  int64_t channels = 0, height = 0, width = 0;
+  bool operator==(const Shape &) const = default;
+};
+
+// Element `index` of hole `hole` decides the number of output channels of a convolution.
+struct HoleUse {
+  int hole = -1; // index into Graph::holes
+  int index = 0;
+};
+
+// 1-based position in one of Graph::files.
+struct Location {
+  int file = 0, line = 1, column = 1;
+};
+
+// One block call that contains a node, outermost first.
+struct Scope {
+  std::string place; // "layer1.0"
+  std::string block; // "bottleneck"
+  Location call;
+};
+
+struct Node {
+  OpKind kind = OpKind::Input;
+  std::string place; // unique: "layer1.0.conv1"; parameters are place + ".weight", ".bias", ".running_mean", ...
+  std::vector<int> operands;
+  Shape shape; // of the result
+
+  int64_t channels = 0;
+  int64_t kernel[2] = {1, 1}, stride[2] = {1, 1}, dilation[2] = {1, 1};
+  int64_t padding[4] = {0, 0, 0, 0}; // top, bottom, left, right
+  int64_t groups = 1;
+  bool bias = false, ceil = false, countPadding = true, replicate = false, alignCorners = false;
+  double epsilon = 1e-5, momentum = 0.1;
+  ResizeMode mode = ResizeMode::Nearest;
+  int64_t offset[2] = {0, 0}; // Crop: top, left
+  int64_t begin = 0;          // Slice
+
+  std::optional<HoleUse> channelsFrom;
+  Location location;
+  std::vector<Scope> scopes;
+};
+
+enum class BudgetKind { None, Macs, Parameters, Neurons };
+
+// `learned`: a vector of channel counts. `choose`: one of a list.
+struct Hole {
+  enum class Kind { Learned, Choose } kind = Kind::Learned;
+  std::string place; // "layer1.0.channels"
+  std::vector<int64_t> seed;
+  BudgetKind budget = BudgetKind::None;
+  int64_t limit = 0;            // of the budget, for one image
+  std::vector<double> choices;  // Choose
+  Location location;
+};
+
+struct Output {
+  std::string name; // "logits" unless the network names it
+  int node = 0;
+};
+
+struct Graph {
+  std::string model;
+  std::vector<std::string> files; // paths as given
+  std::vector<Node> nodes;        // operands before users
+  std::vector<Hole> holes;
+  std::vector<Output> outputs;
+};
+
+} // namespace vernier::dsl
+
+#endif

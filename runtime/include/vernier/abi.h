@@ -1,0 +1,110 @@
+/* The contract between generated code and the runtime: plain C structs, no behaviour.
+ *
+ * A generated object holds kernels and constant tables. The tables describe programs: lists of steps, each a kernel
+ * with the places of its operands and a number of independent tasks. The runtime allocates the spaces, divides each
+ * step's tasks among its threads and waits for all of them between two steps. Kernels allocate nothing and call
+ * nothing. All floats are IEEE binary32; every offset is in bytes and a multiple of 64. */
+#ifndef VERNIER_ABI_H
+#define VERNIER_ABI_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VN_ABI_VERSION 1
+
+/* Where an operand lies. */
+typedef enum vn_space {
+  VN_SPACE_ARENA = 0,      /* activations and scratch; contents do not outlive one run of a program */
+  VN_SPACE_PARAMETERS = 1, /* trainable parameters in PyTorch's layouts, at vn_parameter.offset */
+  VN_SPACE_STATISTICS = 2, /* running_mean and running_var, at vn_parameter.offset */
+  VN_SPACE_DERIVED = 3,    /* folded and packed weights: `prepare` writes them, `infer` reads them */
+  VN_SPACE_GRADIENTS = 4,  /* laid out as VN_SPACE_PARAMETERS; `train_step` overwrites all of it */
+  VN_SPACE_IO = 5          /* offset / 64 is the index into the array of pointers given at the call */
+} vn_space;
+
+typedef struct vn_operand {
+  int64_t space;  /* vn_space */
+  int64_t offset; /* bytes from the start of the space (VN_SPACE_IO: 64 * index) */
+} vn_operand;
+
+/* Runs tasks [begin, end) of a step. operands[i] is the address of the step's i-th operand. Tasks of one step may run
+ * in any order and at the same time. */
+typedef void (*vn_kernel)(void *const *operands, int64_t begin, int64_t end);
+
+typedef struct vn_step {
+  vn_kernel kernel;
+  const char *kernel_name; /* what it is: see docs/kernel-names.md */
+  const char *place;       /* the place in the specification it computes, such as "layer1.0.conv1" */
+  const vn_operand *operands;
+  int64_t num_operands;
+  int64_t num_tasks;
+  int64_t macs;  /* multiply-adds that this step executes, as the paper counts them (convolution, linear) */
+  int64_t bytes; /* operand bytes read and written at least once */
+} vn_step;
+
+typedef enum vn_type { VN_FLOAT32 = 0, VN_INT32 = 1 } vn_type;
+
+/* An array passed at a call: images and maps are N x C x H x W. */
+typedef struct vn_io {
+  const char *name; /* "image", "labels", "label_smoothing", "loss", "logits" or the output's name */
+  int64_t type;     /* vn_type */
+  int64_t is_output;
+  int64_t rank;
+  int64_t shape[4];
+} vn_io;
+
+typedef struct vn_program {
+  const vn_step *steps;
+  int64_t num_steps;
+  const vn_io *io; /* the pointers of a call, in order */
+  int64_t num_io;
+  int64_t arena_bytes; /* the bound that the memory plan proved; kernels touch nothing beyond */
+} vn_program;
+
+typedef enum vn_parameter_kind {
+  VN_CONVOLUTION_WEIGHT = 0, /* O x I/groups x KH x KW */
+  VN_LINEAR_WEIGHT = 1,      /* O x I */
+  VN_BIAS = 2,
+  VN_GAMMA = 3, /* batch norm's weight */
+  VN_BETA = 4,  /* batch norm's bias */
+  VN_RUNNING_MEAN = 5,
+  VN_RUNNING_VAR = 6
+} vn_parameter_kind;
+
+typedef struct vn_parameter {
+  const char *name; /* "layer1.0.conv1.weight" */
+  int64_t kind;     /* vn_parameter_kind */
+  int64_t rank;
+  int64_t shape[4];
+  int64_t space;  /* VN_SPACE_PARAMETERS or VN_SPACE_STATISTICS */
+  int64_t offset; /* bytes into that space */
+} vn_parameter;
+
+/* A compiled model: one channel allocation, one input size, one batch. */
+typedef struct vn_model {
+  int64_t abi_version;
+  const char *name;        /* model name in the specification */
+  const char *description; /* JSON: specification, configuration, per-block table; what `M info --json` prints */
+  const char *target;      /* CPU features the code needs, comma-separated: "avx512f,avx512vl,fma" */
+  int64_t batch, channels, height, width; /* of one call's input image */
+  int64_t classes;                        /* length of a row of logits; 0 when the first output is a map */
+  int64_t macs;                           /* per image: convolutions and linear layers */
+  const vn_parameter *parameters;         /* in the specification's order, statistics included */
+  int64_t num_parameters;
+  int64_t parameter_bytes, statistics_bytes, derived_bytes;
+  /* prepare: parameters and statistics -> derived; to be run after weights change and before infer.
+   * infer: io = image, then outputs ("logits" first for a classifier).
+   * train_step: io = image, labels (int32[N], or float32[N x classes] for binary cross-entropy),
+   * label_smoothing (float32[1]), loss (float32[1], mean over the batch), logits (float32[N x classes]); writes every
+   * gradient and updates the running statistics. num_steps is 0 in an inference build. */
+  vn_program prepare, infer, train_step;
+} vn_model;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
