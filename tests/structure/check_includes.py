@@ -1,0 +1,42 @@
+"""The one-way rule: dsl -> compiler -> codegen, and a runtime that knows none of them.
+
+Files that meet a person's machine (dsl, runtime) must stay free of LLVM, and a later stage may include an earlier one,
+never the reverse.
+"""
+
+import re
+
+import sources
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
+STANDARD = r"[a-z_0-9]+(\.h)?"  # <vector>, <stdint.h>: no folder in the name
+
+# Folder -> what its files may include. The first folder that contains a file decides.
+ALLOWED = [
+    ("dsl/", [r"dsl/", STANDARD + "$"]),
+    ("compiler/", [r"compiler/", r"dsl/", r"(mlir|llvm)(-c)?/", STANDARD + "$"]),
+    ("codegen/tools/", [r".*"]),
+    ("codegen/", [r"codegen/", r"compiler/", r"dsl/", r"vernier/", r"(mlir|llvm|lld)(-c)?/", r"toml\+\+/", r"fmt/",
+                  r"nlohmann/", STANDARD + "$"]),
+    ("runtime/", [r"vernier/", r"runtime/", r"toml\+\+/", r"fmt/", r"nlohmann/", r"sys/", STANDARD + "$"]),
+]
+SUFFIXES = (".h", ".c", ".cpp", ".td", ".def", ".inc")
+
+
+def check(root):
+    violations = []
+    for path in sources.project_files(root):
+        allowed = next((rules for folder, rules in ALLOWED if path.as_posix().startswith(folder)), None)
+        if allowed is None or path.suffix not in SUFFIXES:
+            continue
+        text = (root / path).read_text(encoding="utf-8")
+        for match in INCLUDE.finditer(text):
+            name = match.group(2)
+            if not any(re.match(rule, name) for rule in allowed):
+                line = text.count("\n", 0, match.start(1)) + 1
+                violations.append(f"{path}:{line}: may not include {name}")
+    return violations
+
+
+if __name__ == "__main__":
+    sources.run(check)

@@ -1,0 +1,55 @@
+"""The structure checks find what they should, and nothing else."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+import check_file_sizes
+import check_includes
+import check_machine_paths
+import run_snippets
+
+
+class Checks(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+
+    def write(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def test_upward_includes(self):
+        self.write("dsl/A.cpp", '#include <vector>\n#include "dsl/A.h"\n#include "llvm/ADT/Twine.h"\n')
+        self.write("compiler/B.cpp", '#include "dsl/A.h"\n#include "codegen/C.h"\n#include "mlir/IR/Value.h"\n')
+        self.write("runtime/D.cpp", '#include "vernier/abi.h"\n#include "dsl/A.h"\n#include <jpeglib.h>\n')
+        self.assertEqual(check_includes.check(self.root), [
+            "compiler/B.cpp:2: may not include codegen/C.h",
+            "dsl/A.cpp:3: may not include llvm/ADT/Twine.h",
+            "runtime/D.cpp:2: may not include dsl/A.h",
+        ])
+
+    def test_long_files(self):
+        self.write("dsl/Long.cpp", "\n" * 801)
+        self.write("dsl/Fits.cpp", "\n" * 800)
+        self.assertEqual(check_file_sizes.check(self.root), ["dsl/Long.cpp: 801 lines, more than 800"])
+
+    def test_machine_paths(self):
+        self.write("a.sh", "cp /" + "home/ada/x .\n")
+        self.write("b.sh", "ls /usr/lib models/work/x ~/home\n")
+        self.assertEqual(len(check_machine_paths.check(self.root)), 1)
+
+    def test_snippets(self):
+        page = "```vernier\n// a.vn\nblock\n```\n\n```console\n$ cat a.vn\n// a.vn\n...\n$ echo 1\n2\n```\n"
+        files, commands = run_snippets.extract(page)
+        self.assertEqual(files, [("a.vn", "// a.vn\nblock\n")])
+        self.assertEqual(commands, [("cat a.vn", ["// a.vn", "..."]), ("echo 1", ["2"])])
+        self.assertTrue(run_snippets.matches(["// a.vn", "..."], ["// a.vn", "block"]))
+        self.assertFalse(run_snippets.matches(["2"], ["1"]))
+        self.assertFalse(run_snippets.matches(["1", "..."], ["2", "1"]))
+
+
+if __name__ == "__main__":
+    unittest.main()
