@@ -1,0 +1,109 @@
+// What each operation of the dialect computes, in double precision and on plain tensors: the oracle's arithmetic, free
+// of MLIR so that it compiles fast and can be tested alone. Result sizes are derived here, not taken from types, so
+// that the oracle also checks shape inference. Sums are owned by one thread each: results do not depend on how many
+// threads run.
+#ifndef VERNIER_COMPILER_INTERPRETER_KERNELS_H
+#define VERNIER_COMPILER_INTERPRETER_KERNELS_H
+
+#include "compiler/interpreter/Tensor.h"
+
+#include <array>
+#include <span>
+
+namespace vernier::interpreter {
+
+enum class Activation { None, Relu, Relu6, Sigmoid };
+enum class ResizeMode { Nearest, Bilinear };
+
+// Padding is top, bottom, left, right throughout.
+struct ConvolutionGeometry {
+  std::array<int64_t, 2> stride{1, 1};
+  std::array<int64_t, 4> padding{0, 0, 0, 0};
+  std::array<int64_t, 2> dilation{1, 1};
+  int64_t groups = 1;
+};
+
+struct PoolGeometry {
+  std::array<int64_t, 2> kernel{1, 1};
+  std::array<int64_t, 2> stride{1, 1};
+  std::array<int64_t, 4> padding{0, 0, 0, 0};
+  bool ceil = false;
+  bool countPadding = true; // average pooling: the divisor includes padded positions
+};
+
+// --- Convolution.cpp: convolution and linear layers ---
+// `bias` may be null.
+Tensor convolution(const Tensor &x, const Tensor &weight, const Tensor *bias, const ConvolutionGeometry &g);
+Tensor convolutionInputGrad(const Tensor &dy, const Tensor &weight, const std::vector<int64_t> &inputShape,
+                            const ConvolutionGeometry &g);
+Tensor convolutionWeightGrad(const Tensor &x, const Tensor &dy, const std::vector<int64_t> &weightShape,
+                             const ConvolutionGeometry &g);
+Tensor linear(const Tensor &x, const Tensor &weight, const Tensor *bias);
+Tensor linearInputGrad(const Tensor &dy, const Tensor &weight);
+Tensor linearWeightGrad(const Tensor &x, const Tensor &dy);
+
+// --- Pooling.cpp ---
+Tensor maxPool(const Tensor &x, const PoolGeometry &g);
+// The first maximum in row-major order receives a window's gradient.
+Tensor maxPoolGrad(const Tensor &x, const Tensor &dy, const PoolGeometry &g);
+Tensor avgPool(const Tensor &x, const PoolGeometry &g);
+Tensor avgPoolGrad(const Tensor &dy, const std::vector<int64_t> &inputShape, const PoolGeometry &g);
+Tensor globalAvgPool(const Tensor &x);
+Tensor globalAvgPoolGrad(const Tensor &dy, const std::vector<int64_t> &inputShape);
+
+// --- Resize.cpp: what moves pixels and channels ---
+// Nearest: source = floor(target * in / out). Bilinear: half-pixel centres clamped at 0, or aligned corners.
+Tensor resize(const Tensor &x, int64_t height, int64_t width, ResizeMode mode, bool alignCorners);
+Tensor resizeGrad(const Tensor &dy, const std::vector<int64_t> &inputShape, ResizeMode mode, bool alignCorners);
+Tensor pad(const Tensor &x, const std::array<int64_t, 4> &padding, bool replicate);
+// The gradient of replicating padding (zero padding's is a crop).
+Tensor padReplicateGrad(const Tensor &dy, const std::array<int64_t, 4> &padding);
+Tensor crop(const Tensor &x, int64_t top, int64_t left, int64_t height, int64_t width);
+Tensor slice(const Tensor &x, int64_t begin, int64_t count);
+Tensor concat(std::span<const Tensor *const> operands);
+// Zeros of `channels` channels with x at channel `begin`: the gradient of slice.
+Tensor embedChannels(const Tensor &x, int64_t begin, int64_t channels);
+
+// --- Normalization.cpp ---
+Tensor affine(const Tensor &x, const Tensor &scale, const Tensor &shift);
+Tensor batchNorm(const Tensor &x, const Tensor &gamma, const Tensor &beta, const Tensor &mean, const Tensor &var,
+                 double epsilon);
+struct BatchNormTraining {
+  Tensor y, mean, var; // var is biased
+};
+BatchNormTraining batchNormTraining(const Tensor &x, const Tensor &gamma, const Tensor &beta, double epsilon);
+struct BatchNormGrad {
+  Tensor dx, dgamma, dbeta;
+};
+// `mean` and `var` are the batch's own, so their dependence on x is part of dx.
+BatchNormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gamma, const Tensor &mean,
+                            const Tensor &var, double epsilon);
+// running = (1 - momentum) * running + momentum * batch, the variance unbiased over `count` values.
+void updateRunning(Tensor &mean, Tensor &var, const Tensor &batchMean, const Tensor &batchVar, double momentum,
+                   int64_t count);
+// weight * gamma / sqrt(var + epsilon) per output channel (dimension 0); weight of any rank, gamma itself included.
+Tensor foldWeight(const Tensor &weight, const Tensor &gamma, const Tensor &var, double epsilon);
+// beta + (bias - mean) * gamma / sqrt(var + epsilon); `bias` may be null.
+Tensor foldBias(const Tensor &gamma, const Tensor &beta, const Tensor &mean, const Tensor &var, const Tensor *bias,
+                double epsilon);
+
+// --- Elementwise.cpp ---
+Tensor activate(const Tensor &x, Activation activation);
+// From the activation's output y.
+Tensor activateGrad(const Tensor &y, const Tensor &dy, Activation activation);
+// The second operand has x's shape or is N x 1 x 1 x C.
+Tensor add(const Tensor &a, const Tensor &b);
+Tensor multiply(const Tensor &a, const Tensor &b);
+Tensor spatialSum(const Tensor &x);                   // -> N x 1 x 1 x C
+Tensor spatialDot(const Tensor &a, const Tensor &b);  // -> N x 1 x 1 x C
+Tensor channelSum(const Tensor &x);                   // -> C
+
+// --- Loss.cpp: losses are means, of shape [1]; logits are N x K or N x 1 x 1 x K ---
+Tensor softmaxCrossEntropy(const Tensor &logits, const Tensor &labels, double smoothing);
+Tensor softmaxCrossEntropyGrad(const Tensor &logits, const Tensor &labels, double smoothing);
+Tensor binaryCrossEntropy(const Tensor &logits, const Tensor &targets);
+Tensor binaryCrossEntropyGrad(const Tensor &logits, const Tensor &targets);
+
+} // namespace vernier::interpreter
+
+#endif

@@ -1,0 +1,106 @@
+// Batch normalisation: inference form, training form, gradient, and the folding of one into a layer's parameters.
+#include "compiler/interpreter/Kernels.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace vernier::interpreter {
+namespace {
+
+// Channels one thread sums over all pixels: a cache line of doubles.
+constexpr int64_t ChannelBlock = 8;
+
+// Calls `visit(pixel, channel)` for all pixels of each block of channels; a channel belongs to one thread.
+template <typename Visit> void forEachChannel(int64_t pixels, int64_t channels, Visit visit) {
+#pragma omp parallel for schedule(static)
+  for (int64_t first = 0; first < channels; first += ChannelBlock)
+    for (int64_t p = 0; p < pixels; ++p)
+      for (int64_t c = first; c < std::min(first + ChannelBlock, channels); ++c)
+        visit(p * channels + c, c);
+}
+
+Tensor inverseDeviation(const Tensor &var, double epsilon) {
+  Tensor result = var;
+  for (double &value : result.data)
+    value = 1.0 / std::sqrt(value + epsilon);
+  return result;
+}
+
+} // namespace
+
+Tensor affine(const Tensor &x, const Tensor &scale, const Tensor &shift) {
+  Tensor y(x.shape);
+  forEachChannel(x.pixels(), x.channels(), [&](int64_t i, int64_t c) { y[i] = x[i] * scale[c] + shift[c]; });
+  return y;
+}
+
+Tensor batchNorm(const Tensor &x, const Tensor &gamma, const Tensor &beta, const Tensor &mean, const Tensor &var,
+                 double epsilon) {
+  Tensor y(x.shape), inverse = inverseDeviation(var, epsilon);
+  forEachChannel(x.pixels(), x.channels(),
+                 [&](int64_t i, int64_t c) { y[i] = (x[i] - mean[c]) * inverse[c] * gamma[c] + beta[c]; });
+  return y;
+}
+
+BatchNormTraining batchNormTraining(const Tensor &x, const Tensor &gamma, const Tensor &beta, double epsilon) {
+  const int64_t channels = x.channels();
+  const double count = static_cast<double>(x.pixels());
+  BatchNormTraining result{Tensor(), Tensor({channels}), Tensor({channels})};
+  Tensor &mean = result.mean, &var = result.var;
+  forEachChannel(x.pixels(), channels, [&](int64_t i, int64_t c) { mean[c] += x[i]; });
+  for (double &value : mean.data)
+    value /= count;
+  forEachChannel(x.pixels(), channels,
+                 [&](int64_t i, int64_t c) { var[c] += (x[i] - mean[c]) * (x[i] - mean[c]); });
+  for (double &value : var.data)
+    value /= count;
+  result.y = batchNorm(x, gamma, beta, mean, var, epsilon);
+  return result;
+}
+
+// With xhat = (x - mean) / sqrt(var + epsilon) over m values:
+//   dx = gamma / sqrt(var + epsilon) * (dy - sum(dy) / m - xhat * sum(dy * xhat) / m).
+BatchNormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gamma, const Tensor &mean,
+                            const Tensor &var, double epsilon) {
+  const int64_t channels = x.channels();
+  const double count = static_cast<double>(x.pixels());
+  BatchNormGrad result{Tensor(x.shape), Tensor({channels}), Tensor({channels})};
+  Tensor &dgamma = result.dgamma, &dbeta = result.dbeta, inverse = inverseDeviation(var, epsilon);
+  forEachChannel(x.pixels(), channels, [&](int64_t i, int64_t c) {
+    dbeta[c] += dy[i];
+    dgamma[c] += dy[i] * (x[i] - mean[c]) * inverse[c];
+  });
+  forEachChannel(x.pixels(), channels, [&](int64_t i, int64_t c) {
+    double normalized = (x[i] - mean[c]) * inverse[c];
+    result.dx[i] = gamma[c] * inverse[c] * (dy[i] - dbeta[c] / count - normalized * dgamma[c] / count);
+  });
+  return result;
+}
+
+void updateRunning(Tensor &mean, Tensor &var, const Tensor &batchMean, const Tensor &batchVar, double momentum,
+                   int64_t count) {
+  // One value has no unbiased variance; its biased one, 0, stands in.
+  double unbias = count > 1 ? static_cast<double>(count) / static_cast<double>(count - 1) : 1.0;
+  for (int64_t c = 0; c < mean.size(); ++c) {
+    mean[c] = (1 - momentum) * mean[c] + momentum * batchMean[c];
+    var[c] = (1 - momentum) * var[c] + momentum * batchVar[c] * unbias;
+  }
+}
+
+Tensor foldWeight(const Tensor &weight, const Tensor &gamma, const Tensor &var, double epsilon) {
+  Tensor result = weight, inverse = inverseDeviation(var, epsilon);
+  int64_t perChannel = gamma.size() ? weight.size() / gamma.size() : 0;
+  for (int64_t i = 0; i < weight.size(); ++i)
+    result[i] *= gamma[i / perChannel] * inverse[i / perChannel];
+  return result;
+}
+
+Tensor foldBias(const Tensor &gamma, const Tensor &beta, const Tensor &mean, const Tensor &var, const Tensor *bias,
+                double epsilon) {
+  Tensor result = beta, inverse = inverseDeviation(var, epsilon);
+  for (int64_t c = 0; c < beta.size(); ++c)
+    result[c] += ((bias ? (*bias)[c] : 0.0) - mean[c]) * gamma[c] * inverse[c];
+  return result;
+}
+
+} // namespace vernier::interpreter

@@ -1,0 +1,152 @@
+// Ops on channels and between maps, and sums over the other dimensions.
+#ifndef VERNIER_COMPILER_IR_VNCHANNELOPS_TD
+#define VERNIER_COMPILER_IR_VNCHANNELOPS_TD
+
+include "compiler/ir/VnOpBase.td"
+
+def Vn_SliceOp : Vn_Op<"slice", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
+  let summary = "takes consecutive channels";
+  let description = [{
+    As many as `result` has, from channel `begin`.
+
+    - (C1) `begin` + the channels of `result` is at most the channels of `input`.
+    - (C2) `result` has the batch, height and width of `input`.
+
+    Example:
+    ```mlir
+    %y = vn.slice %x from 26 : (tensor<1x8x8x104xf32>) -> tensor<1x8x8x26xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, ConfinedAttr<Vn_Integer, [IntMinValue<0>]>:$begin);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$input `from` $begin attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_ConcatOp : Vn_Op<"concat", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
+  let summary = "joins maps along channels";
+  let description = [{
+    - (C1) there is at least one input.
+    - (C2) the inputs have the same batch, height and width.
+    - (C3) `result` has the sum of their channels.
+
+    Example:
+    ```mlir
+    %y = vn.concat %a, %b : (tensor<1x8x8x62xf32>, tensor<1x8x8x9xf32>) -> tensor<1x8x8x71xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<Vn_Map>:$inputs);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$inputs attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_EmbedChannelsOp : Vn_Op<"embed_channels", [Pure, Vn_Shape, Vn_Bytes]> {
+  let summary = "places a map among channels of zeros";
+  let description = [{
+    The gradient of `vn.slice`: channel c of `input` becomes channel `begin` + c of `result`, the others are zero.
+
+    - (C1) `begin` + the channels of `input` is at most the channels of `result`.
+    - (C2) `result` has the batch, height and width of `input`.
+
+    Example:
+    ```mlir
+    %dx = vn.embed_channels %dy at 26 : (tensor<1x8x8x26xf32>) -> tensor<1x8x8x104xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, ConfinedAttr<Vn_Integer, [IntMinValue<0>]>:$begin);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$input `at` $begin attr-dict `:` functional-type(operands, results)";
+}
+
+//===- Arithmetic ---------------------------------------------------------------------------------------------===//
+
+def Vn_AddOp : Vn_Op<"add", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
+  let summary = "elementwise sum";
+  let description = [{
+    A second operand of N x 1 x 1 x C is added to every pixel.
+
+    - (C1) `rhs` has the type of `lhs`, or for maps is N x 1 x 1 x C.
+    - (C2) `result` has the type of `lhs`.
+
+    Example:
+    ```mlir
+    %y = vn.add %a, %b : (tensor<1x8x8x4xf32>, tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_AnyFloat:$lhs, Vn_AnyFloat:$rhs);
+  let results = (outs Vn_AnyFloat:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_MultiplyOp : Vn_Op<"multiply", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
+  let summary = "elementwise product";
+  let description = [{
+    A second operand of N x 1 x 1 x C multiplies every pixel, as squeeze-and-excitation does.
+
+    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C.
+    - (C2) `result` has the type of `lhs`.
+
+    Example:
+    ```mlir
+    %y = vn.multiply %x, %gate : (tensor<1x8x8x4xf32>, tensor<1x1x1x4xf32>) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$lhs, Vn_Map:$rhs);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+}
+
+//===- Sums ---------------------------------------------------------------------------------------------------===//
+
+def Vn_ChannelSumOp : Vn_Op<"channel_sum", [Pure, Vn_Shape, Vn_Bytes]> {
+  let summary = "sum of each channel over batch, height and width";
+  let description = [{
+    The gradient of a bias.
+
+    - (C1) `result` has one element per channel.
+
+    Example:
+    ```mlir
+    %db = vn.channel_sum %dy : (tensor<2x8x8x4xf32>) -> tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input);
+  let results = (outs Vn_Vector:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_SpatialSumOp : Vn_Op<"spatial_sum", [Pure, Vn_Shape, Vn_Bytes]> {
+  let summary = "sum of each channel over height and width";
+  let description = [{
+    The gradient of the broadcast operand of `vn.add`.
+
+    - (C1) `result` is N x 1 x 1 x C.
+
+    Example:
+    ```mlir
+    %db = vn.spatial_sum %dy : (tensor<2x8x8x4xf32>) -> tensor<2x1x1x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_SpatialDotOp : Vn_Op<"spatial_dot", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
+  let summary = "sum of a product over height and width, per channel";
+  let description = [{
+    The gradient of the broadcast operand of `vn.multiply`.
+
+    - (C1) `rhs` has the type of `lhs`.
+    - (C2) `result` is N x 1 x 1 x C.
+
+    Example:
+    ```mlir
+    %dgate = vn.spatial_dot %dy, %x : (tensor<2x8x8x4xf32>, tensor<2x8x8x4xf32>) -> tensor<2x1x1x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$lhs, Vn_Map:$rhs);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+}
+
+#endif

@@ -1,0 +1,41 @@
+// The `vn` dialect, its enumerations and the checks that its operand types use.
+#ifndef VERNIER_COMPILER_IR_VNDIALECT_H
+#define VERNIER_COMPILER_IR_VNDIALECT_H
+
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+
+#include "compiler/ir/VnDialect.h.inc"
+#include "compiler/ir/VnEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "compiler/ir/VnAttributes.h.inc"
+
+namespace vernier::vn {
+
+/// Names of the discardable attributes; see the dialect's description.
+inline constexpr llvm::StringLiteral kPlaceAttr = "vn.place";
+inline constexpr llvm::StringLiteral kScopesAttr = "vn.scopes";
+inline constexpr llvm::StringLiteral kOutputsAttr = "vn.outputs";
+inline constexpr llvm::StringLiteral kModelAttr = "vn.model";
+
+/// Names of the programs.
+inline constexpr llvm::StringLiteral kInferFunction = "infer";
+inline constexpr llvm::StringLiteral kTrainStepFunction = "train_step";
+
+/// A static f32 tensor whose rank is one of `ranks`.
+bool isFloatTensor(mlir::Type type, llvm::ArrayRef<int64_t> ranks);
+inline bool isFloatTensor(mlir::Type type, std::initializer_list<int64_t> ranks) {
+  return isFloatTensor(type, llvm::ArrayRef<int64_t>(ranks.begin(), ranks.size()));
+}
+
+/// A static i32 vector.
+bool isLabels(mlir::Type type);
+
+/// True if no element of the DenseI64ArrayAttr `array` is less than `least`.
+bool atLeast(mlir::Attribute array, int64_t least);
+
+} // namespace vernier::vn
+
+#endif

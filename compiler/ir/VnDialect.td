@@ -1,0 +1,99 @@
+// The dialect, its enumerations and its operand types.
+#ifndef VERNIER_COMPILER_IR_VNDIALECT_TD
+#define VERNIER_COMPILER_IR_VNDIALECT_TD
+
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+
+def Vn_Dialect : Dialect {
+  let name = "vn";
+  let cppNamespace = "::vernier::vn";
+  let summary = "convolutional networks on static NHWC tensors";
+  let description = [{
+    A program is one `func.func` without control flow: `@infer` maps an image to the outputs, `@train_step` computes
+    the loss, stores the gradient of each trainable parameter and updates the running statistics.
+
+    Maps are `tensor<N x H x W x C x f32>`. Parameters keep PyTorch's layouts: convolution weights
+    O x I/groups x KH x KW, linear weights O x I, everything else C. A dimension may be zero between the binding of holes
+    and `--vn-drop-empty`.
+
+    Discardable attributes: `vn.place` is the place in the specification that an op computes (`"layer1.0.conv1"`);
+    `vn.scopes` are the block calls around it, outermost first, each `[place, block]`; a function's `vn.outputs` names
+    its results; the module's `vn.model` names the model.
+  }];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+//===- Enumerations -------------------------------------------------------------------------------------------===//
+
+class Vn_Enum<string name, string summary, list<I32EnumAttrCase> cases> : I32EnumAttr<name, summary, cases> {
+  let cppNamespace = "::vernier::vn";
+  let genSpecializedAttr = 0;
+}
+
+class Vn_EnumAttr<EnumAttrInfo info, string mnemonic> : EnumAttr<Vn_Dialect, info, mnemonic> {
+  let assemblyFormat = "$value";
+}
+
+def Vn_Activation : Vn_Enum<"Activation", "function applied to every element", [
+  I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"Relu", 1, "relu">, I32EnumAttrCase<"Relu6", 2, "relu6">,
+  I32EnumAttrCase<"Sigmoid", 3, "sigmoid">]>;
+def Vn_ActivationAttr : Vn_EnumAttr<Vn_Activation, "activation">;
+
+def Vn_ResizeMode : Vn_Enum<"ResizeMode", "interpolation between pixels", [
+  I32EnumAttrCase<"Nearest", 0, "nearest">, I32EnumAttrCase<"Bilinear", 1, "bilinear">]>;
+def Vn_ResizeModeAttr : Vn_EnumAttr<Vn_ResizeMode, "resize_mode">;
+
+def Vn_PadMode : Vn_Enum<"PadMode", "what lies outside a map", [
+  I32EnumAttrCase<"Zero", 0, "zero">, I32EnumAttrCase<"Replicate", 1, "replicate">]>;
+def Vn_PadModeAttr : Vn_EnumAttr<Vn_PadMode, "pad_mode">;
+
+// The numbers are those of vn_parameter_kind in runtime/include/vernier/abi.h.
+def Vn_ParameterKind : Vn_Enum<"ParameterKind", "role of a parameter", [
+  I32EnumAttrCase<"ConvolutionWeight", 0, "convolution_weight">, I32EnumAttrCase<"LinearWeight", 1, "linear_weight">,
+  I32EnumAttrCase<"Bias", 2, "bias">, I32EnumAttrCase<"Gamma", 3, "gamma">, I32EnumAttrCase<"Beta", 4, "beta">,
+  I32EnumAttrCase<"RunningMean", 5, "running_mean">, I32EnumAttrCase<"RunningVar", 6, "running_var">]>;
+def Vn_ParameterKindAttr : Vn_EnumAttr<Vn_ParameterKind, "parameter_kind">;
+
+def Vn_HoleKind : Vn_Enum<"HoleKind", "what a hole leaves open", [
+  I32EnumAttrCase<"Learned", 0, "learned">, I32EnumAttrCase<"Choose", 1, "choose">]>;
+def Vn_HoleKindAttr : Vn_EnumAttr<Vn_HoleKind, "hole_kind">;
+
+def Vn_BudgetKind : Vn_Enum<"BudgetKind", "what an allocation may spend", [
+  I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"Macs", 1, "macs">,
+  I32EnumAttrCase<"Parameters", 2, "parameters">, I32EnumAttrCase<"Neurons", 3, "neurons">]>;
+def Vn_BudgetKindAttr : Vn_EnumAttr<Vn_BudgetKind, "budget_kind">;
+
+//===- Operand types ------------------------------------------------------------------------------------------===//
+
+class Vn_Tensor<string ranks, string summary>
+    : Type<CPred<"::vernier::vn::isFloatTensor($_self, " # ranks # ")">, summary, "::mlir::RankedTensorType">;
+
+def Vn_Map : Vn_Tensor<"{4}", "static N x H x W x C f32 tensor">;
+def Vn_Filter : Vn_Tensor<"{4}", "static O x I x KH x KW f32 tensor">;
+def Vn_Matrix : Vn_Tensor<"{2}", "static O x I f32 tensor">;
+def Vn_Vector : Vn_Tensor<"{1}", "static f32 vector">;
+def Vn_Weight : Vn_Tensor<"{2, 4}", "static f32 matrix or filter">;
+def Vn_AnyFloat : Vn_Tensor<"{1, 2, 4}", "static f32 tensor of rank 1, 2 or 4">;
+def Vn_Scalar : Type<And<[Vn_Vector.predicate, CPred<"::llvm::cast<::mlir::RankedTensorType>($_self).getDimSize(0) == 1">]>,
+                     "tensor<1xf32>", "::mlir::RankedTensorType">;
+def Vn_Labels : Type<CPred<"::vernier::vn::isLabels($_self)">, "static i32 vector", "::mlir::RankedTensorType">;
+
+// I64Attr would be read as unsigned.
+def Vn_Integer : TypedSignlessIntegerAttrBase<I64, "int64_t", "64-bit integer"> {
+  let convertFromStorage = "$_self.getInt()";
+}
+
+// Two numbers (height, width), four numbers (top, bottom, left, right), and a positive count.
+class Vn_Pair<int least> : ConfinedAttr<DenseI64ArrayAttr, [DenseArrayCount<2>,
+    AttrConstraint<CPred<"::vernier::vn::atLeast($_self, " # least # ")">, "each at least " # least>]>;
+def Vn_Padding : ConfinedAttr<DenseI64ArrayAttr, [DenseArrayCount<4>,
+    AttrConstraint<CPred<"::vernier::vn::atLeast($_self, 0)">, "each at least 0">]>;
+def Vn_Count : ConfinedAttr<Vn_Integer, [IntMinValue<1>]>;
+def Vn_Epsilon : ConfinedAttr<F64Attr, [AttrConstraint<
+    CPred<"::llvm::cast<::mlir::FloatAttr>($_self).getValueAsDouble() > 0">, "greater than 0">]>;
+def Vn_Momentum : ConfinedAttr<F64Attr, [AttrConstraint<
+    And<[CPred<"::llvm::cast<::mlir::FloatAttr>($_self).getValueAsDouble() >= 0">,
+         CPred<"::llvm::cast<::mlir::FloatAttr>($_self).getValueAsDouble() <= 1">]>, "between 0 and 1">]>;
+
+#endif

@@ -1,0 +1,226 @@
+// Adjoints of layers and spatial ops. `dy` is the gradient of the forward op's result; attributes are the forward op's.
+#ifndef VERNIER_COMPILER_IR_VNGRADIENTOPS_TD
+#define VERNIER_COMPILER_IR_VNGRADIENTOPS_TD
+
+include "compiler/ir/VnOpBase.td"
+
+//===- Layers -------------------------------------------------------------------------------------------------===//
+
+def Vn_ConvolutionInputGradOp : Vn_Op<"convolution_input_grad", [Pure, Vn_ShapeOfOperands, Vn_Macs]> {
+  let summary = "gradient of a convolution with respect to its input";
+  let description = [{
+    The transposed convolution of `dy`; `result` has the shape of the forward input.
+
+    - (C1) a `vn.convolution` of `result` with `weight` and these attributes has the type of `dy`.
+
+    Example:
+    ```mlir
+    %dx = vn.convolution_input_grad %dy, %w strides [2, 2] padding [1, 1, 1, 1]
+      : (tensor<1x16x16x24xf32>, tensor<24x16x3x3xf32>) -> tensor<1x32x32x16xf32>
+    ```
+  }];
+  let arguments = !con((ins Vn_Map:$dy, Vn_Filter:$weight), Vn_ConvolutionGeometry);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = !strconcat(
+      "$dy `,` $weight", Vn_ConvolutionGeometryFormat,
+      "attr-dict `:` functional-type(operands, results)");
+}
+
+def Vn_ConvolutionWeightGradOp : Vn_Op<"convolution_weight_grad", [Pure, Vn_ShapeOfOperands, Vn_Macs]> {
+  let summary = "gradient of a convolution with respect to its weight";
+  let description = [{
+    `result` has the shape of the weight.
+
+    - (C1) a `vn.convolution` of `input` with a weight like `result` and these attributes has the type of `dy`.
+
+    Example:
+    ```mlir
+    %dw = vn.convolution_weight_grad %x, %dy strides [2, 2] padding [1, 1, 1, 1]
+      : (tensor<1x32x32x16xf32>, tensor<1x16x16x24xf32>) -> tensor<24x16x3x3xf32>
+    ```
+  }];
+  let arguments = !con((ins Vn_Map:$input, Vn_Map:$dy), Vn_ConvolutionGeometry);
+  let results = (outs Vn_Filter:$result);
+  let assemblyFormat = !strconcat(
+      "$input `,` $dy", Vn_ConvolutionGeometryFormat,
+      "attr-dict `:` functional-type(operands, results)");
+}
+
+def Vn_LinearInputGradOp : Vn_Op<"linear_input_grad", [Pure, Vn_ShapeOfOperands, Vn_Macs]> {
+  let summary = "gradient of a fully connected layer with respect to its input";
+  let description = [{
+    `result[n, 0, 0, c] = sum over k of dy[n, 0, 0, k] * weight[k, c]`.
+
+    - (C1) `dy` is N x 1 x 1 x K and `weight` K x C.
+    - (C2) `result` is N x 1 x 1 x C.
+
+    Example:
+    ```mlir
+    %dx = vn.linear_input_grad %dy, %w : (tensor<2x1x1x10xf32>, tensor<10x64xf32>) -> tensor<2x1x1x64xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$dy, Vn_Matrix:$weight);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$dy `,` $weight attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_LinearWeightGradOp : Vn_Op<"linear_weight_grad", [Pure, Vn_ShapeOfOperands, Vn_Macs]> {
+  let summary = "gradient of a fully connected layer with respect to its weight";
+  let description = [{
+    `result[k, c] = sum over n of dy[n, 0, 0, k] * input[n, 0, 0, c]`.
+
+    - (C1) `input` and `dy` are maps of one pixel with the same batch.
+    - (C2) `result` is K x C.
+
+    Example:
+    ```mlir
+    %dw = vn.linear_weight_grad %x, %dy : (tensor<2x1x1x64xf32>, tensor<2x1x1x10xf32>) -> tensor<10x64xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Map:$dy);
+  let results = (outs Vn_Matrix:$result);
+  let assemblyFormat = "$input `,` $dy attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_BatchNormGradOp : Vn_Op<"batch_norm_grad", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
+  let summary = "gradients of batch normalisation by batch statistics";
+  let description = [{
+    `mean` and `var` are those that `vn.batch_norm_training` computed from `input`; the gradient flows through them too.
+    With h = (input - mean) / sqrt(var + epsilon) and sums over N, H, W (M elements): `dbeta = sum dy`,
+    `dgamma = sum dy * h`, `dx = gamma / sqrt(var + epsilon) * (dy - dbeta / M - h * dgamma / M)`.
+
+    - (C1) `dy` has the type of `input`; `gamma`, `mean` and `var` have one element per channel.
+    - (C2) `dx` has the type of `input`, `dgamma` and `dbeta` that of `gamma`.
+
+    Example:
+    ```mlir
+    %dx, %dgamma, %dbeta = vn.batch_norm_grad %x, %dy, %gamma, %mean, %var epsilon 1.0e-5
+      : (tensor<8x4x4x4xf32>, tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>)
+      -> (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>)
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Map:$dy, Vn_Vector:$gamma, Vn_Vector:$mean, Vn_Vector:$var,
+                       Vn_Epsilon:$epsilon);
+  let results = (outs Vn_Map:$dx, Vn_Vector:$dgamma, Vn_Vector:$dbeta);
+  let assemblyFormat = [{
+    $input `,` $dy `,` $gamma `,` $mean `,` $var `epsilon` $epsilon attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Vn_ActivateGradOp : Vn_Op<"activate_grad", [Pure, SameOperandsAndResultType, Vn_Shape, Vn_Bytes]> {
+  let summary = "gradient of an activation, from its output";
+  let description = [{
+    `relu`: dy where y > 0; `relu6`: dy where 0 < y < 6; `sigmoid`: dy * y * (1 - y); elsewhere 0. `y` is the forward
+    op's result.
+
+    - (C1) operands and `result` have the same type.
+
+    Example:
+    ```mlir
+    %dx = vn.activate_grad relu %y, %dy : tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_ActivationAttr:$activation, Vn_Map:$y, Vn_Map:$dy);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$activation $y `,` $dy attr-dict `:` type($result)";
+}
+
+//===- Spatial ops --------------------------------------------------------------------------------------------===//
+
+def Vn_MaxPoolGradOp : Vn_Op<"max_pool_grad", [Pure, Vn_Shape, Vn_Bytes]> {
+  let summary = "gradient of max pooling";
+  let description = [{
+    Each window's `dy` goes to the first of its elements, row by row, that equals the maximum `y`.
+
+    - (C1) a `vn.max_pool` of `input` with these attributes has the type of `y` and of `dy`.
+    - (C2) `result` has the type of `input`.
+
+    Example:
+    ```mlir
+    %dx = vn.max_pool_grad %x, %y, %dy kernel [2, 2] strides [2, 2]
+      : (tensor<1x8x8x4xf32>, tensor<1x4x4x4xf32>, tensor<1x4x4x4xf32>) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = !con((ins Vn_Map:$input, Vn_Map:$y, Vn_Map:$dy), Vn_PoolGeometry);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = !strconcat(
+      "$input `,` $y `,` $dy", Vn_PoolGeometryFormat,
+      "attr-dict `:` functional-type(operands, results)");
+}
+
+def Vn_AvgPoolGradOp : Vn_Op<"avg_pool_grad", [Pure, Vn_Shape, Vn_Bytes]> {
+  let summary = "gradient of average pooling";
+  let description = [{
+    Each element of `dy`, divided by its window's divisor, goes to every input element of the window.
+
+    - (C1) a `vn.avg_pool` of `result` with these attributes has the type of `dy`.
+
+    Example:
+    ```mlir
+    %dx = vn.avg_pool_grad %dy kernel [2, 2] strides [2, 2] : (tensor<1x4x4x4xf32>) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = !con((ins Vn_Map:$dy), Vn_PoolGeometry, (ins DefaultValuedAttr<BoolAttr, "true">:$count_padding));
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = !strconcat(
+      "$dy", Vn_PoolGeometryFormat,
+      "(`count_padding` $count_padding^)? attr-dict `:` functional-type(operands, results)");
+}
+
+def Vn_GlobalAvgPoolGradOp : Vn_Op<"global_avg_pool_grad", [Pure, Vn_Shape, Vn_Bytes]> {
+  let summary = "gradient of global average pooling";
+  let description = [{
+    `result[n, h, w, c] = dy[n, 0, 0, c] / (H * W)`.
+
+    - (C1) `dy` is N x 1 x 1 x C.
+    - (C2) `result` has the batch and channels of `dy`.
+
+    Example:
+    ```mlir
+    %dx = vn.global_avg_pool_grad %dy : (tensor<1x1x1x512xf32>) -> tensor<1x7x7x512xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$dy);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$dy attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_ResizeGradOp : Vn_Op<"resize_grad", [Pure, Vn_Shape, Vn_Bytes]> {
+  let summary = "gradient of resampling";
+  let description = [{
+    Each element of `dy` goes to the elements it was interpolated from, by their weights.
+
+    - (C1) `align_corners` needs `bilinear`.
+    - (C2) `dy` and `result` have at least one row and one column.
+    - (C3) `result` has the batch and channels of `dy`.
+
+    Example:
+    ```mlir
+    %dx = vn.resize_grad bilinear %dy : (tensor<1x14x14x32xf32>) -> tensor<1x7x7x32xf32>
+    ```
+  }];
+  let arguments = (ins Vn_ResizeModeAttr:$mode, Vn_Map:$dy, UnitAttr:$align_corners);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = [{
+    $mode $dy (`align_corners` $align_corners^)? attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Vn_PadGradOp : Vn_Op<"pad_grad", [Pure, Vn_Shape, Vn_Bytes]> {
+  let summary = "gradient of padding by replication";
+  let description = [{
+    Each element of `dy` goes to the element it was copied from. (The gradient of zero padding is `vn.crop`.)
+
+    - (C1) `dy` is N x (H + top + bottom) x (W + left + right) x C, `result` being N x H x W x C.
+
+    Example:
+    ```mlir
+    %dx = vn.pad_grad %dy by [0, 1, 0, 1] : (tensor<1x8x8x4xf32>) -> tensor<1x7x7x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$dy, Vn_Padding:$padding);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$dy `by` $padding attr-dict `:` functional-type(operands, results)";
+}
+
+#endif

@@ -1,0 +1,173 @@
+// Layers with parameters, and activations.
+#ifndef VERNIER_COMPILER_IR_VNLAYEROPS_TD
+#define VERNIER_COMPILER_IR_VNLAYEROPS_TD
+
+include "compiler/ir/VnOpBase.td"
+
+//===- Convolution and linear ---------------------------------------------------------------------------------===//
+
+def Vn_ConvolutionOp : Vn_Op<"convolution", [Pure, Vn_ShapeOfOperands, Vn_Macs, Vn_Window, Vn_Gradient]> {
+  let summary = "two-dimensional convolution in groups";
+  let description = [{
+    Cross-correlation, as in deep learning: output channel o of group g sees the input channels of group g.
+    `padding` (top, bottom, left, right) surrounds the input with zeros. `hole[i]` says which hole element decides the number
+    of output channels.
+
+    - (C1) `groups` divides the channels of `input` and of `result`.
+    - (C2) `weight` is O x I/groups x KH x KW, I being the channels of `input`.
+    - (C3) `bias` has O elements.
+    - (C4) the dilated window, dilation * (K - 1) + 1, fits into the padded input.
+    - (C5) `result` is N x H' x W' x O with H' = floor((H + top + bottom - dilation * (KH - 1) - 1) / stride) + 1, W' alike.
+
+    Example:
+    ```mlir
+    %y = vn.convolution %x, %w bias %b strides [2, 2] padding [1, 1, 1, 1]
+      : (tensor<1x32x32x16xf32>, tensor<24x16x3x3xf32>, tensor<24xf32>) -> tensor<1x16x16x24xf32>
+    ```
+  }];
+  let arguments = !con((ins Vn_Map:$input, Vn_Filter:$weight, Optional<Vn_Vector>:$bias), Vn_ConvolutionGeometry, Vn_HoleUse);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = !strconcat(
+      "$input `,` $weight (`bias` $bias^)?", Vn_ConvolutionGeometryFormat, Vn_HoleUseFormat,
+      "attr-dict `:` functional-type(operands, results)");
+}
+
+def Vn_FusedConvolutionOp : Vn_Op<"fused_convolution", [Pure, AttrSizedOperandSegments, Vn_ShapeOfOperands, Vn_Macs,
+                                                       Vn_Window]> {
+  let summary = "convolution with bias, residual and activation in its epilogue";
+  let description = [{
+    `activation(convolution(input, weight) + bias + residual)`. Made by `--vn-fuse-epilogue`.
+
+    - (C1) to (C5) as for `vn.convolution`.
+    - (C6) `residual` has the type of `result`.
+
+    Example:
+    ```mlir
+    %y = vn.fused_convolution %x, %w bias %b residual %r activation relu padding [1, 1, 1, 1]
+      : (tensor<1x8x8x16xf32>, tensor<16x16x3x3xf32>, tensor<16xf32>, tensor<1x8x8x16xf32>) -> tensor<1x8x8x16xf32>
+    ```
+  }];
+  let arguments = !con((ins Vn_Map:$input, Vn_Filter:$weight, Optional<Vn_Vector>:$bias, Optional<Vn_Map>:$residual,
+                            DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation),
+                       Vn_ConvolutionGeometry);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = !strconcat(
+      "$input `,` $weight (`bias` $bias^)? (`residual` $residual^)? (`activation` $activation^)?", Vn_ConvolutionGeometryFormat,
+      "attr-dict `:` functional-type(operands, results)");
+}
+
+def Vn_LinearOp : Vn_Op<"linear", [Pure, Vn_ShapeOfOperands, Vn_Macs, Vn_Window, Vn_Gradient]> {
+  let summary = "fully connected layer";
+  let description = [{
+    `result[n, 0, 0, k] = bias[k] + sum over c of input[n, 0, 0, c] * weight[k, c]`.
+
+    - (C1) `input` is N x 1 x 1 x C.
+    - (C2) `weight` is K x C.
+    - (C3) `bias` has K elements.
+    - (C4) `result` is N x 1 x 1 x K.
+
+    Example:
+    ```mlir
+    %y = vn.linear %x, %w bias %b
+      : (tensor<2x1x1x64xf32>, tensor<10x64xf32>, tensor<10xf32>) -> tensor<2x1x1x10xf32>
+    ```
+  }];
+  let arguments = !con((ins Vn_Map:$input, Vn_Matrix:$weight, Optional<Vn_Vector>:$bias), Vn_HoleUse);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = !strconcat(
+      "$input `,` $weight (`bias` $bias^)?", Vn_HoleUseFormat,
+      "attr-dict `:` functional-type(operands, results)");
+}
+
+//===- Normalisation ------------------------------------------------------------------------------------------===//
+
+def Vn_BatchNormOp : Vn_Op<"batch_norm", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise]> {
+  let summary = "batch normalisation by running statistics";
+  let description = [{
+    `gamma * (input - mean) / sqrt(var + epsilon) + beta`, per channel. `momentum` is for training: `--vn-differentiate`
+    turns this op into `vn.batch_norm_training` and `vn.update_running`.
+
+    - (C1) `gamma`, `beta`, `mean` and `var` have one element per channel.
+    - (C2) `result` has the type of `input`.
+
+    Example:
+    ```mlir
+    %y = vn.batch_norm %x, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1
+      : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Vector:$gamma, Vn_Vector:$beta, Vn_Vector:$mean, Vn_Vector:$var,
+                       Vn_Epsilon:$epsilon, Vn_Momentum:$momentum);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = [{
+    $input `,` $gamma `,` $beta `,` $mean `,` $var `epsilon` $epsilon `momentum` $momentum attr-dict
+    `:` functional-type(operands, results)
+  }];
+}
+
+def Vn_BatchNormTrainingOp : Vn_Op<"batch_norm_training", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise,
+                                                          Vn_Gradient]> {
+  let summary = "batch normalisation by the batch's own statistics";
+  let description = [{
+    `batch_mean` and `batch_var` are mean and biased variance of each channel over N, H and W;
+    `result = gamma * (input - batch_mean) / sqrt(batch_var + epsilon) + beta`.
+
+    - (C1) `gamma` and `beta` have one element per channel.
+    - (C2) `result` has the type of `input`, `batch_mean` and `batch_var` that of `gamma`.
+
+    Example:
+    ```mlir
+    %y, %mean, %var = vn.batch_norm_training %x, %gamma, %beta epsilon 1.0e-5
+      : (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>)
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Vector:$gamma, Vn_Vector:$beta, Vn_Epsilon:$epsilon);
+  let results = (outs Vn_Map:$result, Vn_Vector:$batch_mean, Vn_Vector:$batch_var);
+  let assemblyFormat = [{
+    $input `,` $gamma `,` $beta `epsilon` $epsilon attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Vn_AffineOp : Vn_Op<"affine", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise]> {
+  let summary = "per-channel scale and shift, then an activation";
+  let description = [{
+    `activation(input * scale + shift)`. What is left of a batch norm that does not fold into a convolution.
+
+    - (C1) `scale` and `shift` have one element per channel.
+    - (C2) `result` has the type of `input`.
+
+    Example:
+    ```mlir
+    %y = vn.affine %x, %scale, %shift activation relu
+      : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Vector:$scale, Vn_Vector:$shift,
+                       DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = [{
+    $input `,` $scale `,` $shift (`activation` $activation^)? attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+//===- Activation ---------------------------------------------------------------------------------------------===//
+
+def Vn_ActivateOp : Vn_Op<"activate", [Pure, SameOperandsAndResultType, Vn_Shape, Vn_Bytes, Vn_Pointwise,
+                                      Vn_Gradient]> {
+  let summary = "applies a function to every element";
+  let description = [{
+    `relu` is max(x, 0), `relu6` min(max(x, 0), 6), `sigmoid` 1 / (1 + exp(-x)).
+
+    - (C1) `result` has the type of `input`.
+
+    Example:
+    ```mlir
+    %y = vn.activate relu %x : tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_ActivationAttr:$activation, Vn_Map:$input);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$activation $input attr-dict `:` type($result)";
+}
+
+#endif
