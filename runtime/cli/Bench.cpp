@@ -1,0 +1,162 @@
+#include "runtime/cli/Commands.h"
+
+#include "runtime/Error.h"
+#include "runtime/cli/FmaPeak.h"
+#include "runtime/cli/OpenSession.h"
+#include "runtime/core/IoArrays.h"
+#include "runtime/core/Shape.h"
+#include "runtime/io/Weights.h"
+#include "runtime/train/Initialize.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+#include <sys/resource.h>
+
+namespace vernier::runtime {
+
+static double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  const size_t middle = values.size() / 2;
+  return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+static uint64_t peakResidentBytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return uint64_t(usage.ru_maxrss) * 1024;
+}
+
+namespace {
+
+struct Measurement {
+  std::vector<double> total;             ///< seconds of each run
+  std::vector<std::vector<double>> steps; ///< of each run, seconds of each step
+};
+
+} // namespace
+
+/// Values like those of real images; labels and the smoothing stay 0.
+static void fillInputs(IoArrays &arrays) {
+  const auto image = arrays.floats(size_t(0));
+  for (size_t i = 0; i < image.size(); ++i)
+    image[i] = std::sin(float(i % 9973)) * 1.5f;
+}
+
+static Measurement measure(Session &session, const BenchOptions &options) {
+  const vn_program &program = options.train ? session.model().train_step : session.model().infer;
+  IoArrays arrays(program);
+  fillInputs(arrays);
+  Measurement measurement;
+  for (int64_t run = -2; run < options.runs; ++run) { // the first two warm caches and clocks up
+    std::vector<double> steps;
+    const auto before = std::chrono::steady_clock::now();
+    if (options.train)
+      session.trainStep(arrays.pointers(), options.layers ? &steps : nullptr);
+    else
+      session.infer(arrays.pointers(), options.layers ? &steps : nullptr);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - before;
+    if (run < 0)
+      continue;
+    measurement.total.push_back(seconds.count());
+    measurement.steps.push_back(std::move(steps));
+  }
+  return measurement;
+}
+
+static std::vector<double> medianPerStep(const Measurement &measurement, size_t steps) {
+  std::vector<double> medians(steps);
+  for (size_t s = 0; s < steps; ++s) {
+    std::vector<double> seconds;
+    for (const auto &run : measurement.steps)
+      seconds.push_back(run[s]);
+    medians[s] = median(seconds);
+  }
+  return medians;
+}
+
+static void printLayers(const vn_program &program, const std::vector<double> &seconds) {
+  double sum = 0;
+  size_t longest = 5;
+  for (int64_t s = 0; s < program.num_steps; ++s) {
+    sum += seconds[size_t(s)];
+    longest = std::max(longest, std::string_view(program.steps[s].place).size());
+  }
+  fmt::print("\n{:<{}} {:>7} {:>9} {:>6} {:>9} {:>8} {:>7}  kernel\n", "place", longest, "tasks", "ms", "share",
+             "MMACs", "GFLOP/s", "GB/s");
+  for (int64_t s = 0; s < program.num_steps; ++s) {
+    const vn_step &step = program.steps[s];
+    const double time = std::max(seconds[size_t(s)], 1e-9);
+    fmt::print("{:<{}} {:>7} {:>9.4f} {:>5.1f}% {:>9.2f} {:>8.1f} {:>7.1f}  {}\n", step.place, longest, step.num_tasks,
+               time * 1e3, 100 * time / sum, double(step.macs) / 1e6, 2e-9 * double(step.macs) / time,
+               1e-9 * double(step.bytes) / time, step.kernel_name);
+  }
+}
+
+static nlohmann::ordered_json layersJson(const vn_program &program, const std::vector<double> &seconds) {
+  auto layers = nlohmann::ordered_json::array();
+  for (int64_t s = 0; s < program.num_steps; ++s) {
+    const vn_step &step = program.steps[s];
+    layers.push_back({{"place", step.place},
+                      {"kernel", step.kernel_name},
+                      {"tasks", step.num_tasks},
+                      {"milliseconds", seconds[size_t(s)] * 1e3},
+                      {"macs", step.macs},
+                      {"bytes", step.bytes}});
+  }
+  return layers;
+}
+
+void benchCommand(const vn_model &model, const BenchOptions &options) {
+  if (options.runs < 1)
+    throw Error(VN_ERROR_ARGUMENT, "at least one run is needed").at("option --runs");
+  Session session(model, {.threads = options.threads, .training = options.train});
+  if (options.weights.empty())
+    initializeWeights(session, {}); // speed does not depend on the values, as long as they are ordinary numbers
+  else
+    loadWeights(session, Safetensors::read(options.weights));
+
+  const double peak = measureFmaPeak(session.threads());
+  const Measurement measurement = measure(session, options);
+  const vn_program &program = options.train ? model.train_step : model.infer;
+  const double middle = median(measurement.total), best = std::ranges::min(measurement.total);
+  // Forward, gradient of the input and gradient of the weights: three times the paper's count.
+  const double operations = 2.0 * double(model.macs) * double(model.batch) * (options.train ? 3 : 1);
+  std::vector<double> seconds;
+  if (options.layers)
+    seconds = medianPerStep(measurement, size_t(program.num_steps));
+
+  if (options.json) {
+    nlohmann::ordered_json result = {{"model", model.name},
+                                     {"program", options.train ? "train_step" : "infer"},
+                                     {"batch", model.batch},
+                                     {"threads", session.threads()},
+                                     {"runs", options.runs},
+                                     {"median_milliseconds", middle * 1e3},
+                                     {"minimum_milliseconds", best * 1e3},
+                                     {"images_per_second", double(model.batch) / middle},
+                                     {"gflops", operations / middle * 1e-9},
+                                     {"fma_peak_gflops", peak * 1e-9},
+                                     {"arena_bytes", program.arena_bytes},
+                                     {"peak_resident_bytes", peakResidentBytes()}};
+    if (options.layers)
+      result["layers"] = layersJson(program, seconds);
+    fmt::print("{}\n", result.dump(2));
+    return;
+  }
+  fmt::print("{} of {}, batch {}, {} threads, {} runs\n", options.train ? "training step" : "inference", model.name,
+             model.batch, session.threads(), options.runs);
+  fmt::print("median      {:.3f} ms ({:.3f} ms and {:.4f} GMACs per image)\n", middle * 1e3,
+             middle * 1e3 / double(model.batch), double(model.macs) / 1e9);
+  fmt::print("minimum     {:.3f} ms\n", best * 1e3);
+  fmt::print("speed       {:.1f} images/s, {:.1f} GFLOP/s: {:.0f}% of this CPU's {:.1f} GFLOP/s in multiply-adds\n",
+             double(model.batch) / middle, operations / middle * 1e-9, 100 * operations / middle / peak, peak * 1e-9);
+  fmt::print("memory      {} arena, {} resident at most\n", bytesText(uint64_t(program.arena_bytes)),
+             bytesText(peakResidentBytes()));
+  if (options.layers)
+    printLayers(program, seconds);
+}
+
+} // namespace vernier::runtime

@@ -1,0 +1,34 @@
+// What a built executable does. Each command has one file; Main.cpp reads their options.
+#ifndef VERNIER_RUNTIME_CLI_COMMANDS_H
+#define VERNIER_RUNTIME_CLI_COMMANDS_H
+
+#include "vernier/abi.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace vernier::runtime {
+
+/// What all commands that run the model share.
+struct CommonOptions {
+  int64_t threads = 0;
+  std::string weights; ///< empty: <folder of the executable>/<model>.safetensors
+};
+
+void infoCommand(const vn_model &model, bool json);
+
+struct RunOptions : CommonOptions {
+  std::string input, output;
+};
+void runCommand(const vn_model &model, const RunOptions &options);
+
+struct BenchOptions : CommonOptions {
+  int64_t runs = 20;
+  bool layers = false, train = false, json = false;
+};
+void benchCommand(const vn_model &model, const BenchOptions &options);
+
+} // namespace vernier::runtime
+
+#endif

@@ -1,0 +1,123 @@
+// Reads the command line of a built executable and hands over to the command.
+#include "runtime/Error.h"
+#include "runtime/cli/Commands.h"
+#include "runtime/core/Closest.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fmt/core.h>
+#include <functional>
+#include <memory>
+#include <new>
+
+namespace vernier::runtime {
+
+namespace {
+
+/// The commands with their options; parsing chooses the one to run.
+class CommandLine {
+public:
+  CommandLine(const vn_model &model) : model(model), app(fmt::format("The model `{}`, compiled by Vernier.", model.name)) {
+    app.require_subcommand(1);
+    app.failure_message(nullptr);
+    addInfo();
+    addRun();
+    addBench();
+  }
+
+  /// Returns the exit status.
+  int run(int argc, char **argv) {
+    app.name(argv[0]);
+    try {
+      app.parse(argc, argv);
+      refuseUnknown(app);
+      for (CLI::App *command : app.get_subcommands())
+        refuseUnknown(*command);
+    } catch (const CLI::Success &help) {
+      return app.exit(help);
+    } catch (const CLI::ParseError &error) {
+      throw Error(VN_ERROR_ARGUMENT, error.what()).help(fmt::format("see {} --help", argv[0]));
+    }
+    action();
+    return 0;
+  }
+
+private:
+  CLI::App *command(const std::string &name, const std::string &description) {
+    CLI::App *command = app.add_subcommand(name, description);
+    command->allow_extras(); // refused by refuseUnknown, which knows close names
+    return command;
+  }
+
+  template <class Options> CLI::App *command(const std::string &name, const std::string &description, Options &options) {
+    CLI::App *added = command(name, description);
+    added->add_option("--threads", options.threads, "Number of threads (default: VERNIER_THREADS, OMP_NUM_THREADS, all)")
+        ->check(CLI::PositiveNumber);
+    added->add_option("--weights", options.weights,
+                      fmt::format("Weights, safetensors (default: {}.safetensors beside the executable)", model.name));
+    return added;
+  }
+
+  static void refuseUnknown(CLI::App &command) {
+    for (const std::string &word : command.remaining()) {
+      std::vector<std::string> known;
+      for (const CLI::Option *option : command.get_options())
+        known.push_back(option->get_name());
+      Error error(VN_ERROR_ARGUMENT, word.starts_with("-") ? fmt::format("unknown option `{}`", word)
+                                                           : fmt::format("unexpected argument `{}`", word));
+      const std::string close = closestName(word, known);
+      throw error.help(close.empty() ? fmt::format("see {} --help", command.get_name()) : "closest option: `" + close + "`");
+    }
+  }
+
+  void addInfo() {
+    CLI::App *info = command("info", "Describe the model");
+    info->add_flag("--json", infoJson, "The whole description as JSON");
+    info->callback([this] { action = [this] { infoCommand(model, infoJson); }; });
+  }
+
+  void addRun() {
+    CLI::App *app = command("run", "Run the model on arrays", runOptions);
+    app->add_option("--input", runOptions.input, "N x C x H x W, npy")->required();
+    app->add_option("--output", runOptions.output, "Where the first output goes, npy; further ones go beside it")
+        ->required();
+    app->callback([this] { action = [this] { runCommand(model, runOptions); }; });
+  }
+
+  void addBench() {
+    CLI::App *app = command("bench", "Measure speed and memory", benchOptions);
+    app->add_option("--runs", benchOptions.runs, "Timed runs (20)")->check(CLI::PositiveNumber);
+    app->add_flag("--layers", benchOptions.layers, "A table of every step");
+    app->add_flag("--train", benchOptions.train, "A training step instead of inference");
+    app->add_flag("--json", benchOptions.json, "JSON");
+    app->callback([this] { action = [this] { benchCommand(model, benchOptions); }; });
+  }
+
+  const vn_model &model;
+  CLI::App app;
+  std::function<void()> action;
+  bool infoJson = false;
+  RunOptions runOptions;
+  BenchOptions benchOptions;
+};
+
+} // namespace
+
+} // namespace vernier::runtime
+
+int vn_main(int argc, char **argv, const vn_model *model) {
+  using namespace vernier::runtime;
+  try {
+    const int status = CommandLine(*model).run(argc, argv);
+    if (fflush(stdout) != 0)
+      throw Error(VN_ERROR_FILE, "cannot write to standard output");
+    return status;
+  } catch (const Error &error) {
+    fmt::print(stderr, "{}\n", error.what());
+  } catch (const std::bad_alloc &) {
+    fmt::print(stderr, "error: out of memory\n");
+  } catch (const std::exception &error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+  }
+  return 1;
+}

@@ -1,0 +1,26 @@
+#ifndef VERNIER_RUNTIME_CLI_OPENSESSION_H
+#define VERNIER_RUNTIME_CLI_OPENSESSION_H
+
+#include "runtime/cli/Commands.h"
+#include "runtime/core/Session.h"
+#include "runtime/io/Safetensors.h"
+
+#include <memory>
+
+namespace vernier::runtime {
+
+/// A session with weights loaded, and the metadata that came with them.
+struct OpenSession {
+  std::unique_ptr<Session> session;
+  Metadata metadata;
+};
+
+/// Where weights lie unless an option says otherwise; empty where there is no such file.
+std::string defaultWeights(const vn_model &model);
+
+/// An inference session for a command, with the weights that its options name.
+OpenSession openSession(const vn_model &model, const CommonOptions &options);
+
+} // namespace vernier::runtime
+
+#endif

@@ -1,0 +1,72 @@
+#include "runtime/cli/Commands.h"
+#include "runtime/cli/OpenSession.h"
+
+#include "runtime/Error.h"
+#include "runtime/core/IoArrays.h"
+#include "runtime/core/Shape.h"
+#include "runtime/io/Npy.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fmt/core.h>
+
+namespace vernier::runtime {
+
+/// The number of images in `input`, which is N x C x H x W or one image C x H x W.
+static int64_t imageCount(const vn_model &model, const NpyArray &input, const std::string &path) {
+  const int64_t image[] = {model.channels, model.height, model.width};
+  const std::span<const int64_t> shape = input.shape;
+  if ((shape.size() != 3 && shape.size() != 4) || !std::ranges::equal(shape.last(3), image))
+    throw Error(VN_ERROR_ARGUMENT, fmt::format("the array has shape {}, model `{}` takes images of {}",
+                                               shapeText(shape), model.name, shapeText(image)))
+        .at(path)
+        .help("give N x C x H x W of any N; for another height or width build the model with `--input HxW`");
+  return shape.size() == 3 ? 1 : shape[0];
+}
+
+/// y.npy for the first output, y.NAME.npy for each further one.
+static std::string outputPath(const std::string &path, const vn_io &io, bool first) {
+  std::filesystem::path result(path);
+  if (!first) {
+    const std::string extension = result.extension() == ".npy" ? ".npy" : "";
+    result.replace_extension(extension.empty() ? result.extension() : "");
+    result += fmt::format(".{}{}", io.name, extension);
+  }
+  return result.string();
+}
+
+void runCommand(const vn_model &model, const RunOptions &options) {
+  OpenSession open = openSession(model, options);
+  const NpyArray input = readNpy(options.input);
+  const int64_t images = imageCount(model, input, options.input);
+  IoArrays arrays(model.infer);
+  const std::span<float> image = arrays.floats(size_t(0));
+  const size_t imageSize = image.size() / size_t(model.batch);
+
+  std::vector<std::vector<float>> results(size_t(model.infer.num_io));
+  for (int64_t first = 0; first < images; first += model.batch) {
+    const int64_t count = std::min(model.batch, images - first);
+    const auto source = std::span(input.values).subspan(size_t(first) * imageSize, size_t(count) * imageSize);
+    std::ranges::fill(std::ranges::copy(source, image.begin()).out, image.end(), 0.0f); // pads the last batch
+    open.session->infer(arrays.pointers());
+    for (size_t i = 0; i < results.size(); ++i)
+      if (model.infer.io[i].is_output) {
+        const auto output = arrays.floats(i);
+        const auto used = output.first(output.size() / size_t(model.batch) * size_t(count));
+        results[i].insert(results[i].end(), used.begin(), used.end());
+      }
+  }
+
+  bool isFirst = true;
+  for (size_t i = 0; i < results.size(); ++i) {
+    const vn_io &io = model.infer.io[i];
+    if (!io.is_output)
+      continue;
+    std::vector<int64_t> shape(io.shape, io.shape + io.rank);
+    shape[0] = images;
+    writeNpy(outputPath(options.output, io, isFirst), shape, results[i]);
+    isFirst = false;
+  }
+}
+
+} // namespace vernier::runtime

@@ -1,0 +1,100 @@
+#include "runtime/core/CheckModel.h"
+
+#include "runtime/Error.h"
+#include "runtime/core/CpuFeatures.h"
+#include "runtime/core/Shape.h"
+
+#include <fmt/core.h>
+
+namespace vernier::runtime {
+
+static constexpr int64_t largestSpace = int64_t(1) << 46; // what an address of today's CPUs reaches
+
+static void require(bool condition, const vn_model &model, const std::string &what) {
+  if (!condition)
+    throw Error(VN_ERROR_ABI, fmt::format("the tables of model `{}` contradict themselves: {}", model.name, what))
+        .help("build the model again; if it persists, this is a defect of the compiler");
+}
+
+static void checkShape(const int64_t (&shape)[4], int64_t rank, const vn_model &model, const std::string &what) {
+  require(rank >= 0 && rank <= 4, model, what + " has rank " + std::to_string(rank));
+  const auto count = elementCount({shape, size_t(rank)});
+  require(count && *count <= largestSpace / 4, model, what + " has an impossible shape");
+}
+
+static int64_t spaceBytes(const vn_model &model, const vn_program &program, int64_t space) {
+  switch (space) {
+  case VN_SPACE_ARENA:
+    return program.arena_bytes;
+  case VN_SPACE_PARAMETERS:
+  case VN_SPACE_GRADIENTS:
+    return model.parameter_bytes;
+  case VN_SPACE_STATISTICS:
+    return model.statistics_bytes;
+  case VN_SPACE_DERIVED:
+    return model.derived_bytes;
+  case VN_SPACE_IO:
+    return program.num_io * 64;
+  }
+  return -1;
+}
+
+static void checkProgram(const vn_model &model, const vn_program &program, const std::string &name) {
+  require(program.arena_bytes >= 0 && program.arena_bytes < largestSpace, model, name + " has an impossible arena");
+  for (int64_t i = 0; i < program.num_io; ++i) {
+    const vn_io &io = program.io[i];
+    checkShape(io.shape, io.rank, model, fmt::format("array `{}` of {}", io.name, name));
+    require(io.type == VN_FLOAT32 || io.type == VN_INT32, model, fmt::format("array `{}` has no known type", io.name));
+  }
+  for (int64_t s = 0; s < program.num_steps; ++s) {
+    const vn_step &step = program.steps[s];
+    const std::string where = fmt::format("step {} of {} ({})", s, name, step.kernel_name);
+    require(step.num_tasks >= 0, model, where + " has a negative number of tasks");
+    for (int64_t i = 0; i < step.num_operands; ++i) {
+      const vn_operand &operand = step.operands[i];
+      const int64_t limit = spaceBytes(model, program, operand.space);
+      require(operand.offset >= 0 && operand.offset % 64 == 0 && operand.offset <= limit, model,
+              fmt::format("operand {} of {} lies outside its space", i, where));
+      require(operand.space != VN_SPACE_IO || operand.offset < limit, model,
+              fmt::format("operand {} of {} names no array", i, where));
+    }
+  }
+}
+
+void checkModel(const vn_model &model) {
+  if (model.abi_version != VN_ABI_VERSION)
+    throw Error(VN_ERROR_ABI, fmt::format("this model was generated for runtime interface {}, the runtime has {}",
+                                          model.abi_version, VN_ABI_VERSION))
+        .help("build the model again with the `vernier` this runtime came with");
+
+  const auto missing = missingCpuFeatures(model.target);
+  if (!missing.empty()) {
+    std::string list;
+    for (const std::string &feature : missing)
+      list += (list.empty() ? "`" : ", `") + feature + "`";
+    throw Error(VN_ERROR_CPU, fmt::format("this CPU lacks {}, which model `{}` needs", list, model.name))
+        .note(fmt::format("the model was built for `{}`", model.target))
+        .help("build it again for this CPU, or for an older one with `vernier build --cpu`");
+  }
+
+  for (int64_t length : {model.batch, model.channels, model.height, model.width})
+    require(length > 0 && length < int64_t(1) << 31, model, "batch, channels, height and width are not all positive");
+  for (int64_t bytes : {model.parameter_bytes, model.statistics_bytes, model.derived_bytes})
+    require(bytes >= 0 && bytes < largestSpace, model, "a space has an impossible size");
+  for (int64_t i = 0; i < model.num_parameters; ++i) {
+    const vn_parameter &p = model.parameters[i];
+    const std::string what = fmt::format("parameter `{}`", p.name);
+    checkShape(p.shape, p.rank, model, what);
+    require(p.space == VN_SPACE_PARAMETERS || p.space == VN_SPACE_STATISTICS, model, what + " is in no space of weights");
+    const int64_t limit = p.space == VN_SPACE_PARAMETERS ? model.parameter_bytes : model.statistics_bytes;
+    require(p.offset >= 0 && p.offset % 64 == 0 && p.offset <= limit && elementCount(p) <= (limit - p.offset) / 4,
+            model, what + " lies outside its space");
+  }
+  checkProgram(model, model.prepare, "prepare");
+  checkProgram(model, model.infer, "infer");
+  checkProgram(model, model.train_step, "train_step");
+  require(model.prepare.num_io == 0, model, "prepare takes arrays");
+  require(model.infer.num_io >= 2, model, "infer has no image or no output");
+}
+
+} // namespace vernier::runtime

@@ -1,0 +1,16 @@
+// Whether this CPU runs the code that a model was generated for.
+#ifndef VERNIER_RUNTIME_CORE_CPUFEATURES_H
+#define VERNIER_RUNTIME_CORE_CPUFEATURES_H
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vernier::runtime {
+
+/// Those of `target` ("avx512f,avx512vl,fma") that this CPU lacks or this runtime does not know.
+std::vector<std::string> missingCpuFeatures(std::string_view target);
+
+} // namespace vernier::runtime
+
+#endif

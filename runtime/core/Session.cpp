@@ -1,0 +1,172 @@
+#include "runtime/core/Session.h"
+
+#include "runtime/Error.h"
+#include "runtime/core/Barrier.h"
+#include "runtime/core/CheckModel.h"
+#include "runtime/core/Partition.h"
+#include "runtime/core/Shape.h"
+#include "runtime/core/Threads.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <fmt/core.h>
+#include <omp.h>
+#include <optional>
+#include <unistd.h>
+
+namespace vernier::runtime {
+
+/// Allocation itself succeeds beyond the machine's memory and the process is killed later, so compare beforehand.
+static void requireMemory(const vn_model &model, int64_t needed) {
+  const int64_t physical = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+  if (needed > physical)
+    throw Error(VN_ERROR_MEMORY, fmt::format("out of memory: model `{}` needs {}, this machine has {}", model.name,
+                                             bytesText(uint64_t(needed)), bytesText(uint64_t(physical))))
+        .note(fmt::format("it was built for a batch of {} images of {}x{}", model.batch, model.height, model.width))
+        .help("build it for a smaller batch or input");
+}
+
+static bool guardsWanted() {
+  const char *value = std::getenv("VERNIER_CHECK_ARENA");
+  return value && *value && strcmp(value, "0") != 0;
+}
+
+Session::Session(const vn_model &model, SessionOptions options)
+    : theModel(model), numThreads(threadCount(options.threads)), training(options.training), guarded(guardsWanted()) {
+  checkModel(model);
+  if (training && model.train_step.num_steps == 0)
+    throw Error(VN_ERROR_STATE, fmt::format("model `{}` was built for inference only", model.name))
+        .help("build it with `vernier build --for train`");
+
+  const int64_t arena = std::max({model.prepare.arena_bytes, model.infer.arena_bytes,
+                                  training ? model.train_step.arena_bytes : int64_t(0)});
+  const int64_t gradients = training ? model.parameter_bytes : 0;
+  requireMemory(model, arena + gradients + model.parameter_bytes + model.statistics_bytes + model.derived_bytes);
+  spaces[VN_SPACE_ARENA] = Buffer(size_t(arena), "the arena", guarded);
+  spaces[VN_SPACE_PARAMETERS] = Buffer(size_t(model.parameter_bytes), "parameters", guarded);
+  spaces[VN_SPACE_STATISTICS] = Buffer(size_t(model.statistics_bytes), "running statistics", guarded);
+  spaces[VN_SPACE_DERIVED] = Buffer(size_t(model.derived_bytes), "packed weights", guarded);
+  spaces[VN_SPACE_GRADIENTS] = Buffer(size_t(gradients), "gradients", guarded);
+
+  prepareProgram = bind(model.prepare);
+  inferProgram = bind(model.infer);
+  if (training)
+    trainProgram = bind(model.train_step);
+}
+
+Session::Bound Session::bind(const vn_program &program) const {
+  Bound bound;
+  bound.program = &program;
+  for (int64_t s = 0; s < program.num_steps; ++s) {
+    const vn_step &step = program.steps[s];
+    bound.firstAddress.push_back(bound.addresses.size());
+    for (int64_t i = 0; i < step.num_operands; ++i) {
+      const vn_operand &operand = step.operands[i];
+      if (operand.space == VN_SPACE_IO) {
+        bound.patches.push_back({bound.addresses.size(), operand.offset / 64});
+        bound.addresses.push_back(nullptr);
+      } else {
+        bound.addresses.push_back(spaces[operand.space].data() + operand.offset);
+      }
+    }
+  }
+  return bound;
+}
+
+std::span<float> Session::values(const vn_parameter &parameter) {
+  auto *start = reinterpret_cast<float *>(spaces[parameter.space].data() + parameter.offset);
+  return {start, size_t(elementCount(parameter))};
+}
+
+std::span<float> Session::gradient(const vn_parameter &parameter) {
+  auto *start = reinterpret_cast<float *>(spaces[VN_SPACE_GRADIENTS].data() + parameter.offset);
+  return {start, size_t(elementCount(parameter))};
+}
+
+void Session::prepare(std::vector<double> *seconds) {
+  if (!haveWeights)
+    throw Error(VN_ERROR_STATE, "the session has no weights yet").help("load weights before running the model");
+  if (!prepared)
+    run(prepareProgram, {}, seconds);
+  prepared = true;
+}
+
+void Session::infer(std::span<void *const> io, std::vector<double> *seconds) {
+  prepare();
+  run(inferProgram, io, seconds);
+}
+
+void Session::trainStep(std::span<void *const> io, std::vector<double> *seconds) {
+  if (!training)
+    throw Error(VN_ERROR_STATE, "this session was created for inference");
+  if (!haveWeights)
+    throw Error(VN_ERROR_STATE, "the session has no weights yet").help("load weights or initialise them first");
+  run(trainProgram, io, seconds);
+  prepared = false; // the running statistics changed
+}
+
+void Session::checkGuards(const vn_step &step) const {
+  static constexpr const char *names[] = {"the arena", "parameters", "running statistics", "packed weights",
+                                          "gradients"};
+  for (int space = 0; space < VN_SPACE_IO; ++space)
+    if (!spaces[space].intact())
+      throw Error(VN_ERROR_INTERNAL, fmt::format("kernel `{}` wrote outside {}", step.kernel_name, names[space]))
+          .at(step.place)
+          .help("this is a defect of the compiler; please report the specification and the build's options");
+}
+
+void Session::run(Bound &bound, std::span<void *const> io, std::vector<double> *seconds) {
+  const vn_program &program = *bound.program;
+  if (int64_t(io.size()) != program.num_io)
+    throw Error(VN_ERROR_ARGUMENT, fmt::format("{} arrays given, the program takes {}", io.size(), program.num_io));
+  for (size_t i = 0; i < io.size(); ++i)
+    if (!io[i])
+      throw Error(VN_ERROR_ARGUMENT, fmt::format("array `{}` is null", program.io[i].name));
+  for (const Bound::Patch &patch : bound.patches)
+    bound.addresses[patch.address] = io[size_t(patch.io)];
+  if (seconds)
+    seconds->assign(size_t(program.num_steps), 0.0);
+  if (guarded)
+    spaces[VN_SPACE_ARENA].seal(size_t(program.arena_bytes));
+
+  using Clock = std::chrono::steady_clock;
+  std::optional<Barrier> barrier;
+  std::exception_ptr broken;
+#pragma omp parallel num_threads(numThreads)
+  {
+    const int thread = omp_get_thread_num(), team = omp_get_num_threads();
+#pragma omp single
+    barrier.emplace(team); // the team may be smaller than asked for, as inside another parallel region
+    Clock::time_point before = Clock::now();
+    for (int64_t s = 0; s < program.num_steps; ++s) {
+      const vn_step &step = program.steps[s];
+      const TaskRange share = shareOf(step.num_tasks, thread, team);
+      if (share.begin < share.end)
+        step.kernel(bound.addresses.data() + bound.firstAddress[size_t(s)], share.begin, share.end);
+      if (team > 1)
+        barrier->wait();
+      if (seconds && thread == 0) {
+        const Clock::time_point after = Clock::now();
+        (*seconds)[size_t(s)] = std::chrono::duration<double>(after - before).count();
+        before = after;
+      }
+      if (guarded) {
+        if (thread == 0 && !broken) {
+          try {
+            checkGuards(step);
+          } catch (...) {
+            broken = std::current_exception();
+          }
+        }
+        if (team > 1)
+          barrier->wait();
+      }
+    }
+  }
+  if (broken)
+    std::rethrow_exception(broken);
+}
+
+} // namespace vernier::runtime

@@ -1,0 +1,70 @@
+// Owns the spaces of one model and runs its programs.
+#ifndef VERNIER_RUNTIME_CORE_SESSION_H
+#define VERNIER_RUNTIME_CORE_SESSION_H
+
+#include "runtime/core/Buffer.h"
+#include "vernier/abi.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace vernier::runtime {
+
+struct SessionOptions {
+  int64_t threads = 0;   ///< see threadCount
+  bool training = false; ///< allocate gradients and the arena of train_step
+};
+
+class Session {
+public:
+  explicit Session(const vn_model &model, SessionOptions options = {});
+
+  const vn_model &model() const { return theModel; }
+  int threads() const { return numThreads; }
+  bool trains() const { return training; }
+
+  /// A parameter or statistic in its published layout. After writing, call weightsChanged.
+  std::span<float> values(const vn_parameter &parameter);
+  std::span<float> gradient(const vn_parameter &parameter);
+  void weightsChanged() { haveWeights = true, prepared = false; }
+  bool hasWeights() const { return haveWeights; }
+
+  /// Bytes of each space, by vn_space.
+  int64_t spaceBytes(vn_space space) const { return int64_t(spaces[space].size()); }
+
+  /// Runs `prepare` where weights changed since its last run. `seconds`, here and below, receives the time of each step.
+  void prepare(std::vector<double> *seconds = nullptr);
+  /// Runs `prepare` where needed, then `infer`.
+  void infer(std::span<void *const> io, std::vector<double> *seconds = nullptr);
+  /// Runs `train_step`: gradients are then in gradient(), running statistics are updated.
+  void trainStep(std::span<void *const> io, std::vector<double> *seconds = nullptr);
+
+private:
+  /// A program with the addresses of its operands.
+  struct Bound {
+    const vn_program *program = nullptr;
+    std::vector<void *> addresses;    ///< of all steps, one after the other
+    std::vector<size_t> firstAddress; ///< of each step
+    struct Patch {
+      size_t address;
+      int64_t io;
+    };
+    std::vector<Patch> patches; ///< addresses that each call's arrays replace
+  };
+
+  Bound bind(const vn_program &program) const;
+  void run(Bound &bound, std::span<void *const> io, std::vector<double> *seconds);
+  void checkGuards(const vn_step &step) const;
+
+  const vn_model &theModel;
+  int numThreads;
+  bool training, guarded;
+  bool haveWeights = false, prepared = false;
+  Buffer spaces[VN_SPACE_IO];
+  Bound prepareProgram, inferProgram, trainProgram;
+};
+
+} // namespace vernier::runtime
+
+#endif

@@ -1,0 +1,28 @@
+#include "runtime/core/Shape.h"
+
+#include <fmt/core.h>
+
+namespace vernier::runtime {
+
+std::string shapeText(std::span<const int64_t> shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i)
+    text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+std::string bytesText(uint64_t bytes) {
+  if (bytes < 1024)
+    return fmt::format("{} B", bytes);
+  const char *unit = "KiB";
+  double value = double(bytes) / 1024;
+  for (const char *next : {"MiB", "GiB", "TiB", "PiB", "EiB"}) {
+    if (value < 1024)
+      break;
+    value /= 1024;
+    unit = next;
+  }
+  return fmt::format("{:.1f} {}", value, unit);
+}
+
+} // namespace vernier::runtime

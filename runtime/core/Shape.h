@@ -1,0 +1,38 @@
+// Sizes and shapes as text and as counts.
+#ifndef VERNIER_RUNTIME_CORE_SHAPE_H
+#define VERNIER_RUNTIME_CORE_SHAPE_H
+
+#include "vernier/abi.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace vernier::runtime {
+
+/// The product of `shape`, or nothing where a length is negative or the product exceeds 2^62.
+inline std::optional<int64_t> elementCount(std::span<const int64_t> shape) {
+  int64_t count = 1;
+  for (int64_t length : shape)
+    if (length < 0 || __builtin_mul_overflow(count, length, &count) || count > int64_t(1) << 62)
+      return std::nullopt;
+  return count;
+}
+
+inline std::span<const int64_t> shapeOf(const vn_parameter &p) { return {p.shape, size_t(p.rank)}; }
+inline std::span<const int64_t> shapeOf(const vn_io &io) { return {io.shape, size_t(io.rank)}; }
+
+/// The count of a shape that `checkModel` has seen.
+inline int64_t elementCount(const vn_parameter &p) { return *elementCount(shapeOf(p)); }
+inline int64_t elementCount(const vn_io &io) { return *elementCount(shapeOf(io)); }
+
+/// "[64, 3, 7, 7]"
+std::string shapeText(std::span<const int64_t> shape);
+
+/// "512 B", "1.5 MiB", "31.0 GiB"
+std::string bytesText(uint64_t bytes);
+
+} // namespace vernier::runtime
+
+#endif

@@ -1,0 +1,27 @@
+// NumPy's array files, versions 1 to 3, in C order.
+#ifndef VERNIER_RUNTIME_IO_NPY_H
+#define VERNIER_RUNTIME_IO_NPY_H
+
+#include "runtime/io/File.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace vernier::runtime {
+
+struct NpyArray {
+  std::vector<int64_t> shape;
+  std::vector<float> values; ///< whatever the file's type
+};
+
+NpyArray readNpy(const std::string &path);
+/// `place` is named in messages.
+NpyArray parseNpy(Bytes bytes, const std::string &place);
+
+/// Writes '<f4', atomically.
+void writeNpy(const std::string &path, std::span<const int64_t> shape, std::span<const float> values);
+
+} // namespace vernier::runtime
+
+#endif

@@ -1,0 +1,74 @@
+#include "runtime/io/Weights.h"
+
+#include "runtime/Error.h"
+#include "runtime/core/Shape.h"
+
+#include <algorithm>
+#include <fmt/core.h>
+#include <unordered_map>
+
+namespace vernier::runtime {
+
+static constexpr size_t mostProblemsListed = 20;
+
+static Error mismatch(const Session &session, const Safetensors &file, const std::vector<std::string> &problems) {
+  Error error(VN_ERROR_WEIGHTS, fmt::format("the weights do not fit model `{}`", session.model().name));
+  error.at(file.place());
+  for (size_t i = 0; i < std::min(problems.size(), mostProblemsListed); ++i)
+    error.note(problems[i]);
+  if (problems.size() > mostProblemsListed)
+    error.note(fmt::format("and {} more", problems.size() - mostProblemsListed));
+  return error.help("the file must come from the same specification and configuration; `info` lists the model's tensors");
+}
+
+void loadWeights(Session &session, const Safetensors &file, const std::string &prefix) {
+  const vn_model &model = session.model();
+  std::unordered_map<std::string, const Safetensors::Tensor *> found;
+  for (const Safetensors::Tensor &tensor : file.tensors())
+    if (tensor.name.starts_with(prefix))
+      found[tensor.name.substr(prefix.size())] = &tensor;
+
+  std::vector<std::string> problems;
+  std::vector<const Safetensors::Tensor *> sources;
+  for (int64_t i = 0; i < model.num_parameters; ++i) {
+    const vn_parameter &parameter = model.parameters[i];
+    const std::string expected = shapeText(shapeOf(parameter));
+    const auto entry = found.find(parameter.name);
+    if (entry == found.end()) {
+      problems.push_back(fmt::format("tensor `{}` of shape {} is missing", parameter.name, expected));
+      continue;
+    }
+    const Safetensors::Tensor &tensor = *entry->second;
+    found.erase(entry);
+    sources.push_back(&tensor);
+    if (!std::ranges::equal(tensor.shape, shapeOf(parameter)))
+      problems.push_back(fmt::format("tensor `{}` has shape {}, expected {}", parameter.name, shapeText(tensor.shape),
+                                     expected));
+    else if (!Safetensors::isFloat(tensor))
+      problems.push_back(fmt::format("tensor `{}` has type {}, expected F32, F64, F16 or BF16", parameter.name,
+                                     tensor.type));
+  }
+  for (const Safetensors::Tensor &tensor : file.tensors()) {
+    const bool left = tensor.name.starts_with(prefix) && found.count(tensor.name.substr(prefix.size()));
+    if (left && !tensor.name.ends_with(".num_batches_tracked"))
+      problems.push_back(fmt::format("tensor `{}` of shape {} is unexpected", tensor.name, shapeText(tensor.shape)));
+  }
+  if (!problems.empty())
+    throw mismatch(session, file, problems);
+
+  for (int64_t i = 0; i < model.num_parameters; ++i)
+    file.copyFloats(*sources[size_t(i)], session.values(model.parameters[i]).data());
+  session.weightsChanged();
+}
+
+std::vector<TensorView> weightTensors(Session &session, const std::string &prefix) {
+  std::vector<TensorView> tensors;
+  for (int64_t i = 0; i < session.model().num_parameters; ++i) {
+    const vn_parameter &parameter = session.model().parameters[i];
+    const auto shape = shapeOf(parameter);
+    tensors.push_back({prefix + parameter.name, {shape.begin(), shape.end()}, session.values(parameter)});
+  }
+  return tensors;
+}
+
+} // namespace vernier::runtime

@@ -1,0 +1,23 @@
+// A model's parameters and statistics to and from a safetensors file, by name.
+#ifndef VERNIER_RUNTIME_IO_WEIGHTS_H
+#define VERNIER_RUNTIME_IO_WEIGHTS_H
+
+#include "runtime/core/Session.h"
+#include "runtime/io/Safetensors.h"
+
+#include <string>
+#include <vector>
+
+namespace vernier::runtime {
+
+/// Loads all of the session's weights from the tensors whose names begin with `prefix`, or, where one is missing,
+/// unexpected or of another shape or type, none; the message then lists each. PyTorch's `num_batches_tracked` is
+/// passed over.
+void loadWeights(Session &session, const Safetensors &file, const std::string &prefix = "");
+
+/// The session's weights as tensors to be written, named with `prefix`.
+std::vector<TensorView> weightTensors(Session &session, const std::string &prefix = "");
+
+} // namespace vernier::runtime
+
+#endif
