@@ -17,8 +17,10 @@ LEFT, TOP, BOTTOM = 52, 64, 86
 
 def allocation(path):
     """[(block, channels per scale)] of a configuration, in the file's order."""
-    with open(path, "rb") as file:
-        holes = tomllib.load(file).get("holes", {})
+    try:
+        holes = tomllib.loads(path.read_text(encoding="utf-8")).get("holes", {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        sys.exit(f"plot_channels: {path}: {error}")
     blocks = [(place.removesuffix(".channels"), channels) for place, channels in holes.items()
               if place.endswith(".channels")]
     if not blocks:
