@@ -22,6 +22,7 @@ def Vn_Dialect : Dialect {
     its results; the module's `vn.model` names the model.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
 }
 
 //===- Enumerations -------------------------------------------------------------------------------------------===//

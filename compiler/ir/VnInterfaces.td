@@ -16,8 +16,8 @@ def Vn_ShapeOpInterface : OpInterface<"ShapeOpInterface"> {
       slice) are kept. Reports violated constraints as errors of the op.
     }], "::llvm::LogicalResult", "inferShapes", (ins "::llvm::SmallVectorImpl<::mlir::RankedTensorType> &":$results)>,
     InterfaceMethod<[{
-      Types that operands other than the first must have, given the first. With `channels`, for that many output channels
-      instead of the present ones.
+      Types that operands must have, as they follow from the input and the attributes. With `channels`, for that many
+      output channels instead of the present ones.
     }], "::llvm::SmallVector<::vernier::vn::ExpectedOperand>", "expectedOperands",
     (ins "std::optional<int64_t>":$channels), [{}], [{ return {}; }]>,
   ];

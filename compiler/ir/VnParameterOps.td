@@ -32,8 +32,8 @@ def Vn_HoleOp : Vn_Op<"hole", [Symbol]> {
   let hasVerifier = 1; // C1, C2, C3
 }
 
-def Vn_ParameterOp : Vn_Op<"parameter", [Pure, DeclareOpInterfaceMethods<Vn_CostOpInterface, ["getParameterCount"]>,
-                                        DeclareOpInterfaceMethods<Vn_GradientOpInterface>]> {
+def Vn_ParameterOp : Vn_Op<"parameter", [Pure, DeclareOpInterfaceMethods<Vn_CostOpInterface,
+                                                                          ["getParameterCount"]>]> {
   let summary = "reads a parameter or running statistic of the network";
   let description = [{
     The order of these ops in `@infer` is the order of the parameters in weight files.

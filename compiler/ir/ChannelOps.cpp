@@ -1,0 +1,227 @@
+// Shapes and gradients of ops on channels and between maps; parameters, holes and losses.
+#include "compiler/ir/Shapes.h"
+#include "compiler/ir/VnOps.h"
+
+using namespace mlir;
+using namespace vernier::vn;
+
+using Types = SmallVectorImpl<RankedTensorType>;
+using Expected = SmallVector<ExpectedOperand>;
+
+//===- Slices of channels -------------------------------------------------------------------------------------===//
+
+LogicalResult SliceOp::inferShapes(Types &results) {
+  RankedTensorType input = getInput().getType();
+  int64_t count = channelsOf(getType());
+  if (getBegin() + count > channelsOf(input)) // C1
+    return emitOpError("takes ") << count << " channels from " << getBegin() << " of " << channelsOf(input);
+  results.push_back(withDimension(input, 3, count)); // C2
+  return success();
+}
+
+void SliceOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
+                            MutableArrayRef<Value> operandGradients) {
+  if (wanted(getInput()))
+    operandGradients[0] =
+        EmbedChannelsOp::create(builder, getLoc(), getInput().getType(), resultGradients[0], getBeginAttr());
+}
+
+LogicalResult EmbedChannelsOp::inferShapes(Types &results) {
+  RankedTensorType input = getInput().getType();
+  int64_t count = channelsOf(getType());
+  if (getBegin() + channelsOf(input) > count) // C1
+    return emitOpError("places ") << channelsOf(input) << " channels at " << getBegin() << " of " << count;
+  results.push_back(withDimension(input, 3, count)); // C2
+  return success();
+}
+
+LogicalResult ConcatOp::inferShapes(Types &results) {
+  if (getInputs().empty()) // C1
+    return emitOpError("needs at least one input");
+  auto first = cast<RankedTensorType>(getInputs().front().getType());
+  int64_t channels = 0;
+  for (Value input : getInputs()) {
+    auto type = cast<RankedTensorType>(input.getType());
+    if (type.getShape().drop_back() != first.getShape().drop_back()) // C2
+      return emitOpError("joins maps of different size, ") << first << " and " << type;
+    channels += channelsOf(type);
+  }
+  results.push_back(withDimension(first, 3, channels)); // C3
+  return success();
+}
+
+void ConcatOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
+                             MutableArrayRef<Value> operandGradients) {
+  int64_t begin = 0;
+  for (auto [index, input] : llvm::enumerate(getInputs())) {
+    if (wanted(input))
+      operandGradients[index] =
+          SliceOp::create(builder, getLoc(), input.getType(), resultGradients[0], builder.getI64IntegerAttr(begin));
+    begin += channelsOf(cast<RankedTensorType>(input.getType()));
+  }
+}
+
+//===- Arithmetic ---------------------------------------------------------------------------------------------===//
+
+static RankedTensorType onePixel(RankedTensorType map) {
+  return floatTensor(map.getContext(), {batchOf(map), 1, 1, channelsOf(map)});
+}
+
+template <class Op> static LogicalResult inferBinary(Op op, Types &results) {
+  RankedTensorType lhs = op.getLhs().getType(), rhs = op.getRhs().getType();
+  if (lhs != rhs && (lhs.getRank() != 4 || rhs != onePixel(lhs))) // C1
+    return op.emitOpError("combines ") << lhs << " with " << rhs << ", neither equal nor one pixel per image";
+  results.push_back(lhs); // C2
+  return success();
+}
+
+LogicalResult AddOp::inferShapes(Types &results) { return inferBinary(*this, results); }
+LogicalResult MultiplyOp::inferShapes(Types &results) { return inferBinary(*this, results); }
+
+void AddOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
+                          MutableArrayRef<Value> operandGradients) {
+  Value dy = resultGradients[0];
+  if (wanted(getLhs()))
+    operandGradients[0] = dy;
+  if (wanted(getRhs()))
+    operandGradients[1] = getRhs().getType() == getLhs().getType()
+                              ? dy
+                              : SpatialSumOp::create(builder, getLoc(), getRhs().getType(), dy).getResult();
+}
+
+void MultiplyOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
+                               MutableArrayRef<Value> operandGradients) {
+  Value dy = resultGradients[0];
+  if (wanted(getLhs()))
+    operandGradients[0] = MultiplyOp::create(builder, getLoc(), getLhs().getType(), dy, getRhs());
+  if (!wanted(getRhs()))
+    return;
+  if (getRhs().getType() == getLhs().getType())
+    operandGradients[1] = MultiplyOp::create(builder, getLoc(), getRhs().getType(), dy, getLhs());
+  else
+    operandGradients[1] = SpatialDotOp::create(builder, getLoc(), getRhs().getType(), dy, getLhs());
+}
+
+//===- Sums ---------------------------------------------------------------------------------------------------===//
+
+LogicalResult ChannelSumOp::inferShapes(Types &results) {
+  results.push_back(floatTensor(getContext(), {channelsOf(getInput().getType())})); // C1
+  return success();
+}
+
+LogicalResult SpatialSumOp::inferShapes(Types &results) {
+  results.push_back(onePixel(getInput().getType())); // C1
+  return success();
+}
+
+LogicalResult SpatialDotOp::inferShapes(Types &results) {
+  results.push_back(onePixel(getLhs().getType())); // C2
+  return success();
+}
+
+Expected SpatialDotOp::expectedOperands(std::optional<int64_t>) { return {{1, "rhs", getLhs().getType()}}; } // C1
+
+//===- Losses -------------------------------------------------------------------------------------------------===//
+
+template <class Op> static LogicalResult requireOnePixel(Op op) {
+  RankedTensorType logits = op.getLogits().getType();
+  if (logits != onePixel(logits)) // C1
+    return op.emitOpError("needs logits of one pixel, found ") << heightOf(logits) << " x " << widthOf(logits);
+  return success();
+}
+
+// C2
+template <class Op> static Expected expectedLabels(Op op) {
+  auto labels = RankedTensorType::get({batchOf(op.getLogits().getType())}, IntegerType::get(op.getContext(), 32));
+  return {{1, "labels", labels}};
+}
+template <class Op> static Expected expectedTargets(Op op) {
+  RankedTensorType logits = op.getLogits().getType();
+  return {{1, "targets", floatTensor(op.getContext(), {batchOf(logits), channelsOf(logits)})}};
+}
+
+LogicalResult SoftmaxCrossEntropyOp::inferShapes(Types &results) {
+  results.push_back(floatTensor(getContext(), {1})); // C3
+  return requireOnePixel(*this);
+}
+Expected SoftmaxCrossEntropyOp::expectedOperands(std::optional<int64_t>) { return expectedLabels(*this); }
+
+LogicalResult SoftmaxCrossEntropyGradOp::inferShapes(Types &results) {
+  results.push_back(getLogits().getType()); // C3
+  return requireOnePixel(*this);
+}
+Expected SoftmaxCrossEntropyGradOp::expectedOperands(std::optional<int64_t>) { return expectedLabels(*this); }
+
+LogicalResult BinaryCrossEntropyOp::inferShapes(Types &results) {
+  results.push_back(floatTensor(getContext(), {1})); // C3
+  return requireOnePixel(*this);
+}
+Expected BinaryCrossEntropyOp::expectedOperands(std::optional<int64_t>) { return expectedTargets(*this); }
+
+LogicalResult BinaryCrossEntropyGradOp::inferShapes(Types &results) {
+  results.push_back(getLogits().getType()); // C3
+  return requireOnePixel(*this);
+}
+Expected BinaryCrossEntropyGradOp::expectedOperands(std::optional<int64_t>) { return expectedTargets(*this); }
+
+//===- Parameters and holes -----------------------------------------------------------------------------------===//
+
+LogicalResult HoleOp::verify() {
+  bool positive = llvm::all_of(getSeed(), [](int64_t channels) { return channels > 0; });
+  if (getKind() == HoleKind::Learned && (getSeed().empty() || !positive || !getChoices().empty())) // C1
+    return emitOpError("is learned: needs a seed of positive numbers and no choices");
+  if (getKind() == HoleKind::Choose &&
+      (getChoices().empty() || !getSeed().empty() || getBudget() != BudgetKind::None)) // C2
+    return emitOpError("is chosen: needs choices, no seed and no budget");
+  if ((getBudget() != BudgetKind::None) != (getLimit() > 0) || getLimit() < 0) // C3
+    return emitOpError("needs a positive limit if and only if it has a budget, found ") << getLimit();
+  return success();
+}
+
+LogicalResult ParameterOp::verify() {
+  int64_t rank = getKind() == ParameterKind::ConvolutionWeight ? 4 : getKind() == ParameterKind::LinearWeight ? 2 : 1;
+  auto type = cast<RankedTensorType>(getType());
+  if (type.getRank() != rank) // C1
+    return emitOpError("of kind ") << stringifyParameterKind(getKind()) << " needs rank " << rank << ", found " << type;
+  return success();
+}
+
+int64_t ParameterOp::getParameterCount() { return isTrainable() ? cast<RankedTensorType>(getType()).getNumElements() : 0; }
+
+LogicalResult UpdateRunningOp::verify() {
+  if (getBatchMean().getType() != getBatchVar().getType()) // C1
+    return emitOpError("has a mean of type ") << getBatchMean().getType() << ", a variance of " << getBatchVar().getType();
+  return success();
+}
+
+LogicalResult FoldWeightOp::inferShapes(Types &results) {
+  results.push_back(getWeight().getType()); // C2
+  return success();
+}
+
+// C1
+Expected FoldWeightOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType type = floatTensor(getContext(), {getWeight().getType().getDimSize(0)});
+  return {{1, "gamma", type}, {2, "var", type}};
+}
+
+LogicalResult FoldScaleOp::inferShapes(Types &results) {
+  results.push_back(getGamma().getType()); // C2
+  return success();
+}
+
+Expected FoldScaleOp::expectedOperands(std::optional<int64_t>) { return {{1, "var", getGamma().getType()}}; } // C1
+
+LogicalResult FoldBiasOp::inferShapes(Types &results) {
+  results.push_back(getGamma().getType()); // C2
+  return success();
+}
+
+// C1
+Expected FoldBiasOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType type = getGamma().getType();
+  Expected expected{{1, "beta", type}, {2, "mean", type}, {3, "var", type}};
+  if (getBias())
+    expected.push_back({4, "bias", type});
+  return expected;
+}

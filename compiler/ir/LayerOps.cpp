@@ -1,0 +1,246 @@
+// Shapes, costs, receptive fields and gradients of layers with parameters and of activations.
+#include "compiler/ir/Windows.h"
+
+using namespace mlir;
+using namespace vernier::vn;
+
+using Types = SmallVectorImpl<RankedTensorType>;
+using Expected = SmallVector<ExpectedOperand>;
+
+static RankedTensorType vectorOf(RankedTensorType map) { return floatTensor(map.getContext(), {channelsOf(map)}); }
+
+//===- Convolution --------------------------------------------------------------------------------------------===//
+
+template <class Op> static LogicalResult inferConvolution(Op op, Types &results) {
+  auto type = convolutionType(op, op.getInput().getType(), op.getWeight().getType());
+  if (failed(type))
+    return failure();
+  results.push_back(*type);
+  return success();
+}
+
+// C2, C3
+template <class Op> static Expected expectedOfConvolution(Op op, std::optional<int64_t> channels) {
+  RankedTensorType weight = op.getWeight().getType();
+  int64_t outputs = channels.value_or(weight.getDimSize(0));
+  Expected expected{{1, "weight", convolutionWeightType(op, op.getInput().getType(), weight, outputs)}};
+  if (op.getBias())
+    expected.push_back({2, "bias", floatTensor(op.getContext(), {outputs})});
+  return expected;
+}
+
+static int64_t macsOf(RankedTensorType result, RankedTensorType weight) {
+  return result.getNumElements() * weight.getDimSize(1) * weight.getDimSize(2) * weight.getDimSize(3);
+}
+
+template <class Op> static ReceptiveWindow windowOfConvolution(Op op) {
+  ReceptiveWindow window;
+  for (int axis : {0, 1}) {
+    window.size[axis] = op.getDilations()[axis] * (op.getWeight().getType().getDimSize(2 + axis) - 1) + 1;
+    window.step[axis] = op.getStrides()[axis];
+  }
+  return window;
+}
+
+LogicalResult ConvolutionOp::inferShapes(Types &results) { return inferConvolution(*this, results); }
+Expected ConvolutionOp::expectedOperands(std::optional<int64_t> channels) {
+  return expectedOfConvolution(*this, channels);
+}
+int64_t ConvolutionOp::getMacs() { return macsOf(getType(), getWeight().getType()); }
+ReceptiveWindow ConvolutionOp::getReceptiveWindow(unsigned operand) { return windowOfConvolution(*this); }
+
+void ConvolutionOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                  llvm::function_ref<bool(Value)> wanted, MutableArrayRef<Value> operandGradients) {
+  Value dy = resultGradients[0];
+  if (wanted(getInput()))
+    operandGradients[0] =
+        ConvolutionInputGradOp::create(builder, getLoc(), getInput().getType(), dy, getWeight(), getStridesAttr(),
+                                       getPaddingAttr(), getDilationsAttr(), getGroupsAttr());
+  if (wanted(getWeight()))
+    operandGradients[1] =
+        ConvolutionWeightGradOp::create(builder, getLoc(), getWeight().getType(), getInput(), dy, getStridesAttr(),
+                                        getPaddingAttr(), getDilationsAttr(), getGroupsAttr());
+  if (getBias() && wanted(getBias()))
+    operandGradients[2] = ChannelSumOp::create(builder, getLoc(), getBias().getType(), dy);
+}
+
+LogicalResult FusedConvolutionOp::inferShapes(Types &results) { return inferConvolution(*this, results); }
+Expected FusedConvolutionOp::expectedOperands(std::optional<int64_t> channels) {
+  Expected expected = expectedOfConvolution(*this, channels);
+  if (getResidual()) { // C6
+    auto residual = cast<RankedTensorType>(getType());
+    expected.push_back({getBias() ? 3u : 2u, "residual", channels ? withDimension(residual, 3, *channels) : residual});
+  }
+  return expected;
+}
+int64_t FusedConvolutionOp::getMacs() { return macsOf(getType(), getWeight().getType()); }
+// The residual is seen pixel by pixel.
+ReceptiveWindow FusedConvolutionOp::getReceptiveWindow(unsigned operand) {
+  return operand == 0 ? windowOfConvolution(*this) : ReceptiveWindow();
+}
+
+//===- Linear -------------------------------------------------------------------------------------------------===//
+
+LogicalResult LinearOp::inferShapes(Types &results) {
+  RankedTensorType input = getInput().getType();
+  if (heightOf(input) != 1 || widthOf(input) != 1) // C1
+    return emitOpError("needs an input of one pixel, found ") << heightOf(input) << " x " << widthOf(input);
+  results.push_back(withDimension(input, 3, getWeight().getType().getDimSize(0))); // C4
+  return success();
+}
+
+// C2, C3
+Expected LinearOp::expectedOperands(std::optional<int64_t> channels) {
+  int64_t outputs = channels.value_or(getWeight().getType().getDimSize(0));
+  Expected expected{{1, "weight", floatTensor(getContext(), {outputs, channelsOf(getInput().getType())})}};
+  if (getBias())
+    expected.push_back({2, "bias", floatTensor(getContext(), {outputs})});
+  return expected;
+}
+
+int64_t LinearOp::getMacs() { return batchOf(getInput().getType()) * getWeight().getType().getNumElements(); }
+ReceptiveWindow LinearOp::getReceptiveWindow(unsigned operand) { return {}; }
+
+void LinearOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
+                             MutableArrayRef<Value> operandGradients) {
+  Value dy = resultGradients[0];
+  if (wanted(getInput()))
+    operandGradients[0] = LinearInputGradOp::create(builder, getLoc(), getInput().getType(), dy, getWeight());
+  if (wanted(getWeight()))
+    operandGradients[1] = LinearWeightGradOp::create(builder, getLoc(), getWeight().getType(), getInput(), dy);
+  if (getBias() && wanted(getBias()))
+    operandGradients[2] = ChannelSumOp::create(builder, getLoc(), getBias().getType(), dy);
+}
+
+//===- Normalisation ------------------------------------------------------------------------------------------===//
+
+LogicalResult BatchNormOp::inferShapes(Types &results) {
+  results.push_back(getInput().getType());
+  return success();
+}
+
+Expected BatchNormOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType type = vectorOf(getInput().getType());
+  return {{1, "gamma", type}, {2, "beta", type}, {3, "mean", type}, {4, "var", type}};
+}
+
+LogicalResult BatchNormTrainingOp::inferShapes(Types &results) {
+  RankedTensorType vector = vectorOf(getInput().getType());
+  results.append({getInput().getType(), vector, vector});
+  return success();
+}
+
+Expected BatchNormTrainingOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType type = vectorOf(getInput().getType());
+  return {{1, "gamma", type}, {2, "beta", type}};
+}
+
+// The statistics feed the running ones alone, so no gradient comes back through results 1 and 2.
+void BatchNormTrainingOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                        llvm::function_ref<bool(Value)> wanted,
+                                        MutableArrayRef<Value> operandGradients) {
+  RankedTensorType vector = getGamma().getType();
+  auto gradient = BatchNormGradOp::create(builder, getLoc(), TypeRange{getInput().getType(), vector, vector}, getInput(),
+                                          resultGradients[0], getGamma(), getBatchMean(), getBatchVar(), getEpsilonAttr());
+  for (unsigned operand : {0, 1, 2})
+    if (wanted(getOperand(operand)))
+      operandGradients[operand] = gradient.getResult(operand);
+}
+
+LogicalResult BatchNormGradOp::inferShapes(Types &results) {
+  RankedTensorType vector = vectorOf(getInput().getType());
+  results.append({getInput().getType(), vector, vector});
+  return success();
+}
+
+Expected BatchNormGradOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType type = vectorOf(getInput().getType());
+  return {{1, "dy", getInput().getType()}, {2, "gamma", type}, {3, "mean", type}, {4, "var", type}};
+}
+
+LogicalResult AffineOp::inferShapes(Types &results) {
+  results.push_back(getInput().getType());
+  return success();
+}
+
+Expected AffineOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType type = vectorOf(getInput().getType());
+  return {{1, "scale", type}, {2, "shift", type}};
+}
+
+//===- Activation ---------------------------------------------------------------------------------------------===//
+
+LogicalResult ActivateOp::inferShapes(Types &results) {
+  results.push_back(getInput().getType());
+  return success();
+}
+
+void ActivateOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
+                               MutableArrayRef<Value> operandGradients) {
+  if (!wanted(getInput()))
+    return;
+  operandGradients[0] = getActivation() == Activation::None
+                            ? resultGradients[0]
+                            : ActivateGradOp::create(builder, getLoc(), getActivationAttr(), getResult(), resultGradients[0])
+                                  .getResult();
+}
+
+LogicalResult ActivateGradOp::inferShapes(Types &results) {
+  results.push_back(getY().getType());
+  return success();
+}
+
+//===- Gradients of convolution and linear --------------------------------------------------------------------===//
+
+LogicalResult ConvolutionInputGradOp::inferShapes(Types &results) {
+  results.push_back(getType());
+  return convolutionType(*this, getType(), getWeight().getType());
+}
+
+// C1. Called once inferShapes has found the geometry legal.
+Expected ConvolutionInputGradOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType weight = getWeight().getType();
+  return {{1, "weight", convolutionWeightType(*this, getType(), weight, weight.getDimSize(0))},
+          {0, "dy", *convolutionType(*this, getType(), weight)}};
+}
+
+int64_t ConvolutionInputGradOp::getMacs() { return macsOf(getDy().getType(), getWeight().getType()); }
+
+LogicalResult ConvolutionWeightGradOp::inferShapes(Types &results) {
+  RankedTensorType weight = getType();
+  results.push_back(convolutionWeightType(*this, getInput().getType(), weight, weight.getDimSize(0)));
+  return convolutionType(*this, getInput().getType(), weight);
+}
+
+Expected ConvolutionWeightGradOp::expectedOperands(std::optional<int64_t>) {
+  return {{1, "dy", *convolutionType(*this, getInput().getType(), getType())}}; // C1
+}
+
+int64_t ConvolutionWeightGradOp::getMacs() { return macsOf(getDy().getType(), getType()); }
+
+LogicalResult LinearInputGradOp::inferShapes(Types &results) {
+  results.push_back(withDimension(getDy().getType(), 3, getWeight().getType().getDimSize(1)));
+  return success();
+}
+
+// C1
+Expected LinearInputGradOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType dy = getDy().getType();
+  return {{0, "dy", floatTensor(getContext(), {batchOf(dy), 1, 1, getWeight().getType().getDimSize(0)})}};
+}
+
+int64_t LinearInputGradOp::getMacs() { return batchOf(getDy().getType()) * getWeight().getType().getNumElements(); }
+
+LogicalResult LinearWeightGradOp::inferShapes(Types &results) {
+  results.push_back(floatTensor(getContext(), {channelsOf(getDy().getType()), channelsOf(getInput().getType())}));
+  return success();
+}
+
+// C1
+Expected LinearWeightGradOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType input = getInput().getType(), dy = getDy().getType();
+  return {{0, "input", floatTensor(getContext(), {batchOf(input), 1, 1, channelsOf(input)})},
+          {1, "dy", floatTensor(getContext(), {batchOf(input), 1, 1, channelsOf(dy)})}};
+}
+
+int64_t LinearWeightGradOp::getMacs() { return batchOf(getDy().getType()) * getType().getNumElements(); }

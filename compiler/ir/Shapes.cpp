@@ -1,0 +1,83 @@
+#include "compiler/ir/Shapes.h"
+#include "compiler/ir/VnOps.h"
+
+#include "compiler/ir/VnInterfaces.cpp.inc"
+
+using namespace mlir;
+using namespace vernier::vn;
+
+RankedTensorType vernier::vn::floatTensor(MLIRContext *context, ArrayRef<int64_t> shape) {
+  return RankedTensorType::get(shape, Float32Type::get(context));
+}
+
+RankedTensorType vernier::vn::withDimension(RankedTensorType type, unsigned dim, int64_t size) {
+  SmallVector<int64_t> shape(type.getShape());
+  shape[dim] = size;
+  return RankedTensorType::get(shape, type.getElementType());
+}
+
+int64_t vernier::vn::convolutionOutput(int64_t input, int64_t kernel, int64_t stride, int64_t before, int64_t after,
+                                       int64_t dilation) {
+  int64_t rest = input + before + after - dilation * (kernel - 1) - 1;
+  return rest < 0 ? 0 : rest / stride + 1;
+}
+
+int64_t vernier::vn::poolOutput(int64_t input, int64_t kernel, int64_t stride, int64_t before, int64_t after, bool ceil) {
+  int64_t rest = input + before + after - kernel;
+  if (rest < 0)
+    return 0;
+  int64_t output = (rest + (ceil ? stride - 1 : 0)) / stride + 1;
+  // A window that begins in the trailing padding would see nothing.
+  return ceil && (output - 1) * stride >= input + before ? output - 1 : output;
+}
+
+// The shape rule first: what is expected of operands presumes a legal geometry.
+LogicalResult vernier::vn::detail::verifyShapes(Operation *op) {
+  auto shaped = cast<ShapeOpInterface>(op);
+  SmallVector<RankedTensorType> results;
+  if (failed(shaped.inferShapes(results)))
+    return failure();
+  for (const ExpectedOperand &expected : shaped.expectedOperands(std::nullopt)) {
+    Type found = op->getOperand(expected.index).getType();
+    if (found != expected.type)
+      return op->emitOpError("needs `") << expected.name << "` of type " << expected.type << ", found " << found;
+  }
+  for (auto [result, inferred] : llvm::zip_equal(op->getResults(), results))
+    if (result.getType() != inferred)
+      return op->emitOpError("has result #") << result.getResultNumber() << " of type " << result.getType()
+                                             << ", its operands make it " << inferred;
+  return success();
+}
+
+int64_t vernier::vn::detail::bytesOfOperandsAndResults(Operation *op) {
+  int64_t bytes = 0;
+  auto add = [&](Type type) {
+    if (auto tensor = dyn_cast<RankedTensorType>(type))
+      bytes += tensor.getNumElements() * tensor.getElementTypeBitWidth() / 8;
+  };
+  llvm::for_each(op->getOperandTypes(), add);
+  llvm::for_each(op->getResultTypes(), add);
+  return bytes;
+}
+
+LogicalResult
+vernier::vn::inferFunctionShapes(FunctionOpInterface function,
+                                 llvm::function_ref<std::optional<int64_t>(Operation *)> channels) {
+  for (Operation &op : function.getFunctionBody().front()) {
+    auto shaped = dyn_cast<ShapeOpInterface>(op);
+    if (!shaped)
+      continue;
+    for (const ExpectedOperand &expected : shaped.expectedOperands(channels(&op)))
+      if (auto parameter = op.getOperand(expected.index).getDefiningOp<ParameterOp>())
+        parameter.getResult().setType(expected.type);
+    SmallVector<RankedTensorType> results;
+    if (failed(shaped.inferShapes(results)))
+      return failure();
+    for (auto [result, type] : llvm::zip_equal(op.getResults(), results))
+      result.setType(type);
+  }
+  Operation *terminator = function.getFunctionBody().front().getTerminator();
+  function.setFunctionTypeAttr(
+      TypeAttr::get(function.cloneTypeWith(function.getArgumentTypes(), terminator->getOperandTypes())));
+  return success();
+}
