@@ -1,0 +1,334 @@
+// One case per op, each a call of its kernel.
+#include "compiler/interpreter/Interpreter.h"
+
+#include "compiler/interpreter/Kernels.h"
+#include "compiler/ir/VnOps.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+namespace vn = vernier::vn;
+
+namespace vernier::interpreter {
+namespace {
+
+using Tensors = std::vector<Tensor>;
+
+//===- attributes to kernel arguments ---------------------------------------------------------------------------===//
+
+template <size_t N> std::array<int64_t, N> toArray(ArrayRef<int64_t> values) {
+  std::array<int64_t, N> result;
+  llvm::copy(values, result.begin());
+  return result;
+}
+
+template <typename Op> ConvolutionGeometry convolutionGeometry(Op op) {
+  return {toArray<2>(op.getStrides()), toArray<4>(op.getPadding()), toArray<2>(op.getDilations()),
+          static_cast<int64_t>(op.getGroups())};
+}
+
+template <typename Op> PoolGeometry poolGeometry(Op op) {
+  return {toArray<2>(op.getKernel()), toArray<2>(op.getStrides()), toArray<4>(op.getPadding()), op.getCeil(), true};
+}
+
+template <typename Op> PoolGeometry averagePoolGeometry(Op op) {
+  PoolGeometry geometry = poolGeometry(op);
+  geometry.countPadding = op.getCountPadding();
+  return geometry;
+}
+
+Activation toActivation(vn::Activation activation) {
+  switch (activation) {
+  case vn::Activation::None:
+    return Activation::None;
+  case vn::Activation::Relu:
+    return Activation::Relu;
+  case vn::Activation::Relu6:
+    return Activation::Relu6;
+  case vn::Activation::Sigmoid:
+    return Activation::Sigmoid;
+  }
+  llvm_unreachable("an activation without a kernel");
+}
+
+ResizeMode toResizeMode(vn::ResizeMode mode) {
+  return mode == vn::ResizeMode::Nearest ? ResizeMode::Nearest : ResizeMode::Bilinear;
+}
+
+std::vector<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape().vec(); }
+
+std::string shapeText(ArrayRef<int64_t> shape) {
+  return "[" + llvm::join(llvm::map_range(shape, [](int64_t d) { return std::to_string(d); }), ", ") + "]";
+}
+
+//===- ops -------------------------------------------------------------------------------------------------------===//
+
+// The operands of one op by name of its definition: `in(op.getBias())` is null where an optional operand is absent.
+class Operands {
+public:
+  Operands(Operation *op, ArrayRef<const Tensor *> tensors) {
+    for (auto [value, tensor] : llvm::zip_equal(op->getOperands(), tensors))
+      byValue[value] = tensor;
+  }
+  const Tensor *orNull(Value value) const { return value ? byValue.lookup(value) : nullptr; }
+  const Tensor &operator()(Value value) const { return *byValue.lookup(value); }
+
+private:
+  llvm::SmallDenseMap<Value, const Tensor *> byValue;
+};
+
+Tensors one(Tensor tensor) {
+  Tensors result;
+  result.push_back(std::move(tensor));
+  return result;
+}
+
+Tensors three(Tensor a, Tensor b, Tensor c) {
+  Tensors result = one(std::move(a));
+  result.push_back(std::move(b));
+  result.push_back(std::move(c));
+  return result;
+}
+
+std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
+  return llvm::TypeSwitch<Operation *, std::optional<Tensors>>(op)
+      .Case([&](vn::ConvolutionOp op) {
+        return one(convolution(in(op.getInput()), in(op.getWeight()), in.orNull(op.getBias()),
+                               convolutionGeometry(op)));
+      })
+      .Case([&](vn::FusedConvolutionOp op) {
+        Tensor y = convolution(in(op.getInput()), in(op.getWeight()), in.orNull(op.getBias()),
+                               convolutionGeometry(op));
+        if (op.getResidual())
+          y = add(y, in(op.getResidual()));
+        return one(activate(y, toActivation(op.getActivation())));
+      })
+      .Case([&](vn::LinearOp op) {
+        return one(linear(in(op.getInput()), in(op.getWeight()), in.orNull(op.getBias())));
+      })
+      .Case([&](vn::BatchNormOp op) {
+        return one(batchNorm(in(op.getInput()), in(op.getGamma()), in(op.getBeta()), in(op.getMean()),
+                             in(op.getVar()), op.getEpsilon().convertToDouble()));
+      })
+      .Case([&](vn::BatchNormTrainingOp op) {
+        BatchNormTraining r = batchNormTraining(in(op.getInput()), in(op.getGamma()), in(op.getBeta()),
+                                                op.getEpsilon().convertToDouble());
+        return three(std::move(r.y), std::move(r.mean), std::move(r.var));
+      })
+      .Case([&](vn::AffineOp op) {
+        return one(activate(affine(in(op.getInput()), in(op.getScale()), in(op.getShift())),
+                            toActivation(op.getActivation())));
+      })
+      .Case([&](vn::FoldWeightOp op) {
+        return one(foldWeight(in(op.getWeight()), in(op.getGamma()), in(op.getVar()),
+                              op.getEpsilon().convertToDouble()));
+      })
+      .Case([&](vn::FoldScaleOp op) {
+        const Tensor ones(in(op.getGamma()).shape, 1.0);
+        return one(foldWeight(ones, in(op.getGamma()), in(op.getVar()), op.getEpsilon().convertToDouble()));
+      })
+      .Case([&](vn::FoldBiasOp op) {
+        return one(foldBias(in(op.getGamma()), in(op.getBeta()), in(op.getMean()), in(op.getVar()),
+                            in.orNull(op.getBias()), op.getEpsilon().convertToDouble()));
+      })
+      .Case([&](vn::ActivateOp op) { return one(activate(in(op.getInput()), toActivation(op.getActivation()))); })
+      .Case([&](vn::SoftmaxCrossEntropyOp op) {
+        return one(softmaxCrossEntropy(in(op.getLogits()), in(op.getLabels()), in(op.getSmoothing())[0]));
+      })
+      .Case([&](vn::BinaryCrossEntropyOp op) {
+        return one(binaryCrossEntropy(in(op.getLogits()), in(op.getTargets())));
+      })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+std::optional<Tensors> computeMap(Operation *op, const Operands &in) {
+  return llvm::TypeSwitch<Operation *, std::optional<Tensors>>(op)
+      .Case([&](vn::MaxPoolOp op) { return one(maxPool(in(op.getInput()), poolGeometry(op))); })
+      .Case([&](vn::AvgPoolOp op) { return one(avgPool(in(op.getInput()), averagePoolGeometry(op))); })
+      .Case([&](vn::GlobalAvgPoolOp op) { return one(globalAvgPool(in(op.getInput()))); })
+      .Case([&](vn::ResizeOp op) {
+        std::vector<int64_t> shape = shapeOf(op.getResult());
+        return one(resize(in(op.getInput()), shape[1], shape[2], toResizeMode(op.getMode()), op.getAlignCorners()));
+      })
+      .Case([&](vn::PadOp op) {
+        return one(pad(in(op.getInput()), toArray<4>(op.getPadding()), op.getMode() == vn::PadMode::Replicate));
+      })
+      .Case([&](vn::CropOp op) {
+        std::vector<int64_t> shape = shapeOf(op.getResult());
+        return one(crop(in(op.getInput()), op.getOffset()[0], op.getOffset()[1], shape[1], shape[2]));
+      })
+      .Case([&](vn::SliceOp op) {
+        return one(slice(in(op.getInput()), op.getBegin(), shapeOf(op.getResult())[3]));
+      })
+      .Case([&](vn::EmbedChannelsOp op) {
+        return one(embedChannels(in(op.getInput()), op.getBegin(), shapeOf(op.getResult())[3]));
+      })
+      .Case([&](vn::ConcatOp op) {
+        std::vector<const Tensor *> inputs;
+        for (Value input : op.getInputs())
+          inputs.push_back(&in(input));
+        return one(concat(inputs));
+      })
+      .Case([&](vn::AddOp op) { return one(add(in(op.getLhs()), in(op.getRhs()))); })
+      .Case([&](vn::MultiplyOp op) { return one(multiply(in(op.getLhs()), in(op.getRhs()))); })
+      .Case([&](vn::ChannelSumOp op) { return one(channelSum(in(op.getInput()))); })
+      .Case([&](vn::SpatialSumOp op) { return one(spatialSum(in(op.getInput()))); })
+      .Case([&](vn::SpatialDotOp op) { return one(spatialDot(in(op.getLhs()), in(op.getRhs()))); })
+      .Case([&](vn::ZerosOp op) { return one(Tensor(shapeOf(op.getResult()))); })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+std::optional<Tensors> computeGradient(Operation *op, const Operands &in) {
+  return llvm::TypeSwitch<Operation *, std::optional<Tensors>>(op)
+      .Case([&](vn::ConvolutionInputGradOp op) {
+        return one(convolutionInputGrad(in(op.getDy()), in(op.getWeight()), shapeOf(op.getResult()),
+                                        convolutionGeometry(op)));
+      })
+      .Case([&](vn::ConvolutionWeightGradOp op) {
+        return one(convolutionWeightGrad(in(op.getInput()), in(op.getDy()), shapeOf(op.getResult()),
+                                         convolutionGeometry(op)));
+      })
+      .Case([&](vn::LinearInputGradOp op) { return one(linearInputGrad(in(op.getDy()), in(op.getWeight()))); })
+      .Case([&](vn::LinearWeightGradOp op) { return one(linearWeightGrad(in(op.getInput()), in(op.getDy()))); })
+      .Case([&](vn::BatchNormGradOp op) {
+        BatchNormGrad r = batchNormGrad(in(op.getInput()), in(op.getDy()), in(op.getGamma()), in(op.getMean()),
+                                        in(op.getVar()), op.getEpsilon().convertToDouble());
+        return three(std::move(r.dx), std::move(r.dgamma), std::move(r.dbeta));
+      })
+      .Case([&](vn::ActivateGradOp op) {
+        return one(activateGrad(in(op.getY()), in(op.getDy()), toActivation(op.getActivation())));
+      })
+      .Case([&](vn::MaxPoolGradOp op) {
+        return one(maxPoolGrad(in(op.getInput()), in(op.getDy()), poolGeometry(op)));
+      })
+      .Case([&](vn::AvgPoolGradOp op) {
+        return one(avgPoolGrad(in(op.getDy()), shapeOf(op.getResult()), averagePoolGeometry(op)));
+      })
+      .Case([&](vn::GlobalAvgPoolGradOp op) {
+        return one(globalAvgPoolGrad(in(op.getDy()), shapeOf(op.getResult())));
+      })
+      .Case([&](vn::ResizeGradOp op) {
+        return one(resizeGrad(in(op.getDy()), shapeOf(op.getResult()), toResizeMode(op.getMode()),
+                              op.getAlignCorners()));
+      })
+      .Case([&](vn::PadGradOp op) { return one(padReplicateGrad(in(op.getDy()), toArray<4>(op.getPadding()))); })
+      .Case([&](vn::SoftmaxCrossEntropyGradOp op) {
+        return one(softmaxCrossEntropyGrad(in(op.getLogits()), in(op.getLabels()), in(op.getSmoothing())[0]));
+      })
+      .Case([&](vn::BinaryCrossEntropyGradOp op) {
+        return one(binaryCrossEntropyGrad(in(op.getLogits()), in(op.getTargets())));
+      })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+//===- a function -------------------------------------------------------------------------------------------------===//
+
+class Interpreter {
+public:
+  explicit Interpreter(Environment &environment) : environment(environment) {}
+
+  FailureOr<Tensors> run(func::FuncOp function, Tensors arguments) {
+    if (!llvm::hasSingleElement(function.getBody()))
+      return function.emitError("the interpreter runs functions of one block");
+    Block &block = function.getBody().front();
+    if (arguments.size() != block.getNumArguments())
+      return function.emitError("called with ") << arguments.size() << " arguments instead of "
+                                                << block.getNumArguments();
+    for (auto [value, tensor] : llvm::zip_equal(block.getArguments(), arguments)) {
+      if (tensor.shape != shapeOf(value))
+        return function.emitError("argument ")
+               << value.getArgNumber() << " has shape " << shapeText(tensor.shape) << " instead of "
+               << shapeText(shapeOf(value));
+      values[value] = std::move(tensor);
+    }
+    for (Operation &op : block)
+      for (Value operand : op.getOperands())
+        lastUser[operand] = &op;
+    for (Operation &op : block.without_terminator())
+      if (failed(runOp(&op)))
+        return failure();
+    Tensors results;
+    for (Value result : block.getTerminator()->getOperands())
+      results.push_back(values[result]);
+    return results;
+  }
+
+private:
+  LogicalResult runOp(Operation *op) {
+    FailureOr<Tensors> results = compute(op);
+    if (failed(results))
+      return failure();
+    if (environment.observer)
+      environment.observer(op, *results);
+    for (auto [value, tensor] : llvm::zip_equal(op->getResults(), *results))
+      if (!value.use_empty())
+        values[value] = std::move(tensor);
+    for (Value operand : op->getOperands())
+      if (lastUser[operand] == op)
+        values.erase(operand);
+    return success();
+  }
+
+  FailureOr<Tensors> compute(Operation *op) {
+    if (auto parameter = dyn_cast<vn::ParameterOp>(op)) {
+      FailureOr<Tensor *> tensor = lookUp(op, parameter.getName());
+      if (failed(tensor))
+        return failure();
+      if ((*tensor)->shape != shapeOf(parameter.getResult()))
+        return op->emitOpError("given a tensor of shape ") << shapeText((*tensor)->shape);
+      return one(**tensor);
+    }
+    if (auto update = dyn_cast<vn::UpdateRunningOp>(op)) {
+      FailureOr<Tensor *> mean = lookUp(op, update.getMeanName()), var = lookUp(op, update.getVarName());
+      if (failed(mean) || failed(var))
+        return failure();
+      updateRunning(**mean, **var, values[update.getBatchMean()], values[update.getBatchVar()],
+                    update.getMomentum().convertToDouble(), update.getCount());
+      return Tensors();
+    }
+    if (auto store = dyn_cast<vn::StoreGradientOp>(op)) {
+      environment.gradients[store.getName().str()] = values[store.getGradient()];
+      return Tensors();
+    }
+    SmallVector<const Tensor *> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(&values.find(operand)->second);
+    return evaluate(op, operands);
+  }
+
+  FailureOr<Tensor *> lookUp(Operation *op, StringRef name) {
+    auto found = environment.parameters.find(name.str());
+    if (found == environment.parameters.end())
+      return op->emitOpError("no value is given for parameter `") << name << "`";
+    return &found->second;
+  }
+
+  Environment &environment;
+  llvm::DenseMap<Value, Tensor> values;
+  llvm::DenseMap<Value, Operation *> lastUser;
+};
+
+} // namespace
+
+FailureOr<std::vector<Tensor>> evaluate(Operation *op, ArrayRef<const Tensor *> operands) {
+  Operands in(op, operands);
+  std::optional<Tensors> results = computeLayer(op, in);
+  if (!results)
+    results = computeMap(op, in);
+  if (!results)
+    results = computeGradient(op, in);
+  if (!results)
+    return op->emitOpError("has no kernel in the interpreter");
+  for (auto [value, tensor] : llvm::zip_equal(op->getResults(), *results))
+    if (tensor.shape != shapeOf(value))
+      return op->emitOpError("computes a result of shape ") << shapeText(tensor.shape);
+  return std::move(*results);
+}
+
+FailureOr<std::vector<Tensor>> interpret(func::FuncOp function, std::vector<Tensor> arguments,
+                                         Environment &environment) {
+  return Interpreter(environment).run(function, std::move(arguments));
+}
+
+} // namespace vernier::interpreter
