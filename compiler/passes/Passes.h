@@ -1,0 +1,18 @@
+// Constructors, options and registration of the passes that Passes.td declares.
+#ifndef VERNIER_COMPILER_PASSES_PASSES_H
+#define VERNIER_COMPILER_PASSES_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace vernier::compiler {
+
+/// What a training step minimises.
+enum class LossKind { Softmax, Binary };
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "compiler/passes/Passes.h.inc"
+
+} // namespace vernier::compiler
+
+#endif
