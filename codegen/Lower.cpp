@@ -1,0 +1,264 @@
+#include "codegen/Lower.h"
+
+#include "codegen/Lowering.h"
+#include "codegen/MemoryPlan.h"
+
+using namespace mlir;
+
+namespace vernier::codegen {
+
+// --- types -----------------------------------------------------------------------------------------------------------
+
+View viewOf(Value value) {
+  auto shape = cast<RankedTensorType>(value.getType()).getShape();
+  if (shape.size() == 4 && !value.getDefiningOp<vn::ParameterOp>() && !value.getDefiningOp<vn::FoldWeightOp>() &&
+      !value.getDefiningOp<vn::ConvolutionWeightGradOp>())
+    return denseView(shape[0], shape[1], shape[2], shape[3]);
+  int64_t elements = 1;
+  for (int64_t extent : shape)
+    elements *= extent;
+  return denseView(1, 1, 1, elements);
+}
+
+Activation activationOf(vn::Activation activation) {
+  switch (activation) {
+  case vn::Activation::None:
+    return Activation::None;
+  case vn::Activation::Relu:
+    return Activation::Relu;
+  case vn::Activation::Relu6:
+    return Activation::Relu6;
+  case vn::Activation::Sigmoid:
+    return Activation::Sigmoid;
+  }
+  return Activation::None;
+}
+
+std::array<int64_t, 2> pair(llvm::ArrayRef<int64_t> values) { return {values[0], values[1]}; }
+std::array<int64_t, 4> four(llvm::ArrayRef<int64_t> values) { return {values[0], values[1], values[2], values[3]}; }
+
+// --- buffers and steps -----------------------------------------------------------------------------------------------
+
+int Lowering::addBuffer(vn_space space, int64_t bytes) {
+  Buffer buffer{space, bytes, -1};
+  if (space == VN_SPACE_DERIVED) {
+    buffer.offset = out.derivedBytes;
+    out.derivedBytes += aligned(bytes);
+  }
+  out.buffers.push_back(buffer);
+  return int(out.buffers.size()) - 1;
+}
+
+Location Lowering::scratch(int64_t elements) {
+  return {addBuffer(VN_SPACE_ARENA, elements * 4), 0, denseView(1, 1, 1, elements)};
+}
+
+Location Lowering::addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape, const View &view) {
+  const int buffer = addBuffer(VN_SPACE_IO, view.size() * 4);
+  out.buffers[buffer].offset = kAlignment * int64_t(program->io.size());
+  program->io.push_back({name, type, isOutput, std::move(shape)});
+  return {buffer, 0, view};
+}
+
+Location Lowering::result(Value value) {
+  auto [entry, isNew] = locations.try_emplace(value);
+  if (isNew) {
+    const View view = viewOf(value);
+    const bool derived = current == prepared && prepared;
+    entry->second = {addBuffer(derived ? VN_SPACE_DERIVED : VN_SPACE_ARENA, view.size() * 4), 0, view};
+  }
+  return entry->second;
+}
+
+Step &Lowering::step(const Kernel &kernel, std::initializer_list<Location> reads, std::initializer_list<Location> writes,
+                     int64_t macs) {
+  return step(kernel, llvm::ArrayRef<Location>(reads.begin(), reads.size()),
+              llvm::ArrayRef<Location>(writes.begin(), writes.size()), macs);
+}
+
+Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm::ArrayRef<Location> writes, int64_t macs) {
+  if (kernelNames.insert(kernel.definition.name).second)
+    out.kernels.push_back(kernel.definition);
+  Step step;
+  step.kernel = kernel.definition.name;
+  step.place = place;
+  step.tasks = kernel.tasks;
+  step.macs = macs;
+  for (const Location &location : reads)
+    step.operands.push_back({location.buffer, location.offset, false});
+  for (const Location &location : writes)
+    step.operands.push_back({location.buffer, location.offset, true});
+  for (llvm::ArrayRef<Location> list : {reads, writes})
+    for (const Location &location : list)
+      step.bytes += location.view.size() * 4;
+  current->steps.push_back(std::move(step));
+  return current->steps.back();
+}
+
+// --- placement in advance --------------------------------------------------------------------------------------------
+
+// Concats from the last to the first, so that a concat of concats hands its slices on.
+void Lowering::placeConcats(func::FuncOp function) {
+  llvm::SmallVector<vn::ConcatOp> concats;
+  function.walk([&](vn::ConcatOp op) { concats.push_back(op); });
+  for (vn::ConcatOp op : llvm::reverse(concats)) {
+    Location whole = result(op.getResult());
+    int64_t channel = 0;
+    for (Value input : op.getInputs()) {
+      View view = viewOf(input);
+      view.pixel = whole.view.pixel;
+      Operation *producer = input.getDefiningOp();
+      // A slice is a view of a map that exists already; a block argument has its place too.
+      const bool canWriteSlice = producer && !isa<vn::SliceOp, vn::ParameterOp>(producer);
+      if (canWriteSlice && !locations.count(input) && llvm::count(op.getInputs(), input) == 1)
+        locations[input] = {whole.buffer, whole.offset + 4 * channel, view};
+      channel += view.c;
+    }
+  }
+}
+
+void Lowering::placeGradients(func::FuncOp function) {
+  function.walk([&](vn::StoreGradientOp op) {
+    Value gradient = op.getGradient();
+    if (gradient.hasOneUse() && gradient.getDefiningOp() && !gradient.getDefiningOp<vn::SliceOp>())
+      locations[gradient] = gradientAt.lookup(op.getName());
+  });
+}
+
+bool Lowering::dependsOnParametersOnly(Operation *op) {
+  return isa<vn::FoldWeightOp, vn::FoldBiasOp, vn::FoldScaleOp>(op) &&
+         llvm::all_of(op->getOperands(), [&](Value v) { return constant.contains(v); });
+}
+
+// --- functions -------------------------------------------------------------------------------------------------------
+
+LogicalResult Lowering::parameters(func::FuncOp infer) {
+  infer.walk([&](vn::ParameterOp op) {
+    if (parameterAt.count(op.getName()))
+      return;
+    Parameter parameter;
+    parameter.name = op.getName().str();
+    parameter.kind = vn_parameter_kind(static_cast<uint32_t>(op.getKind()));
+    auto shape = cast<RankedTensorType>(op.getType()).getShape();
+    parameter.shape.assign(shape.begin(), shape.end());
+    parameter.space = op.isTrainable() ? VN_SPACE_PARAMETERS : VN_SPACE_STATISTICS;
+    int64_t &bytes = op.isTrainable() ? out.parameterBytes : out.statisticsBytes;
+    parameter.offset = bytes;
+    const View view = viewOf(op.getResult());
+    bytes += aligned(view.size() * 4);
+    const int buffer = addBuffer(parameter.space, view.size() * 4);
+    out.buffers[buffer].offset = parameter.offset;
+    parameterAt[op.getName()] = {buffer, 0, view};
+    if (op.isTrainable()) {
+      const int gradient = addBuffer(VN_SPACE_GRADIENTS, view.size() * 4);
+      out.buffers[gradient].offset = parameter.offset;
+      gradientAt[op.getName()] = {gradient, 0, view};
+    }
+    out.parameters.push_back(std::move(parameter));
+  });
+  return success();
+}
+
+LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Program *preparedProgram) {
+  program = current = &ownProgram;
+  prepared = preparedProgram;
+  locations.clear();
+  absorbed.clear();
+  constant.clear();
+  packedAt.clear();
+
+  static constexpr const char *kTrainingInputs[] = {"image", "labels", "label_smoothing"};
+  for (BlockArgument argument : function.getArguments()) {
+    auto type = cast<RankedTensorType>(argument.getType());
+    const View view = viewOf(argument);
+    std::vector<int64_t> shape(type.getShape());
+    if (shape.size() == 4)
+      shape = {view.n, view.c, view.h, view.w};
+    const vn_type element = type.getElementType().isInteger(32) ? VN_INT32 : VN_FLOAT32;
+    const std::string name = kTrainingInputs[std::min<unsigned>(argument.getArgNumber(), 2)];
+    Location io = addIo(name, element, false, shape, view);
+    place = name;
+    if (shape.size() == 4) {
+      Location map = result(argument);
+      step(fromChannelsFirst(map.view, target), {io}, {map});
+    } else {
+      alias(argument, io);
+    }
+  }
+  placeGradients(function);
+  placeConcats(function);
+  for (Operation &op : function.getBody().front()) {
+    if (absorbed.contains(&op))
+      continue;
+    if (auto attribute = op.getAttrOfType<StringAttr>(vn::kPlaceAttr))
+      place = attribute.str();
+    current = program;
+    if (dependsOnParametersOnly(&op)) {
+      if (prepared)
+        current = prepared;
+      constant.insert(op.result_begin(), op.result_end());
+    }
+    if (failed(lower(&op)))
+      return failure();
+  }
+  planMemory(out.buffers, *program);
+  return success();
+}
+
+LogicalResult Lowering::outputs(func::FuncOp function, func::ReturnOp op) {
+  auto names = function->getAttrOfType<ArrayAttr>(vn::kOutputsAttr);
+  for (auto [index, value] : llvm::enumerate(op.getOperands())) {
+    const View view = viewOf(value);
+    std::string name = names && index < names.size() ? cast<StringAttr>(names[index]).str() : "output" + std::to_string(index);
+    if (function.getName() == vn::kTrainStepFunction)
+      name = index == 0 ? "loss" : "logits";
+    place = name;
+    auto type = cast<RankedTensorType>(value.getType());
+    std::vector<int64_t> shape(type.getShape());
+    if (shape.size() == 4)
+      shape = view.h * view.w == 1 ? std::vector<int64_t>{view.n, view.c}
+                                   : std::vector<int64_t>{view.n, view.c, view.h, view.w};
+    Location io = addIo(name, VN_FLOAT32, true, shape, view);
+    current = program;
+    const Location from = at(value);
+    if (view.h * view.w == 1)
+      step(copy(from.view, view, target), {from}, {io});
+    else
+      step(toChannelsFirst(from.view, target), {from}, {io});
+  }
+  return success();
+}
+
+LogicalResult Lowering::lower(Operation *op) {
+  if (auto parameter = dyn_cast<vn::ParameterOp>(op)) {
+    if (!parameterAt.count(parameter.getName()))
+      return op->emitError("parameter is not one of @infer's");
+    alias(parameter.getResult(), parameterAt.lookup(parameter.getName()));
+    constant.insert(parameter.getResult());
+    return success();
+  }
+  if (auto ret = dyn_cast<func::ReturnOp>(op))
+    return outputs(op->getParentOfType<func::FuncOp>(), ret);
+  if (op->use_empty() && isMemoryEffectFree(op))
+    return success();
+  if (succeeded(lowerLayer(op)) || succeeded(lowerGradient(op)))
+    return success();
+  return op->emitError("has no kernel on this target");
+}
+
+FailureOr<Compilation> lowerModule(ModuleOp module, const Target &target) {
+  Compilation compilation;
+  Lowering lowering(compilation, target);
+  auto infer = module.lookupSymbol<func::FuncOp>(vn::kInferFunction);
+  if (!infer)
+    return module.emitError("has no @infer");
+  if (failed(lowering.parameters(infer)) || failed(lowering.function(infer, compilation.infer, &compilation.prepare)))
+    return failure();
+  planMemory(compilation.buffers, compilation.prepare);
+  if (auto train = module.lookupSymbol<func::FuncOp>(vn::kTrainStepFunction))
+    if (failed(lowering.function(train, compilation.trainStep, nullptr)))
+      return failure();
+  return compilation;
+}
+
+} // namespace vernier::codegen

@@ -1,0 +1,217 @@
+// Losses and backward ops.
+#include "codegen/Lowering.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace vernier::codegen {
+namespace {
+
+int64_t weightMacs(const WeightGradientSpec &s) {
+  return s.dy.size() * (s.x.c / s.groups) * s.kernel[0] * s.kernel[1];
+}
+
+// N x 1 x 1 x C as one image of N pixels: the sum over images becomes one over pixels.
+View asPixels(const View &view) { return {1, 1, view.n, view.c, view.pixel}; }
+
+} // namespace
+
+void Lowering::lowerInputGradient(const View &dyView, const View &dxView, const Location &dy, const Location &weight,
+                                  Value weightValue, const Location &dx, std::array<int64_t, 2> kernel,
+                                  std::array<int64_t, 2> stride, std::array<int64_t, 4> padding,
+                                  std::array<int64_t, 2> dilation, int64_t groups) {
+  const int64_t macs = dyView.size() * (dxView.c / groups) * kernel[0] * kernel[1];
+  const auto specs = convolutionInputGradient(dyView, dxView, kernel, stride, padding, dilation, groups, target);
+  const bool grouped = fitsGrouped(dxView.c, dyView.c, groups, target);
+  bool first = true;
+  for (const ConvolutionSpec &spec : specs) {
+    const int64_t counted = first ? macs : 0;
+    first = false;
+    if (!grouped) {
+      const Location w = packed(weightValue, packWeights(spec.weights, true), spec.weights.elements());
+      step(convolution(spec, target), {dy, w}, {dx}, counted);
+      continue;
+    }
+    GroupedSpec narrow;
+    narrow.in = dyView;
+    narrow.out = dxView;
+    narrow.perGroup = dxView.c / groups;
+    narrow.kernelRows = kernel[0];
+    narrow.kernelColumns = kernel[1];
+    narrow.rows = spec.rows;
+    narrow.columns = spec.columns;
+    if (spec.chunk) { // a 1x1 convolution was flattened to one row
+      narrow.rows = {dxView.h, 0, 1, 1, {1, 0, 1, 0, 1}};
+      narrow.columns = {dxView.w, 0, 1, 1, {1, 0, 1, 0, 1}};
+    }
+    const Location w = packed(weightValue, packGroupedWeights(narrow, true, target), narrow.weightElements(target.lanes));
+    step(groupedConvolution(narrow, target), {dy, w}, {dx}, counted);
+  }
+}
+
+void Lowering::lowerWeightGradient(const WeightGradientSpec &spec, const Location &x, const Location &dy, const Location &dw) {
+  const Location sums = scratch(weightGradientElements(spec, target));
+  step(weightGradient(spec, target), {x, dy}, {sums}, weightMacs(spec));
+  step(unpackWeightGradient(spec, target), {sums}, {dw});
+}
+
+LogicalResult Lowering::lowerGradient(Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<vn::ConvolutionInputGradOp>([&](auto grad) {
+        const Location dy = at(grad.getDy()), dx = result(grad.getResult());
+        auto shape = cast<RankedTensorType>(grad.getWeight().getType()).getShape();
+        lowerInputGradient(dy.view, dx.view, dy, at(grad.getWeight()), grad.getWeight(), dx, {shape[2], shape[3]},
+                           pair(grad.getStrides()), four(grad.getPadding()), pair(grad.getDilations()), grad.getGroups());
+        return success();
+      })
+      .Case<vn::ConvolutionWeightGradOp>([&](auto grad) {
+        const Location x = at(grad.getInput()), dy = at(grad.getDy()), dw = result(grad.getResult());
+        auto shape = cast<RankedTensorType>(grad.getResult().getType()).getShape();
+        WeightGradientSpec spec{x.view, dy.view, int64_t(grad.getGroups()), {shape[2], shape[3]}, pair(grad.getStrides()),
+                                pair(grad.getDilations()), four(grad.getPadding())};
+        lowerWeightGradient(spec, x, dy, dw);
+        return success();
+      })
+      .Case<vn::LinearInputGradOp>([&](auto grad) {
+        const Location dy = at(grad.getDy()), dx = result(grad.getResult());
+        lowerInputGradient(dy.view, dx.view, dy, at(grad.getWeight()), grad.getWeight(), dx, {1, 1}, {1, 1}, {0, 0, 0, 0},
+                           {1, 1}, 1);
+        return success();
+      })
+      .Case<vn::LinearWeightGradOp>([&](auto grad) {
+        const Location x = at(grad.getInput()), dy = at(grad.getDy()), dw = result(grad.getResult());
+        WeightGradientSpec spec;
+        spec.x = asPixels(x.view);
+        spec.dy = asPixels(dy.view);
+        lowerWeightGradient(spec, x, dy, dw);
+        return success();
+      })
+      .Case<vn::ChannelSumOp>([&](auto sum) {
+        const Location dy = at(sum.getInput()), db = result(sum.getResult());
+        const Location partial = scratch(statisticsChunks(dy.view) * 2 * dy.view.c);
+        step(channelSums(dy.view, target), {dy}, {partial});
+        step(channelSumsFinish(dy.view, target), {partial}, {db});
+        return success();
+      })
+      .Case<vn::BatchNormGradOp>([&](auto grad) {
+        // An activation's gradient that only this op reads is applied on the way.
+        Activation activation = Activation::None;
+        Location dy, y;
+        if (auto masked = grad.getDy().template getDefiningOp<vn::ActivateGradOp>(); masked && masked->hasOneUse()) {
+          activation = activationOf(masked.getActivation());
+          dy = at(masked.getDy());
+          y = at(masked.getY());
+        } else {
+          dy = at(grad.getDy());
+        }
+        const double epsilon = grad.getEpsilon().convertToDouble();
+        const Location x = at(grad.getInput()), mean = at(grad.getMean()), variance = at(grad.getVar());
+        const int64_t C = x.view.c;
+        const Location partial = scratch(statisticsChunks(x.view) * 2 * C), coefficients = scratch(3 * C);
+        llvm::SmallVector<Location> reads = {x, dy};
+        if (activation != Activation::None)
+          reads.push_back(y);
+        llvm::SmallVector<Location> sumReads = reads;
+        sumReads.append({mean, variance});
+        step(batchGradientSums(x.view, dy.view, y.view, activation, epsilon, target), sumReads, {partial});
+        step(batchGradientFinish(x.view, epsilon, target), {partial, at(grad.getGamma()), mean, variance},
+             {result(grad.getDgamma()), result(grad.getDbeta()), coefficients});
+        const Location dx = result(grad.getDx());
+        llvm::SmallVector<Location> applyReads = reads;
+        applyReads.push_back(coefficients);
+        Step &s = step(batchGradientApply(x.view, dy.view, y.view, dx.view, activation, target), applyReads, {dx});
+        if (dy.view == dx.view)
+          s.mayReuse.push_back(1);
+        if (x.view == dx.view)
+          s.mayReuse.push_back(0);
+        return success();
+      })
+      .Case<vn::ActivateGradOp>([&](auto grad) {
+        if (grad->hasOneUse() && isa<vn::BatchNormGradOp>(*grad->user_begin()))
+          return success(); // part of that op
+        const Location y = at(grad.getY()), dy = at(grad.getDy()), dx = result(grad.getResult());
+        Step &s = step(activateGradient(y.view, dy.view, dx.view, activationOf(grad.getActivation()), target), {y, dy}, {dx});
+        if (dy.view == dx.view)
+          s.mayReuse.push_back(1);
+        return success();
+      })
+      .Case<vn::MaxPoolGradOp>([&](auto grad) {
+        const Location x = at(grad.getInput()), y = at(grad.getY()), dy = at(grad.getDy()), dx = result(grad.getResult());
+        PoolSpec spec{x.view, y.view, pair(grad.getKernel()), pair(grad.getStrides()), four(grad.getPadding()), true};
+        step(maxPoolGradient(spec, dy.view, dx.view, target), {x, y, dy}, {dx});
+        return success();
+      })
+      .Case<vn::AvgPoolGradOp>([&](auto grad) {
+        const Location dy = at(grad.getDy()), dx = result(grad.getResult());
+        PoolSpec spec{dx.view, dy.view, pair(grad.getKernel()), pair(grad.getStrides()), four(grad.getPadding()),
+                      grad.getCountPadding()};
+        step(averagePoolGradient(spec, target), {dy}, {dx});
+        return success();
+      })
+      .Case<vn::GlobalAvgPoolGradOp>([&](auto grad) {
+        const Location dy = at(grad.getDy()), dx = result(grad.getResult());
+        step(spatialBroadcast(dy.view, dx.view, 1.0f / float(dx.view.h * dx.view.w), target), {dy}, {dx});
+        return success();
+      })
+      .Case<vn::ResizeGradOp>([&](auto grad) {
+        const Location dy = at(grad.getDy()), dx = result(grad.getResult());
+        step(resizeGradient({dx.view, dy.view, grad.getMode() == vn::ResizeMode::Bilinear, grad.getAlignCorners()}, target),
+             {dy}, {dx});
+        return success();
+      })
+      .Case<vn::PadGradOp>([&](auto grad) {
+        const Location dy = at(grad.getDy()), dx = result(grad.getResult());
+        step(replicateGradient(dy.view, dx.view, grad.getPadding()[0], grad.getPadding()[2], target), {dy}, {dx});
+        return success();
+      })
+      .Case<vn::SpatialSumOp>([&](auto sum) {
+        const Location x = at(sum.getInput()), y = result(sum.getResult());
+        step(spatialSum(x.view, {}, false, y.view, target), {x}, {y});
+        return success();
+      })
+      .Case<vn::SpatialDotOp>([&](auto dot) {
+        const Location a = at(dot.getLhs()), b = at(dot.getRhs()), y = result(dot.getResult());
+        step(spatialSum(a.view, b.view, true, y.view, target), {a, b}, {y});
+        return success();
+      })
+      .Case<vn::SoftmaxCrossEntropyOp>([&](auto loss) {
+        const Location logits = at(loss.getLogits()), perImage = scratch(logits.view.n);
+        step(softmaxLoss(logits.view.n, logits.view.c, target), {logits, at(loss.getLabels()), at(loss.getSmoothing())},
+             {perImage});
+        step(meanLoss(logits.view.n), {perImage}, {result(loss.getLoss())});
+        return success();
+      })
+      .Case<vn::SoftmaxCrossEntropyGradOp>([&](auto loss) {
+        const Location logits = at(loss.getLogits());
+        step(softmaxGradient(logits.view.n, logits.view.c, target), {logits, at(loss.getLabels()), at(loss.getSmoothing())},
+             {result(loss.getResult())});
+        return success();
+      })
+      .Case<vn::BinaryCrossEntropyOp>([&](auto loss) {
+        const Location logits = at(loss.getLogits()), perImage = scratch(logits.view.n);
+        step(binaryLoss(logits.view.n, logits.view.c, target), {logits, at(loss.getTargets())}, {perImage});
+        step(meanLoss(logits.view.n), {perImage}, {result(loss.getLoss())});
+        return success();
+      })
+      .Case<vn::BinaryCrossEntropyGradOp>([&](auto loss) {
+        const Location logits = at(loss.getLogits());
+        step(binaryGradient(logits.view.n, logits.view.c, target), {logits, at(loss.getTargets())}, {result(loss.getResult())});
+        return success();
+      })
+      .Case<vn::UpdateRunningOp>([&](auto update) {
+        const Location mean = parameterAt.lookup(update.getMeanName()), variance = parameterAt.lookup(update.getVarName());
+        step(updateRunning(mean.view.c, update.getMomentum().convertToDouble(), double(update.getCount()), target),
+             {at(update.getBatchMean()), at(update.getBatchVar())}, {mean, variance});
+        return success();
+      })
+      .Case<vn::StoreGradientOp>([&](auto store) {
+        const Location from = at(store.getGradient()), to = gradientAt.lookup(store.getName());
+        if (from.buffer != to.buffer)
+          step(copy(from.view, to.view, target), {from}, {to});
+        return success();
+      })
+      .Default([](Operation *) { return failure(); });
+}
+
+} // namespace vernier::codegen

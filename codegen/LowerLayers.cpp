@@ -1,0 +1,260 @@
+// Forward ops.
+#include "codegen/Lowering.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace vernier::codegen {
+namespace {
+
+int64_t convolutionMacs(const View &in, const View &out, std::array<int64_t, 2> kernel, int64_t groups) {
+  return out.size() * (in.c / groups) * kernel[0] * kernel[1];
+}
+
+std::array<int64_t, 2> kernelOf(Value weight) {
+  auto shape = cast<RankedTensorType>(weight.getType()).getShape();
+  return {shape[2], shape[3]};
+}
+
+template <typename Op> PoolSpec poolOf(Op op, const View &in, const View &out) {
+  return {in, out, pair(op.getKernel()), pair(op.getStrides()), four(op.getPadding()), true};
+}
+
+} // namespace
+
+// Weights in a kernel's layout: once for each layout, in `prepare` where the weight is known there.
+Location Lowering::packed(Value weight, const Kernel &kernel, int64_t elements) {
+  const Location from = at(weight);
+  const std::string key = std::to_string(from.buffer) + "/" + std::to_string(from.offset) + "/" + kernel.definition.name;
+  auto [entry, isNew] = packedAt.try_emplace(key);
+  if (!isNew)
+    return entry->second;
+  const bool early = prepared && constant.contains(weight);
+  Program *saved = current;
+  current = early ? prepared : program;
+  Location to{addBuffer(early ? VN_SPACE_DERIVED : VN_SPACE_ARENA, elements * 4), 0, denseView(1, 1, 1, elements)};
+  step(kernel, {from}, {to});
+  current = saved;
+  entry->second = to;
+  return to;
+}
+
+template <typename Op>
+void Lowering::lowerConvolution(Op op, Value bias, Value residual, Activation activation) {
+  const Location x = at(op.getInput()), y = result(op.getResult());
+  const auto kernel = kernelOf(op.getWeight()), stride = pair(op.getStrides()), dilation = pair(op.getDilations());
+  const auto padding = four(op.getPadding());
+  const int64_t groups = op.getGroups();
+  llvm::SmallVector<Location> reads = {x, {}};
+  if (bias)
+    reads.push_back(at(bias));
+  if (residual)
+    reads.push_back(at(residual));
+  const int64_t macs = convolutionMacs(x.view, y.view, kernel, groups);
+  Kernel code;
+  if (fitsGrouped(x.view.c, y.view.c, groups, target)) {
+    GroupedSpec spec;
+    spec.in = x.view;
+    spec.out = y.view;
+    spec.perGroup = x.view.c / groups;
+    spec.kernelRows = kernel[0];
+    spec.kernelColumns = kernel[1];
+    spec.rows = {y.view.h, 0, 1, stride[0], {kernel[0], -padding[0], dilation[0], 0, 1}};
+    spec.columns = {y.view.w, 0, 1, stride[1], {kernel[1], -padding[2], dilation[1], 0, 1}};
+    spec.bias = bool(bias);
+    spec.residual = bool(residual);
+    spec.residualView = residual ? at(residual).view : View();
+    spec.activation = activation;
+    reads[1] = packed(op.getWeight(), packGroupedWeights(spec, false, target), spec.weightElements(target.lanes));
+    code = groupedConvolution(spec, target);
+  } else {
+    ConvolutionSpec spec = convolutionForward(x.view, y.view, kernel, stride, padding, dilation, groups, target);
+    spec.bias = bool(bias);
+    spec.residual = bool(residual);
+    if (residual) {
+      const View r = at(residual).view;
+      spec.residualView = spec.out.n == y.view.n && spec.out.h == y.view.h ? r : View{1, 1, r.n * r.h * r.w, r.c, r.pixel};
+    }
+    spec.activation = activation;
+    reads[1] = packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.elements());
+    code = convolution(spec, target);
+  }
+  Step &s = step(code, reads, {y}, macs);
+  // The epilogue reads each residual where it writes the result.
+  if (residual && at(residual).view == y.view)
+    s.mayReuse.push_back(int(reads.size()) - 1);
+}
+
+void Lowering::lowerLinear(vn::LinearOp op) {
+  const Location x = at(op.getInput()), y = result(op.getResult());
+  ConvolutionSpec spec = convolutionForward(x.view, y.view, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, target);
+  spec.bias = bool(op.getBias());
+  llvm::SmallVector<Location> reads = {x, packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.elements())};
+  if (op.getBias())
+    reads.push_back(at(op.getBias()));
+  step(convolution(spec, target), reads, {y}, convolutionMacs(x.view, y.view, {1, 1}, 1));
+}
+
+LogicalResult Lowering::lowerLayer(Operation *op) {
+  const auto elementwise = [&](const Location &in, const Location &out, int operand, Step &s) {
+    if (in.view == out.view)
+      s.mayReuse.push_back(operand);
+  };
+  // Adds or multiplies; takes a following activation along.
+  const auto binaryOp = [&](Operation *op, Binary kind) {
+    Value last = op->getResult(0);
+    Activation activation = Activation::None;
+    if (auto next = onlyUser<vn::ActivateOp>(last); next && !locations.count(last)) {
+      activation = activationOf(next.getActivation());
+      last = next.getResult();
+      absorbed.insert(next);
+    }
+    const Location a = at(op->getOperand(0)), b = at(op->getOperand(1)), y = result(last);
+    Step &s = step(binary(kind, a.view, b.view, y.view, activation, target), {a, b}, {y});
+    elementwise(a, y, 0, s);
+    elementwise(b, y, 1, s);
+  };
+
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<vn::ConvolutionOp>([&](auto conv) {
+        lowerConvolution(conv, conv.getBias(), {}, Activation::None);
+        return success();
+      })
+      .Case<vn::FusedConvolutionOp>([&](auto conv) {
+        lowerConvolution(conv, conv.getBias(), conv.getResidual(), activationOf(conv.getActivation()));
+        return success();
+      })
+      .Case<vn::LinearOp>([&](auto linear) {
+        lowerLinear(linear);
+        return success();
+      })
+      .Case<vn::AffineOp>([&](auto affineOp) {
+        const Location x = at(affineOp.getInput()), y = result(affineOp.getResult());
+        Step &s = step(affine(x.view, y.view, activationOf(affineOp.getActivation()), target),
+                       {x, at(affineOp.getScale()), at(affineOp.getShift())}, {y});
+        elementwise(x, y, 0, s);
+        return success();
+      })
+      .Case<vn::ActivateOp>([&](auto act) {
+        const Location x = at(act.getInput()), y = result(act.getResult());
+        elementwise(x, y, 0, step(activate(x.view, y.view, activationOf(act.getActivation()), target), {x}, {y}));
+        return success();
+      })
+      .Case<vn::BatchNormTrainingOp>([&](auto norm) {
+        Value last = norm.getResult();
+        Activation activation = Activation::None;
+        if (auto next = onlyUser<vn::ActivateOp>(last); next && !locations.count(last)) {
+          activation = activationOf(next.getActivation());
+          last = next.getResult();
+          absorbed.insert(next);
+        }
+        const double epsilon = norm.getEpsilon().convertToDouble();
+        const Location x = at(norm.getInput()), mean = result(norm.getBatchMean()), variance = result(norm.getBatchVar());
+        const int64_t C = x.view.c;
+        const Location partial = scratch(statisticsChunks(x.view) * 2 * C), scale = scratch(C), shift = scratch(C);
+        step(batchSums(x.view, target), {x}, {partial});
+        step(batchFinish(x.view, epsilon, target), {x, partial, at(norm.getGamma()), at(norm.getBeta())},
+             {mean, variance, scale, shift});
+        const Location y = result(last);
+        elementwise(x, y, 0, step(affine(x.view, y.view, activation, target), {x, scale, shift}, {y}));
+        return success();
+      })
+      .Case<vn::MaxPoolOp>([&](auto pool) {
+        const Location x = at(pool.getInput()), y = result(pool.getResult());
+        step(maxPool(poolOf(pool, x.view, y.view), target), {x}, {y});
+        return success();
+      })
+      .Case<vn::AvgPoolOp>([&](auto pool) {
+        const Location x = at(pool.getInput()), y = result(pool.getResult());
+        PoolSpec spec = poolOf(pool, x.view, y.view);
+        spec.countPadding = pool.getCountPadding();
+        step(averagePool(spec, target), {x}, {y});
+        return success();
+      })
+      .Case<vn::GlobalAvgPoolOp>([&](auto pool) {
+        const Location x = at(pool.getInput()), y = result(pool.getResult());
+        step(globalAveragePool(x.view, y.view, target), {x}, {y});
+        return success();
+      })
+      .Case<vn::ResizeOp>([&](auto op) {
+        const Location x = at(op.getInput()), y = result(op.getResult());
+        step(resize({x.view, y.view, op.getMode() == vn::ResizeMode::Bilinear, op.getAlignCorners()}, target), {x}, {y});
+        return success();
+      })
+      .Case<vn::PadOp>([&](auto pad) {
+        const Location x = at(pad.getInput()), y = result(pad.getResult());
+        const auto by = pad.getPadding();
+        step(shiftCopy(x.view, y.view, by[0], by[2], pad.getMode() == vn::PadMode::Replicate, target), {x}, {y});
+        return success();
+      })
+      .Case<vn::CropOp>([&](auto crop) {
+        const Location x = at(crop.getInput()), y = result(crop.getResult());
+        step(shiftCopy(x.view, y.view, -crop.getOffset()[0], -crop.getOffset()[1], false, target), {x}, {y});
+        return success();
+      })
+      .Case<vn::SliceOp>([&](auto slice) {
+        Location x = at(slice.getInput());
+        x.offset += 4 * slice.getBegin();
+        x.view.c = viewOf(slice.getResult()).c;
+        alias(slice.getResult(), x);
+        return success();
+      })
+      .Case<vn::ConcatOp>([&](auto concat) {
+        Location whole = result(concat.getResult());
+        int64_t channel = 0;
+        for (Value input : concat.getInputs()) {
+          const Location from = at(input);
+          Location to{whole.buffer, whole.offset + 4 * channel, from.view};
+          to.view.pixel = whole.view.pixel;
+          if (from.buffer != to.buffer || from.offset != to.offset)
+            step(copy(from.view, to.view, target), {from}, {to});
+          channel += from.view.c;
+        }
+        return success();
+      })
+      .Case<vn::AddOp>([&](auto) {
+        binaryOp(op, Binary::Add);
+        return success();
+      })
+      .Case<vn::MultiplyOp>([&](auto) {
+        binaryOp(op, Binary::Multiply);
+        return success();
+      })
+      .Case<vn::ZerosOp>([&](auto zeros) {
+        const Location y = result(zeros.getResult());
+        step(fill(y.view, 0.0f, target), {}, {y});
+        return success();
+      })
+      .Case<vn::EmbedChannelsOp>([&](auto embed) {
+        const Location x = at(embed.getInput()), y = result(embed.getResult());
+        step(fill(y.view, 0.0f, target), {}, {y});
+        Location part{y.buffer, y.offset + 4 * int64_t(embed.getBegin()), x.view};
+        part.view.pixel = y.view.pixel;
+        step(copy(x.view, part.view, target), {x}, {part});
+        return success();
+      })
+      .Case<vn::FoldWeightOp>([&](auto fold) {
+        const Location w = at(fold.getWeight()), y = result(fold.getResult());
+        const int64_t outputs = at(fold.getGamma()).view.c;
+        step(foldWeight(outputs, w.view.size() / outputs, fold.getEpsilon().convertToDouble()),
+             {w, at(fold.getGamma()), at(fold.getVar())}, {y});
+        return success();
+      })
+      .Case<vn::FoldScaleOp>([&](auto fold) {
+        const Location gamma = at(fold.getGamma()), y = result(fold.getResult());
+        step(foldScale(gamma.view.c, fold.getEpsilon().convertToDouble()), {gamma, at(fold.getVar())}, {y});
+        return success();
+      })
+      .Case<vn::FoldBiasOp>([&](auto fold) {
+        llvm::SmallVector<Location> reads = {at(fold.getGamma()), at(fold.getBeta()), at(fold.getMean()), at(fold.getVar())};
+        if (fold.getBias())
+          reads.push_back(at(fold.getBias()));
+        step(foldBias(reads[0].view.c, bool(fold.getBias()), fold.getEpsilon().convertToDouble()), reads,
+             {result(fold.getResult())});
+        return success();
+      })
+      .Default([](Operation *) { return failure(); });
+}
+
+} // namespace vernier::codegen

@@ -1,0 +1,87 @@
+// The state of a lowering; private to the Lower*.cpp files.
+#ifndef VERNIER_CODEGEN_LOWERING_H
+#define VERNIER_CODEGEN_LOWERING_H
+
+#include "codegen/Lower.h"
+#include "compiler/ir/VnOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
+
+namespace vernier::codegen {
+
+// A value's place: a map in a buffer, from `offset` bytes. Vectors and weights are maps of one pixel.
+struct Location {
+  int buffer = -1;
+  int64_t offset = 0;
+  View view;
+};
+
+class Lowering {
+public:
+  Lowering(Compilation &out, const Target &target) : out(out), target(target) {}
+
+  mlir::LogicalResult parameters(mlir::func::FuncOp infer);
+  // `prepared` receives what depends on parameters alone; without it those steps run in `program` too.
+  mlir::LogicalResult function(mlir::func::FuncOp function, Program &program, Program *prepared);
+
+private:
+  // --- buffers and steps (Lower.cpp) ---------------------------------------------------------------------------------
+  int addBuffer(vn_space space, int64_t bytes);
+  Location scratch(int64_t elements);
+  Location addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape, const View &view);
+  // The place of an op's result: given in advance (a slice of a concat, a gradient) or a new buffer.
+  Location result(mlir::Value value);
+  Location at(mlir::Value value) { return locations.lookup(value); }
+  void alias(mlir::Value value, const Location &location) { locations[value] = location; }
+  Step &step(const Kernel &kernel, std::initializer_list<Location> reads, std::initializer_list<Location> writes,
+             int64_t macs = 0);
+  Step &step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm::ArrayRef<Location> writes, int64_t macs = 0);
+  void placeConcats(mlir::func::FuncOp function);
+  void placeGradients(mlir::func::FuncOp function);
+  bool dependsOnParametersOnly(mlir::Operation *op);
+  mlir::LogicalResult lower(mlir::Operation *op);
+  mlir::LogicalResult outputs(mlir::func::FuncOp function, mlir::func::ReturnOp op);
+
+  // --- op families ----------------------------------------------------------------------------------------------------
+  mlir::LogicalResult lowerLayer(mlir::Operation *op);    // LowerLayers.cpp
+  mlir::LogicalResult lowerGradient(mlir::Operation *op); // LowerGradients.cpp
+
+  template <typename Op>
+  void lowerConvolution(Op op, mlir::Value bias, mlir::Value residual, Activation activation);
+  void lowerLinear(vn::LinearOp op);
+  void lowerInputGradient(const View &dyView, const View &dxView, const Location &dy, const Location &weight,
+                          mlir::Value weightValue, const Location &dx, std::array<int64_t, 2> kernel,
+                          std::array<int64_t, 2> stride, std::array<int64_t, 4> padding,
+                          std::array<int64_t, 2> dilation, int64_t groups);
+  void lowerWeightGradient(const WeightGradientSpec &spec, const Location &x, const Location &dy, const Location &dw);
+  Location packed(mlir::Value weight, const Kernel &kernel, int64_t elements);
+  // The single user of `value` if it is an Op and nothing else uses the value.
+  template <typename Op> Op onlyUser(mlir::Value value) {
+    return value.hasOneUse() ? llvm::dyn_cast<Op>(*value.user_begin()) : Op();
+  }
+
+  Compilation &out;
+  const Target &target;
+  Program *current = nullptr;  // where steps go now
+  Program *program = nullptr;  // the function's own
+  Program *prepared = nullptr; // for what depends on parameters alone, or null
+  std::string place;
+  llvm::DenseMap<mlir::Value, Location> locations;
+  llvm::DenseSet<mlir::Operation *> absorbed; // part of another op's kernel
+  llvm::DenseSet<mlir::Value> constant;       // depends on parameters alone
+  llvm::StringMap<Location> parameterAt, gradientAt, packedAt;
+  llvm::StringSet<> kernelNames;
+};
+
+View viewOf(mlir::Value value);
+Activation activationOf(vn::Activation activation);
+std::array<int64_t, 2> pair(llvm::ArrayRef<int64_t> values);
+std::array<int64_t, 4> four(llvm::ArrayRef<int64_t> values);
+
+} // namespace vernier::codegen
+
+#endif

@@ -1,0 +1,70 @@
+// A program below the dialect: buffers, and steps that run one kernel each on places in them.
+#ifndef VERNIER_CODEGEN_PROGRAM_H
+#define VERNIER_CODEGEN_PROGRAM_H
+
+#include "codegen/cpu/Kernels.h"
+#include "vernier/abi.h"
+
+#include <string>
+#include <vector>
+
+namespace vernier::codegen {
+
+struct Buffer {
+  vn_space space = VN_SPACE_ARENA;
+  int64_t bytes = 0;
+  int64_t offset = -1; // bytes into the space; of an arena buffer once the memory is planned
+};
+
+struct StepOperand {
+  int buffer = 0;
+  int64_t offset = 0; // bytes into the buffer
+  bool written = false;
+};
+
+struct Step {
+  std::string kernel;
+  std::string place;
+  std::vector<StepOperand> operands;
+  int64_t tasks = 1, macs = 0, bytes = 0;
+  // Operands that may share memory with the output when they die here: the kernel reads each element before it writes
+  // the same place, in the same task.
+  std::vector<int> mayReuse;
+};
+
+struct Io {
+  std::string name;
+  vn_type type = VN_FLOAT32;
+  bool isOutput = false;
+  std::vector<int64_t> shape;
+};
+
+struct Program {
+  std::vector<Step> steps;
+  std::vector<Io> io;
+  int64_t arenaBytes = 0;
+};
+
+struct Parameter {
+  std::string name;
+  vn_parameter_kind kind = VN_CONVOLUTION_WEIGHT;
+  std::vector<int64_t> shape;
+  vn_space space = VN_SPACE_PARAMETERS;
+  int64_t offset = 0;
+};
+
+// What one model's code consists of. All programs share the list of buffers and the kernels.
+struct Compilation {
+  std::vector<Buffer> buffers;
+  std::vector<Parameter> parameters;
+  std::vector<KernelDefinition> kernels; // each name once
+  Program prepare, infer, trainStep;
+  int64_t parameterBytes = 0, statisticsBytes = 0, derivedBytes = 0;
+};
+
+constexpr int64_t kAlignment = 64;
+inline int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+} // namespace vernier::codegen
+
+#endif

@@ -1,0 +1,108 @@
+#include "codegen/Tables.h"
+
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Module.h"
+
+#include <map>
+
+namespace vernier::codegen {
+namespace {
+
+using llvm::Constant;
+
+class Writer {
+public:
+  explicit Writer(llvm::Module &module) : module(module), context(module.getContext()) {}
+
+  Constant *integer(int64_t value) { return llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), value, true); }
+  Constant *null() { return llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0)); }
+  Constant *record(llvm::ArrayRef<Constant *> fields) { return llvm::ConstantStruct::getAnon(context, fields); }
+
+  Constant *text(const std::string &value) {
+    auto [entry, isNew] = texts.try_emplace(value);
+    if (isNew)
+      entry->second = global(llvm::ConstantDataArray::getString(context, value), 1);
+    return entry->second;
+  }
+
+  // The address of an array of equal records.
+  Constant *array(llvm::ArrayRef<Constant *> records) {
+    if (records.empty())
+      return null();
+    return global(llvm::ConstantArray::get(llvm::ArrayType::get(records.front()->getType(), records.size()), records), 8);
+  }
+
+  Constant *shape(const std::vector<int64_t> &extents) {
+    llvm::SmallVector<uint64_t> values(4, 1);
+    std::copy(extents.begin(), extents.end(), values.begin());
+    return llvm::ConstantDataArray::get(context, values);
+  }
+
+  Constant *kernel(const std::string &name) {
+    auto *pointer = llvm::PointerType::get(context, 0);
+    auto *int64 = llvm::Type::getInt64Ty(context);
+    auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, int64, int64}, false);
+    auto *function = llvm::cast<llvm::Function>(module.getOrInsertFunction(name, type).getCallee());
+    function->setVisibility(llvm::GlobalValue::HiddenVisibility);
+    return function;
+  }
+
+  Constant *program(const Program &program, const std::vector<Buffer> &buffers) {
+    llvm::SmallVector<Constant *> steps, io;
+    for (const Step &step : program.steps) {
+      llvm::SmallVector<Constant *> operands;
+      for (const StepOperand &operand : step.operands) {
+        const Buffer &buffer = buffers[operand.buffer];
+        operands.push_back(record({integer(buffer.space), integer(buffer.offset + operand.offset)}));
+      }
+      steps.push_back(record({kernel(step.kernel), text(step.kernel), text(step.place), array(operands),
+                              integer(step.operands.size()), integer(step.tasks), integer(step.macs), integer(step.bytes)}));
+    }
+    for (const Io &entry : program.io)
+      io.push_back(record({text(entry.name), integer(entry.type), integer(entry.isOutput), integer(entry.shape.size()),
+                           shape(entry.shape)}));
+    return record({array(steps), integer(steps.size()), array(io), integer(io.size()), integer(program.arenaBytes)});
+  }
+
+  Constant *global(Constant *value, unsigned alignment) {
+    auto *variable = new llvm::GlobalVariable(module, value->getType(), true, llvm::GlobalValue::PrivateLinkage, value);
+    variable->setAlignment(llvm::Align(alignment));
+    return variable;
+  }
+
+private:
+  llvm::Module &module;
+  llvm::LLVMContext &context;
+  std::map<std::string, Constant *> texts;
+};
+
+} // namespace
+
+void writeTables(llvm::Module &module, const Compilation &compilation, const ModelFacts &facts) {
+  Writer w(module);
+  llvm::SmallVector<Constant *> parameters;
+  for (const Parameter &p : compilation.parameters)
+    parameters.push_back(w.record({w.text(p.name), w.integer(p.kind), w.integer(p.shape.size()), w.shape(p.shape),
+                                   w.integer(p.space), w.integer(p.offset)}));
+  Constant *model = w.record(
+      {w.integer(VN_ABI_VERSION), w.text(facts.name), w.text(facts.description), w.text(facts.target),
+       w.integer(facts.batch), w.integer(facts.channels), w.integer(facts.height), w.integer(facts.width),
+       w.integer(facts.classes), w.integer(facts.macs), w.array(parameters), w.integer(parameters.size()),
+       w.integer(compilation.parameterBytes), w.integer(compilation.statisticsBytes), w.integer(compilation.derivedBytes),
+       w.program(compilation.prepare, compilation.buffers), w.program(compilation.infer, compilation.buffers),
+       w.program(compilation.trainStep, compilation.buffers)});
+  Constant *address = w.global(model, 8);
+
+  llvm::IRBuilder<> b(module.getContext());
+  const auto define = [&](const std::string &name, llvm::GlobalValue::LinkageTypes linkage) {
+    auto *function = llvm::Function::Create(llvm::FunctionType::get(b.getPtrTy(), false), linkage, name, module);
+    b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "", function));
+    b.CreateRet(address);
+  };
+  define(facts.symbol + "_model", llvm::GlobalValue::ExternalLinkage);
+  // Weak: several models' libraries may be linked into one program, which then names them.
+  define("vernier_model", llvm::GlobalValue::WeakAnyLinkage);
+}
+
+} // namespace vernier::codegen

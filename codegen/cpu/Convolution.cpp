@@ -1,0 +1,430 @@
+// Register-tiled direct convolution. A tile of output pixels x output channels stays in vector registers while the loop
+// over (r, s, c) streams packed weights past broadcast inputs; nothing is copied and padding costs nothing, because the
+// tiles at the left and right border are their own code, without the taps that fall outside.
+#include "codegen/cpu/ActivationCode.h"
+#include "codegen/cpu/KernelBuilder.h"
+#include "codegen/cpu/Kernels.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace vernier::codegen {
+namespace {
+
+// Input channels below this are unrolled: the first layer's three.
+constexpr int64_t kUnrolledInputs = 4;
+// A task of a long row should stay in the first-level cache with its inputs and still leave enough tasks to divide.
+constexpr int64_t kChunkBytes = 96 * 1024;
+constexpr int64_t kWantedTasks = 32;
+
+int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Accumulators per tile: what the register file holds beside `vectors` weights and, without embedded broadcasts, one
+// broadcast input.
+int64_t mostPixels(int64_t vectors, const Target &target) {
+  const int64_t accumulators = target.lanes == 16 ? 28 : target.registers - vectors - 1;
+  return std::max<int64_t>(1, accumulators / vectors);
+}
+
+// Cycles of one step over c, in units of one vector multiply-add: two chains of four cycles must be hidden.
+int64_t stepCost(int64_t pixels, int64_t vectors) {
+  return pixels == 0 || vectors == 0 ? 0 : std::max<int64_t>(pixels * vectors, 8) + vectors;
+}
+
+Tile chooseTile(int64_t columns, int64_t outputs, const Target &target) {
+  Tile best;
+  int64_t bestCost = INT64_MAX;
+  const int64_t allVectors = ceilDiv(outputs, target.lanes);
+  for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, allVectors); ++vectors)
+    for (int64_t pixels = std::min(columns, mostPixels(vectors, target)); pixels >= 1; --pixels) {
+      const auto row = [&](int64_t width) {
+        return columns / pixels * stepCost(pixels, width) + stepCost(columns % pixels, width);
+      };
+      const int64_t cost = allVectors / vectors * row(vectors) + row(allVectors % vectors);
+      if (cost < bestCost) {
+        bestCost = cost;
+        best = {pixels, vectors};
+      }
+    }
+  return best;
+}
+
+// Rows and columns of taps seen from one residue of the input position: the transposed convolution.
+Taps transposedTaps(int64_t residue, int64_t size, int64_t stride, int64_t padding, int64_t dilation) {
+  Taps taps;
+  taps.count = 0;
+  // Tap r feeds input position i from output position (i + padding - r * dilation) / stride. Larger r, smaller offset:
+  // counted downwards so that offsets grow.
+  for (int64_t r = size - 1; r >= 0; --r) {
+    const int64_t position = residue + padding - r * dilation;
+    if (((position % stride) + stride) % stride != 0)
+      continue;
+    const int64_t offset = position / stride;
+    if (taps.count == 0) {
+      taps.offset = offset;
+      taps.index = r;
+    } else if (taps.count == 1) {
+      taps.offsetStep = offset - taps.offset;
+      taps.indexStep = r - taps.index;
+    }
+    ++taps.count;
+  }
+  return taps;
+}
+
+void finish(ConvolutionSpec &spec, const Target &target) {
+  spec.tile = chooseTile(spec.columns.count, spec.weights.outputs, target);
+  // The kind of data that is larger streams once: weights per block in the outer loop, or images.
+  const int64_t weightBytes = spec.weights.groupElements() * spec.weights.groups * 4;
+  const int64_t inputBytes = spec.in.size() / spec.in.n * 4;
+  spec.weightsOuter = weightBytes > inputBytes;
+}
+
+struct Emitter {
+  const ConvolutionSpec &spec;
+  KernelBuilder &k;
+  Value input, weights, bias, residual, output;
+
+  const PackedWeights &packed() const { return spec.weights; }
+
+  bool rowsAlwaysInside() const {
+    const Axis &a = spec.rows;
+    const int64_t last = (a.count - 1) * a.inStep + a.taps.offset + (a.taps.count - 1) * a.taps.offsetStep;
+    return a.taps.offset >= 0 && last < spec.in.h;
+  }
+
+  bool columnInside(int64_t x, int64_t tap) const {
+    const int64_t position = x * spec.columns.inStep + spec.columns.taps.offset + tap * spec.columns.taps.offsetStep;
+    return position >= 0 && position < spec.in.w;
+  }
+
+  // One tile: `pixels` outputs from column `x`, `vectors` vectors of channels from `channel` of the group; `inside` says for each tap and
+  // pixel whether it lies in the input.
+  struct TileCode {
+    int64_t pixels, vectors, tailCount; // tailCount: channels of the last vector
+    std::vector<std::vector<bool>> inside;
+  };
+
+  void tile(const TileCode &code, Value imageIn, Value imageOut, Value imageResidual, Value oy, Value x, Value weightBase,
+            Value channel) {
+    const int64_t lanes = k.lanes(), P = code.pixels, V = code.vectors;
+    const auto count = [&](int64_t v) { return v + 1 == V ? code.tailCount : lanes; };
+    KernelBuilder::Values acc;
+    llvm::SmallVector<Value> start;
+    for (int64_t v = 0; v < V; ++v)
+      start.push_back(spec.bias ? k.load(bias, k.add(channel, v * lanes), count(v)) : k.constant(0.0f));
+    for (int64_t p = 0; p < P; ++p)
+      acc.append(start.begin(), start.end());
+
+    const Taps &taps = spec.rows.taps;
+    const auto overRow = [&](Value r, KernelBuilder::Values acc) {
+      Value iy = k.add(k.add(k.mul(oy, spec.rows.inStep), taps.offset), k.mul(r, taps.offsetStep));
+      Value rowIn = k.add(imageIn, k.mul(iy, spec.in.row()));
+      Value weightRow = k.add(k.mul(r, taps.indexStep), taps.index);
+      return overColumns(code, rowIn, weightRow, x, weightBase, std::move(acc));
+    };
+    if (taps.count == 1 && rowsAlwaysInside()) {
+      acc = overRow(k.index(0), std::move(acc));
+    } else if (taps.count > 0) {
+      Value lower = k.index(0), upper = k.index(taps.count);
+      if (!rowsAlwaysInside()) {
+        Value first = k.add(k.mul(oy, spec.rows.inStep), taps.offset);
+        lower = k.max(lower, k.ceilDiv(k.sub(k.index(0), first), taps.offsetStep));
+        upper = k.min(upper, k.ceilDiv(k.sub(k.index(spec.in.h), first), taps.offsetStep));
+      }
+      acc = k.forLoop(lower, upper, 1, acc, [&](Value r, mlir::ValueRange carried) {
+        return overRow(r, KernelBuilder::Values(carried));
+      });
+    }
+
+    Value outY = k.add(k.mul(oy, spec.rows.outStep), spec.rows.outStart);
+    Value outX = k.add(k.mul(x, spec.columns.outStep), spec.columns.outStart);
+    const auto place = [&](const View &view, Value image) {
+      return k.add(k.add(k.add(image, k.mul(outY, view.row())), k.mul(outX, view.pixel)), channel);
+    };
+    Value to = place(spec.out, imageOut);
+    Value from = spec.residual ? place(spec.residualView, imageResidual) : Value();
+    for (int64_t p = 0; p < P; ++p)
+      for (int64_t v = 0; v < V; ++v) {
+        Value value = acc[p * V + v];
+        const int64_t step = p * spec.columns.outStep;
+        if (spec.residual)
+          value = mlir::arith::AddFOp::create(
+              k.builder(), k.location(), value,
+              k.load(residual, k.add(from, step * spec.residualView.pixel + v * lanes), count(v)));
+        value = applyActivation(k, value, spec.activation);
+        k.store(value, output, k.add(to, step * spec.out.pixel + v * lanes), count(v));
+      }
+  }
+
+  KernelBuilder::Values overColumns(const TileCode &code, Value rowIn, Value weightRow, Value x, Value weightBase,
+                                    KernelBuilder::Values acc) {
+    const Taps &taps = spec.columns.taps;
+    const int64_t lanes = k.lanes(), V = code.vectors;
+    const int64_t width = V * lanes, C = packed().inputs;
+    for (int64_t s = 0; s < taps.count; ++s) {
+      llvm::SmallVector<int64_t> valid;
+      for (int64_t p = 0; p < code.pixels; ++p)
+        if (code.inside[s][p])
+          valid.push_back(p);
+      if (valid.empty())
+        continue;
+      Value ix = k.add(k.mul(x, spec.columns.inStep), taps.offset + s * taps.offsetStep);
+      Value from = k.add(rowIn, k.mul(ix, spec.in.pixel));
+      const int64_t column = taps.index + s * taps.indexStep;
+      Value weightTap = k.add(weightBase, k.mul(k.add(k.mul(weightRow, packed().columns), column), C * width));
+      const auto multiplyAdd = [&](Value c, mlir::ValueRange carried) {
+        KernelBuilder::Values next(carried);
+        llvm::SmallVector<Value> w;
+        Value at = k.add(weightTap, k.mul(c, width));
+        for (int64_t v = 0; v < V; ++v)
+          w.push_back(k.load(weights, k.add(at, v * lanes), lanes));
+        Value channelIn = k.add(from, c);
+        for (size_t i = 0; i < valid.size(); ++i) {
+          const int64_t offset = valid[i] * spec.columns.inStep * spec.in.pixel;
+          Value a = k.splat(k.loadScalar(input, k.add(channelIn, offset)));
+          for (int64_t v = 0; v < V; ++v)
+            next[i * V + v] = k.fma(a, w[v], next[i * V + v]);
+        }
+        return next;
+      };
+      KernelBuilder::Values part;
+      for (int64_t p : valid)
+        part.append(acc.begin() + p * V, acc.begin() + (p + 1) * V);
+      if (C <= kUnrolledInputs)
+        for (int64_t c = 0; c < C; ++c)
+          part = multiplyAdd(k.index(c), part);
+      else
+        part = k.forLoop(k.index(0), k.index(C), 1, part, multiplyAdd);
+      for (size_t i = 0; i < valid.size(); ++i)
+        std::copy_n(part.begin() + i * V, V, acc.begin() + valid[i] * V);
+    }
+    return acc;
+  }
+
+  TileCode tileCode(int64_t x, int64_t pixels, int64_t vectors, int64_t tailCount) const {
+    TileCode code{pixels, vectors, tailCount, {}};
+    for (int64_t s = 0; s < spec.columns.taps.count; ++s) {
+      std::vector<bool> row;
+      for (int64_t p = 0; p < pixels; ++p)
+        row.push_back(columnInside(x + p, s));
+      code.inside.push_back(row);
+    }
+    return code;
+  }
+
+  // The output row of one block of channels: runs of tiles that share their code become loops.
+  void row(int64_t vectors, int64_t tailCount, Value imageIn, Value imageOut, Value imageResidual, Value oy, Value chunk,
+           Value weightBase, Value channel) {
+    const int64_t P = spec.tile.pixels, columns = spec.columns.count;
+    if (spec.chunk) {
+      const int64_t whole = columns / P * P, rest = columns - whole;
+      Value first = k.mul(chunk, spec.chunk);
+      Value last = k.min(k.add(first, spec.chunk), k.index(whole));
+      if (whole > 0)
+        k.forLoop(first, last, P, [&](Value x) {
+          tile(tileCode(0, P, vectors, tailCount), imageIn, imageOut, imageResidual, oy, x, weightBase, channel);
+        });
+      if (rest > 0)
+        k.ifThen(k.equal(chunk, k.index(ceilDiv(columns, spec.chunk) - 1)), [&] {
+          tile(tileCode(whole, rest, vectors, tailCount), imageIn, imageOut, imageResidual, oy, k.index(whole),
+               weightBase, channel);
+        });
+      return;
+    }
+    for (int64_t x = 0; x < columns;) {
+      TileCode code = tileCode(x, std::min(P, columns - x), vectors, tailCount);
+      int64_t end = x + code.pixels;
+      while (end + P <= columns && code.pixels == P && tileCode(end, P, vectors, tailCount).inside == code.inside)
+        end += P;
+      k.forLoop(x, end, P, [&](Value at) {
+        tile(code, imageIn, imageOut, imageResidual, oy, at, weightBase, channel);
+      });
+      x = end;
+    }
+  }
+};
+
+std::string axisName(const Axis &axis) {
+  const Taps &t = axis.taps;
+  const auto text = [](int64_t value) { return value < 0 ? "m" + std::to_string(-value) : std::to_string(value); };
+  return std::to_string(t.count) + "s" + std::to_string(axis.inStep) + "p" + text(-t.offset) + "d" +
+         text(t.offsetStep) +
+         (t.index || t.indexStep != 1 ? "i" + text(t.index) + "_" + text(t.indexStep) : std::string()) +
+         (axis.outStep != 1 || axis.outStart ? "o" + text(axis.outStart) + "_" + text(axis.outStep) : std::string());
+}
+
+} // namespace
+
+std::string PackedWeights::name() const {
+  return (groups > 1 ? "g" + std::to_string(groups) + "_" : std::string()) + std::to_string(outputs) + "x" +
+         std::to_string(inputs) + "x" + std::to_string(rows) + "x" + std::to_string(columns) + "_b" +
+         std::to_string(block());
+}
+
+ConvolutionSpec convolutionForward(const View &in, const View &out, std::array<int64_t, 2> kernel,
+                                   std::array<int64_t, 2> stride, std::array<int64_t, 4> padding,
+                                   std::array<int64_t, 2> dilation, int64_t groups, const Target &target) {
+  ConvolutionSpec spec;
+  spec.in = in;
+  spec.out = out;
+  spec.rows = {out.h, 0, 1, stride[0], {kernel[0], -padding[0], dilation[0], 0, 1}};
+  spec.columns = {out.w, 0, 1, stride[1], {kernel[1], -padding[2], dilation[1], 0, 1}};
+  spec.weights = {groups, out.c / groups, in.c / groups, kernel[0], kernel[1], 1, target.lanes};
+  const bool pointwise = kernel == std::array<int64_t, 2>{1, 1} && stride == std::array<int64_t, 2>{1, 1} &&
+                         padding == std::array<int64_t, 4>{0, 0, 0, 0};
+  if (pointwise) {
+    const int64_t pixels = out.n * out.h * out.w;
+    spec.in = {1, 1, pixels, in.c, in.pixel};
+    spec.out = {1, 1, pixels, out.c, out.pixel};
+    spec.rows.count = 1;
+    spec.columns.count = pixels;
+  }
+  finish(spec, target);
+  spec.weights.vectors = spec.tile.vectors;
+  if (pointwise) {
+    const int64_t pixels = spec.columns.count, P = spec.tile.pixels;
+    const int64_t blocks = groups * ceilDiv(spec.weights.outputs, spec.weights.block());
+    const int64_t byCache = kChunkBytes / (4 * std::max<int64_t>(spec.weights.inputs, 1));
+    const int64_t byTasks = ceilDiv(pixels * blocks, kWantedTasks);
+    spec.chunk = std::max<int64_t>(1, std::min(byCache, byTasks) / P) * P;
+  }
+  return spec;
+}
+
+std::vector<ConvolutionSpec> convolutionInputGradient(const View &dy, const View &dx, std::array<int64_t, 2> kernel,
+                                                      std::array<int64_t, 2> stride, std::array<int64_t, 4> padding,
+                                                      std::array<int64_t, 2> dilation, int64_t groups,
+                                                      const Target &target) {
+  if (kernel == std::array<int64_t, 2>{1, 1} && stride == std::array<int64_t, 2>{1, 1} &&
+      padding == std::array<int64_t, 4>{0, 0, 0, 0})
+    return {convolutionForward(dy, dx, kernel, stride, padding, dilation, groups, target)};
+  std::vector<ConvolutionSpec> specs;
+  int64_t vectors = 0;
+  for (int64_t py = 0; py < std::min(stride[0], dx.h); ++py)
+    for (int64_t px = 0; px < std::min(stride[1], dx.w); ++px) {
+      ConvolutionSpec spec;
+      spec.in = dy;
+      spec.out = dx;
+      spec.rows = {ceilDiv(dx.h - py, stride[0]), py, stride[0], 1,
+                   transposedTaps(py, kernel[0], stride[0], padding[0], dilation[0])};
+      spec.columns = {ceilDiv(dx.w - px, stride[1]), px, stride[1], 1,
+                      transposedTaps(px, kernel[1], stride[1], padding[2], dilation[1])};
+      spec.weights = {groups, dx.c / groups, dy.c / groups, kernel[0], kernel[1], 1, target.lanes};
+      finish(spec, target);
+      // All residues read the same packed weights.
+      vectors = vectors ? std::min(vectors, spec.tile.vectors) : spec.tile.vectors;
+      specs.push_back(spec);
+    }
+  for (ConvolutionSpec &spec : specs) {
+    spec.tile.vectors = vectors;
+    spec.tile.pixels = std::min(spec.columns.count, mostPixels(vectors, target));
+    spec.weights.vectors = vectors;
+  }
+  return specs;
+}
+
+Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
+  const PackedWeights &w = spec.weights;
+  const int64_t rowTasks = spec.chunk ? ceilDiv(spec.columns.count, spec.chunk) : spec.rows.count;
+  const int64_t wholeBlocks = w.outputs / w.block(), rest = w.outputs % w.block();
+  const int64_t blocks = wholeBlocks + (rest ? 1 : 0);
+
+  Kernel kernel;
+  kernel.tasks = spec.in.n * w.groups * blocks * rowTasks;
+  kernel.definition.name = "conv" + axisName(spec.rows) + "x" + axisName(spec.columns) + "_" + spec.in.name() + "_to_" +
+                           spec.out.name() + "_w" + w.name() + "_f32_" + std::to_string(spec.tile.pixels) + "x" +
+                           std::to_string(w.block()) + (spec.chunk ? "_row" + std::to_string(spec.chunk) : "") +
+                           (spec.weightsOuter ? "_wo" : "") + (spec.bias ? "_bias" : "") +
+                           (spec.residual ? "_add" + spec.residualView.name() : "") + activationName(spec.activation);
+  kernel.definition.numOperands = 3 + spec.bias + spec.residual;
+  kernel.definition.build = [spec, rowTasks, blocks, wholeBlocks, rest, name = kernel.definition.name](KernelBuilder &k) {
+    const PackedWeights &w = spec.weights;
+    std::vector<KernelOperand> operands = {{spec.in.elements()}, {w.elements()}};
+    if (spec.bias)
+      operands.push_back({spec.out.c});
+    if (spec.residual)
+      operands.push_back({spec.residualView.elements()});
+    operands.push_back({spec.out.elements()});
+    k.begin(name, operands);
+    Emitter emit{spec, k, k.operand(0), k.operand(1), {}, {}, k.operand(operands.size() - 1)};
+    if (spec.bias)
+      emit.bias = k.operand(2);
+    if (spec.residual)
+      emit.residual = k.operand(spec.bias ? 3 : 2);
+    k.forTasks([&](Value task) {
+      Value n, group, block, row;
+      if (spec.weightsOuter) {
+        auto digits = k.split(task, {w.groups, blocks, spec.in.n, rowTasks});
+        group = digits[0], block = digits[1], n = digits[2], row = digits[3];
+      } else {
+        auto digits = k.split(task, {spec.in.n, w.groups, blocks, rowTasks});
+        n = digits[0], group = digits[1], block = digits[2], row = digits[3];
+      }
+      Value imageIn = k.add(k.mul(n, spec.in.image()), k.mul(group, w.inputs));
+      Value imageOut = k.mul(n, spec.out.image());
+      Value imageResidual = spec.residual ? k.mul(n, spec.residualView.image()) : Value();
+      Value channel = k.add(k.mul(group, w.outputs), k.mul(block, w.block()));
+      Value weightBase = k.add(k.mul(group, w.groupElements()), k.mul(block, w.block() * w.inputs * w.rows * w.columns));
+      Value oy = spec.chunk ? k.index(0) : row;
+      const auto whole = [&] {
+        emit.row(w.vectors, w.lanes, imageIn, imageOut, imageResidual, oy, row, weightBase, channel);
+      };
+      const auto partial = [&] {
+        const int64_t vectors = ceilDiv(rest, w.lanes);
+        emit.row(vectors, rest - (vectors - 1) * w.lanes, imageIn, imageOut, imageResidual, oy, row, weightBase, channel);
+      };
+      if (rest == 0)
+        whole();
+      else if (wholeBlocks == 0)
+        partial();
+      else
+        k.ifThen(k.less(block, k.index(wholeBlocks)), whole, partial);
+    });
+    k.end();
+  };
+  return kernel;
+}
+
+Kernel packWeights(const PackedWeights &packed, bool transposed) {
+  const int64_t blocks = ceilDiv(packed.outputs, packed.block());
+  Kernel kernel;
+  kernel.tasks = packed.groups * blocks * packed.rows;
+  kernel.definition.name = std::string("pack") + (transposed ? "_transposed_" : "_") + packed.name() + "x" + std::to_string(packed.lanes);
+  kernel.definition.numOperands = 2;
+  kernel.definition.build = [=, name = kernel.definition.name](KernelBuilder &k) {
+    const int64_t spatial = packed.rows * packed.columns;
+    const int64_t total = packed.groups * packed.outputs * packed.inputs * spatial;
+    // Strides of the weight as stored: O x I/groups x R x S of the forward convolution.
+    const int64_t outputStride = transposed ? spatial : packed.inputs * spatial;
+    const int64_t inputStride = transposed ? packed.outputs * spatial : spatial;
+    const int64_t groupStride = packed.outputs * packed.inputs * spatial;
+    k.begin(name, {{total}, {packed.elements()}});
+    Value from = k.operand(0), to = k.operand(1);
+    k.forTasks([&](Value task) {
+      auto digits = k.split(task, {packed.groups, blocks, packed.rows});
+      Value group = digits[0], block = digits[1], r = digits[2];
+      Value first = k.mul(block, packed.block());
+      Value width = k.min(k.index(packed.block()), k.sub(k.index(packed.paddedOutputs()), first));
+      Value blockTo = k.add(k.mul(group, packed.groupElements()), k.mul(first, packed.inputs * spatial));
+      Value blockFrom = k.mul(group, groupStride);
+      k.forLoop(0, packed.columns, 1, [&](Value s) {
+        k.forLoop(0, packed.inputs, 1, [&](Value c) {
+          Value tap = k.add(k.mul(r, packed.columns), s);
+          Value rowTo = k.add(blockTo, k.mul(k.add(k.mul(tap, packed.inputs), c), width));
+          Value rowFrom = k.add(k.add(blockFrom, tap), k.mul(c, inputStride));
+          k.forLoop(k.index(0), width, 1, [&](Value j) {
+            Value o = k.add(first, j);
+            Value at = k.add(rowFrom, k.mul(k.min(o, k.index(packed.outputs - 1)), outputStride));
+            Value value = k.choose(k.less(o, k.index(packed.outputs)), k.loadScalar(from, at), k.scalar(0.0f));
+            k.storeScalar(value, to, k.add(rowTo, j));
+          });
+        });
+      });
+    });
+    k.end();
+  };
+  return kernel;
+}
+
+} // namespace vernier::codegen

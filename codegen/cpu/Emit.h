@@ -1,0 +1,38 @@
+// From loop nests to object files: MLIR to the LLVM dialect, LLVM's optimiser, machine code. All in process.
+#ifndef VERNIER_CODEGEN_CPU_EMIT_H
+#define VERNIER_CODEGEN_CPU_EMIT_H
+
+#include "codegen/cpu/Target.h"
+
+#include "llvm/Support/Error.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace llvm {
+class LLVMContext;
+class Module;
+} // namespace llvm
+
+namespace vernier::codegen {
+
+class KernelBuilder;
+
+struct KernelDefinition {
+  std::string name; // exported symbol, of type vn_kernel
+  unsigned numOperands = 0;
+  std::function<void(KernelBuilder &)> build; // begin() ... end()
+};
+
+// One object file per shard; the shards are compiled by as many threads.
+llvm::Expected<std::vector<std::string>> emitKernels(const std::vector<KernelDefinition> &kernels, const Target &target,
+                                                     unsigned shards);
+
+// The object file of a module that `fill` writes.
+llvm::Expected<std::string> emitModule(const Target &target, llvm::function_ref<void(llvm::Module &)> fill);
+
+} // namespace vernier::codegen
+
+#endif

@@ -1,0 +1,198 @@
+// Convolutions whose groups are narrower than a vector, depthwise ones included: lanes hold the channels of several
+// whole groups, and the inputs of a group reach its lanes by shuffles within the vector instead of broadcasts.
+#include "codegen/cpu/ActivationCode.h"
+#include "codegen/cpu/KernelBuilder.h"
+#include "codegen/cpu/Kernels.h"
+
+#include <algorithm>
+
+namespace vernier::codegen {
+namespace {
+
+int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Output pixels whose accumulators are in registers together.
+constexpr int64_t kPixels = 8;
+
+// Lane j takes channel `c` of its own group.
+llvm::SmallVector<int64_t> groupLanes(int64_t lanes, int64_t perGroup, int64_t c) {
+  llvm::SmallVector<int64_t> result;
+  for (int64_t j = 0; j < lanes; ++j)
+    result.push_back(j / perGroup * perGroup + c);
+  return result;
+}
+
+bool inside(const GroupedSpec &spec, int64_t x, int64_t tap) {
+  const int64_t position = x * spec.columns.inStep + spec.columns.taps.offset + tap * spec.columns.taps.offsetStep;
+  return position >= 0 && position < spec.in.w;
+}
+
+struct Emitter {
+  const GroupedSpec &spec;
+  KernelBuilder &k;
+  Value input, weights, bias, residual, output;
+
+  using Inside = std::vector<std::vector<bool>>; // [tap][pixel]
+
+  Inside insideOf(int64_t x, int64_t pixels) const {
+    Inside result;
+    for (int64_t s = 0; s < spec.columns.taps.count; ++s) {
+      result.emplace_back();
+      for (int64_t p = 0; p < pixels; ++p)
+        result.back().push_back(inside(spec, x + p, s));
+    }
+    return result;
+  }
+
+  void tile(const Inside &valid, int64_t pixels, Value n, Value oy, Value x, Value channel, Value weightBase, int64_t count) {
+    const int64_t lanes = k.lanes(), m = spec.perGroup;
+    const Taps &rows = spec.rows.taps, &columns = spec.columns.taps;
+    KernelBuilder::Values acc(pixels, spec.bias ? k.load(bias, channel, count) : k.constant(0.0f));
+    if (rows.count > 0 && columns.count > 0) {
+      Value first = k.add(k.mul(oy, spec.rows.inStep), rows.offset);
+      Value lower = k.max(k.index(0), k.ceilDiv(k.sub(k.index(0), first), rows.offsetStep));
+      Value upper = k.min(k.index(rows.count), k.ceilDiv(k.sub(k.index(spec.in.h), first), rows.offsetStep));
+      acc = k.forLoop(lower, upper, 1, acc, [&](Value r, mlir::ValueRange carried) {
+        KernelBuilder::Values next(carried);
+        Value iy = k.add(first, k.mul(r, rows.offsetStep));
+        Value rowIn = k.add(k.add(k.mul(n, spec.in.image()), k.mul(iy, spec.in.row())), channel);
+        Value weightRow = k.add(k.mul(r, rows.indexStep), rows.index);
+        for (int64_t s = 0; s < columns.count; ++s) {
+          Value ix = k.add(k.mul(x, spec.columns.inStep), columns.offset + s * columns.offsetStep);
+          Value from = k.add(rowIn, k.mul(ix, spec.in.pixel));
+          Value tap = k.add(k.mul(weightRow, spec.kernelColumns), columns.index + s * columns.indexStep);
+          Value at = k.add(weightBase, k.mul(tap, m * lanes));
+          llvm::SmallVector<Value> w;
+          for (int64_t c = 0; c < m; ++c)
+            w.push_back(k.load(weights, k.add(at, c * lanes), lanes));
+          for (int64_t p = 0; p < pixels; ++p) {
+            if (!valid[s][p])
+              continue;
+            Value pixel = k.load(input, k.add(from, p * spec.columns.inStep * spec.in.pixel), count);
+            for (int64_t c = 0; c < m; ++c)
+              next[p] = k.fma(m == 1 ? pixel : k.shuffle(pixel, groupLanes(lanes, m, c)), w[c], next[p]);
+          }
+        }
+        return next;
+      });
+    }
+    Value outY = k.add(k.mul(oy, spec.rows.outStep), spec.rows.outStart);
+    Value outX = k.add(k.mul(x, spec.columns.outStep), spec.columns.outStart);
+    const auto place = [&](const View &view) {
+      return k.add(k.add(k.add(k.mul(n, view.image()), k.mul(outY, view.row())), k.mul(outX, view.pixel)), channel);
+    };
+    Value to = place(spec.out), from = spec.residual ? place(spec.residualView) : Value();
+    for (int64_t p = 0; p < pixels; ++p) {
+      const int64_t step = p * spec.columns.outStep;
+      Value value = acc[p];
+      if (spec.residual)
+        value = mlir::arith::AddFOp::create(k.builder(), k.location(), value,
+                                            k.load(residual, k.add(from, step * spec.residualView.pixel), count));
+      k.store(applyActivation(k, value, spec.activation), output, k.add(to, step * spec.out.pixel), count);
+    }
+  }
+
+  void row(Value n, Value oy, Value channel, Value weightBase, int64_t count) {
+    const int64_t total = spec.columns.count;
+    for (int64_t x = 0; x < total;) {
+      const int64_t pixels = std::min(kPixels, total - x);
+      Inside valid = insideOf(x, pixels);
+      int64_t end = x + pixels;
+      while (pixels == kPixels && end + kPixels <= total && insideOf(end, kPixels) == valid)
+        end += kPixels;
+      k.forLoop(x, end, pixels, [&](Value at) { tile(valid, pixels, n, oy, at, channel, weightBase, count); });
+      x = end;
+    }
+  }
+};
+
+std::string axisName(const Axis &a) {
+  const Taps &t = a.taps;
+  std::string name;
+  for (int64_t value : {t.count, a.inStep, t.offset, t.offsetStep, t.index, t.indexStep, a.outStart, a.outStep})
+    name += (name.empty() ? "" : "_") + (value < 0 ? "m" + std::to_string(-value) : std::to_string(value));
+  return name;
+}
+
+} // namespace
+
+bool fitsGrouped(int64_t inputs, int64_t outputs, int64_t groups, const Target &target) {
+  const int64_t perGroup = inputs / groups;
+  return groups > 1 && inputs == outputs && perGroup < target.lanes && target.lanes % perGroup == 0;
+}
+
+Kernel groupedConvolution(const GroupedSpec &spec, const Target &target) {
+  const int64_t vectors = ceilDiv(spec.out.c, target.lanes);
+  const int64_t rest = spec.out.c - (vectors - 1) * target.lanes;
+  Kernel kernel;
+  kernel.tasks = spec.in.n * vectors * spec.rows.count;
+  kernel.definition.name = "grouped" + std::to_string(spec.perGroup) + "_conv" + axisName(spec.rows) + "x" + axisName(spec.columns) +
+                           "_" + spec.in.name() + "_to_" + spec.out.name() + "_f32x" + std::to_string(target.lanes) +
+                           (spec.bias ? "_bias" : "") + (spec.residual ? "_add" + spec.residualView.name() : "") +
+                           activationName(spec.activation);
+  kernel.definition.numOperands = 3 + spec.bias + spec.residual;
+  kernel.definition.build = [spec, vectors, rest, name = kernel.definition.name](KernelBuilder &k) {
+    std::vector<KernelOperand> operands = {{spec.in.elements()}, {spec.weightElements(k.lanes())}};
+    if (spec.bias)
+      operands.push_back({spec.out.c});
+    if (spec.residual)
+      operands.push_back({spec.residualView.elements()});
+    operands.push_back({spec.out.elements()});
+    k.begin(name, operands);
+    Emitter emit{spec, k, k.operand(0), k.operand(1), {}, {}, k.operand(operands.size() - 1)};
+    if (spec.bias)
+      emit.bias = k.operand(2);
+    if (spec.residual)
+      emit.residual = k.operand(spec.bias ? 3 : 2);
+    k.forTasks([&](Value task) {
+      auto digits = k.split(task, {spec.in.n, vectors, spec.rows.count});
+      Value channel = k.mul(digits[1], k.lanes());
+      Value weightBase = k.mul(channel, spec.kernelRows * spec.kernelColumns * spec.perGroup);
+      const auto whole = [&] { emit.row(digits[0], digits[2], channel, weightBase, k.lanes()); };
+      const auto partial = [&] { emit.row(digits[0], digits[2], channel, weightBase, rest); };
+      if (rest == k.lanes())
+        whole();
+      else if (vectors == 1)
+        partial();
+      else
+        k.ifThen(k.less(digits[1], k.index(vectors - 1)), whole, partial);
+    });
+    k.end();
+  };
+  return kernel;
+}
+
+Kernel packGroupedWeights(const GroupedSpec &spec, bool transposed, const Target &target) {
+  const int64_t channels = spec.out.c, m = spec.perGroup, spatial = spec.kernelRows * spec.kernelColumns;
+  const int64_t lanes = target.lanes;
+  Kernel kernel;
+  kernel.tasks = ceilDiv(channels, lanes);
+  kernel.definition.name = std::string("pack_grouped") + std::to_string(m) + (transposed ? "_transposed_" : "_") +
+                           std::to_string(channels) + "x" + std::to_string(spec.kernelRows) + "x" +
+                           std::to_string(spec.kernelColumns) + "x" + std::to_string(lanes);
+  kernel.definition.numOperands = 2;
+  kernel.definition.build = [=, elements = spec.weightElements(lanes), name = kernel.definition.name](KernelBuilder &k) {
+    k.begin(name, {{channels * m * spatial}, {elements}});
+    k.forTasks([&](Value vector) {
+      k.forLoop(0, spatial, 1, [&](Value tap) {
+        k.forLoop(0, m, 1, [&](Value c) {
+          k.forLoop(0, lanes, 1, [&](Value lane) {
+            Value wanted = k.add(k.mul(vector, lanes), lane);
+            Value o = k.min(wanted, k.index(channels - 1));
+            // Stored as O x I/groups x R x S; transposed, lane o reads what output `group + c` weighs it with.
+            Value within = k.rem(o, m), group = k.sub(o, within);
+            Value row = transposed ? k.add(group, c) : o, column = transposed ? within : c;
+            Value at = k.add(k.mul(k.add(k.mul(row, m), column), spatial), tap);
+            Value value = k.choose(k.less(wanted, k.index(channels)), k.loadScalar(k.operand(0), at), k.scalar(0.0f));
+            Value to = k.add(k.mul(k.add(k.mul(k.add(k.mul(vector, spatial), tap), m), c), lanes), lane);
+            k.storeScalar(value, k.operand(1), to);
+          });
+        });
+      });
+    });
+    k.end();
+  };
+  return kernel;
+}
+
+} // namespace vernier::codegen

@@ -1,0 +1,39 @@
+#include "codegen/cpu/MapLoops.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+namespace vernier::codegen {
+
+View denseView(int64_t n, int64_t h, int64_t w, int64_t c) { return {n, h, w, c, c}; }
+
+std::string View::name() const {
+  std::string text;
+  for (int64_t extent : {n, h, w, c})
+    text += (text.empty() ? "" : "x") + std::to_string(extent);
+  return dense() ? text : text + "of" + std::to_string(pixel);
+}
+
+Value squareRoot(KernelBuilder &k, Value x) { return mlir::math::SqrtOp::create(k.builder(), k.location(), x); }
+
+Value toFloat(KernelBuilder &k, Value index) {
+  mlir::OpBuilder &b = k.builder();
+  if (index.getType().isIndex())
+    index = mlir::arith::IndexCastOp::create(b, k.location(), b.getI32Type(), index);
+  return mlir::arith::SIToFPOp::create(b, k.location(), b.getF32Type(), index);
+}
+
+Kernel makeKernel(std::string name, int64_t tasks, std::vector<KernelOperand> operands,
+                  std::function<void(KernelBuilder &, Value)> body) {
+  Kernel kernel;
+  kernel.tasks = tasks;
+  kernel.definition.name = name;
+  kernel.definition.numOperands = operands.size();
+  kernel.definition.build = [name = std::move(name), operands = std::move(operands), body = std::move(body)](KernelBuilder &k) {
+    k.begin(name, operands);
+    k.forTasks([&](Value task) { body(k, task); });
+    k.end();
+  };
+  return kernel;
+}
+
+} // namespace vernier::codegen

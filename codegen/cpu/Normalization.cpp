@@ -1,0 +1,256 @@
+// Batch normalisation for training: statistics in chunks of rows (each task its own partial sums, added in a fixed
+// order), then one pass to normalise; backward likewise. And the folding of its inference form into weights.
+#include "codegen/cpu/ActivationCode.h"
+#include "codegen/cpu/MapLoops.h"
+
+#include <algorithm>
+
+namespace vernier::codegen {
+namespace {
+
+// Enough chunks to divide among threads and to keep each float32 sum short.
+constexpr int64_t kChunks = 32;
+
+int64_t rowsPerChunk(const View &x) { return (x.n * x.h + kChunks - 1) / kChunks; }
+
+// Adds body's two sums over the pixels of chunk `task` for each vector of channels, into partial [chunk][2][C].
+void chunkSums(KernelBuilder &k, Value task, const View &x, Value partial,
+               llvm::function_ref<std::pair<Value, Value>(Value pixel, Value c, int64_t count, Value constants)> terms,
+               llvm::function_ref<Value(Value c, int64_t count)> prepare) {
+  const int64_t rows = rowsPerChunk(x);
+  Value first = k.mul(task, rows * x.w);
+  Value last = k.min(k.add(first, rows * x.w), k.index(x.n * x.h * x.w));
+  k.forChannels(x.c, [&](Value c, int64_t count) {
+    Value constants = prepare(c, count);
+    auto sums = k.forLoop(first, last, 1, mlir::ValueRange{k.constant(0.0f), k.constant(0.0f)},
+                          [&](Value pixel, mlir::ValueRange carried) {
+                            auto [a, b] = terms(pixel, c, count, constants);
+                            return KernelBuilder::Values{addFloat(k, carried[0], a), addFloat(k, carried[1], b)};
+                          });
+    Value to = k.add(k.mul(task, 2 * x.c), c);
+    k.store(sums[0], partial, to, count);
+    k.store(sums[1], partial, k.add(to, x.c), count);
+  });
+}
+
+// The two sums over all chunks.
+std::pair<Value, Value> addChunks(KernelBuilder &k, Value partial, const View &x, Value c, int64_t count) {
+  auto sums = k.forLoop(k.index(0), k.index(statisticsChunks(x)), 1, mlir::ValueRange{k.constant(0.0f), k.constant(0.0f)},
+                        [&](Value chunk, mlir::ValueRange carried) {
+                          Value at = k.add(k.mul(chunk, 2 * x.c), c);
+                          return KernelBuilder::Values{addFloat(k, carried[0], k.load(partial, at, count)),
+                                                       addFloat(k, carried[1], k.load(partial, k.add(at, x.c), count))};
+                        });
+  return {sums[0], sums[1]};
+}
+
+Value reciprocalDeviation(KernelBuilder &k, Value variance, double epsilon) {
+  Value sum = addFloat(k, variance, k.constant(float(epsilon)));
+  return divFloat(k, k.constant(1.0f), squareRoot(k, sum));
+}
+
+std::string epsilonName(double epsilon) {
+  char text[32];
+  std::snprintf(text, sizeof text, "_e%.17g", epsilon);
+  std::string name = text;
+  std::replace(name.begin(), name.end(), '-', 'm');
+  std::replace(name.begin(), name.end(), '.', 'p');
+  std::replace(name.begin(), name.end(), '+', '_');
+  return name;
+}
+
+int64_t pixels(const View &x) { return x.n * x.h * x.w; }
+
+Value pixelPosition(KernelBuilder &k, const View &view, Value pixel, Value c) { return k.add(k.mul(pixel, view.pixel), c); }
+
+// dy, masked by the activation that follows the normalisation.
+Value maskedGradient(KernelBuilder &k, const View &dy, const View &y, Activation activation, Value pixel, Value c, int64_t count) {
+  Value g = k.load(k.operand(1), pixelPosition(k, dy, pixel, c), count);
+  if (activation == Activation::None)
+    return g;
+  return activationGradient(k, k.load(k.operand(2), pixelPosition(k, y, pixel, c), count), g, activation);
+}
+
+} // namespace
+
+int64_t statisticsChunks(const View &x) { return (x.n * x.h + rowsPerChunk(x) - 1) / rowsPerChunk(x); }
+
+Kernel batchSums(const View &x, const Target &target) {
+  const int64_t chunks = statisticsChunks(x);
+  return makeKernel("batch_sums_" + x.name(), chunks, {{x.elements()}, {chunks * 2 * x.c}}, [=](KernelBuilder &k, Value task) {
+    // Sums of differences from the first pixel: the variance does not cancel where the mean is large.
+    chunkSums(k, task, x, k.operand(1),
+              [&](Value pixel, Value c, int64_t count, Value shift) {
+                Value d = subFloat(k, k.load(k.operand(0), pixelPosition(k, x, pixel, c), count), shift);
+                return std::pair{d, mulFloat(k, d, d)};
+              },
+              [&](Value c, int64_t count) { return k.load(k.operand(0), c, count); });
+  });
+}
+
+Kernel batchFinish(const View &x, double epsilon, const Target &target) {
+  const int64_t chunks = statisticsChunks(x), C = x.c;
+  const float reciprocal = float(1.0 / double(pixels(x)));
+  // x, partial, gamma, beta, mean, variance, scale, shift
+  return makeKernel("batch_finish_" + x.name() + epsilonName(epsilon), 1,
+                    {{x.elements()}, {chunks * 2 * C}, {C}, {C}, {C}, {C}, {C}, {C}}, [=](KernelBuilder &k, Value) {
+    k.forChannels(C, [&](Value c, int64_t count) {
+      auto [sum, squares] = addChunks(k, k.operand(1), x, c, count);
+      Value d = mulFloat(k, sum, k.constant(reciprocal));
+      Value mean = addFloat(k, d, k.load(k.operand(0), c, count));
+      Value variance = maxFloat(k, subFloat(k, mulFloat(k, squares, k.constant(reciprocal)), mulFloat(k, d, d)), k.constant(0.0f));
+      Value scale = mulFloat(k, k.load(k.operand(2), c, count), reciprocalDeviation(k, variance, epsilon));
+      k.store(mean, k.operand(4), c, count);
+      k.store(variance, k.operand(5), c, count);
+      k.store(scale, k.operand(6), c, count);
+      k.store(subFloat(k, k.load(k.operand(3), c, count), mulFloat(k, mean, scale)), k.operand(7), c, count);
+    });
+  });
+}
+
+Kernel updateRunning(int64_t C, double momentum, double count, const Target &target) {
+  // batch mean, batch variance, running_mean, running_var; the running variance is the unbiased one.
+  const float unbiased = count > 1 ? float(count / (count - 1)) : 1.0f;
+  return makeKernel("update_running_" + std::to_string(C) + epsilonName(momentum) + "_n" + std::to_string(int64_t(count)), 1,
+                    {{C}, {C}, {C}, {C}}, [=](KernelBuilder &k, Value) {
+    k.forChannels(C, [&](Value c, int64_t lanes) {
+      const auto blend = [&](unsigned running, Value batch) {
+        Value old = mulFloat(k, k.load(k.operand(running), c, lanes), k.constant(float(1.0 - momentum)));
+        k.store(k.fma(batch, k.constant(float(momentum)), old), k.operand(running), c, lanes);
+      };
+      blend(2, k.load(k.operand(0), c, lanes));
+      blend(3, mulFloat(k, k.load(k.operand(1), c, lanes), k.constant(unbiased)));
+    });
+  });
+}
+
+Kernel batchGradientSums(const View &x, const View &dy, const View &y, Activation activation, double epsilon, const Target &target) {
+  const bool masked = activation != Activation::None;
+  const int64_t chunks = statisticsChunks(x), C = x.c;
+  std::vector<KernelOperand> operands = {{x.elements()}, {dy.elements()}};
+  if (masked)
+    operands.push_back({y.elements()});
+  operands.insert(operands.end(), {{C}, {C}, {chunks * 2 * C}});
+  const unsigned mean = masked ? 3 : 2;
+  return makeKernel("batch_gradient_sums_" + x.name() + "_" + dy.name() + (masked ? "_" + y.name() : "") +
+                        activationName(activation) + epsilonName(epsilon),
+                    chunks, operands, [=](KernelBuilder &k, Value task) {
+    Value deviation;
+    chunkSums(k, task, x, k.operand(mean + 2),
+              [&](Value pixel, Value c, int64_t count, Value average) {
+                Value g = maskedGradient(k, dy, y, activation, pixel, c, count);
+                Value d = subFloat(k, k.load(k.operand(0), pixelPosition(k, x, pixel, c), count), average);
+                return std::pair{g, mulFloat(k, g, mulFloat(k, d, deviation))};
+              },
+              [&](Value c, int64_t count) {
+                deviation = reciprocalDeviation(k, k.load(k.operand(mean + 1), c, count), epsilon);
+                return k.load(k.operand(mean), c, count);
+              });
+  });
+}
+
+Kernel batchGradientFinish(const View &x, double epsilon, const Target &target) {
+  const int64_t chunks = statisticsChunks(x), C = x.c;
+  const float reciprocal = float(1.0 / double(pixels(x)));
+  // partial, gamma, mean, variance, dgamma, dbeta, coefficients
+  return makeKernel("batch_gradient_finish_" + x.name() + epsilonName(epsilon), 1,
+                    {{chunks * 2 * C}, {C}, {C}, {C}, {C}, {C}, {3 * C}}, [=](KernelBuilder &k, Value) {
+    k.forChannels(C, [&](Value c, int64_t count) {
+      auto [dbeta, dgamma] = addChunks(k, k.operand(0), x, c, count);
+      Value deviation = reciprocalDeviation(k, k.load(k.operand(3), c, count), epsilon);
+      // dx = gamma * deviation * (g - dbeta / m - normalised x * dgamma / m)
+      Value a = mulFloat(k, k.load(k.operand(1), c, count), deviation);
+      Value scaled = mulFloat(k, mulFloat(k, a, k.constant(-reciprocal)), mulFloat(k, dgamma, deviation));
+      Value shift = subFloat(k, mulFloat(k, mulFloat(k, a, k.constant(-reciprocal)), dbeta),
+                             mulFloat(k, scaled, k.load(k.operand(2), c, count)));
+      k.store(dgamma, k.operand(4), c, count);
+      k.store(dbeta, k.operand(5), c, count);
+      k.store(a, k.operand(6), c, count);
+      k.store(scaled, k.operand(6), k.add(c, C), count);
+      k.store(shift, k.operand(6), k.add(c, 2 * C), count);
+    });
+  });
+}
+
+Kernel batchGradientApply(const View &x, const View &dy, const View &y, const View &dx, Activation activation, const Target &target) {
+  const bool masked = activation != Activation::None;
+  const int64_t C = x.c;
+  std::vector<KernelOperand> operands = {{x.elements()}, {dy.elements()}};
+  if (masked)
+    operands.push_back({y.elements()});
+  operands.insert(operands.end(), {{3 * C}, {dx.elements()}});
+  const unsigned coefficients = masked ? 3 : 2;
+  return makeKernel("batch_gradient_apply_" + x.name() + "_" + dy.name() + (masked ? "_" + y.name() : "") + "_" + dx.name() +
+                        activationName(activation),
+                    rowTasks(x), operands, [=](KernelBuilder &k, Value row) {
+    k.forLoop(0, x.w, 1, [&](Value column) {
+      Value pixel = k.add(k.mul(row, x.w), column);
+      k.forChannels(C, [&](Value c, int64_t count) {
+        const auto coefficient = [&](int64_t i) { return k.load(k.operand(coefficients), k.add(c, i * C), count); };
+        Value g = maskedGradient(k, dy, y, activation, pixel, c, count);
+        Value value = k.fma(k.load(k.operand(0), pixelPosition(k, x, pixel, c), count), coefficient(1), coefficient(2));
+        k.store(k.fma(g, coefficient(0), value), k.operand(coefficients + 1), pixelPosition(k, dx, pixel, c), count);
+      });
+    });
+  });
+}
+
+Kernel channelSums(const View &dy, const Target &target) {
+  const int64_t chunks = statisticsChunks(dy);
+  return makeKernel("channel_sums_" + dy.name(), chunks, {{dy.elements()}, {chunks * 2 * dy.c}}, [=](KernelBuilder &k, Value task) {
+    chunkSums(k, task, dy, k.operand(1),
+              [&](Value pixel, Value c, int64_t count, Value zero) {
+                return std::pair{k.load(k.operand(0), pixelPosition(k, dy, pixel, c), count), zero};
+              },
+              [&](Value, int64_t) { return k.constant(0.0f); });
+  });
+}
+
+Kernel channelSumsFinish(const View &dy, const Target &target) {
+  return makeKernel("channel_sums_finish_" + dy.name(), 1, {{statisticsChunks(dy) * 2 * dy.c}, {dy.c}}, [=](KernelBuilder &k, Value) {
+    k.forChannels(dy.c, [&](Value c, int64_t count) {
+      k.store(addChunks(k, k.operand(0), dy, c, count).first, k.operand(1), c, count);
+    });
+  });
+}
+
+Kernel foldWeight(int64_t outputs, int64_t perOutput, double epsilon) {
+  // weight, gamma, var, folded
+  return makeKernel("fold_weight_" + std::to_string(outputs) + "x" + std::to_string(perOutput) + epsilonName(epsilon), outputs,
+                    {{outputs * perOutput}, {outputs}, {outputs}, {outputs * perOutput}}, [=](KernelBuilder &k, Value o) {
+    Value sum = addFloat(k, k.loadScalar(k.operand(2), o), k.scalar(float(epsilon)));
+    Value scale = divFloat(k, k.loadScalar(k.operand(1), o), squareRoot(k, sum));
+    Value factor = k.splat(scale), start = k.mul(o, perOutput);
+    k.forChannels(perOutput, [&](Value i, int64_t count) {
+      Value at = k.add(start, i);
+      k.store(mulFloat(k, k.load(k.operand(0), at, count), factor), k.operand(3), at, count);
+    });
+  });
+}
+
+Kernel foldScale(int64_t channels, double epsilon) {
+  return makeKernel("fold_scale_" + std::to_string(channels) + epsilonName(epsilon), 1, {{channels}, {channels}, {channels}},
+                    [=](KernelBuilder &k, Value) {
+    k.forChannels(channels, [&](Value c, int64_t count) {
+      Value deviation = reciprocalDeviation(k, k.load(k.operand(1), c, count), epsilon);
+      k.store(mulFloat(k, k.load(k.operand(0), c, count), deviation), k.operand(2), c, count);
+    });
+  });
+}
+
+Kernel foldBias(int64_t channels, bool bias, double epsilon) {
+  // gamma, beta, mean, var, [bias], folded
+  std::vector<KernelOperand> operands(bias ? 6 : 5, KernelOperand{channels});
+  return makeKernel("fold_bias_" + std::to_string(channels) + (bias ? "_bias" : "") + epsilonName(epsilon), 1, operands,
+                    [=](KernelBuilder &k, Value) {
+    k.forChannels(channels, [&](Value c, int64_t count) {
+      Value scale = mulFloat(k, k.load(k.operand(0), c, count), reciprocalDeviation(k, k.load(k.operand(3), c, count), epsilon));
+      Value mean = k.load(k.operand(2), c, count);
+      if (bias)
+        mean = subFloat(k, mean, k.load(k.operand(4), c, count));
+      k.store(subFloat(k, k.load(k.operand(1), c, count), mulFloat(k, mean, scale)), k.operand(bias ? 5 : 4), c, count);
+    });
+  });
+}
+
+} // namespace vernier::codegen

@@ -1,0 +1,29 @@
+// The CPU that kernels are generated for.
+#ifndef VERNIER_CODEGEN_CPU_TARGET_H
+#define VERNIER_CODEGEN_CPU_TARGET_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vernier::codegen {
+
+struct Target {
+  std::string name;     // as given: "native", "avx512", "avx2", "sse", "aarch64"
+  std::string triple;   // LLVM target triple
+  std::string cpu;      // LLVM CPU name
+  std::string features; // LLVM feature string: "+avx2,+fma"
+  std::string required; // for vn_model.target: what the runtime must find, comma-separated
+  int64_t lanes = 4;      // float32 per vector register
+  int64_t registers = 16; // vector registers
+  bool fma = false;
+};
+
+// "native" reads this machine; the others name a class of machines. Nothing for an unknown name.
+std::optional<Target> makeTarget(const std::string &name);
+const std::vector<std::string> &targetNames();
+
+} // namespace vernier::codegen
+
+#endif

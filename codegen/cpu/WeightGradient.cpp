@@ -1,0 +1,219 @@
+// Gradients of convolution weights. A register tile of input channels x output channels accumulates over the pixels of
+// one image for one tap (r, s); images are the outer loop, so that x and dy of one image stay in cache while all tiles
+// of a thread pass over them. Each task owns its tile: no two threads add to the same place.
+#include "codegen/cpu/KernelBuilder.h"
+#include "codegen/cpu/Kernels.h"
+
+#include <algorithm>
+
+namespace vernier::codegen {
+namespace {
+
+constexpr int64_t kAccumulators512 = 28;
+// Below this number of tasks the images are divided into parts with sums of their own.
+constexpr int64_t kWantedTasks = 8;
+
+int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+struct Layout {
+  int64_t inputs, outputs; // channels per group
+  int64_t vectors, tileInputs;
+  int64_t blocks, tiles, parts, lanes;
+  bool grouped; // lanes hold several groups; see GroupedConvolution.cpp
+
+  int64_t block() const { return vectors * lanes; }
+  int64_t tileElements() const { return tileInputs * block(); }
+};
+
+Layout layoutOf(const WeightGradientSpec &spec, const Target &target) {
+  Layout l;
+  l.lanes = target.lanes;
+  l.inputs = spec.x.c / spec.groups;
+  l.outputs = spec.dy.c / spec.groups;
+  l.grouped = fitsGrouped(spec.x.c, spec.dy.c, spec.groups, target);
+  if (l.grouped) {
+    l.vectors = 1;
+    l.tileInputs = l.inputs;
+    l.blocks = ceilDiv(spec.dy.c, target.lanes);
+    l.tiles = 1;
+  } else {
+    const int64_t accumulators = target.lanes == 16 ? kAccumulators512 : target.registers - 3;
+    int64_t best = INT64_MAX;
+    for (int64_t vectors = 1; vectors <= std::min<int64_t>(2, ceilDiv(l.outputs, target.lanes)); ++vectors)
+      for (int64_t inputs = std::min(l.inputs, std::max<int64_t>(1, accumulators / vectors)); inputs >= 1; --inputs) {
+        const int64_t cost = ceilDiv(l.outputs, vectors * target.lanes) * ceilDiv(l.inputs, inputs) *
+                             (std::max<int64_t>(inputs * vectors, 8) + vectors + 1);
+        if (cost < best) {
+          best = cost;
+          l.vectors = vectors;
+          l.tileInputs = inputs;
+        }
+      }
+    l.blocks = ceilDiv(l.outputs, l.block());
+    l.tiles = ceilDiv(l.inputs, l.tileInputs);
+  }
+  const int64_t tasks = (l.grouped ? 1 : spec.groups) * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles;
+  l.parts = std::min(spec.x.n, ceilDiv(kWantedTasks, tasks));
+  return l;
+}
+
+std::string specName(const WeightGradientSpec &s) {
+  std::string name = std::to_string(s.kernel[0]) + "x" + std::to_string(s.kernel[1]);
+  for (int64_t value : {s.stride[0], s.stride[1], s.padding[0], s.padding[2], s.dilation[0], s.dilation[1]})
+    name += "_" + std::to_string(value);
+  return name + "_" + s.x.name() + "_" + s.dy.name() + (s.groups > 1 ? "_g" + std::to_string(s.groups) : "");
+}
+
+} // namespace
+
+int64_t weightGradientElements(const WeightGradientSpec &spec, const Target &target) {
+  const Layout l = layoutOf(spec, target);
+  return l.parts * (l.grouped ? 1 : spec.groups) * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles * l.tileElements();
+}
+
+Kernel weightGradient(const WeightGradientSpec &spec, const Target &target) {
+  const Layout l = layoutOf(spec, target);
+  const int64_t groups = l.grouped ? 1 : spec.groups;
+  Kernel kernel;
+  kernel.tasks = l.parts * groups * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles;
+  kernel.definition.name = "weight_gradient" + specName(spec) + "_f32_" + std::to_string(l.tileInputs) + "x" +
+                           std::to_string(l.block()) + "_parts" + std::to_string(l.parts);
+  kernel.definition.numOperands = 3;
+  kernel.definition.build = [spec, l, groups, name = kernel.definition.name,
+                             elements = weightGradientElements(spec, target)](KernelBuilder &k) {
+    k.begin(name, {{spec.x.elements()}, {spec.dy.elements()}, {elements}});
+    Value x = k.operand(0), dy = k.operand(1), sums = k.operand(2);
+    const int64_t imagesPerPart = ceilDiv(spec.x.n, l.parts);
+
+    // One image's part of one tile of `inputs` x `outputs` channels.
+    const auto tile = [&](Value n, Value group, Value block, Value r, Value s, Value tileIndex, Value to, int64_t inputs,
+                          int64_t outputs) {
+      const int64_t vectors = ceilDiv(outputs, l.lanes);
+      const auto count = [&](int64_t v) { return std::min(l.lanes, outputs - v * l.lanes); };
+      Value channelIn = l.grouped ? k.mul(block, l.lanes) : k.add(k.mul(group, l.inputs), k.mul(tileIndex, l.tileInputs));
+      Value channelOut = k.add(k.mul(group, l.outputs), k.mul(block, l.block()));
+      KernelBuilder::Values acc;
+      for (int64_t c = 0; c < inputs; ++c)
+        for (int64_t v = 0; v < vectors; ++v)
+          acc.push_back(k.load(sums, k.add(to, c * l.block() + v * l.lanes), l.lanes));
+      // Output positions whose input position for this tap lies inside.
+      const auto range = [&](Value tap, int axis, int64_t padding, int64_t inputs, int64_t outputs) {
+        Value shift = k.add(k.mul(tap, spec.dilation[axis]), -padding);
+        Value lower = k.max(k.index(0), k.ceilDiv(k.sub(k.index(0), shift), spec.stride[axis]));
+        Value upper = k.min(k.index(outputs), k.ceilDiv(k.sub(k.index(inputs), shift), spec.stride[axis]));
+        return std::array<Value, 3>{lower, upper, shift};
+      };
+      auto [yLower, yUpper, yShift] = range(r, 0, spec.padding[0], spec.x.h, spec.dy.h);
+      auto [xLower, xUpper, xShift] = range(s, 1, spec.padding[2], spec.x.w, spec.dy.w);
+      Value imageX = k.add(k.mul(n, spec.x.image()), channelIn), imageDy = k.add(k.mul(n, spec.dy.image()), channelOut);
+      acc = k.forLoop(yLower, yUpper, 1, acc, [&, xLower = xLower, xUpper = xUpper, xShift = xShift, yShift = yShift](
+                                                  Value oy, mlir::ValueRange rowAcc) {
+        Value rowX = k.add(imageX, k.mul(k.add(k.mul(oy, spec.stride[0]), yShift), spec.x.row()));
+        Value rowDy = k.add(imageDy, k.mul(oy, spec.dy.row()));
+        return k.forLoop(xLower, xUpper, 1, rowAcc, [&](Value ox, mlir::ValueRange carried) {
+          KernelBuilder::Values next(carried);
+          Value atX = k.add(rowX, k.mul(k.add(k.mul(ox, spec.stride[1]), xShift), spec.x.pixel));
+          Value atDy = k.add(rowDy, k.mul(ox, spec.dy.pixel));
+          llvm::SmallVector<Value> g;
+          for (int64_t v = 0; v < vectors; ++v)
+            g.push_back(k.load(dy, k.add(atDy, v * l.lanes), count(v)));
+          Value pixel = l.grouped && inputs > 0 ? k.load(x, atX, count(0)) : Value();
+          for (int64_t c = 0; c < inputs; ++c) {
+            Value a;
+            if (!l.grouped) {
+              a = k.splat(k.loadScalar(x, k.add(atX, c)));
+            } else if (l.inputs == 1) {
+              a = pixel;
+            } else {
+              llvm::SmallVector<int64_t> lanes;
+              for (int64_t j = 0; j < l.lanes; ++j)
+                lanes.push_back(j / l.inputs * l.inputs + c);
+              a = k.shuffle(pixel, lanes);
+            }
+            for (int64_t v = 0; v < vectors; ++v)
+              next[c * vectors + v] = k.fma(a, g[v], next[c * vectors + v]);
+          }
+          return next;
+        });
+      });
+      for (int64_t c = 0; c < inputs; ++c)
+        for (int64_t v = 0; v < vectors; ++v)
+          k.store(acc[c * vectors + v], sums, k.add(to, c * l.block() + v * l.lanes), l.lanes);
+    };
+
+    k.forTasks([&](Value task) {
+      k.forLoop(0, l.tileElements(), l.lanes, [&](Value i) {
+        k.store(k.constant(0.0f), sums, k.add(k.mul(task, l.tileElements()), i), l.lanes);
+      });
+    });
+    k.forLoop(0, imagesPerPart, 1, [&](Value image) {
+      k.forTasks([&](Value task) {
+        auto digits = k.split(task, {l.parts, groups, l.blocks, spec.kernel[0], spec.kernel[1], l.tiles});
+        Value n = k.add(k.mul(digits[0], imagesPerPart), image);
+        Value group = digits[1], block = digits[2], r = digits[3], s = digits[4], tileIndex = digits[5];
+        Value to = k.mul(task, l.tileElements());
+        const int64_t wholeOutputs = l.grouped ? l.lanes : l.block();
+        const int64_t restOutputs = (l.grouped ? spec.dy.c : l.outputs) - (l.blocks - 1) * wholeOutputs;
+        const int64_t restInputs = l.inputs - (l.tiles - 1) * l.tileInputs;
+        const auto overInputs = [&](int64_t outputs) {
+          const auto whole = [&] { tile(n, group, block, r, s, tileIndex, to, l.tileInputs, outputs); };
+          const auto rest = [&] { tile(n, group, block, r, s, tileIndex, to, restInputs, outputs); };
+          if (restInputs == l.tileInputs)
+            whole();
+          else
+            k.ifThen(k.less(tileIndex, k.index(l.tiles - 1)), whole, rest);
+        };
+        const auto body = [&] {
+          if (restOutputs == wholeOutputs)
+            overInputs(wholeOutputs);
+          else
+            k.ifThen(k.less(block, k.index(l.blocks - 1)), [&] { overInputs(wholeOutputs); },
+                     [&] { overInputs(restOutputs); });
+        };
+        if (spec.x.n % l.parts == 0)
+          body();
+        else
+          k.ifThen(k.less(n, k.index(spec.x.n)), body);
+      });
+    });
+    k.end();
+  };
+  return kernel;
+}
+
+Kernel unpackWeightGradient(const WeightGradientSpec &spec, const Target &target) {
+  const Layout l = layoutOf(spec, target);
+  const int64_t spatial = spec.kernel[0] * spec.kernel[1], groups = l.grouped ? 1 : spec.groups;
+  Kernel kernel;
+  kernel.tasks = spec.dy.c;
+  kernel.definition.name = "unpack_gradient_" + std::to_string(spec.dy.c) + "x" + std::to_string(l.inputs) + "x" +
+                           std::to_string(spec.kernel[0]) + "x" + std::to_string(spec.kernel[1]) + "_g" +
+                           std::to_string(spec.groups) + "_" + std::to_string(l.tileInputs) + "x" +
+                           std::to_string(l.block()) + "_parts" + std::to_string(l.parts) +
+                           (l.grouped ? "_grouped" : "");
+  kernel.definition.numOperands = 2;
+  kernel.definition.build = [=, elements = weightGradientElements(spec, target), name = kernel.definition.name](KernelBuilder &k) {
+    k.begin(name, {{elements}, {spec.dy.c * l.inputs * spatial}});
+    k.forTasks([&](Value o) {
+      Value group = l.grouped ? k.index(0) : k.div(o, l.outputs), within = l.grouped ? o : k.rem(o, l.outputs);
+      Value block = k.div(within, l.block()), lane = k.rem(within, l.block());
+      k.forLoop(0, l.inputs, 1, [&](Value c) {
+        Value tile = k.div(c, l.tileInputs), row = k.rem(c, l.tileInputs);
+        k.forLoop(0, spatial, 1, [&](Value tap) {
+          Value sum = k.scalar(0.0f);
+          for (int64_t part = 0; part < l.parts; ++part) {
+            Value index = k.add(k.mul(k.add(group, part * groups), l.blocks), block);
+            index = k.add(k.mul(k.add(k.mul(index, spatial), tap), l.tiles), tile);
+            Value at = k.add(k.add(k.mul(index, l.tileElements()), k.mul(row, l.block())), lane);
+            sum = mlir::arith::AddFOp::create(k.builder(), k.location(), sum, k.loadScalar(k.operand(0), at));
+          }
+          k.storeScalar(sum, k.operand(1), k.add(k.mul(k.add(k.mul(o, l.inputs), c), spatial), tap));
+        });
+      });
+    });
+    k.end();
+  };
+  return kernel;
+}
+
+} // namespace vernier::codegen
