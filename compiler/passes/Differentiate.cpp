@@ -75,8 +75,7 @@ public:
       return nullptr;
     SmallVector<Value> parts = std::move(found->second);
     contributions.erase(found);
-    if (Value joined = joinSlices(value.getLoc(), parts))
-      return joined;
+    joinSlices(value.getLoc(), parts);
     Value sum = parts.front();
     for (Value part : ArrayRef(parts).drop_front())
       sum = AddOp::create(builder, value.getLoc(), sum.getType(), sum, part);
@@ -105,30 +104,26 @@ public:
 
 private:
   // Gradients of slices that together cover a map are joined instead of embedded in zeros and added.
-  Value joinSlices(Location loc, SmallVectorImpl<Value> &parts) {
+  void joinSlices(Location loc, SmallVectorImpl<Value> &parts) {
     SmallVector<EmbedChannelsOp> embeds;
-    for (Value part : parts) {
-      auto embed = part.getDefiningOp<EmbedChannelsOp>();
-      if (!embed)
-        return nullptr;
-      embeds.push_back(embed);
-    }
+    for (Value part : parts)
+      if (auto embed = part.getDefiningOp<EmbedChannelsOp>())
+        embeds.push_back(embed);
     llvm::sort(embeds, [](EmbedChannelsOp a, EmbedChannelsOp b) { return a.getBegin() < b.getBegin(); });
     int64_t end = 0;
     SmallVector<Value> slices;
     for (EmbedChannelsOp embed : embeds) {
       if (embed.getBegin() != end)
-        return nullptr;
+        return;
       end += channelsOf(embed.getInput().getType());
       slices.push_back(embed.getInput());
     }
-    if (end != channelsOf(embeds.front().getType()))
-      return nullptr;
-    Type type = embeds.front().getType();
-    Value joined = ConcatOp::create(builder, loc, type, slices);
+    if (embeds.empty() || end != channelsOf(embeds.front().getType()))
+      return;
+    llvm::erase_if(parts, [](Value part) { return part.getDefiningOp<EmbedChannelsOp>() != nullptr; });
+    parts.push_back(ConcatOp::create(builder, loc, embeds.front().getType(), slices));
     for (EmbedChannelsOp embed : embeds)
       embed.erase();
-    return joined;
   }
 
   OpBuilder &builder;

@@ -4,6 +4,58 @@
 
 include "mlir/Pass/PassBase.td"
 
+def BindHoles : Pass<"vn-bind-holes", "::mlir::ModuleOp"> {
+  let summary = "gives learned holes their channel counts";
+  let description = [{
+    Convolutions and linear layers that refer to a bound hole get that many output channels; shapes, those of parameters
+    included, are inferred anew; bound holes disappear. A hole without a binding stays, at its seed. An unknown
+    hole, a vector of another length, and a count that is negative or above 65536 are errors.
+
+    Needs the program as lowered from the specification. Leaves legal IR in which maps and parameters may have zero channels
+    until `--vn-drop-empty`.
+
+    With `bindings=branch.channels=3,1`
+    ```mlir
+    %a = vn.convolution %x, %w hole @branch.channels[0] : (tensor<1x8x8x4xf32>, tensor<2x4x1x1xf32>) -> tensor<1x8x8x2xf32>
+    ```
+    becomes
+    ```mlir
+    %a = vn.convolution %x, %w : (tensor<1x8x8x4xf32>, tensor<3x4x1x1xf32>) -> tensor<1x8x8x3xf32>
+    ```
+  }];
+  let options = [
+    Option<"bindings", "bindings", "std::string", /*default=*/"\"\"",
+           "hole=channels,channels,...; as many as there are holes to bind">,
+  ];
+  let statistics = [Statistic<"boundHoles", "bound-holes", "Holes bound">];
+  let dependentDialects = ["::vernier::vn::VnDialect"];
+}
+
+def DropEmpty : Pass<"vn-drop-empty", "::mlir::ModuleOp"> {
+  let summary = "removes branches of zero channels";
+  let description = [{
+    Inputs of zero channels leave their concat, and with them everything that nothing else needs; a concat of one input is that
+    input. A concat of which nothing is left, and any other op that needs a map of zero channels, is an error.
+
+    Follows `--vn-bind-holes`; afterwards no tensor is empty.
+
+    ```mlir
+    %a = vn.convolution %x, %v : (tensor<1x8x8x4xf32>, tensor<3x4x1x1xf32>) -> tensor<1x8x8x3xf32>
+    %b = vn.convolution %x, %w : (tensor<1x8x8x4xf32>, tensor<0x4x1x1xf32>) -> tensor<1x8x8x0xf32>
+    %y = vn.concat %a, %b : (tensor<1x8x8x3xf32>, tensor<1x8x8x0xf32>) -> tensor<1x8x8x3xf32>
+    ```
+    becomes
+    ```mlir
+    %y = vn.convolution %x, %v : (tensor<1x8x8x4xf32>, tensor<3x4x1x1xf32>) -> tensor<1x8x8x3xf32>
+    ```
+  }];
+  let statistics = [
+    Statistic<"droppedBranches", "dropped-branches", "Inputs dropped from concats">,
+    Statistic<"erasedOps", "erased-ops", "Ops that only fed them">,
+  ];
+  let dependentDialects = ["::vernier::vn::VnDialect"];
+}
+
 def Differentiate : Pass<"vn-differentiate", "::mlir::ModuleOp"> {
   let summary = "builds @train_step from @infer";
   let description = [{
@@ -45,6 +97,57 @@ def Differentiate : Pass<"vn-differentiate", "::mlir::ModuleOp"> {
     Statistic<"zeroGradients", "zero-gradients", "Parameters that it does not">,
   ];
   let dependentDialects = ["::mlir::func::FuncDialect", "::vernier::vn::VnDialect"];
+}
+
+def FoldBatchNorm : Pass<"vn-fold-batch-norm", "::mlir::ModuleOp"> {
+  let summary = "folds batch norms of @infer into the layers before them";
+  let description = [{
+    A batch norm whose input is the result of a convolution or linear layer that nothing else uses, directly or through
+    resizes that nothing else uses, scales that layer's weight (`vn.fold_weight`) and shifts its bias (`vn.fold_bias`). It
+    commutes with a resize because each resized pixel is a mean of input pixels. Any other batch norm becomes a
+    `vn.affine`. What is folded is a function of parameters alone, to be computed once.
+
+    For inference only: afterwards @infer has no `vn.batch_norm`, and an op without a gradient.
+
+    ```mlir
+    %c = vn.convolution %x, %w : (tensor<1x8x8x4xf32>, tensor<4x4x1x1xf32>) -> tensor<1x8x8x4xf32>
+    %y = vn.batch_norm %c, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (...) -> tensor<1x8x8x4xf32>
+    ```
+    becomes
+    ```mlir
+    %v = vn.fold_weight %w, %gamma, %var epsilon 1.0e-5 : (...) -> tensor<4x4x1x1xf32>
+    %b = vn.fold_bias %gamma, %beta, %mean, %var epsilon 1.0e-5 : (...) -> tensor<4xf32>
+    %y = vn.convolution %x, %v bias %b : (...) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let statistics = [
+    Statistic<"folded", "folded", "Batch norms folded into a layer">,
+    Statistic<"toAffine", "to-affine", "Batch norms turned into vn.affine">,
+  ];
+  let dependentDialects = ["::vernier::vn::VnDialect"];
+}
+
+def FuseEpilogue : Pass<"vn-fuse-epilogue", "::mlir::ModuleOp"> {
+  let summary = "fuses residual additions and activations into convolutions";
+  let description = [{
+    An addition of a map of equal shape, and an activation, become part of the convolution that computes their operand if nothing
+    else uses it; an activation becomes part of a `vn.affine` likewise. The order of a fused convolution is fixed: bias,
+    residual, activation. What comes in another order stays.
+
+    Follows `--vn-fold-batch-norm`, which brings convolutions next to additions and activations.
+
+    ```mlir
+    %c = vn.convolution %x, %w bias %b : (...) -> tensor<1x8x8x4xf32>
+    %s = vn.add %c, %r : (tensor<1x8x8x4xf32>, tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32>
+    %y = vn.activate relu %s : tensor<1x8x8x4xf32>
+    ```
+    becomes
+    ```mlir
+    %y = vn.fused_convolution %x, %w bias %b residual %r activation relu : (...) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let statistics = [Statistic<"fusedOps", "fused-ops", "Ops that became part of another">];
+  let dependentDialects = ["::vernier::vn::VnDialect"];
 }
 
 #endif

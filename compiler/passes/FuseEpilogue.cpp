@@ -1,0 +1,151 @@
+// Moves bias, residual addition and activation into the convolution that computes their operand, and activations into
+// affine ops: a kernel then stores each result element once.
+#include "compiler/ir/Shapes.h"
+#include "compiler/ir/VnOps.h"
+#include "compiler/passes/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace vernier::compiler {
+#define GEN_PASS_DEF_FUSEEPILOGUE
+#include "compiler/passes/Passes.h.inc"
+} // namespace vernier::compiler
+
+using namespace mlir;
+using namespace vernier::vn;
+
+namespace {
+
+//===- A convolution and its epilogue so far ----------------------------------------------------------------------===//
+
+struct Convolution {
+  Operation *op = nullptr;
+  Value input, weight, bias, residual;
+  Activation activation = Activation::None;
+  DenseI64ArrayAttr strides, padding, dilations;
+  IntegerAttr groups;
+
+  // The convolution, fused or not, that computes `value`; nothing otherwise.
+  static std::optional<Convolution> of(Value value) {
+    Operation *op = value.getDefiningOp();
+    if (auto plain = dyn_cast_or_null<ConvolutionOp>(op))
+      return Convolution(plain);
+    if (auto fused = dyn_cast_or_null<FusedConvolutionOp>(op)) {
+      Convolution convolution(fused);
+      convolution.residual = fused.getResidual();
+      convolution.activation = fused.getActivation();
+      return convolution;
+    }
+    return std::nullopt;
+  }
+
+  // Replaces `last`, the op that the epilogue takes in, and this convolution. Stands where `last` stood: a residual may
+  // be computed after the convolution.
+  void replace(Operation *last, PatternRewriter &rewriter) const {
+    auto fused = FusedConvolutionOp::create(rewriter, op->getLoc(), last->getResult(0).getType(), input, weight, bias,
+                                            residual, ActivationAttr::get(op->getContext(), activation), strides,
+                                            padding, dilations, groups);
+    fused->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    rewriter.replaceOp(last, fused);
+    rewriter.eraseOp(op);
+  }
+
+private:
+  template <typename Op>
+  explicit Convolution(Op op)
+      : op(op), input(op.getInput()), weight(op.getWeight()), bias(op.getBias()), strides(op.getStridesAttr()),
+        padding(op.getPaddingAttr()), dilations(op.getDilationsAttr()), groups(op.getGroupsAttr()) {}
+};
+
+//===- Patterns ---------------------------------------------------------------------------------------------------===//
+
+struct FuseResidual : OpRewritePattern<AddOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(AddOp add, PatternRewriter &rewriter) const override {
+    if (add.getLhs().getType() != add.getRhs().getType())
+      return rewriter.notifyMatchFailure(add, "the residual is broadcast");
+    std::optional<Convolution> lhs = candidate(add, add.getLhs(), rewriter);
+    std::optional<Convolution> rhs = candidate(add, add.getRhs(), rewriter);
+    if (!lhs && !rhs)
+      return failure();
+    // Of two convolutions the later one: the earlier one's result has to exist by then anyway.
+    bool takeLhs = lhs && (!rhs || rhs->op->isBeforeInBlock(lhs->op));
+    Convolution &convolution = takeLhs ? *lhs : *rhs;
+    convolution.residual = takeLhs ? add.getRhs() : add.getLhs();
+    convolution.replace(add, rewriter);
+    return success();
+  }
+
+private:
+  static std::optional<Convolution> candidate(AddOp add, Value operand, PatternRewriter &rewriter) {
+    auto decline = [&](StringRef reason) {
+      (void)rewriter.notifyMatchFailure(add, reason);
+      return std::nullopt;
+    };
+    std::optional<Convolution> convolution = Convolution::of(operand);
+    if (!convolution)
+      return decline("the operand is computed by no convolution");
+    if (!operand.hasOneUse())
+      return decline("the convolution's result has other users");
+    if (convolution->residual)
+      return decline("the convolution has a residual already");
+    if (convolution->activation != Activation::None)
+      return decline("the activation comes before the addition");
+    return convolution;
+  }
+};
+
+struct FuseActivation : OpRewritePattern<ActivateOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ActivateOp activate, PatternRewriter &rewriter) const override {
+    std::optional<Convolution> convolution = Convolution::of(activate.getInput());
+    if (!convolution)
+      return rewriter.notifyMatchFailure(activate, "the operand is computed by no convolution");
+    if (!activate.getInput().hasOneUse())
+      return rewriter.notifyMatchFailure(activate, "the convolution's result has other users");
+    if (convolution->activation != Activation::None)
+      return rewriter.notifyMatchFailure(activate, "the convolution has an activation already");
+    convolution->activation = activate.getActivation();
+    convolution->replace(activate, rewriter);
+    return success();
+  }
+};
+
+struct FuseIntoAffine : OpRewritePattern<ActivateOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ActivateOp activate, PatternRewriter &rewriter) const override {
+    auto affine = activate.getInput().getDefiningOp<AffineOp>();
+    if (!affine)
+      return rewriter.notifyMatchFailure(activate, "the operand is computed by no affine op");
+    if (!affine->hasOneUse())
+      return rewriter.notifyMatchFailure(activate, "the affine op's result has other users");
+    if (affine.getActivation() != Activation::None)
+      return rewriter.notifyMatchFailure(activate, "the affine op has an activation already");
+    rewriter.modifyOpInPlace(affine, [&] { affine.setActivation(activate.getActivation()); });
+    rewriter.replaceOp(activate, affine);
+    return success();
+  }
+};
+
+//===- Pass -------------------------------------------------------------------------------------------------------===//
+
+struct FuseEpilogue : vernier::compiler::impl::FuseEpilogueBase<FuseEpilogue> {
+  void runOnOperation() override {
+    auto infer = getOperation().lookupSymbol<func::FuncOp>(kInferFunction);
+    if (!infer)
+      return;
+    RewritePatternSet patterns(&getContext());
+    patterns.add<FuseResidual, FuseActivation, FuseIntoAffine>(&getContext());
+    int64_t before = operations(infer);
+    if (failed(applyPatternsGreedily(infer, std::move(patterns))))
+      return signalPassFailure();
+    fusedOps += before - operations(infer);
+  }
+
+  static int64_t operations(func::FuncOp function) { return function.front().getOperations().size(); }
+};
+
+} // namespace
