@@ -1,15 +1,11 @@
 #include "compiler/ir/VnDialect.h"
 #include "compiler/ir/VnOps.h"
-#include "mlir/IR/DialectImplementation.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace vernier::vn;
 
 #include "compiler/ir/VnDialect.cpp.inc"
 #include "compiler/ir/VnEnums.cpp.inc"
-#define GET_ATTRDEF_CLASSES
-#include "compiler/ir/VnAttributes.cpp.inc"
 #define GET_OP_CLASSES
 #include "compiler/ir/VnOps.cpp.inc"
 
@@ -17,10 +13,6 @@ void VnDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "compiler/ir/VnOps.cpp.inc"
-      >();
-  addAttributes<
-#define GET_ATTRDEF_LIST
-#include "compiler/ir/VnAttributes.cpp.inc"
       >();
 }
 

@@ -9,9 +9,6 @@
 #include "compiler/ir/VnDialect.h.inc"
 #include "compiler/ir/VnEnums.h.inc"
 
-#define GET_ATTRDEF_CLASSES
-#include "compiler/ir/VnAttributes.h.inc"
-
 namespace vernier::vn {
 
 /// Names of the discardable attributes; see the dialect's description.

@@ -21,7 +21,6 @@ def Vn_Dialect : Dialect {
     `vn.scopes` are the block calls around it, outermost first, each `[place, block]`; a function's `vn.outputs` names
     its results; the module's `vn.model` names the model.
   }];
-  let useDefaultAttributePrinterParser = 1;
   let hasOperationAttrVerify = 1;
 }
 
@@ -29,41 +28,30 @@ def Vn_Dialect : Dialect {
 
 class Vn_Enum<string name, string summary, list<I32EnumAttrCase> cases> : I32EnumAttr<name, summary, cases> {
   let cppNamespace = "::vernier::vn";
-  let genSpecializedAttr = 0;
 }
 
-class Vn_EnumAttr<EnumAttrInfo info, string mnemonic> : EnumAttr<Vn_Dialect, info, mnemonic> {
-  let assemblyFormat = "$value";
-}
-
-def Vn_Activation : Vn_Enum<"Activation", "function applied to every element", [
+def Vn_ActivationAttr : Vn_Enum<"Activation", "function applied to every element", [
   I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"Relu", 1, "relu">, I32EnumAttrCase<"Relu6", 2, "relu6">,
   I32EnumAttrCase<"Sigmoid", 3, "sigmoid">]>;
-def Vn_ActivationAttr : Vn_EnumAttr<Vn_Activation, "activation">;
 
-def Vn_ResizeMode : Vn_Enum<"ResizeMode", "interpolation between pixels", [
+def Vn_ResizeModeAttr : Vn_Enum<"ResizeMode", "interpolation between pixels", [
   I32EnumAttrCase<"Nearest", 0, "nearest">, I32EnumAttrCase<"Bilinear", 1, "bilinear">]>;
-def Vn_ResizeModeAttr : Vn_EnumAttr<Vn_ResizeMode, "resize_mode">;
 
-def Vn_PadMode : Vn_Enum<"PadMode", "what lies outside a map", [
+def Vn_PadModeAttr : Vn_Enum<"PadMode", "what lies outside a map", [
   I32EnumAttrCase<"Zero", 0, "zero">, I32EnumAttrCase<"Replicate", 1, "replicate">]>;
-def Vn_PadModeAttr : Vn_EnumAttr<Vn_PadMode, "pad_mode">;
 
 // The numbers are those of vn_parameter_kind in runtime/include/vernier/abi.h.
-def Vn_ParameterKind : Vn_Enum<"ParameterKind", "role of a parameter", [
+def Vn_ParameterKindAttr : Vn_Enum<"ParameterKind", "role of a parameter", [
   I32EnumAttrCase<"ConvolutionWeight", 0, "convolution_weight">, I32EnumAttrCase<"LinearWeight", 1, "linear_weight">,
   I32EnumAttrCase<"Bias", 2, "bias">, I32EnumAttrCase<"Gamma", 3, "gamma">, I32EnumAttrCase<"Beta", 4, "beta">,
   I32EnumAttrCase<"RunningMean", 5, "running_mean">, I32EnumAttrCase<"RunningVar", 6, "running_var">]>;
-def Vn_ParameterKindAttr : Vn_EnumAttr<Vn_ParameterKind, "parameter_kind">;
 
-def Vn_HoleKind : Vn_Enum<"HoleKind", "what a hole leaves open", [
+def Vn_HoleKindAttr : Vn_Enum<"HoleKind", "what a hole leaves open", [
   I32EnumAttrCase<"Learned", 0, "learned">, I32EnumAttrCase<"Choose", 1, "choose">]>;
-def Vn_HoleKindAttr : Vn_EnumAttr<Vn_HoleKind, "hole_kind">;
 
-def Vn_BudgetKind : Vn_Enum<"BudgetKind", "what an allocation may spend", [
+def Vn_BudgetKindAttr : Vn_Enum<"BudgetKind", "what an allocation may spend", [
   I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"Macs", 1, "macs">,
   I32EnumAttrCase<"Parameters", 2, "parameters">, I32EnumAttrCase<"Neurons", 3, "neurons">]>;
-def Vn_BudgetKindAttr : Vn_EnumAttr<Vn_BudgetKind, "budget_kind">;
 
 //===- Operand types ------------------------------------------------------------------------------------------===//
 

@@ -1,0 +1,200 @@
+#include "compiler/lower/GraphToVn.h"
+#include "compiler/ir/Shapes.h"
+#include "compiler/ir/VnOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Verifier.h"
+
+using namespace mlir;
+using namespace vernier::vn;
+namespace dsl = vernier::dsl;
+
+namespace {
+
+class Lowering {
+public:
+  Lowering(MLIRContext &context, const dsl::Graph &graph, int64_t batch)
+      : context(context), graph(graph), batch(batch), builder(&context) {}
+
+  OwningOpRef<ModuleOp> run() {
+    OwningOpRef<ModuleOp> module = ModuleOp::create(builder.getUnknownLoc());
+    module->getOperation()->setAttr(kModelAttr, builder.getStringAttr(graph.model));
+    builder.setInsertionPointToEnd(module->getBody());
+    for (const dsl::Hole &hole : graph.holes)
+      lowerHole(hole);
+    lowerFunction();
+    if (failed(verify(*module)))
+      return nullptr;
+    return module;
+  }
+
+private:
+  //===- Module and function ----------------------------------------------------------------------------------===//
+
+  void lowerHole(const dsl::Hole &hole) {
+    bool learned = hole.kind == dsl::Hole::Kind::Learned;
+    BudgetKind budget = BudgetKind::None;
+    switch (hole.budget) {
+    case dsl::BudgetKind::None: break;
+    case dsl::BudgetKind::Macs: budget = BudgetKind::Macs; break;
+    case dsl::BudgetKind::Parameters: budget = BudgetKind::Parameters; break;
+    case dsl::BudgetKind::Neurons: budget = BudgetKind::Neurons; break;
+    }
+    HoleOp::create(builder, locationOf(hole.location), hole.place, learned ? HoleKind::Learned : HoleKind::Choose, hole.seed,
+                   budget, hole.limit, hole.choices);
+  }
+
+  void lowerFunction() {
+    SmallVector<Type> inputs, results;
+    SmallVector<StringRef> names;
+    for (const dsl::Node &node : graph.nodes)
+      if (node.kind == dsl::OpKind::Input)
+        inputs.push_back(mapType(node.shape));
+    for (const dsl::Output &output : graph.outputs) {
+      results.push_back(mapType(graph.nodes[output.node].shape));
+      names.push_back(output.name);
+    }
+    Location loc = graph.nodes.empty() ? builder.getUnknownLoc() : locationOf(graph.nodes.front().location);
+    auto function = func::FuncOp::create(builder, loc, kInferFunction, builder.getFunctionType(inputs, results));
+    function->setAttr(kOutputsAttr, builder.getStrArrayAttr(names));
+    Block *entry = function.addEntryBlock();
+    builder.setInsertionPointToEnd(entry);
+    unsigned argument = 0;
+    for (const dsl::Node &node : graph.nodes)
+      values.push_back(node.kind == dsl::OpKind::Input ? Value(entry->getArgument(argument++)) : lowerNode(node));
+    SmallVector<Value> outputs;
+    for (const dsl::Output &output : graph.outputs)
+      outputs.push_back(values[output.node]);
+    func::ReturnOp::create(builder, loc, outputs);
+  }
+
+  //===- Attributes -------------------------------------------------------------------------------------------===//
+
+  Location locationOf(const dsl::Location &location) {
+    StringRef file = location.file < static_cast<int>(graph.files.size()) ? StringRef(graph.files[location.file]) : "";
+    return FileLineColLoc::get(&context, file, location.line, location.column);
+  }
+
+  RankedTensorType mapType(const dsl::Shape &shape) {
+    return floatTensor(&context, {batch, shape.height, shape.width, shape.channels});
+  }
+
+  DenseI64ArrayAttr array(ArrayRef<int64_t> values) { return builder.getDenseI64ArrayAttr(values); }
+  IntegerAttr integer(int64_t value) { return builder.getI64IntegerAttr(value); }
+  FloatAttr real(double value) { return builder.getF64FloatAttr(value); }
+  UnitAttr unit(bool present) { return present ? builder.getUnitAttr() : UnitAttr(); }
+
+  std::pair<FlatSymbolRefAttr, IntegerAttr> holeOf(const dsl::Node &node) {
+    if (!node.channelsFrom)
+      return {};
+    const std::string &place = graph.holes[node.channelsFrom->hole].place;
+    return {FlatSymbolRefAttr::get(&context, place), integer(node.channelsFrom->index)};
+  }
+
+  void describe(Operation *op, const dsl::Node &node) {
+    op->setAttr(kPlaceAttr, builder.getStringAttr(node.place));
+    SmallVector<Attribute> scopes;
+    for (const dsl::Scope &scope : node.scopes)
+      scopes.push_back(builder.getStrArrayAttr({scope.place, scope.block}));
+    if (!scopes.empty())
+      op->setAttr(kScopesAttr, builder.getArrayAttr(scopes));
+  }
+
+  //===- Nodes ------------------------------------------------------------------------------------------------===//
+
+  Value parameter(const dsl::Node &node, StringRef suffix, ParameterKind kind, ArrayRef<int64_t> shape) {
+    auto op = ParameterOp::create(builder, locationOf(node.location), floatTensor(&context, shape),
+                                  builder.getStringAttr(node.place + "." + suffix),
+                                  ParameterKindAttr::get(&context, kind));
+    describe(op, node);
+    return op;
+  }
+
+  Value bias(const dsl::Node &node) {
+    return node.bias ? parameter(node, "bias", ParameterKind::Bias, {node.channels}) : Value();
+  }
+
+  Value lowerConvolution(const dsl::Node &node, Location loc, Value input) {
+    int64_t channels = graph.nodes[node.operands[0]].shape.channels;
+    Value weight = parameter(node, "weight", ParameterKind::ConvolutionWeight,
+                             {node.channels, channels / node.groups, node.kernel[0], node.kernel[1]});
+    auto [hole, index] = holeOf(node);
+    return ConvolutionOp::create(builder, loc, mapType(node.shape), input, weight, bias(node), array(node.stride),
+                                 array(node.padding), array(node.dilation), integer(node.groups), hole, index);
+  }
+
+  Value lowerLinear(const dsl::Node &node, Location loc, Value input) {
+    int64_t channels = graph.nodes[node.operands[0]].shape.channels;
+    Value weight = parameter(node, "weight", ParameterKind::LinearWeight, {node.channels, channels});
+    auto [hole, index] = holeOf(node);
+    return LinearOp::create(builder, loc, mapType(node.shape), input, weight, bias(node), hole, index);
+  }
+
+  Value lowerBatchNorm(const dsl::Node &node, Location loc, Value input) {
+    int64_t channels = node.shape.channels;
+    Value gamma = parameter(node, "weight", ParameterKind::Gamma, {channels});
+    Value beta = parameter(node, "bias", ParameterKind::Beta, {channels});
+    Value mean = parameter(node, "running_mean", ParameterKind::RunningMean, {channels});
+    Value var = parameter(node, "running_var", ParameterKind::RunningVar, {channels});
+    return BatchNormOp::create(builder, loc, mapType(node.shape), input, gamma, beta, mean, var, real(node.epsilon),
+                               real(node.momentum));
+  }
+
+  Value lowerNode(const dsl::Node &node) {
+    Value value = build(node);
+    describe(value.getDefiningOp(), node);
+    return value;
+  }
+
+  Value build(const dsl::Node &node) {
+    Location loc = locationOf(node.location);
+    RankedTensorType type = mapType(node.shape);
+    SmallVector<Value> operands;
+    for (int operand : node.operands)
+      operands.push_back(values[operand]);
+    Value input = operands.front();
+    auto activate = [&](Activation activation) -> Value {
+      return ActivateOp::create(builder, loc, type, activation, input);
+    };
+    switch (node.kind) {
+    case dsl::OpKind::Input: break; // a function argument
+    case dsl::OpKind::Convolution: return lowerConvolution(node, loc, input);
+    case dsl::OpKind::Linear: return lowerLinear(node, loc, input);
+    case dsl::OpKind::BatchNorm: return lowerBatchNorm(node, loc, input);
+    case dsl::OpKind::Relu: return activate(Activation::Relu);
+    case dsl::OpKind::Relu6: return activate(Activation::Relu6);
+    case dsl::OpKind::Sigmoid: return activate(Activation::Sigmoid);
+    case dsl::OpKind::MaxPool:
+      return MaxPoolOp::create(builder, loc, type, input, array(node.kernel), array(node.stride), array(node.padding),
+                               unit(node.ceil));
+    case dsl::OpKind::AvgPool:
+      return AvgPoolOp::create(builder, loc, type, input, array(node.kernel), array(node.stride), array(node.padding),
+                               unit(node.ceil), builder.getBoolAttr(node.countPadding));
+    case dsl::OpKind::GlobalAvgPool: return GlobalAvgPoolOp::create(builder, loc, type, input);
+    case dsl::OpKind::Resize:
+      return ResizeOp::create(builder, loc, type,
+                              node.mode == dsl::ResizeMode::Nearest ? ResizeMode::Nearest : ResizeMode::Bilinear, input,
+                              node.alignCorners);
+    case dsl::OpKind::Pad:
+      return PadOp::create(builder, loc, type, node.replicate ? PadMode::Replicate : PadMode::Zero, input, node.padding);
+    case dsl::OpKind::Crop: return CropOp::create(builder, loc, type, input, array(node.offset));
+    case dsl::OpKind::Slice: return SliceOp::create(builder, loc, type, input, integer(node.begin));
+    case dsl::OpKind::Concat: return ConcatOp::create(builder, loc, type, operands);
+    case dsl::OpKind::Add: return AddOp::create(builder, loc, type, input, operands[1]);
+    case dsl::OpKind::Multiply: return MultiplyOp::create(builder, loc, type, input, operands[1]);
+    }
+    llvm_unreachable("an input is no op");
+  }
+
+  MLIRContext &context;
+  const dsl::Graph &graph;
+  int64_t batch;
+  OpBuilder builder;
+  SmallVector<Value> values; // of graph.nodes
+};
+
+} // namespace
+
+OwningOpRef<ModuleOp> vernier::compiler::lowerGraph(MLIRContext &context, const dsl::Graph &graph, int64_t batch) {
+  context.loadDialect<VnDialect, func::FuncDialect>();
+  return Lowering(context, graph, batch).run();
+}
