@@ -59,24 +59,22 @@ struct DropEmpty : vernier::compiler::impl::DropEmptyBase<DropEmpty> {
   }
 
   LogicalResult runOn(Block &block) {
-    unsigned droppedHere = 0;
     for (ConcatOp concat : llvm::make_early_inc_range(block.getOps<ConcatOp>())) {
       FailureOr<unsigned> dropped = dropInputs(concat);
       if (failed(dropped))
         return failure();
-      droppedHere += *dropped;
+      droppedBranches += *dropped;
     }
-    droppedBranches += droppedHere;
 
-    // Operands before users, so one sweep from the end reaches all that only fed dropped branches.
+    // Operands come before users, so one sweep from the end reaches all that only fed dropped branches.
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-      if (droppedHere && isOpTriviallyDead(&op)) {
+      if (isOpTriviallyDead(&op)) {
         op.erase();
         ++erasedOps;
       }
 
     for (Operation &op : block)
-      if (llvm::any_of(op.getOperands(), isEmpty))
+      if (llvm::any_of(op.getOperands(), isEmpty) && !llvm::any_of(op.getResults(), isEmpty))
         return errorAtPlace(&op, "'" + op.getName().getStringRef() + "' depends on a map of 0 channels");
     return success();
   }

@@ -34,7 +34,7 @@ def BindHoles : Pass<"vn-bind-holes", "::mlir::ModuleOp"> {
 def DropEmpty : Pass<"vn-drop-empty", "::mlir::ModuleOp"> {
   let summary = "removes branches of zero channels";
   let description = [{
-    Inputs of zero channels leave their concat, and with them everything that nothing else needs; a concat of one input is that
+    Inputs of zero channels leave their concat, and with them all that nothing needs any more; a concat of one input is that
     input. A concat of which nothing is left, and any other op that needs a map of zero channels, is an error.
 
     Follows `--vn-bind-holes`; afterwards no tensor is empty.

@@ -1,0 +1,119 @@
+// RUN: vernier-opt %s --split-input-file --vn-fold-batch-norm | FileCheck %s --enable-var-scope
+
+// CHECK-LABEL: @infer
+// CHECK: %[[W:.*]] = vn.fold_weight {{.*}} epsilon 1.000000e-03 {vn.place = "bn1"} : (tensor<3x5x1x1xf32>, tensor<3xf32>, tensor<3xf32>)
+// CHECK: %[[B:.*]] = vn.fold_bias
+// CHECK-NOT: bias
+// CHECK-SAME: epsilon 1.000000e-03 {vn.place = "bn1"}
+// CHECK: %[[Y:.*]] = vn.convolution %{{.*}}, %[[W]] bias %[[B]] strides [2, 2] {vn.place = "conv1"}
+// CHECK-NEXT: return %[[Y]]
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x2x2x3xf32> {
+  %w = vn.parameter "conv1.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %gamma = vn.parameter "bn1.weight" gamma : tensor<3xf32>
+  %beta = vn.parameter "bn1.bias" beta : tensor<3xf32>
+  %mean = vn.parameter "bn1.running_mean" running_mean : tensor<3xf32>
+  %var = vn.parameter "bn1.running_var" running_var : tensor<3xf32>
+  %0 = vn.convolution %x, %w strides [2, 2] {vn.place = "conv1"} : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x2x2x3xf32>
+  %1 = vn.batch_norm %0, %gamma, %beta, %mean, %var epsilon 1.0e-3 momentum 1.0e-1 {vn.place = "bn1"} : (tensor<1x2x2x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x2x2x3xf32>
+  return %1 : tensor<1x2x2x3xf32>
+}
+
+// -----
+
+// The layer's own bias goes into the folded one; a linear layer folds like a convolution.
+// CHECK-LABEL: @infer
+// CHECK: %[[BIAS:.*]] = vn.parameter "fc.bias"
+// CHECK: %[[B:.*]] = vn.fold_bias {{.*}} bias %[[BIAS]]
+// CHECK: vn.linear %{{.*}}, %{{.*}} bias %[[B]]
+// CHECK-NOT: vn.batch_norm
+func.func @infer(%x: tensor<2x1x1x5xf32>) -> tensor<2x1x1x3xf32> {
+  %w = vn.parameter "fc.weight" linear_weight : tensor<3x5xf32>
+  %b = vn.parameter "fc.bias" bias : tensor<3xf32>
+  %gamma = vn.parameter "bn1.weight" gamma : tensor<3xf32>
+  %beta = vn.parameter "bn1.bias" beta : tensor<3xf32>
+  %mean = vn.parameter "bn1.running_mean" running_mean : tensor<3xf32>
+  %var = vn.parameter "bn1.running_var" running_var : tensor<3xf32>
+  %0 = vn.linear %x, %w bias %b : (tensor<2x1x1x5xf32>, tensor<3x5xf32>, tensor<3xf32>) -> tensor<2x1x1x3xf32>
+  %1 = vn.batch_norm %0, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<2x1x1x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<2x1x1x3xf32>
+  return %1 : tensor<2x1x1x3xf32>
+}
+
+// -----
+
+// Through a resize, bilinear included: its weights sum to one.
+// CHECK-LABEL: @infer
+// CHECK: %[[W:.*]] = vn.fold_weight
+// CHECK: %[[C:.*]] = vn.convolution %{{.*}}, %[[W]] bias
+// CHECK: %[[Y:.*]] = vn.resize bilinear %[[C]] align_corners {vn.place = "up"} : (tensor<1x4x4x3xf32>) -> tensor<1x7x7x3xf32>
+// CHECK-NEXT: return %[[Y]]
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x7x7x3xf32> {
+  %w = vn.parameter "conv1.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %gamma = vn.parameter "bn1.weight" gamma : tensor<3xf32>
+  %beta = vn.parameter "bn1.bias" beta : tensor<3xf32>
+  %mean = vn.parameter "bn1.running_mean" running_mean : tensor<3xf32>
+  %var = vn.parameter "bn1.running_var" running_var : tensor<3xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x4x4x3xf32>
+  %1 = vn.resize bilinear %0 align_corners {vn.place = "up"} : (tensor<1x4x4x3xf32>) -> tensor<1x7x7x3xf32>
+  %2 = vn.batch_norm %1, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<1x7x7x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x7x7x3xf32>
+  return %2 : tensor<1x7x7x3xf32>
+}
+
+// -----
+
+// The resized map has another user, which needs it unscaled.
+// CHECK-LABEL: @infer
+// CHECK: %[[U:.*]] = vn.resize
+// CHECK: %[[S:.*]] = vn.fold_scale
+// CHECK: %[[T:.*]] = vn.fold_bias
+// CHECK: vn.affine %[[U]], %[[S]], %[[T]] {vn.place = "bn1"}
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> (tensor<1x8x8x3xf32>, tensor<1x8x8x3xf32>) {
+  %w = vn.parameter "conv1.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %gamma = vn.parameter "bn1.weight" gamma : tensor<3xf32>
+  %beta = vn.parameter "bn1.bias" beta : tensor<3xf32>
+  %mean = vn.parameter "bn1.running_mean" running_mean : tensor<3xf32>
+  %var = vn.parameter "bn1.running_var" running_var : tensor<3xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x4x4x3xf32>
+  %1 = vn.resize nearest %0 : (tensor<1x4x4x3xf32>) -> tensor<1x8x8x3xf32>
+  %2 = vn.batch_norm %1, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 {vn.place = "bn1"} : (tensor<1x8x8x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x8x8x3xf32>
+  return %1, %2 : tensor<1x8x8x3xf32>, tensor<1x8x8x3xf32>
+}
+
+// -----
+
+// So has the convolution, directly and below a resize.
+// CHECK-LABEL: @infer
+// CHECK-NOT: vn.fold_weight
+// CHECK-COUNT-2: vn.affine
+// CHECK-NOT: vn.batch_norm
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> (tensor<1x4x4x3xf32>, tensor<1x8x8x3xf32>) {
+  %w = vn.parameter "conv1.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %gamma = vn.parameter "bn1.weight" gamma : tensor<3xf32>
+  %beta = vn.parameter "bn1.bias" beta : tensor<3xf32>
+  %mean = vn.parameter "bn1.running_mean" running_mean : tensor<3xf32>
+  %var = vn.parameter "bn1.running_var" running_var : tensor<3xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x4x4x3xf32>
+  %1 = vn.batch_norm %0, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<1x4x4x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  %2 = vn.resize nearest %0 : (tensor<1x4x4x3xf32>) -> tensor<1x8x8x3xf32>
+  %3 = vn.batch_norm %2, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<1x8x8x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x8x8x3xf32>
+  return %1, %3 : tensor<1x4x4x3xf32>, tensor<1x8x8x3xf32>
+}
+
+// -----
+
+// The input is computed by no layer: neither directly nor below the resize, which then stays where it is.
+// CHECK-LABEL: @infer
+// CHECK: %[[U:.*]] = vn.resize nearest %arg0
+// CHECK: %[[A:.*]] = vn.affine %[[U]]
+// CHECK: %[[P:.*]] = vn.max_pool %[[A]]
+// CHECK: vn.affine %[[P]]
+func.func @infer(%x: tensor<1x4x4x3xf32>) -> tensor<1x4x4x3xf32> {
+  %gamma = vn.parameter "bn1.weight" gamma : tensor<3xf32>
+  %beta = vn.parameter "bn1.bias" beta : tensor<3xf32>
+  %mean = vn.parameter "bn1.running_mean" running_mean : tensor<3xf32>
+  %var = vn.parameter "bn1.running_var" running_var : tensor<3xf32>
+  %0 = vn.resize nearest %x : (tensor<1x4x4x3xf32>) -> tensor<1x8x8x3xf32>
+  %1 = vn.batch_norm %0, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<1x8x8x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x8x8x3xf32>
+  %2 = vn.max_pool %1 kernel [2, 2] strides [2, 2] : (tensor<1x8x8x3xf32>) -> tensor<1x4x4x3xf32>
+  %3 = vn.batch_norm %2, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<1x4x4x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  return %3 : tensor<1x4x4x3xf32>
+}

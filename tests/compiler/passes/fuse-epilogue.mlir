@@ -1,0 +1,146 @@
+// RUN: vernier-opt %s --split-input-file --vn-fuse-epilogue | FileCheck %s --enable-var-scope
+
+// All at once, in the order that the fused op has: bias, residual, activation.
+// CHECK-LABEL: @infer
+// CHECK: %[[Y:.*]] = vn.fused_convolution %arg0, %{{.*}} bias %{{.*}} residual %arg1 activation relu6 strides [2, 2] padding [1, 1, 0, 0] dilations [1, 2] groups 2 {vn.place = "conv1"}
+// CHECK-NEXT: return %[[Y]]
+func.func @infer(%x: tensor<1x4x6x4xf32>, %r: tensor<1x2x1x6xf32>) -> tensor<1x2x1x6xf32> {
+  %w = vn.parameter "conv1.weight" convolution_weight : tensor<6x2x3x3xf32>
+  %b = vn.parameter "conv1.bias" bias : tensor<6xf32>
+  %0 = vn.convolution %x, %w bias %b strides [2, 2] padding [1, 1, 0, 0] dilations [1, 2] groups 2 {vn.place = "conv1"} : (tensor<1x4x6x4xf32>, tensor<6x2x3x3xf32>, tensor<6xf32>) -> tensor<1x2x1x6xf32>
+  %1 = vn.add %0, %r : (tensor<1x2x1x6xf32>, tensor<1x2x1x6xf32>) -> tensor<1x2x1x6xf32>
+  %2 = vn.activate relu6 %1 : tensor<1x2x1x6xf32>
+  return %2 : tensor<1x2x1x6xf32>
+}
+
+// -----
+
+// The residual may be the first summand, and computed after the convolution. Of two convolutions the later one takes the other.
+// CHECK-LABEL: @infer
+// CHECK: %[[A:.*]] = vn.convolution %arg0, %{{.*}} {vn.place = "a"}
+// CHECK: %[[B:.*]] = vn.fused_convolution %arg0, %{{.*}} residual %[[A]] {vn.place = "b"}
+// CHECK: %[[P:.*]] = vn.max_pool %[[B]]
+// CHECK: %[[C:.*]] = vn.fused_convolution %[[B]], %{{.*}} residual %[[P]] {vn.place = "c"}
+// CHECK: return %[[C]]
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32> {
+  %w = vn.parameter "a.weight" convolution_weight : tensor<5x5x1x1xf32>
+  %0 = vn.convolution %x, %w {vn.place = "a"} : (tensor<1x4x4x5xf32>, tensor<5x5x1x1xf32>) -> tensor<1x4x4x5xf32>
+  %1 = vn.convolution %x, %w {vn.place = "b"} : (tensor<1x4x4x5xf32>, tensor<5x5x1x1xf32>) -> tensor<1x4x4x5xf32>
+  %2 = vn.add %0, %1 : (tensor<1x4x4x5xf32>, tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32>
+  %3 = vn.convolution %2, %w {vn.place = "c"} : (tensor<1x4x4x5xf32>, tensor<5x5x1x1xf32>) -> tensor<1x4x4x5xf32>
+  %4 = vn.max_pool %2 kernel [1, 1] strides [1, 1] : (tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32>
+  %5 = vn.add %4, %3 : (tensor<1x4x4x5xf32>, tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32>
+  return %5 : tensor<1x4x4x5xf32>
+}
+
+// -----
+
+// An activation without an addition, and one after an affine op.
+// CHECK-LABEL: @infer
+// CHECK: %[[A:.*]] = vn.fused_convolution {{.*}} activation relu :
+// CHECK: %[[B:.*]] = vn.affine %[[A]], {{.*}} activation sigmoid
+// CHECK-NEXT: return %[[B]]
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x3xf32> {
+  %w = vn.parameter "a.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %s = vn.parameter "bn.weight" gamma : tensor<3xf32>
+  %t = vn.parameter "bn.bias" beta : tensor<3xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x4x4x3xf32>
+  %1 = vn.activate relu %0 : tensor<1x4x4x3xf32>
+  %2 = vn.affine %1, %s, %t : (tensor<1x4x4x3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  %3 = vn.activate sigmoid %2 : tensor<1x4x4x3xf32>
+  return %3 : tensor<1x4x4x3xf32>
+}
+
+// -----
+
+// The convolution's result is also returned: neither activation nor addition may change it.
+// CHECK-LABEL: @infer
+// CHECK-NOT: vn.fused_convolution
+// CHECK: vn.activate relu
+// CHECK: vn.add
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> (tensor<1x4x4x5xf32>, tensor<1x4x4x5xf32>, tensor<1x4x4x5xf32>) {
+  %w = vn.parameter "a.weight" convolution_weight : tensor<5x5x1x1xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x4x5xf32>, tensor<5x5x1x1xf32>) -> tensor<1x4x4x5xf32>
+  %1 = vn.activate relu %0 : tensor<1x4x4x5xf32>
+  %2 = vn.add %0, %x : (tensor<1x4x4x5xf32>, tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32>
+  return %0, %1, %2 : tensor<1x4x4x5xf32>, tensor<1x4x4x5xf32>, tensor<1x4x4x5xf32>
+}
+
+// -----
+
+// A convolution added to itself has two uses.
+// CHECK-LABEL: @infer
+// CHECK: %[[A:.*]] = vn.convolution
+// CHECK: vn.add %[[A]], %[[A]]
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32> {
+  %w = vn.parameter "a.weight" convolution_weight : tensor<5x5x1x1xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x4x5xf32>, tensor<5x5x1x1xf32>) -> tensor<1x4x4x5xf32>
+  %1 = vn.add %0, %0 : (tensor<1x4x4x5xf32>, tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32>
+  return %1 : tensor<1x4x4x5xf32>
+}
+
+// -----
+
+// The residual is broadcast.
+// CHECK-LABEL: @infer
+// CHECK: vn.add
+func.func @infer(%x: tensor<1x4x4x5xf32>, %s: tensor<1x1x1x5xf32>) -> tensor<1x4x4x5xf32> {
+  %w = vn.parameter "a.weight" convolution_weight : tensor<5x5x1x1xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x4x5xf32>, tensor<5x5x1x1xf32>) -> tensor<1x4x4x5xf32>
+  %1 = vn.add %0, %s : (tensor<1x4x4x5xf32>, tensor<1x1x1x5xf32>) -> tensor<1x4x4x5xf32>
+  return %1 : tensor<1x4x4x5xf32>
+}
+
+// -----
+
+// The activation comes before the addition.
+// CHECK-LABEL: @infer
+// CHECK: %[[A:.*]] = vn.fused_convolution {{.*}} activation relu :
+// CHECK: vn.add %[[A]], %arg0
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32> {
+  %w = vn.parameter "a.weight" convolution_weight : tensor<5x5x1x1xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x4x5xf32>, tensor<5x5x1x1xf32>) -> tensor<1x4x4x5xf32>
+  %1 = vn.activate relu %0 : tensor<1x4x4x5xf32>
+  %2 = vn.add %1, %x : (tensor<1x4x4x5xf32>, tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32>
+  return %2 : tensor<1x4x4x5xf32>
+}
+
+// -----
+
+// One residual and one activation are all there is room for.
+// CHECK-LABEL: @infer
+// CHECK: %[[A:.*]] = vn.fused_convolution {{.*}} residual %arg0 :
+// CHECK: %[[B:.*]] = vn.add %[[A]], %arg1
+// CHECK: %[[C:.*]] = vn.fused_convolution %[[B]], {{.*}} activation relu :
+// CHECK: %[[D:.*]] = vn.activate sigmoid %[[C]]
+// CHECK: %[[E:.*]] = vn.affine %[[D]], {{.*}} activation relu :
+// CHECK: vn.activate sigmoid %[[E]]
+func.func @infer(%x: tensor<1x4x4x5xf32>, %r: tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32> {
+  %w = vn.parameter "a.weight" convolution_weight : tensor<5x5x1x1xf32>
+  %s = vn.parameter "bn.weight" gamma : tensor<5xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x4x5xf32>, tensor<5x5x1x1xf32>) -> tensor<1x4x4x5xf32>
+  %1 = vn.add %0, %x : (tensor<1x4x4x5xf32>, tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32>
+  %2 = vn.add %1, %r : (tensor<1x4x4x5xf32>, tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32>
+  %3 = vn.convolution %2, %w : (tensor<1x4x4x5xf32>, tensor<5x5x1x1xf32>) -> tensor<1x4x4x5xf32>
+  %4 = vn.activate relu %3 : tensor<1x4x4x5xf32>
+  %5 = vn.activate sigmoid %4 : tensor<1x4x4x5xf32>
+  %6 = vn.affine %5, %s, %s : (tensor<1x4x4x5xf32>, tensor<5xf32>, tensor<5xf32>) -> tensor<1x4x4x5xf32>
+  %7 = vn.activate relu %6 : tensor<1x4x4x5xf32>
+  %8 = vn.activate sigmoid %7 : tensor<1x4x4x5xf32>
+  return %8 : tensor<1x4x4x5xf32>
+}
+
+// -----
+
+// Pooling lies between.
+// CHECK-LABEL: @infer
+// CHECK: vn.convolution
+// CHECK: vn.max_pool
+// CHECK: vn.activate
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x2x2x5xf32> {
+  %w = vn.parameter "a.weight" convolution_weight : tensor<5x5x1x1xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x4x5xf32>, tensor<5x5x1x1xf32>) -> tensor<1x4x4x5xf32>
+  %1 = vn.max_pool %0 kernel [2, 2] strides [2, 2] : (tensor<1x4x4x5xf32>) -> tensor<1x2x2x5xf32>
+  %2 = vn.activate relu %1 : tensor<1x2x2x5xf32>
+  return %2 : tensor<1x2x2x5xf32>
+}
