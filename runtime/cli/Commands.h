@@ -29,6 +29,20 @@ struct BenchOptions : CommonOptions {
 };
 void benchCommand(const vn_model &model, const BenchOptions &options);
 
+struct EvalOptions : CommonOptions {
+  std::string data, split = "test";
+  int64_t loaders = 0;
+  bool json = false;
+};
+void evalCommand(const vn_model &model, const EvalOptions &options);
+
+struct ClassifyOptions : CommonOptions {
+  std::vector<std::string> images;
+  std::string labels; ///< a file with a class name per line
+  int64_t top = 5;
+};
+void classifyCommand(const vn_model &model, const ClassifyOptions &options);
+
 } // namespace vernier::runtime
 
 #endif

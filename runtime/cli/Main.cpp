@@ -2,6 +2,7 @@
 #include "runtime/Error.h"
 #include "runtime/cli/Commands.h"
 #include "runtime/core/Closest.h"
+#include "runtime/train/Trainer.h"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -23,6 +24,10 @@ public:
     addInfo();
     addRun();
     addBench();
+    addEval();
+    addClassify();
+    if (model.train_step.num_steps > 0)
+      addTrain();
   }
 
   /// Returns the exit status.
@@ -93,12 +98,44 @@ private:
     app->callback([this] { action = [this] { benchCommand(model, benchOptions); }; });
   }
 
+  void addEval() {
+    CLI::App *app = command("eval", "Measure the accuracy on a data set", evalOptions);
+    app->add_option("--data", evalOptions.data, "Folder of the data set")->required();
+    app->add_option("--split", evalOptions.split, "test or train (test)")->check(CLI::IsMember({"test", "train"}));
+    app->add_option("--loaders", evalOptions.loaders, "Threads that read images")->check(CLI::Range(1, 1024));
+    app->add_flag("--json", evalOptions.json, "JSON");
+    app->callback([this] { action = [this] { evalCommand(model, evalOptions); }; });
+  }
+
+  void addClassify() {
+    CLI::App *app = command("classify", "Name what images show", classifyOptions);
+    app->add_option("images", classifyOptions.images, "JPEG or PNG files")->required();
+    app->add_option("--labels", classifyOptions.labels, "File with the name of a class per line");
+    app->add_option("--top", classifyOptions.top, "Number of classes per image (5)")->check(CLI::PositiveNumber);
+    app->callback([this] { action = [this] { classifyCommand(model, classifyOptions); }; });
+  }
+
+  void addTrain() {
+    CLI::App *app = command("train", "Train the model", trainOptions);
+    app->get_option("--weights")->description("Weights to begin from (default: fresh ones)");
+    app->add_option("--data", trainOptions.data, "Folder of the data set")->required();
+    app->add_option("--recipe", trainOptions.recipe, "How to train, TOML")->required();
+    app->add_option("--out", trainOptions.out, "Folder for weights, logs and checkpoints")->required();
+    app->add_option("--epochs", trainOptions.epochs, "Instead of the recipe's")->check(CLI::Range(1, 1 << 24));
+    app->add_option("--loaders", trainOptions.loaders, "Threads that make batches")->check(CLI::Range(1, 1024));
+    app->add_flag("--resume", trainOptions.resume, "Continue from the checkpoint in --out, if there is one");
+    app->callback([this] { action = [this] { train(model, trainOptions); }; });
+  }
+
   const vn_model &model;
   CLI::App app;
   std::function<void()> action;
   bool infoJson = false;
   RunOptions runOptions;
   BenchOptions benchOptions;
+  EvalOptions evalOptions;
+  ClassifyOptions classifyOptions;
+  TrainOptions trainOptions;
 };
 
 } // namespace

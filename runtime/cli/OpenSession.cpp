@@ -25,6 +25,7 @@ OpenSession openSession(const vn_model &model, const CommonOptions &options) {
   const Safetensors file = Safetensors::read(path);
   loadWeights(*open.session, file);
   open.metadata = file.metadata();
+  open.weights = path;
   return open;
 }
 

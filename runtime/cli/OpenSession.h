@@ -13,6 +13,7 @@ namespace vernier::runtime {
 struct OpenSession {
   std::unique_ptr<Session> session;
   Metadata metadata;
+  std::string weights; ///< the file they came from
 };
 
 /// Where weights lie unless an option says otherwise; empty where there is no such file.

@@ -1,0 +1,88 @@
+#include "runtime/cli/Commands.h"
+#include "runtime/cli/OpenSession.h"
+
+#include "runtime/Error.h"
+#include "runtime/core/IoArrays.h"
+#include "runtime/image/Preprocess.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <sstream>
+
+namespace vernier::runtime {
+
+/// From --labels, else those that training stored, else the numbers of the classes.
+static std::vector<std::string> classNames(const vn_model &model, const ClassifyOptions &options,
+                                           const Metadata &metadata) {
+  std::vector<std::string> names;
+  if (!options.labels.empty()) {
+    const std::vector<unsigned char> bytes = readFile(options.labels);
+    std::istringstream lines(std::string(bytes.begin(), bytes.end()));
+    for (std::string line; std::getline(lines, line);)
+      names.push_back(line);
+    if (int64_t(names.size()) != model.classes)
+      throw Error(VN_ERROR_FORMAT, fmt::format("the file names {} classes, model `{}` has {}", names.size(), model.name,
+                                               model.classes))
+          .at(options.labels);
+    return names;
+  }
+  if (const auto stored = metadata.find("vernier.classes"); stored != metadata.end()) {
+    const auto list = nlohmann::json::parse(stored->second, nullptr, false);
+    if (list.is_array() && std::ranges::all_of(list, [](const auto &name) { return name.is_string(); }))
+      names = list.get<std::vector<std::string>>();
+  }
+  for (int64_t i = int64_t(names.size()); i < model.classes; ++i)
+    names.push_back(fmt::format("class {}", i));
+  return names;
+}
+
+static std::vector<double> softmax(std::span<const float> logits) {
+  const double largest = double(*std::ranges::max_element(logits));
+  std::vector<double> result;
+  double sum = 0;
+  for (float logit : logits)
+    sum += result.emplace_back(std::exp(double(logit) - largest));
+  for (double &value : result)
+    value /= sum;
+  return result;
+}
+
+static void printBest(const std::string &image, std::span<const float> logits, const std::vector<std::string> &names,
+                      int64_t top) {
+  const std::vector<double> probabilities = softmax(logits);
+  std::vector<size_t> order(logits.size());
+  std::iota(order.begin(), order.end(), size_t(0));
+  auto score = [&](size_t i) { return std::isnan(logits[i]) ? -INFINITY : logits[i]; };
+  std::ranges::sort(order, [&](size_t a, size_t b) { return score(a) != score(b) ? score(a) > score(b) : a < b; });
+  fmt::print("{}\n", image);
+  for (size_t i = 0; i < std::min(order.size(), size_t(top)); ++i)
+    fmt::print("  {:6.2f}%  {}\n", 100 * probabilities[order[i]], names[order[i]]);
+}
+
+void classifyCommand(const vn_model &model, const ClassifyOptions &options) {
+  if (model.classes <= 0)
+    throw Error(VN_ERROR_ARGUMENT, fmt::format("model `{}` is no classifier: its first output is a map", model.name))
+        .help("use `run --input x.npy --output y.npy`");
+  OpenSession open = openSession(model, options);
+  Preprocessing preprocessing(model);
+  preprocessing.restore(open.metadata, open.weights);
+  const std::vector<std::string> names = classNames(model, options, open.metadata);
+  IoArrays arrays(model.infer);
+  const auto input = arrays.floats(size_t(0)), logits = arrays.floats(size_t(1));
+  const size_t imageSize = input.size() / size_t(model.batch), classes = size_t(model.classes);
+
+  for (size_t first = 0; first < options.images.size(); first += size_t(model.batch)) {
+    const size_t count = std::min(size_t(model.batch), options.images.size() - first);
+    std::ranges::fill(input, 0.0f);
+    for (size_t i = 0; i < count; ++i)
+      writeInput(readImage(options.images[first + i]), preprocessing, &input[i * imageSize]);
+    open.session->infer(arrays.pointers());
+    for (size_t i = 0; i < count; ++i)
+      printBest(options.images[first + i], logits.subspan(i * classes, classes), names, options.top);
+  }
+}
+
+} // namespace vernier::runtime

@@ -1,0 +1,36 @@
+#include "runtime/cli/Commands.h"
+#include "runtime/cli/OpenSession.h"
+#include "runtime/train/Evaluate.h"
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+namespace vernier::runtime {
+
+void evalCommand(const vn_model &model, const EvalOptions &options) {
+  OpenSession open = openSession(model, options);
+  Preprocessing preprocessing(model);
+  preprocessing.restore(open.metadata, open.weights);
+  const auto dataset = openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
+  checkLabels(*dataset, model);
+  const int loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*dataset);
+  const Accuracy accuracy = evaluate(*open.session, *dataset, preprocessing, loaders);
+  const double milliseconds = accuracy.seconds * 1e3 / double(accuracy.images);
+  if (options.json) {
+    const nlohmann::ordered_json result = {{"model", model.name},
+                                           {"data", options.data},
+                                           {"split", options.split},
+                                           {"images", accuracy.images},
+                                           {"top1", accuracy.top1},
+                                           {"top5", accuracy.top5},
+                                           {"loss", accuracy.loss},
+                                           {"seconds", accuracy.seconds},
+                                           {"milliseconds_per_image", milliseconds}};
+    fmt::print("{}\n", result.dump(2));
+    return;
+  }
+  fmt::print("top-1 {:.2f}%, top-5 {:.2f}%, cross-entropy {:.4f} on {} images ({:.3f} ms per image)\n",
+             100 * accuracy.top1, 100 * accuracy.top5, accuracy.loss, accuracy.images, milliseconds);
+}
+
+} // namespace vernier::runtime

@@ -1,0 +1,77 @@
+#include "runtime/data/Dataset.h"
+
+#include "runtime/Error.h"
+
+#include <algorithm>
+#include <filesystem>
+
+namespace vernier::runtime {
+
+namespace fs = std::filesystem;
+
+Image MemoryDataset::image(int64_t index) const {
+  Image image(height, width, channels);
+  std::copy_n(pixels.begin() + index * int64_t(image.pixels.size()), image.pixels.size(), image.pixels.begin());
+  return image;
+}
+
+/// `path` or `path`.gz, whichever is there; else empty.
+static std::string existing(const fs::path &path) {
+  for (const std::string &candidate : {path.string(), path.string() + ".gz"})
+    if (fs::exists(candidate))
+      return candidate;
+  return {};
+}
+
+static std::unique_ptr<Dataset> openIdx(const fs::path &folder, const std::string &prefix) {
+  std::string places[2];
+  std::vector<unsigned char> files[2];
+  const char *suffixes[2] = {"-images-idx3-ubyte", "-labels-idx1-ubyte"};
+  for (int i = 0; i < 2; ++i) {
+    places[i] = existing(folder / (prefix + suffixes[i]));
+    if (places[i].empty())
+      throw Error(VN_ERROR_FILE, "the data set lacks `" + prefix + suffixes[i] + "`").at(folder.string());
+    files[i] = readFileOrGzip(places[i], mostDatasetBytes);
+  }
+  return parseIdx(files[0], files[1], places[0], places[1]);
+}
+
+static std::unique_ptr<Dataset> openCifar(const fs::path &folder, const std::vector<std::string> &names,
+                                          int64_t labelBytes) {
+  auto set = std::make_unique<MemoryDataset>();
+  for (const std::string &name : names) {
+    const std::string place = (folder / name).string();
+    parseCifar(readFile(place), labelBytes, labelBytes == 1 ? 10 : 100, place, *set);
+  }
+  return set;
+}
+
+std::unique_ptr<Dataset> openDataset(const std::string &path, Split split) {
+  const fs::path folder(path);
+  const bool training = split == Split::Training;
+  if (!fs::is_directory(folder))
+    throw Error(VN_ERROR_FILE, "there is no such folder of images").at(path);
+  if (!existing(folder / "train-images-idx3-ubyte").empty() || !existing(folder / "t10k-images-idx3-ubyte").empty())
+    return openIdx(folder, training ? "train" : "t10k");
+  if (fs::exists(folder / "data_batch_1.bin") || fs::exists(folder / "test_batch.bin"))
+    return openCifar(folder,
+                     training ? std::vector<std::string>{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
+                                                         "data_batch_4.bin", "data_batch_5.bin"}
+                              : std::vector<std::string>{"test_batch.bin"},
+                     1);
+  if (fs::exists(folder / "train.bin") || fs::exists(folder / "test.bin"))
+    return openCifar(folder, {training ? "train.bin" : "test.bin"}, 2);
+  if (!fs::is_directory(folder / "train"))
+    throw Error(VN_ERROR_FORMAT, "this folder holds no data set that Vernier knows")
+        .at(path)
+        .help("it knows IDX files (Fashion-MNIST), CIFAR-10 and CIFAR-100 binary files, and train/CLASS/*.jpg");
+  auto trainingSet = openFolder((folder / "train").string());
+  if (training)
+    return trainingSet;
+  for (const char *name : {"val", "test"})
+    if (fs::is_directory(folder / name))
+      return openFolder((folder / name).string(), trainingSet->classNames);
+  throw Error(VN_ERROR_FORMAT, "the data set has neither a val/ nor a test/ folder").at(path);
+}
+
+} // namespace vernier::runtime

@@ -1,0 +1,61 @@
+// Labelled images, by index.
+#ifndef VERNIER_RUNTIME_DATA_DATASET_H
+#define VERNIER_RUNTIME_DATA_DATASET_H
+
+#include "runtime/image/Image.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace vernier::runtime {
+
+class Dataset {
+public:
+  virtual ~Dataset() = default;
+  virtual int64_t size() const = 0;
+  virtual int64_t label(int64_t index) const = 0;
+  /// May be called from several threads at once.
+  virtual Image image(int64_t index) const = 0;
+
+  std::vector<std::string> classNames; ///< empty where the format holds no names
+};
+
+/// Images of one size, all in memory, one after the other.
+class MemoryDataset : public Dataset {
+public:
+  int64_t height = 0, width = 0, channels = 0;
+  std::vector<uint8_t> pixels; ///< height x width x channels of each image
+  std::vector<uint8_t> labels;
+
+  int64_t size() const override { return int64_t(labels.size()); }
+  int64_t label(int64_t index) const override { return labels[size_t(index)]; }
+  Image image(int64_t index) const override;
+};
+
+/// The most bytes of images that are kept in memory.
+inline constexpr size_t mostDatasetBytes = size_t(8) << 30;
+
+/// The two files of Fashion-MNIST and its kin, already expanded; the places are named in messages.
+std::unique_ptr<MemoryDataset> parseIdx(Bytes images, Bytes labels, const std::string &imagesPlace,
+                                        const std::string &labelsPlace);
+
+/// CIFAR's binary form: `labelBytes` 1 (CIFAR-10) or 2 (CIFAR-100: coarse, fine), then 3 x 32 x 32. Appends to `set`.
+void parseCifar(Bytes file, int64_t labelBytes, int64_t classes, const std::string &place, MemoryDataset &set);
+
+/// JPEG and PNG files in one folder per class; classes in alphabetical order, or as `classNames` has them.
+std::unique_ptr<Dataset> openFolder(const std::string &path, const std::vector<std::string> &classNames = {});
+
+enum class Split { Training, Test };
+
+/// Opens the data set in a folder, whose form shows in its file names:
+///   train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-...   (each with or without .gz)
+///   data_batch_1.bin ... data_batch_5.bin, test_batch.bin         CIFAR-10
+///   train.bin, test.bin                                           CIFAR-100
+///   train/CLASS/*.jpg, and val/ or test/                          JPEG and PNG files by class
+std::unique_ptr<Dataset> openDataset(const std::string &path, Split split);
+
+} // namespace vernier::runtime
+
+#endif

@@ -1,0 +1,62 @@
+#include "runtime/data/Dataset.h"
+
+#include "runtime/Error.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fmt/core.h>
+
+namespace vernier::runtime {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+class FolderDataset : public Dataset {
+public:
+  std::vector<std::string> paths;
+  std::vector<int64_t> labels;
+
+  int64_t size() const override { return int64_t(paths.size()); }
+  int64_t label(int64_t index) const override { return labels[size_t(index)]; }
+  Image image(int64_t index) const override { return readImage(paths[size_t(index)]); }
+};
+
+} // namespace
+
+/// The names of the visible folders, or image files, in a folder, sorted.
+static std::vector<std::string> list(const fs::path &path, bool folders) {
+  std::vector<std::string> names;
+  for (const fs::directory_entry &entry : fs::directory_iterator(path)) {
+    const std::string name = entry.path().filename().string();
+    std::string extension = entry.path().extension().string();
+    std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
+    const bool image = extension == ".jpg" || extension == ".jpeg" || extension == ".png";
+    if (!name.starts_with(".") && (folders ? entry.is_directory() : image && entry.is_regular_file()))
+      names.push_back(name);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+std::unique_ptr<Dataset> openFolder(const std::string &path, const std::vector<std::string> &classNames) {
+  auto set = std::make_unique<FolderDataset>();
+  const std::vector<std::string> folders = list(path, true);
+  set->classNames = classNames.empty() ? folders : classNames;
+  for (const std::string &folder : folders) {
+    const auto label = std::ranges::find(set->classNames, folder);
+    if (label == set->classNames.end())
+      throw Error(VN_ERROR_FORMAT, fmt::format("`{}` is no class of the training images", folder)).at(path);
+    for (const std::string &file : list(fs::path(path) / folder, false)) {
+      set->paths.push_back((fs::path(path) / folder / file).string());
+      set->labels.push_back(label - set->classNames.begin());
+    }
+  }
+  if (set->paths.empty())
+    throw Error(VN_ERROR_FORMAT, "there is no JPEG or PNG file in a folder of its class here")
+        .at(path)
+        .help("arrange the images as CLASS/NAME.jpg");
+  return set;
+}
+
+} // namespace vernier::runtime

@@ -1,0 +1,123 @@
+#include "runtime/image/Preprocess.h"
+
+#include "runtime/Error.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <fmt/core.h>
+
+namespace vernier::runtime {
+
+Preprocessing::Preprocessing(const vn_model &model)
+    : channels(model.channels), height(model.height), width(model.width), mean{0.485f, 0.456f, 0.406f},
+      deviation{0.229f, 0.224f, 0.225f} {
+  if (channels == 1)
+    mean = {0.449f}, deviation = {0.226f};
+  else if (channels != 3)
+    throw Error(VN_ERROR_ARGUMENT, fmt::format("model `{}` takes {} channels; images have 1 or 3", model.name, channels))
+        .help("give such a model its input with `run --input x.npy`");
+}
+
+static std::string join(const std::vector<float> &values) {
+  std::string text;
+  for (float value : values)
+    text += fmt::format("{}{}", text.empty() ? "" : ",", value);
+  return text;
+}
+
+void Preprocessing::store(Metadata &metadata) const {
+  metadata["vernier.mean"] = join(mean);
+  metadata["vernier.std"] = join(deviation);
+  metadata["vernier.resize"] = std::to_string(resize);
+}
+
+static std::vector<float> split(const std::string &text) {
+  std::vector<float> values;
+  const char *next = text.c_str();
+  for (char *end; *next; next = *end == ',' ? end + 1 : end) {
+    values.push_back(strtof(next, &end));
+    if (end == next)
+      return {};
+  }
+  return values;
+}
+
+void Preprocessing::restore(const Metadata &metadata, const std::string &place) {
+  auto restoreList = [&](const char *key, std::vector<float> &values) {
+    const auto entry = metadata.find(key);
+    if (entry == metadata.end())
+      return;
+    std::vector<float> stored = split(entry->second);
+    const bool usable = stored.size() == size_t(channels) && std::ranges::all_of(stored, [](float v) { return std::isfinite(v); });
+    if (!usable)
+      throw Error(VN_ERROR_FORMAT, fmt::format("the metadata `{}` is no list of {} numbers: `{}`", key, channels,
+                                               entry->second))
+          .at(place);
+    values = stored;
+  };
+  restoreList("vernier.mean", mean);
+  restoreList("vernier.std", deviation);
+  if (const auto entry = metadata.find("vernier.resize"); entry != metadata.end())
+    resize = std::clamp<int64_t>(strtoll(entry->second.c_str(), nullptr, 10), 0, 65536);
+}
+
+/// The image with the model's channels, and its shorter side as `how` wants it.
+static Image fitted(const Image &image, const Preprocessing &how) {
+  Image result = withChannels(image, how.channels);
+  const int64_t shorter = std::min(image.height, image.width);
+  const bool exact = image.height == how.height && image.width == how.width;
+  int64_t target = how.resize;
+  if (target == 0)
+    target = exact ? shorter : (std::min(how.height, how.width) * 8 + 6) / 7;
+  if (target == shorter)
+    return result;
+  const int64_t longer = std::max<int64_t>(std::max(image.height, image.width) * target / shorter, 1);
+  if (longer > mostPixels / target)
+    throw Error(VN_ERROR_VALUE, fmt::format("an image of {}x{} cannot be resized to {} pixels on its shorter side",
+                                            image.height, image.width, target));
+  return image.height <= image.width ? resized(result, target, longer) : resized(result, longer, target);
+}
+
+/// Copies the window whose corner is (top, left), which may lie outside: pixels beyond the image are black.
+static void writeWindow(const Image &image, const Preprocessing &how, int64_t top, int64_t left, bool mirrored,
+                        float *input) {
+  for (int64_t c = 0; c < how.channels; ++c) {
+    std::array<float, 256> normalized;
+    for (int v = 0; v < 256; ++v)
+      normalized[size_t(v)] = (float(v) / 255.0f - how.mean[size_t(c)]) / how.deviation[size_t(c)];
+    for (int64_t y = 0; y < how.height; ++y) {
+      float *row = input + (c * how.height + y) * how.width;
+      std::fill_n(row, how.width, normalized[0]);
+      const int64_t sourceY = top + y;
+      if (sourceY < 0 || sourceY >= image.height)
+        continue;
+      const uint8_t *source = &image.pixels[size_t(sourceY * image.width * image.channels + c)];
+      const int64_t begin = std::max<int64_t>(0, -left), end = std::min(how.width, image.width - left);
+      for (int64_t x = begin; x < end; ++x)
+        row[mirrored ? how.width - 1 - x : x] = normalized[source[(left + x) * image.channels]];
+    }
+  }
+}
+
+/// Half of `value`, rounded to even as Python rounds, so that odd margins fall as in torchvision's CenterCrop.
+static int64_t halfToEven(int64_t value) { return int64_t(std::nearbyint(double(value) / 2)); }
+
+void writeInput(const Image &image, const Preprocessing &how, float *input) {
+  const Image source = fitted(image, how);
+  writeWindow(source, how, halfToEven(source.height - how.height), halfToEven(source.width - how.width), false, input);
+}
+
+void writeAugmentedInput(const Image &image, const Preprocessing &how, const Augmentation &augmentation,
+                         RandomStream random, float *input) {
+  const Image source = fitted(image, how);
+  auto corner = [&](int64_t size, int64_t window) {
+    const int64_t slack = size + 2 * augmentation.cropPadding - window;
+    return slack <= 0 ? halfToEven(size - window) : int64_t(random.below(uint32_t(slack + 1))) - augmentation.cropPadding;
+  };
+  const int64_t top = corner(source.height, how.height), left = corner(source.width, how.width);
+  const bool mirrored = augmentation.flip && (random.bits() >> 31);
+  writeWindow(source, how, top, left, mirrored, input);
+}
+
+} // namespace vernier::runtime

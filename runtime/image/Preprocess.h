@@ -1,0 +1,46 @@
+// From an image to a model's input.
+#ifndef VERNIER_RUNTIME_IMAGE_PREPROCESS_H
+#define VERNIER_RUNTIME_IMAGE_PREPROCESS_H
+
+#include "runtime/core/Random.h"
+#include "runtime/image/Image.h"
+#include "runtime/io/Safetensors.h"
+#include "vernier/abi.h"
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace vernier::runtime {
+
+struct Preprocessing {
+  int64_t channels = 3, height = 0, width = 0; ///< of the model's input
+  /// The shorter side before cropping; 0: images of exactly the model's size stay as they are, others get 8/7 of the
+  /// model's shorter side (256 for 224).
+  int64_t resize = 0;
+  std::vector<float> mean, deviation; ///< per channel, of values in [0, 1]
+
+  /// The means and deviations of ImageNet, for grey inputs their average.
+  explicit Preprocessing(const vn_model &model);
+
+  /// What training writes beside the weights, so that `eval` and `classify` treat images as training did.
+  void store(Metadata &metadata) const;
+  /// Takes over what `metadata` holds; `place` is named in messages.
+  void restore(const Metadata &metadata, const std::string &place);
+};
+
+struct Augmentation {
+  int64_t cropPadding = 0; ///< black pixels on each side before a random crop
+  bool flip = false;       ///< mirror half of the images
+};
+
+/// Resized and cropped in the centre. Writes channels x height x width floats.
+void writeInput(const Image &image, const Preprocessing &how, float *input);
+
+/// Resized, padded, cropped and mirrored as `random` says.
+void writeAugmentedInput(const Image &image, const Preprocessing &how, const Augmentation &augmentation,
+                         RandomStream random, float *input);
+
+} // namespace vernier::runtime
+
+#endif

@@ -1,0 +1,97 @@
+#include "runtime/train/Checkpoint.h"
+
+#include "runtime/Error.h"
+#include "runtime/io/Weights.h"
+
+#include <fmt/core.h>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace vernier::runtime {
+
+using nlohmann::json;
+
+static const std::string modelPrefix = "model.", momentumPrefix = "momentum.";
+
+static json toJson(const TrainState &state) {
+  json epochs = json::array();
+  for (const EpochResult &epoch : state.epochs) {
+    json entry = {{"epoch", epoch.epoch},
+                  {"loss", epoch.loss},
+                  {"accuracy", epoch.accuracy},
+                  {"learning_rate", epoch.learningRate},
+                  {"seconds", epoch.seconds}};
+    if (const auto &validation = epoch.validation)
+      entry["validation"] = {{"images", validation->images},
+                             {"top1", validation->top1},
+                             {"top5", validation->top5},
+                             {"loss", validation->loss},
+                             {"seconds", validation->seconds}};
+    epochs.push_back(entry);
+  }
+  return {{"step", state.step},       {"loss_sum", state.lossSum},           {"correct", state.correct},
+          {"images", state.images},   {"epoch_seconds", state.epochSeconds}, {"seconds", state.seconds},
+          {"epochs", std::move(epochs)}};
+}
+
+static TrainState fromJson(const json &text) {
+  TrainState state;
+  state.step = text.at("step");
+  state.lossSum = text.at("loss_sum");
+  state.correct = text.at("correct");
+  state.images = text.at("images");
+  state.epochSeconds = text.at("epoch_seconds");
+  state.seconds = text.at("seconds");
+  for (const json &entry : text.at("epochs")) {
+    EpochResult epoch{entry.at("epoch"), entry.at("loss"), entry.at("accuracy"), entry.at("learning_rate"),
+                      entry.at("seconds"), {}};
+    if (entry.contains("validation")) {
+      const json &validation = entry["validation"];
+      epoch.validation = Accuracy{validation.at("images"), validation.at("top1"), validation.at("top5"),
+                                  validation.at("loss"), validation.at("seconds")};
+    }
+    state.epochs.push_back(epoch);
+  }
+  return state;
+}
+
+void writeCheckpoint(const std::string &path, Session &session, const Sgd &optimizer, const Recipe &recipe,
+                     const TrainState &state) {
+  std::vector<TensorView> tensors = weightTensors(session, modelPrefix);
+  std::ranges::move(optimizer.tensors(momentumPrefix), std::back_inserter(tensors));
+  writeSafetensors(path, tensors, {{"vernier.recipe", recipe.canonical()}, {"vernier.state", toJson(state).dump()}});
+}
+
+/// The first line in which two canonical recipes differ.
+static std::string firstDifference(const std::string &before, const std::string &now) {
+  std::istringstream a(before), b(now);
+  std::string lineA, lineB;
+  while (std::getline(a, lineA) && std::getline(b, lineB))
+    if (lineA != lineB)
+      return fmt::format("the checkpoint has `{}`, the recipe `{}`", lineA, lineB);
+  return "they have different keys";
+}
+
+TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimizer, const Recipe &recipe) {
+  const Safetensors file = Safetensors::read(path);
+  const Metadata &metadata = file.metadata();
+  if (!metadata.contains("vernier.recipe") || !metadata.contains("vernier.state"))
+    throw Error(VN_ERROR_FORMAT, "the file is no checkpoint of a training run").at(path);
+  if (metadata.at("vernier.recipe") != recipe.canonical())
+    throw Error(VN_ERROR_ARGUMENT, "the interrupted run had another recipe")
+        .at(path)
+        .note(firstDifference(metadata.at("vernier.recipe"), recipe.canonical()))
+        .help("resume with the same recipe (more epochs are allowed), or begin anew with another --out");
+  TrainState state;
+  try {
+    state = fromJson(json::parse(metadata.at("vernier.state")));
+  } catch (const json::exception &) {
+    throw Error(VN_ERROR_FORMAT, "the checkpoint's state cannot be read").at(path);
+  }
+  optimizer.load(file, momentumPrefix);
+  loadWeights(session, file, modelPrefix);
+  return state;
+}
+
+} // namespace vernier::runtime

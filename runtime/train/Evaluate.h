@@ -1,0 +1,35 @@
+#ifndef VERNIER_RUNTIME_TRAIN_EVALUATE_H
+#define VERNIER_RUNTIME_TRAIN_EVALUATE_H
+
+#include "runtime/core/Session.h"
+#include "runtime/data/Dataset.h"
+#include "runtime/image/Preprocess.h"
+
+#include <cstdint>
+#include <span>
+
+namespace vernier::runtime {
+
+/// How many logits come before that of `label` in descending order; equal ones in the order of their index. A logit
+/// that is not a number comes last.
+int64_t rankOf(std::span<const float> logits, int64_t label);
+
+struct Accuracy {
+  int64_t images = 0;
+  double top1 = 0, top5 = 0; ///< fractions
+  double loss = 0;           ///< mean cross-entropy
+  double seconds = 0;
+};
+
+/// Refuses a data set whose labels the model does not have.
+void checkLabels(const Dataset &dataset, const vn_model &model);
+
+/// Runs `infer` on all images; the last batch is padded.
+Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing, int loaderThreads);
+
+/// Enough to keep up with the model: one for images in memory, one per CPU for those to be decoded.
+int defaultLoaderThreads(const Dataset &dataset);
+
+} // namespace vernier::runtime
+
+#endif

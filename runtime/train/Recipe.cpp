@@ -1,0 +1,258 @@
+#include "runtime/train/Recipe.h"
+
+#include "runtime/Error.h"
+#include "runtime/core/Closest.h"
+#include "runtime/io/File.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/core.h>
+#include <limits>
+#include <numbers>
+#include <toml++/toml.h>
+
+namespace vernier::runtime {
+
+static std::string placeOf(const std::string &file, const toml::source_region &source) {
+  return fmt::format("{}:{}:{}", file, source.begin.line, source.begin.column);
+}
+
+namespace {
+
+/// One table of the recipe. Each `read` notes its key; `finish` refuses keys that nothing read.
+class Section {
+public:
+  Section(const toml::table *table, std::string name, const std::string &file)
+      : table(table), name(std::move(name)), file(file) {}
+
+  Section section(const std::string &key) {
+    const toml::node *node = take(key);
+    if (node && !node->is_table())
+      throw wrong(*node, key, "a table");
+    return {node ? node->as_table() : nullptr, key, file};
+  }
+
+  template <class T> bool read(const std::string &key, T &value) {
+    const toml::node *node = take(key);
+    if (node)
+      value = convert<T>(*node, key);
+    return node != nullptr;
+  }
+
+  /// A number within [least, most].
+  template <class T> bool read(const std::string &key, T &value, T least, T most) {
+    if (!read(key, value))
+      return false;
+    if (!(value >= least && value <= most))
+      throw Error(VN_ERROR_FORMAT, most == std::numeric_limits<T>::max()
+                                       ? fmt::format("`{}` is {}, it must be at least {}", key, value, least)
+                                       : fmt::format("`{}` is {}, it must lie in [{}, {}]", key, value, least, most))
+          .at(placeOf(file, table->get(key)->source()));
+    return true;
+  }
+
+  void readChoice(const std::string &key, std::string &value, const std::vector<std::string> &choices) {
+    if (!read(key, value) || std::ranges::count(choices, value))
+      return;
+    Error error(VN_ERROR_FORMAT, fmt::format("`{}` is `{}`, which is no choice", key, value));
+    std::string all;
+    for (const std::string &choice : choices)
+      all += (all.empty() ? "`" : ", `") + choice + "`";
+    throw error.at(placeOf(file, table->get(key)->source())).help("the choices are " + all);
+  }
+
+  /// Refuses a missing key.
+  void require(const std::string &key) const {
+    if (!table || !table->get(key))
+      throw Error(VN_ERROR_FORMAT, fmt::format("`{}` is missing{}", key, inSection()))
+          .at(table ? placeOf(file, table->source()) : file);
+  }
+
+  void finish() const {
+    if (!table)
+      return;
+    for (const auto &[key, value] : *table) {
+      if (std::ranges::count(known, std::string(key.str())))
+        continue;
+      Error error(VN_ERROR_FORMAT, fmt::format("unknown key `{}`{}", key.str(), inSection()));
+      error.at(placeOf(file, key.source()));
+      if (const std::string close = closestName(key.str(), known); !close.empty())
+        error.help("closest key: `" + close + "`");
+      throw error;
+    }
+  }
+
+  Error wrong(const toml::node &node, const std::string &key, const std::string &expected) const {
+    return Error(VN_ERROR_FORMAT, fmt::format("`{}` must be {}", key, expected)).at(placeOf(file, node.source()));
+  }
+
+private:
+  const toml::node *take(const std::string &key) {
+    known.push_back(key);
+    return table ? table->get(key) : nullptr;
+  }
+  std::string inSection() const { return name.empty() ? "" : " in [" + name + "]"; }
+
+  template <class T> T convert(const toml::node &node, const std::string &key) const {
+    if constexpr (std::is_same_v<T, bool>) {
+      if (const auto value = node.value_exact<bool>())
+        return *value;
+      throw wrong(node, key, "true or false");
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      if (const auto value = node.value_exact<std::string>())
+        return *value;
+      throw wrong(node, key, "a string");
+    } else if constexpr (std::is_integral_v<T>) {
+      if (const auto value = node.value_exact<int64_t>(); value && (*value >= 0 || std::is_signed_v<T>))
+        return T(*value);
+      throw wrong(node, key, "a whole number");
+    } else if constexpr (std::is_floating_point_v<T>) {
+      if (const auto value = node.value<double>(); node.is_number() && value && std::isfinite(*value))
+        return T(*value);
+      throw wrong(node, key, "a number");
+    } else {
+      T list;
+      if (!node.is_array())
+        throw wrong(node, key, "a list of numbers");
+      for (const toml::node &element : *node.as_array())
+        list.push_back(convert<typename T::value_type>(element, key));
+      return list;
+    }
+  }
+
+  const toml::table *table;
+  std::string name;
+  const std::string &file;
+  std::vector<std::string> known;
+};
+
+} // namespace
+
+static constexpr int64_t anyCount = std::numeric_limits<int64_t>::max();
+static constexpr double anyNumber = std::numeric_limits<double>::max();
+
+static void readOptimizer(Section section, Recipe::Optimizer &optimizer) {
+  std::string kind = "sgd";
+  section.readChoice("kind", kind, {"sgd"});
+  section.require("learning_rate");
+  section.read("learning_rate", optimizer.learningRate, 0.0, anyNumber);
+  section.read("momentum", optimizer.momentum, 0.0, 1.0);
+  section.read("weight_decay", optimizer.weightDecay, 0.0, anyNumber);
+  section.read("nesterov", optimizer.nesterov);
+  section.read("decay_norms_and_biases", optimizer.decayNormsAndBiases);
+  section.finish();
+}
+
+static void readSchedule(Section section, Recipe::Schedule &schedule, double learningRate, const std::string &place) {
+  std::string kind = "cosine";
+  section.readChoice("kind", kind, {"constant", "step", "cosine"});
+  section.read("warmup_epochs", schedule.warmupEpochs, 0.0, 1e6);
+  schedule.kind = Recipe::ScheduleKind::Constant;
+  if (kind == "step") {
+    schedule.kind = Recipe::ScheduleKind::Step;
+    section.require("milestones");
+    section.read("milestones", schedule.milestones);
+    section.read("factor", schedule.factor, 0.0, 1.0);
+    if (!std::ranges::is_sorted(schedule.milestones))
+      throw Error(VN_ERROR_FORMAT, "`milestones` must be in ascending order").at(place);
+  } else if (kind == "cosine") {
+    schedule.kind = Recipe::ScheduleKind::Cosine;
+    section.read("final_learning_rate", schedule.finalLearningRate, 0.0, learningRate);
+  }
+  section.finish();
+}
+
+static void readData(Section section, Recipe::Data &data, const std::string &place) {
+  section.read("limit", data.limit, int64_t(0), anyCount);
+  section.read("resize", data.resize, int64_t(0), int64_t(65536));
+  section.read("mean", data.mean);
+  section.read("std", data.deviation);
+  section.finish();
+  if (data.mean.size() != data.deviation.size())
+    throw Error(VN_ERROR_FORMAT, fmt::format("`mean` has {} values, `std` has {}", data.mean.size(), data.deviation.size()))
+        .at(place);
+  if (std::ranges::any_of(data.deviation, [](float value) { return value <= 0; }))
+    throw Error(VN_ERROR_FORMAT, "`std` must be positive").at(place);
+}
+
+Recipe parseRecipe(std::string_view text, const std::string &place) {
+  toml::table table;
+  try {
+    table = toml::parse(text, place);
+  } catch (const toml::parse_error &error) {
+    throw Error(VN_ERROR_FORMAT, fmt::format("the recipe is no TOML: {}", error.description()))
+        .at(placeOf(place, error.source()));
+  }
+  Recipe recipe;
+  Section top(&table, "", place);
+  top.require("epochs");
+  top.read("epochs", recipe.epochs, int64_t(1), int64_t(1) << 24);
+  top.read("batch", recipe.batch, int64_t(1), anyCount);
+  top.read("seed", recipe.seed);
+  top.read("label_smoothing", recipe.labelSmoothing, 0.0, 1.0);
+  top.read("validate_every", recipe.validateEvery, int64_t(0), anyCount);
+  top.read("checkpoint_every", recipe.checkpointEvery, int64_t(0), anyCount);
+  top.read("log_every", recipe.logEvery, int64_t(1), anyCount);
+  std::string initialization = "he_normal";
+  top.readChoice("initialization", initialization, {"he_normal", "he_uniform"});
+  recipe.uniformInitialization = initialization == "he_uniform";
+  readOptimizer(top.section("optimizer"), recipe.optimizer);
+  readSchedule(top.section("schedule"), recipe.schedule, recipe.optimizer.learningRate, place);
+  readData(top.section("data"), recipe.data, place);
+  Section augmentation = top.section("augmentation");
+  augmentation.read("crop_padding", recipe.augmentation.cropPadding, int64_t(0), int64_t(65536));
+  augmentation.read("flip", recipe.augmentation.flip);
+  augmentation.finish();
+  top.finish();
+  return recipe;
+}
+
+Recipe readRecipe(const std::string &path) {
+  const std::vector<unsigned char> bytes = readFile(path);
+  return parseRecipe({reinterpret_cast<const char *>(bytes.data()), bytes.size()}, path);
+}
+
+template <class T> static std::string listText(const std::vector<T> &values) {
+  std::string text;
+  for (T value : values)
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", value);
+  return "[" + text + "]";
+}
+
+std::string Recipe::canonical() const {
+  static constexpr const char *kinds[] = {"constant", "step", "cosine"};
+  return fmt::format("batch = {}\nseed = {}\nlabel_smoothing = {}\ninitialization = {}\n", batch, seed, labelSmoothing,
+                     uniformInitialization ? "he_uniform" : "he_normal") +
+         fmt::format("learning_rate = {}\nmomentum = {}\nweight_decay = {}\nnesterov = {}\ndecay_norms_and_biases = {}\n",
+                     optimizer.learningRate, optimizer.momentum, optimizer.weightDecay, optimizer.nesterov,
+                     optimizer.decayNormsAndBiases) +
+         fmt::format("schedule = {}\nwarmup_epochs = {}\nmilestones = {}\nfactor = {}\nfinal_learning_rate = {}\n",
+                     kinds[int(schedule.kind)], schedule.warmupEpochs, listText(schedule.milestones), schedule.factor,
+                     schedule.finalLearningRate) +
+         fmt::format("limit = {}\nresize = {}\nmean = {}\nstd = {}\ncrop_padding = {}\nflip = {}\n", data.limit, data.resize,
+                     listText(data.mean), listText(data.deviation), augmentation.cropPadding, augmentation.flip);
+}
+
+double learningRate(const Recipe &recipe, int64_t step, int64_t stepsPerEpoch) {
+  const double base = recipe.optimizer.learningRate;
+  const Recipe::Schedule &schedule = recipe.schedule;
+  const double warmup = std::min(schedule.warmupEpochs * double(stepsPerEpoch), double(recipe.epochs * stepsPerEpoch));
+  if (double(step) < warmup)
+    return base * double(step + 1) / (warmup + 1);
+  switch (schedule.kind) {
+  case Recipe::ScheduleKind::Constant:
+    return base;
+  case Recipe::ScheduleKind::Step: {
+    const double epoch = double(step) / double(stepsPerEpoch);
+    return base * std::pow(schedule.factor, double(std::ranges::count_if(schedule.milestones,
+                                                                         [&](double m) { return m <= epoch; })));
+  }
+  case Recipe::ScheduleKind::Cosine:
+    break;
+  }
+  const double progress = (double(step) - warmup) / std::max(1.0, double(recipe.epochs * stepsPerEpoch) - warmup);
+  const double final = schedule.finalLearningRate;
+  return final + (base - final) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
+}
+
+} // namespace vernier::runtime

@@ -1,0 +1,61 @@
+// How to train: a TOML file, checked strictly. docs/training.md describes every key.
+#ifndef VERNIER_RUNTIME_TRAIN_RECIPE_H
+#define VERNIER_RUNTIME_TRAIN_RECIPE_H
+
+#include "runtime/image/Preprocess.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vernier::runtime {
+
+struct Recipe {
+  int64_t epochs = 0;
+  int64_t batch = 0; ///< 0: the model's
+  uint64_t seed = 1;
+  double labelSmoothing = 0;
+  bool uniformInitialization = false;
+
+  struct Optimizer {
+    double learningRate = 0, momentum = 0.9, weightDecay = 0;
+    bool nesterov = false;
+    bool decayNormsAndBiases = true;
+  } optimizer;
+
+  enum class ScheduleKind { Constant, Step, Cosine };
+  struct Schedule {
+    ScheduleKind kind = ScheduleKind::Cosine;
+    double warmupEpochs = 0;
+    std::vector<double> milestones; ///< epochs at which a step schedule multiplies the rate by `factor`
+    double factor = 0.1;
+    double finalLearningRate = 0; ///< where the cosine ends
+  } schedule;
+
+  struct Data {
+    int64_t limit = 0; ///< train on the first images only; 0: on all
+    int64_t resize = 0;
+    std::vector<float> mean, deviation; ///< empty: Preprocessing's
+  } data;
+
+  Augmentation augmentation;
+
+  int64_t validateEvery = 1;   ///< epochs; 0: after the last one only
+  int64_t checkpointEvery = 0; ///< steps; 0: after each epoch only
+  int64_t logEvery = 50;       ///< steps
+
+  /// All values as text, one `key = value` per line: what a resumed run must have in common with the interrupted one.
+  std::string canonical() const;
+};
+
+/// Reads a recipe; `place` is named in messages, with line and column.
+Recipe parseRecipe(std::string_view text, const std::string &place);
+Recipe readRecipe(const std::string &path);
+
+/// The rate for a step, counted from 0, of a run with so many steps per epoch.
+double learningRate(const Recipe &recipe, int64_t step, int64_t stepsPerEpoch);
+
+} // namespace vernier::runtime
+
+#endif

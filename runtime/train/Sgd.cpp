@@ -1,0 +1,90 @@
+#include "runtime/train/Sgd.h"
+
+#include "runtime/Error.h"
+#include "runtime/core/Shape.h"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace vernier::runtime {
+
+static constexpr int64_t chunkSize = 16384;
+
+Sgd::Sgd(Session &session, const Recipe::Optimizer &options) : session(session), options(options) {
+  const vn_model &model = session.model();
+  momentum.resize(size_t(model.num_parameters));
+  for (int64_t i = 0; i < model.num_parameters; ++i) {
+    const vn_parameter &parameter = model.parameters[i];
+    if (parameter.space != VN_SPACE_PARAMETERS)
+      continue;
+    const int64_t count = elementCount(parameter);
+    momentum[size_t(i)].assign(size_t(count), 0.0f);
+    const bool isWeight = parameter.kind == VN_CONVOLUTION_WEIGHT || parameter.kind == VN_LINEAR_WEIGHT;
+    const double decay = isWeight || options.decayNormsAndBiases ? options.weightDecay : 0.0;
+    for (int64_t first = 0; first < count; first += chunkSize)
+      chunks.push_back({session.values(parameter).data() + first, session.gradient(parameter).data() + first,
+                        momentum[size_t(i)].data() + first, std::min(chunkSize, count - first), float(decay)});
+  }
+}
+
+// One version per vector width; the loader of the program picks the widest that the CPU has.
+#if defined(__x86_64__) && defined(__linux__)
+__attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+static void
+update(float *__restrict weights, const float *__restrict gradients, float *__restrict momentum, int64_t count,
+       float decay, float mu, float rate, bool nesterov) {
+  if (nesterov) {
+    for (int64_t i = 0; i < count; ++i) {
+      const float g = gradients[i] + decay * weights[i];
+      momentum[i] = mu * momentum[i] + g;
+      weights[i] -= rate * (g + mu * momentum[i]);
+    }
+  } else {
+    for (int64_t i = 0; i < count; ++i) {
+      momentum[i] = mu * momentum[i] + (gradients[i] + decay * weights[i]);
+      weights[i] -= rate * momentum[i];
+    }
+  }
+}
+
+void Sgd::step(double learningRate) {
+  const float mu = float(options.momentum), rate = float(learningRate);
+#pragma omp parallel for schedule(static) num_threads(session.threads())
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    const Chunk &chunk = chunks[i];
+    update(chunk.weights, chunk.gradients, chunk.momentum, chunk.count, chunk.decay, mu, rate, options.nesterov);
+  }
+  session.weightsChanged();
+}
+
+std::vector<TensorView> Sgd::tensors(const std::string &prefix) const {
+  std::vector<TensorView> result;
+  for (size_t i = 0; i < momentum.size(); ++i) {
+    const vn_parameter &parameter = session.model().parameters[i];
+    const auto shape = shapeOf(parameter);
+    if (parameter.space == VN_SPACE_PARAMETERS)
+      result.push_back({prefix + parameter.name, {shape.begin(), shape.end()}, momentum[i]});
+  }
+  return result;
+}
+
+void Sgd::load(const Safetensors &file, const std::string &prefix) {
+  std::vector<const Safetensors::Tensor *> sources(momentum.size());
+  for (size_t i = 0; i < momentum.size(); ++i) {
+    const vn_parameter &parameter = session.model().parameters[i];
+    if (parameter.space != VN_SPACE_PARAMETERS)
+      continue;
+    const Safetensors::Tensor *tensor = file.find(prefix + parameter.name);
+    if (!tensor || !std::ranges::equal(tensor->shape, shapeOf(parameter)) || !Safetensors::isFloat(*tensor))
+      throw Error(VN_ERROR_WEIGHTS, fmt::format("the checkpoint has no tensor `{}{}` of shape {}", prefix, parameter.name,
+                                                shapeText(shapeOf(parameter))))
+          .at(file.place());
+    sources[i] = tensor;
+  }
+  for (size_t i = 0; i < momentum.size(); ++i)
+    if (sources[i])
+      file.copyFloats(*sources[i], momentum[i].data());
+}
+
+} // namespace vernier::runtime

@@ -1,0 +1,44 @@
+// Stochastic gradient descent as PyTorch defines it:
+//
+//   g = gradient + weight_decay * w;   m = momentum * m + g;   w = w - rate * (nesterov ? g + momentum * m : m)
+#ifndef VERNIER_RUNTIME_TRAIN_SGD_H
+#define VERNIER_RUNTIME_TRAIN_SGD_H
+
+#include "runtime/core/Session.h"
+#include "runtime/io/Safetensors.h"
+#include "runtime/train/Recipe.h"
+
+#include <vector>
+
+namespace vernier::runtime {
+
+class Sgd {
+public:
+  Sgd(Session &session, const Recipe::Optimizer &options);
+
+  /// Updates all parameters from the session's gradients.
+  void step(double learningRate);
+
+  /// Momentum as tensors to be written, named as the parameters, with `prefix`.
+  std::vector<TensorView> tensors(const std::string &prefix) const;
+  /// Takes momentum back from what `tensors` wrote, all of it or nothing.
+  void load(const Safetensors &file, const std::string &prefix);
+
+private:
+  struct Chunk {
+    float *weights;
+    const float *gradients;
+    float *momentum;
+    int64_t count;
+    float decay;
+  };
+
+  Session &session;
+  Recipe::Optimizer options;
+  std::vector<std::vector<float>> momentum; ///< one per entry of the model's parameters; empty for statistics
+  std::vector<Chunk> chunks;                ///< pieces of parameters, for the threads to share evenly
+};
+
+} // namespace vernier::runtime
+
+#endif

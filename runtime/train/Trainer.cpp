@@ -1,0 +1,280 @@
+#include "runtime/train/Trainer.h"
+
+#include "runtime/Error.h"
+#include "runtime/core/IoArrays.h"
+#include "runtime/data/Loader.h"
+#include "runtime/io/Weights.h"
+#include "runtime/train/Checkpoint.h"
+#include "runtime/train/Initialize.h"
+#include "runtime/train/Log.h"
+#include "runtime/train/Progress.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+namespace vernier::runtime {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+namespace {
+
+volatile std::sig_atomic_t interruptions = 0;
+void noteInterruption(int) { interruptions = interruptions + 1; }
+
+/// While it lives, the first interrupt only asks training to stop at the next step, with a checkpoint.
+class InterruptGuard {
+public:
+  InterruptGuard() {
+    interruptions = 0;
+    struct sigaction action {};
+    action.sa_handler = noteInterruption;
+    action.sa_flags = int(SA_RESETHAND); // a second interrupt ends the process at once
+    sigaction(SIGINT, &action, &oldInterrupt);
+    sigaction(SIGTERM, &action, &oldTerminate);
+  }
+  ~InterruptGuard() {
+    sigaction(SIGINT, &oldInterrupt, nullptr);
+    sigaction(SIGTERM, &oldTerminate, nullptr);
+  }
+
+private:
+  struct sigaction oldInterrupt, oldTerminate;
+};
+
+/// The arrays of train_step, filled from batches.
+class StepArrays {
+public:
+  StepArrays(const vn_model &model, double labelSmoothing) : model(model), arrays(model.train_step) {
+    if (arrays.find("label_smoothing"))
+      arrays.floats("label_smoothing")[0] = float(labelSmoothing);
+    const vn_io *labels = arrays.find("labels");
+    oneHot = labels && labels->type == VN_FLOAT32; // binary cross-entropy takes targets
+  }
+
+  /// Returns the loss.
+  double run(Session &session, const Batch &batch) {
+    std::ranges::copy(batch.images, arrays.floats("image").begin());
+    if (oneHot) {
+      const auto targets = arrays.floats("labels");
+      std::ranges::fill(targets, 0.0f);
+      for (size_t i = 0; i < batch.labels.size(); ++i)
+        targets[i * size_t(model.classes) + size_t(batch.labels[i])] = 1.0f;
+    } else {
+      std::ranges::copy(batch.labels, arrays.ints("labels").begin());
+    }
+    session.trainStep(arrays.pointers());
+    return double(arrays.floats("loss")[0]);
+  }
+
+  int64_t correct(const Batch &batch) {
+    const auto logits = arrays.floats("logits");
+    int64_t count = 0;
+    for (size_t i = 0; i < batch.labels.size(); ++i)
+      count += rankOf(logits.subspan(i * size_t(model.classes), size_t(model.classes)), batch.labels[i]) == 0;
+    return count;
+  }
+
+private:
+  const vn_model &model;
+  IoArrays arrays;
+  bool oneHot = false;
+};
+
+class Trainer {
+public:
+  Trainer(const vn_model &model, const TrainOptions &options)
+      : model(model), options(options), recipe(readRecipe(options.recipe)), preprocessing(model),
+        session(model, {.threads = options.threads, .training = true}), optimizer(session, recipe.optimizer) {
+    applyRecipe();
+    training = openDataset(options.data, Split::Training);
+    validation = openDataset(options.data, Split::Test);
+    checkLabels(*training, model);
+    checkLabels(*validation, model);
+    images = recipe.data.limit ? std::min(recipe.data.limit, training->size()) : training->size();
+    stepsPerEpoch = images / model.batch; // the images of an epoch's last, partial batch are left out
+    if (stepsPerEpoch == 0)
+      throw Error(VN_ERROR_VALUE, fmt::format("{} images do not fill one batch of {}", images, model.batch))
+          .at(options.data)
+          .help("build the model with a smaller --batch");
+    loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*training);
+    prepareOutput();
+    start();
+  }
+
+  void run() {
+    TrainLog log(options.out, state);
+    Progress progress(state.step, recipe.epochs * stepsPerEpoch, stepsPerEpoch);
+    const InterruptGuard guard;
+    for (int64_t epoch = state.step / stepsPerEpoch; epoch < recipe.epochs; ++epoch) {
+      runEpoch(epoch, log, progress);
+      finishEpoch(epoch);
+      log.epoch(state);
+      progress.epoch(state);
+      writeCheckpoint(checkpointPath(), session, optimizer, recipe, state);
+    }
+    writeResults();
+  }
+
+private:
+  void applyRecipe() {
+    if (options.epochs)
+      recipe.epochs = options.epochs;
+    if (recipe.batch != 0 && recipe.batch != model.batch)
+      throw Error(VN_ERROR_ARGUMENT, fmt::format("the recipe wants batches of {}, model `{}` was built for {}",
+                                                 recipe.batch, model.name, model.batch))
+          .at(options.recipe)
+          .help(fmt::format("build the model with `--batch {}`", recipe.batch));
+    recipe.batch = model.batch;
+    preprocessing.resize = recipe.data.resize;
+    if (!recipe.data.mean.empty()) {
+      if (int64_t(recipe.data.mean.size()) != model.channels)
+        throw Error(VN_ERROR_ARGUMENT, fmt::format("`mean` has {} values, model `{}` takes {} channels",
+                                                   recipe.data.mean.size(), model.name, model.channels))
+            .at(options.recipe);
+      preprocessing.mean = recipe.data.mean, preprocessing.deviation = recipe.data.deviation;
+    }
+  }
+
+  std::string checkpointPath() const { return options.out + "/checkpoint.safetensors"; }
+
+  void prepareOutput() {
+    std::error_code error;
+    fs::create_directories(options.out, error);
+    if (error || !fs::is_directory(options.out))
+      throw Error(VN_ERROR_FILE, fmt::format("cannot create the folder: {}", error ? error.message() : "a file is there"))
+          .at(options.out)
+          .help("choose a place that this user may write");
+    if (!options.resume && fs::exists(checkpointPath()))
+      throw Error(VN_ERROR_FILE, "the folder already holds a training run")
+          .at(options.out)
+          .help("continue it with --resume, or choose another --out");
+  }
+
+  void start() {
+    if (options.resume && fs::exists(checkpointPath())) {
+      state = readCheckpoint(checkpointPath(), session, optimizer, recipe);
+      if (state.step > recipe.epochs * stepsPerEpoch)
+        throw Error(VN_ERROR_ARGUMENT, fmt::format("the checkpoint is {} steps in, {} epochs have {}", state.step,
+                                                   recipe.epochs, recipe.epochs * stepsPerEpoch))
+            .at(checkpointPath());
+      fmt::print("resuming after step {} of {}\n", state.step, recipe.epochs * stepsPerEpoch);
+    } else if (!options.weights.empty()) {
+      loadWeights(session, Safetensors::read(options.weights));
+    } else {
+      initializeWeights(session, {.seed = recipe.seed, .uniform = recipe.uniformInitialization});
+    }
+  }
+
+  void runEpoch(int64_t epoch, TrainLog &log, Progress &progress) {
+    using Clock = std::chrono::steady_clock;
+    LoaderOptions load;
+    load.batch = model.batch;
+    load.order = shuffledOrder(images, recipe.seed, uint32_t(epoch));
+    load.firstBatch = state.step % stepsPerEpoch;
+    load.augmentation = recipe.augmentation;
+    load.seed = recipe.seed;
+    load.epoch = uint32_t(epoch);
+    load.threads = loaders;
+    Loader loader(*training, preprocessing, std::move(load));
+    StepArrays arrays(model, recipe.labelSmoothing);
+    Clock::time_point before = Clock::now();
+    while (const Batch *batch = loader.next()) {
+      const double rate = learningRate(recipe, state.step, stepsPerEpoch);
+      const double loss = arrays.run(session, *batch);
+      if (!std::isfinite(loss))
+        throw Error(VN_ERROR_VALUE, fmt::format("the loss is {} at step {} (epoch {}, learning rate {:.4g})", loss,
+                                                state.step, epoch + 1, rate))
+            .help("lower the learning rate or lengthen the warm-up; the last checkpoint is unchanged");
+      optimizer.step(rate);
+      const Clock::time_point after = Clock::now();
+      const double seconds = std::chrono::duration<double>(after - before).count();
+      before = after;
+      ++state.step;
+      state.lossSum += loss;
+      state.correct += arrays.correct(*batch);
+      state.images += batch->count;
+      state.epochSeconds += seconds;
+      if (state.step % recipe.logEvery == 0)
+        log.step(state.step, epoch + 1, loss, rate, double(batch->count) / seconds);
+      progress.step(state);
+      const bool lastOfEpoch = state.step % stepsPerEpoch == 0; // its checkpoint follows validation
+      if (lastOfEpoch)
+        continue;
+      if (recipe.checkpointEvery > 0 && state.step % recipe.checkpointEvery == 0)
+        writeCheckpoint(checkpointPath(), session, optimizer, recipe, state);
+      if (interruptions) {
+        writeCheckpoint(checkpointPath(), session, optimizer, recipe, state);
+        throw Error(VN_ERROR_STATE, fmt::format("interrupted after step {}", state.step))
+            .help("continue with the same command and --resume");
+      }
+    }
+  }
+
+  void finishEpoch(int64_t epoch) {
+    EpochResult result;
+    result.epoch = epoch + 1;
+    result.loss = state.lossSum / double(stepsPerEpoch);
+    result.accuracy = double(state.correct) / double(state.images);
+    result.learningRate = learningRate(recipe, state.step - 1, stepsPerEpoch);
+    result.seconds = state.epochSeconds;
+    const bool last = epoch + 1 == recipe.epochs;
+    if (last || (recipe.validateEvery > 0 && (epoch + 1) % recipe.validateEvery == 0)) {
+      result.validation = evaluate(session, *validation, preprocessing, loaders);
+      result.seconds += result.validation->seconds;
+    }
+    state.seconds += result.seconds;
+    state.lossSum = state.epochSeconds = 0;
+    state.correct = state.images = 0;
+    state.epochs.push_back(result);
+  }
+
+  void writeResults() {
+    Metadata metadata = {{"vernier.model", model.name}};
+    preprocessing.store(metadata);
+    if (!training->classNames.empty())
+      metadata["vernier.classes"] = ordered_json(training->classNames).dump();
+    writeSafetensors(options.out + "/weights.safetensors", weightTensors(session), metadata);
+
+    ordered_json losses = ordered_json::array(), accuracies = ordered_json::array();
+    for (const EpochResult &epoch : state.epochs) {
+      losses.push_back(epoch.loss);
+      if (epoch.validation)
+        accuracies.push_back({{"epoch", epoch.epoch}, {"top1", epoch.validation->top1}, {"top5", epoch.validation->top5}});
+    }
+    const auto &validated = state.epochs.back().validation; // missing where a longer run was cut here
+    const Accuracy final = validated ? *validated : evaluate(session, *validation, preprocessing, loaders);
+    const ordered_json summary = {{"model", model.name},       {"data", options.data},
+                                  {"epochs", recipe.epochs},   {"steps", state.step},
+                                  {"batch", model.batch},      {"seed", recipe.seed},
+                                  {"macs", model.macs},        {"accuracy", final.top1},
+                                  {"top5", final.top5},        {"validation_loss", final.loss},
+                                  {"loss", std::move(losses)}, {"validation", std::move(accuracies)},
+                                  {"seconds", state.seconds}};
+    writeFileAtomically(options.out + "/summary.json", summary.dump(2) + "\n");
+    fmt::print("accuracy {:.2f}% (top-5 {:.2f}%) after {} epochs in {}: {}/weights.safetensors\n", 100 * final.top1,
+               100 * final.top5, recipe.epochs, durationText(state.seconds), options.out);
+  }
+
+  const vn_model &model;
+  const TrainOptions &options;
+  Recipe recipe;
+  Preprocessing preprocessing;
+  Session session;
+  Sgd optimizer;
+  std::unique_ptr<Dataset> training, validation;
+  int64_t images = 0, stepsPerEpoch = 0;
+  int loaders = 1;
+  TrainState state;
+};
+
+} // namespace
+
+void train(const vn_model &model, const TrainOptions &options) { Trainer(model, options).run(); }
+
+} // namespace vernier::runtime
