@@ -18,7 +18,7 @@ ALLOWED = [
     ("codegen/tools/", [r".*"]),
     ("codegen/", [r"codegen/", r"compiler/", r"dsl/", r"vernier/", r"(mlir|llvm|lld)(-c)?/", r"toml\+\+/", r"fmt/",
                   r"nlohmann/", STANDARD + "$"]),
-    ("runtime/", [r"vernier/", r"runtime/", r"toml\+\+/", r"fmt/", r"nlohmann/", r"sys/", STANDARD + "$"]),
+    ("runtime/", [r"vernier/", r"runtime/", r"CLI/", r"toml\+\+/", r"fmt/", r"nlohmann/", r"sys/", STANDARD + "$"]),
 ]
 SUFFIXES = (".h", ".c", ".cpp", ".td", ".def", ".inc")
 
