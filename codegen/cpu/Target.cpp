@@ -1,5 +1,6 @@
 #include "codegen/cpu/Target.h"
 
+#include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 
 namespace vernier::codegen {

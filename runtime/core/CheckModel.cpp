@@ -53,7 +53,7 @@ static void checkProgram(const vn_model &model, const vn_program &program, const
     for (int64_t i = 0; i < step.num_operands; ++i) {
       const vn_operand &operand = step.operands[i];
       const int64_t limit = spaceBytes(model, program, operand.space);
-      require(operand.offset >= 0 && operand.offset % 64 == 0 && operand.offset <= limit, model,
+      require(operand.offset >= 0 && operand.offset % (operand.space == VN_SPACE_IO ? 64 : 4) == 0 && operand.offset <= limit, model,
               fmt::format("operand {} of {} lies outside its space", i, where));
       require(operand.space != VN_SPACE_IO || operand.offset < limit, model,
               fmt::format("operand {} of {} names no array", i, where));

@@ -3,7 +3,8 @@
  * A generated object holds kernels and constant tables. The tables describe programs: lists of steps, each a kernel
  * with the places of its operands and a number of independent tasks. The runtime allocates the spaces, divides each
  * step's tasks among its threads and waits for all of them between two steps. Kernels allocate nothing and call
- * nothing. All floats are IEEE binary32; every offset is in bytes and a multiple of 64. */
+ * nothing. All floats are IEEE binary32. Offsets are in bytes: every buffer starts at a multiple of 64, an operand that is
+ * a slice of a buffer at a multiple of 4. */
 #ifndef VERNIER_ABI_H
 #define VERNIER_ABI_H
 

@@ -1,0 +1,27 @@
+#include "codegen/Build.h"
+
+#include "codegen/Lower.h"
+
+#include <thread>
+
+namespace vernier::codegen {
+
+llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Target &target, ModelFacts facts) {
+  auto compilation = lowerModule(module, target);
+  if (failed(compilation))
+    return llvm::createStringError("the model cannot be compiled for this target");
+  CompiledModel model;
+  model.compilation = std::move(*compilation);
+  auto objects = emitKernels(model.compilation.kernels, target, std::max(1u, std::thread::hardware_concurrency()));
+  if (!objects)
+    return objects.takeError();
+  model.objects = std::move(*objects);
+  facts.target = target.required;
+  auto tables = emitModule(target, [&](llvm::Module &out) { writeTables(out, model.compilation, facts); });
+  if (!tables)
+    return tables.takeError();
+  model.objects.push_back(std::move(*tables));
+  return model;
+}
+
+} // namespace vernier::codegen

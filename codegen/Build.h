@@ -1,0 +1,41 @@
+// From a module of the dialect to what `vernier build` leaves in its output directory.
+#ifndef VERNIER_CODEGEN_BUILD_H
+#define VERNIER_CODEGEN_BUILD_H
+
+#include "codegen/Program.h"
+#include "codegen/Tables.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include "llvm/Support/Error.h"
+
+namespace vernier::codegen {
+
+struct CompiledModel {
+  Compilation compilation;
+  std::vector<std::string> objects; // the bytes of object files
+};
+
+// Lowers `module` (see lowerModule) and generates its code. What is wrong with an op is reported at the op.
+llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Target &target, ModelFacts facts);
+
+// What linking needs beside the objects.
+struct LinkOptions {
+  std::string compiler;         // a C++ compiler driver
+  std::string runtimeDirectory; // of libvernier_runtime.a and libvernier_main.a
+  std::vector<std::string> libraries; // further arguments
+};
+
+// This installation's.
+LinkOptions defaultLinkOptions();
+
+// Writes `directory`/<name> (executable), lib<name>.a, lib<name>.so and <name>.h; for a target that is not this machine only
+// lib<name>.a and <name>.h. All files appear at once, or none.
+llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, const Target &target,
+                         const std::string &directory, const LinkOptions &options);
+
+// Links a shared library from the objects alone, as tests load it.
+llvm::Error linkShared(const CompiledModel &model, const std::string &path, const LinkOptions &options);
+
+} // namespace vernier::codegen
+
+#endif

@@ -1,0 +1,200 @@
+// Archives, links and the header of a compiled model.
+#include "codegen/Build.h"
+
+#include "llvm/Object/ArchiveWriter.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+
+namespace vernier::codegen {
+namespace {
+
+namespace fs = llvm::sys::fs;
+
+llvm::Error failure(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+// A directory that goes away with its contents.
+class Scratch {
+public:
+  // Beside `near`, so that its files can be renamed into place.
+  static llvm::Expected<Scratch> make(llvm::StringRef near) {
+    llvm::SmallString<128> path;
+    if (auto error = fs::createUniqueDirectory(near, path))
+      return failure("cannot create a directory beside " + near + ": " + error.message());
+    return Scratch(std::string(path));
+  }
+  Scratch(Scratch &&other) : directory(std::move(other.directory)) { other.directory.clear(); }
+  ~Scratch() {
+    if (!directory.empty())
+      fs::remove_directories(directory);
+  }
+  std::string path(const llvm::Twine &name) const {
+    llvm::SmallString<128> result(directory);
+    llvm::sys::path::append(result, name);
+    return std::string(result);
+  }
+
+private:
+  explicit Scratch(std::string path) : directory(std::move(path)) {}
+  std::string directory;
+};
+
+llvm::Error writeFile(const std::string &path, llvm::StringRef contents) {
+  std::error_code error;
+  llvm::raw_fd_ostream stream(path, error, fs::OF_None);
+  if (!error) {
+    stream << contents;
+    stream.close();
+    error = stream.error();
+    stream.clear_error();
+  }
+  return error ? failure("cannot write " + path + ": " + error.message()) : llvm::Error::success();
+}
+
+llvm::Error writeObjects(const CompiledModel &model, const Scratch &scratch, std::vector<std::string> &paths) {
+  for (size_t i = 0; i < model.objects.size(); ++i) {
+    paths.push_back(scratch.path("part" + llvm::Twine(i) + ".o"));
+    if (llvm::Error error = writeFile(paths.back(), model.objects[i]))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error runLinker(const LinkOptions &options, const std::vector<std::string> &arguments, const Scratch &scratch) {
+  auto compiler = llvm::sys::findProgramByName(options.compiler);
+  if (!compiler)
+    compiler = llvm::sys::findProgramByName("c++");
+  if (!compiler)
+    return failure("no C++ compiler to link with: neither `" + options.compiler + "` nor `c++` is on the path");
+  std::vector<llvm::StringRef> argv = {*compiler};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  const std::string log = scratch.path("link.log");
+  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), llvm::StringRef(log), llvm::StringRef(log)};
+  std::string message;
+  if (llvm::sys::ExecuteAndWait(*compiler, argv, std::nullopt, redirects, 0, 0, &message) == 0)
+    return llvm::Error::success();
+  auto text = llvm::MemoryBuffer::getFile(log);
+  return failure("linking failed: " + message + (text ? (*text)->getBuffer().rtrim() : llvm::StringRef()));
+}
+
+llvm::Error writeLibrary(const std::vector<std::string> &objects, const std::string &path) {
+  std::vector<llvm::NewArchiveMember> members;
+  for (const std::string &object : objects) {
+    auto member = llvm::NewArchiveMember::getFile(object, /*Deterministic=*/true);
+    if (!member)
+      return member.takeError();
+    members.push_back(std::move(*member));
+  }
+  return llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab, llvm::object::Archive::K_GNU,
+                            /*Deterministic=*/true, /*Thin=*/false);
+}
+
+std::string header(const Compilation &compilation, const ModelFacts &facts) {
+  std::string text;
+  llvm::raw_string_ostream s(text);
+  std::string guard = llvm::StringRef(facts.symbol).upper() + "_H";
+  s << "/* " << facts.name << ", compiled for " << facts.target << "; see vernier/vernier.h for the functions that run it.\n";
+  const auto list = [&](const char *name, const Program &program) {
+    if (program.steps.empty())
+      return;
+    s << " *\n * " << name << ":\n";
+    for (size_t i = 0; i < program.io.size(); ++i) {
+      const Io &io = program.io[i];
+      s << " *   io[" << i << "] " << (io.isOutput ? "output " : "input  ") << io.name << ": "
+        << (io.type == VN_INT32 ? "int32_t" : "float");
+      for (int64_t extent : io.shape)
+        s << "[" << extent << "]";
+      s << "\n";
+    }
+  };
+  list("VN_PROGRAM_INFER", compilation.infer);
+  list("VN_PROGRAM_TRAIN_STEP", compilation.trainStep);
+  s << " */\n#ifndef " << guard << "\n#define " << guard << "\n\n#include \"vernier/vernier.h\"\n\n"
+    << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+    << "const vn_model *" << facts.symbol << "_model(void);\n\n"
+    << "#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
+  return text;
+}
+
+} // namespace
+
+LinkOptions defaultLinkOptions() {
+  LinkOptions options;
+  options.compiler = VERNIER_LINKER;
+  const std::string self = fs::getMainExecutable(nullptr, reinterpret_cast<void *>(&defaultLinkOptions));
+  llvm::SmallString<128> directory(llvm::sys::path::parent_path(llvm::sys::path::parent_path(self)));
+  llvm::sys::path::append(directory, "lib");
+  options.runtimeDirectory = std::string(directory);
+  llvm::SmallVector<llvm::StringRef> parts;
+  llvm::StringRef(VERNIER_RUNTIME_LIBRARIES).split(parts, ' ', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef part : parts)
+    options.libraries.push_back(part.str());
+  return options;
+}
+
+llvm::Error linkShared(const CompiledModel &model, const std::string &path, const LinkOptions &options) {
+  auto scratch = Scratch::make(path);
+  if (!scratch)
+    return scratch.takeError();
+  std::vector<std::string> arguments = {"-shared", "-o", path};
+  if (llvm::Error error = writeObjects(model, *scratch, arguments))
+    return error;
+  return runLinker(options, arguments, *scratch);
+}
+
+llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, const Target &target,
+                         const std::string &directory, const LinkOptions &options) {
+  if (auto error = fs::create_directories(directory))
+    return failure("cannot create directory " + directory + ": " + error.message());
+  auto scratch = Scratch::make(directory + "/.vernier");
+  if (!scratch)
+    return scratch.takeError();
+  std::vector<std::string> objects;
+  if (llvm::Error error = writeObjects(model, *scratch, objects))
+    return error;
+
+  std::vector<std::string> names = {"lib" + facts.name + ".a", facts.name + ".h"};
+  if (llvm::Error error = writeLibrary(objects, scratch->path(names[0])))
+    return error;
+  if (llvm::Error error = writeFile(scratch->path(names[1]), header(model.compilation, facts)))
+    return error;
+
+  const bool runsHere =
+      llvm::Triple(target.triple).getArch() == llvm::Triple(llvm::sys::getDefaultTargetTriple()).getArch();
+  if (runsHere) {
+    const std::string runtime = options.runtimeDirectory + "/libvernier_runtime.a";
+    const auto link = [&](std::vector<std::string> arguments) {
+      arguments.insert(arguments.end(), objects.begin(), objects.end());
+      return arguments;
+    };
+    names.push_back(facts.name);
+    auto executable = link({"-o", scratch->path(facts.name)});
+    executable.push_back(options.runtimeDirectory + "/libvernier_main.a");
+    executable.push_back(runtime);
+    executable.insert(executable.end(), options.libraries.begin(), options.libraries.end());
+    if (llvm::Error error = runLinker(options, executable, *scratch))
+      return error;
+
+    names.push_back("lib" + facts.name + ".so");
+    auto shared = link({"-shared", "-o", scratch->path(names.back())});
+    shared.insert(shared.end(), {"-Wl,--whole-archive", runtime, "-Wl,--no-whole-archive"});
+    shared.insert(shared.end(), options.libraries.begin(), options.libraries.end());
+    if (llvm::Error error = runLinker(options, shared, *scratch))
+      return error;
+  }
+  for (const std::string &name : names) {
+    llvm::SmallString<128> to(directory);
+    llvm::sys::path::append(to, name);
+    if (auto error = fs::rename(scratch->path(name), to))
+      return failure("cannot write " + to + ": " + error.message());
+  }
+  return llvm::Error::success();
+}
+
+} // namespace vernier::codegen

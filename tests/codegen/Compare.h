@@ -1,0 +1,32 @@
+// Generated code against the interpreter, on random inputs and parameters.
+#ifndef VERNIER_TESTS_CODEGEN_COMPARE_H
+#define VERNIER_TESTS_CODEGEN_COMPARE_H
+
+#include <map>
+#include <string>
+
+namespace vernier::tests {
+
+struct Comparison {
+  std::string error; // empty if both ran
+  // Relative L2 difference of each output ("logits"), gradient ("gradient fc.weight") and running statistic
+  // ("statistic bn1.running_mean"); absolute where the reference is 0.
+  std::map<std::string, double> differences;
+
+  double worst() const;
+  std::string worstName() const;
+};
+
+struct CompareOptions {
+  std::string target = "native";
+  bool train = false; // differentiate, and run @train_step rather than @infer
+  unsigned seed = 1;
+  int threads = 2;
+};
+
+// `text` is a module of the vn dialect with @infer. The compiled side is folded and fused; the interpreter's is as it stands.
+Comparison compareWithInterpreter(const std::string &text, const CompareOptions &options);
+
+} // namespace vernier::tests
+
+#endif
