@@ -14,7 +14,7 @@ STANDARD = r"[a-z_0-9]+(\.h)?"  # <vector>, <stdint.h>: no folder in the name
 # Folder -> what its files may include. The first folder that contains a file decides.
 ALLOWED = [
     ("dsl/", [r"dsl/", STANDARD + "$"]),
-    ("compiler/", [r"compiler/", r"dsl/", r"(mlir|llvm)(-c)?/", STANDARD + "$"]),
+    ("compiler/", [r"compiler/", r"dsl/", r"(mlir|llvm)(-c)?/", r"toml\+\+/", STANDARD + "$"]),
     ("codegen/tools/", [r".*"]),
     ("codegen/", [r"codegen/", r"compiler/", r"dsl/", r"vernier/", r"(mlir|llvm|lld)(-c)?/", r"toml\+\+/", r"fmt/",
                   r"nlohmann/", STANDARD + "$"]),
