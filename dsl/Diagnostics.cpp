@@ -1,0 +1,184 @@
+#include "dsl/Diagnostics.h"
+
+#include <algorithm>
+#include <cctype>
+#include <numeric>
+
+namespace vernier::dsl {
+
+std::vector<std::string_view> diagnosticCodes() {
+  return {
+#define VN_DIAGNOSTIC(name, code, format, ...) code,
+#include "dsl/Diagnostics.def"
+#undef VN_DIAGNOSTIC
+  };
+}
+
+DiagnosticBuilder &DiagnosticBuilder::label(std::string text) {
+  if (diagnostic_)
+    diagnostic_->label = std::move(text);
+  return *this;
+}
+
+DiagnosticBuilder &DiagnosticBuilder::note(std::string text, Span span, std::string label) {
+  if (diagnostic_)
+    diagnostic_->notes.push_back({std::move(text), span, std::move(label)});
+  return *this;
+}
+
+DiagnosticBuilder &DiagnosticBuilder::call(std::string text, Span span) {
+  if (diagnostic_)
+    diagnostic_->calls.push_back({std::move(text), span, ""});
+  return *this;
+}
+
+DiagnosticBuilder &DiagnosticBuilder::help(std::string text) {
+  if (diagnostic_)
+    diagnostic_->helps.push_back(std::move(text));
+  return *this;
+}
+
+std::string Diagnostics::fill(std::string_view format, std::initializer_list<std::string> args) {
+  std::string out;
+  for (size_t i = 0; i < format.size(); ++i) {
+    if (format[i] == '{' && i + 2 < format.size() && format[i + 2] == '}' && std::isdigit(format[i + 1])) {
+      out += args.begin()[format[i + 1] - '0'];
+      i += 2;
+    } else {
+      out += format[i];
+    }
+  }
+  return out;
+}
+
+// A loop that is unrolled meets the same mistake many times: the first time tells it.
+DiagnosticBuilder Diagnostics::add(std::string_view code, Span span, std::string message) {
+  if (!seen_.insert({std::string(code), span.file, span.begin, span.end}).second)
+    return DiagnosticBuilder(nullptr);
+  if (all_.size() == maxErrors) {
+    ++dropped_;
+    return DiagnosticBuilder(nullptr);
+  }
+  all_.reserve(maxErrors); // builders point into it
+  all_.push_back({std::string(code), std::move(message), span, "", {}, {}, {}});
+  return DiagnosticBuilder(&all_.back());
+}
+
+void Diagnostics::sort() {
+  std::vector<size_t> order(all_.size());
+  std::iota(order.begin(), order.end(), size_t(0));
+  auto key = [&](size_t i) { return std::tuple(all_[i].span.file, all_[i].span.begin, i); };
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return key(a) < key(b); });
+  std::vector<Diagnostic> sorted;
+  sorted.reserve(maxErrors);
+  for (size_t i : order)
+    sorted.push_back(std::move(all_[i]));
+  all_ = std::move(sorted);
+}
+
+namespace {
+
+constexpr size_t maxLineWidth = 160;
+
+size_t characters(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xc0) != 0x80; });
+}
+
+// The line of the span and carets below it. A line that no terminal holds is cut around the span; bytes that would
+// change the terminal's state are shown as `?`.
+std::string renderPlace(Span span, const std::string &label, const SourceSet &sources) {
+  const Source &source = sources[span.file];
+  Location at = sources.locate(span);
+  std::string_view line = source.lineText(at.line);
+  size_t begin = std::min<size_t>(span.begin - source.lineBegin(at.line), line.size());
+  size_t end = std::min<size_t>(std::max<size_t>(span.end, span.begin) - source.lineBegin(at.line), line.size());
+  std::string_view lead, tail;
+  if (line.size() > maxLineWidth) {
+    size_t from = begin > maxLineWidth / 2 ? begin - maxLineWidth / 2 : 0;
+    while (from > 0 && (static_cast<unsigned char>(line[from]) & 0xc0) == 0x80)
+      --from;
+    size_t to = std::min(from + maxLineWidth, line.size());
+    while (to < line.size() && (static_cast<unsigned char>(line[to]) & 0xc0) == 0x80)
+      ++to;
+    lead = from > 0 ? "..." : "";
+    tail = to < line.size() ? "..." : "";
+    line = line.substr(from, to - from);
+    begin -= from;
+    end = std::min(end - from, line.size());
+  }
+  std::string shown(lead);
+  std::string carets(lead.size(), ' ');
+  for (size_t i = 0; i < line.size(); ++i) {
+    unsigned char c = line[i];
+    shown += (c < 0x20 && c != '\t') || c == 0x7f ? '?' : static_cast<char>(c);
+    if (i < begin && (c & 0xc0) != 0x80)
+      carets += c == '\t' ? '\t' : ' ';
+  }
+  shown += tail;
+  carets += std::string(std::max<size_t>(1, characters(line.substr(begin, end - begin))), '^');
+
+  std::string number = std::to_string(at.line);
+  std::string out = "  --> " + source.path() + ":" + number + ":" + std::to_string(at.column) + "\n";
+  out += " " + number + " |" + (shown.empty() ? "" : " " + shown) + "\n";
+  out += " " + std::string(number.size(), ' ') + " | " + carets + (label.empty() ? "" : " " + label) + "\n";
+  return out;
+}
+
+} // namespace
+
+std::string render(const Diagnostic &diagnostic, const SourceSet &sources) {
+  std::string out = "error[" + diagnostic.code + "]: " + diagnostic.message + "\n";
+  if (diagnostic.span.valid())
+    out += renderPlace(diagnostic.span, diagnostic.label, sources);
+  for (auto *notes : {&diagnostic.notes, &diagnostic.calls})
+    for (const Note &note : *notes) {
+      out += "note: " + note.text + "\n";
+      if (note.span.valid())
+        out += renderPlace(note.span, note.label, sources);
+    }
+  for (const std::string &help : diagnostic.helps)
+    out += "help: " + help + "\n";
+  return out;
+}
+
+std::string render(const Diagnostics &diagnostics, const SourceSet &sources) {
+  std::string out;
+  for (const Diagnostic &diagnostic : diagnostics.all())
+    out += (out.empty() ? "" : "\n") + render(diagnostic, sources);
+  if (diagnostics.dropped())
+    out += "\n" + std::to_string(diagnostics.dropped()) + " further errors are not shown\n";
+  return out;
+}
+
+std::string closestName(std::string_view name, const std::vector<std::string> &candidates) {
+  constexpr size_t maxLength = 64;
+  if (name.size() > maxLength)
+    return "";
+  std::string best;
+  size_t bestDistance = std::max<size_t>(1, name.size() / 3) + 1;
+  auto lower = [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); };
+  for (const std::string &candidate : candidates) {
+    if (candidate.size() > maxLength)
+      continue;
+    std::vector<size_t> row(candidate.size() + 1);
+    for (size_t j = 0; j <= candidate.size(); ++j)
+      row[j] = j;
+    for (size_t i = 1; i <= name.size(); ++i) {
+      size_t diagonal = row[0];
+      row[0] = i;
+      for (size_t j = 1; j <= candidate.size(); ++j) {
+        size_t substitute = diagonal + (lower(name[i - 1]) != lower(candidate[j - 1]));
+        diagonal = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+      }
+    }
+    if (row.back() < bestDistance && candidate != name) {
+      bestDistance = row.back();
+      best = candidate;
+    }
+  }
+  // A name of one letter would be near to every other one.
+  return name.size() < 2 && bestDistance > 0 ? "" : best;
+}
+
+} // namespace vernier::dsl

@@ -1,0 +1,669 @@
+#include "dsl/Elaborator.h"
+
+#include "dsl/Parser.h"
+#include "dsl/Sema.h"
+#include "dsl/ShapeRules.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace vernier::dsl {
+
+std::optional<Graph> elaborate(Program &program, const ModelDecl &model, const ElaborateOptions &options,
+                               Diagnostics &diagnostics) {
+  return Elaborator(program, model, options, diagnostics).run();
+}
+
+std::optional<Graph> Elaborator::run() {
+  PlaceScope place;
+  Frame frame;
+  frame.declaration = model_.declaration;
+  frame.place = &place;
+  graph_.model = model_.name.text;
+  if (!modelParameters(frame))
+    return std::nullopt;
+  Value result;
+  bool finished = execute(model_.declaration->body, frame, &result);
+  const Body &body = model_.declaration->body;
+  if (finished && !body.statements.empty() && body.statements.back()->kind == Stmt::Kind::Result)
+    finished = addOutput("logits", result, body.statements.back()->span, frame);
+  if (finished && !failed_ && graph_.outputs.empty())
+    error(diag::NetworkOutputs, model_.declaration->name.span, frame, model_.declaration->name.text, "has no output")
+        .help("its `output` statements are in branches that were not taken");
+  if (!finished || failed_)
+    return std::nullopt;
+  for (int file = 0; file < program_.sources.size(); ++file)
+    graph_.files.push_back(program_.sources[file].path());
+  return std::move(graph_);
+}
+
+// The network's parameters: overrides, the model's arguments, defaults.
+bool Elaborator::modelParameters(Frame &frame) {
+  const Declaration &network = *model_.declaration;
+  std::map<std::string, const Expr *> overrides;
+  for (auto &[name, text] : options_.overrides) {
+    int file = program_.sources.add("<value of " + name.substr(0, 64) + ">", text);
+    auto parameter = std::find_if(network.parameters.begin(), network.parameters.end(),
+                                  [&](const Parameter &p) { return p.name.text == name; });
+    if (parameter == network.parameters.end()) {
+      auto report = error(diag::UnknownOverride, Span{}, frame, network.name.text, name);
+      std::vector<std::string> names;
+      for (const Parameter &p : network.parameters)
+        names.push_back(p.name.text);
+      std::string closest = closestName(name, names);
+      if (!closest.empty())
+        report.help("closest parameter: `" + closest + "`");
+      else if (!names.empty())
+        report.help("its parameters are " + enumerate(names));
+      continue;
+    }
+    size_t errors = diagnostics_.size() + diagnostics_.dropped();
+    ExprPtr value = parseExpression(program_.sources, file, diagnostics_);
+    if (value)
+      checkConstant(program_, *value, parameter->type.type, "`" + name + "`", diagnostics_);
+    if (!value || errors != diagnostics_.size() + diagnostics_.dropped()) {
+      failed_ = true;
+      continue;
+    }
+    overrides[name] = value.get();
+    overrides_.push_back(std::move(value));
+  }
+  if (failed_)
+    return false;
+  Frame constants = frame;
+  for (size_t i = 0; i < network.parameters.size(); ++i) {
+    const Parameter &parameter = network.parameters[i];
+    auto found = overrides.find(parameter.name.text);
+    const Expr *given = found != overrides.end() ? found->second : model_.network->bound[i];
+    const Expr &expr = given ? *given : *parameter.defaultValue;
+    Value value = eval(expr, given ? constants : frame);
+    if (value.error() ||
+        !conform(value, parameter.type.type, "`" + parameter.name.text + "`", expr.span, frame))
+      return false;
+    frame.names[parameter.name.text] = std::move(value);
+  }
+  return true;
+}
+
+// ---- statements
+
+bool Elaborator::execute(const Body &body, Frame &frame, Value *result) {
+  for (auto &statement : body.statements)
+    if (!execute(*statement, frame, result))
+      return false;
+  return true;
+}
+
+// False stops the elaboration: what follows would only repeat the error.
+bool Elaborator::execute(const Stmt &statement, Frame &frame, Value *result) {
+  if (!step())
+    return false;
+  switch (statement.kind) {
+  case Stmt::Kind::Assign: {
+    auto &assign = static_cast<const AssignStmt &>(statement);
+    Value value = eval(*assign.value, frame);
+    return !aborted_ && bind(assign.target, value, assign.target.span, frame);
+  }
+  case Stmt::Kind::For:
+    return executeFor(static_cast<const ForStmt &>(statement), frame);
+  case Stmt::Kind::If: {
+    auto &branch = static_cast<const IfStmt &>(statement);
+    std::optional<bool> taken = truth(*branch.condition, "a condition", frame);
+    return taken && execute(*taken ? branch.then : branch.otherwise, frame, result);
+  }
+  case Stmt::Kind::Learned:
+    return executeLearned(static_cast<const LearnedStmt &>(statement), frame);
+  case Stmt::Kind::Choose:
+    return executeChoose(static_cast<const ChooseStmt &>(statement), frame);
+  case Stmt::Kind::Input:
+    return executeInput(static_cast<const InputStmt &>(statement), frame);
+  case Stmt::Kind::Output: {
+    auto &output = static_cast<const OutputStmt &>(statement);
+    Value value = eval(*output.value, frame);
+    if (aborted_ || !addOutput(output.name.text, value, output.name.span, frame))
+      return false;
+    frame.names[output.name.text] = value;
+    return true;
+  }
+  case Stmt::Kind::Result: {
+    Value value = eval(*static_cast<const ResultStmt &>(statement).value, frame);
+    if (result)
+      *result = std::move(value);
+    return !aborted_;
+  }
+  }
+  return true;
+}
+
+bool Elaborator::executeFor(const ForStmt &loop, Frame &frame) {
+  Value list = eval(*loop.list, frame);
+  if (aborted_)
+    return false;
+  return iterate(list, loop.pattern, loop.list->span, frame, [&] { return execute(loop.body, frame, nullptr); });
+}
+
+namespace {
+
+// "i = 2, s = 4": what distinguishes one round of a loop from another.
+void describeBinding(const Pattern &pattern, const Value &value, std::string &out) {
+  if (out.size() > 60)
+    return;
+  if (!pattern.elements.empty()) {
+    for (size_t i = 0; i < pattern.elements.size(); ++i)
+      describeBinding(pattern.elements[i], value.list->elements[i], out);
+  } else if (value.numeric() || value.is(Value::Kind::String)) {
+    out += (out.empty() ? "" : ", ") + pattern.name.text + " = " + describe(value);
+  }
+}
+
+void namesOf(const Pattern &pattern, std::vector<std::string_view> &out) {
+  if (pattern.elements.empty())
+    out.push_back(pattern.name.text);
+  for (const Pattern &element : pattern.elements)
+    namesOf(element, out);
+}
+
+} // namespace
+
+bool Elaborator::iterate(const Value &list, const Pattern &pattern, Span span, Frame &frame,
+                         const std::function<bool()> &body) {
+  if (list.error())
+    return false;
+  if (!list.is(Value::Kind::List)) {
+    error(diag::TypeMismatch, span, frame, "what `for` goes through", "a list", describe(typeOf(list)));
+    return false;
+  }
+  std::vector<std::string_view> own;
+  namesOf(pattern, own);
+  std::vector<std::pair<std::string_view, std::optional<Value>>> before;
+  for (std::string_view name : own) {
+    auto found = frame.names.find(name);
+    before.emplace_back(name, found == frame.names.end() ? std::nullopt : std::optional(found->second));
+  }
+  auto outer = loop_;
+  bool going = true;
+  for (const Value &element : list.list->elements) {
+    going = step() && bind(pattern, element, span, frame);
+    if (!going)
+      break;
+    std::string binding;
+    describeBinding(pattern, element, binding);
+    if (!binding.empty())
+      loop_ = std::make_shared<const std::string>(std::move(binding));
+    going = body();
+    if (!going)
+      break;
+  }
+  loop_ = outer;
+  for (auto &[name, value] : before) {
+    if (value)
+      frame.names[name] = std::move(*value);
+    else
+      frame.names.erase(name);
+  }
+  return going;
+}
+
+bool Elaborator::bind(const Pattern &pattern, const Value &value, Span span, Frame &frame) {
+  if (pattern.elements.empty()) {
+    frame.names[pattern.name.text] = value;
+    return true;
+  }
+  if (value.error()) {
+    for (const Pattern &element : pattern.elements)
+      bind(element, value, span, frame);
+    return true;
+  }
+  if (!value.is(Value::Kind::List) || value.list->elements.size() != pattern.elements.size()) {
+    error(diag::PatternMismatch, span, frame, static_cast<int64_t>(pattern.elements.size()),
+          value.is(Value::Kind::List) ? describe(value) : describe(typeOf(value)));
+    return false;
+  }
+  for (size_t i = 0; i < pattern.elements.size(); ++i)
+    if (!bind(pattern.elements[i], value.list->elements[i], span, frame))
+      return false;
+  return true;
+}
+
+std::string Elaborator::holePlace(const Identifier &name, Span span, Frame &frame, bool &fine) {
+  const std::string &path = frame.place->path;
+  std::string place = path.empty() ? name.text : path + "." + name.text;
+  fine = claim('h', place, "holes", span, frame);
+  return place;
+}
+
+bool Elaborator::executeLearned(const LearnedStmt &learned, Frame &frame) {
+  Hole hole;
+  hole.kind = Hole::Kind::Learned;
+  bool fine = true;
+  hole.place = holePlace(learned.name, learned.name.span, frame, fine);
+  hole.location = locate(learned.name.span);
+  Value seed = eval(*learned.seed, frame);
+  if (!fine || aborted_ || seed.error())
+    return false;
+  auto bad = [&](std::string_view found) {
+    error(diag::BadSeed, learned.seed->span, frame, learned.name.text, found);
+    return false;
+  };
+  if (!seed.is(Value::Kind::List) || seed.list->elements.empty())
+    return bad(seed.is(Value::Kind::List) ? "an empty list" : describe(seed));
+  int index = static_cast<int>(graph_.holes.size());
+  std::vector<Value> elements;
+  for (const Value &element : seed.list->elements) {
+    if (element.error())
+      return false;
+    if (element.learned()) {
+      learnedUse(element, "a seed", learned.seed->span, frame);
+      return false;
+    }
+    if (!element.is(Value::Kind::Int) || element.integer < 0 || element.integer > maxChannels)
+      return bad(describe(element) + " in it");
+    hole.seed.push_back(element.integer);
+    Value value = Value::ofInt(element.integer);
+    value.hole = index;
+    value.element = static_cast<int>(elements.size());
+    elements.push_back(value);
+  }
+  if (!step(static_cast<int64_t>(elements.size())) || !budget(learned, hole, frame))
+    return false;
+  graph_.holes.push_back(std::move(hole));
+  holeSpans_.push_back(learned.name.span);
+  frame.names[learned.name.text] = Value::ofList(std::move(elements));
+  return true;
+}
+
+// What the budget's expression builds is counted and taken away again.
+bool Elaborator::budget(const LearnedStmt &learned, Hole &hole, Frame &frame) {
+  const std::string &kind = learned.budgetKind.text;
+  hole.budget = kind == "macs"     ? BudgetKind::Macs
+                : kind == "params" ? BudgetKind::Parameters
+                                   : BudgetKind::Neurons;
+  Span span = learned.budget->span;
+  if (hole.budget == BudgetKind::Neurons) {
+    Value value = eval(*learned.budget, frame);
+    auto limit = integer(value, "a budget", span, frame);
+    if (!limit)
+      return false;
+    hole.limit = *limit;
+  } else {
+    size_t nodes = graph_.nodes.size(), holes = graph_.holes.size(), claimed = claimed_.size();
+    PlaceScope scratch{"<budget of " + hole.place + ">", {}};
+    Frame inner = frame;
+    inner.place = &scratch;
+    Value value = eval(*learned.budget, inner);
+    for (size_t i = nodes; i < graph_.nodes.size(); ++i) {
+      const Node &node = graph_.nodes[i];
+      int64_t input = node.operands.empty() ? 0 : graph_.nodes[node.operands[0]].shape.channels;
+      hole.limit = saturatingSum(hole.limit, hole.budget == BudgetKind::Macs ? multiplyAdds(node, input)
+                                                                             : parameterCount(node, input));
+    }
+    graph_.nodes.resize(nodes);
+    info_.resize(nodes);
+    graph_.holes.resize(holes);
+    holeSpans_.resize(holes);
+    for (; claimed_.size() > claimed; claimed_.pop_back())
+      places_.erase(claimed_.back());
+    if (value.error())
+      return false;
+  }
+  if (hole.limit <= 0) {
+    auto report = error(diag::BadBudget, span, frame, learned.name.text, std::to_string(hole.limit));
+    if (hole.budget != BudgetKind::Neurons)
+      report.help("it counts what its expression adds: convolutions, not what they are applied to");
+    return false;
+  }
+  return true;
+}
+
+bool Elaborator::executeChoose(const ChooseStmt &choose, Frame &frame) {
+  Hole hole;
+  hole.kind = Hole::Kind::Choose;
+  bool fine = true;
+  hole.place = holePlace(choose.name, choose.name.span, frame, fine);
+  hole.location = locate(choose.name.span);
+  Value choices = eval(*choose.choices, frame);
+  if (!fine || aborted_ || choices.error())
+    return false;
+  auto bad = [&](std::string_view found) {
+    error(diag::BadChoices, choose.choices->span, frame, choose.name.text, found);
+    return false;
+  };
+  if (!conform(choices, Type::list(choose.type.type), "what `choose` chooses from", choose.choices->span, frame))
+    return false;
+  for (const Value &choice : choices.list->elements) {
+    double value = choice.asDouble();
+    if (std::find(hole.choices.begin(), hole.choices.end(), value) != hole.choices.end())
+      return bad(describe(choice) + " twice");
+    hole.choices.push_back(value);
+    if (!step(static_cast<int64_t>(hole.choices.size())))
+      return false;
+  }
+  if (hole.choices.empty())
+    return bad("an empty list");
+  frame.names[choose.name.text] = choices.list->elements[0];
+  graph_.holes.push_back(std::move(hole));
+  holeSpans_.push_back(choose.name.span);
+  return true;
+}
+
+bool Elaborator::executeInput(const InputStmt &input, Frame &frame) {
+  Value size = eval(*input.size, frame);
+  if (aborted_ || size.error())
+    return false;
+  auto bad = [&](const std::string &found) {
+    error(diag::BadValue, input.size->span, frame, "the size of `" + input.name.text + "`",
+          "[channels, height, width]", found);
+    return false;
+  };
+  if (!size.is(Value::Kind::List) || size.list->elements.size() != 3)
+    return bad(describe(size));
+  int64_t dims[3];
+  for (int i = 0; i < 3; ++i) {
+    const Value &element = size.list->elements[i];
+    if (element.error())
+      return false;
+    auto value = integer(element, "the size of an input", input.size->span, frame);
+    if (!value)
+      return false;
+    dims[i] = *value;
+    if (*value < 1 || *value > (i == 0 ? maxChannels : maxSide))
+      return bad("a size of " + std::to_string(*value));
+  }
+  if (options_.height || options_.width) {
+    dims[1] = options_.height ? options_.height : dims[1];
+    dims[2] = options_.width ? options_.width : dims[2];
+    if (dims[1] < 1 || dims[1] > maxSide || dims[2] < 1 || dims[2] > maxSide) {
+      error(diag::BadInputSize, Span{}, frame, dims[1], dims[2])
+          .help("height and width go from 1 to " + std::to_string(maxSide));
+      return false;
+    }
+  }
+  Node node;
+  node.kind = OpKind::Input;
+  node.shape = {dims[0], dims[1], dims[2]};
+  node.channels = dims[0];
+  auto text = std::make_unique<StringExpr>(input.name.span);
+  text->parts.push_back({input.name.text, nullptr});
+  CallExpr named(input.name.span);
+  named.label = std::make_unique<Label>();
+  named.label->span = input.name.span;
+  named.label->text = std::move(text);
+  Value value = addNode(std::move(node), &named, "input", "input", input.name.span, nullptr, frame);
+  if (value.error())
+    return false;
+  frame.names[input.name.text] = value;
+  return true;
+}
+
+bool Elaborator::addOutput(const std::string &name, const Value &value, Span span, Frame &frame) {
+  if (value.error())
+    return false;
+  if (!value.is(Value::Kind::Tensor)) {
+    error(diag::TypeMismatch, span, frame, "output `" + name + "`", "tensor", describe(typeOf(value)));
+    return false;
+  }
+  if (shapeOf(value).channels == 0) {
+    error(diag::NothingLeft, span, frame, "output");
+    return false;
+  }
+  if (!claim('r', name, "outputs", span, frame))
+    return false;
+  graph_.outputs.push_back({name, value.node()});
+  return true;
+}
+
+// ---- blocks
+
+Value Elaborator::callBlock(const CallExpr &call, Frame &frame, const Value *piped) {
+  const Declaration &block = *call.block;
+  if (frame.depth >= options_.limits.callDepth) {
+    error(diag::RecursionTooDeep, call.callee.span, frame, options_.limits.callDepth)
+        .help("a block that calls itself needs an `if` that ends it");
+    aborted_ = true;
+    return {};
+  }
+  Frame inner;
+  inner.declaration = &block;
+  inner.caller = &frame;
+  inner.call = &call;
+  inner.depth = frame.depth + 1;
+  bool fine = true;
+  for (size_t i = 0; i < block.parameters.size() && !aborted_; ++i) {
+    const Parameter &parameter = block.parameters[i];
+    bool isPiped = i == 0 && piped;
+    if (!isPiped && !call.bound[i])
+      continue;
+    Value value = isPiped ? *piped : eval(*call.bound[i], frame);
+    Span span = isPiped ? call.callee.span : call.bound[i]->span;
+    fine = !value.error() && conform(value, parameter.type.type, "`" + parameter.name.text + "`", span, frame) && fine;
+    inner.names[parameter.name.text] = std::move(value);
+  }
+  PlaceScope own;
+  bool inlined = call.label && call.label->inlined;
+  inner.place = inlined ? frame.place : &own;
+  if (!inlined && !aborted_) {
+    auto place = placeOf(&call, block.name.text, frame);
+    if (!place || !claim('b', *place, "blocks", call.callee.span, frame))
+      return {};
+    own.path = *place;
+  }
+  if (!fine || aborted_)
+    return {};
+  if (!inlined)
+    scopes_.push_back({own.path, block.name.text, locate(call.callee.span)});
+  Value result;
+  bool finished = true;
+  for (size_t i = 0; i < block.parameters.size() && finished; ++i) {
+    const Parameter &parameter = block.parameters[i];
+    if (inner.names.count(parameter.name.text))
+      continue;
+    Value value = eval(*parameter.defaultValue, inner);
+    finished = !aborted_ && !value.error() &&
+               conform(value, parameter.type.type, "the default of `" + parameter.name.text + "`",
+                       parameter.defaultValue->span, inner);
+    inner.names[parameter.name.text] = std::move(value);
+  }
+  finished = finished && execute(block.body, inner, &result);
+  if (!inlined)
+    scopes_.pop_back();
+  return finished ? result : Value();
+}
+
+bool Elaborator::conform(Value &value, const Type &type, std::string_view what, Span span, Frame &frame) {
+  if (value.error() || !type.known())
+    return !value.error();
+  auto refuse = [&](const Value &found) {
+    auto report = error(diag::TypeMismatch, span, frame, what, describe(type), describe(typeOf(found)));
+    if (type.is(Type::Kind::Int) && found.is(Value::Kind::Float))
+      report.help("`int(v)`, `round(v)`, `floor(v)` and `ceil(v)` make an int of a float");
+    return false;
+  };
+  switch (type.kind) {
+  case Type::Kind::Int:
+    return value.is(Value::Kind::Int) || refuse(value);
+  case Type::Kind::Float:
+    if (!value.numeric())
+      return refuse(value);
+    if (value.learned()) {
+      learnedUse(value, what, span, frame);
+      return false;
+    }
+    value = Value::ofFloat(value.asDouble());
+    return true;
+  case Type::Kind::Bool:
+    return value.is(Value::Kind::Bool) || refuse(value);
+  case Type::Kind::String:
+    return value.is(Value::Kind::String) || refuse(value);
+  case Type::Kind::Tensor:
+    return value.is(Value::Kind::Tensor) || refuse(value);
+  case Type::Kind::List: {
+    if (!value.is(Value::Kind::List))
+      return refuse(value);
+    auto &elements = value.list->elements;
+    if (!step(static_cast<int64_t>(elements.size())))
+      return false;
+    std::vector<Value> converted;
+    converted.reserve(elements.size());
+    for (const Value &element : elements) {
+      converted.push_back(element);
+      if (!conform(converted.back(), type.elements[0], "an element of " + std::string(what), span, frame))
+        return false;
+    }
+    value = Value::ofList(std::move(converted));
+    return true;
+  }
+  case Type::Kind::Tuple:
+  case Type::Kind::Unknown:
+    break;
+  }
+  return true;
+}
+
+// ---- places and nodes
+
+Location Elaborator::locate(Span span) {
+  auto [found, added] = locations_.try_emplace({span.file, span.begin});
+  if (added)
+    found->second = program_.sources.locate(span);
+  return found->second;
+}
+
+namespace {
+
+bool isPlace(std::string_view text) {
+  if (text.empty() || text.front() == '.' || text.back() == '.' || text.find("..") != std::string_view::npos)
+    return false;
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+  });
+}
+
+} // namespace
+
+std::optional<std::string> Elaborator::placeOf(const CallExpr *call, std::string_view base, Frame &frame) {
+  std::string own;
+  if (call && call->label) {
+    Value text = evalString(*call->label->text, frame);
+    if (text.error())
+      return std::nullopt;
+    own = *text.text;
+    if (!isPlace(own)) {
+      error(diag::BadPlace, call->label->span, frame, own)
+          .help("a place is made of letters, digits and underscores, joined by dots");
+      return std::nullopt;
+    }
+  } else {
+    own = base;
+    bool digit = own.back() >= '0' && own.back() <= '9';
+    int &counter = frame.place->counters[own];
+    own += (digit ? "_" : "") + std::to_string(++counter);
+  }
+  std::string place = frame.place->path.empty() ? own : frame.place->path + "." + own;
+  if (place.size() > maxText) {
+    error(diag::BadPlace, call ? call->span : Span{}, frame, place.substr(0, 40) + "...")
+        .help("a place has at most " + std::to_string(maxText) + " characters");
+    return std::nullopt;
+  }
+  return place;
+}
+
+bool Elaborator::claim(char kind, const std::string &place, std::string_view plural, Span span, Frame &frame) {
+  std::string key = kind + place;
+  auto [found, added] = places_.emplace(key, span);
+  if (added) {
+    claimed_.push_back(std::move(key));
+    return true;
+  }
+  auto report = error(diag::DuplicatePlace, span, frame, plural, place);
+  report.note("the first one", found->second);
+  if (found->second == span)
+    report.help("a label within a loop or an inlined block can hold its variable: `\"branch.{i}\": ...`");
+  else
+    report.help("give one of them another label");
+  return false;
+}
+
+Value Elaborator::addNode(Node node, const CallExpr *call, std::string_view base, std::string_view written, Span span,
+                          LearnedWidthPtr width, Frame &frame, const std::string &suffix) {
+  std::string place;
+  if (suffix.empty()) {
+    auto own = placeOf(call, base, frame);
+    if (!own)
+      return {};
+    place = std::move(*own);
+  } else {
+    place = suffix;
+  }
+  if (!claim('o', place, "operations", span, frame))
+    return {};
+  if (elementCount(node.shape) > maxElements) {
+    error(diag::MapTooLarge, span, frame, written,
+          std::to_string(node.shape.channels) + "x" + formatSize(node.shape.height, node.shape.width))
+        .help("a map has at most " + std::to_string(maxElements) + " elements");
+    return {};
+  }
+  int64_t bytes = static_cast<int64_t>(sizeof(Node) + sizeof(NodeInfo) + 4 * place.size() + sizeof(Scope) * scopes_.size());
+  for (const Scope &scope : scopes_)
+    bytes += static_cast<int64_t>(scope.place.size() + scope.block.size());
+  if (!charge(bytes))
+    return {};
+  if (static_cast<int64_t>(graph_.nodes.size()) >= options_.limits.nodes) {
+    error(diag::TooManyNodes, span, frame, model_.name.text, options_.limits.nodes);
+    aborted_ = true;
+    return {};
+  }
+  node.place = std::move(place);
+  node.location = locate(span);
+  node.scopes = scopes_;
+  graph_.nodes.push_back(std::move(node));
+  info_.push_back({span, std::string(written), loop_, std::move(width)});
+  return Value::ofTensor(static_cast<int>(graph_.nodes.size()) - 1);
+}
+
+// ---- errors and limits
+
+void Elaborator::explainCalls(DiagnosticBuilder &report, const Frame &frame) {
+  constexpr int shown = 4;
+  int count = 0;
+  for (const Frame *at = &frame; at->caller; at = at->caller) {
+    if (++count > shown)
+      continue;
+    std::string where = at->place->path.empty() ? "" : " at `" + at->place->path + "`";
+    report.call("in block `" + at->declaration->name.text + "`" + where + ", called here", at->call->callee.span);
+  }
+  if (count > shown)
+    report.call("and " + std::to_string(count - shown) + " more calls", {});
+}
+
+void Elaborator::learnedUse(const Value &value, std::string_view where, Span span, Frame &frame) {
+  error(diag::LearnedUse, span, frame, where)
+      .label("its value is bound after elaboration")
+      .note("the learned hole", holeSpans_[value.hole])
+      .help("an element of a learned list can be the `channels` of `conv`; the list has `len`, indices and loops");
+}
+
+bool Elaborator::step(int64_t count) {
+  if (aborted_)
+    return false;
+  steps_ += count;
+  if (steps_ <= options_.limits.steps)
+    return true;
+  diagnostics_.report(diag::TooManySteps, model_.name.span, model_.name.text, options_.limits.steps)
+      .help("loops or blocks repeat too often");
+  failed_ = aborted_ = true;
+  return false;
+}
+
+bool Elaborator::charge(int64_t bytes) {
+  if (aborted_)
+    return false;
+  memory_ += bytes;
+  if (memory_ <= options_.limits.memory * 1024 * 1024)
+    return true;
+  diagnostics_.report(diag::TooMuchMemory, model_.name.span, model_.name.text, options_.limits.memory)
+      .help("the network has too many operations, or its blocks are nested too deeply");
+  failed_ = aborted_ = true;
+  return false;
+}
+
+} // namespace vernier::dsl

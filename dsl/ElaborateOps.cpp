@@ -1,0 +1,516 @@
+// From a call of an operation to its node. Parameter numbers are those of the table in Ops.cpp.
+#include "dsl/Elaborator.h"
+
+#include "dsl/ShapeRules.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace vernier::dsl {
+
+Value Elaborator::callOp(const CallExpr &call, Frame &frame, const Value *piped) {
+  OpCall op;
+  op.call = &call;
+  op.op = call.op;
+  op.frame = &frame;
+  size_t count = op.op->parameters.size();
+  op.values.resize(count);
+  op.given.assign(count, false);
+  for (size_t i = 0; i < count; ++i) {
+    bool isPiped = i == 0 && piped;
+    if (!isPiped && !call.bound[i])
+      continue;
+    op.given[i] = true;
+    op.values[i] = isPiped ? *piped : eval(*call.bound[i], frame);
+    op.failed |= op.values[i].error();
+    bool tensor = op.op->parameters[i].kind == OpParam::Tensor;
+    if (!op.failed && tensor && !op.values[i].is(Value::Kind::Tensor)) {
+      error(diag::TypeMismatch, op.span(i), frame, op.what(i), "a tensor", describe(typeOf(op.values[i])));
+      op.failed = true;
+    }
+  }
+  if (op.failed || aborted_)
+    return {};
+  switch (op.op->op) {
+  case Op::Conv:
+    return convolution(op);
+  case Op::Linear:
+    return linear(op);
+  case Op::BatchNorm:
+    return batchNorm(op);
+  case Op::Relu:
+    return pointwise(op, OpKind::Relu);
+  case Op::Relu6:
+    return pointwise(op, OpKind::Relu6);
+  case Op::Sigmoid:
+    return pointwise(op, OpKind::Sigmoid);
+  case Op::MaxPool:
+  case Op::AvgPool:
+    return pool(op);
+  case Op::GlobalAvgPool:
+    return globalPool(op);
+  case Op::Resize:
+    return resize(op);
+  case Op::Pad:
+    return pad(op);
+  case Op::Crop:
+    return crop(op);
+  case Op::Slice:
+    return slice(op);
+  case Op::Split:
+    return split(op);
+  case Op::Concat:
+    return concat(op);
+  case Op::Add:
+    return combine(OpKind::Add, op.values[0], op.values[1], &call, op.op->name, call.callee.span, frame);
+  case Op::Multiply:
+    return combine(OpKind::Multiply, op.values[0], op.values[1], &call, op.op->name, call.callee.span, frame);
+  }
+  return {};
+}
+
+// Whether the window fits the padded map at least once.
+bool Elaborator::windowFits(OpCall &op, const Node &node, const Shape &input) {
+  int64_t extent[2] = {windowExtent(node.kernel[0], node.dilation[0]), windowExtent(node.kernel[1], node.dilation[1])};
+  int64_t height = input.height + node.padding[0] + node.padding[1];
+  int64_t width = input.width + node.padding[2] + node.padding[3];
+  if (extent[0] <= height && extent[1] <= width)
+    return true;
+  auto report = error(diag::WindowTooLarge, op.call->callee.span, *op.frame, op.op->name,
+                      formatSize(extent[0], extent[1]), formatSize(height, width));
+  if (report) {
+    if (height != input.height || width != input.width)
+      report.label("padding included");
+    traceSizes(report, {op.values[0]});
+  }
+  return false;
+}
+
+Value Elaborator::convolution(OpCall &op) {
+  const Shape input = shapeOf(op.values[0]);
+  Node node;
+  node.kind = OpKind::Convolution;
+  node.operands = {op.values[0].node()};
+  LearnedWidthPtr inputWidth = widthOf(op.values[0]), width;
+  const Value &channels = op.values[1];
+  if (channels.is(Value::Kind::Int) && channels.learned() && channels.element >= 0) {
+    node.channels = channels.integer;
+    node.channelsFrom = HoleUse{channels.hole, channels.element};
+    auto form = std::make_shared<LearnedWidth>();
+    form->terms[{channels.hole, channels.element}] = 1;
+    width = form;
+  } else {
+    node.channels = intArgument(op, 1, 1, maxChannels, 1);
+  }
+  pairArgument(op, 2, 1, maxKernel, node.kernel);
+  pairArgument(op, 3, 1, maxSide, node.stride);
+  pairArgument(op, 5, 1, maxSide, node.dilation);
+  bool same = !op.given[4] || (op.values[4].is(Value::Kind::String) && *op.values[4].text == "same");
+  if (!same) {
+    paddingArgument(op, 4, node.padding);
+  } else if (!op.failed && (node.kernel[0] % 2 == 0 || node.kernel[1] % 2 == 0)) {
+    error(diag::EvenKernel, op.span(2), *op.frame, formatSize(node.kernel[0], node.kernel[1]))
+        .help("an even kernel has no middle: give `padding` as an int or [top, bottom, left, right]");
+    return {};
+  } else {
+    for (int axis = 0; axis < 2; ++axis)
+      node.padding[2 * axis] = node.padding[2 * axis + 1] = samePadding(node.kernel[axis], node.dilation[axis]);
+  }
+  node.groups = intArgument(op, 6, 1, maxChannels, 1);
+  node.bias = boolArgument(op, 7, false);
+  if (op.failed)
+    return {};
+  if (input.channels == 0) {
+    error(diag::NothingLeft, op.call->callee.span, *op.frame, "conv");
+    return {};
+  }
+  if (node.groups > 1 && (inputWidth || width)) {
+    int hole = (inputWidth ? inputWidth : width)->terms.begin()->first.first;
+    error(diag::LearnedGroups, op.span(6), *op.frame)
+        .note("the learned hole", holeSpans_[hole])
+        .help("another allocation would not divide into the groups");
+    return {};
+  }
+  for (bool in : {true, false}) {
+    if ((in ? input.channels : node.channels) % node.groups == 0)
+      continue;
+    auto report = error(diag::GroupsDoNotDivide, op.span(6), *op.frame, node.groups, in ? input.channels : node.channels,
+                        in ? "input" : "output");
+    if (report && in)
+      traceChannels(report, op.values[0]);
+    return {};
+  }
+  if (!windowFits(op, node, input))
+    return {};
+  node.shape = {node.channels,
+                convolutionSize(input.height, node.kernel[0], node.stride[0], node.dilation[0], node.padding[0],
+                                node.padding[1]),
+                convolutionSize(input.width, node.kernel[1], node.stride[1], node.dilation[1], node.padding[2],
+                                node.padding[3])};
+  if (weightCount(node, input.channels) > maxElements) {
+    error(diag::WeightsTooLarge, op.call->callee.span, *op.frame, "conv", weightCount(node, input.channels));
+    return {};
+  }
+  return addNode(op, std::move(node), width);
+}
+
+Value Elaborator::linear(OpCall &op) {
+  const Shape input = shapeOf(op.values[0]);
+  Node node;
+  node.kind = OpKind::Linear;
+  node.operands = {op.values[0].node()};
+  node.channels = intArgument(op, 1, 1, maxChannels, 1);
+  node.bias = boolArgument(op, 2, true);
+  node.shape = {node.channels, 1, 1};
+  if (op.failed)
+    return {};
+  if (input.height != 1 || input.width != 1) {
+    auto report = error(diag::LinearOnMap, op.call->callee.span, *op.frame, formatSize(input.height, input.width));
+    report.help("`global_avg_pool` makes a map 1x1");
+    if (report)
+      traceSizes(report, {op.values[0]});
+    return {};
+  }
+  if (input.channels == 0) {
+    error(diag::NothingLeft, op.call->callee.span, *op.frame, "linear");
+    return {};
+  }
+  if (weightCount(node, input.channels) > maxElements) {
+    error(diag::WeightsTooLarge, op.call->callee.span, *op.frame, "linear", weightCount(node, input.channels));
+    return {};
+  }
+  return addNode(op, std::move(node), nullptr);
+}
+
+Value Elaborator::batchNorm(OpCall &op) {
+  Node node;
+  node.kind = OpKind::BatchNorm;
+  node.operands = {op.values[0].node()};
+  node.shape = shapeOf(op.values[0]);
+  node.channels = node.shape.channels;
+  node.epsilon = floatArgument(op, 1, 1e-5);
+  node.momentum = floatArgument(op, 2, 0.1);
+  if (!op.failed && !(node.epsilon > 0 && node.epsilon <= 1))
+    badValue(op, 1, "above 0 and at most 1", op.values[1]);
+  if (!op.failed && !(node.momentum >= 0 && node.momentum <= 1))
+    badValue(op, 2, "from 0 to 1", op.values[2]);
+  return op.failed ? Value() : addNode(op, std::move(node), widthOf(op.values[0]));
+}
+
+Value Elaborator::pointwise(OpCall &op, OpKind kind) {
+  Node node;
+  node.kind = kind;
+  node.operands = {op.values[0].node()};
+  node.shape = shapeOf(op.values[0]);
+  node.channels = node.shape.channels;
+  return addNode(op, std::move(node), widthOf(op.values[0]));
+}
+
+Value Elaborator::pool(OpCall &op) {
+  const Shape input = shapeOf(op.values[0]);
+  Node node;
+  node.kind = op.op->op == Op::MaxPool ? OpKind::MaxPool : OpKind::AvgPool;
+  node.operands = {op.values[0].node()};
+  node.channels = input.channels;
+  pairArgument(op, 1, 1, maxSide, node.kernel);
+  if (op.given[2])
+    pairArgument(op, 2, 1, maxSide, node.stride);
+  else
+    std::copy(node.kernel, node.kernel + 2, node.stride);
+  if (op.given[3])
+    paddingArgument(op, 3, node.padding);
+  node.ceil = boolArgument(op, 4, false);
+  if (op.op->op == Op::AvgPool)
+    node.countPadding = boolArgument(op, 5, true);
+  if (op.failed)
+    return {};
+  // Otherwise a window could lie in the padding alone and would have no maximum.
+  for (int side = 0; side < 4; ++side)
+    if (2 * node.padding[side] > node.kernel[side / 2]) {
+      error(diag::PaddingTooLarge, op.span(3), *op.frame, op.op->name, std::to_string(node.padding[side]),
+            formatSize(node.kernel[0], node.kernel[1]))
+          .help("padding is at most half of the window");
+      return {};
+    }
+  if (!windowFits(op, node, input))
+    return {};
+  node.shape = {
+      input.channels,
+      poolSize(input.height, node.kernel[0], node.stride[0], node.padding[0], node.padding[1], node.ceil),
+      poolSize(input.width, node.kernel[1], node.stride[1], node.padding[2], node.padding[3], node.ceil)};
+  return addNode(op, std::move(node), widthOf(op.values[0]));
+}
+
+Value Elaborator::globalPool(OpCall &op) {
+  Node node;
+  node.kind = OpKind::GlobalAvgPool;
+  node.operands = {op.values[0].node()};
+  node.channels = shapeOf(op.values[0]).channels;
+  node.shape = {node.channels, 1, 1};
+  return addNode(op, std::move(node), widthOf(op.values[0]));
+}
+
+Value Elaborator::resize(OpCall &op) {
+  const Shape input = shapeOf(op.values[0]);
+  Node node;
+  node.kind = OpKind::Resize;
+  node.operands = {op.values[0].node()};
+  node.channels = input.channels;
+  node.mode = wordArgument(op, 1, "nearest") == "bilinear" ? ResizeMode::Bilinear : ResizeMode::Nearest;
+  node.alignCorners = boolArgument(op, 5, false);
+  if (op.given[2] + op.given[3] + op.given[4] != 1) {
+    error(diag::ConflictingArguments, op.call->callee.span, *op.frame, "resize", "`like`, `size` and `scale`");
+    return {};
+  }
+  int64_t height = 1, width = 1;
+  if (!sizeArgument(op, 2, 3, height, width)) {
+    double scale = floatArgument(op, 4, 1);
+    if (!op.failed && !(scale > 0 && scale <= maxSide)) {
+      badValue(op, 4, "above 0 and at most " + std::to_string(maxSide), op.values[4]);
+      return {};
+    }
+    height = scaledSize(input.height, scale);
+    width = scaledSize(input.width, scale);
+    if (height < 1 || width < 1 || height > maxSide || width > maxSide) {
+      auto report = error(diag::BadValue, op.span(4), *op.frame, "a size made by `resize`",
+                          "from 1 to " + std::to_string(maxSide), formatSize(height, width));
+      if (report)
+        traceSizes(report, {op.values[0]});
+      return {};
+    }
+  }
+  node.shape = {input.channels, height, width};
+  return op.failed ? Value() : addNode(op, std::move(node), widthOf(op.values[0]));
+}
+
+Value Elaborator::pad(OpCall &op) {
+  const Shape input = shapeOf(op.values[0]);
+  Node node;
+  node.kind = OpKind::Pad;
+  node.operands = {op.values[0].node()};
+  node.channels = input.channels;
+  paddingArgument(op, 1, node.padding);
+  node.replicate = wordArgument(op, 2, "zero") == "replicate";
+  if (op.failed)
+    return {};
+  node.shape = {input.channels, input.height + node.padding[0] + node.padding[1],
+                input.width + node.padding[2] + node.padding[3]};
+  return addNode(op, std::move(node), widthOf(op.values[0]));
+}
+
+Value Elaborator::crop(OpCall &op) {
+  const Shape input = shapeOf(op.values[0]);
+  Node node;
+  node.kind = OpKind::Crop;
+  node.operands = {op.values[0].node()};
+  node.channels = input.channels;
+  int64_t height = 1, width = 1;
+  if (op.given[1] == op.given[2]) {
+    error(diag::ConflictingArguments, op.call->callee.span, *op.frame, "crop", "`like` and `size`");
+    return {};
+  }
+  sizeArgument(op, 1, 2, height, width);
+  if (op.given[3])
+    listArgument(op, 3, 2, 0, maxSide, node.offset);
+  if (op.failed)
+    return {};
+  if (node.offset[0] + height > input.height || node.offset[1] + width > input.width) {
+    std::string at = node.offset[0] || node.offset[1]
+                         ? " at [" + std::to_string(node.offset[0]) + ", " + std::to_string(node.offset[1]) + "]"
+                         : "";
+    auto report = error(diag::OutsideOperand, op.call->callee.span, *op.frame, "crop");
+    report.label(formatSize(height, width) + at + " of a map of " + formatSize(input.height, input.width));
+    if (report)
+      traceSizes(report, {op.values[0]});
+    return {};
+  }
+  node.shape = {input.channels, height, width};
+  return addNode(op, std::move(node), widthOf(op.values[0]));
+}
+
+// Slices of a map of learned width would not be where they were for the seed.
+bool Elaborator::constantWidth(OpCall &op, const Value &tensor) {
+  LearnedWidthPtr width = widthOf(tensor);
+  if (!width)
+    return true;
+  error(diag::LearnedSlice, op.call->callee.span, *op.frame, op.op->name)
+      .note("the learned hole", holeSpans_[width->terms.begin()->first.first])
+      .help("use the branches before they are concatenated");
+  return false;
+}
+
+Value Elaborator::slice(OpCall &op) {
+  const Shape input = shapeOf(op.values[0]);
+  Node node;
+  node.kind = OpKind::Slice;
+  node.operands = {op.values[0].node()};
+  node.begin = intArgument(op, 1, 0, maxChannels, 0);
+  node.channels = intArgument(op, 2, 1, maxChannels, 1);
+  if (op.failed || !constantWidth(op, op.values[0]))
+    return {};
+  if (node.begin + node.channels > input.channels) {
+    auto report = error(diag::OutsideOperand, op.call->callee.span, *op.frame, "slice");
+    report.label("channels " + std::to_string(node.begin) + " to " +
+                 std::to_string(node.begin + node.channels - 1) + " of " + std::to_string(input.channels));
+    if (report)
+      traceChannels(report, op.values[0]);
+    return {};
+  }
+  node.shape = {node.channels, input.height, input.width};
+  return addNode(op, std::move(node), nullptr);
+}
+
+Value Elaborator::split(OpCall &op) {
+  const Shape input = shapeOf(op.values[0]);
+  if (!constantWidth(op, op.values[0]))
+    return {};
+  std::vector<int64_t> sizes;
+  if (op.values[1].is(Value::Kind::List)) {
+    int64_t total = 0;
+    for (const Value &element : op.values[1].list->elements) {
+      auto size = integer(element, op.what(1), op.span(1), *op.frame);
+      if (!size)
+        return {};
+      if (*size < 1 || *size > maxChannels) {
+        badValue(op, 1, "from 1 to " + std::to_string(maxChannels), element);
+        return {};
+      }
+      total += *size;
+      sizes.push_back(*size);
+    }
+    if (total != input.channels) {
+      auto report = error(diag::BadValue, op.span(1), *op.frame, "the sum of `parts`",
+                          "the number of channels, " + std::to_string(input.channels), std::to_string(total));
+      if (report)
+        traceChannels(report, op.values[0]);
+      return {};
+    }
+  } else {
+    int64_t parts = intArgument(op, 1, 1, maxChannels, 1);
+    if (op.failed)
+      return {};
+    if (input.channels % parts != 0 || parts > input.channels) {
+      auto report = error(diag::UnevenSplit, op.span(1), *op.frame, input.channels, parts);
+      report.help("a list of sizes splits unevenly: `split(x, even(x.channels, " + std::to_string(parts) + "))`");
+      if (report)
+        traceChannels(report, op.values[0]);
+      return {};
+    }
+    sizes.assign(parts, input.channels / parts);
+  }
+  auto place = placeOf(op.call, op.op->place, *op.frame);
+  if (!place || !step(static_cast<int64_t>(sizes.size())))
+    return {};
+  std::vector<Value> slices;
+  int64_t begin = 0;
+  for (int64_t size : sizes) {
+    Node node;
+    node.kind = OpKind::Slice;
+    node.operands = {op.values[0].node()};
+    node.begin = begin;
+    node.channels = size;
+    node.shape = {size, input.height, input.width};
+    begin += size;
+    Value value = addNode(std::move(node), op.call, "", "split", op.call->callee.span, nullptr, *op.frame,
+                          *place + "." + std::to_string(slices.size()));
+    if (value.error())
+      return {};
+    slices.push_back(value);
+  }
+  return makeList(std::move(slices), op.call->span);
+}
+
+LearnedWidth Elaborator::formOf(const Value &tensor) const {
+  if (LearnedWidthPtr width = widthOf(tensor))
+    return *width;
+  LearnedWidth form;
+  form.constant = shapeOf(tensor).channels;
+  return form;
+}
+
+Value Elaborator::concat(OpCall &op) {
+  if (!op.values[0].is(Value::Kind::List)) {
+    badValue(op, 0, "a list of tensors", op.values[0]);
+    return {};
+  }
+  const std::vector<Value> &parts = op.values[0].list->elements;
+  if (parts.empty()) {
+    error(diag::EmptyList, op.call->callee.span, *op.frame, "concat");
+    return {};
+  }
+  Node node;
+  node.kind = OpKind::Concat;
+  LearnedWidth form;
+  for (const Value &part : parts) {
+    if (part.error())
+      return {};
+    if (!part.is(Value::Kind::Tensor)) {
+      error(diag::TypeMismatch, op.span(0), *op.frame, op.what(0), "a list of tensors", describe(typeOf(op.values[0])));
+      return {};
+    }
+    const Shape &shape = shapeOf(part), &first = shapeOf(parts[0]);
+    if (shape.height != first.height || shape.width != first.width) {
+      auto report = error(diag::SizeMismatch, op.call->callee.span, *op.frame, "concat",
+                          formatSize(first.height, first.width) + " and " + formatSize(shape.height, shape.width));
+      if (report)
+        traceSizes(report, parts);
+      return {};
+    }
+    node.operands.push_back(part.node());
+    node.channels += shape.channels;
+    LearnedWidth own = formOf(part);
+    form.constant += own.constant;
+    for (auto &[element, factor] : own.terms)
+      form.terms[element] += factor;
+    if (!step(1 + static_cast<int64_t>(own.terms.size())))
+      return {};
+  }
+  if (node.channels > maxChannels) {
+    badValue(op, 0, "at most " + std::to_string(maxChannels) + " channels together", Value::ofInt(node.channels));
+    return {};
+  }
+  node.shape = {node.channels, shapeOf(parts[0]).height, shapeOf(parts[0]).width};
+  if (!charge(static_cast<int64_t>(64 * form.terms.size() + sizeof(int) * parts.size())))
+    return {};
+  LearnedWidthPtr width = form.terms.empty() ? nullptr : std::make_shared<const LearnedWidth>(std::move(form));
+  return addNode(op, std::move(node), width);
+}
+
+Value Elaborator::combine(OpKind kind, const Value &a, const Value &b, const CallExpr *call, std::string_view written,
+                          Span span, Frame &frame) {
+  Shape left = shapeOf(a), right = shapeOf(b);
+  if (left.channels != right.channels) {
+    auto report = error(diag::ChannelMismatch, span, frame, written, left.channels, right.channels);
+    if (report) {
+      traceChannels(report, a);
+      traceChannels(report, b);
+    }
+    return {};
+  }
+  if (!broadcastable(left, right)) {
+    auto report =
+        error(diag::SizeMismatch, span, frame, written,
+              formatSize(left.height, left.width) + " and " + formatSize(right.height, right.width));
+    if (broadcastable(right, left))
+      report.help("the second operand may be 1x1: exchange them");
+    else if (report)
+      traceSizes(report, {a, b});
+    return {};
+  }
+  LearnedWidthPtr leftWidth = widthOf(a), rightWidth = widthOf(b);
+  if ((leftWidth || rightWidth) && formOf(a) != formOf(b)) {
+    int hole = (leftWidth ? leftWidth : rightWidth)->terms.begin()->first.first;
+    error(diag::LearnedMismatch, span, frame, written)
+        .note("the learned hole", holeSpans_[hole])
+        .help("a 1x1 convolution to a fixed number of channels makes them agree for every allocation");
+    return {};
+  }
+  Node node;
+  node.kind = kind;
+  node.operands = {a.node(), b.node()};
+  node.shape = left;
+  node.channels = left.channels;
+  return addNode(std::move(node), call, kind == OpKind::Add ? "add" : "multiply", written, span, leftWidth, frame);
+}
+
+} // namespace vernier::dsl

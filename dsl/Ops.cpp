@@ -1,0 +1,125 @@
+#include "dsl/Ops.h"
+
+namespace vernier::dsl {
+
+const std::vector<OpSignature> &operations() {
+  using enum OpParam;
+  static const std::vector<OpSignature> table = {
+      {Op::Conv,
+       "conv",
+       "conv",
+       {{"x", Tensor},
+        {"channels", Int},
+        {"kernel", IntOrInts},
+        {"stride", IntOrInts, false},
+        {"padding", Padding, false},
+        {"dilation", IntOrInts, false},
+        {"groups", Int, false},
+        {"bias", Bool, false}}},
+      {Op::Linear, "linear", "fc", {{"x", Tensor}, {"features", Int}, {"bias", Bool, false}}},
+      {Op::BatchNorm, "batch_norm", "bn", {{"x", Tensor}, {"epsilon", Float, false}, {"momentum", Float, false}}},
+      {Op::Relu, "relu", "relu", {{"x", Tensor}}},
+      {Op::Relu6, "relu6", "relu6", {{"x", Tensor}}},
+      {Op::Sigmoid, "sigmoid", "sigmoid", {{"x", Tensor}}},
+      {Op::MaxPool,
+       "max_pool",
+       "max_pool",
+       {{"x", Tensor},
+        {"kernel", IntOrInts},
+        {"stride", IntOrInts, false},
+        {"padding", IntOrInts, false},
+        {"ceil", Bool, false}}},
+      {Op::AvgPool,
+       "avg_pool",
+       "avg_pool",
+       {{"x", Tensor},
+        {"kernel", IntOrInts},
+        {"stride", IntOrInts, false},
+        {"padding", IntOrInts, false},
+        {"ceil", Bool, false},
+        {"count_padding", Bool, false}}},
+      {Op::GlobalAvgPool, "global_avg_pool", "global_avg_pool", {{"x", Tensor}}},
+      {Op::Resize,
+       "resize",
+       "resize",
+       {{"x", Tensor},
+        {"mode", Word, true, {"nearest", "bilinear"}},
+        {"like", Tensor, false},
+        {"size", Ints, false},
+        {"scale", Float, false},
+        {"align_corners", Bool, false}}},
+      {Op::Pad, "pad", "pad", {{"x", Tensor}, {"padding", IntOrInts}, {"mode", Word, false, {"zero", "replicate"}}}},
+      {Op::Crop,
+       "crop",
+       "crop",
+       {{"x", Tensor}, {"like", Tensor, false}, {"size", Ints, false}, {"offset", Ints, false}}},
+      {Op::Slice, "slice", "slice", {{"x", Tensor}, {"begin", Int}, {"count", Int}}},
+      {Op::Split, "split", "split", {{"x", Tensor}, {"parts", IntOrInts}}},
+      {Op::Concat, "concat", "concat", {{"tensors", Tensors}}},
+      {Op::Add, "add", "add", {{"a", Tensor}, {"b", Tensor}}},
+      {Op::Multiply, "multiply", "multiply", {{"a", Tensor}, {"b", Tensor}}},
+  };
+  return table;
+}
+
+const std::vector<FunctionSignature> &functions() {
+  constexpr int any = 1 << 20;
+  static const std::vector<FunctionSignature> table = {
+      {Function::Len, "len", 1, 1},         {Function::Sum, "sum", 1, 1},
+      {Function::Min, "min", 1, any},       {Function::Max, "max", 1, any},
+      {Function::Range, "range", 1, 2},     {Function::Zip, "zip", 2, any},
+      {Function::Enumerate, "enumerate", 1, 1}, {Function::Reverse, "reverse", 1, 1},
+      {Function::Even, "even", 2, 2},       {Function::Floor, "floor", 1, 1},
+      {Function::Ceil, "ceil", 1, 1},       {Function::Round, "round", 1, 1},
+      {Function::Int, "int", 1, 1},
+  };
+  return table;
+}
+
+const OpSignature *findOperation(std::string_view name) {
+  for (const OpSignature &op : operations())
+    if (op.name == name)
+      return &op;
+  return nullptr;
+}
+
+const FunctionSignature *findFunction(std::string_view name) {
+  for (const FunctionSignature &function : functions())
+    if (function.name == name)
+      return &function;
+  return nullptr;
+}
+
+bool isWord(std::string_view name) {
+  return name == "nearest" || name == "bilinear" || name == "zero" || name == "replicate" || name == "same";
+}
+
+std::string describe(const OpParameter &parameter) {
+  switch (parameter.kind) {
+  case OpParam::Tensor:
+    return "a tensor";
+  case OpParam::Tensors:
+    return "a list of tensors";
+  case OpParam::Int:
+    return "an int";
+  case OpParam::Ints:
+    return "a list of ints";
+  case OpParam::IntOrInts:
+    return "an int or a list of ints";
+  case OpParam::Padding:
+    return "an int, a list of ints or `same`";
+  case OpParam::Float:
+    return "a number";
+  case OpParam::Bool:
+    return "true or false";
+  case OpParam::Word: {
+    std::string out;
+    for (std::string_view word : parameter.words)
+      out += (out.empty() ? "`" : " or `") + std::string(word) + "`";
+    return out;
+  }
+  }
+  return "";
+}
+
+} // namespace vernier::dsl

@@ -1,0 +1,80 @@
+// The operations and functions of the language: their parameters, for checking, elaborating and messages.
+#ifndef VERNIER_DSL_OPS_H
+#define VERNIER_DSL_OPS_H
+
+#include "dsl/Graph.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vernier::dsl {
+
+enum class Op {
+  Conv,
+  Linear,
+  BatchNorm,
+  Relu,
+  Relu6,
+  Sigmoid,
+  MaxPool,
+  AvgPool,
+  GlobalAvgPool,
+  Resize,
+  Pad,
+  Crop,
+  Slice,
+  Split,
+  Concat,
+  Add,
+  Multiply,
+};
+
+enum class OpParam {
+  Tensor,
+  Tensors, // list of tensors
+  Int,
+  Ints, // list of ints
+  IntOrInts,
+  Padding, // int, list of ints or `same`
+  Float,
+  Bool,
+  Word, // one of `words`
+};
+
+struct OpParameter {
+  std::string_view name;
+  OpParam kind;
+  bool required = true;
+  std::vector<std::string_view> words{};
+};
+
+struct OpSignature {
+  Op op;
+  std::string_view name;
+  std::string_view place; // how an unlabelled one is named
+  std::vector<OpParameter> parameters;
+};
+
+enum class Function { None, Len, Sum, Min, Max, Range, Zip, Enumerate, Reverse, Even, Floor, Ceil, Round, Int };
+
+struct FunctionSignature {
+  Function function;
+  std::string_view name;
+  int least, most; // arguments
+};
+
+const std::vector<OpSignature> &operations();
+const std::vector<FunctionSignature> &functions();
+const OpSignature *findOperation(std::string_view name);
+const FunctionSignature *findFunction(std::string_view name);
+// `nearest`, `bilinear`, `zero`, `replicate`, `same`: names whose value is themselves.
+bool isWord(std::string_view name);
+
+// "int", "int or list of ints", "`nearest` or `bilinear`": for messages.
+std::string describe(const OpParameter &parameter);
+
+} // namespace vernier::dsl
+
+#endif

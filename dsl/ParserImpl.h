@@ -1,0 +1,101 @@
+// The parser's state, shared by Parser.cpp (items and statements) and ParserExpr.cpp (expressions). Functions that
+// return a pointer return null after they have reported an error.
+#ifndef VERNIER_DSL_PARSERIMPL_H
+#define VERNIER_DSL_PARSERIMPL_H
+
+#include "dsl/Parser.h"
+
+namespace vernier::dsl {
+
+class Parser {
+public:
+  Parser(const SourceSet &sources, int file, Diagnostics &diagnostics)
+      : sources_(sources), file_(file), diagnostics_(diagnostics),
+        tokens_(lex(sources, file, diagnostics).tokens) {}
+
+  File parseFile();
+  ExprPtr parseSingleExpression();
+
+private:
+  enum class Context { Block, Network, Inner };
+
+  // Tokens.
+  const Token &token(size_t ahead = 0) const;
+  Tok kind(size_t ahead = 0) const { return token(ahead).kind; }
+  bool at(Tok k) const { return kind() == k; }
+  Token take();
+  bool accept(Tok k);
+  bool expect(Tok k);
+  bool expectClosing(Tok k, const Token &open);
+  bool expectName(Identifier &name, const char *what = "a name");
+  Identifier identifier(const Token &t) const;
+  std::string found() const;
+  DiagnosticBuilder expected(std::string_view what);
+  void skipNewlines();
+  void skipStatement();
+  void skipToItem();
+
+  // Items.
+  void parseImport(File &out);
+  void parseDeclaration(File &out);
+  void parseModel(File &out);
+  bool parseParameters(std::vector<Parameter> &out);
+  bool parseType(TypeExpr &out, int depth = 0);
+
+  // Statements.
+  bool parseBody(Body &out, Context context, bool network);
+  StmtPtr parseStatement(bool network);
+  StmtPtr parseFor();
+  StmtPtr parseIf(bool network);
+  StmtPtr parseLearned();
+  StmtPtr parseChoose();
+  StmtPtr parseAssign();
+  bool parsePattern(Pattern &out, bool bare = false);
+
+  // Expressions.
+  ExprPtr expression();
+  ExprPtr chain();
+  ExprPtr chainWithoutLabels();
+  ExprPtr ifExpression(Span begin, ExprPtr condition);
+  ExprPtr comprehension(Span begin, Pattern pattern, ExprPtr list);
+  ExprPtr binary(int precedence);
+  ExprPtr negation();
+  ExprPtr unary();
+  ExprPtr operand();
+  ExprPtr primary();
+  ExprPtr list();
+  std::unique_ptr<CallExpr> stage();
+  std::unique_ptr<StringExpr> string();
+  bool interpolation(StringExpr &out, Span range);
+  bool atLabel() const;
+  std::unique_ptr<Label> label();
+  bool arguments(CallExpr &call);
+  // Bounds the height of the tree; null if it is too high.
+  template <class T> std::unique_ptr<T> finish(std::unique_ptr<T> expr, std::initializer_list<const Expr *> children);
+  bool tooDeep(Span span);
+
+  const SourceSet &sources_;
+  int file_;
+  Diagnostics &diagnostics_;
+  std::vector<Token> tokens_;
+  size_t position_ = 0;
+  int depth_ = 0;
+  bool labels_ = true;         // `name:` begins a label here
+  bool interpolating_ = false; // the tokens are a part of a string
+};
+
+template <class T>
+std::unique_ptr<T> Parser::finish(std::unique_ptr<T> expr, std::initializer_list<const Expr *> children) {
+  for (const Expr *child : children)
+    if (child && child->height >= expr->height)
+      expr->height = child->height + 1;
+  if (expr->height > maxNesting) {
+    diagnostics_.report(diag::NestedTooDeeply, expr->span, maxNesting);
+    return nullptr;
+  }
+  return expr;
+}
+
+} // namespace vernier::dsl
+
+#endif

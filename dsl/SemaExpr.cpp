@@ -1,0 +1,551 @@
+#include "dsl/SemaImpl.h"
+
+#include <algorithm>
+
+namespace vernier::dsl {
+
+void Sema::mismatch(Span span, std::string_view what, std::string_view wanted, const Type &found) {
+  auto report = diagnostics_.report(diag::TypeMismatch, span, what, wanted, describe(found));
+  if (wanted == "int" && found.is(Type::Kind::Float))
+    report.help("`int(v)`, `round(v)`, `floor(v)` and `ceil(v)` make an int of a float");
+}
+
+void Sema::require(Expr &expr, const Type &type, std::string_view what, Env &env) {
+  Type found = infer(expr, env);
+  if (!accepts(type, found))
+    mismatch(expr.span, what, describe(type), found);
+}
+
+Type Sema::infer(Expr &expr, Env &env) {
+  switch (expr.kind) {
+  case Expr::Kind::Int:
+    return Type::integer();
+  case Expr::Kind::Float:
+    return Type::floating();
+  case Expr::Kind::Bool:
+    return Type::boolean();
+  case Expr::Kind::String:
+    inferString(static_cast<StringExpr &>(expr), env);
+    return Type::string();
+  case Expr::Kind::Name:
+    return inferName(static_cast<NameExpr &>(expr), env);
+  case Expr::Kind::Call:
+    return inferCall(static_cast<CallExpr &>(expr), env);
+  case Expr::Kind::List: {
+    auto &list = static_cast<ListExpr &>(expr);
+    Type element;
+    for (size_t i = 0; i < list.elements.size(); ++i) {
+      Type type = infer(*list.elements[i], env);
+      element = i == 0 ? type : join(element, type);
+    }
+    return Type::list(element);
+  }
+  case Expr::Kind::Index:
+    return inferIndex(static_cast<IndexExpr &>(expr), env);
+  case Expr::Kind::Member:
+    return inferMember(static_cast<MemberExpr &>(expr), env);
+  case Expr::Kind::Unary: {
+    auto &unary = static_cast<UnaryExpr &>(expr);
+    if (unary.op == UnaryOp::Not) {
+      require(*unary.operand, Type::boolean(), "the operand of `not`", env);
+      return Type::boolean();
+    }
+    Type type = infer(*unary.operand, env);
+    if (type.known() && !type.numeric()) {
+      diagnostics_.report(diag::TypeMismatch, unary.operand->span, "the operand of `-`", "a number", describe(type));
+      return Type::unknown();
+    }
+    return type;
+  }
+  case Expr::Kind::Binary:
+    return inferBinary(static_cast<BinaryExpr &>(expr), env);
+  case Expr::Kind::If: {
+    auto &branch = static_cast<IfExpr &>(expr);
+    require(*branch.condition, Type::boolean(), "a condition", env);
+    Type then = infer(*branch.then, env);
+    return join(then, infer(*branch.otherwise, env));
+  }
+  case Expr::Kind::Comprehension:
+    return inferComprehension(static_cast<ComprehensionExpr &>(expr), env);
+  case Expr::Kind::Pipeline: {
+    auto &pipeline = static_cast<PipelineExpr &>(expr);
+    Type type = infer(*pipeline.head, env);
+    for (auto &stage : pipeline.stages)
+      type = inferCall(*stage, env, &type);
+    return type;
+  }
+  }
+  return Type::unknown();
+}
+
+Type Sema::inferName(NameExpr &name, Env &env) {
+  auto found = env.names.find(name.name.text);
+  if (found != env.names.end())
+    return found->second;
+  if (isWord(name.name.text))
+    return Type::string();
+  auto report = diagnostics_.report(diag::UnknownName, name.span, name.name.text);
+  auto &scope = program_.scopes[env.file];
+  if (findOperation(name.name.text) || findFunction(name.name.text) || scope.count(name.name.text)) {
+    report.help("to call it, write `" + name.name.text + "(...)`");
+  } else {
+    std::vector<std::string> names = {"nearest", "bilinear", "zero", "replicate", "same"};
+    for (auto &[known, type] : env.names)
+      names.push_back(known);
+    std::string closest = closestName(name.name.text, names);
+    if (!closest.empty())
+      report.help("closest name: `" + closest + "`");
+  }
+  // The first mention tells it: from here on the name counts as known.
+  env.set(name.name.text, Type::unknown());
+  return Type::unknown();
+}
+
+void Sema::inferString(StringExpr &string, Env &env) {
+  for (StringPart &part : string.parts) {
+    if (!part.value)
+      continue;
+    Type type = infer(*part.value, env);
+    if (type.known() && !type.is(Type::Kind::Int) && !type.is(Type::Kind::String))
+      diagnostics_.report(diag::TypeMismatch, part.value->span, "a value in a string", "int or string",
+                          describe(type));
+  }
+}
+
+Type Sema::inferBinary(BinaryExpr &binary, Env &env) {
+  std::string_view op = spelling(binary.op);
+  if (binary.op == BinaryOp::And || binary.op == BinaryOp::Or) {
+    std::string what = "an operand of `" + std::string(op) + "`";
+    require(*binary.left, Type::boolean(), what, env);
+    require(*binary.right, Type::boolean(), what, env);
+    return Type::boolean();
+  }
+  Type left = infer(*binary.left, env), right = infer(*binary.right, env);
+  bool known = left.known() && right.known();
+  bool numbers = left.numeric() && right.numeric();
+  bool tensors = left.is(Type::Kind::Tensor) && right.is(Type::Kind::Tensor);
+  auto refuse = [&] {
+    auto report =
+        diagnostics_.report(diag::OperandTypes, binary.opSpan, op, describe(left), describe(right));
+    if (tensors)
+      report.help("tensors have `+` and `*`");
+    return Type::unknown();
+  };
+  switch (binary.op) {
+  case BinaryOp::Equal:
+  case BinaryOp::NotEqual:
+    if (known && (tensors || !(numbers || left.kind == right.kind || (left.listLike() && right.listLike()))))
+      refuse();
+    return Type::boolean();
+  case BinaryOp::Less:
+  case BinaryOp::LessEqual:
+  case BinaryOp::Greater:
+  case BinaryOp::GreaterEqual:
+    if (known && !numbers)
+      refuse();
+    return Type::boolean();
+  case BinaryOp::Add:
+    if (left.listLike() && right.listLike())
+      return Type::list(join(elementOf(left), elementOf(right)));
+    [[fallthrough]];
+  case BinaryOp::Multiply:
+    if (tensors)
+      return Type::tensor();
+    [[fallthrough]];
+  default:
+    if (!known) {
+      // One side already rules a pair out that no value of the other can repair.
+      const Type &type = left.known() ? left : right;
+      if (type.is(Type::Kind::Bool) || type.is(Type::Kind::String))
+        return refuse();
+      return Type::unknown();
+    }
+    if (!numbers)
+      return refuse();
+    return left.is(Type::Kind::Float) || right.is(Type::Kind::Float) ? Type::floating() : Type::integer();
+  }
+}
+
+Type Sema::inferIndex(IndexExpr &index, Env &env) {
+  Type base = infer(*index.base, env);
+  require(*index.index, Type::integer(), "an index", env);
+  if (base.known() && !base.listLike()) {
+    diagnostics_.report(diag::TypeMismatch, index.base->span, "what is indexed", "a list", describe(base));
+    return Type::unknown();
+  }
+  if (base.is(Type::Kind::Tuple) && index.index->kind == Expr::Kind::Int) {
+    int64_t i = static_cast<IntExpr &>(*index.index).value;
+    if (i < static_cast<int64_t>(base.elements.size()))
+      return base.elements[i];
+  }
+  return elementOf(base);
+}
+
+Type Sema::inferMember(MemberExpr &member, Env &env) {
+  Type base = infer(*member.base, env);
+  if (!base.known())
+    return Type::unknown();
+  const std::string &name = member.name.text;
+  if (base.is(Type::Kind::Tensor)) {
+    if (name == "channels" || name == "height" || name == "width")
+      return Type::integer();
+    auto report = diagnostics_.report(diag::UnknownProperty, member.name.span, "a tensor", name);
+    std::string closest = closestName(name, {"channels", "height", "width"});
+    report.help(closest.empty() ? "a tensor has `channels`, `height` and `width`" : "closest property: `" + closest + "`");
+    return Type::unknown();
+  }
+  auto report = diagnostics_.report(diag::UnknownProperty, member.name.span, describe(base), name);
+  if (base.listLike() && (name == "length" || name == "size" || name == "len"))
+    report.help("the number of elements is `len(...)`");
+  return Type::unknown();
+}
+
+Type Sema::inferComprehension(ComprehensionExpr &loop, Env &env) {
+  Type element = iterate(*loop.list, env);
+  size_t mark = env.changes.size();
+  bind(loop.pattern, element, env);
+  if (loop.filter)
+    require(*loop.filter, Type::boolean(), "a filter", env);
+  Type result = Type::list(infer(*loop.element, env));
+  env.rollback(mark);
+  return result;
+}
+
+// ---- calls
+
+void Sema::unknownCallee(const CallExpr &call, const Env &env) {
+  auto report = diagnostics_.report(diag::UnknownCallee, call.callee.span, call.callee.text);
+  std::vector<std::string> names;
+  for (auto &[name, declaration] : program_.scopes[env.file])
+    if (!declaration->network)
+      names.push_back(name);
+  for (const OpSignature &op : operations())
+    names.emplace_back(op.name);
+  for (const FunctionSignature &function : functions())
+    names.emplace_back(function.name);
+  std::string closest = closestName(call.callee.text, names);
+  for (auto &[declaration, file] : fileOf_)
+    if (declaration->name.text == call.callee.text && !declaration->network && file != env.file) {
+      report.note("a block of this name is in a file that is not imported here", declaration->name.span);
+      return;
+    }
+  if (!closest.empty())
+    report.help("closest name: `" + closest + "`");
+}
+
+Type Sema::inferCall(CallExpr &call, Env &env, const Type *piped) {
+  auto &scope = program_.scopes[env.file];
+  auto found = scope.find(call.callee.text);
+  if (found != scope.end() && !found->second->network) {
+    call.block = found->second;
+    return inferBlockCall(call, env, piped);
+  }
+  if ((call.op = findOperation(call.callee.text)))
+    return inferOpCall(call, env, piped);
+  if (findFunction(call.callee.text))
+    return inferFunctionCall(call, env, piped);
+  if (found != scope.end())
+    diagnostics_.report(diag::NotCallable, call.callee.span, "network", call.callee.text)
+        .note("defined here", found->second->name.span)
+        .help("what networks share is a block");
+  else if (env.names.count(call.callee.text))
+    diagnostics_.report(diag::NotCallable, call.callee.span, "value", call.callee.text);
+  else
+    unknownCallee(call, env);
+  for (Argument &argument : call.arguments)
+    infer(*argument.value, env);
+  return Type::unknown();
+}
+
+bool Sema::bindArguments(CallExpr &call, const Declaration &declaration, bool piped) {
+  std::vector<ParameterName> parameters;
+  for (const Parameter &parameter : declaration.parameters)
+    parameters.push_back({parameter.name.text, !parameter.defaultValue});
+  return bindArguments(call, parameters, piped);
+}
+
+// Fills call.bound: the piped value and positional arguments in order, the named ones by name.
+bool Sema::bindArguments(CallExpr &call, const std::vector<ParameterName> &parameters, bool piped) {
+  const std::string &callee = call.callee.text;
+  call.bound.assign(parameters.size(), nullptr);
+  std::vector<bool> given(parameters.size(), false);
+  size_t next = 0;
+  bool fine = true;
+  size_t positional = piped ? 1 : 0;
+  for (const Argument &argument : call.arguments)
+    positional += argument.name.text.empty();
+  if (piped && !parameters.empty()) {
+    given[0] = true;
+    next = 1;
+  }
+  for (Argument &argument : call.arguments) {
+    size_t slot = next;
+    if (!argument.name.text.empty()) {
+      for (slot = 0; slot < parameters.size() && parameters[slot].name != argument.name.text; ++slot) {
+      }
+      if (slot == parameters.size()) {
+        auto report = diagnostics_.report(diag::UnknownArgument, argument.name.span, callee, argument.name.text);
+        std::vector<std::string> names;
+        for (auto &parameter : parameters)
+          names.push_back(parameter.name);
+        std::string closest = closestName(argument.name.text, names);
+        if (!closest.empty())
+          report.help("closest parameter: `" + closest + "`");
+        else if (!names.empty())
+          report.help("its parameters are " + enumerate(names));
+        fine = false;
+        continue;
+      }
+    } else {
+      ++next;
+    }
+    if (slot >= parameters.size()) {
+      std::string takes = std::to_string(parameters.size()) + (parameters.size() == 1 ? " argument" : " arguments");
+      auto report = diagnostics_.report(diag::TooManyArguments, argument.value->span, callee, takes,
+                                        static_cast<int64_t>(positional));
+      if (callee == "concat")
+        report.help("the tensors are one list: `concat([a, b])`");
+      else if (piped)
+        report.label("counting the one that `|>` passes");
+      return false;
+    }
+    if (given[slot]) {
+      auto report = diagnostics_.report(diag::RepeatedArgument, argument.name.span, parameters[slot].name);
+      if (call.bound[slot])
+        report.note("given here first", call.bound[slot]->span);
+      else
+        report.label("`|>` passes it");
+      fine = false;
+      continue;
+    }
+    given[slot] = true;
+    call.bound[slot] = argument.value.get();
+  }
+  std::vector<std::string> missing;
+  for (size_t i = 0; i < parameters.size(); ++i)
+    if (parameters[i].required && !given[i])
+      missing.push_back(parameters[i].name);
+  if (piped && parameters.empty()) {
+    diagnostics_.report(diag::TooManyArguments, call.callee.span, callee, "0 arguments", 1)
+        .label("`|>` passes one");
+    return false;
+  }
+  if (!missing.empty() && fine) {
+    diagnostics_.report(diag::MissingArgument, call.callee.span, callee, enumerate(missing));
+    fine = false;
+  }
+  return fine;
+}
+
+Type Sema::inferBlockCall(CallExpr &call, Env &env, const Type *piped) {
+  const Declaration &block = *call.block;
+  if (block.brokenHeader || !bindArguments(call, block, piped)) {
+    for (Argument &argument : call.arguments)
+      infer(*argument.value, env);
+    return Type::unknown();
+  }
+  if (call.label)
+    inferString(*call.label->text, env);
+  for (size_t i = 0; i < call.bound.size(); ++i) {
+    const Parameter &parameter = block.parameters[i];
+    std::string what = "`" + parameter.name.text + "`";
+    if (call.bound[i])
+      require(const_cast<Expr &>(*call.bound[i]), parameter.type.type, what, env);
+    else if (i == 0 && piped && !accepts(parameter.type.type, *piped))
+      mismatch(call.callee.span, "what is piped into `" + block.name.text + "`", describe(parameter.type.type), *piped);
+  }
+  return resultOf(block);
+}
+
+Type Sema::inferOpCall(CallExpr &call, Env &env, const Type *piped) {
+  const OpSignature &op = *call.op;
+  std::vector<ParameterName> parameters;
+  for (const OpParameter &parameter : op.parameters)
+    parameters.push_back({std::string(parameter.name), parameter.required});
+  if (call.label) {
+    inferString(*call.label->text, env);
+    if (call.label->inlined)
+      diagnostics_.report(diag::MisplacedLabel, call.label->span, "an operation")
+          .label("`inline` leaves no name for it")
+          .help("`inline` is for calls of blocks");
+  }
+  Type result = op.op == Op::Split ? Type::list(Type::tensor()) : Type::tensor();
+  if (!bindArguments(call, parameters, piped)) {
+    for (Argument &argument : call.arguments)
+      if (!(argument.value->kind == Expr::Kind::Name))
+        infer(*argument.value, env);
+    return result;
+  }
+  for (size_t i = 0; i < call.bound.size(); ++i) {
+    const OpParameter &parameter = op.parameters[i];
+    if (call.bound[i]) {
+      checkOpArgument(op, parameter, const_cast<Expr &>(*call.bound[i]), env);
+    } else if (i == 0 && piped) {
+      bool list = parameter.kind == OpParam::Tensors;
+      Type wanted = list ? Type::list(Type::tensor()) : Type::tensor();
+      if (!accepts(wanted, *piped))
+        diagnostics_.report(diag::TypeMismatch, call.callee.span, "what is piped into `" + std::string(op.name) + "`",
+                            describe(parameter), describe(*piped));
+    }
+  }
+  return result;
+}
+
+void Sema::checkOpArgument(const OpSignature &op, const OpParameter &parameter, Expr &argument, Env &env) {
+  std::string what = "`" + std::string(parameter.name) + "` of `" + std::string(op.name) + "`";
+  if (parameter.kind == OpParam::Word && argument.kind == Expr::Kind::Name) {
+    auto &name = static_cast<NameExpr &>(argument);
+    const std::string &text = name.name.text;
+    bool known = std::find(parameter.words.begin(), parameter.words.end(), text) != parameter.words.end();
+    if (!env.names.count(text) && !known) {
+      auto report = diagnostics_.report(diag::BadValue, name.span, what, describe(parameter), "`" + text + "`");
+      std::string closest = closestName(text, {parameter.words.begin(), parameter.words.end()});
+      if (!closest.empty())
+        report.help("closest word: `" + closest + "`");
+      return;
+    }
+  }
+  Type type = infer(argument, env);
+  if (!type.known())
+    return;
+  Type ints = Type::list(Type::integer());
+  bool fine = false;
+  switch (parameter.kind) {
+  case OpParam::Tensor:
+    fine = type.is(Type::Kind::Tensor);
+    break;
+  case OpParam::Tensors:
+    fine = accepts(Type::list(Type::tensor()), type);
+    break;
+  case OpParam::Int:
+    fine = type.is(Type::Kind::Int);
+    break;
+  case OpParam::Ints:
+    fine = accepts(ints, type);
+    break;
+  case OpParam::IntOrInts:
+    fine = type.is(Type::Kind::Int) || accepts(ints, type);
+    break;
+  case OpParam::Padding:
+    fine = type.is(Type::Kind::Int) || type.is(Type::Kind::String) || accepts(ints, type);
+    break;
+  case OpParam::Float:
+    fine = type.numeric();
+    break;
+  case OpParam::Bool:
+    fine = type.is(Type::Kind::Bool);
+    break;
+  case OpParam::Word:
+    fine = type.is(Type::Kind::String);
+    break;
+  }
+  if (fine)
+    return;
+  auto report = diagnostics_.report(diag::TypeMismatch, argument.span, what, describe(parameter), describe(type));
+  if (parameter.kind == OpParam::Int && type.is(Type::Kind::Float))
+    report.help("`int(v)`, `round(v)`, `floor(v)` and `ceil(v)` make an int of a float");
+  else if (op.op == Op::Concat)
+    report.help("the tensors are one list: `concat([a, b])`");
+}
+
+Type Sema::inferFunctionCall(CallExpr &call, Env &env, const Type *piped) {
+  const FunctionSignature &function = *findFunction(call.callee.text);
+  call.function = function.function;
+  if (call.label)
+    diagnostics_.report(diag::MisplacedLabel, call.label->span, "function `" + call.callee.text + "`")
+        .help("labels name operations and calls of blocks");
+  std::vector<Type> types;
+  std::vector<Span> spans;
+  if (piped) {
+    types.push_back(*piped);
+    spans.push_back(call.callee.span);
+  }
+  for (Argument &argument : call.arguments) {
+    if (!argument.name.text.empty())
+      diagnostics_.report(diag::NamedFunctionArgument, argument.name.span, call.callee.text);
+    types.push_back(infer(*argument.value, env));
+    spans.push_back(argument.value->span);
+  }
+  int count = static_cast<int>(types.size());
+  if (count < function.least) {
+    int missing = function.least - count;
+    diagnostics_.report(diag::MissingArgument, call.callee.span, call.callee.text,
+                        std::to_string(missing) + (count ? " more" : "") + (missing == 1 ? " argument" : " arguments"));
+    return Type::unknown();
+  }
+  if (count > function.most) {
+    diagnostics_.report(diag::TooManyArguments, spans[function.most], call.callee.text,
+                        std::to_string(function.most) + (function.most == 1 ? " argument" : " arguments"), count);
+    return Type::unknown();
+  }
+  return functionResult(function.function, types, spans);
+}
+
+Type Sema::functionResult(Function function, const std::vector<Type> &types, const std::vector<Span> &spans) {
+  std::string name;
+  for (const FunctionSignature &signature : functions())
+    if (signature.function == function)
+      name = signature.name;
+  auto wants = [&](size_t i, bool fine, const char *wanted) {
+    if (types[i].known() && !fine)
+      mismatch(spans[i], "the argument of `" + name + "`", wanted, types[i]);
+  };
+  switch (function) {
+  case Function::None:
+    break;
+  case Function::Len:
+    wants(0, types[0].listLike(), "a list");
+    return Type::integer();
+  case Function::Sum: {
+    Type element = elementOf(types[0]);
+    bool summable = element.numeric() || element.is(Type::Kind::Tensor) || !element.known();
+    wants(0, types[0].listLike() && summable, "a list of numbers or tensors");
+    return summable ? element : Type::unknown();
+  }
+  case Function::Min:
+  case Function::Max: {
+    if (types.size() == 1) {
+      Type element = elementOf(types[0]);
+      wants(0, types[0].listLike() && (element.numeric() || !element.known()), "a list of numbers");
+      return element.numeric() ? element : Type::unknown();
+    }
+    Type result = types[0];
+    for (size_t i = 0; i < types.size(); ++i) {
+      wants(i, types[i].numeric(), "a number");
+      result = join(result, types[i]);
+    }
+    return result.numeric() ? result : Type::unknown();
+  }
+  case Function::Range:
+    for (size_t i = 0; i < types.size(); ++i)
+      wants(i, types[i].is(Type::Kind::Int), "int");
+    return Type::list(Type::integer());
+  case Function::Zip: {
+    std::vector<Type> elements;
+    for (size_t i = 0; i < types.size(); ++i) {
+      wants(i, types[i].listLike(), "a list");
+      elements.push_back(elementOf(types[i]));
+    }
+    return Type::list(Type::tuple(std::move(elements)));
+  }
+  case Function::Enumerate:
+    wants(0, types[0].listLike(), "a list");
+    return Type::list(Type::tuple({Type::integer(), elementOf(types[0])}));
+  case Function::Reverse:
+    wants(0, types[0].listLike(), "a list");
+    return Type::list(elementOf(types[0]));
+  case Function::Even:
+    for (size_t i = 0; i < types.size(); ++i)
+      wants(i, types[i].is(Type::Kind::Int), "int");
+    return Type::list(Type::integer());
+  case Function::Floor:
+  case Function::Ceil:
+  case Function::Round:
+  case Function::Int:
+    wants(0, types[0].numeric(), "a number");
+    return Type::integer();
+  }
+  return Type::unknown();
+}
+
+} // namespace vernier::dsl

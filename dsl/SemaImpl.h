@@ -1,0 +1,95 @@
+// The checker's state, shared by Sema.cpp (declarations and statements) and SemaExpr.cpp (expressions and calls).
+#ifndef VERNIER_DSL_SEMAIMPL_H
+#define VERNIER_DSL_SEMAIMPL_H
+
+#include "dsl/Ops.h"
+#include "dsl/Sema.h"
+
+#include <unordered_map>
+
+namespace vernier::dsl {
+
+class Sema {
+public:
+  Sema(Program &program, Diagnostics &diagnostics) : program_(program), diagnostics_(diagnostics) {}
+
+  void run();
+  void constant(Expr &expr, const Type &type, std::string_view what);
+
+private:
+  // The names that one block or network, or one model's arguments, can see.
+  struct Env {
+    using Names = std::map<std::string, Type, std::less<>>;
+    struct Change {
+      std::string name;
+      bool existed;
+      Type before;
+    };
+    int file = 0;
+    Names names;
+    std::vector<Change> changes;
+
+    void set(const std::string &name, Type type);
+    // Undoes what happened since there were `mark` changes; returns the names it changed and their types.
+    Names rollback(size_t mark);
+    // After rollback: the name has its old type or this one.
+    void merge(const std::string &name, const Type &type);
+  };
+  struct Result {
+    bool finished = false;
+    Type type;
+  };
+
+  // Declarations.
+  void collect();
+  void checkModels(File &file);
+  Type resultOf(const Declaration &declaration);
+  void checkParameters(Declaration &declaration, Env &env);
+  void checkNetworkForm(const Declaration &declaration);
+
+  // Statements.
+  void checkBody(Body &body, Env &env, Type *result);
+  void checkStatement(Stmt &statement, Env &env, Type *result);
+  void checkFor(ForStmt &loop, Env &env);
+  void checkIf(IfStmt &branch, Env &env);
+  void checkLearned(LearnedStmt &learned, Env &env);
+  void bind(const Pattern &pattern, const Type &type, Env &env);
+  Type iterate(Expr &list, Env &env);
+
+  // Expressions.
+  Type infer(Expr &expr, Env &env);
+  Type inferName(NameExpr &name, Env &env);
+  Type inferBinary(BinaryExpr &binary, Env &env);
+  Type inferIndex(IndexExpr &index, Env &env);
+  Type inferMember(MemberExpr &member, Env &env);
+  Type inferComprehension(ComprehensionExpr &loop, Env &env);
+  void inferString(StringExpr &string, Env &env);
+  void require(Expr &expr, const Type &type, std::string_view what, Env &env);
+  void mismatch(Span span, std::string_view what, std::string_view wanted, const Type &found);
+
+  // Calls. `piped` is the type that comes through `|>`.
+  struct ParameterName {
+    std::string name;
+    bool required;
+  };
+  Type inferCall(CallExpr &call, Env &env, const Type *piped = nullptr);
+  Type inferBlockCall(CallExpr &call, Env &env, const Type *piped);
+  Type inferOpCall(CallExpr &call, Env &env, const Type *piped);
+  Type inferFunctionCall(CallExpr &call, Env &env, const Type *piped);
+  Type functionResult(Function function, const std::vector<Type> &types, const std::vector<Span> &spans);
+  void checkOpArgument(const OpSignature &op, const OpParameter &parameter, Expr &argument, Env &env);
+  void unknownCallee(const CallExpr &call, const Env &env);
+  bool bindArguments(CallExpr &call, const std::vector<ParameterName> &parameters, bool piped);
+  bool bindArguments(CallExpr &call, const Declaration &declaration, bool piped);
+
+  Program &program_;
+  Diagnostics &diagnostics_;
+  std::unordered_map<const Declaration *, Declaration *> mutable_; // the same, to be checked
+  std::unordered_map<const Declaration *, int> fileOf_;
+  std::unordered_map<const Declaration *, Result> results_;
+  int depth_ = 0;
+};
+
+} // namespace vernier::dsl
+
+#endif

@@ -1,0 +1,87 @@
+// Sizes and costs of operations, as plain functions: the front end elaborates by them and the compiler's shape and cost
+// interfaces use them too. Sizes are per axis.
+#ifndef VERNIER_DSL_SHAPERULES_H
+#define VERNIER_DSL_SHAPERULES_H
+
+#include "dsl/Graph.h"
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+namespace vernier::dsl {
+
+// Padding on each side that keeps the size at stride 1, for an odd kernel.
+constexpr int64_t samePadding(int64_t kernel, int64_t dilation) { return dilation * (kernel - 1) / 2; }
+
+// What a window of `kernel` taps spans.
+constexpr int64_t windowExtent(int64_t kernel, int64_t dilation) { return dilation * (kernel - 1) + 1; }
+
+// Output size of a convolution; 0 where the window does not fit once.
+constexpr int64_t convolutionSize(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t before,
+                                  int64_t after) {
+  int64_t room = size + before + after - windowExtent(kernel, dilation);
+  return room < 0 ? 0 : room / stride + 1;
+}
+
+// Output size of a pooling window. With `ceil` a last, partial window counts if it begins inside the map or the
+// padding before it, as in PyTorch.
+constexpr int64_t poolSize(int64_t size, int64_t kernel, int64_t stride, int64_t before, int64_t after, bool ceil) {
+  int64_t room = size + before + after - kernel;
+  if (room < 0)
+    return 0;
+  int64_t count = (room + (ceil ? stride - 1 : 0)) / stride + 1;
+  if (ceil && (count - 1) * stride >= size + before)
+    --count;
+  return count;
+}
+
+// Output size of a resize by a factor.
+inline int64_t scaledSize(int64_t size, double scale) {
+  return static_cast<int64_t>(std::floor(static_cast<double>(size) * scale));
+}
+
+// Whether `b` may be added to or multiplied with `a`: the same shape, or C x 1 x 1.
+constexpr bool broadcastable(const Shape &a, const Shape &b) {
+  return a.channels == b.channels &&
+         ((a.height == b.height && a.width == b.width) || (b.height == 1 && b.width == 1));
+}
+
+// Product of counts; the largest number where it does not fit.
+constexpr int64_t saturatingProduct(int64_t a, int64_t b) {
+  if (a == 0 || b == 0)
+    return 0;
+  return a > std::numeric_limits<int64_t>::max() / b ? std::numeric_limits<int64_t>::max() : a * b;
+}
+
+constexpr int64_t saturatingSum(int64_t a, int64_t b) {
+  return a > std::numeric_limits<int64_t>::max() - b ? std::numeric_limits<int64_t>::max() : a + b;
+}
+
+constexpr int64_t elementCount(const Shape &shape) {
+  return saturatingProduct(saturatingProduct(shape.channels, shape.height), shape.width);
+}
+
+// Elements of the weight of a convolution or linear node whose operand has `input` channels.
+constexpr int64_t weightCount(const Node &node, int64_t input) {
+  if (node.kind == OpKind::Convolution)
+    return saturatingProduct(saturatingProduct(node.channels, input / node.groups),
+                             saturatingProduct(node.kernel[0], node.kernel[1]));
+  return node.kind == OpKind::Linear ? saturatingProduct(node.channels, input) : 0;
+}
+
+// Trainable parameters.
+constexpr int64_t parameterCount(const Node &node, int64_t input) {
+  if (node.kind == OpKind::BatchNorm)
+    return 2 * node.shape.channels;
+  return saturatingSum(weightCount(node, input), node.bias ? node.channels : 0);
+}
+
+// Multiply-adds for one image: those of convolutions and linear layers.
+constexpr int64_t multiplyAdds(const Node &node, int64_t input) {
+  return saturatingProduct(weightCount(node, input), saturatingProduct(node.shape.height, node.shape.width));
+}
+
+} // namespace vernier::dsl
+
+#endif

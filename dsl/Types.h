@@ -1,0 +1,43 @@
+// Types of values as far as they are known without running a program.
+#ifndef VERNIER_DSL_TYPES_H
+#define VERNIER_DSL_TYPES_H
+
+#include <string>
+#include <vector>
+
+namespace vernier::dsl {
+
+struct Type {
+  // Unknown goes with everything: what it really is, elaboration sees.
+  enum class Kind { Unknown, Int, Float, Bool, String, Tensor, List, Tuple };
+  Kind kind = Kind::Unknown;
+  std::vector<Type> elements; // List: one; Tuple: each
+
+  bool operator==(const Type &) const = default;
+  bool known() const { return kind != Kind::Unknown; }
+  bool is(Kind k) const { return kind == k; }
+  bool numeric() const { return kind == Kind::Int || kind == Kind::Float; }
+  bool listLike() const { return kind == Kind::List || kind == Kind::Tuple; }
+
+  static Type unknown() { return {}; }
+  static Type integer() { return {Kind::Int, {}}; }
+  static Type floating() { return {Kind::Float, {}}; }
+  static Type boolean() { return {Kind::Bool, {}}; }
+  static Type string() { return {Kind::String, {}}; }
+  static Type tensor() { return {Kind::Tensor, {}}; }
+  static Type list(Type element);
+  static Type tuple(std::vector<Type> elements);
+};
+
+// "int", "[float]", "a tuple of 2": for messages.
+std::string describe(const Type &type);
+// The type of a value that is one or the other.
+Type join(const Type &a, const Type &b);
+// Whether a value of type `from` may stand where `to` is asked for; an int may where a float is.
+bool accepts(const Type &to, const Type &from);
+// What iterating or indexing gives.
+Type elementOf(const Type &type);
+
+} // namespace vernier::dsl
+
+#endif

@@ -1,0 +1,58 @@
+// Values of the language while a model is elaborated.
+#ifndef VERNIER_DSL_VALUE_H
+#define VERNIER_DSL_VALUE_H
+
+#include "dsl/Types.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace vernier::dsl {
+
+struct ListValue;
+
+struct Value {
+  // Error: something that was reported; whatever is done with it is an Error again, silently.
+  enum class Kind { Error, Int, Float, Bool, String, List, Tensor };
+  Kind kind = Kind::Error;
+  // A number of channels that depends on hole `hole`: its element `element`, or, at -1, something made of it.
+  int hole = -1, element = -1;
+  union {
+    int64_t integer = 0; // Int, Bool; Tensor: index of its node
+    double number;       // Float
+  };
+  std::shared_ptr<const std::string> text;
+  std::shared_ptr<const ListValue> list;
+
+  bool is(Kind k) const { return kind == k; }
+  bool error() const { return kind == Kind::Error; }
+  bool numeric() const { return kind == Kind::Int || kind == Kind::Float; }
+  bool learned() const { return hole >= 0; }
+  double asDouble() const { return kind == Kind::Float ? number : static_cast<double>(integer); }
+  int node() const { return static_cast<int>(integer); }
+
+  static Value ofInt(int64_t value);
+  static Value ofFloat(double value);
+  static Value ofBool(bool value);
+  static Value ofString(std::string value);
+  static Value ofTensor(int node);
+  static Value ofList(std::vector<Value> elements);
+};
+
+struct ListValue {
+  std::vector<Value> elements;
+  int depth = 1; // of lists in lists
+};
+
+// The type of a value; of a long list, by its first elements.
+Type typeOf(const Value &value);
+// "3", "`nearest`", "a list of 4", "tensor": for messages.
+std::string describe(const Value &value);
+// A float as it would be written.
+std::string formatFloat(double value);
+
+} // namespace vernier::dsl
+
+#endif
