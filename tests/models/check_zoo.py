@@ -1,4 +1,5 @@
-"""Compares what `vernier describe --json` says of each model with the published tensors and the papers' numbers."""
+"""Compares what `vernier describe --json` says of each model with the table of models/README.md and, where there are
+published checkpoints, with their tensors' names and shapes."""
 
 import argparse
 import json
@@ -8,11 +9,14 @@ import sys
 import tomllib
 from pathlib import Path
 
+ROW = re.compile(r"^\| `(\w+)` \| `([\w.]+)` \| (?:`([\w.]+)`)? ?\| \S+ \| (\S+) \| (\S+) \|$", re.MULTILINE)
+MODEL = re.compile(r"^model (\w+)", re.MULTILINE)
 
-def describe(vernier, models, name, entry):
-    command = [vernier, "describe", models / "networks" / entry["file"], "--model", name, "--json"]
-    if "configuration" in entry:
-        command += ["--config", models / "configurations" / entry["configuration"]]
+
+def describe(vernier, models, name, file, configuration):
+    command = [vernier, "describe", models / "networks" / file, "--model", name, "--json"]
+    if configuration:
+        command += ["--config", models / "configurations" / configuration]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{name}: exit status {done.returncode}\n{done.stderr}")
@@ -20,7 +24,7 @@ def describe(vernier, models, name, entry):
 
 
 def compare_tensors(described, golden):
-    """Lines that say where names or shapes differ."""
+    """Lines that say where names, shapes or counts differ."""
     ours = {tensor["name"]: tensor["shape"] for tensor in described["parameters"]}
     published = {name: shape for name, shape, _ in golden["tensors"]}
     differences = [f"`{name}` is missing" for name in published if name not in ours]
@@ -35,49 +39,53 @@ def compare_tensors(described, golden):
     return differences
 
 
-def rounded_differs(value, unit, printed):
-    decimals = len(printed.partition(".")[2])
-    return f"{value / unit:.{decimals}f}" != printed
+def compare_counts(described, params, macs):
+    differences = []
+    for what, value, printed in (("M parameters", described["params"] / 1e6, params),
+                                 ("G multiply-adds", described["macs"] / 1e9, macs)):
+        decimals = len(printed.partition(".")[2])
+        if f"{value:.{decimals}f}" != printed:
+            differences.append(f"{value:.4f} {what}, the table says {printed}")
+    return differences
 
 
 def count_layers(described):
     weights = [tensor["name"] for tensor in described["parameters"] if len(tensor["shape"]) > 1]
-    layers = {re.sub(r"\.(conv\d+)\.\d+\.weight$", r".\1.weight", name) for name in weights if "downsample" not in name}
-    return len(layers)
+    return len({re.sub(r"\.(conv\d+)\.\d+\.weight$", r".\1.weight", name)
+                for name in weights if "downsample" not in name})
 
 
-def check(name, described, entry, reference):
-    differences = []
-    if "golden" in entry:
-        if reference is None:
-            return [], True
-        differences += compare_tensors(described, json.loads((reference / f"{entry['golden']}.json").read_text()))
-    for key, unit in (("params", 1e6), ("macs", 1e9)):
-        if key in entry and rounded_differs(described[key], unit, entry[key]):
-            differences.append(f"{key}: {described[key] / unit:.4f}, the paper's {entry[key]}")
-    if "layers" in entry and count_layers(described) != entry["layers"]:
-        differences.append(f"{count_layers(described)} layers, not {entry['layers']}")
-    return [f"{name}: {difference}" for difference in differences], False
+def unlisted(models, rows):
+    """Models of the networks' files that the table lacks."""
+    found = [(file.name, name) for file in sorted((models / "networks").glob("*.vn"))
+             for name in MODEL.findall(file.read_text(encoding="utf-8"))]
+    listed = {(file, name) for name, file, *_ in rows}
+    return [f"models/README.md does not list `{name}` of {file}" for file, name in found if (file, name) not in listed]
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--vernier", required=True, type=Path)
     parser.add_argument("--models", required=True, type=Path)
-    parser.add_argument("--reference", type=Path, help="folder of the golden files")
+    parser.add_argument("--reference", required=True, type=Path, help="folder of the published tensors, may be absent")
     options = parser.parse_args()
     expected = tomllib.loads((Path(__file__).parent / "expected.toml").read_text(encoding="utf-8"))
-    reference = options.reference if options.reference and options.reference.is_dir() else None
+    rows = ROW.findall((options.models / "README.md").read_text(encoding="utf-8"))
 
-    failures = 0
-    for name, entry in expected.items():
-        described = describe(options.vernier, options.models, name, entry)
-        differences, skipped = check(name, described, entry, reference)
-        failures += bool(differences)
-        print("\n".join(differences[:20]) if differences else
-              f"{name}: {described['params'] / 1e6:.2f} M parameters, {described['macs'] / 1e9:.3f} G MACs"
-              + (" (published tensors not at hand)" if skipped else ""))
-    sys.exit(1 if failures else 0)
+    differences = unlisted(options.models, rows)
+    for name, file, configuration, params, macs in rows:
+        described = describe(options.vernier, options.models, name, file, configuration)
+        found = compare_counts(described, params, macs)
+        if name in expected["layers"] and count_layers(described) != expected["layers"][name]:
+            found.append(f"{count_layers(described)} layers, not {expected['layers'][name]}")
+        golden = options.reference / f"{expected['golden'].get(name)}.json"
+        if golden.is_file():
+            found += compare_tensors(described, json.loads(golden.read_text(encoding="utf-8")))[:20]
+        print(f"{name}: {params} M parameters, {macs} G multiply-adds"
+              + (", tensors as published" if golden.is_file() and not found else ""))
+        differences += [f"{name}: {difference}" for difference in found]
+    print("\n".join(differences))
+    sys.exit(1 if differences else 0)
 
 
 if __name__ == "__main__":
