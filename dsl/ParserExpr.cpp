@@ -412,6 +412,7 @@ bool Parser::arguments(CallExpr &call) {
   return true;
 }
 
+// A label is written without spaces.
 bool Parser::atLabel() const {
   if (!labels_)
     return false;
@@ -419,8 +420,9 @@ bool Parser::atLabel() const {
     return kind(1) == Tok::Colon;
   if (!at(Tok::Name) && !at(Tok::Int))
     return false;
+  auto adjoins = [&](size_t ahead) { return token(ahead).span.begin == token(ahead - 1).span.end; };
   size_t ahead = 1;
-  while (kind(ahead) == Tok::Dot &&
+  while (kind(ahead) == Tok::Dot && adjoins(ahead) && adjoins(ahead + 1) &&
          (kind(ahead + 1) == Tok::Name || kind(ahead + 1) == Tok::Int || isKeyword(kind(ahead + 1))))
     ahead += 2;
   return kind(ahead) == Tok::Colon;
@@ -437,11 +439,7 @@ std::unique_ptr<Label> Parser::label() {
       last = take().span;
     Span span = cover(first.span, last);
     out->text = std::make_unique<StringExpr>(span);
-    // Spaces may stand between the elements.
-    std::string path;
-    for (char c : sources_.slice(span))
-      if (c != ' ' && c != '\t' && c != '\n' && c != '\r')
-        path += c;
+    std::string path(sources_.slice(span));
     out->inlined = path == "inline";
     out->text->parts.push_back({std::move(path), nullptr});
   }

@@ -1,6 +1,7 @@
 // Prints a model's graph as text, to try a specification without the compiler:
 //   vn-dump FILE [MODEL] [--input HxW] [--set NAME=VALUE] [-I ROOT]
-// Without a model it lists those of the file; `--all` elaborates each of them.
+// Without a model it lists those of the file; `--all` elaborates each of them; `--fmt` prints the file's canonical form.
+#include "dsl/Format.h"
 #include "dsl/Frontend.h"
 #include "dsl/ShapeRules.h"
 
@@ -94,7 +95,7 @@ int main(int argc, char **argv) {
   std::string file, model;
   LoadOptions load_options;
   ElaborateOptions options;
-  bool all = false;
+  bool all = false, formatted = false;
   for (int i = 1; i < argc; ++i) {
     std::string argument = argv[i];
     if (argument == "-I" && i + 1 < argc) {
@@ -113,6 +114,8 @@ int main(int argc, char **argv) {
       options.overrides.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
     } else if (argument == "--all") {
       all = true;
+    } else if (argument == "--fmt") {
+      formatted = true;
     } else {
       (file.empty() ? file : model) = argument;
     }
@@ -120,7 +123,9 @@ int main(int argc, char **argv) {
   Diagnostics diagnostics;
   Program program = load(file, load_options, diagnostics);
   if (diagnostics.empty()) {
-    if (all) {
+    if (formatted)
+      fputs(format(program.sources, 0, diagnostics).value_or("").c_str(), stdout);
+    else if (all) {
       for (const std::string &name : modelNames(program))
         if (auto graph = elaborateModel(program, name, options, diagnostics))
           print(*graph, true);
