@@ -1,4 +1,4 @@
-// RUN: vernier-opt %s --split-input-file --vn-bind-holes="bindings=branch.channels=3,1" | FileCheck %s --enable-var-scope
+// RUN: vernier-opt %s --split-input-file --vn-bind-holes="bindings=branch.channels=3,1" | FileCheck %s
 
 // Shapes follow to the end: parameters, what comes after, the function's result.
 // CHECK-NOT: vn.hole

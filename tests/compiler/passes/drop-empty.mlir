@@ -1,4 +1,4 @@
-// RUN: vernier-opt %s --split-input-file --vn-drop-empty | FileCheck %s --enable-var-scope
+// RUN: vernier-opt %s --split-input-file --vn-drop-empty | FileCheck %s
 
 // The second branch goes with its pooling, batch norm and parameters.
 // CHECK-LABEL: @infer

@@ -1,4 +1,4 @@
-// RUN: vernier-opt %s --split-input-file --vn-fold-batch-norm | FileCheck %s --enable-var-scope
+// RUN: vernier-opt %s --split-input-file --vn-fold-batch-norm | FileCheck %s
 
 // CHECK-LABEL: @infer
 // CHECK: %[[W:.*]] = vn.fold_weight {{.*}} epsilon 1.000000e-03 {vn.place = "bn1"} : (tensor<3x5x1x1xf32>, tensor<3xf32>, tensor<3xf32>)

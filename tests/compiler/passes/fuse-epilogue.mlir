@@ -1,4 +1,4 @@
-// RUN: vernier-opt %s --split-input-file --vn-fuse-epilogue | FileCheck %s --enable-var-scope
+// RUN: vernier-opt %s --split-input-file --vn-fuse-epilogue | FileCheck %s
 
 // All at once, in the order that the fused op has: bias, residual, activation.
 // CHECK-LABEL: @infer
