@@ -1,0 +1,146 @@
+#include "tests/runtime/FakeModel.h"
+#include "tests/runtime/Support.h"
+
+#include "runtime/train/Initialize.h"
+#include "runtime/train/Recipe.h"
+#include "runtime/train/Sgd.h"
+
+#include <cmath>
+
+using namespace vernier::runtime;
+using namespace vernier::test;
+
+static const std::string least = "epochs = 2\n[optimizer]\nlearning_rate = 0.1\n";
+
+static void expectRefusal(const std::string &text, const std::string &recipe) {
+  expectError(VN_ERROR_FORMAT, text, [&] { parseRecipe(recipe, "r.toml"); });
+}
+
+BOOST_AUTO_TEST_SUITE(recipe)
+
+BOOST_AUTO_TEST_CASE(defaults_and_all_keys) {
+  const Recipe simple = parseRecipe(least, "r.toml");
+  BOOST_TEST(simple.optimizer.momentum == 0.9);
+  BOOST_TEST((simple.schedule.kind == Recipe::ScheduleKind::Cosine));
+  BOOST_TEST(simple.data.mean.empty());
+  const Recipe full = parseRecipe(R"(
+epochs = 90
+batch = 256
+seed = 18
+label_smoothing = 0.1
+initialization = "he_uniform"
+validate_every = 5
+checkpoint_every = 1000
+log_every = 10
+[optimizer]
+kind = "sgd"
+learning_rate = 1
+momentum = 0.8
+nesterov = true
+weight_decay = 1e-4
+decay_norms_and_biases = false
+[schedule]
+kind = "step"
+milestones = [30, 60.5]
+factor = 0.2
+warmup_epochs = 5
+[data]
+limit = 1000
+resize = 256
+mean = [0.5, 0.5, 0.5]
+std = [0.25, 0.25, 0.25]
+[augmentation]
+crop_padding = 4
+flip = true
+)",
+                                  "r.toml");
+  BOOST_TEST(full.batch == 256);
+  BOOST_TEST(full.uniformInitialization);
+  BOOST_TEST(full.optimizer.learningRate == 1);
+  BOOST_TEST(!full.optimizer.decayNormsAndBiases);
+  BOOST_TEST(full.schedule.milestones == (std::vector<double>{30, 60.5}));
+  BOOST_TEST(full.data.deviation[2] == 0.25f);
+  BOOST_TEST(full.augmentation.cropPadding == 4);
+  BOOST_TEST(full.canonical() != simple.canonical());
+  BOOST_TEST(full.canonical().find("weight_decay = 0.0001\n") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(mistakes_have_their_place) {
+  expectRefusal("error: the recipe is no TOML", "epochs = \n");
+  expectRefusal("--> r.toml:1:10", "epochs = \n");
+  expectRefusal("`epochs` is missing\n  --> r.toml:1:1", "[optimizer]\nlearning_rate = 0.1\n");
+  expectRefusal("`learning_rate` is missing in [optimizer]", "epochs = 1");
+  expectRefusal("unknown key `epoch`\n  --> r.toml:1:1\nhelp: closest key: `epochs`", "epoch = 3\n" + least);
+  expectRefusal("unknown key `momentun` in [optimizer]\n  --> r.toml:4:1\nhelp: closest key: `momentum`",
+                least + "momentun = 0.9\n");
+  expectRefusal("unknown key `colour`\n  --> r.toml:1:1", "colour = 1\n" + least);
+  expectRefusal("`epochs` must be a whole number\n  --> r.toml:1:10", "epochs = 2.5\n");
+  expectRefusal("`epochs` is 0, it must lie in [1, 16777216]", "epochs = 0\n");
+  expectRefusal("`seed` must be a whole number", "seed = -1\n" + least);
+  expectRefusal("`label_smoothing` is 1.5, it must lie in [0, 1]", "label_smoothing = 1.5\n" + least);
+  expectRefusal("`learning_rate` must be a number", "epochs = 1\n[optimizer]\nlearning_rate = nan\n");
+  expectRefusal("`nesterov` must be true or false", least + "nesterov = 1\n");
+  expectRefusal("`optimizer` must be a table", "epochs = 1\noptimizer = 3\n");
+  expectRefusal("`kind` is `exponential`, which is no choice", least + "[schedule]\nkind = \"exponential\"\n");
+  expectRefusal("help: the choices are `constant`, `step`, `cosine`", least + "[schedule]\nkind = \"exponential\"\n");
+  expectRefusal("unknown key `milestones` in [schedule]", least + "[schedule]\nmilestones = [1]\n"); // cosine has none
+  expectRefusal("`milestones` must be in ascending order", least + "[schedule]\nkind = \"step\"\nmilestones = [2, 1]\n");
+  expectRefusal("`mean` must be a list of numbers", least + "[data]\nmean = 0.5\n");
+  expectRefusal("`mean` has 1 values, `std` has 0", least + "[data]\nmean = [0.5]\n");
+  expectRefusal("`std` must be positive", least + "[data]\nmean = [0.5]\nstd = [0]\n");
+}
+
+static Recipe withSchedule(const std::string &schedule) {
+  return parseRecipe("epochs = 10\n[optimizer]\nlearning_rate = 0.8\n[schedule]\n" + schedule, "r");
+}
+
+BOOST_AUTO_TEST_CASE(schedules, *boost::unit_test::tolerance(1e-12)) {
+  const Recipe constant = withSchedule("kind = \"constant\"\n");
+  BOOST_TEST(learningRate(constant, 999, 100) == 0.8);
+  const Recipe steps = withSchedule("kind = \"step\"\nmilestones = [3, 5.5]\nfactor = 0.5\n");
+  BOOST_TEST(learningRate(steps, 299, 100) == 0.8);
+  BOOST_TEST(learningRate(steps, 300, 100) == 0.4);
+  BOOST_TEST(learningRate(steps, 549, 100) == 0.4);
+  BOOST_TEST(learningRate(steps, 550, 100) == 0.2);
+  const Recipe cosine = withSchedule("kind = \"cosine\"\nfinal_learning_rate = 0.2\n");
+  BOOST_TEST(learningRate(cosine, 0, 100) == 0.8);
+  BOOST_TEST(learningRate(cosine, 500, 100) == 0.5);
+  BOOST_TEST(learningRate(cosine, 1000, 100) == 0.2);
+  const Recipe warm = withSchedule("kind = \"cosine\"\nwarmup_epochs = 2\n");
+  BOOST_TEST(learningRate(warm, 0, 100) == 0.8 / 201);
+  BOOST_TEST(learningRate(warm, 99, 100) == 0.8 * 100 / 201);
+  BOOST_TEST(learningRate(warm, 200, 100) == 0.8);
+  BOOST_TEST(learningRate(warm, 600, 100) == 0.4);
+}
+
+// Three steps of torch.optim.SGD on one weight 1 and one bias 1 with gradients 0.5, -0.25, 1, worked out by hand.
+BOOST_AUTO_TEST_CASE(sgd_is_pytorchs, *boost::unit_test::tolerance(1e-6)) {
+  using Fake = FakeModel<1, 1, 1, 1, 1>;
+  for (const bool nesterov : {false, true})
+    for (const bool decayAll : {false, true}) {
+      Session session(Fake::model, {.threads = 2, .training = true});
+      initializeWeights(session, {});
+      Recipe::Optimizer options;
+      options.momentum = 0.9, options.weightDecay = 0.1, options.nesterov = nesterov;
+      options.decayNormsAndBiases = decayAll;
+      Sgd optimizer(session, options);
+      double expected[] = {1, 1}, momentum[] = {0, 0};
+      for (const int i : {1, 2})
+        session.values(Fake::parameters[i])[0] = 1;
+      for (const double gradient : {0.5, -0.25, 1.0}) {
+        for (const int i : {0, 1}) {
+          const double g = gradient + (i == 0 || decayAll ? 0.1 : 0.0) * expected[i];
+          momentum[i] = 0.9 * momentum[i] + g;
+          expected[i] -= 0.2 * (nesterov ? g + 0.9 * momentum[i] : momentum[i]);
+          session.gradient(Fake::parameters[i + 1])[0] = float(gradient);
+        }
+        optimizer.step(0.2);
+        for (const int i : {0, 1})
+          BOOST_TEST(double(session.values(Fake::parameters[i + 1])[0]) == expected[i]);
+      }
+      if (!nesterov && !decayAll) // the bias: 1 - 0.2 * (0.5 + 0.2 + 1.18)
+        BOOST_TEST(double(session.values(Fake::parameters[2])[0]) == 0.624);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

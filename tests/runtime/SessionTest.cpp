@@ -1,0 +1,206 @@
+#include "tests/runtime/FakeModel.h"
+#include "tests/runtime/Support.h"
+
+#include "runtime/core/Barrier.h"
+#include "runtime/core/IoArrays.h"
+#include "runtime/core/Partition.h"
+#include "runtime/core/Session.h"
+#include "runtime/io/Weights.h"
+#include "runtime/train/Initialize.h"
+
+#include <cstdlib>
+#include <thread>
+
+using namespace vernier::runtime;
+using namespace vernier::test;
+
+using Fake = FakeModel<5, 3, 4, 6, 7>;
+
+namespace {
+
+struct EnvironmentVariable {
+  EnvironmentVariable(const char *name, const char *value) : name(name) { setenv(name, value, 1); }
+  ~EnvironmentVariable() { unsetenv(name); }
+  const char *name;
+};
+
+} // namespace
+
+static std::vector<float> inferred(Session &session) {
+  IoArrays arrays(session.model().infer);
+  const auto image = arrays.floats("image");
+  for (size_t i = 0; i < image.size(); ++i)
+    image[i] = float(i % 17) / 17;
+  session.infer(arrays.pointers());
+  const auto logits = arrays.floats("logits");
+  return {logits.begin(), logits.end()};
+}
+
+BOOST_AUTO_TEST_SUITE(session)
+
+BOOST_AUTO_TEST_CASE(shares_cover_all_tasks_once_and_evenly) {
+  for (int64_t tasks = 0; tasks < 40; ++tasks)
+    for (int64_t threads = 1; threads < 12; ++threads) {
+      int64_t next = 0;
+      for (int64_t thread = 0; thread < threads; ++thread) {
+        const TaskRange share = shareOf(tasks, thread, threads);
+        BOOST_TEST(share.begin == next);
+        BOOST_TEST(share.end - share.begin >= tasks / threads);
+        BOOST_TEST(share.end - share.begin <= tasks / threads + 1);
+        next = share.end;
+      }
+      BOOST_TEST(next == tasks);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(barrier_separates_rounds) {
+  constexpr int threads = 5, rounds = 300; // more threads than most test machines have CPUs
+  Barrier barrier(threads);
+  std::atomic<int> arrived{0}, early{0};
+  std::vector<std::thread> team;
+  for (int t = 0; t < threads; ++t)
+    team.emplace_back([&] {
+      for (int r = 1; r <= rounds; ++r) {
+        ++arrived;
+        barrier.wait();
+        early += arrived < r * threads;
+        barrier.wait();
+      }
+    });
+  for (std::thread &thread : team)
+    thread.join();
+  BOOST_TEST(early == 0);
+}
+
+BOOST_AUTO_TEST_CASE(results_are_those_of_the_formula_for_any_number_of_threads) {
+  std::vector<float> first;
+  for (const int threads : {1, 2, 3, 8}) {
+    Session session(Fake::model, {.threads = threads});
+    initializeWeights(session, {.seed = 3});
+    session.values(Fake::parameters[0])[0] = 0.25f;
+    const std::vector<float> logits = inferred(session);
+    if (first.empty())
+      first = logits;
+    BOOST_TEST(logits == first);
+    const auto weight = session.values(Fake::parameters[1]), bias = session.values(Fake::parameters[2]);
+    double expected = double(bias[2]);
+    for (int64_t i = 0; i < Fake::inputs; ++i)
+      expected += (double((Fake::inputs + i) % 17) / 17 - 0.25) * double(weight[size_t(2 * Fake::inputs + i)]);
+    BOOST_TEST(double(logits[7 + 2]) == expected, boost::test_tools::tolerance(1e-4));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(prepare_follows_every_change_of_weights) {
+  Session session(Fake::model);
+  initializeWeights(session, {});
+  const std::vector<float> before = inferred(session);
+  for (float &value : session.values(Fake::parameters[1]))
+    value = 0;
+  for (float &value : session.values(Fake::parameters[2]))
+    value = 2;
+  session.weightsChanged();
+  BOOST_TEST(inferred(session) != before);
+  BOOST_TEST(inferred(session) == std::vector<float>(35, 2.0f));
+}
+
+BOOST_AUTO_TEST_CASE(states_and_arguments_are_checked) {
+  Session session(Fake::model);
+  IoArrays arrays(Fake::model.infer);
+  expectError(VN_ERROR_STATE, "has no weights yet", [&] { session.infer(arrays.pointers()); });
+  initializeWeights(session, {});
+  expectError(VN_ERROR_ARGUMENT, "1 arrays given, the program takes 2",
+              [&] { session.infer(arrays.pointers().first(1)); });
+  void *const none[] = {nullptr, nullptr};
+  expectError(VN_ERROR_ARGUMENT, "array `image` is null", [&] { session.infer(none); });
+  expectError(VN_ERROR_STATE, "created for inference", [&] { session.trainStep({}); });
+  vn_model inferenceOnly = Fake::model;
+  inferenceOnly.train_step.num_steps = 0;
+  expectError(VN_ERROR_STATE, "was built for inference only", [&] { Session(inferenceOnly, {.training = true}); });
+}
+
+BOOST_AUTO_TEST_CASE(models_that_cannot_run_are_refused) {
+  vn_model model = Fake::model;
+  model.abi_version = 99;
+  expectError(VN_ERROR_ABI, "generated for runtime interface 99", [&] { Session{model}; });
+  model = Fake::model;
+  model.target = "sse2,quantum,fma";
+  expectError(VN_ERROR_CPU, "this CPU lacks `quantum`", [&] { Session{model}; });
+  model = Fake::model;
+  model.derived_bytes = int64_t(1) << 45;
+  expectError(VN_ERROR_MEMORY, "out of memory: model `fake` needs 32.0 TiB", [&] { Session{model}; });
+  model.derived_bytes = -64;
+  expectError(VN_ERROR_ABI, "impossible size", [&] { Session{model}; });
+  model = Fake::model;
+  model.parameter_bytes = 64;
+  expectError(VN_ERROR_ABI, "parameter `fc.weight` lies outside its space", [&] { Session{model}; });
+  model = Fake::model;
+  model.infer.arena_bytes = -1;
+  expectError(VN_ERROR_ABI, "impossible arena", [&] { Session{model}; });
+  model = Fake::model;
+  vn_operand outside[] = {{VN_SPACE_IO, 64 * 7}};
+  vn_step step = {Fake::sumLoss, "sum", "loss", outside, 1, 1, 0, 0};
+  model.infer.steps = &step, model.infer.num_steps = 1;
+  expectError(VN_ERROR_ABI, "operand 0 of step 0 of infer (sum) lies outside its space", [&] { Session{model}; });
+}
+
+BOOST_AUTO_TEST_CASE(thread_counts) {
+  {
+    const EnvironmentVariable threads("VERNIER_THREADS", "3");
+    BOOST_TEST(Session(Fake::model).threads() == 3);
+    BOOST_TEST(Session(Fake::model, {.threads = 2}).threads() == 2);
+  }
+  const EnvironmentVariable threads("VERNIER_THREADS", "many");
+  expectError(VN_ERROR_ARGUMENT, "`many` is no number of threads\n  --> environment variable VERNIER_THREADS",
+              [] { Session{Fake::model}; });
+  expectError(VN_ERROR_ARGUMENT, "-1 is no possible number of threads", [] { Session(Fake::model, {.threads = -1}); });
+}
+
+BOOST_AUTO_TEST_CASE(guards_name_the_kernel_that_leaves_the_arena) {
+  const EnvironmentVariable check("VERNIER_CHECK_ARENA", "1");
+  {
+    Session session(Fake::model, {.training = true});
+    initializeWeights(session, {});
+    inferred(session);
+    IoArrays arrays(Fake::model.train_step);
+    session.trainStep(arrays.pointers());
+  }
+  vn_model model = Fake::model;
+  model.infer.arena_bytes -= 64; // the plan's bound is too low for what `centre` writes
+  Session session(model);
+  initializeWeights(session, {});
+  expectError(VN_ERROR_INTERNAL, "kernel `centre` wrote outside the arena\n  --> norm", [&] { inferred(session); });
+}
+
+BOOST_AUTO_TEST_CASE(c_interface_returns_a_status_per_cause) {
+  vn_session *session = nullptr;
+  BOOST_TEST(vn_session_create(nullptr, 0, 0, &session) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(std::string(vn_last_error()) == "error: a pointer argument is null");
+  vn_model wrong = Fake::model;
+  wrong.abi_version = 0;
+  BOOST_TEST(vn_session_create(&wrong, 0, 0, &session) == VN_ERROR_ABI);
+  BOOST_TEST(session == nullptr);
+
+  BOOST_REQUIRE(vn_session_create(&Fake::model, 1, 1, &session) == VN_OK);
+  IoArrays arrays(Fake::model.infer);
+  const auto io = arrays.pointers();
+  BOOST_TEST(vn_session_run(session, VN_PROGRAM_INFER, io.data(), 2) == VN_ERROR_STATE);
+  BOOST_TEST(vn_session_load_weights(session, "no-such-file") == VN_ERROR_FILE);
+  float *values = nullptr;
+  int64_t count = 0;
+  BOOST_TEST(vn_session_parameter(session, 3, &values, &count) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_parameter(session, 2, &values, &count) == VN_OK);
+  BOOST_REQUIRE(count == 7);
+  values[4] = 5;
+  BOOST_TEST(vn_session_weights_changed(session) == VN_OK);
+  BOOST_TEST(vn_session_run(session, VN_PROGRAM_INFER, io.data(), 2) == VN_OK);
+  BOOST_TEST(arrays.floats("logits")[4] == 5);
+  IoArrays training(Fake::model.train_step);
+  BOOST_TEST(vn_session_run(session, VN_PROGRAM_TRAIN_STEP, training.pointers().data(), 5) == VN_OK);
+  BOOST_TEST(vn_session_gradient(session, 0, &values, &count) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_gradient(session, 2, &values, &count) == VN_OK);
+  BOOST_TEST(values[4] > 0); // the logit that is too large for label 0
+  vn_session_destroy(session);
+  vn_session_destroy(nullptr);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

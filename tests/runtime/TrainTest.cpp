@@ -1,0 +1,243 @@
+// Training, evaluation and the other commands of a built executable, from outside.
+#include "tests/runtime/Support.h"
+
+#include "runtime/io/Npy.h"
+#include "runtime/io/Safetensors.h"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+using namespace vernier::runtime;
+using namespace vernier::test;
+using nlohmann::json;
+
+namespace fs = std::filesystem;
+
+static const std::string recipe = R"(epochs = 4
+seed = 11
+label_smoothing = 0.05
+checkpoint_every = 40
+log_every = 20
+[optimizer]
+learning_rate = 0.002
+weight_decay = 1e-4
+nesterov = true
+[schedule]
+warmup_epochs = 0.5
+[data]
+mean = [0.3]
+std = [0.3]
+[augmentation]
+crop_padding = 1
+)";
+
+namespace {
+
+/// A data set, a recipe and room for results.
+struct Workshop {
+  explicit Workshop(int images = 1000) {
+    writeIdxDataset(data, images);
+    writeText(recipePath, recipe);
+  }
+  std::vector<std::string> train(const std::string &out, std::vector<std::string> more = {}) const {
+    more.insert(more.begin(), {"train", "--data", data, "--recipe", recipePath, "--out", folder / out});
+    return more;
+  }
+
+  TemporaryFolder folder;
+  std::string data = folder / "data", recipePath = folder / "r.toml";
+};
+
+} // namespace
+
+static void expectFailure(const Outcome &outcome, const std::string &text) {
+  BOOST_TEST(outcome.status == 1);
+  BOOST_TEST(outcome.err.starts_with("error: "), outcome.err);
+  BOOST_TEST(outcome.err.find(text) != std::string::npos, "`" << text << "` is not in\n" << outcome.err);
+}
+
+BOOST_AUTO_TEST_SUITE(training)
+
+BOOST_AUTO_TEST_CASE(training_learns_and_leaves_its_results) {
+  const Workshop workshop;
+  const Outcome outcome = runFakeModel(workshop.train("out"));
+  BOOST_REQUIRE_MESSAGE(outcome.status == 0, outcome.err);
+  BOOST_TEST(outcome.out.find("epoch 4/4: loss ") != std::string::npos);
+  BOOST_TEST(outcome.out.find("\r") == std::string::npos); // no progress bar outside a terminal
+
+  const json summary = json::parse(readText(workshop.folder / "out/summary.json"));
+  BOOST_TEST(summary["loss"].size() == 4u);
+  BOOST_TEST(summary["loss"][3].get<double>() < summary["loss"][0].get<double>());
+  BOOST_TEST(summary["accuracy"].get<double>() > 0.95);
+  BOOST_TEST(summary["steps"] == 4 * 125);
+
+  std::istringstream log(readText(workshop.folder / "out/log.jsonl"));
+  int steps = 0, epochs = 0;
+  for (std::string line; std::getline(log, line);) {
+    const json entry = json::parse(line);
+    steps += entry.contains("loss"), epochs += entry.contains("epoch_loss");
+  }
+  BOOST_TEST(steps == 25);
+  BOOST_TEST(epochs == 4);
+  const std::string csv = readText(workshop.folder / "out/log.csv");
+  BOOST_TEST(std::ranges::count(csv, '\n') == 5);
+
+  const Outcome eval = runFakeModel(
+      {"eval", "--data", workshop.data, "--weights", workshop.folder / "out/weights.safetensors", "--json"});
+  BOOST_REQUIRE_MESSAGE(eval.status == 0, eval.err);
+  const json accuracy = json::parse(eval.out);
+  BOOST_TEST(accuracy["images"] == 250);
+  BOOST_TEST(accuracy["top1"].get<double>() == summary["accuracy"].get<double>());
+  BOOST_TEST(accuracy["top5"].get<double>() >= accuracy["top1"].get<double>());
+}
+
+BOOST_AUTO_TEST_CASE(a_killed_and_resumed_run_equals_the_uninterrupted_one) {
+  Workshop workshop(6000);
+  BOOST_REQUIRE(runFakeModel(workshop.train("whole")).status == 0);
+
+  int kills = 0;
+  for (int attempt = 0; attempt < 40 && kills < 4; ++attempt) {
+    const int process = startFakeModel(workshop.train("parts", {"--resume"}), workshop.folder / "o", workshop.folder / "e");
+    // Once it has begun, at an arbitrary step.
+    while (!fs::exists(workshop.folder / "parts/log.jsonl"))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20 + 13 * attempt));
+    kill(process, SIGKILL);
+    kills += waitFor(process) == 128 + SIGKILL;
+  }
+  BOOST_TEST(kills >= 1);
+  const Outcome last = runFakeModel(workshop.train("parts", {"--resume", "--loaders", "3"}));
+  BOOST_REQUIRE_MESSAGE(last.status == 0, last.err);
+  BOOST_TEST((readText(workshop.folder / "whole/weights.safetensors") ==
+              readText(workshop.folder / "parts/weights.safetensors")));
+  const json whole = json::parse(readText(workshop.folder / "whole/summary.json"));
+  const json parts = json::parse(readText(workshop.folder / "parts/summary.json"));
+  for (const char *key : {"loss", "validation", "accuracy", "steps", "validation_loss"})
+    BOOST_TEST(whole[key] == parts[key], key);
+  // Lines of steps that were done twice are there once.
+  auto steps = [](const std::string &text) {
+    std::vector<std::pair<int, double>> all;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);)
+      if (const json entry = json::parse(line); entry.contains("loss"))
+        all.emplace_back(entry["step"], entry["loss"]);
+    return all;
+  };
+  BOOST_TEST((steps(readText(workshop.folder / "whole/log.jsonl")) == steps(readText(workshop.folder / "parts/log.jsonl"))));
+}
+
+BOOST_AUTO_TEST_CASE(an_interrupt_leaves_a_checkpoint) {
+  Workshop workshop(20000);
+  const int process = startFakeModel(workshop.train("out"), workshop.folder / "o", workshop.folder / "e");
+  while (!fs::exists(workshop.folder / "out/checkpoint.safetensors"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  kill(process, SIGINT);
+  BOOST_TEST(waitFor(process) == 1);
+  BOOST_TEST(readText(workshop.folder / "e").find("interrupted after step ") != std::string::npos);
+  BOOST_TEST(!fs::exists(workshop.folder / "out/summary.json"));
+  const Outcome resumed = runFakeModel(workshop.train("out", {"--resume", "--epochs", "1"}));
+  BOOST_TEST(resumed.status == 0);
+  BOOST_TEST(resumed.out.starts_with("resuming after step "), resumed.out);
+}
+
+BOOST_AUTO_TEST_CASE(mistakes_are_explained) {
+  Workshop workshop;
+  BOOST_REQUIRE(runFakeModel(workshop.train("out", {"--epochs", "1"})).status == 0);
+  expectFailure(runFakeModel(workshop.train("out")), "the folder already holds a training run");
+  writeText(workshop.recipePath, recipe.substr(recipe.find('\n') + 1)); // without its first line
+  expectFailure(runFakeModel(workshop.train("out", {"--resume"})), "`epochs` is missing");
+  std::string changed = recipe;
+  changed.replace(changed.find("0.002"), 5, "0.003");
+  writeText(workshop.recipePath, changed);
+  expectFailure(runFakeModel(workshop.train("out", {"--resume"})),
+                "the checkpoint has `learning_rate = 0.002`, the recipe `learning_rate = 0.003`");
+  changed.replace(changed.find("0.003"), 5, "1e30 ");
+  writeText(workshop.recipePath, changed);
+  expectFailure(runFakeModel(workshop.train("wild")), "the loss is ");
+  writeText(workshop.recipePath, "batch = 9\n" + recipe);
+  expectFailure(runFakeModel(workshop.train("x")), "the recipe wants batches of 9, model `fake` was built for 8");
+  writeText(workshop.recipePath, recipe);
+  writeText(workshop.folder / "file", "");
+  expectFailure(runFakeModel(workshop.train("file")), "cannot create the folder");
+  writeIdxDataset(workshop.data, 7);
+  expectFailure(runFakeModel(workshop.train("x")), "7 images do not fill one batch of 8");
+  const std::string labels = workshop.data + "/train-labels-idx1-ubyte";
+  writeText(labels, readText(labels).substr(0, 8) + std::string(7, '\x0a'));
+  expectFailure(runFakeModel(workshop.train("x")), "image 0 has label 10, model `fake` has 10 classes");
+  BOOST_TEST(!fs::exists(workshop.folder / "x"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(commands)
+
+BOOST_AUTO_TEST_CASE(info_and_bench) {
+  const Outcome info = runFakeModel({"info"});
+  BOOST_TEST(info.status == 0);
+  BOOST_TEST(info.out.find("fc.weight          [10, 784]") != std::string::npos, info.out);
+  BOOST_TEST(json::parse(runFakeModel({"info", "--json"}).out)["model"] == "fake");
+  const Outcome bench = runFakeModel({"bench", "--layers", "--runs", "3"});
+  BOOST_TEST(bench.status == 0);
+  BOOST_TEST(bench.out.find("GFLOP/s") != std::string::npos);
+  const json measured = json::parse(runFakeModel({"bench", "--train", "--layers", "--json", "--threads", "1"}).out);
+  BOOST_TEST(measured["layers"].size() == 5u);
+  BOOST_TEST(measured["threads"] == 1);
+  BOOST_TEST(measured["fma_peak_gflops"].get<double>() > 0.1);
+}
+
+BOOST_AUTO_TEST_CASE(run_takes_any_number_of_images) {
+  TemporaryFolder folder;
+  const std::vector<float> weight(7840, 0.5f), bias = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, mean = {1};
+  writeSafetensors(folder / "w", {{"fc.weight", {10, 784}, weight}, {"fc.bias", {10}, bias}, {"norm.running_mean", {1}, mean}}, {});
+  std::vector<float> image(19 * 784, 1.0f);
+  image[18 * 784] = 3; // the last one
+  writeNpy(folder / "x.npy", std::vector<int64_t>{19, 1, 28, 28}, image);
+  const Outcome outcome =
+      runFakeModel({"run", "--input", folder / "x.npy", "--output", folder / "y.npy", "--weights", folder / "w"});
+  BOOST_REQUIRE_MESSAGE(outcome.status == 0, outcome.err);
+  const NpyArray result = readNpy(folder / "y.npy");
+  BOOST_TEST(result.shape == (std::vector<int64_t>{19, 10}));
+  BOOST_TEST(result.values[3] == 3);
+  BOOST_TEST(result.values[18 * 10 + 9] == 10);
+
+  writeNpy(folder / "z.npy", std::vector<int64_t>{1, 28, 784}, std::span(image).first(28 * 784));
+  expectFailure(runFakeModel({"run", "--input", folder / "z.npy", "--output", folder / "q.npy", "--weights", folder / "w"}),
+                "the array has shape [1, 28, 784], model `fake` takes images of [1, 28, 28]\n  --> " + folder / "z.npy");
+  expectFailure(runFakeModel({"run", "--input", folder / "x.npy", "--output", "/no/such/y.npy", "--weights", folder / "w"}),
+                "cannot create the file: No such file or directory\n  --> /no/such/y.npy");
+  BOOST_TEST(filesIn(folder.text()).size() == 4u);
+}
+
+BOOST_AUTO_TEST_CASE(classify_names_classes) {
+  TemporaryFolder folder;
+  const std::vector<float> weight(7840), bias = {0, 0, 0, 4, 0, 0, 0, 0, 0, 5}, mean = {0};
+  writeSafetensors(folder / "w", {{"fc.weight", {10, 784}, weight}, {"fc.bias", {10}, bias}, {"norm.running_mean", {1}, mean}},
+                   {{"vernier.classes", R"(["a","b","c","dog"])"}});
+  const std::string image = VERNIER_CORPUS "/image/rgb.jpg";
+  const Outcome outcome = runFakeModel({"classify", image, "--weights", folder / "w", "--top", "2"});
+  BOOST_REQUIRE_MESSAGE(outcome.status == 0, outcome.err);
+  BOOST_TEST(outcome.out == image + "\n   70.33%  class 9\n   25.87%  dog\n");
+  writeText(folder / "labels", "only\ntwo\n");
+  expectFailure(runFakeModel({"classify", image, "--weights", folder / "w", "--labels", folder / "labels"}),
+                "the file names 2 classes, model `fake` has 10");
+  expectFailure(runFakeModel({"classify", folder / "labels", "--weights", folder / "w"}), "neither a JPEG nor a PNG image");
+}
+
+BOOST_AUTO_TEST_CASE(wrong_command_lines) {
+  expectFailure(runFakeModel({"bench", "--lyers"}), "unknown option `--lyers`\nhelp: closest option: `--layers`");
+  expectFailure(runFakeModel({"info", "extra"}), "unexpected argument `extra`");
+  expectFailure(runFakeModel({"run", "--input", "x"}), "--output is required");
+  expectFailure(runFakeModel({"bench", "--threads", "0"}), "--threads");
+  expectFailure(runFakeModel({}), "subcommand");
+  expectFailure(runFakeModel({"eval", "--data", "/nowhere"}),
+                "model `fake` has no weights\nhelp: give them with --weights FILE, or put fake.safetensors beside");
+  expectFailure(runFakeModel({"eval", "--data", "/nowhere", "--weights", "/none"}),
+                "cannot open the file: No such file or directory\n  --> /none");
+  BOOST_TEST(runFakeModel({"--help"}).status == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,76 @@
+#include "tests/runtime/FakeModel.h"
+#include "tests/runtime/Support.h"
+
+#include "runtime/io/Weights.h"
+#include "runtime/train/Initialize.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace vernier::runtime;
+using namespace vernier::test;
+
+using Fake = FakeModel<2, 1, 2, 3, 4>;
+
+BOOST_AUTO_TEST_SUITE(weights)
+
+BOOST_AUTO_TEST_CASE(round_trip_with_batch_counters) {
+  TemporaryFolder folder;
+  Session first(Fake::model), second(Fake::model);
+  initializeWeights(first, {.seed = 5});
+  std::vector<TensorView> tensors = weightTensors(first);
+  const float counter = 12;
+  tensors.push_back({"norm.num_batches_tracked", {}, {&counter, 1}});
+  writeSafetensors(folder / "w", tensors, {});
+  loadWeights(second, Safetensors::read(folder / "w"));
+  for (const vn_parameter &parameter : Fake::parameters)
+    BOOST_TEST(std::ranges::equal(first.values(parameter), second.values(parameter)));
+}
+
+BOOST_AUTO_TEST_CASE(every_mismatch_is_listed_and_nothing_is_loaded) {
+  TemporaryFolder folder;
+  Session session(Fake::model);
+  initializeWeights(session, {.seed = 5});
+  const std::vector<float> before(session.values(Fake::parameters[0]).begin(), session.values(Fake::parameters[0]).end());
+  const std::vector<float> values(24, 9.0f);
+  writeSafetensors(folder / "w", {{"norm.running_mean", {1}, std::span(values).first(1)},
+                                  {"fc.weight", {6, 4}, values},
+                                  {"fc.wieght", {2}, std::span(values).first(2)}},
+                   {});
+  auto load = [&] { loadWeights(session, Safetensors::read(folder / "w")); };
+  expectError(VN_ERROR_WEIGHTS, "error: the weights do not fit model `fake`\n  --> " + folder / "w", load);
+  expectError(VN_ERROR_WEIGHTS, "note: tensor `fc.weight` has shape [6, 4], expected [4, 6]", load);
+  expectError(VN_ERROR_WEIGHTS, "note: tensor `fc.bias` of shape [4] is missing", load);
+  expectError(VN_ERROR_WEIGHTS, "note: tensor `fc.wieght` of shape [2] is unexpected", load);
+  BOOST_TEST(std::ranges::equal(session.values(Fake::parameters[0]), before));
+}
+
+BOOST_AUTO_TEST_CASE(initial_weights_have_their_distributions) {
+  using Large = FakeModel<1, 1, 40, 50, 20>;
+  static constexpr vn_parameter convolution{"c", VN_CONVOLUTION_WEIGHT, 4, {20, 20, 10, 10}, VN_SPACE_PARAMETERS, 0};
+  vn_model model = Large::model;
+  model.parameters = &convolution, model.num_parameters = 1;
+  for (const bool uniform : {false, true}) {
+    Session session(model);
+    initializeWeights(session, {.seed = 1, .uniform = uniform});
+    double sum = 0, squares = 0, largest = 0;
+    for (float value : session.values(convolution)) {
+      sum += double(value), squares += double(value) * double(value);
+      largest = std::max(largest, std::abs(double(value)));
+    }
+    const double deviation = std::sqrt(2.0 / 2000); // fan-out 20 x 10 x 10
+    BOOST_TEST(std::abs(sum / 40000) < deviation / 50);
+    BOOST_TEST(std::sqrt(squares / 40000) == deviation, boost::test_tools::tolerance(0.02));
+    BOOST_TEST((largest < deviation * std::sqrt(3.0) + 1e-6) == uniform);
+  }
+  Session session(Large::model);
+  initializeWeights(session, {});
+  for (int parameter : {1, 2}) { // weight and bias of the linear layer: within 1/sqrt(2000), and close to it
+    const auto values = session.values(Large::parameters[parameter]);
+    const float largest = std::abs(*std::ranges::max_element(values, {}, [](float v) { return std::abs(v); }));
+    BOOST_TEST(largest <= 1 / std::sqrt(2000.0f));
+    BOOST_TEST(largest > 0.7f / std::sqrt(2000.0f));
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
