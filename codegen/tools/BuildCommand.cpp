@@ -1,0 +1,165 @@
+// vernier build
+#include "codegen/Build.h"
+#include "codegen/tools/DescribeJson.h"
+#include "codegen/tools/LoadModel.h"
+#include "compiler/analysis/Cost.h"
+#include "compiler/ir/VnOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/Error.h"
+#include "runtime/io/Weights.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <chrono>
+
+namespace vernier::tools {
+namespace {
+
+struct BuildOptions : ModelOptions {
+  std::string weights, purpose = "infer", backend = "cpu", cpu = "native", loss = "softmax", output;
+};
+
+std::string identifier(const std::string &name) {
+  std::string result;
+  for (char c : name)
+    result += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return std::isdigit(static_cast<unsigned char>(result[0])) ? "_" + result : result;
+}
+
+void refuseOpenChoices(mlir::ModuleOp module) {
+  bool open = false;
+  module.walk([&](vn::HoleOp hole) {
+    if (hole.getKind() == vn::HoleKind::Choose) {
+      hole.emitError("`choose` hole `") << hole.getSymName() << "` cannot be built: code for several scaling configurations in one binary is not generated yet";
+      open = true;
+    }
+  });
+  if (open)
+    throw Refusal("help: write the factor in place of `choose`");
+}
+
+// The largest that a model may need, so that a slip of the keyboard is refused before code is generated.
+constexpr int64_t kLargestArena = int64_t(1) << 40;
+
+// Reads the weights as the built model will: names, shapes and types are checked against its parameters.
+void checkWeights(const codegen::Compilation &compilation, const codegen::ModelFacts &facts, const std::string &path) {
+  std::vector<vn_parameter> parameters;
+  for (const codegen::Parameter &p : compilation.parameters) {
+    vn_parameter entry = {p.name.c_str(), p.kind, int64_t(p.shape.size()), {1, 1, 1, 1}, p.space, p.offset};
+    std::copy(p.shape.begin(), p.shape.end(), entry.shape);
+    parameters.push_back(entry);
+  }
+  vn_model model = {};
+  model.abi_version = VN_ABI_VERSION;
+  model.name = facts.name.c_str();
+  model.description = "{}";
+  model.target = "";
+  model.batch = facts.batch;
+  model.channels = facts.channels;
+  model.height = facts.height;
+  model.width = facts.width;
+  model.parameters = parameters.data();
+  model.num_parameters = int64_t(parameters.size());
+  model.parameter_bytes = compilation.parameterBytes;
+  model.statistics_bytes = compilation.statisticsBytes;
+  runtime::Session session(model, {1, false});
+  runtime::loadWeights(session, runtime::Safetensors::read(path));
+}
+
+int64_t copies(const codegen::Program &program, llvm::StringRef kernel) {
+  return llvm::count_if(program.steps, [&](const codegen::Step &s) { return llvm::StringRef(s.kernel).starts_with(kernel); });
+}
+
+std::string mebibytes(int64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f MiB", double(bytes) / (1 << 20));
+  return text;
+}
+
+void report(const codegen::CompiledModel &model, const codegen::ModelFacts &facts, double seconds) {
+  const codegen::Compilation &c = model.compilation;
+  llvm::outs() << facts.name << ": " << c.kernels.size() << " kernels, " << mebibytes(c.parameterBytes + c.statisticsBytes)
+               << " of weights, " << mebibytes(c.derivedBytes) << " prepared\n";
+  const auto line = [&](const char *name, const codegen::Program &program) {
+    if (!program.steps.empty())
+      llvm::outs() << "  " << name << ": " << program.steps.size() << " steps (" << copies(program, "copy_")
+                   << " copies), arena " << mebibytes(program.arenaBytes) << "\n";
+  };
+  line("prepare", c.prepare);
+  line("infer", c.infer);
+  line("train_step", c.trainStep);
+  llvm::outs() << llvm::format("  built in %.1f s\n", seconds);
+}
+
+void build(const BuildOptions &options) {
+  const auto start = std::chrono::steady_clock::now();
+  if (options.backend == "cuda")
+    refuse("CUDA code is not generated yet", "--target cuda", "--target cpu");
+  const auto target = codegen::makeTarget(options.cpu);
+  if (!target)
+    refuse("`" + options.cpu + "` is no CPU that code can be generated for", "--cpu",
+           "one of " + llvm::join(codegen::targetNames(), ", "));
+
+  LoadedModel model = loadModel(options);
+  refuseOpenChoices(*model.module);
+  auto infer = model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
+  const compiler::CostSummary cost = compiler::summarizeCost(infer);
+
+  codegen::ModelFacts facts;
+  facts.name = model.name;
+  facts.symbol = identifier(model.name);
+  facts.description = describeJson(*model.module);
+  facts.target = target->required;
+  facts.batch = options.batch;
+  facts.channels = model.channels;
+  facts.height = model.height;
+  facts.width = model.width;
+  facts.macs = cost.macs;
+  auto result = llvm::cast<mlir::RankedTensorType>(infer.getResultTypes()[0]).getShape();
+  facts.classes = result[1] == 1 && result[2] == 1 ? result[3] : 0;
+
+  if (options.purpose == "train") {
+    if (facts.classes == 0)
+      refuse("model `" + model.name + "` cannot be trained: its first output is a map, not logits", options.file);
+    runPasses(*model.module, "vn-differentiate{loss=" + options.loss + "}");
+  }
+  runPasses(*model.module, "vn-fold-batch-norm,vn-fuse-epilogue");
+  auto compiled = codegen::compileModel(*model.module, *target, facts);
+  if (!compiled)
+    refuse(llvm::toString(compiled.takeError()), options.file);
+  for (const codegen::Program *program : {&compiled->compilation.infer, &compiled->compilation.trainStep})
+    if (program->arenaBytes > kLargestArena)
+      refuse("the model needs " + mebibytes(program->arenaBytes) + " of memory", options.file, "a smaller --batch or --input");
+  if (!options.weights.empty())
+    checkWeights(compiled->compilation, facts, options.weights);
+  if (llvm::Error error = codegen::packageModel(*compiled, facts, *target, options.output, codegen::defaultLinkOptions()))
+    refuse(llvm::toString(std::move(error)), options.output);
+  if (!options.weights.empty()) {
+    const std::vector<unsigned char> bytes = runtime::readFile(options.weights);
+    runtime::writeFileAtomically(options.output + "/" + model.name + ".safetensors",
+                                 {reinterpret_cast<const char *>(bytes.data()), bytes.size()});
+  }
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  report(*compiled, facts, seconds.count());
+}
+
+} // namespace
+
+void addBuildCommand(CLI::App &app) {
+  auto *command = app.add_subcommand("build", "Generate a specialised executable, library and header");
+  auto options = std::make_shared<BuildOptions>();
+  addModelOptions(*command, *options);
+  command->add_option("-w,--weights", options->weights, "Weights (.safetensors) that go beside the executable");
+  command->add_option("--for", options->purpose, "What the binary does beside inference")
+      ->check(CLI::IsMember({"infer", "train"}))->capture_default_str();
+  command->add_option("--target", options->backend, "Kind of code")->check(CLI::IsMember({"cpu", "cuda"}))->capture_default_str();
+  command->add_option("--cpu", options->cpu, "native, avx512, avx2, sse or aarch64")->capture_default_str();
+  command->add_option("--loss", options->loss, "What a training step minimises")
+      ->check(CLI::IsMember({"softmax", "binary"}))->capture_default_str();
+  command->add_option("-o,--output", options->output, "Directory for the results")->required();
+  command->callback([options] { build(*options); });
+}
+
+} // namespace vernier::tools

@@ -1,0 +1,138 @@
+#include "codegen/tools/LoadModel.h"
+
+#include "compiler/ir/VnOps.h"
+#include "compiler/lower/GraphToVn.h"
+#include "compiler/passes/BindHoles.h"
+#include "compiler/passes/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace vernier::tools {
+namespace {
+
+constexpr int64_t kMaxBatch = 4096;
+constexpr int64_t kMaxSide = 16384;
+
+// Errors of passes and verifiers, in the form of the front end's.
+void printDiagnostic(mlir::Diagnostic &diagnostic) {
+  const auto print = [](mlir::Diagnostic &d, const char *severity) {
+    llvm::errs() << severity << ": " << d.str() << "\n";
+    if (auto place = d.getLocation()->findInstanceOf<mlir::FileLineColLoc>())
+      llvm::errs() << "  --> " << place.getFilename().getValue() << ":" << place.getLine() << ":" << place.getColumn() << "\n";
+  };
+  print(diagnostic, diagnostic.getSeverity() == mlir::DiagnosticSeverity::Warning ? "warning" : "error");
+  for (mlir::Diagnostic &note : diagnostic.getNotes())
+    print(note, "note");
+}
+
+// "224x320" or "224": height and width.
+std::pair<int64_t, int64_t> parseInput(const std::string &text) {
+  auto [height, width] = llvm::StringRef(text).split('x');
+  if (width.empty())
+    width = height;
+  int64_t h = 0, w = 0;
+  if (height.getAsInteger(10, h) || width.getAsInteger(10, w) || h < 1 || w < 1 || h > kMaxSide || w > kMaxSide)
+    refuse("`" + text + "` is no input size", "--input",
+           "height and width in pixels, each from 1 to " + std::to_string(kMaxSide) + ": --input 224x320");
+  return {h, w};
+}
+
+void bindConfiguration(mlir::ModuleOp module, const std::string &path, const std::string &model) {
+  auto configuration = compiler::readConfiguration(path);
+  if (!configuration)
+    throw Refusal(llvm::toString(configuration.takeError()));
+  if (!configuration->model.empty() && configuration->model != model)
+    refuse("the configuration is for model `" + configuration->model + "`, not `" + model + "`", path);
+  std::vector<compiler::HoleBinding> bindings;
+  for (const compiler::HoleEntry &entry : configuration->holes)
+    bindings.push_back({entry.hole, entry.channels,
+                        mlir::FileLineColLoc::get(module.getContext(), path, entry.line, entry.column)});
+  if (failed(compiler::bindHoles(module, bindings)))
+    throw Refusal("");
+  runPasses(module, "vn-drop-empty");
+}
+
+} // namespace
+
+void refuse(const std::string &what, const std::string &place, const std::string &help) {
+  throw Refusal("error: " + what + (place.empty() ? "" : "\n  --> " + place) + (help.empty() ? "" : "\nhelp: " + help));
+}
+
+void addModelOptions(CLI::App &command, ModelOptions &options, bool withConfiguration) {
+  command.add_option("FILE", options.file, "The specification (.vn)")->required();
+  command.add_option("-m,--model", options.model, "Which of its models; needed where there are several");
+  if (withConfiguration)
+    command.add_option("-c,--config", options.configuration, "Configuration (.toml) that binds holes");
+  command.add_option("--input", options.input, "Height and width of the image, HxW; the specification's otherwise");
+  command.add_option("--batch", options.batch, "Images per call")->capture_default_str();
+  command.add_option("-I", options.importRoots, "Folder in which imports are looked for");
+  command.add_option("--set", options.parameters, "Parameter of the model's network, NAME=VALUE");
+}
+
+dsl::Program loadProgram(const std::string &file, const std::vector<std::string> &importRoots) {
+  dsl::LoadOptions options;
+  options.roots = importRoots;
+  options.roots.push_back(VERNIER_MODELS);
+  dsl::Diagnostics diagnostics;
+  dsl::Program program = dsl::load(file, options, diagnostics);
+  if (!diagnostics.empty())
+    throw Refusal(dsl::render(diagnostics, program.sources));
+  return program;
+}
+
+void runPasses(mlir::ModuleOp module, const std::string &pipeline) {
+  static const bool registered = [] {
+    compiler::registerVernierPasses();
+    return true;
+  }();
+  (void)registered;
+  mlir::PassManager passes(module.getContext());
+  if (failed(mlir::parsePassPipeline(pipeline, passes)) || failed(passes.run(module)))
+    throw Refusal("");
+}
+
+LoadedModel loadModel(const ModelOptions &options) {
+  if (options.batch < 1 || options.batch > kMaxBatch)
+    refuse("a batch of " + std::to_string(options.batch) + " images cannot be built", "--batch",
+           "from 1 to " + std::to_string(kMaxBatch));
+  dsl::ElaborateOptions elaborate;
+  if (!options.input.empty())
+    std::tie(elaborate.height, elaborate.width) = parseInput(options.input);
+  for (const std::string &parameter : options.parameters) {
+    const size_t equals = parameter.find('=');
+    if (equals == std::string::npos)
+      refuse("`" + parameter + "` sets nothing", "--set", "NAME=VALUE, such as --set classes=100");
+    elaborate.overrides.push_back({parameter.substr(0, equals), parameter.substr(equals + 1)});
+  }
+  dsl::Program program = loadProgram(options.file, options.importRoots);
+  dsl::Diagnostics diagnostics;
+  std::optional<dsl::Graph> graph = dsl::elaborateModel(program, options.model, elaborate, diagnostics);
+  if (!graph)
+    throw Refusal(dsl::render(diagnostics, program.sources));
+
+  LoadedModel model;
+  model.name = graph->model;
+  for (const dsl::Node &node : graph->nodes)
+    if (node.kind == dsl::OpKind::Input) {
+      model.channels = node.shape.channels;
+      model.height = node.shape.height;
+      model.width = node.shape.width;
+    }
+  model.context = std::make_unique<mlir::MLIRContext>(mlir::MLIRContext::Threading::DISABLED);
+  model.context->loadDialect<vn::VnDialect, mlir::func::FuncDialect>();
+  model.context->getDiagEngine().registerHandler([](mlir::Diagnostic &d) { printDiagnostic(d); });
+  model.module = compiler::lowerGraph(*model.context, *graph, options.batch);
+  if (!model.module)
+    throw Refusal("");
+  if (!options.configuration.empty())
+    bindConfiguration(*model.module, options.configuration, model.name);
+  return model;
+}
+
+} // namespace vernier::tools

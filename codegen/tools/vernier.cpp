@@ -1,0 +1,39 @@
+// The command line.
+#include "codegen/tools/Commands.h"
+
+#include "runtime/Error.h"
+
+#include <cstdio>
+#include <new>
+
+int main(int argc, char **argv) {
+  using namespace vernier::tools;
+  CLI::App app("Vernier compiles multi-scale convolutional networks.", "vernier");
+  app.require_subcommand(1);
+  addCheckCommand(app);
+  addFormatCommand(app);
+  addDescribeCommand(app);
+  addBuildCommand(app);
+  addAllocateCommand(app);
+  const auto fail = [](const std::string &text) {
+    if (!text.empty())
+      std::fprintf(stderr, "%s%s", text.c_str(), text.back() == '\n' ? "" : "\n");
+    return 1;
+  };
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp &help) {
+    return app.exit(help);
+  } catch (const CLI::CallForAllHelp &help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError &error) {
+    return fail("error: " + std::string(error.what()) + "\nhelp: `vernier --help` and `vernier COMMAND --help` list the options");
+  } catch (const Refusal &refusal) {
+    return fail(refusal.what());
+  } catch (const vernier::runtime::Error &error) {
+    return fail(error.what());
+  } catch (const std::bad_alloc &) {
+    return fail("error: out of memory");
+  }
+  return 0;
+}
