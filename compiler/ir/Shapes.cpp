@@ -16,21 +16,6 @@ RankedTensorType vernier::vn::withDimension(RankedTensorType type, unsigned dim,
   return RankedTensorType::get(shape, type.getElementType());
 }
 
-int64_t vernier::vn::convolutionOutput(int64_t input, int64_t kernel, int64_t stride, int64_t before, int64_t after,
-                                       int64_t dilation) {
-  int64_t rest = input + before + after - dilation * (kernel - 1) - 1;
-  return rest < 0 ? 0 : rest / stride + 1;
-}
-
-int64_t vernier::vn::poolOutput(int64_t input, int64_t kernel, int64_t stride, int64_t before, int64_t after, bool ceil) {
-  int64_t rest = input + before + after - kernel;
-  if (rest < 0)
-    return 0;
-  int64_t output = (rest + (ceil ? stride - 1 : 0)) / stride + 1;
-  // A window that begins in the trailing padding would see nothing.
-  return ceil && (output - 1) * stride >= input + before ? output - 1 : output;
-}
-
 // The shape rule first: what is expected of operands presumes a legal geometry.
 LogicalResult vernier::vn::detail::verifyShapes(Operation *op) {
   auto shaped = cast<ShapeOpInterface>(op);

@@ -20,12 +20,6 @@ inline int64_t heightOf(mlir::RankedTensorType map) { return map.getDimSize(1); 
 inline int64_t widthOf(mlir::RankedTensorType map) { return map.getDimSize(2); }
 inline int64_t channelsOf(mlir::RankedTensorType map) { return map.getDimSize(3); }
 
-/// Size of a convolved axis; not positive where the dilated window does not fit into the padded input.
-int64_t convolutionOutput(int64_t input, int64_t kernel, int64_t stride, int64_t before, int64_t after, int64_t dilation);
-
-/// Size of a pooled axis; not positive where the window does not fit into the padded input.
-int64_t poolOutput(int64_t input, int64_t kernel, int64_t stride, int64_t before, int64_t after, bool ceil);
-
 /// Recomputes every type in `function` in order: parameters from what uses them, results by ShapeOpInterface, at last the
 /// function's result types. `channels` gives the new number of output channels of a convolution or linear layer, or
 /// nothing where it stays. Fails with an op's error where a shape rule is violated.

@@ -4,6 +4,7 @@
 
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
+#include "dsl/ShapeRules.h"
 
 namespace vernier::vn {
 
@@ -20,8 +21,8 @@ mlir::FailureOr<mlir::RankedTensorType> convolutionType(Op op, mlir::RankedTenso
   int64_t size[2];
   for (int axis : {0, 1}) {
     int64_t kernel = weight.getDimSize(2 + axis), padding[2] = {op.getPadding()[2 * axis], op.getPadding()[2 * axis + 1]};
-    int64_t output = convolutionOutput(input.getDimSize(1 + axis), kernel, op.getStrides()[axis], padding[0],
-                                         padding[1], op.getDilations()[axis]);
+    int64_t output = dsl::convolutionSize(input.getDimSize(1 + axis), kernel, op.getStrides()[axis],
+                                          op.getDilations()[axis], padding[0], padding[1]);
     if (output < 1) // C4
       return op.emitOpError("window of ")
              << kernel << " with dilation " << op.getDilations()[axis] << " does not fit into "
@@ -46,8 +47,8 @@ template <class Op> mlir::FailureOr<mlir::RankedTensorType> poolType(Op op, mlir
     int64_t kernel = op.getKernel()[axis], padding[2] = {op.getPadding()[2 * axis], op.getPadding()[2 * axis + 1]};
     if (2 * std::max(padding[0], padding[1]) > kernel) // C1
       return op.emitOpError("padding ") << std::max(padding[0], padding[1]) << " is more than half the kernel " << kernel;
-    int64_t output = poolOutput(input.getDimSize(1 + axis), kernel, op.getStrides()[axis], padding[0], padding[1],
-                                  op.getCeil());
+    int64_t output = dsl::poolSize(input.getDimSize(1 + axis), kernel, op.getStrides()[axis], padding[0],
+                                   padding[1], op.getCeil());
     if (output < 1) // C2
       return op.emitOpError("window of ") << kernel << " does not fit into " << input.getDimSize(1 + axis) << " + "
                                           << padding[0] << " + " << padding[1] << (axis ? " columns" : " rows");

@@ -1,0 +1,164 @@
+// A graph with every kind of node becomes the op it should, with its attributes, places, holes and parameters.
+#define BOOST_TEST_MODULE GraphToVn
+#include "compiler/analysis/Cost.h"
+#include "compiler/ir/VnOps.h"
+#include "compiler/lower/GraphToVn.h"
+#include "mlir/IR/Diagnostics.h"
+#include <boost/test/included/unit_test.hpp>
+
+using namespace vernier;
+using dsl::OpKind;
+
+namespace {
+
+struct GraphBuilder {
+  dsl::Graph graph;
+
+  GraphBuilder() {
+    graph.model = "small";
+    graph.files = {"small.vn"};
+    add(OpKind::Input, "image", {}, {4, 8, 8}, [](dsl::Node &) {});
+  }
+
+  template <class Set> int add(OpKind kind, std::string place, std::vector<int> operands, dsl::Shape shape, Set set) {
+    dsl::Node node;
+    node.kind = kind;
+    node.place = std::move(place);
+    node.operands = std::move(operands);
+    node.shape = shape;
+    node.channels = shape.channels;
+    node.location = {0, static_cast<int>(graph.nodes.size()) + 1, 3};
+    node.scopes = {{"layer1", "stage", {}}};
+    set(node);
+    graph.nodes.push_back(node);
+    return static_cast<int>(graph.nodes.size()) - 1;
+  }
+
+  int add(OpKind kind, std::string place, std::vector<int> operands, dsl::Shape shape) {
+    return add(kind, std::move(place), std::move(operands), shape, [](dsl::Node &) {});
+  }
+};
+
+std::string print(mlir::ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  module.print(out, mlir::OpPrintingFlags().elideLargeElementsAttrs());
+  return text;
+}
+
+void checkContains(const std::string &text, const std::string &part) {
+  BOOST_CHECK_MESSAGE(text.find(part) != std::string::npos, "no `" << part << "` in\n" << text);
+}
+
+GraphBuilder everyKind() {
+  GraphBuilder b;
+  b.graph.holes.push_back({dsl::Hole::Kind::Learned, "layer1.channels", {6, 2}, dsl::BudgetKind::Macs, 4096, {}, {}});
+  int c = b.add(OpKind::Convolution, "conv1", {0}, {6, 4, 4}, [](dsl::Node &n) {
+    n.kernel[0] = n.kernel[1] = 3;
+    n.stride[0] = n.stride[1] = 2;
+    n.padding[0] = n.padding[1] = n.padding[2] = n.padding[3] = 1;
+    n.groups = 2;
+    n.bias = true;
+    n.channelsFrom = dsl::HoleUse{0, 0};
+  });
+  int n = b.add(OpKind::BatchNorm, "bn1", {c}, {6, 4, 4}, [](dsl::Node &n) { n.momentum = 0.25; });
+  int r = b.add(OpKind::Relu6, "relu1", {n}, {6, 4, 4});
+  int m = b.add(OpKind::MaxPool, "pool", {r}, {6, 2, 2}, [](dsl::Node &n) {
+    n.kernel[0] = n.kernel[1] = 3;
+    n.stride[0] = n.stride[1] = 2;
+    n.ceil = true;
+  });
+  int a = b.add(OpKind::AvgPool, "average", {m}, {6, 2, 2}, [](dsl::Node &n) {
+    n.kernel[0] = n.kernel[1] = 2;
+    n.padding[0] = n.padding[2] = 1;
+    n.countPadding = false;
+  });
+  int u = b.add(OpKind::Resize, "up", {a}, {6, 5, 5}, [](dsl::Node &n) {
+    n.mode = dsl::ResizeMode::Bilinear;
+    n.alignCorners = true;
+  });
+  int p = b.add(OpKind::Pad, "pad", {u}, {6, 6, 5}, [](dsl::Node &n) {
+    n.padding[1] = 1;
+    n.replicate = true;
+  });
+  int k = b.add(OpKind::Crop, "crop", {p}, {6, 4, 4}, [](dsl::Node &n) { n.offset[0] = 2; });
+  int s = b.add(OpKind::Slice, "slice", {k}, {2, 4, 4}, [](dsl::Node &n) { n.begin = 3; });
+  int j = b.add(OpKind::Concat, "join", {s, k}, {8, 4, 4});
+  int g = b.add(OpKind::GlobalAvgPool, "squeeze", {j}, {8, 1, 1});
+  int q = b.add(OpKind::Sigmoid, "gate", {g}, {8, 1, 1});
+  int x = b.add(OpKind::Multiply, "scale", {j, q}, {8, 4, 4});
+  int y = b.add(OpKind::Add, "sum", {x, j}, {8, 4, 4});
+  int z = b.add(OpKind::Relu, "relu2", {y}, {8, 4, 4});
+  int h = b.add(OpKind::GlobalAvgPool, "head", {z}, {8, 1, 1});
+  int l = b.add(OpKind::Linear, "fc", {h}, {10, 1, 1}, [](dsl::Node &n) { n.bias = true; });
+  b.graph.outputs = {{"logits", l}, {"features", z}};
+  return b;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(every_kind_of_node) {
+  mlir::MLIRContext context;
+  auto module = compiler::lowerGraph(context, everyKind().graph, 2);
+  BOOST_REQUIRE(module);
+  std::string text = print(*module);
+  for (const char *part : {
+           "vn.model = \"small\"",
+           "vn.hole @layer1.channels learned seed [6, 2] within macs 4096",
+           "func.func @infer(%arg0: tensor<2x8x8x4xf32>) -> (tensor<2x1x1x10xf32>, tensor<2x4x4x8xf32>)",
+           "vn.outputs = [\"logits\", \"features\"]",
+           "strides [2, 2] padding [1, 1, 1, 1] groups 2 hole @layer1.channels[0] {vn.place = \"conv1\", vn.scopes = "
+           "[[\"layer1\", \"stage\"]]}",
+           "epsilon 1.000000e-05 momentum 2.500000e-01 {vn.place = \"bn1\"",
+           "vn.activate relu6",
+           "kernel [3, 3] strides [2, 2] ceil",
+           "kernel [2, 2] strides [1, 1] padding [1, 0, 1, 0] count_padding false",
+           "vn.resize bilinear %10 align_corners",
+           "vn.pad replicate %11 by [0, 1, 0, 0]",
+           "at [2, 0]",
+           "from 3",
+           "vn.activate sigmoid",
+           "vn.multiply",
+           "vn.activate relu ",
+           "(tensor<2x1x1x8xf32>, tensor<10x8xf32>, tensor<10xf32>) -> tensor<2x1x1x10xf32>",
+       })
+    checkContains(text, part);
+}
+
+BOOST_AUTO_TEST_CASE(parameters_in_published_order) {
+  mlir::MLIRContext context;
+  auto module = compiler::lowerGraph(context, everyKind().graph, 2);
+  std::vector<std::string> names;
+  module->walk([&](vn::ParameterOp parameter) { names.push_back(parameter.getName().str()); });
+  std::vector<std::string> expected = {"conv1.weight",    "conv1.bias", "bn1.weight", "bn1.bias", "bn1.running_mean",
+                                       "bn1.running_var", "fc.weight",  "fc.bias"};
+  BOOST_CHECK_EQUAL_COLLECTIONS(names.begin(), names.end(), expected.begin(), expected.end());
+}
+
+BOOST_AUTO_TEST_CASE(costs_are_per_image) {
+  mlir::MLIRContext context;
+  auto module = compiler::lowerGraph(context, everyKind().graph, 2);
+  auto summary = compiler::summarizeCost(module->lookupSymbol<mlir::func::FuncOp>("infer"));
+  BOOST_CHECK_EQUAL(summary.batch, 2);
+  BOOST_CHECK_EQUAL(summary.macs, 4 * 4 * 6 * 2 * 3 * 3 + 8 * 10);
+  BOOST_CHECK_EQUAL(summary.parameters, 6 * 2 * 3 * 3 + 6 + 2 * 6 + 8 * 10 + 10);
+  BOOST_REQUIRE_EQUAL(summary.blocks.size(), 1);
+  BOOST_CHECK_EQUAL(summary.blocks[0].block, "stage");
+}
+
+// A shape that contradicts the op is an error at the node's place in the specification.
+BOOST_AUTO_TEST_CASE(wrong_shape_is_an_error_at_its_place) {
+  GraphBuilder b;
+  int n = b.add(OpKind::MaxPool, "pool", {0}, {4, 3, 4}, [](dsl::Node &n) {
+    n.kernel[0] = n.kernel[1] = n.stride[0] = n.stride[1] = 2;
+  });
+  b.graph.outputs = {{"features", n}};
+  mlir::MLIRContext context;
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
+    llvm::raw_string_ostream(message) << diagnostic.getLocation() << ": " << diagnostic;
+  });
+  BOOST_CHECK(!compiler::lowerGraph(context, b.graph, 1));
+  checkContains(message, "small.vn\":2:3");
+  checkContains(message, "its operands make it 'tensor<1x4x4x4xf32>'");
+}

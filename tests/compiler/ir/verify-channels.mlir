@@ -1,0 +1,144 @@
+// RUN: vernier-opt %s --split-input-file --verify-diagnostics
+// Each constraint of the ops on channels and between maps, by its label in the op's documentation.
+
+// vn.slice (C1)
+func.func @slice_outside(%x: tensor<1x8x8x10xf32>) {
+  // expected-error @below {{takes 4 channels from 7 of 10}}
+  %0 = vn.slice %x from 7 : (tensor<1x8x8x10xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.slice (C2)
+func.func @slice_result(%x: tensor<1x8x8x10xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x8x4x4xf32>', its operands make it 'tensor<1x8x8x4xf32>'}}
+  %0 = vn.slice %x from 2 : (tensor<1x8x8x10xf32>) -> tensor<1x8x4x4xf32>
+  return
+}
+
+// -----
+
+// vn.concat (C1)
+func.func @concat_nothing() {
+  // expected-error @below {{needs at least one input}}
+  %0 = "vn.concat"() : () -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.concat (C2)
+func.func @concat_sizes(%a: tensor<1x8x8x4xf32>, %b: tensor<1x4x8x4xf32>) {
+  // expected-error @below {{joins maps of different size, 'tensor<1x8x8x4xf32>' and 'tensor<1x4x8x4xf32>'}}
+  %0 = vn.concat %a, %b : (tensor<1x8x8x4xf32>, tensor<1x4x8x4xf32>) -> tensor<1x8x8x8xf32>
+  return
+}
+
+// -----
+
+// vn.concat (C3)
+func.func @concat_result(%a: tensor<1x8x8x4xf32>, %b: tensor<1x8x8x5xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x8x8x8xf32>', its operands make it 'tensor<1x8x8x9xf32>'}}
+  %0 = vn.concat %a, %b : (tensor<1x8x8x4xf32>, tensor<1x8x8x5xf32>) -> tensor<1x8x8x8xf32>
+  return
+}
+
+// -----
+
+// vn.embed_channels (C1)
+func.func @embed_outside(%x: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{places 4 channels at 7 of 10}}
+  %0 = vn.embed_channels %x at 7 : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x10xf32>
+  return
+}
+
+// -----
+
+// vn.embed_channels (C2)
+func.func @embed_result(%x: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x4x8x10xf32>', its operands make it 'tensor<1x8x8x10xf32>'}}
+  %0 = vn.embed_channels %x at 6 : (tensor<1x8x8x4xf32>) -> tensor<1x4x8x10xf32>
+  return
+}
+
+// -----
+
+// vn.add (C1)
+func.func @add_other_size(%a: tensor<2x8x8x4xf32>, %b: tensor<1x1x1x4xf32>) {
+  // expected-error @below {{combines 'tensor<2x8x8x4xf32>' with 'tensor<1x1x1x4xf32>', neither equal nor one pixel per image}}
+  %0 = vn.add %a, %b : (tensor<2x8x8x4xf32>, tensor<1x1x1x4xf32>) -> tensor<2x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.add (C1): no broadcast the other way round
+func.func @add_reversed(%a: tensor<1x1x1x4xf32>, %b: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{neither equal nor one pixel per image}}
+  %0 = vn.add %a, %b : (tensor<1x1x1x4xf32>, tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.add (C2)
+func.func @add_result(%a: tensor<4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<8xf32>', its operands make it 'tensor<4xf32>'}}
+  %0 = vn.add %a, %a : (tensor<4xf32>, tensor<4xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+// vn.multiply (C1)
+func.func @multiply_other_channels(%a: tensor<1x8x8x4xf32>, %b: tensor<1x1x1x8xf32>) {
+  // expected-error @below {{combines 'tensor<1x8x8x4xf32>' with 'tensor<1x1x1x8xf32>', neither equal nor one pixel per image}}
+  %0 = vn.multiply %a, %b : (tensor<1x8x8x4xf32>, tensor<1x1x1x8xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.multiply (C2)
+func.func @multiply_result(%a: tensor<1x8x8x4xf32>, %b: tensor<1x1x1x4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x1x1x4xf32>', its operands make it 'tensor<1x8x8x4xf32>'}}
+  %0 = vn.multiply %a, %b : (tensor<1x8x8x4xf32>, tensor<1x1x1x4xf32>) -> tensor<1x1x1x4xf32>
+  return
+}
+
+// -----
+
+// vn.channel_sum (C1)
+func.func @channel_sum(%x: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<8xf32>', its operands make it 'tensor<4xf32>'}}
+  %0 = vn.channel_sum %x : (tensor<1x8x8x4xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+// vn.spatial_sum (C1)
+func.func @spatial_sum(%x: tensor<2x8x8x4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x1x1x4xf32>', its operands make it 'tensor<2x1x1x4xf32>'}}
+  %0 = vn.spatial_sum %x : (tensor<2x8x8x4xf32>) -> tensor<1x1x1x4xf32>
+  return
+}
+
+// -----
+
+// vn.spatial_dot (C1)
+func.func @spatial_dot(%a: tensor<2x8x8x4xf32>, %b: tensor<2x1x1x4xf32>) {
+  // expected-error @below {{needs `rhs` of type 'tensor<2x8x8x4xf32>', found 'tensor<2x1x1x4xf32>'}}
+  %0 = vn.spatial_dot %a, %b : (tensor<2x8x8x4xf32>, tensor<2x1x1x4xf32>) -> tensor<2x1x1x4xf32>
+  return
+}
+
+// -----
+
+// vn.spatial_dot (C2)
+func.func @spatial_dot_result(%a: tensor<2x8x8x4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x1x1x4xf32>', its operands make it 'tensor<2x1x1x4xf32>'}}
+  %0 = vn.spatial_dot %a, %a : (tensor<2x8x8x4xf32>, tensor<2x8x8x4xf32>) -> tensor<1x1x1x4xf32>
+  return
+}

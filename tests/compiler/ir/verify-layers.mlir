@@ -1,0 +1,203 @@
+// RUN: vernier-opt %s --split-input-file --verify-diagnostics
+// Each constraint of the layers, by its label in the op's documentation.
+
+// vn.convolution (C1)
+func.func @groups(%x: tensor<1x8x8x6xf32>, %w: tensor<8x1x3x3xf32>) {
+  // expected-error @below {{groups 4 do not divide 6 input and 8 output channels}}
+  %0 = vn.convolution %x, %w groups 4 : (tensor<1x8x8x6xf32>, tensor<8x1x3x3xf32>) -> tensor<1x6x6x8xf32>
+  return
+}
+
+// -----
+
+// vn.convolution (C2)
+func.func @weight(%x: tensor<1x8x8x6xf32>, %w: tensor<8x6x3x3xf32>) {
+  // expected-error @below {{needs `weight` of type 'tensor<8x3x3x3xf32>', found 'tensor<8x6x3x3xf32>'}}
+  %0 = vn.convolution %x, %w groups 2 : (tensor<1x8x8x6xf32>, tensor<8x6x3x3xf32>) -> tensor<1x6x6x8xf32>
+  return
+}
+
+// -----
+
+// vn.convolution (C3)
+func.func @bias(%x: tensor<1x8x8x6xf32>, %w: tensor<8x6x3x3xf32>, %b: tensor<6xf32>) {
+  // expected-error @below {{needs `bias` of type 'tensor<8xf32>', found 'tensor<6xf32>'}}
+  %0 = vn.convolution %x, %w bias %b : (tensor<1x8x8x6xf32>, tensor<8x6x3x3xf32>, tensor<6xf32>) -> tensor<1x6x6x8xf32>
+  return
+}
+
+// -----
+
+// vn.convolution (C4)
+func.func @window(%x: tensor<1x8x3x6xf32>, %w: tensor<8x6x3x3xf32>) {
+  // expected-error @below {{window of 3 with dilation 2 does not fit into 3 + 1 + 0 columns}}
+  %0 = vn.convolution %x, %w padding [0, 0, 1, 0] dilations [1, 2] : (tensor<1x8x3x6xf32>, tensor<8x6x3x3xf32>) -> tensor<1x6x1x8xf32>
+  return
+}
+
+// -----
+
+// vn.convolution (C5)
+func.func @result(%x: tensor<1x9x8x6xf32>, %w: tensor<8x6x3x3xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x4x4x8xf32>', its operands make it 'tensor<1x5x4x8xf32>'}}
+  %0 = vn.convolution %x, %w strides [2, 2] padding [1, 1, 1, 1] : (tensor<1x9x8x6xf32>, tensor<8x6x3x3xf32>) -> tensor<1x4x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @stride(%x: tensor<1x8x8x6xf32>, %w: tensor<8x6x3x3xf32>) {
+  // expected-error @below {{attribute 'strides' failed to satisfy constraint: i64 dense array attribute with exactly 2 elements each at least 1}}
+  %0 = vn.convolution %x, %w strides [0, 2] : (tensor<1x8x8x6xf32>, tensor<8x6x3x3xf32>) -> tensor<1x4x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @dynamic(%x: tensor<?x8x8x6xf32>, %w: tensor<8x6x3x3xf32>) {
+  // expected-error @below {{operand #0 must be static N x H x W x C f32 tensor}}
+  %0 = vn.convolution %x, %w : (tensor<?x8x8x6xf32>, tensor<8x6x3x3xf32>) -> tensor<1x6x6x8xf32>
+  return
+}
+
+// -----
+
+// vn.fused_convolution (C1)
+func.func @fused_groups(%x: tensor<1x8x8x6xf32>, %w: tensor<8x1x3x3xf32>) {
+  // expected-error @below {{groups 4 do not divide 6 input and 8 output channels}}
+  %0 = vn.fused_convolution %x, %w groups 4 : (tensor<1x8x8x6xf32>, tensor<8x1x3x3xf32>) -> tensor<1x6x6x8xf32>
+  return
+}
+
+// -----
+
+// vn.fused_convolution (C5)
+func.func @fused_result(%x: tensor<1x8x8x6xf32>, %w: tensor<8x6x1x1xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x8x8x6xf32>', its operands make it 'tensor<1x8x8x8xf32>'}}
+  %0 = vn.fused_convolution %x, %w activation relu : (tensor<1x8x8x6xf32>, tensor<8x6x1x1xf32>) -> tensor<1x8x8x6xf32>
+  return
+}
+
+// -----
+
+// vn.fused_convolution (C6)
+func.func @residual(%x: tensor<1x8x8x6xf32>, %w: tensor<8x6x1x1xf32>, %r: tensor<1x1x1x8xf32>) {
+  // expected-error @below {{needs `residual` of type 'tensor<1x8x8x8xf32>', found 'tensor<1x1x1x8xf32>'}}
+  %0 = vn.fused_convolution %x, %w residual %r : (tensor<1x8x8x6xf32>, tensor<8x6x1x1xf32>, tensor<1x1x1x8xf32>) -> tensor<1x8x8x8xf32>
+  return
+}
+
+// -----
+
+// vn.linear (C1)
+func.func @pixels(%x: tensor<2x7x7x64xf32>, %w: tensor<10x64xf32>) {
+  // expected-error @below {{needs an input of one pixel, found 7 x 7}}
+  %0 = vn.linear %x, %w : (tensor<2x7x7x64xf32>, tensor<10x64xf32>) -> tensor<2x1x1x10xf32>
+  return
+}
+
+// -----
+
+// vn.linear (C2)
+func.func @linear_weight(%x: tensor<2x1x1x64xf32>, %w: tensor<10x32xf32>) {
+  // expected-error @below {{needs `weight` of type 'tensor<10x64xf32>', found 'tensor<10x32xf32>'}}
+  %0 = vn.linear %x, %w : (tensor<2x1x1x64xf32>, tensor<10x32xf32>) -> tensor<2x1x1x10xf32>
+  return
+}
+
+// -----
+
+// vn.linear (C3)
+func.func @linear_bias(%x: tensor<2x1x1x64xf32>, %w: tensor<10x64xf32>, %b: tensor<64xf32>) {
+  // expected-error @below {{needs `bias` of type 'tensor<10xf32>', found 'tensor<64xf32>'}}
+  %0 = vn.linear %x, %w bias %b : (tensor<2x1x1x64xf32>, tensor<10x64xf32>, tensor<64xf32>) -> tensor<2x1x1x10xf32>
+  return
+}
+
+// -----
+
+// vn.linear (C4)
+func.func @linear_result(%x: tensor<2x1x1x64xf32>, %w: tensor<10x64xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<2x1x1x64xf32>', its operands make it 'tensor<2x1x1x10xf32>'}}
+  %0 = vn.linear %x, %w : (tensor<2x1x1x64xf32>, tensor<10x64xf32>) -> tensor<2x1x1x64xf32>
+  return
+}
+
+// -----
+
+// vn.batch_norm (C1)
+func.func @norm(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>, %d: tensor<8xf32>) {
+  // expected-error @below {{needs `mean` of type 'tensor<4xf32>', found 'tensor<8xf32>'}}
+  %0 = vn.batch_norm %x, %c, %c, %d, %c epsilon 1.0e-5 momentum 0.1 : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<8xf32>, tensor<4xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.batch_norm (C2)
+func.func @norm_result(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x8x4x4xf32>', its operands make it 'tensor<1x8x8x4xf32>'}}
+  %0 = vn.batch_norm %x, %c, %c, %c, %c epsilon 1.0e-5 momentum 0.1 : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<1x8x4x4xf32>
+  return
+}
+
+// -----
+
+func.func @epsilon(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{attribute 'epsilon' failed to satisfy constraint: 64-bit float attribute greater than 0}}
+  %0 = vn.batch_norm %x, %c, %c, %c, %c epsilon 0.0 momentum 0.1 : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+func.func @momentum(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{attribute 'momentum' failed to satisfy constraint: 64-bit float attribute between 0 and 1}}
+  %0 = vn.batch_norm %x, %c, %c, %c, %c epsilon 1.0e-5 momentum 1.5 : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.batch_norm_training (C1)
+func.func @norm_training(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>, %d: tensor<8xf32>) {
+  // expected-error @below {{needs `beta` of type 'tensor<4xf32>', found 'tensor<8xf32>'}}
+  %0:3 = vn.batch_norm_training %x, %c, %d epsilon 1.0e-5 : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<8xf32>) -> (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+// vn.batch_norm_training (C2)
+func.func @norm_training_result(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{has result #2 of type 'tensor<8xf32>', its operands make it 'tensor<4xf32>'}}
+  %0:3 = vn.batch_norm_training %x, %c, %c epsilon 1.0e-5 : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<8xf32>)
+  return
+}
+
+// -----
+
+// vn.affine (C1)
+func.func @affine(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>, %d: tensor<8xf32>) {
+  // expected-error @below {{needs `shift` of type 'tensor<4xf32>', found 'tensor<8xf32>'}}
+  %0 = vn.affine %x, %c, %d : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<8xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.affine (C2)
+func.func @affine_result(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x8x8x8xf32>', its operands make it 'tensor<1x8x8x4xf32>'}}
+  %0 = vn.affine %x, %c, %c activation relu : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<1x8x8x8xf32>
+  return
+}
+
+// -----
+
+// vn.activate (C1)
+func.func @activate(%x: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{requires the same type for all operands and results}}
+  %0 = "vn.activate"(%x) {activation = 1 : i32} : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x8xf32>
+  return
+}

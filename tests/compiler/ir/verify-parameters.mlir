@@ -1,0 +1,110 @@
+// RUN: vernier-opt %s --split-input-file --verify-diagnostics
+// Each constraint of holes, parameters and what derives from them, by its label in the op's documentation.
+
+// vn.hole (C1)
+// expected-error @below {{is learned: needs a seed of positive numbers and no choices}}
+vn.hole @layer1.channels learned seed [16, 0, 16]
+
+// -----
+
+// vn.hole (C2)
+// expected-error @below {{is chosen: needs choices, no seed and no budget}}
+vn.hole @width choose seed [16] from [0.5, 1.0]
+
+// -----
+
+// vn.hole (C3)
+// expected-error @below {{needs a positive limit if and only if it has a budget, found 0}}
+vn.hole @layer1.channels learned seed [16, 16] within macs 0
+
+// -----
+
+// vn.hole (C3)
+// expected-error @below {{needs a positive limit if and only if it has a budget, found 9}}
+"vn.hole"() {sym_name = "layer1.channels", kind = 0 : i32, seed = array<i64: 16>, limit = 9 : i64} : () -> ()
+
+// -----
+
+// vn.parameter (C1)
+func.func @rank() {
+  // expected-error @below {{of kind gamma needs rank 1, found 'tensor<4x4xf32>'}}
+  %0 = vn.parameter "bn1.weight" gamma : tensor<4x4xf32>
+  return
+}
+
+// -----
+
+// vn.fold_weight (C1)
+func.func @fold_weight(%w: tensor<8x6x3x3xf32>, %c: tensor<8xf32>, %d: tensor<6xf32>) {
+  // expected-error @below {{needs `var` of type 'tensor<8xf32>', found 'tensor<6xf32>'}}
+  %0 = vn.fold_weight %w, %c, %d epsilon 1.0e-5 : (tensor<8x6x3x3xf32>, tensor<8xf32>, tensor<6xf32>) -> tensor<8x6x3x3xf32>
+  return
+}
+
+// -----
+
+// vn.fold_weight (C2)
+func.func @fold_weight_result(%w: tensor<8x6xf32>, %c: tensor<8xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<6x8xf32>', its operands make it 'tensor<8x6xf32>'}}
+  %0 = vn.fold_weight %w, %c, %c epsilon 1.0e-5 : (tensor<8x6xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<6x8xf32>
+  return
+}
+
+// -----
+
+// vn.fold_scale (C1)
+func.func @fold_scale(%c: tensor<8xf32>, %d: tensor<6xf32>) {
+  // expected-error @below {{needs `var` of type 'tensor<8xf32>', found 'tensor<6xf32>'}}
+  %0 = vn.fold_scale %c, %d epsilon 1.0e-5 : (tensor<8xf32>, tensor<6xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+// vn.fold_scale (C2)
+func.func @fold_scale_result(%c: tensor<8xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<6xf32>', its operands make it 'tensor<8xf32>'}}
+  %0 = vn.fold_scale %c, %c epsilon 1.0e-5 : (tensor<8xf32>, tensor<8xf32>) -> tensor<6xf32>
+  return
+}
+
+// -----
+
+// vn.fold_bias (C1)
+func.func @fold_bias(%c: tensor<8xf32>, %d: tensor<6xf32>) {
+  // expected-error @below {{needs `bias` of type 'tensor<8xf32>', found 'tensor<6xf32>'}}
+  %0 = vn.fold_bias %c, %c, %c, %c bias %d epsilon 1.0e-5 : (tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<6xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+// vn.fold_bias (C2)
+func.func @fold_bias_result(%c: tensor<8xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<6xf32>', its operands make it 'tensor<8xf32>'}}
+  %0 = vn.fold_bias %c, %c, %c, %c epsilon 1.0e-5 : (tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<6xf32>
+  return
+}
+
+// -----
+
+// vn.update_running (C1)
+func.func @update(%c: tensor<8xf32>, %d: tensor<6xf32>) {
+  // expected-error @below {{has a mean of type 'tensor<8xf32>', a variance of 'tensor<6xf32>'}}
+  vn.update_running "bn1.running_mean", "bn1.running_var", %c, %d momentum 0.1 count 64 : tensor<8xf32>, tensor<6xf32>
+  return
+}
+
+// -----
+
+// expected-error @below {{`vn.scopes` must be an array of [place, block]}}
+func.func @scopes() attributes {vn.scopes = [["layer1"]]} {
+  return
+}
+
+// -----
+
+// expected-error @below {{unknown attribute `vn.palce`}}
+func.func @unknown() attributes {vn.palce = "conv1"} {
+  return
+}

@@ -1,0 +1,172 @@
+// RUN: vernier-opt %s --split-input-file --vn-differentiate="loss=softmax" | FileCheck %s
+// RUN: vernier-opt %s --split-input-file --vn-differentiate="loss=binary" | FileCheck %s --check-prefix=BINARY
+
+// Batch norm in training form, one gradient per trainable parameter, none for the image, each at its place.
+// CHECK-LABEL: @infer
+// CHECK: vn.batch_norm
+// CHECK-LABEL: @train_step
+// CHECK-SAME: (%[[X:.*]]: tensor<2x8x8x3xf32>, %[[L:.*]]: tensor<2xi32>, %[[S:.*]]: tensor<1xf32>) -> (tensor<1xf32>, tensor<2x1x1x4xf32>)
+// CHECK-SAME: vn.outputs = ["loss", "logits"]
+// CHECK-DAG: %[[W:.*]] = vn.parameter "conv.weight"
+// CHECK-DAG: %[[C:.*]] = vn.convolution %[[X]], %[[W]]
+// CHECK-DAG: %[[G:.*]] = vn.parameter "bn.weight"
+// CHECK-DAG: %[[B:.*]] = vn.parameter "bn.bias"
+// CHECK-NOT: running_mean : tensor
+// CHECK: %[[N:.*]], %[[M:.*]], %[[V:.*]] = vn.batch_norm_training %[[C]], %[[G]], %[[B]] epsilon 1.0{{.*}}e-05 {vn.place = "bn"}
+// CHECK: vn.update_running "bn.running_mean", "bn.running_var", %[[M]], %[[V]] momentum 1.0{{.*}}e-01 count 32 {vn.place = "bn"}
+// CHECK: %[[R:.*]] = vn.activate relu %[[N]]
+// CHECK: %[[P:.*]] = vn.global_avg_pool %[[R]]
+// CHECK: %[[F:.*]] = vn.parameter "fc.weight"
+// CHECK: %[[Y:.*]] = vn.linear %[[P]], %[[F]]
+// CHECK: %[[LOSS:.*]] = vn.softmax_cross_entropy %[[Y]], %[[L]], %[[S]]
+// CHECK: %[[DY:.*]] = vn.softmax_cross_entropy_grad %[[Y]], %[[L]], %[[S]]
+// CHECK: %[[DP:.*]] = vn.linear_input_grad %[[DY]], %[[F]] {vn.place = "fc"}
+// CHECK: %[[DF:.*]] = vn.linear_weight_grad %[[P]], %[[DY]] {vn.place = "fc"}
+// CHECK: %[[DB:.*]] = vn.channel_sum %[[DY]]
+// CHECK: vn.store_gradient "fc.bias", %[[DB]]
+// CHECK: vn.store_gradient "fc.weight", %[[DF]]
+// CHECK: %[[DR:.*]] = vn.global_avg_pool_grad %[[DP]]
+// CHECK: %[[DN:.*]] = vn.activate_grad relu %[[R]], %[[DR]]
+// CHECK: %[[DC:.*]], %[[DG:.*]], %[[DBETA:.*]] = vn.batch_norm_grad %[[C]], %[[DN]], %[[G]], %[[M]], %[[V]]
+// CHECK: vn.store_gradient "bn.bias", %[[DBETA]]
+// CHECK: vn.store_gradient "bn.weight", %[[DG]]
+// CHECK-NOT: vn.convolution_input_grad
+// CHECK: %[[DW:.*]] = vn.convolution_weight_grad %[[X]], %[[DC]] strides [2, 2] padding [1, 1, 1, 1]
+// CHECK: vn.store_gradient "conv.weight", %[[DW]]
+// CHECK-NOT: vn.store_gradient
+// CHECK: return %[[LOSS]], %[[Y]]
+
+// BINARY-LABEL: @train_step
+// BINARY-SAME: (%{{.*}}: tensor<2x8x8x3xf32>, %[[T:.*]]: tensor<2x4xf32>, %{{.*}}: tensor<1xf32>)
+// BINARY: %[[LOSS:.*]] = vn.binary_cross_entropy %[[Y:.*]], %[[T]]
+// BINARY: vn.binary_cross_entropy_grad %[[Y]], %[[T]]
+// BINARY: return %[[LOSS]], %[[Y]]
+func.func @infer(%x: tensor<2x8x8x3xf32>) -> tensor<2x1x1x4xf32> {
+  %w = vn.parameter "conv.weight" convolution_weight : tensor<5x3x3x3xf32>
+  %c = vn.convolution %x, %w strides [2, 2] padding [1, 1, 1, 1] {vn.place = "conv"} : (tensor<2x8x8x3xf32>, tensor<5x3x3x3xf32>) -> tensor<2x4x4x5xf32>
+  %gamma = vn.parameter "bn.weight" gamma : tensor<5xf32>
+  %beta = vn.parameter "bn.bias" beta : tensor<5xf32>
+  %mean = vn.parameter "bn.running_mean" running_mean : tensor<5xf32>
+  %var = vn.parameter "bn.running_var" running_var : tensor<5xf32>
+  %n = vn.batch_norm %c, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 0.1 {vn.place = "bn"} : (tensor<2x4x4x5xf32>, tensor<5xf32>, tensor<5xf32>, tensor<5xf32>, tensor<5xf32>) -> tensor<2x4x4x5xf32>
+  %r = vn.activate relu %n : tensor<2x4x4x5xf32>
+  %p = vn.global_avg_pool %r : (tensor<2x4x4x5xf32>) -> tensor<2x1x1x5xf32>
+  %fw = vn.parameter "fc.weight" linear_weight : tensor<4x5xf32>
+  %fb = vn.parameter "fc.bias" bias : tensor<4xf32>
+  %y = vn.linear %p, %fw bias %fb {vn.place = "fc"} : (tensor<2x1x1x5xf32>, tensor<4x5xf32>, tensor<4xf32>) -> tensor<2x1x1x4xf32>
+  return %y : tensor<2x1x1x4xf32>
+}
+
+// -----
+
+// A value with two users gets the sum of their gradients: here the shortcut's and the convolution's.
+// CHECK-LABEL: @train_step
+// CHECK: %[[DA:.*]] = vn.global_avg_pool_grad
+// CHECK: %[[DX:.*]] = vn.convolution_input_grad %[[DA]]
+// CHECK: vn.add %[[DA]], %[[DX]]
+func.func @infer(%x: tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32> {
+  %v = vn.parameter "stem.weight" convolution_weight : tensor<4x4x1x1xf32>
+  %s = vn.convolution %x, %v : (tensor<1x4x4x4xf32>, tensor<4x4x1x1xf32>) -> tensor<1x4x4x4xf32>
+  %w = vn.parameter "conv.weight" convolution_weight : tensor<4x4x1x1xf32>
+  %c = vn.convolution %s, %w : (tensor<1x4x4x4xf32>, tensor<4x4x1x1xf32>) -> tensor<1x4x4x4xf32>
+  %a = vn.add %s, %c : (tensor<1x4x4x4xf32>, tensor<1x4x4x4xf32>) -> tensor<1x4x4x4xf32>
+  %p = vn.global_avg_pool %a : (tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32>
+  return %p : tensor<1x1x1x4xf32>
+}
+
+// -----
+
+// Slices that cover their input get their gradients joined, in the order of the channels.
+// CHECK-LABEL: @train_step
+// CHECK-NOT: vn.embed_channels
+// CHECK: %[[D:.*]] = vn.global_avg_pool_grad
+// CHECK: %[[DB:.*]] = vn.slice %[[D]] from 0 : {{.*}} -> tensor<1x4x4x3xf32>
+// CHECK: %[[DA:.*]] = vn.slice %[[D]] from 3 : {{.*}} -> tensor<1x4x4x1xf32>
+// CHECK: vn.concat %[[DA]], %[[DB]] : (tensor<1x4x4x1xf32>, tensor<1x4x4x3xf32>) -> tensor<1x4x4x4xf32>
+func.func @infer(%x: tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32> {
+  %w = vn.parameter "conv.weight" convolution_weight : tensor<4x4x1x1xf32>
+  %c = vn.convolution %x, %w : (tensor<1x4x4x4xf32>, tensor<4x4x1x1xf32>) -> tensor<1x4x4x4xf32>
+  %a = vn.slice %c from 0 : (tensor<1x4x4x4xf32>) -> tensor<1x4x4x1xf32>
+  %b = vn.slice %c from 1 : (tensor<1x4x4x4xf32>) -> tensor<1x4x4x3xf32>
+  %j = vn.concat %b, %a : (tensor<1x4x4x3xf32>, tensor<1x4x4x1xf32>) -> tensor<1x4x4x4xf32>
+  %p = vn.global_avg_pool %j : (tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32>
+  return %p : tensor<1x1x1x4xf32>
+}
+
+// -----
+
+// A slice that leaves channels out is embedded in zeros.
+// CHECK-LABEL: @train_step
+// CHECK: vn.embed_channels %{{.*}} at 1 : (tensor<1x4x4x2xf32>) -> tensor<1x4x4x4xf32>
+func.func @infer(%x: tensor<1x4x4x4xf32>) -> tensor<1x1x1x2xf32> {
+  %w = vn.parameter "conv.weight" convolution_weight : tensor<4x4x1x1xf32>
+  %c = vn.convolution %x, %w : (tensor<1x4x4x4xf32>, tensor<4x4x1x1xf32>) -> tensor<1x4x4x4xf32>
+  %a = vn.slice %c from 1 : (tensor<1x4x4x4xf32>) -> tensor<1x4x4x2xf32>
+  %p = vn.global_avg_pool %a : (tensor<1x4x4x2xf32>) -> tensor<1x1x1x2xf32>
+  return %p : tensor<1x1x1x2xf32>
+}
+
+// -----
+
+// A parameter that only another output depends on gets zeros, and what computes that output goes.
+// CHECK-LABEL: @train_step
+// CHECK: %[[P:.*]] = vn.global_avg_pool
+// CHECK: %[[Y:.*]] = vn.linear %[[P]]
+// CHECK-NOT: vn.linear %
+// CHECK: %[[Z:.*]] = vn.zeros : tensor<7x4xf32>
+// CHECK: vn.store_gradient "auxiliary.weight", %[[Z]]
+// CHECK: return %{{.*}}, %[[Y]]
+func.func @infer(%x: tensor<1x4x4x4xf32>) -> (tensor<1x1x1x2xf32>, tensor<1x1x1x7xf32>) {
+  %p = vn.global_avg_pool %x : (tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32>
+  %w = vn.parameter "fc.weight" linear_weight : tensor<2x4xf32>
+  %y = vn.linear %p, %w : (tensor<1x1x1x4xf32>, tensor<2x4xf32>) -> tensor<1x1x1x2xf32>
+  %v = vn.parameter "auxiliary.weight" linear_weight : tensor<7x4xf32>
+  %z = vn.linear %p, %v : (tensor<1x1x1x4xf32>, tensor<7x4xf32>) -> tensor<1x1x1x7xf32>
+  return %y, %z : tensor<1x1x1x2xf32>, tensor<1x1x1x7xf32>
+}
+
+// -----
+
+// Squeeze-and-excitation: the gate's gradient is a dot product per channel; a broadcast sum's is a sum.
+// CHECK-LABEL: @train_step
+// CHECK: %[[C:.*]] = vn.convolution
+// CHECK: %[[G:.*]] = vn.activate sigmoid
+// CHECK: %[[DM:.*]] = vn.global_avg_pool_grad
+// CHECK: vn.spatial_sum %[[DM]]
+// CHECK: vn.multiply %[[DM]], %[[G]]
+// CHECK: vn.spatial_dot %[[DM]], %[[C]]
+func.func @infer(%x: tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32> {
+  %w = vn.parameter "conv.weight" convolution_weight : tensor<4x4x1x1xf32>
+  %c = vn.convolution %x, %w : (tensor<1x4x4x4xf32>, tensor<4x4x1x1xf32>) -> tensor<1x4x4x4xf32>
+  %s = vn.global_avg_pool %c : (tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32>
+  %g = vn.activate sigmoid %s : tensor<1x1x1x4xf32>
+  %m = vn.multiply %c, %g : (tensor<1x4x4x4xf32>, tensor<1x1x1x4xf32>) -> tensor<1x4x4x4xf32>
+  %a = vn.add %m, %s : (tensor<1x4x4x4xf32>, tensor<1x1x1x4xf32>) -> tensor<1x4x4x4xf32>
+  %p = vn.global_avg_pool %a : (tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32>
+  return %p : tensor<1x1x1x4xf32>
+}
+
+// -----
+
+// Adjoints of pooling, resampling and borders keep the forward op's attributes; zero padding's is cropping and the
+// other way round.
+// CHECK-LABEL: @train_step
+// CHECK: %[[M:.*]] = vn.max_pool %[[C:.*]] kernel
+// CHECK: vn.crop %{{.*}} at [1, 2] : (tensor<1x8x9x4xf32>) -> tensor<1x6x6x4xf32>
+// CHECK: vn.pad zero %{{.*}} by [1, 1, 0, 2] : (tensor<1x6x6x4xf32>) -> tensor<1x8x8x4xf32>
+// CHECK: vn.pad_grad %{{.*}} by [0, 1, 0, 1] : (tensor<1x8x8x4xf32>) -> tensor<1x7x7x4xf32>
+// CHECK: vn.resize_grad bilinear %{{.*}} align_corners : (tensor<1x7x7x4xf32>) -> tensor<1x3x3x4xf32>
+// CHECK: vn.avg_pool_grad %{{.*}} kernel [2, 2] strides [2, 2] ceil count_padding false : (tensor<1x3x3x4xf32>) -> tensor<1x5x5x4xf32>
+// CHECK: vn.max_pool_grad %[[C]], %[[M]], %{{.*}} kernel [3, 3] strides [2, 2] padding [1, 1, 1, 1] : {{.*}} -> tensor<1x9x9x4xf32>
+func.func @infer(%x: tensor<1x9x9x4xf32>) -> tensor<1x1x1x4xf32> {
+  %w = vn.parameter "conv.weight" convolution_weight : tensor<4x4x1x1xf32>
+  %c = vn.convolution %x, %w : (tensor<1x9x9x4xf32>, tensor<4x4x1x1xf32>) -> tensor<1x9x9x4xf32>
+  %0 = vn.max_pool %c kernel [3, 3] strides [2, 2] padding [1, 1, 1, 1] : (tensor<1x9x9x4xf32>) -> tensor<1x5x5x4xf32>
+  %1 = vn.avg_pool %0 kernel [2, 2] strides [2, 2] ceil count_padding false : (tensor<1x5x5x4xf32>) -> tensor<1x3x3x4xf32>
+  %2 = vn.resize bilinear %1 align_corners : (tensor<1x3x3x4xf32>) -> tensor<1x7x7x4xf32>
+  %3 = vn.pad replicate %2 by [0, 1, 0, 1] : (tensor<1x7x7x4xf32>) -> tensor<1x8x8x4xf32>
+  %4 = vn.crop %3 at [1, 0] : (tensor<1x8x8x4xf32>) -> tensor<1x6x6x4xf32>
+  %5 = vn.pad zero %4 by [1, 1, 2, 1] : (tensor<1x6x6x4xf32>) -> tensor<1x8x9x4xf32>
+  %p = vn.global_avg_pool %5 : (tensor<1x8x9x4xf32>) -> tensor<1x1x1x4xf32>
+  return %p : tensor<1x1x1x4xf32>
+}
