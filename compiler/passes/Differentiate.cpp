@@ -122,8 +122,7 @@ private:
       return;
     llvm::erase_if(parts, [](Value part) { return part.getDefiningOp<EmbedChannelsOp>() != nullptr; });
     parts.push_back(ConcatOp::create(builder, loc, embeds.front().getType(), slices));
-    for (EmbedChannelsOp embed : embeds)
-      embed.erase();
+    // The embeds are dead now and go at the end with the others: the caller may hold the last op of the block.
   }
 
   OpBuilder &builder;
