@@ -28,11 +28,11 @@ float uniform(uint64_t hash, uint64_t index) {
 }
 
 // The conventions say "in float32": the factor is rounded, then the product.
-float value(const std::string &kind, float u, float fanIn) {
+float value(const std::string &kind, float u, double fanIn) {
   if (kind == "conv")
-    return (2 * u - 1) * std::sqrt(6 / fanIn);
+    return (2 * u - 1) * static_cast<float>(std::sqrt(6 / fanIn));
   if (kind == "fc")
-    return (2 * u - 1) * std::sqrt(3 / fanIn);
+    return (2 * u - 1) * static_cast<float>(std::sqrt(3 / fanIn));
   if (kind == "bias" || kind == "beta" || kind == "mean")
     return (u - 0.5f) * 0.2f;
   if (kind == "gamma")
@@ -86,7 +86,7 @@ std::vector<float> regenerate(const TensorInfo &tensor) {
   int64_t size = 1;
   for (int64_t d : tensor.shape)
     size *= d;
-  const float fanIn = size ? static_cast<float>(size / tensor.shape.front()) : 1.0f;
+  const double fanIn = static_cast<double>(size) / static_cast<double>(tensor.shape.front());
   const uint64_t hash = fnv1a(tensor.name);
   std::vector<float> values(size);
   for (int64_t i = 0; i < size; ++i)
