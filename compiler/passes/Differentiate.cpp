@@ -103,7 +103,8 @@ public:
   }
 
 private:
-  // Gradients of slices that together cover a map are joined instead of embedded in zeros and added.
+  // Gradients of slices that together cover a map are joined instead of embedded in zeros and added. The
+  // embeddings are left to eraseDeadOps.
   void joinSlices(Location loc, SmallVectorImpl<Value> &parts) {
     SmallVector<EmbedChannelsOp> embeds;
     for (Value part : parts)
@@ -238,7 +239,7 @@ struct Differentiate : vernier::compiler::impl::DifferentiateBase<Differentiate>
       tagPlace(entry, last, *op);
     }
     func::ReturnOp::create(builder, infer.getLoc(), ValueRange{lossValue, logits});
-    eraseDeadOps(entry); // running statistics, and what only other outputs needed
+    eraseDeadOps(entry); // running statistics, joined slices, and what only other outputs needed
   }
 };
 
