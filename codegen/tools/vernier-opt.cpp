@@ -10,5 +10,6 @@ int main(int argc, char **argv) {
   registry.insert<mlir::func::FuncDialect, vernier::vn::VnDialect>();
   vernier::compiler::registerVernierPasses();
   mlir::registerCSEPass();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "vernier-opt: passes on vn programs\n", registry));
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "vernier-opt: passes on vn programs\n", registry));
 }

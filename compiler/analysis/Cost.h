@@ -10,14 +10,14 @@ namespace vernier::compiler {
 
 /// One block call, with everything inside it.
 struct BlockCost {
-  std::string place; // "layer1.0"
-  std::string block; // "bottleneck"
-  unsigned depth = 0; // 0: called by the network itself
-  int64_t macs = 0;       // per image
-  int64_t parameters = 0; // trainable
-  int64_t bytes = 0;      // read and written by the ops of one call of the program
-  mlir::RankedTensorType result;             // of its last op
-  std::optional<ReceptiveField> field;       // of its last op
+  std::string place;                   // "layer1.0"
+  std::string block;                   // "bottleneck"
+  unsigned depth = 0;                  // 0: called by the network itself
+  int64_t macs = 0;                    // per image
+  int64_t parameters = 0;              // trainable
+  int64_t bytes = 0;                   // read and written by the ops of one call of the program
+  mlir::RankedTensorType result;       // of its last op
+  std::optional<ReceptiveField> field; // of its last op
 };
 
 struct CostSummary {

@@ -18,8 +18,8 @@ static ReceptiveField throughWindow(const ReceptiveField &input, const Receptive
   return result;
 }
 
-// Paths that meet have the same step, but for the rounding of odd sizes; the one that comes first counts. An operand of
-// one pixel per image (a gate) does not change the step.
+// Paths that meet have the same step, but for the rounding of odd sizes; the one that comes first counts. An
+// operand of one pixel per image (a gate) does not change the step.
 static void joinPath(ReceptiveField &field, const ReceptiveField &path) {
   for (int axis : {0, 1}) {
     field.least[axis] = std::min(field.least[axis], path.least[axis]);

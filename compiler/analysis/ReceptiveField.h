@@ -1,6 +1,6 @@
-// How much of the image each pixel of a map sees: the least and the most over all paths from the image, as in figure 6 of
-// the ScaleNet paper. After a 3x3 convolution beside one between pooling by 2 and nearest upsampling, a pixel sees at least 3
-// and at most 6 pixels of the image in each direction.
+// How much of the image each pixel of a map sees: the least and the most over all paths from the image, as in
+// figure 6 of the ScaleNet paper. After a 3x3 convolution beside one between pooling by 2 and nearest
+// upsampling, a pixel sees at least 3 and at most 6 pixels of the image in each direction.
 #ifndef VERNIER_COMPILER_ANALYSIS_RECEPTIVEFIELD_H
 #define VERNIER_COMPILER_ANALYSIS_RECEPTIVEFIELD_H
 

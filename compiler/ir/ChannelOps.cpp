@@ -8,7 +8,8 @@ using namespace vernier::vn;
 using Types = SmallVectorImpl<RankedTensorType>;
 using Expected = SmallVector<ExpectedOperand>;
 
-//===- Slices of channels -------------------------------------------------------------------------------------===//
+//===- Slices of channels
+//-------------------------------------------------------------------------------------===//
 
 LogicalResult SliceOp::inferShapes(Types &results) {
   RankedTensorType input = getInput().getType();
@@ -19,8 +20,8 @@ LogicalResult SliceOp::inferShapes(Types &results) {
   return success();
 }
 
-void SliceOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
-                            MutableArrayRef<Value> operandGradients) {
+void SliceOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                            llvm::function_ref<bool(Value)> wanted, MutableArrayRef<Value> operandGradients) {
   if (wanted(getInput()))
     operandGradients[0] =
         EmbedChannelsOp::create(builder, getLoc(), getInput().getType(), resultGradients[0], getBeginAttr());
@@ -50,18 +51,20 @@ LogicalResult ConcatOp::inferShapes(Types &results) {
   return success();
 }
 
-void ConcatOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
+void ConcatOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                             llvm::function_ref<bool(Value)> wanted,
                              MutableArrayRef<Value> operandGradients) {
   int64_t begin = 0;
   for (auto [index, input] : llvm::enumerate(getInputs())) {
     if (wanted(input))
-      operandGradients[index] =
-          SliceOp::create(builder, getLoc(), input.getType(), resultGradients[0], builder.getI64IntegerAttr(begin));
+      operandGradients[index] = SliceOp::create(builder, getLoc(), input.getType(), resultGradients[0],
+                                                builder.getI64IntegerAttr(begin));
     begin += channelsOf(cast<RankedTensorType>(input.getType()));
   }
 }
 
-//===- Arithmetic ---------------------------------------------------------------------------------------------===//
+//===- Arithmetic
+//---------------------------------------------------------------------------------------------===//
 
 static RankedTensorType onePixel(RankedTensorType map) {
   return floatTensor(map.getContext(), {batchOf(map), 1, 1, channelsOf(map)});
@@ -78,8 +81,8 @@ template <class Op> static LogicalResult inferBinary(Op op, Types &results) {
 LogicalResult AddOp::inferShapes(Types &results) { return inferBinary(*this, results); }
 LogicalResult MultiplyOp::inferShapes(Types &results) { return inferBinary(*this, results); }
 
-void AddOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
-                          MutableArrayRef<Value> operandGradients) {
+void AddOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                          llvm::function_ref<bool(Value)> wanted, MutableArrayRef<Value> operandGradients) {
   Value dy = resultGradients[0];
   if (wanted(getLhs()))
     operandGradients[0] = dy;
@@ -89,7 +92,8 @@ void AddOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::
                               : SpatialSumOp::create(builder, getLoc(), getRhs().getType(), dy).getResult();
 }
 
-void MultiplyOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
+void MultiplyOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                               llvm::function_ref<bool(Value)> wanted,
                                MutableArrayRef<Value> operandGradients) {
   Value dy = resultGradients[0];
   if (wanted(getLhs()))
@@ -102,7 +106,8 @@ void MultiplyOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, l
     operandGradients[1] = SpatialDotOp::create(builder, getLoc(), getRhs().getType(), dy, getLhs());
 }
 
-//===- Sums ---------------------------------------------------------------------------------------------------===//
+//===- Sums
+//---------------------------------------------------------------------------------------------------===//
 
 LogicalResult ChannelSumOp::inferShapes(Types &results) {
   results.push_back(floatTensor(getContext(), {channelsOf(getInput().getType())})); // C1
@@ -119,20 +124,25 @@ LogicalResult SpatialDotOp::inferShapes(Types &results) {
   return success();
 }
 
-Expected SpatialDotOp::expectedOperands(std::optional<int64_t>) { return {{1, "rhs", getLhs().getType()}}; } // C1
+Expected SpatialDotOp::expectedOperands(std::optional<int64_t>) {
+  return {{1, "rhs", getLhs().getType()}};
+} // C1
 
-//===- Losses -------------------------------------------------------------------------------------------------===//
+//===- Losses
+//-------------------------------------------------------------------------------------------------===//
 
 template <class Op> static LogicalResult requireOnePixel(Op op) {
   RankedTensorType logits = op.getLogits().getType();
   if (logits != onePixel(logits)) // C1
-    return op.emitOpError("needs logits of one pixel, found ") << heightOf(logits) << " x " << widthOf(logits);
+    return op.emitOpError("needs logits of one pixel, found ")
+           << heightOf(logits) << " x " << widthOf(logits);
   return success();
 }
 
 // C2
 template <class Op> static Expected expectedLabels(Op op) {
-  auto labels = RankedTensorType::get({batchOf(op.getLogits().getType())}, IntegerType::get(op.getContext(), 32));
+  auto labels =
+      RankedTensorType::get({batchOf(op.getLogits().getType())}, IntegerType::get(op.getContext(), 32));
   return {{1, "labels", labels}};
 }
 template <class Op> static Expected expectedTargets(Op op) {
@@ -164,7 +174,8 @@ LogicalResult BinaryCrossEntropyGradOp::inferShapes(Types &results) {
 }
 Expected BinaryCrossEntropyGradOp::expectedOperands(std::optional<int64_t>) { return expectedTargets(*this); }
 
-//===- Parameters and holes -----------------------------------------------------------------------------------===//
+//===- Parameters and holes
+//-----------------------------------------------------------------------------------===//
 
 LogicalResult HoleOp::verify() {
   bool positive = llvm::all_of(getSeed(), [](int64_t channels) { return channels > 0; });
@@ -179,18 +190,24 @@ LogicalResult HoleOp::verify() {
 }
 
 LogicalResult ParameterOp::verify() {
-  int64_t rank = getKind() == ParameterKind::ConvolutionWeight ? 4 : getKind() == ParameterKind::LinearWeight ? 2 : 1;
+  int64_t rank = getKind() == ParameterKind::ConvolutionWeight ? 4
+                 : getKind() == ParameterKind::LinearWeight    ? 2
+                                                               : 1;
   auto type = cast<RankedTensorType>(getType());
   if (type.getRank() != rank) // C1
-    return emitOpError("of kind ") << stringifyParameterKind(getKind()) << " needs rank " << rank << ", found " << type;
+    return emitOpError("of kind ") << stringifyParameterKind(getKind()) << " needs rank " << rank
+                                   << ", found " << type;
   return success();
 }
 
-int64_t ParameterOp::getParameterCount() { return isTrainable() ? cast<RankedTensorType>(getType()).getNumElements() : 0; }
+int64_t ParameterOp::getParameterCount() {
+  return isTrainable() ? cast<RankedTensorType>(getType()).getNumElements() : 0;
+}
 
 LogicalResult UpdateRunningOp::verify() {
   if (getBatchMean().getType() != getBatchVar().getType()) // C1
-    return emitOpError("has a mean of type ") << getBatchMean().getType() << ", a variance of " << getBatchVar().getType();
+    return emitOpError("has a mean of type ")
+           << getBatchMean().getType() << ", a variance of " << getBatchVar().getType();
   return success();
 }
 
@@ -210,7 +227,9 @@ LogicalResult FoldScaleOp::inferShapes(Types &results) {
   return success();
 }
 
-Expected FoldScaleOp::expectedOperands(std::optional<int64_t>) { return {{1, "var", getGamma().getType()}}; } // C1
+Expected FoldScaleOp::expectedOperands(std::optional<int64_t>) {
+  return {{1, "var", getGamma().getType()}};
+} // C1
 
 LogicalResult FoldBiasOp::inferShapes(Types &results) {
   results.push_back(getGamma().getType()); // C2

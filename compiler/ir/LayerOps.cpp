@@ -7,9 +7,12 @@ using namespace vernier::vn;
 using Types = SmallVectorImpl<RankedTensorType>;
 using Expected = SmallVector<ExpectedOperand>;
 
-static RankedTensorType vectorOf(RankedTensorType map) { return floatTensor(map.getContext(), {channelsOf(map)}); }
+static RankedTensorType vectorOf(RankedTensorType map) {
+  return floatTensor(map.getContext(), {channelsOf(map)});
+}
 
-//===- Convolution --------------------------------------------------------------------------------------------===//
+//===- Convolution
+//--------------------------------------------------------------------------------------------===//
 
 template <class Op> static LogicalResult inferConvolution(Op op, Types &results) {
   auto type = convolutionType(op, op.getInput().getType(), op.getWeight().getType());
@@ -50,16 +53,17 @@ int64_t ConvolutionOp::getMacs() { return macsOf(getType(), getWeight().getType(
 ReceptiveWindow ConvolutionOp::getReceptiveWindow(unsigned operand) { return windowOfConvolution(*this); }
 
 void ConvolutionOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
-                                  llvm::function_ref<bool(Value)> wanted, MutableArrayRef<Value> operandGradients) {
+                                  llvm::function_ref<bool(Value)> wanted,
+                                  MutableArrayRef<Value> operandGradients) {
   Value dy = resultGradients[0];
   if (wanted(getInput()))
-    operandGradients[0] =
-        ConvolutionInputGradOp::create(builder, getLoc(), getInput().getType(), dy, getWeight(), getStridesAttr(),
-                                       getPaddingAttr(), getDilationsAttr(), getGroupsAttr());
+    operandGradients[0] = ConvolutionInputGradOp::create(builder, getLoc(), getInput().getType(), dy,
+                                                         getWeight(), getStridesAttr(), getPaddingAttr(),
+                                                         getDilationsAttr(), getGroupsAttr());
   if (wanted(getWeight()))
-    operandGradients[1] =
-        ConvolutionWeightGradOp::create(builder, getLoc(), getWeight().getType(), getInput(), dy, getStridesAttr(),
-                                        getPaddingAttr(), getDilationsAttr(), getGroupsAttr());
+    operandGradients[1] = ConvolutionWeightGradOp::create(builder, getLoc(), getWeight().getType(),
+                                                          getInput(), dy, getStridesAttr(), getPaddingAttr(),
+                                                          getDilationsAttr(), getGroupsAttr());
   if (getBias() && wanted(getBias()))
     operandGradients[2] = ChannelSumOp::create(builder, getLoc(), getBias().getType(), dy);
 }
@@ -69,7 +73,8 @@ Expected FusedConvolutionOp::expectedOperands(std::optional<int64_t> channels) {
   Expected expected = expectedOfConvolution(*this, channels);
   if (getResidual()) { // C6
     auto residual = cast<RankedTensorType>(getType());
-    expected.push_back({getBias() ? 3u : 2u, "residual", channels ? withDimension(residual, 3, *channels) : residual});
+    expected.push_back(
+        {getBias() ? 3u : 2u, "residual", channels ? withDimension(residual, 3, *channels) : residual});
   }
   return expected;
 }
@@ -79,7 +84,8 @@ ReceptiveWindow FusedConvolutionOp::getReceptiveWindow(unsigned operand) {
   return operand == 0 ? windowOfConvolution(*this) : ReceptiveWindow();
 }
 
-//===- Linear -------------------------------------------------------------------------------------------------===//
+//===- Linear
+//-------------------------------------------------------------------------------------------------===//
 
 LogicalResult LinearOp::inferShapes(Types &results) {
   RankedTensorType input = getInput().getType();
@@ -101,18 +107,21 @@ Expected LinearOp::expectedOperands(std::optional<int64_t> channels) {
 int64_t LinearOp::getMacs() { return batchOf(getInput().getType()) * getWeight().getType().getNumElements(); }
 ReceptiveWindow LinearOp::getReceptiveWindow(unsigned operand) { return {}; }
 
-void LinearOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
+void LinearOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                             llvm::function_ref<bool(Value)> wanted,
                              MutableArrayRef<Value> operandGradients) {
   Value dy = resultGradients[0];
   if (wanted(getInput()))
     operandGradients[0] = LinearInputGradOp::create(builder, getLoc(), getInput().getType(), dy, getWeight());
   if (wanted(getWeight()))
-    operandGradients[1] = LinearWeightGradOp::create(builder, getLoc(), getWeight().getType(), getInput(), dy);
+    operandGradients[1] =
+        LinearWeightGradOp::create(builder, getLoc(), getWeight().getType(), getInput(), dy);
   if (getBias() && wanted(getBias()))
     operandGradients[2] = ChannelSumOp::create(builder, getLoc(), getBias().getType(), dy);
 }
 
-//===- Normalisation ------------------------------------------------------------------------------------------===//
+//===- Normalisation
+//------------------------------------------------------------------------------------------===//
 
 LogicalResult BatchNormOp::inferShapes(Types &results) {
   results.push_back(getInput().getType());
@@ -140,8 +149,9 @@ void BatchNormTrainingOp::buildGradient(OpBuilder &builder, ValueRange resultGra
                                         llvm::function_ref<bool(Value)> wanted,
                                         MutableArrayRef<Value> operandGradients) {
   RankedTensorType vector = getGamma().getType();
-  auto gradient = BatchNormGradOp::create(builder, getLoc(), TypeRange{getInput().getType(), vector, vector}, getInput(),
-                                          resultGradients[0], getGamma(), getBatchMean(), getBatchVar(), getEpsilonAttr());
+  auto gradient = BatchNormGradOp::create(builder, getLoc(), TypeRange{getInput().getType(), vector, vector},
+                                          getInput(), resultGradients[0], getGamma(), getBatchMean(),
+                                          getBatchVar(), getEpsilonAttr());
   for (unsigned operand : {0, 1, 2})
     if (wanted(getOperand(operand)))
       operandGradients[operand] = gradient.getResult(operand);
@@ -168,21 +178,24 @@ Expected AffineOp::expectedOperands(std::optional<int64_t>) {
   return {{1, "scale", type}, {2, "shift", type}};
 }
 
-//===- Activation ---------------------------------------------------------------------------------------------===//
+//===- Activation
+//---------------------------------------------------------------------------------------------===//
 
 LogicalResult ActivateOp::inferShapes(Types &results) {
   results.push_back(getInput().getType());
   return success();
 }
 
-void ActivateOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
+void ActivateOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                               llvm::function_ref<bool(Value)> wanted,
                                MutableArrayRef<Value> operandGradients) {
   if (!wanted(getInput()))
     return;
-  operandGradients[0] = getActivation() == Activation::None
-                            ? resultGradients[0]
-                            : ActivateGradOp::create(builder, getLoc(), getActivationAttr(), getResult(), resultGradients[0])
-                                  .getResult();
+  operandGradients[0] =
+      getActivation() == Activation::None
+          ? resultGradients[0]
+          : ActivateGradOp::create(builder, getLoc(), getActivationAttr(), getResult(), resultGradients[0])
+                .getResult();
 }
 
 LogicalResult ActivateGradOp::inferShapes(Types &results) {
@@ -190,7 +203,8 @@ LogicalResult ActivateGradOp::inferShapes(Types &results) {
   return success();
 }
 
-//===- Gradients of convolution and linear --------------------------------------------------------------------===//
+//===- Gradients of convolution and linear
+//--------------------------------------------------------------------===//
 
 LogicalResult ConvolutionInputGradOp::inferShapes(Types &results) {
   results.push_back(getType());
@@ -229,10 +243,13 @@ Expected LinearInputGradOp::expectedOperands(std::optional<int64_t>) {
   return {{0, "dy", floatTensor(getContext(), {batchOf(dy), 1, 1, getWeight().getType().getDimSize(0)})}};
 }
 
-int64_t LinearInputGradOp::getMacs() { return batchOf(getDy().getType()) * getWeight().getType().getNumElements(); }
+int64_t LinearInputGradOp::getMacs() {
+  return batchOf(getDy().getType()) * getWeight().getType().getNumElements();
+}
 
 LogicalResult LinearWeightGradOp::inferShapes(Types &results) {
-  results.push_back(floatTensor(getContext(), {channelsOf(getDy().getType()), channelsOf(getInput().getType())}));
+  results.push_back(
+      floatTensor(getContext(), {channelsOf(getDy().getType()), channelsOf(getInput().getType())}));
   return success();
 }
 

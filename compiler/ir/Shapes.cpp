@@ -25,7 +25,8 @@ LogicalResult vernier::vn::detail::verifyShapes(Operation *op) {
   for (const ExpectedOperand &expected : shaped.expectedOperands(std::nullopt)) {
     Type found = op->getOperand(expected.index).getType();
     if (found != expected.type)
-      return op->emitOpError("needs `") << expected.name << "` of type " << expected.type << ", found " << found;
+      return op->emitOpError("needs `")
+             << expected.name << "` of type " << expected.type << ", found " << found;
   }
   for (auto [result, inferred] : llvm::zip_equal(op->getResults(), results))
     if (result.getType() != inferred)

@@ -20,9 +20,9 @@ inline int64_t heightOf(mlir::RankedTensorType map) { return map.getDimSize(1); 
 inline int64_t widthOf(mlir::RankedTensorType map) { return map.getDimSize(2); }
 inline int64_t channelsOf(mlir::RankedTensorType map) { return map.getDimSize(3); }
 
-/// Recomputes every type in `function` in order: parameters from what uses them, results by ShapeOpInterface, at last the
-/// function's result types. `channels` gives the new number of output channels of a convolution or linear layer, or
-/// nothing where it stays. Fails with an op's error where a shape rule is violated.
+/// Recomputes every type in `function` in order: parameters from what uses them, results by ShapeOpInterface,
+/// at last the function's result types. `channels` gives the new number of output channels of a convolution
+/// or linear layer, or nothing where it stays. Fails with an op's error where a shape rule is violated.
 llvm::LogicalResult
 inferFunctionShapes(mlir::FunctionOpInterface function,
                     llvm::function_ref<std::optional<int64_t>(mlir::Operation *)> channels);

@@ -6,7 +6,8 @@ using namespace vernier::vn;
 
 using Types = SmallVectorImpl<RankedTensorType>;
 
-//===- Pooling ------------------------------------------------------------------------------------------------===//
+//===- Pooling
+//------------------------------------------------------------------------------------------------===//
 
 template <class Op> static LogicalResult inferPool(Op op, Types &results) {
   auto type = poolType(op, op.getInput().getType());
@@ -27,12 +28,13 @@ template <class Op> static ReceptiveWindow windowOfPool(Op op) {
 
 LogicalResult MaxPoolOp::inferShapes(Types &results) { return inferPool(*this, results); }
 ReceptiveWindow MaxPoolOp::getReceptiveWindow(unsigned) { return windowOfPool(*this); }
-void MaxPoolOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
+void MaxPoolOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                              llvm::function_ref<bool(Value)> wanted,
                               MutableArrayRef<Value> operandGradients) {
   if (wanted(getInput()))
-    operandGradients[0] =
-        MaxPoolGradOp::create(builder, getLoc(), getInput().getType(), getInput(), getResult(), resultGradients[0],
-                              getKernelAttr(), getStridesAttr(), getPaddingAttr(), getCeilAttr());
+    operandGradients[0] = MaxPoolGradOp::create(builder, getLoc(), getInput().getType(), getInput(),
+                                                getResult(), resultGradients[0], getKernelAttr(),
+                                                getStridesAttr(), getPaddingAttr(), getCeilAttr());
 }
 
 LogicalResult MaxPoolGradOp::inferShapes(Types &results) {
@@ -48,7 +50,8 @@ LogicalResult MaxPoolGradOp::inferShapes(Types &results) {
 
 LogicalResult AvgPoolOp::inferShapes(Types &results) { return inferPool(*this, results); }
 ReceptiveWindow AvgPoolOp::getReceptiveWindow(unsigned) { return windowOfPool(*this); }
-void AvgPoolOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
+void AvgPoolOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                              llvm::function_ref<bool(Value)> wanted,
                               MutableArrayRef<Value> operandGradients) {
   if (wanted(getInput()))
     operandGradients[0] =
@@ -82,20 +85,24 @@ ReceptiveWindow GlobalAvgPoolOp::getReceptiveWindow(unsigned) {
 }
 
 void GlobalAvgPoolOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
-                                    llvm::function_ref<bool(Value)> wanted, MutableArrayRef<Value> operandGradients) {
+                                    llvm::function_ref<bool(Value)> wanted,
+                                    MutableArrayRef<Value> operandGradients) {
   if (wanted(getInput()))
-    operandGradients[0] = GlobalAvgPoolGradOp::create(builder, getLoc(), getInput().getType(), resultGradients[0]);
+    operandGradients[0] =
+        GlobalAvgPoolGradOp::create(builder, getLoc(), getInput().getType(), resultGradients[0]);
 }
 
 LogicalResult GlobalAvgPoolGradOp::inferShapes(Types &results) {
   RankedTensorType dy = getDy().getType();
   if (dy != onePixel(dy)) // C1
     return emitOpError("needs `dy` of one pixel, found ") << heightOf(dy) << " x " << widthOf(dy);
-  results.push_back(floatTensor(getContext(), {batchOf(dy), heightOf(getType()), widthOf(getType()), channelsOf(dy)})); // C2
+  results.push_back(floatTensor(
+      getContext(), {batchOf(dy), heightOf(getType()), widthOf(getType()), channelsOf(dy)})); // C2
   return success();
 }
 
-//===- Resampling ---------------------------------------------------------------------------------------------===//
+//===- Resampling
+//---------------------------------------------------------------------------------------------===//
 
 template <class Op> static LogicalResult inferResize(Op op, RankedTensorType operand, Types &results) {
   RankedTensorType result = op.getType();
@@ -104,13 +111,17 @@ template <class Op> static LogicalResult inferResize(Op op, RankedTensorType ope
   for (RankedTensorType type : {operand, result})
     if (heightOf(type) < 1 || widthOf(type) < 1) // C2
       return op.emitOpError("resizes ") << operand << " to " << result << ": no pixels";
-  results.push_back(
-      floatTensor(op.getContext(), {batchOf(operand), heightOf(result), widthOf(result), channelsOf(operand)})); // C3
+  results.push_back(floatTensor(
+      op.getContext(), {batchOf(operand), heightOf(result), widthOf(result), channelsOf(operand)})); // C3
   return success();
 }
 
-LogicalResult ResizeOp::inferShapes(Types &results) { return inferResize(*this, getInput().getType(), results); }
-LogicalResult ResizeGradOp::inferShapes(Types &results) { return inferResize(*this, getDy().getType(), results); }
+LogicalResult ResizeOp::inferShapes(Types &results) {
+  return inferResize(*this, getInput().getType(), results);
+}
+LogicalResult ResizeGradOp::inferShapes(Types &results) {
+  return inferResize(*this, getDy().getType(), results);
+}
 
 // Interpolation sees two pixels; nearest, and a size that does not change, one.
 ReceptiveWindow ResizeOp::getReceptiveWindow(unsigned) {
@@ -123,14 +134,16 @@ ReceptiveWindow ResizeOp::getReceptiveWindow(unsigned) {
   return window;
 }
 
-void ResizeOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
+void ResizeOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                             llvm::function_ref<bool(Value)> wanted,
                              MutableArrayRef<Value> operandGradients) {
   if (wanted(getInput()))
-    operandGradients[0] = ResizeGradOp::create(builder, getLoc(), getInput().getType(), getModeAttr(), resultGradients[0],
-                                               getAlignCornersAttr());
+    operandGradients[0] = ResizeGradOp::create(builder, getLoc(), getInput().getType(), getModeAttr(),
+                                               resultGradients[0], getAlignCornersAttr());
 }
 
-//===- Borders ------------------------------------------------------------------------------------------------===//
+//===- Borders
+//------------------------------------------------------------------------------------------------===//
 
 static RankedTensorType padded(RankedTensorType map, ArrayRef<int64_t> padding) {
   return floatTensor(map.getContext(), {batchOf(map), heightOf(map) + padding[0] + padding[1],
@@ -145,8 +158,8 @@ LogicalResult PadOp::inferShapes(Types &results) {
   return success();
 }
 
-void PadOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
-                          MutableArrayRef<Value> operandGradients) {
+void PadOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                          llvm::function_ref<bool(Value)> wanted, MutableArrayRef<Value> operandGradients) {
   if (!wanted(getInput()))
     return;
   RankedTensorType type = getInput().getType();
@@ -169,21 +182,22 @@ LogicalResult CropOp::inferShapes(Types &results) {
   RankedTensorType input = getInput().getType(), result = getType();
   for (int axis : {0, 1})
     if (getOffset()[axis] + result.getDimSize(1 + axis) > input.getDimSize(1 + axis)) // C1
-      return emitOpError("cuts ") << result.getDimSize(1 + axis) << " from " << getOffset()[axis] << " out of "
-                                  << input.getDimSize(1 + axis) << (axis ? " columns" : " rows");
-  results.push_back(
-      floatTensor(getContext(), {batchOf(input), heightOf(result), widthOf(result), channelsOf(input)})); // C2
+      return emitOpError("cuts ") << result.getDimSize(1 + axis) << " from " << getOffset()[axis]
+                                  << " out of " << input.getDimSize(1 + axis)
+                                  << (axis ? " columns" : " rows");
+  results.push_back(floatTensor(
+      getContext(), {batchOf(input), heightOf(result), widthOf(result), channelsOf(input)})); // C2
   return success();
 }
 
-void CropOp::buildGradient(OpBuilder &builder, ValueRange resultGradients, llvm::function_ref<bool(Value)> wanted,
-                           MutableArrayRef<Value> operandGradients) {
+void CropOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                           llvm::function_ref<bool(Value)> wanted, MutableArrayRef<Value> operandGradients) {
   if (!wanted(getInput()))
     return;
   RankedTensorType input = getInput().getType();
   int64_t top = getOffset()[0], left = getOffset()[1];
-  operandGradients[0] = PadOp::create(builder, getLoc(), input,
-                                      PadModeAttr::get(getContext(), PadMode::Zero), resultGradients[0],
-                                      builder.getDenseI64ArrayAttr({top, heightOf(input) - heightOf(getType()) - top, left,
-                                                                    widthOf(input) - widthOf(getType()) - left}));
+  operandGradients[0] = PadOp::create(
+      builder, getLoc(), input, PadModeAttr::get(getContext(), PadMode::Zero), resultGradients[0],
+      builder.getDenseI64ArrayAttr({top, heightOf(input) - heightOf(getType()) - top, left,
+                                    widthOf(input) - widthOf(getType()) - left}));
 }

@@ -42,7 +42,8 @@ def Vn_ConcatOp : Vn_Op<"concat", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gr
 def Vn_EmbedChannelsOp : Vn_Op<"embed_channels", [Pure, Vn_Shape, Vn_Bytes]> {
   let summary = "places a map among channels of zeros";
   let description = [{
-    The gradient of `vn.slice`: channel c of `input` becomes channel `begin` + c of `result`, the others are zero.
+    The gradient of `vn.slice`: channel c of `input` becomes channel `begin` + c of `result`, the others are
+    zero.
 
     - (C1) `begin` + the channels of `input` is at most the channels of `result`.
     - (C2) `result` has the batch, height and width of `input`.

@@ -16,7 +16,8 @@ void VnDialect::initialize() {
       >();
 }
 
-//===- Discardable attributes ---------------------------------------------------------------------------------===//
+//===- Discardable attributes
+//---------------------------------------------------------------------------------===//
 
 static bool isStringArray(Attribute attribute, std::optional<size_t> size = std::nullopt) {
   auto array = dyn_cast<ArrayAttr>(attribute);
@@ -29,7 +30,8 @@ LogicalResult VnDialect::verifyOperationAttribute(Operation *op, NamedAttribute 
   if (name == kPlaceAttr || name == kModelAttr)
     return isa<StringAttr>(value) ? success() : op->emitError() << "`" << name << "` must be a string";
   if (name == kOutputsAttr)
-    return isStringArray(value) ? success() : op->emitError() << "`" << name << "` must be an array of strings";
+    return isStringArray(value) ? success()
+                                : op->emitError() << "`" << name << "` must be an array of strings";
   if (name == kScopesAttr) {
     auto scopes = dyn_cast<ArrayAttr>(value);
     if (!scopes || !llvm::all_of(scopes, [](Attribute scope) { return isStringArray(scope, 2); }))
@@ -39,7 +41,8 @@ LogicalResult VnDialect::verifyOperationAttribute(Operation *op, NamedAttribute 
   return op->emitError() << "unknown attribute `" << name << "`";
 }
 
-//===- Operand types ------------------------------------------------------------------------------------------===//
+//===- Operand types
+//------------------------------------------------------------------------------------------===//
 
 bool vernier::vn::isFloatTensor(Type type, ArrayRef<int64_t> ranks) {
   auto tensor = dyn_cast<RankedTensorType>(type);
@@ -49,9 +52,11 @@ bool vernier::vn::isFloatTensor(Type type, ArrayRef<int64_t> ranks) {
 
 bool vernier::vn::isLabels(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
-  return tensor && tensor.hasStaticShape() && tensor.getElementType().isSignlessInteger(32) && tensor.getRank() == 1;
+  return tensor && tensor.hasStaticShape() && tensor.getElementType().isSignlessInteger(32) &&
+         tensor.getRank() == 1;
 }
 
 bool vernier::vn::atLeast(Attribute array, int64_t least) {
-  return llvm::all_of(cast<DenseI64ArrayAttr>(array).asArrayRef(), [&](int64_t value) { return value >= least; });
+  return llvm::all_of(cast<DenseI64ArrayAttr>(array).asArrayRef(),
+                      [&](int64_t value) { return value >= least; });
 }

@@ -10,16 +10,16 @@ def Vn_Dialect : Dialect {
   let cppNamespace = "::vernier::vn";
   let summary = "convolutional networks on static NHWC tensors";
   let description = [{
-    A program is one `func.func` without control flow: `@infer` maps an image to the outputs, `@train_step` computes
-    the loss, stores the gradient of each trainable parameter and updates the running statistics.
+    A program is one `func.func` without control flow: `@infer` maps an image to the outputs, `@train_step`
+    computes the loss, stores the gradient of each trainable parameter and updates the running statistics.
 
     Maps are `tensor<N x H x W x C x f32>`. Parameters keep PyTorch's layouts: convolution weights
-    O x I/groups x KH x KW, linear weights O x I, everything else C. A dimension may be zero between the binding of holes
-    and `--vn-drop-empty`.
+    O x I/groups x KH x KW, linear weights O x I, everything else C. A dimension may be zero between the
+    binding of holes and `--vn-drop-empty`.
 
     Discardable attributes: `vn.place` is the place in the specification that an op computes (`"layer1.0.conv1"`);
-    `vn.scopes` are the block calls around it, outermost first, each `[place, block]`; a function's `vn.outputs` names
-    its results; the module's `vn.model` names the model.
+    `vn.scopes` are the block calls around it, outermost first, each `[place, block]`; a function's
+    `vn.outputs` names its results; the module's `vn.model` names the model.
   }];
   let hasOperationAttrVerify = 1;
 }

@@ -85,9 +85,9 @@ def Vn_LinearWeightGradOp : Vn_Op<"linear_weight_grad", [Pure, Vn_ShapeOfOperand
 def Vn_BatchNormGradOp : Vn_Op<"batch_norm_grad", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
   let summary = "gradients of batch normalisation by batch statistics";
   let description = [{
-    `mean` and `var` are those that `vn.batch_norm_training` computed from `input`; the gradient flows through them too.
-    With h = (input - mean) / sqrt(var + epsilon) and sums over N, H, W (M elements): `dbeta = sum dy`,
-    `dgamma = sum dy * h`, `dx = gamma / sqrt(var + epsilon) * (dy - dbeta / M - h * dgamma / M)`.
+    `mean` and `var` are those that `vn.batch_norm_training` computed from `input`; the gradient flows through
+    them too. With h = (input - mean) / sqrt(var + epsilon) and sums over N, H, W (M elements): `dbeta = sum
+    dy`, `dgamma = sum dy * h`, `dx = gamma / sqrt(var + epsilon) * (dy - dbeta / M - h * dgamma / M)`.
 
     - (C1) `dy` has the type of `input`; `gamma`, `mean` and `var` have one element per channel.
     - (C2) `dx` has the type of `input`, `dgamma` and `dbeta` that of `gamma`.
@@ -110,8 +110,8 @@ def Vn_BatchNormGradOp : Vn_Op<"batch_norm_grad", [Pure, Vn_ShapeOfOperands, Vn_
 def Vn_ActivateGradOp : Vn_Op<"activate_grad", [Pure, SameOperandsAndResultType, Vn_Shape, Vn_Bytes]> {
   let summary = "gradient of an activation, from its output";
   let description = [{
-    `relu`: dy where y > 0; `relu6`: dy where 0 < y < 6; `sigmoid`: dy * y * (1 - y); elsewhere 0. `y` is the forward
-    op's result.
+    `relu`: dy where y > 0; `relu6`: dy where 0 < y < 6; `sigmoid`: dy * y * (1 - y); elsewhere 0. `y` is the
+    forward op's result.
 
     - (C1) operands and `result` have the same type.
 

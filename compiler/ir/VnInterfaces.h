@@ -16,8 +16,8 @@ struct ExpectedOperand {
   mlir::RankedTensorType type;
 };
 
-/// One axis pair (height, width) of a window sliding over an operand: its extent, and how far it moves from one result
-/// pixel to the next, both in operand pixels. Upsampling by 2 moves by one half.
+/// One axis pair (height, width) of a window sliding over an operand: its extent, and how far it moves from
+/// one result pixel to the next, both in operand pixels. Upsampling by 2 moves by one half.
 struct ReceptiveWindow {
   double size[2] = {1, 1};
   double step[2] = {1, 1};

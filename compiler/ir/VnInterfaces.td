@@ -12,12 +12,12 @@ def Vn_ShapeOpInterface : OpInterface<"ShapeOpInterface"> {
   }];
   let methods = [
     InterfaceMethod<[{
-      Result types as they follow from operands and attributes; sizes that only the result type tells (of resize, crop,
-      slice) are kept. Reports violated constraints as errors of the op.
+      Result types as they follow from operands and attributes; sizes that only the result type tells (of
+      resize, crop, slice) are kept. Reports violated constraints as errors of the op.
     }], "::llvm::LogicalResult", "inferShapes", (ins "::llvm::SmallVectorImpl<::mlir::RankedTensorType> &":$results)>,
     InterfaceMethod<[{
-      Types that operands must have, as they follow from the input and the attributes. With `channels`, for that many
-      output channels instead of the present ones.
+      Types that operands must have, as they follow from the input and the attributes. With `channels`, for
+      that many output channels instead of the present ones.
     }], "::llvm::SmallVector<::vernier::vn::ExpectedOperand>", "expectedOperands",
     (ins "std::optional<int64_t>":$channels), [{}], [{ return {}; }]>,
   ];
@@ -52,8 +52,8 @@ def Vn_GradientOpInterface : OpInterface<"GradientOpInterface"> {
   let description = "The adjoint of an op, built by `--vn-differentiate`.";
   let methods = [
     InterfaceMethod<[{
-      Builds the gradient of each operand for which `wanted` holds from those of the results (null where a result does not
-      matter). Leaves the others of `operandGradients`, which has one element per operand, null.
+      Builds the gradient of each operand for which `wanted` holds from those of the results (null where a
+      result does not matter). Leaves the others of `operandGradients`, which has one element per operand, null.
     }], "void", "buildGradient",
     (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$resultGradients,
          "::llvm::function_ref<bool(::mlir::Value)>":$wanted,

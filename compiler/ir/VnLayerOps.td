@@ -10,14 +10,15 @@ def Vn_ConvolutionOp : Vn_Op<"convolution", [Pure, Vn_ShapeOfOperands, Vn_Macs, 
   let summary = "two-dimensional convolution in groups";
   let description = [{
     Cross-correlation, as in deep learning: output channel o of group g sees the input channels of group g.
-    `padding` (top, bottom, left, right) surrounds the input with zeros. `hole[i]` says which hole element decides the number
-    of output channels.
+    `padding` (top, bottom, left, right) surrounds the input with zeros. `hole[i]` says which hole element
+    decides the number of output channels.
 
     - (C1) `groups` divides the channels of `input` and of `result`.
     - (C2) `weight` is O x I/groups x KH x KW, I being the channels of `input`.
     - (C3) `bias` has O elements.
     - (C4) the dilated window, dilation * (K - 1) + 1, fits into the padded input.
-    - (C5) `result` is N x H' x W' x O with H' = floor((H + top + bottom - dilation * (KH - 1) - 1) / stride) + 1, W' alike.
+    - (C5) `result` is N x H' x W' x O with H' = floor((H + top + bottom - dilation * (KH - 1) - 1) / stride) +
+      1, W' alike.
 
     Example:
     ```mlir
@@ -84,8 +85,8 @@ def Vn_LinearOp : Vn_Op<"linear", [Pure, Vn_ShapeOfOperands, Vn_Macs, Vn_Window,
 def Vn_BatchNormOp : Vn_Op<"batch_norm", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise]> {
   let summary = "batch normalisation by running statistics";
   let description = [{
-    `gamma * (input - mean) / sqrt(var + epsilon) + beta`, per channel. `momentum` is for training: `--vn-differentiate`
-    turns this op into `vn.batch_norm_training` and `vn.update_running`.
+    `gamma * (input - mean) / sqrt(var + epsilon) + beta`, per channel. `momentum` is for training:
+    `--vn-differentiate` turns this op into `vn.batch_norm_training` and `vn.update_running`.
 
     - (C1) `gamma`, `beta`, `mean` and `var` have one element per channel.
     - (C2) `result` has the type of `input`.

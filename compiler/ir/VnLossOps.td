@@ -48,7 +48,8 @@ def Vn_SoftmaxCrossEntropyGradOp : Vn_Op<"softmax_cross_entropy_grad", [Pure, Vn
 def Vn_BinaryCrossEntropyOp : Vn_Op<"binary_cross_entropy", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
   let summary = "mean binary cross-entropy with logits";
   let description = [{
-    The mean over N and K of `max(x, 0) - x * t + log(1 + exp(-|x|))`, x being a logit and t its target in [0, 1].
+    The mean over N and K of `max(x, 0) - x * t + log(1 + exp(-|x|))`, x being a logit and t its target in [0,
+    1].
 
     - (C1) `logits` is N x 1 x 1 x K.
     - (C2) `targets` is N x K.

@@ -8,9 +8,9 @@ include "mlir/IR/SymbolInterfaces.td"
 def Vn_HoleOp : Vn_Op<"hole", [Symbol]> {
   let summary = "declares what the specification leaves open";
   let description = [{
-    Stands in the module, named by its place. A `learned` hole is a vector of channel counts, present in the program at its
-    `seed` values; convolutions refer to its elements by `hole` and `hole_index`. `limit` is its budget for one image. A
-    `choose` hole is one of `choices`.
+    Stands in the module, named by its place. A `learned` hole is a vector of channel counts, present in the
+    program at its `seed` values; convolutions refer to its elements by `hole` and `hole_index`. `limit` is its
+    budget for one image. A `choose` hole is one of `choices`.
 
     - (C1) a `learned` hole has a seed of positive numbers and no choices.
     - (C2) a `choose` hole has choices, no seed and no budget.
@@ -74,8 +74,8 @@ def Vn_ZerosOp : Vn_Op<"zeros", [Pure, Vn_Bytes]> {
 def Vn_FoldWeightOp : Vn_Op<"fold_weight", [Pure, Vn_Bytes, Vn_ShapeOfOperands]> {
   let summary = "scales each output channel of a weight by a batch norm";
   let description = [{
-    `result[o, ...] = weight[o, ...] * gamma[o] / sqrt(var[o] + epsilon)`. A function of parameters alone, computed once,
-    before inference.
+    `result[o, ...] = weight[o, ...] * gamma[o] / sqrt(var[o] + epsilon)`. A function of parameters alone,
+    computed once, before inference.
 
     - (C1) `gamma` and `var` have one element per output channel.
     - (C2) `result` has the type of `weight`.
@@ -94,8 +94,8 @@ def Vn_FoldWeightOp : Vn_Op<"fold_weight", [Pure, Vn_Bytes, Vn_ShapeOfOperands]>
 def Vn_FoldScaleOp : Vn_Op<"fold_scale", [Pure, Vn_Bytes, Vn_ShapeOfOperands]> {
   let summary = "factor by which a batch norm scales each channel";
   let description = [{
-    `result = gamma / sqrt(var + epsilon)`: the scale of the `vn.affine` that stands for a batch norm which does not fold
-    into a weight.
+    `result = gamma / sqrt(var + epsilon)`: the scale of the `vn.affine` that stands for a batch norm which
+    does not fold into a weight.
 
     - (C1) `var` has the type of `gamma`.
     - (C2) `result` has the type of `gamma`.
@@ -113,7 +113,8 @@ def Vn_FoldScaleOp : Vn_Op<"fold_scale", [Pure, Vn_Bytes, Vn_ShapeOfOperands]> {
 def Vn_FoldBiasOp : Vn_Op<"fold_bias", [Pure, Vn_Bytes, Vn_ShapeOfOperands]> {
   let summary = "what a batch norm adds to each channel";
   let description = [{
-    `result = beta + (bias - mean) * gamma / sqrt(var + epsilon)`, `bias` being that of the convolution before, or zero.
+    `result = beta + (bias - mean) * gamma / sqrt(var + epsilon)`, `bias` being that of the convolution before,
+    or zero.
 
     - (C1) `beta`, `mean`, `var` and `bias` have the type of `gamma`.
     - (C2) `result` has the type of `gamma`.
@@ -138,8 +139,9 @@ def Vn_UpdateRunningOp : Vn_Op<"update_running", [Vn_Bytes]> {
   let summary = "moves the running statistics of a batch norm";
   let description = [{
     `mean = (1 - momentum) * mean + momentum * batch_mean`, and with the unbiased variance
-    `var = (1 - momentum) * var + momentum * batch_var * count / (count - 1)`, where `count` is the number of elements
-    per channel, N * H * W; with a count of 1 the factor is 1. `mean` and `var` are parameters, by name.
+    `var = (1 - momentum) * var + momentum * batch_var * count / (count - 1)`, where `count` is the number of
+    elements per channel, N * H * W; with a count of 1 the factor is 1. `mean` and `var` are parameters, by
+    name.
 
     - (C1) `batch_mean` and `batch_var` have the same type.
 

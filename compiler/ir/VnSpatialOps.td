@@ -9,13 +9,13 @@ include "compiler/ir/VnOpBase.td"
 def Vn_MaxPoolOp : Vn_Op<"max_pool", [Pure, Vn_Shape, Vn_Bytes, Vn_Window, Vn_Gradient]> {
   let summary = "largest value in each window";
   let description = [{
-    Padding counts as minus infinity. With `ceil` a last, partial window is added where the stride leaves a rest, unless
-    it would begin beyond the input and its leading padding (as in PyTorch).
+    Padding counts as minus infinity. With `ceil` a last, partial window is added where the stride leaves a
+    rest, unless it would begin beyond the input and its leading padding (as in PyTorch).
 
     - (C1) each padding is at most half the kernel, so that no window lies in padding alone.
     - (C2) the window fits into the padded input.
-    - (C3) `result` is N x H' x W' x C with H' = floor((H + top + bottom - kernel) / stride) + 1, W' alike; with `ceil`, the
-      ceiling, less one where the last window would begin at H + top or beyond.
+    - (C3) `result` is N x H' x W' x C with H' = floor((H + top + bottom - kernel) / stride) + 1, W' alike;
+      with `ceil`, the ceiling, less one where the last window would begin at H + top or beyond.
 
     Example:
     ```mlir
@@ -33,8 +33,8 @@ def Vn_MaxPoolOp : Vn_Op<"max_pool", [Pure, Vn_Shape, Vn_Bytes, Vn_Window, Vn_Gr
 def Vn_AvgPoolOp : Vn_Op<"avg_pool", [Pure, Vn_Shape, Vn_Bytes, Vn_Window, Vn_Gradient]> {
   let summary = "mean of each window";
   let description = [{
-    The divisor is the number of window positions inside the padded input, or inside the input itself with `count_padding
-    false`; with `ceil`, positions beyond the padding never count.
+    The divisor is the number of window positions inside the padded input, or inside the input itself with
+    `count_padding false`; with `ceil`, positions beyond the padding never count.
 
     - (C1) each padding is at most half the kernel.
     - (C2) the window fits into the padded input.
@@ -73,10 +73,10 @@ def Vn_GlobalAvgPoolOp : Vn_Op<"global_avg_pool", [Pure, Vn_Shape, Vn_Bytes, Vn_
 def Vn_ResizeOp : Vn_Op<"resize", [Pure, Vn_Shape, Vn_Bytes, Vn_Window, Vn_Gradient]> {
   let summary = "interpolates to the height and width of the result";
   let description = [{
-    As PyTorch's `interpolate` without antialiasing. Result row i takes, per axis, with H input and H' result rows:
-    `nearest` the input row floor(i * H / H'); `bilinear` the rows around (i + 0.5) * H / H' - 0.5, raised to 0 if negative
-    (half-pixel centres), or with `align_corners` around i * (H - 1) / (H' - 1) (0 if H' = 1). The row past the last is
-    the last.
+    As PyTorch's `interpolate` without antialiasing. Result row i takes, per axis, with H input and H' result
+    rows: `nearest` the input row floor(i * H / H'); `bilinear` the rows around (i + 0.5) * H / H' - 0.5,
+    raised to 0 if negative (half-pixel centres), or with `align_corners` around i * (H - 1) / (H' - 1) (0 if
+    H' = 1). The row past the last is the last.
 
     - (C1) `align_corners` needs `bilinear`.
     - (C2) `input` and `result` have at least one row and one column.
@@ -99,8 +99,8 @@ def Vn_ResizeOp : Vn_Op<"resize", [Pure, Vn_Shape, Vn_Bytes, Vn_Window, Vn_Gradi
 def Vn_PadOp : Vn_Op<"pad", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
   let summary = "adds rows and columns at the borders";
   let description = [{
-    `padding` is top, bottom, left, right; the new elements are zero, or with `replicate` the nearest element of the
-    input.
+    `padding` is top, bottom, left, right; the new elements are zero, or with `replicate` the nearest element
+    of the input.
 
     - (C1) `replicate` needs a non-empty input.
     - (C2) `result` is N x (H + top + bottom) x (W + left + right) x C.

@@ -28,19 +28,28 @@ public:
   }
 
 private:
-  //===- Module and function ----------------------------------------------------------------------------------===//
+  //===- Module and function
+  //----------------------------------------------------------------------------------===//
 
   void lowerHole(const dsl::Hole &hole) {
     bool learned = hole.kind == dsl::Hole::Kind::Learned;
     BudgetKind budget = BudgetKind::None;
     switch (hole.budget) {
-    case dsl::BudgetKind::None: break;
-    case dsl::BudgetKind::Macs: budget = BudgetKind::Macs; break;
-    case dsl::BudgetKind::Parameters: budget = BudgetKind::Parameters; break;
-    case dsl::BudgetKind::Neurons: budget = BudgetKind::Neurons; break;
+    case dsl::BudgetKind::None:
+      break;
+    case dsl::BudgetKind::Macs:
+      budget = BudgetKind::Macs;
+      break;
+    case dsl::BudgetKind::Parameters:
+      budget = BudgetKind::Parameters;
+      break;
+    case dsl::BudgetKind::Neurons:
+      budget = BudgetKind::Neurons;
+      break;
     }
-    HoleOp::create(builder, locationOf(hole.location), hole.place, learned ? HoleKind::Learned : HoleKind::Choose, hole.seed,
-                   budget, hole.limit, hole.choices);
+    HoleOp::create(builder, locationOf(hole.location), hole.place,
+                   learned ? HoleKind::Learned : HoleKind::Choose, hole.seed, budget, hole.limit,
+                   hole.choices);
   }
 
   void lowerFunction() {
@@ -54,23 +63,27 @@ private:
       names.push_back(output.name);
     }
     Location loc = graph.nodes.empty() ? builder.getUnknownLoc() : locationOf(graph.nodes.front().location);
-    auto function = func::FuncOp::create(builder, loc, kInferFunction, builder.getFunctionType(inputs, results));
+    auto function =
+        func::FuncOp::create(builder, loc, kInferFunction, builder.getFunctionType(inputs, results));
     function->setAttr(kOutputsAttr, builder.getStrArrayAttr(names));
     Block *entry = function.addEntryBlock();
     builder.setInsertionPointToEnd(entry);
     unsigned argument = 0;
     for (const dsl::Node &node : graph.nodes)
-      values.push_back(node.kind == dsl::OpKind::Input ? Value(entry->getArgument(argument++)) : lowerNode(node));
+      values.push_back(node.kind == dsl::OpKind::Input ? Value(entry->getArgument(argument++))
+                                                       : lowerNode(node));
     SmallVector<Value> outputs;
     for (const dsl::Output &output : graph.outputs)
       outputs.push_back(values[output.node]);
     func::ReturnOp::create(builder, loc, outputs);
   }
 
-  //===- Attributes -------------------------------------------------------------------------------------------===//
+  //===- Attributes
+  //-------------------------------------------------------------------------------------------===//
 
   Location locationOf(const dsl::Location &location) {
-    StringRef file = location.file < static_cast<int>(graph.files.size()) ? StringRef(graph.files[location.file]) : "";
+    StringRef file =
+        location.file < static_cast<int>(graph.files.size()) ? StringRef(graph.files[location.file]) : "";
     return FileLineColLoc::get(&context, file, location.line, location.column);
   }
 
@@ -99,7 +112,8 @@ private:
       op->setAttr(kScopesAttr, builder.getArrayAttr(scopes));
   }
 
-  //===- Nodes ------------------------------------------------------------------------------------------------===//
+  //===- Nodes
+  //------------------------------------------------------------------------------------------------===//
 
   Value parameter(const dsl::Node &node, StringRef suffix, ParameterKind kind, ArrayRef<int64_t> shape) {
     auto op = ParameterOp::create(builder, locationOf(node.location), floatTensor(&context, shape),
@@ -118,8 +132,9 @@ private:
     Value weight = parameter(node, "weight", ParameterKind::ConvolutionWeight,
                              {node.channels, channels / node.groups, node.kernel[0], node.kernel[1]});
     auto [hole, index] = holeOf(node);
-    return ConvolutionOp::create(builder, loc, mapType(node.shape), input, weight, bias(node), array(node.stride),
-                                 array(node.padding), array(node.dilation), integer(node.groups), hole, index);
+    return ConvolutionOp::create(builder, loc, mapType(node.shape), input, weight, bias(node),
+                                 array(node.stride), array(node.padding), array(node.dilation),
+                                 integer(node.groups), hole, index);
   }
 
   Value lowerLinear(const dsl::Node &node, Location loc, Value input) {
@@ -135,8 +150,8 @@ private:
     Value beta = parameter(node, "bias", ParameterKind::Beta, {channels});
     Value mean = parameter(node, "running_mean", ParameterKind::RunningMean, {channels});
     Value var = parameter(node, "running_var", ParameterKind::RunningVar, {channels});
-    return BatchNormOp::create(builder, loc, mapType(node.shape), input, gamma, beta, mean, var, real(node.epsilon),
-                               real(node.momentum));
+    return BatchNormOp::create(builder, loc, mapType(node.shape), input, gamma, beta, mean, var,
+                               real(node.epsilon), real(node.momentum));
   }
 
   Value lowerNode(const dsl::Node &node) {
@@ -156,31 +171,46 @@ private:
       return ActivateOp::create(builder, loc, type, activation, input);
     };
     switch (node.kind) {
-    case dsl::OpKind::Input: break; // a function argument
-    case dsl::OpKind::Convolution: return lowerConvolution(node, loc, input);
-    case dsl::OpKind::Linear: return lowerLinear(node, loc, input);
-    case dsl::OpKind::BatchNorm: return lowerBatchNorm(node, loc, input);
-    case dsl::OpKind::Relu: return activate(Activation::Relu);
-    case dsl::OpKind::Relu6: return activate(Activation::Relu6);
-    case dsl::OpKind::Sigmoid: return activate(Activation::Sigmoid);
+    case dsl::OpKind::Input:
+      break; // a function argument
+    case dsl::OpKind::Convolution:
+      return lowerConvolution(node, loc, input);
+    case dsl::OpKind::Linear:
+      return lowerLinear(node, loc, input);
+    case dsl::OpKind::BatchNorm:
+      return lowerBatchNorm(node, loc, input);
+    case dsl::OpKind::Relu:
+      return activate(Activation::Relu);
+    case dsl::OpKind::Relu6:
+      return activate(Activation::Relu6);
+    case dsl::OpKind::Sigmoid:
+      return activate(Activation::Sigmoid);
     case dsl::OpKind::MaxPool:
-      return MaxPoolOp::create(builder, loc, type, input, array(node.kernel), array(node.stride), array(node.padding),
-                               unit(node.ceil));
+      return MaxPoolOp::create(builder, loc, type, input, array(node.kernel), array(node.stride),
+                               array(node.padding), unit(node.ceil));
     case dsl::OpKind::AvgPool:
-      return AvgPoolOp::create(builder, loc, type, input, array(node.kernel), array(node.stride), array(node.padding),
-                               unit(node.ceil), builder.getBoolAttr(node.countPadding));
-    case dsl::OpKind::GlobalAvgPool: return GlobalAvgPoolOp::create(builder, loc, type, input);
+      return AvgPoolOp::create(builder, loc, type, input, array(node.kernel), array(node.stride),
+                               array(node.padding), unit(node.ceil), builder.getBoolAttr(node.countPadding));
+    case dsl::OpKind::GlobalAvgPool:
+      return GlobalAvgPoolOp::create(builder, loc, type, input);
     case dsl::OpKind::Resize:
       return ResizeOp::create(builder, loc, type,
-                              node.mode == dsl::ResizeMode::Nearest ? ResizeMode::Nearest : ResizeMode::Bilinear, input,
-                              node.alignCorners);
+                              node.mode == dsl::ResizeMode::Nearest ? ResizeMode::Nearest
+                                                                    : ResizeMode::Bilinear,
+                              input, node.alignCorners);
     case dsl::OpKind::Pad:
-      return PadOp::create(builder, loc, type, node.replicate ? PadMode::Replicate : PadMode::Zero, input, node.padding);
-    case dsl::OpKind::Crop: return CropOp::create(builder, loc, type, input, array(node.offset));
-    case dsl::OpKind::Slice: return SliceOp::create(builder, loc, type, input, integer(node.begin));
-    case dsl::OpKind::Concat: return ConcatOp::create(builder, loc, type, operands);
-    case dsl::OpKind::Add: return AddOp::create(builder, loc, type, input, operands[1]);
-    case dsl::OpKind::Multiply: return MultiplyOp::create(builder, loc, type, input, operands[1]);
+      return PadOp::create(builder, loc, type, node.replicate ? PadMode::Replicate : PadMode::Zero, input,
+                           node.padding);
+    case dsl::OpKind::Crop:
+      return CropOp::create(builder, loc, type, input, array(node.offset));
+    case dsl::OpKind::Slice:
+      return SliceOp::create(builder, loc, type, input, integer(node.begin));
+    case dsl::OpKind::Concat:
+      return ConcatOp::create(builder, loc, type, operands);
+    case dsl::OpKind::Add:
+      return AddOp::create(builder, loc, type, input, operands[1]);
+    case dsl::OpKind::Multiply:
+      return MultiplyOp::create(builder, loc, type, input, operands[1]);
     }
     llvm_unreachable("an input is no op");
   }
@@ -194,7 +224,8 @@ private:
 
 } // namespace
 
-OwningOpRef<ModuleOp> vernier::compiler::lowerGraph(MLIRContext &context, const dsl::Graph &graph, int64_t batch) {
+OwningOpRef<ModuleOp> vernier::compiler::lowerGraph(MLIRContext &context, const dsl::Graph &graph,
+                                                    int64_t batch) {
   context.loadDialect<VnDialect, func::FuncDialect>();
   return Lowering(context, graph, batch).run();
 }

@@ -8,9 +8,11 @@
 
 namespace vernier::compiler {
 
-/// A module with a `vn.hole` for each hole and @infer on `batch` images. The order of `vn.parameter` ops is that of weight
-/// files. Null, with errors at the places of the specification, if the program does not verify.
-mlir::OwningOpRef<mlir::ModuleOp> lowerGraph(mlir::MLIRContext &context, const dsl::Graph &graph, int64_t batch);
+/// A module with a `vn.hole` for each hole and @infer on `batch` images. The order of `vn.parameter` ops is
+/// that of weight files. Null, with errors at the places of the specification, if the program does not
+/// verify.
+mlir::OwningOpRef<mlir::ModuleOp> lowerGraph(mlir::MLIRContext &context, const dsl::Graph &graph,
+                                             int64_t batch);
 
 } // namespace vernier::compiler
 

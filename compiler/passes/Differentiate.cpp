@@ -17,7 +17,8 @@ using vernier::compiler::LossKind;
 
 namespace {
 
-//===- Forward ------------------------------------------------------------------------------------------------===//
+//===- Forward
+//------------------------------------------------------------------------------------------------===//
 
 // Clones the ops of @infer, batch norms in their training form, and returns the clones of the results.
 FailureOr<SmallVector<Value>> cloneForward(OpBuilder &builder, func::FuncOp infer, IRMapping &mapping) {
@@ -33,11 +34,12 @@ FailureOr<SmallVector<Value>> cloneForward(OpBuilder &builder, func::FuncOp infe
     Value input = mapping.lookup(norm.getInput());
     RankedTensorType vector = norm.getGamma().getType(), map = norm.getInput().getType();
     auto training = BatchNormTrainingOp::create(builder, norm.getLoc(), TypeRange{map, vector, vector}, input,
-                                                mapping.lookup(norm.getGamma()), mapping.lookup(norm.getBeta()),
-                                                norm.getEpsilonAttr());
-    auto update = UpdateRunningOp::create(
-        builder, norm.getLoc(), mean.getNameAttr(), var.getNameAttr(), training.getBatchMean(), training.getBatchVar(),
-        norm.getMomentumAttr(), builder.getI64IntegerAttr(batchOf(map) * heightOf(map) * widthOf(map)));
+                                                mapping.lookup(norm.getGamma()),
+                                                mapping.lookup(norm.getBeta()), norm.getEpsilonAttr());
+    auto update =
+        UpdateRunningOp::create(builder, norm.getLoc(), mean.getNameAttr(), var.getNameAttr(),
+                                training.getBatchMean(), training.getBatchVar(), norm.getMomentumAttr(),
+                                builder.getI64IntegerAttr(batchOf(map) * heightOf(map) * widthOf(map)));
     for (Operation *made : {training.getOperation(), update.getOperation()})
       made->setDiscardableAttrs(norm->getDiscardableAttrDictionary());
     mapping.map(norm.getResult(), training.getResult());
@@ -60,7 +62,8 @@ DenseSet<Value> findActive(Block &block) {
   return active;
 }
 
-//===- Backward -----------------------------------------------------------------------------------------------===//
+//===- Backward
+//-----------------------------------------------------------------------------------------------===//
 
 class Backward {
 public:
@@ -123,7 +126,8 @@ private:
       return;
     llvm::erase_if(parts, [](Value part) { return part.getDefiningOp<EmbedChannelsOp>() != nullptr; });
     parts.push_back(ConcatOp::create(builder, loc, embeds.front().getType(), slices));
-    // The embeds are dead now and go at the end with the others: the caller may hold the last op of the block.
+    // The embeds are dead now and go at the end with the others: the caller may hold the last op of the
+    // block.
   }
 
   OpBuilder &builder;
@@ -146,15 +150,17 @@ void eraseDeadOps(Block &block) {
       op.erase();
 }
 
-//===- Pass ---------------------------------------------------------------------------------------------------===//
+//===- Pass
+//---------------------------------------------------------------------------------------------------===//
 
 struct Differentiate : vernier::compiler::impl::DifferentiateBase<Differentiate> {
   using DifferentiateBase::DifferentiateBase;
 
   func::FuncOp createTrainStep(func::FuncOp infer, RankedTensorType logits) {
     OpBuilder builder(&getContext());
-    Type labels = loss == LossKind::Softmax ? RankedTensorType::get({batchOf(logits)}, builder.getI32Type())
-                                            : floatTensor(&getContext(), {batchOf(logits), channelsOf(logits)});
+    Type labels = loss == LossKind::Softmax
+                      ? RankedTensorType::get({batchOf(logits)}, builder.getI32Type())
+                      : floatTensor(&getContext(), {batchOf(logits), channelsOf(logits)});
     Type scalar = floatTensor(&getContext(), {1});
     builder.setInsertionPointAfter(infer);
     auto step = func::FuncOp::create(

@@ -7,12 +7,12 @@ include "mlir/Pass/PassBase.td"
 def BindHoles : Pass<"vn-bind-holes", "::mlir::ModuleOp"> {
   let summary = "gives learned holes their channel counts";
   let description = [{
-    Convolutions and linear layers that refer to a bound hole get that many output channels; shapes, those of parameters
-    included, are inferred anew; bound holes disappear. A hole without a binding stays, at its seed. An unknown
-    hole, a vector of another length, and a count that is negative or above 65536 are errors.
+    Convolutions and linear layers that refer to a bound hole get that many output channels; shapes, those of
+    parameters included, are inferred anew; bound holes disappear. A hole without a binding stays, at its seed.
+    An unknown hole, a vector of another length, and a count that is negative or above 65536 are errors.
 
-    Needs the program as lowered from the specification. Leaves legal IR in which maps and parameters may have zero channels
-    until `--vn-drop-empty`.
+    Needs the program as lowered from the specification. Leaves legal IR in which maps and parameters may have
+    zero channels until `--vn-drop-empty`.
 
     With `bindings=branch.channels=3,1`
     ```mlir
@@ -34,8 +34,9 @@ def BindHoles : Pass<"vn-bind-holes", "::mlir::ModuleOp"> {
 def DropEmpty : Pass<"vn-drop-empty", "::mlir::ModuleOp"> {
   let summary = "removes branches of zero channels";
   let description = [{
-    Inputs of zero channels leave their concat, and with them all that nothing needs any more; a concat of one input is that
-    input. A concat of which nothing is left, and any other op that needs a map of zero channels, is an error.
+    Inputs of zero channels leave their concat, and with them all that nothing needs any more; a concat of one
+    input is that input. A concat of which nothing is left, and any other op that needs a map of zero channels,
+    is an error.
 
     Follows `--vn-bind-holes`; afterwards no tensor is empty.
 
@@ -59,16 +60,17 @@ def DropEmpty : Pass<"vn-drop-empty", "::mlir::ModuleOp"> {
 def Differentiate : Pass<"vn-differentiate", "::mlir::ModuleOp"> {
   let summary = "builds @train_step from @infer";
   let description = [{
-    `@train_step(image, labels, smoothing) -> (loss, logits)` runs the network as `@infer` does, with batch norms by the
-    batch's own statistics (`vn.batch_norm_training`, `vn.update_running`), then the loss of the first output, then the
-    adjoint of every op between trainable parameters and the loss, in reverse order. It has exactly one
-    `vn.store_gradient` for each trainable parameter; those that the loss does not depend on get zeros.
+    `@train_step(image, labels, smoothing) -> (loss, logits)` runs the network as `@infer` does, with batch
+    norms by the batch's own statistics (`vn.batch_norm_training`, `vn.update_running`), then the loss of the
+    first output, then the adjoint of every op between trainable parameters and the loss, in reverse order. It
+    has exactly one `vn.store_gradient` for each trainable parameter; those that the loss does not depend on
+    get zeros.
 
-    `labels` is `tensor<Nxi32>` for `loss=softmax`, `tensor<NxKxf32>` for `loss=binary`; `smoothing` is `tensor<1xf32>`, which the
-    latter ignores.
+    `labels` is `tensor<Nxi32>` for `loss=softmax`, `tensor<NxKxf32>` for `loss=binary`; `smoothing` is
+    `tensor<1xf32>`, which the latter ignores.
 
-    Needs the program as lowered from the specification: after `--vn-fold-batch-norm` or `--vn-fuse-epilogue` an op has no
-    gradient, which is an error.
+    Needs the program as lowered from the specification: after `--vn-fold-batch-norm` or `--vn-fuse-epilogue`
+    an op has no gradient, which is an error.
 
     ```mlir
     %y = vn.linear %x, %w : (tensor<8x1x1x4xf32>, tensor<10x4xf32>) -> tensor<8x1x1x10xf32>
@@ -102,10 +104,10 @@ def Differentiate : Pass<"vn-differentiate", "::mlir::ModuleOp"> {
 def FoldBatchNorm : Pass<"vn-fold-batch-norm", "::mlir::ModuleOp"> {
   let summary = "folds batch norms of @infer into the layers before them";
   let description = [{
-    A batch norm whose input is the result of a convolution or linear layer that nothing else uses, directly or through
-    resizes that nothing else uses, scales that layer's weight (`vn.fold_weight`) and shifts its bias (`vn.fold_bias`). It
-    commutes with a resize because each resized pixel is a mean of input pixels. Any other batch norm becomes a
-    `vn.affine`. What is folded is a function of parameters alone, to be computed once.
+    A batch norm whose input is the result of a convolution or linear layer that nothing else uses, directly or
+    through resizes that nothing else uses, scales that layer's weight (`vn.fold_weight`) and shifts its bias
+    (`vn.fold_bias`). It commutes with a resize because each resized pixel is a mean of input pixels. Any other
+    batch norm becomes a `vn.affine`. What is folded is a function of parameters alone, to be computed once.
 
     For inference only: afterwards @infer has no `vn.batch_norm`, and an op without a gradient.
 
@@ -130,9 +132,9 @@ def FoldBatchNorm : Pass<"vn-fold-batch-norm", "::mlir::ModuleOp"> {
 def FuseEpilogue : Pass<"vn-fuse-epilogue", "::mlir::ModuleOp"> {
   let summary = "fuses residual additions and activations into convolutions";
   let description = [{
-    An addition of a map of equal shape, and an activation, become part of the convolution that computes their operand if nothing
-    else uses it; an activation becomes part of a `vn.affine` likewise. The order of a fused convolution is fixed: bias,
-    residual, activation. What comes in another order stays.
+    An addition of a map of equal shape, and an activation, become part of the convolution that computes their
+    operand if nothing else uses it; an activation becomes part of a `vn.affine` likewise. The order of a fused
+    convolution is fixed: bias, residual, activation. What comes in another order stays.
 
     Follows `--vn-fold-batch-norm`, which brings convolutions next to additions and activations.
 
@@ -153,9 +155,9 @@ def FuseEpilogue : Pass<"vn-fuse-epilogue", "::mlir::ModuleOp"> {
 def PrintCost : Pass<"vn-print-cost", "::mlir::ModuleOp"> {
   let summary = "prints what each block costs and sees";
   let description = [{
-    For each function, one line for each block call of the specification, indented by its depth, then one for the whole: multiply-adds
-    of one image, trainable parameters, the type of its last map, and the least and most pixels of the image, height x
-    width, that an element of this map sees. Changes nothing.
+    For each function, one line for each block call of the specification, indented by its depth, then one for
+    the whole: multiply-adds of one image, trainable parameters, the type of its last map, and the least and
+    most pixels of the image, height x width, that an element of this map sees. Changes nothing.
     ```
     layer1.0 bottleneck: 231211008 macs, 75008 parameters, tensor<1x56x56x256xf32>, sees 9x9 to 27x27
     @infer: 4089184256 macs, 25557032 parameters

@@ -13,7 +13,9 @@ using namespace vernier::compiler;
 
 namespace {
 
-void printSize(llvm::raw_ostream &out, const double (&size)[2]) { out << llvm::format("%gx%g", size[0], size[1]); }
+void printSize(llvm::raw_ostream &out, const double (&size)[2]) {
+  out << llvm::format("%gx%g", size[0], size[1]);
+}
 
 void printCost(llvm::raw_ostream &out, mlir::func::FuncOp function) {
   CostSummary summary = summarizeCost(function);
@@ -28,7 +30,8 @@ void printCost(llvm::raw_ostream &out, mlir::func::FuncOp function) {
     }
     out << "\n";
   }
-  out << "@" << function.getName() << ": " << summary.macs << " macs, " << summary.parameters << " parameters\n";
+  out << "@" << function.getName() << ": " << summary.macs << " macs, " << summary.parameters
+      << " parameters\n";
 }
 
 struct PrintCost : vernier::compiler::impl::PrintCostBase<PrintCost> {

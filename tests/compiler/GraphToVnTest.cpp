@@ -1,8 +1,9 @@
-// A graph with every kind of node becomes the op it should, with its attributes, places, holes and parameters.
+// A graph with every kind of node becomes the op it should, with its attributes, places, holes and
+// parameters.
 #define BOOST_TEST_MODULE GraphToVn
+#include "compiler/lower/GraphToVn.h"
 #include "compiler/analysis/Cost.h"
 #include "compiler/ir/VnOps.h"
-#include "compiler/lower/GraphToVn.h"
 #include "mlir/IR/Diagnostics.h"
 #include <boost/test/included/unit_test.hpp>
 
@@ -20,7 +21,8 @@ struct GraphBuilder {
     add(OpKind::Input, "image", {}, {4, 8, 8}, [](dsl::Node &) {});
   }
 
-  template <class Set> int add(OpKind kind, std::string place, std::vector<int> operands, dsl::Shape shape, Set set) {
+  template <class Set>
+  int add(OpKind kind, std::string place, std::vector<int> operands, dsl::Shape shape, Set set) {
     dsl::Node node;
     node.kind = kind;
     node.place = std::move(place);
@@ -52,7 +54,8 @@ void checkContains(const std::string &text, const std::string &part) {
 
 GraphBuilder everyKind() {
   GraphBuilder b;
-  b.graph.holes.push_back({dsl::Hole::Kind::Learned, "layer1.channels", {6, 2}, dsl::BudgetKind::Macs, 4096, {}, {}});
+  b.graph.holes.push_back(
+      {dsl::Hole::Kind::Learned, "layer1.channels", {6, 2}, dsl::BudgetKind::Macs, 4096, {}, {}});
   int c = b.add(OpKind::Convolution, "conv1", {0}, {6, 4, 4}, [](dsl::Node &n) {
     n.kernel[0] = n.kernel[1] = 3;
     n.stride[0] = n.stride[1] = 2;
@@ -107,7 +110,8 @@ BOOST_AUTO_TEST_CASE(every_kind_of_node) {
            "vn.hole @layer1.channels learned seed [6, 2] within macs 4096",
            "func.func @infer(%arg0: tensor<2x8x8x4xf32>) -> (tensor<2x1x1x10xf32>, tensor<2x4x4x8xf32>)",
            "vn.outputs = [\"logits\", \"features\"]",
-           "strides [2, 2] padding [1, 1, 1, 1] groups 2 hole @layer1.channels[0] {vn.place = \"conv1\", vn.scopes = "
+           "strides [2, 2] padding [1, 1, 1, 1] groups 2 hole @layer1.channels[0] {vn.place = \"conv1\", "
+           "vn.scopes = "
            "[[\"layer1\", \"stage\"]]}",
            "epsilon 1.000000e-05 momentum 2.500000e-01 {vn.place = \"bn1\"",
            "vn.activate relu6",
@@ -130,8 +134,8 @@ BOOST_AUTO_TEST_CASE(parameters_in_published_order) {
   auto module = compiler::lowerGraph(context, everyKind().graph, 2);
   std::vector<std::string> names;
   module->walk([&](vn::ParameterOp parameter) { names.push_back(parameter.getName().str()); });
-  std::vector<std::string> expected = {"conv1.weight",    "conv1.bias", "bn1.weight", "bn1.bias", "bn1.running_mean",
-                                       "bn1.running_var", "fc.weight",  "fc.bias"};
+  std::vector<std::string> expected = {"conv1.weight",     "conv1.bias",      "bn1.weight", "bn1.bias",
+                                       "bn1.running_mean", "bn1.running_var", "fc.weight",  "fc.bias"};
   BOOST_CHECK_EQUAL_COLLECTIONS(names.begin(), names.end(), expected.begin(), expected.end());
 }
 
@@ -149,9 +153,8 @@ BOOST_AUTO_TEST_CASE(costs_are_per_image) {
 // A shape that contradicts the op is an error at the node's place in the specification.
 BOOST_AUTO_TEST_CASE(wrong_shape_is_an_error_at_its_place) {
   GraphBuilder b;
-  int n = b.add(OpKind::MaxPool, "pool", {0}, {4, 3, 4}, [](dsl::Node &n) {
-    n.kernel[0] = n.kernel[1] = n.stride[0] = n.stride[1] = 2;
-  });
+  int n = b.add(OpKind::MaxPool, "pool", {0}, {4, 3, 4},
+                [](dsl::Node &n) { n.kernel[0] = n.kernel[1] = n.stride[0] = n.stride[1] = 2; });
   b.graph.outputs = {{"features", n}};
   mlir::MLIRContext context;
   std::string message;
