@@ -96,9 +96,10 @@ private:
       skipSpace();
       int64_t length = 0;
       size_t digits = 0;
-      for (; digits < text.size() && digits < 19 && text[digits] >= '0' && text[digits] <= '9'; ++digits)
+      constexpr size_t mostDigits = 18; // what an int64_t holds in any case
+      for (; digits < text.size() && digits < mostDigits && text[digits] >= '0' && text[digits] <= '9'; ++digits)
         length = length * 10 + (text[digits] - '0');
-      if (digits == 0 || digits == 19 || lengths.size() == 32)
+      if (digits == 0 || digits == mostDigits || lengths.size() == 32)
         throw malformed(place, "its shape is impossible");
       text.remove_prefix(digits);
       lengths.push_back(length);

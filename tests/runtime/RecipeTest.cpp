@@ -68,6 +68,8 @@ flip = true
 BOOST_AUTO_TEST_CASE(mistakes_have_their_place) {
   expectRefusal("error: the recipe is no TOML", "epochs = \n");
   expectRefusal("--> r.toml:1:10", "epochs = \n");
+  expectRefusal("error: the recipe is no TOML", "epochs = 1\n[&]\n");
+  expectRefusal("plain ASCII\n  --> r.toml:2:1", "epochs = 1 # \xc4\x9e\n\xc4\x9e = 1\n");
   expectRefusal("`epochs` is missing\n  --> r.toml:1:1", "[optimizer]\nlearning_rate = 0.1\n");
   expectRefusal("`learning_rate` is missing in [optimizer]", "epochs = 1");
   expectRefusal("unknown key `epoch`\n  --> r.toml:1:1\nhelp: closest key: `epochs`", "epoch = 3\n" + least);
