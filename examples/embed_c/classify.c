@@ -1,5 +1,5 @@
 /* Runs a compiled model from C: one image in, the probabilities of the classes out. */
-#include "vernier/vernier.h"
+#include "resnet_fashion.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ static int fill_weights(vn_session *session, const vn_model *model) {
 }
 
 int main(int argc, char **argv) {
-  const vn_model *model = vernier_model();
+  const vn_model *model = resnet_fashion_model();
   vn_session *session;
   if (vn_session_create(model, 0, 0, &session) != VN_OK)
     return fail("cannot start the model");

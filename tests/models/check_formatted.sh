@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Every specification under the given folders passes `vernier check` and is in canonical form.
-set -uo pipefail
+# check_formatted.sh VERNIER FOLDER...: every specification is free of mistakes and in the canonical form.
+set -euo pipefail
 vernier=$1
 shift
+mapfile -d '' files < <(find "$@" -name '*.vn' -print0)
 status=0
-while IFS= read -r -d '' file; do
+for file in "${files[@]}"; do
   "$vernier" check "$file" || status=1
-  "$vernier" fmt --stdout "$file" | diff -u "$file" - || status=1
-done < <(find "$@" -name '*.vn' -print0)
+done
+"$vernier" fmt --check "${files[@]}" || status=1
 exit $status
