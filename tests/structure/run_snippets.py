@@ -43,7 +43,7 @@ def main():
     parser.add_argument("--path", required=True, help="folder of the built tools")
     options = parser.parse_args()
     files, commands = extract(options.page.read_text(encoding="utf-8"))
-    environment = dict(os.environ, PATH=options.path + os.pathsep + os.environ["PATH"])
+    environment = dict(os.environ, PATH=str(Path(options.path).resolve()) + os.pathsep + os.environ["PATH"])
 
     failures = 0
     with tempfile.TemporaryDirectory() as folder:
