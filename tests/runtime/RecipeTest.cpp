@@ -92,6 +92,23 @@ BOOST_AUTO_TEST_CASE(mistakes_have_their_place) {
   expectRefusal("`std` must be positive", least + "[data]\nmean = [0.5]\nstd = [0]\n");
 }
 
+// docs/training.md shows every key with its default.
+BOOST_AUTO_TEST_CASE(documented_recipe_is_the_default_one) {
+  const std::string page = readText(VERNIER_DOCS "/training.md");
+  const size_t begin = page.find("```toml\n") + 8;
+  const std::string shown = page.substr(begin, page.find("```\n", begin) - begin);
+  Recipe documented = parseRecipe(shown, "training.md");
+  Recipe expected = parseRecipe(least, "r.toml");
+  expected.batch = 64;
+  expected.data.mean = {0.485f, 0.456f, 0.406f}, expected.data.deviation = {0.229f, 0.224f, 0.225f};
+  BOOST_TEST(documented.canonical() == expected.canonical());
+  BOOST_TEST(documented.validateEvery == expected.validateEvery);
+  BOOST_TEST(documented.checkpointEvery == expected.checkpointEvery);
+  BOOST_TEST(documented.logEvery == expected.logEvery);
+  for (const char *key : {"milestones", "factor"})
+    BOOST_TEST(shown.find(std::string("# ") + key + " = ") != std::string::npos);
+}
+
 static Recipe withSchedule(const std::string &schedule) {
   return parseRecipe("epochs = 10\n[optimizer]\nlearning_rate = 0.8\n[schedule]\n" + schedule, "r");
 }
