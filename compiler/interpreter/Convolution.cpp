@@ -1,5 +1,6 @@
-// Convolution and its two gradients as multiply-adds on one small tile of registers: seven pixels by sixteen output
-// channels. Plain otherwise; the tile is what brings a ResNet-50 training step in double precision down to seconds.
+// Convolution and its two gradients as multiply-adds on one small tile of registers: seven pixels by sixteen
+// output channels. Plain otherwise; the tile is what brings a ResNet-50 training step in double precision
+// down to seconds.
 #include "compiler/interpreter/Kernels.h"
 
 #include <algorithm>
@@ -14,7 +15,7 @@
 namespace vernier::interpreter {
 namespace {
 
-constexpr int64_t TilePixels = 7;   // divides the usual map widths: 7, 14, 28, 56, 112
+constexpr int64_t TilePixels = 7; // divides the usual map widths: 7, 14, 28, 56, 112
 constexpr int64_t TileChannels = 16;
 
 typedef double Vector __attribute__((vector_size(64)));
@@ -49,7 +50,8 @@ void accumulateTaps(Tile &tile, const double *const *sources, const double *cons
 
 // tile[i] += sum over a row of `count` pixels of x[pixel * step][index[i]] * dy[pixel].
 VERNIER_VECTOR_CLONES
-void accumulateRow(Tile &tile, const double *x, int64_t step, const int64_t *index, const double *dy, int64_t count) {
+void accumulateRow(Tile &tile, const double *x, int64_t step, const int64_t *index, const double *dy,
+                   int64_t count) {
   Vector sum[TilePixels][TileVectors];
   for (int64_t i = 0; i < TilePixels; ++i)
     for (int64_t v = 0; v < TileVectors; ++v)
@@ -86,8 +88,9 @@ struct PackedWeights {
 
   PackedWeights(const Tensor &weight, int64_t groups, bool transposed)
       : groups(groups), results(transposed ? weight.shape[1] : weight.shape[0] / groups),
-        depth(transposed ? weight.shape[0] / groups : weight.shape[1]), taps(weight.shape[2] * weight.shape[3]),
-        blocks(ceilDiv(results, TileChannels)), values(groups * blocks * taps * depth * TileChannels) {
+        depth(transposed ? weight.shape[0] / groups : weight.shape[1]),
+        taps(weight.shape[2] * weight.shape[3]), blocks(ceilDiv(results, TileChannels)),
+        values(groups * blocks * taps * depth * TileChannels) {
     int64_t outputs = weight.shape[0], inputs = weight.shape[1], perGroup = outputs / groups;
     for (int64_t o = 0; o < outputs; ++o)
       for (int64_t i = 0; i < inputs; ++i)
@@ -105,9 +108,9 @@ struct PackedWeights {
   }
 };
 
-// Fills `result`, each of whose pixels gathers one source pixel per tap. `row(y, kh)` and `column(x, kw)` give the
-// source's coordinates, negative where there is none. Pixels of a tile lie `step` apart: at the distance at which the
-// taps that apply repeat.
+// Fills `result`, each of whose pixels gathers one source pixel per tap. `row(y, kh)` and `column(x, kw)`
+// give the source's coordinates, negative where there is none. Pixels of a tile lie `step` apart: at the
+// distance at which the taps that apply repeat.
 template <typename Row, typename Column>
 void gather(const Tensor &source, const PackedWeights &weights, const Tensor *bias, int64_t kernelHeight,
             int64_t kernelWidth, int64_t step, Row row, Column column, Tensor &result) {
@@ -142,8 +145,7 @@ void gather(const Tensor &source, const PackedWeights &weights, const Tensor *bi
                 tapWeights[taps++] = weights.at(group, block, kh * kernelWidth + kw);
             }
           }
-          accumulateTaps(tile, sources.data(), tapWeights.data(), taps,
-                         group * weights.depth, weights.depth);
+          accumulateTaps(tile, sources.data(), tapWeights.data(), taps, group * weights.depth, weights.depth);
           for (int64_t p = 0; p < TilePixels && x0 + p * step < width; ++p) {
             double *out = result.pixel(n, y, x0 + p * step) + group * weights.results + first;
             auto *value = reinterpret_cast<const double *>(tile.value[p]);
@@ -154,7 +156,8 @@ void gather(const Tensor &source, const PackedWeights &weights, const Tensor *bi
     }
 }
 
-int64_t outputSize(int64_t size, int64_t before, int64_t after, int64_t kernel, int64_t dilation, int64_t stride) {
+int64_t outputSize(int64_t size, int64_t before, int64_t after, int64_t kernel, int64_t dilation,
+                   int64_t stride) {
   int64_t room = size + before + after - dilation * (kernel - 1) - 1;
   return room < 0 ? 0 : room / stride + 1;
 }
@@ -173,7 +176,8 @@ Tensor convolution(const Tensor &x, const Tensor &weight, const Tensor *bias, co
   assert(x.channels() == weight.shape[1] * g.groups);
   int64_t kh = weight.shape[2], kw = weight.shape[3];
   Tensor y({x.batch(), outputSize(x.height(), g.padding[0], g.padding[1], kh, g.dilation[0], g.stride[0]),
-            outputSize(x.width(), g.padding[2], g.padding[3], kw, g.dilation[1], g.stride[1]), weight.shape[0]});
+            outputSize(x.width(), g.padding[2], g.padding[3], kw, g.dilation[1], g.stride[1]),
+            weight.shape[0]});
   gather(
       x, PackedWeights(weight, g.groups, /*transposed=*/false), bias, kh, kw, /*step=*/1,
       [&](int64_t oy, int64_t k) { return oy * g.stride[0] - g.padding[0] + k * g.dilation[0]; },
@@ -231,11 +235,11 @@ Tensor convolutionWeightGrad(const Tensor &x, const Tensor &dy, const std::vecto
             int64_t iy = oy * g.stride[0] - g.padding[0] + kh * g.dilation[0];
             if (iy < 0 || iy >= x.height())
               continue;
-            accumulateRow(tile, x.pixel(n, iy, begin * g.stride[1] + shift), g.stride[1] * x.channels(), index,
-                          packed.data() +
-                              ((gb * dy.batch() + n) * dy.height() * dy.width() + oy * dy.width() + begin) *
-                                  TileChannels,
-                          end - begin);
+            accumulateRow(
+                tile, x.pixel(n, iy, begin * g.stride[1] + shift), g.stride[1] * x.channels(), index,
+                packed.data() + ((gb * dy.batch() + n) * dy.height() * dy.width() + oy * dy.width() + begin) *
+                                    TileChannels,
+                end - begin);
           }
         const int64_t first = gb % blocks * TileChannels;
         for (int64_t i = 0; i < TilePixels && db * TilePixels + i < depth; ++i)

@@ -1,5 +1,5 @@
-// Activations, sums and products, with the N x 1 x 1 x C operand of squeeze-and-excitation, and the reductions that
-// are their gradients.
+// Activations, sums and products, with the N x 1 x 1 x C operand of squeeze-and-excitation, and the
+// reductions that are their gradients.
 #include "compiler/interpreter/Kernels.h"
 
 #include <algorithm>

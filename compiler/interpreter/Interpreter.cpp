@@ -15,7 +15,8 @@ namespace {
 
 using Tensors = std::vector<Tensor>;
 
-//===- attributes to kernel arguments ---------------------------------------------------------------------------===//
+//===- attributes to kernel arguments
+//---------------------------------------------------------------------------===//
 
 template <size_t N> std::array<int64_t, N> toArray(ArrayRef<int64_t> values) {
   std::array<int64_t, N> result;
@@ -29,7 +30,8 @@ template <typename Op> ConvolutionGeometry convolutionGeometry(Op op) {
 }
 
 template <typename Op> PoolGeometry poolGeometry(Op op) {
-  return {toArray<2>(op.getKernel()), toArray<2>(op.getStrides()), toArray<4>(op.getPadding()), op.getCeil(), true};
+  return {toArray<2>(op.getKernel()), toArray<2>(op.getStrides()), toArray<4>(op.getPadding()), op.getCeil(),
+          true};
 }
 
 template <typename Op> PoolGeometry averagePoolGeometry(Op op) {
@@ -62,9 +64,11 @@ std::string shapeText(ArrayRef<int64_t> shape) {
   return "[" + llvm::join(llvm::map_range(shape, [](int64_t d) { return std::to_string(d); }), ", ") + "]";
 }
 
-//===- ops -------------------------------------------------------------------------------------------------------===//
+//===- ops
+//-------------------------------------------------------------------------------------------------------===//
 
-// The operands of one op by name of its definition: `in(op.getBias())` is null where an optional operand is absent.
+// The operands of one op by name of its definition: `in(op.getBias())` is null where an optional operand is
+// absent.
 class Operands {
 public:
   Operands(Operation *op, ArrayRef<const Tensor *> tensors) {
@@ -132,7 +136,9 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
         return one(foldBias(in(op.getGamma()), in(op.getBeta()), in(op.getMean()), in(op.getVar()),
                             in.orNull(op.getBias()), op.getEpsilon().convertToDouble()));
       })
-      .Case([&](vn::ActivateOp op) { return one(activate(in(op.getInput()), toActivation(op.getActivation()))); })
+      .Case([&](vn::ActivateOp op) {
+        return one(activate(in(op.getInput()), toActivation(op.getActivation())));
+      })
       .Case([&](vn::SoftmaxCrossEntropyOp op) {
         return one(softmaxCrossEntropy(in(op.getLogits()), in(op.getLabels()), in(op.getSmoothing())[0]));
       })
@@ -149,10 +155,12 @@ std::optional<Tensors> computeMap(Operation *op, const Operands &in) {
       .Case([&](vn::GlobalAvgPoolOp op) { return one(globalAvgPool(in(op.getInput()))); })
       .Case([&](vn::ResizeOp op) {
         std::vector<int64_t> shape = shapeOf(op.getResult());
-        return one(resize(in(op.getInput()), shape[1], shape[2], toResizeMode(op.getMode()), op.getAlignCorners()));
+        return one(
+            resize(in(op.getInput()), shape[1], shape[2], toResizeMode(op.getMode()), op.getAlignCorners()));
       })
       .Case([&](vn::PadOp op) {
-        return one(pad(in(op.getInput()), toArray<4>(op.getPadding()), op.getMode() == vn::PadMode::Replicate));
+        return one(
+            pad(in(op.getInput()), toArray<4>(op.getPadding()), op.getMode() == vn::PadMode::Replicate));
       })
       .Case([&](vn::CropOp op) {
         std::vector<int64_t> shape = shapeOf(op.getResult());
@@ -189,11 +197,13 @@ std::optional<Tensors> computeGradient(Operation *op, const Operands &in) {
         return one(convolutionWeightGrad(in(op.getInput()), in(op.getDy()), shapeOf(op.getResult()),
                                          convolutionGeometry(op)));
       })
-      .Case([&](vn::LinearInputGradOp op) { return one(linearInputGrad(in(op.getDy()), in(op.getWeight()))); })
-      .Case([&](vn::LinearWeightGradOp op) { return one(linearWeightGrad(in(op.getInput()), in(op.getDy()))); })
+      .Case(
+          [&](vn::LinearInputGradOp op) { return one(linearInputGrad(in(op.getDy()), in(op.getWeight()))); })
+      .Case(
+          [&](vn::LinearWeightGradOp op) { return one(linearWeightGrad(in(op.getInput()), in(op.getDy()))); })
       .Case([&](vn::BatchNormGradOp op) {
-        BatchNormGrad r = batchNormGrad(in(op.getInput()), in(op.getDy()), in(op.getGamma()), in(op.getMean()),
-                                        in(op.getVar()), op.getEpsilon().convertToDouble());
+        BatchNormGrad r = batchNormGrad(in(op.getInput()), in(op.getDy()), in(op.getGamma()),
+                                        in(op.getMean()), in(op.getVar()), op.getEpsilon().convertToDouble());
         return three(std::move(r.dx), std::move(r.dgamma), std::move(r.dbeta));
       })
       .Case([&](vn::ActivateGradOp op) {
@@ -212,7 +222,9 @@ std::optional<Tensors> computeGradient(Operation *op, const Operands &in) {
         return one(resizeGrad(in(op.getDy()), shapeOf(op.getResult()), toResizeMode(op.getMode()),
                               op.getAlignCorners()));
       })
-      .Case([&](vn::PadGradOp op) { return one(padReplicateGrad(in(op.getDy()), toArray<4>(op.getPadding()))); })
+      .Case([&](vn::PadGradOp op) {
+        return one(padReplicateGrad(in(op.getDy()), toArray<4>(op.getPadding())));
+      })
       .Case([&](vn::SoftmaxCrossEntropyGradOp op) {
         return one(softmaxCrossEntropyGrad(in(op.getLogits()), in(op.getLabels()), in(op.getSmoothing())[0]));
       })
@@ -222,7 +234,8 @@ std::optional<Tensors> computeGradient(Operation *op, const Operands &in) {
       .Default([](Operation *) { return std::nullopt; });
 }
 
-//===- a function -------------------------------------------------------------------------------------------------===//
+//===- a function
+//-------------------------------------------------------------------------------------------------===//
 
 class Interpreter {
 public:
@@ -233,8 +246,8 @@ public:
       return function.emitError("the interpreter runs functions of one block");
     Block &block = function.getBody().front();
     if (arguments.size() != block.getNumArguments())
-      return function.emitError("called with ") << arguments.size() << " arguments instead of "
-                                                << block.getNumArguments();
+      return function.emitError("called with ")
+             << arguments.size() << " arguments instead of " << block.getNumArguments();
     for (auto [value, tensor] : llvm::zip_equal(block.getArguments(), arguments)) {
       if (tensor.shape != shapeOf(value))
         return function.emitError("argument ")

@@ -24,8 +24,9 @@ struct Environment {
   std::function<void(mlir::Operation *, const std::vector<Tensor> &)> observer;
 };
 
-/// Runs `function` and returns its results. A missing parameter, an argument of the wrong shape, or an op whose computed
-/// result has another shape than its type says is an error of the op. Values are freed after their last use.
+/// Runs `function` and returns its results. A missing parameter, an argument of the wrong shape, or an op
+/// whose computed result has another shape than its type says is an error of the op. Values are freed after
+/// their last use.
 llvm::FailureOr<std::vector<Tensor>> interpret(mlir::func::FuncOp function, std::vector<Tensor> arguments,
                                                Environment &environment);
 

@@ -1,7 +1,7 @@
-// What each operation of the dialect computes, in double precision and on plain tensors: the oracle's arithmetic, free
-// of MLIR so that it compiles fast and can be tested alone. Result sizes are derived here, not taken from types, so
-// that the oracle also checks shape inference. Sums are owned by one thread each: results do not depend on how many
-// threads run.
+// What each operation of the dialect computes, in double precision and on plain tensors: the oracle's
+// arithmetic, free of MLIR so that it compiles fast and can be tested alone. Result sizes are derived here,
+// not taken from types, so that the oracle also checks shape inference. Sums are owned by one thread each:
+// results do not depend on how many threads run.
 #ifndef VERNIER_COMPILER_INTERPRETER_KERNELS_H
 #define VERNIER_COMPILER_INTERPRETER_KERNELS_H
 
@@ -54,7 +54,8 @@ Tensor globalAvgPoolGrad(const Tensor &dy, const std::vector<int64_t> &inputShap
 // --- Resize.cpp: what moves pixels and channels ---
 // Nearest: source = floor(target * in / out). Bilinear: half-pixel centres clamped at 0, or aligned corners.
 Tensor resize(const Tensor &x, int64_t height, int64_t width, ResizeMode mode, bool alignCorners);
-Tensor resizeGrad(const Tensor &dy, const std::vector<int64_t> &inputShape, ResizeMode mode, bool alignCorners);
+Tensor resizeGrad(const Tensor &dy, const std::vector<int64_t> &inputShape, ResizeMode mode,
+                  bool alignCorners);
 Tensor pad(const Tensor &x, const std::array<int64_t, 4> &padding, bool replicate);
 // The gradient of replicating padding (zero padding's is a crop).
 Tensor padReplicateGrad(const Tensor &dy, const std::array<int64_t, 4> &padding);
@@ -66,8 +67,8 @@ Tensor embedChannels(const Tensor &x, int64_t begin, int64_t channels);
 
 // --- Normalization.cpp ---
 Tensor affine(const Tensor &x, const Tensor &scale, const Tensor &shift);
-Tensor batchNorm(const Tensor &x, const Tensor &gamma, const Tensor &beta, const Tensor &mean, const Tensor &var,
-                 double epsilon);
+Tensor batchNorm(const Tensor &x, const Tensor &gamma, const Tensor &beta, const Tensor &mean,
+                 const Tensor &var, double epsilon);
 struct BatchNormTraining {
   Tensor y, mean, var; // var is biased
 };
@@ -79,13 +80,14 @@ struct BatchNormGrad {
 BatchNormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gamma, const Tensor &mean,
                             const Tensor &var, double epsilon);
 // running = (1 - momentum) * running + momentum * batch, the variance unbiased over `count` values.
-void updateRunning(Tensor &mean, Tensor &var, const Tensor &batchMean, const Tensor &batchVar, double momentum,
-                   int64_t count);
-// weight * gamma / sqrt(var + epsilon) per output channel (dimension 0); weight of any rank, gamma itself included.
+void updateRunning(Tensor &mean, Tensor &var, const Tensor &batchMean, const Tensor &batchVar,
+                   double momentum, int64_t count);
+// weight * gamma / sqrt(var + epsilon) per output channel (dimension 0); weight of any rank, gamma itself
+// included.
 Tensor foldWeight(const Tensor &weight, const Tensor &gamma, const Tensor &var, double epsilon);
 // beta + (bias - mean) * gamma / sqrt(var + epsilon); `bias` may be null.
-Tensor foldBias(const Tensor &gamma, const Tensor &beta, const Tensor &mean, const Tensor &var, const Tensor *bias,
-                double epsilon);
+Tensor foldBias(const Tensor &gamma, const Tensor &beta, const Tensor &mean, const Tensor &var,
+                const Tensor *bias, double epsilon);
 
 // --- Elementwise.cpp ---
 Tensor activate(const Tensor &x, Activation activation);
@@ -94,9 +96,9 @@ Tensor activateGrad(const Tensor &y, const Tensor &dy, Activation activation);
 // The second operand has x's shape or is N x 1 x 1 x C.
 Tensor add(const Tensor &a, const Tensor &b);
 Tensor multiply(const Tensor &a, const Tensor &b);
-Tensor spatialSum(const Tensor &x);                   // -> N x 1 x 1 x C
-Tensor spatialDot(const Tensor &a, const Tensor &b);  // -> N x 1 x 1 x C
-Tensor channelSum(const Tensor &x);                   // -> C
+Tensor spatialSum(const Tensor &x);                  // -> N x 1 x 1 x C
+Tensor spatialDot(const Tensor &a, const Tensor &b); // -> N x 1 x 1 x C
+Tensor channelSum(const Tensor &x);                  // -> C
 
 // --- Loss.cpp: losses are means, of shape [1]; logits are N x K or N x 1 x 1 x K ---
 Tensor softmaxCrossEntropy(const Tensor &logits, const Tensor &labels, double smoothing);

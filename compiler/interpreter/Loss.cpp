@@ -15,7 +15,8 @@ double logSumExp(const double *row, int64_t classes) {
   return top + std::log(sum);
 }
 
-// The smoothed target distribution: the label's share is 1 - smoothing plus its part of the evenly spread rest.
+// The smoothed target distribution: the label's share is 1 - smoothing plus its part of the evenly spread
+// rest.
 double target(int64_t k, int64_t label, int64_t classes, double smoothing) {
   return (k == label ? 1.0 - smoothing : 0.0) + smoothing / static_cast<double>(classes);
 }
@@ -42,9 +43,9 @@ Tensor softmaxCrossEntropyGrad(const Tensor &logits, const Tensor &labels, doubl
     const double *row = logits.data.data() + n * classes;
     double normalizer = logSumExp(row, classes);
     for (int64_t k = 0; k < classes; ++k)
-      grad[n * classes + k] = (std::exp(row[k] - normalizer) -
-                               target(k, static_cast<int64_t>(labels[n]), classes, smoothing)) /
-                              static_cast<double>(labels.size());
+      grad[n * classes + k] =
+          (std::exp(row[k] - normalizer) - target(k, static_cast<int64_t>(labels[n]), classes, smoothing)) /
+          static_cast<double>(labels.size());
   }
   return grad;
 }

@@ -1,4 +1,5 @@
-// Batch normalisation: inference form, training form, gradient, and the folding of one into a layer's parameters.
+// Batch normalisation: inference form, training form, gradient, and the folding of one into a layer's
+// parameters.
 #include "compiler/interpreter/Kernels.h"
 
 #include <algorithm>
@@ -34,15 +35,16 @@ Tensor affine(const Tensor &x, const Tensor &scale, const Tensor &shift) {
   return y;
 }
 
-Tensor batchNorm(const Tensor &x, const Tensor &gamma, const Tensor &beta, const Tensor &mean, const Tensor &var,
-                 double epsilon) {
+Tensor batchNorm(const Tensor &x, const Tensor &gamma, const Tensor &beta, const Tensor &mean,
+                 const Tensor &var, double epsilon) {
   Tensor y(x.shape), inverse = inverseDeviation(var, epsilon);
   forEachChannel(x.pixels(), x.channels(),
                  [&](int64_t i, int64_t c) { y[i] = (x[i] - mean[c]) * inverse[c] * gamma[c] + beta[c]; });
   return y;
 }
 
-BatchNormTraining batchNormTraining(const Tensor &x, const Tensor &gamma, const Tensor &beta, double epsilon) {
+BatchNormTraining batchNormTraining(const Tensor &x, const Tensor &gamma, const Tensor &beta,
+                                    double epsilon) {
   const int64_t channels = x.channels();
   const double count = static_cast<double>(x.pixels());
   BatchNormTraining result{Tensor(), Tensor({channels}), Tensor({channels})};
@@ -77,8 +79,8 @@ BatchNormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gam
   return result;
 }
 
-void updateRunning(Tensor &mean, Tensor &var, const Tensor &batchMean, const Tensor &batchVar, double momentum,
-                   int64_t count) {
+void updateRunning(Tensor &mean, Tensor &var, const Tensor &batchMean, const Tensor &batchVar,
+                   double momentum, int64_t count) {
   // One value has no unbiased variance; its biased one, 0, stands in.
   double unbias = count > 1 ? static_cast<double>(count) / static_cast<double>(count - 1) : 1.0;
   for (int64_t c = 0; c < mean.size(); ++c) {
@@ -95,8 +97,8 @@ Tensor foldWeight(const Tensor &weight, const Tensor &gamma, const Tensor &var, 
   return result;
 }
 
-Tensor foldBias(const Tensor &gamma, const Tensor &beta, const Tensor &mean, const Tensor &var, const Tensor *bias,
-                double epsilon) {
+Tensor foldBias(const Tensor &gamma, const Tensor &beta, const Tensor &mean, const Tensor &var,
+                const Tensor *bias, double epsilon) {
   Tensor result = beta, inverse = inverseDeviation(var, epsilon);
   for (int64_t c = 0; c < beta.size(); ++c)
     result[c] += ((bias ? (*bias)[c] : 0.0) - mean[c]) * gamma[c] * inverse[c];

@@ -7,7 +7,8 @@
 namespace vernier::interpreter {
 namespace {
 
-// PyTorch's rule: with `ceil`, a last window that would start beyond the input and its leading padding is dropped.
+// PyTorch's rule: with `ceil`, a last window that would start beyond the input and its leading padding is
+// dropped.
 int64_t pooledSize(int64_t size, int64_t before, int64_t after, int64_t kernel, int64_t stride, bool ceil) {
   int64_t room = size + before + after - kernel;
   if (room < 0)
@@ -37,7 +38,8 @@ struct Windows {
       : rows(window(y, height, g.padding[0], g.padding[1], g.kernel[0], g.stride[0])),
         columns(window(x, width, g.padding[2], g.padding[3], g.kernel[1], g.stride[1])) {}
   double divisor(bool countPadding) const {
-    return countPadding ? rows.padded * columns.padded : (rows.end - rows.begin) * (columns.end - columns.begin);
+    return countPadding ? rows.padded * columns.padded
+                        : (rows.end - rows.begin) * (columns.end - columns.begin);
   }
 };
 

@@ -22,9 +22,11 @@ std::vector<Sample> samples(int64_t in, int64_t out, ResizeMode mode, bool align
     }
     double source;
     if (alignCorners)
-      source = out > 1 ? static_cast<double>(i) * static_cast<double>(in - 1) / static_cast<double>(out - 1) : 0.0;
+      source =
+          out > 1 ? static_cast<double>(i) * static_cast<double>(in - 1) / static_cast<double>(out - 1) : 0.0;
     else
-      source = std::max(0.0, (static_cast<double>(i) + 0.5) * static_cast<double>(in) / static_cast<double>(out) - 0.5);
+      source = std::max(
+          0.0, (static_cast<double>(i) + 0.5) * static_cast<double>(in) / static_cast<double>(out) - 0.5);
     int64_t low = std::min(static_cast<int64_t>(std::floor(source)), in - 1);
     result[i] = {low, std::min(low + 1, in - 1), source - static_cast<double>(low)};
   }
@@ -52,7 +54,8 @@ Tensor resize(const Tensor &x, int64_t height, int64_t width, ResizeMode mode, b
   return y;
 }
 
-Tensor resizeGrad(const Tensor &dy, const std::vector<int64_t> &inputShape, ResizeMode mode, bool alignCorners) {
+Tensor resizeGrad(const Tensor &dy, const std::vector<int64_t> &inputShape, ResizeMode mode,
+                  bool alignCorners) {
   Tensor dx(inputShape);
   std::vector<Sample> rows = samples(dx.height(), dy.height(), mode, alignCorners);
   std::vector<Sample> columns = samples(dx.width(), dy.width(), mode, alignCorners);
@@ -75,7 +78,8 @@ Tensor resizeGrad(const Tensor &dy, const std::vector<int64_t> &inputShape, Resi
 }
 
 Tensor pad(const Tensor &x, const std::array<int64_t, 4> &padding, bool replicate) {
-  Tensor y({x.batch(), x.height() + padding[0] + padding[1], x.width() + padding[2] + padding[3], x.channels()});
+  Tensor y(
+      {x.batch(), x.height() + padding[0] + padding[1], x.width() + padding[2] + padding[3], x.channels()});
   for (int64_t n = 0; n < y.batch(); ++n)
     for (int64_t oy = 0; oy < y.height(); ++oy)
       for (int64_t ox = 0; ox < y.width(); ++ox) {
@@ -88,7 +92,8 @@ Tensor pad(const Tensor &x, const std::array<int64_t, 4> &padding, bool replicat
 }
 
 Tensor padReplicateGrad(const Tensor &dy, const std::array<int64_t, 4> &padding) {
-  Tensor dx({dy.batch(), dy.height() - padding[0] - padding[1], dy.width() - padding[2] - padding[3], dy.channels()});
+  Tensor dx({dy.batch(), dy.height() - padding[0] - padding[1], dy.width() - padding[2] - padding[3],
+             dy.channels()});
   for (int64_t n = 0; n < dy.batch(); ++n)
     for (int64_t oy = 0; oy < dy.height(); ++oy)
       for (int64_t ox = 0; ox < dy.width(); ++ox) {

@@ -1,5 +1,5 @@
-// A dense array of doubles. Maps are N x H x W x C; parameters keep PyTorch's layouts (O x I/groups x KH x KW, O x I, C).
-// Labels, too, are held as doubles: every int32 is exact in one.
+// A dense array of doubles. Maps are N x H x W x C; parameters keep PyTorch's layouts (O x I/groups x KH x
+// KW, O x I, C). Labels, too, are held as doubles: every int32 is exact in one.
 #ifndef VERNIER_COMPILER_INTERPRETER_TENSOR_H
 #define VERNIER_COMPILER_INTERPRETER_TENSOR_H
 

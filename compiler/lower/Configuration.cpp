@@ -29,9 +29,11 @@ public:
     for (auto &&[key, value] : document) {
       llvm::Error error = llvm::Error::success();
       if (key == "configuration")
-        error = readTable(key, value, [&](const toml::key &k, const toml::node &v) { return readProperty(k, v); });
+        error = readTable(key, value,
+                          [&](const toml::key &k, const toml::node &v) { return readProperty(k, v); });
       else if (key == "holes")
-        error = readTable(key, value, [&](const toml::key &k, const toml::node &v) { return readHole(k, v); });
+        error =
+            readTable(key, value, [&](const toml::key &k, const toml::node &v) { return readHole(k, v); });
       else
         error = unknown("table", key, {"configuration", "holes"});
       if (error)
@@ -59,7 +61,8 @@ private:
   template <typename Visit> llvm::Error readTable(const toml::key &key, const toml::node &node, Visit visit) {
     const toml::table *table = node.as_table();
     if (!table)
-      return failure(key.source(), quoted(key.str()) + " must be a table", "write [" + Twine(key.str()) + "]");
+      return failure(key.source(), quoted(key.str()) + " must be a table",
+                     "write [" + Twine(key.str()) + "]");
     for (auto &&[k, v] : *table)
       if (llvm::Error error = visit(k, v))
         return error;
@@ -86,7 +89,8 @@ private:
                      "write \"" + Twine(key.str()) + "....\" = [...]");
     const toml::array *elements = value.as_array();
     if (!elements)
-      return failure(value.source(), "hole " + quoted(key.str()) + " must be bound to a list of channel counts",
+      return failure(value.source(),
+                     "hole " + quoted(key.str()) + " must be bound to a list of channel counts",
                      "for instance \"" + Twine(key.str()) + "\" = [62, 9, 5, 12]");
     HoleEntry entry{std::string(key.str()), {}, value.source().begin.line, value.source().begin.column};
     for (const toml::node &element : *elements) {
@@ -99,9 +103,11 @@ private:
     return llvm::Error::success();
   }
 
-  llvm::Error unknown(llvm::StringRef kind, const toml::key &key, const std::vector<std::string> &known) const {
+  llvm::Error unknown(llvm::StringRef kind, const toml::key &key,
+                      const std::vector<std::string> &known) const {
     std::string closest = vernier::dsl::closestName(key.str(), known);
-    std::string help = closest.empty() ? "known: " + llvm::join(known, ", ") : "closest " + kind.str() + ": " + quoted(closest);
+    std::string help = closest.empty() ? "known: " + llvm::join(known, ", ")
+                                       : "closest " + kind.str() + ": " + quoted(closest);
     return failure(key.source(), "unknown " + kind + " " + quoted(key.str()) + " in a configuration", help);
   }
 
@@ -124,7 +130,8 @@ void writeString(llvm::raw_ostream &out, llvm::StringRef text) {
 
 } // namespace
 
-llvm::Expected<Configuration> vernier::compiler::parseConfiguration(llvm::StringRef text, llvm::StringRef path) {
+llvm::Expected<Configuration> vernier::compiler::parseConfiguration(llvm::StringRef text,
+                                                                    llvm::StringRef path) {
   Reader reader(path);
   toml::parse_result parsed = toml::parse(std::string_view(text.data(), text.size()), std::string_view(path));
   if (!parsed)
@@ -135,16 +142,17 @@ llvm::Expected<Configuration> vernier::compiler::parseConfiguration(llvm::String
 llvm::Expected<Configuration> vernier::compiler::readConfiguration(llvm::StringRef path) {
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
   if (!buffer)
-    return llvm::createStringError("error: cannot read the configuration: " + buffer.getError().message() + "\n  --> " +
-                                   path);
+    return llvm::createStringError("error: cannot read the configuration: " + buffer.getError().message() +
+                                   "\n  --> " + path);
   return parseConfiguration((*buffer)->getBuffer(), path);
 }
 
 llvm::Error vernier::compiler::writeConfiguration(const Configuration &configuration, llvm::StringRef path) {
   llvm::Error error = llvm::writeToOutput(path, [&](llvm::raw_ostream &out) {
     out << "[configuration]\n";
-    for (auto [key, value] : {std::pair("model", &configuration.model), std::pair("budget", &configuration.budget),
-                              std::pair("note", &configuration.note)}) {
+    for (auto [key, value] :
+         {std::pair("model", &configuration.model), std::pair("budget", &configuration.budget),
+          std::pair("note", &configuration.note)}) {
       if (value->empty())
         continue;
       out << key << " = ";
@@ -162,6 +170,6 @@ llvm::Error vernier::compiler::writeConfiguration(const Configuration &configura
   });
   if (!error)
     return error;
-  return llvm::createStringError("error: cannot write the configuration: " + llvm::toString(std::move(error)) +
-                                 "\n  --> " + path);
+  return llvm::createStringError(
+      "error: cannot write the configuration: " + llvm::toString(std::move(error)) + "\n  --> " + path);
 }

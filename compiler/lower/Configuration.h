@@ -7,8 +7,8 @@
 //   [holes]
 //   "layer1.0.channels" = [62, 9, 5, 12]
 //
-// Whether a hole exists and a vector fits it is for `bindHoles` (compiler/passes/BindHoles.h) to say; each entry keeps its
-// place in the file for that.
+// Whether a hole exists and a vector fits it is for `bindHoles` (compiler/passes/BindHoles.h) to say; each
+// entry keeps its place in the file for that.
 #ifndef VERNIER_COMPILER_LOWER_CONFIGURATION_H
 #define VERNIER_COMPILER_LOWER_CONFIGURATION_H
 
@@ -28,9 +28,9 @@ struct HoleEntry {
 
 struct Configuration {
   std::string path;
-  std::string model;  // the model it is for; empty: any
-  std::string budget; // what it was allocated under, in words; for people
-  std::string note;   // where it comes from; for people
+  std::string model;            // the model it is for; empty: any
+  std::string budget;           // what it was allocated under, in words; for people
+  std::string note;             // where it comes from; for people
   std::vector<HoleEntry> holes; // in the file's order
 };
 

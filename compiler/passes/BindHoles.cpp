@@ -23,7 +23,8 @@ namespace {
 
 using HoleMap = llvm::StringMap<HoleOp>;
 
-//===- Checking ---------------------------------------------------------------------------------------------------===//
+//===- Checking
+//---------------------------------------------------------------------------------------------------===//
 
 LogicalResult reportUnknown(const HoleBinding &binding, const HoleMap &holes) {
   InFlightDiagnostic error = emitError(binding.location, "unknown hole `") << binding.hole << "`";
@@ -48,11 +49,12 @@ LogicalResult check(const HoleBinding &binding, HoleOp hole) {
   if (hole.getKind() != HoleKind::Learned)
     return error() << "is a `choose` hole; channels can only be bound to `learned` ones";
   if (binding.channels.size() != hole.getSeed().size())
-    return error() << "has " << hole.getSeed().size() << " elements, but " << binding.channels.size() << " are given";
+    return error() << "has " << hole.getSeed().size() << " elements, but " << binding.channels.size()
+                   << " are given";
   for (auto [index, channels] : llvm::enumerate(binding.channels))
     if (channels < 0 || channels > kMaxChannels)
-      return error() << "cannot have " << channels << " as element " << index << "; a number of channels is between 0 and "
-                     << kMaxChannels;
+      return error() << "cannot have " << channels << " as element " << index
+                     << "; a number of channels is between 0 and " << kMaxChannels;
   return success();
 }
 
@@ -75,7 +77,8 @@ LogicalResult checkAll(ArrayRef<HoleBinding> bindings, const HoleMap &holes) {
   return success(valid);
 }
 
-//===- Options ----------------------------------------------------------------------------------------------------===//
+//===- Options
+//----------------------------------------------------------------------------------------------------===//
 
 // "layer1.0.channels=62,9,5,12;layer1.1.channels=55,27,5,1"
 FailureOr<std::vector<HoleBinding>> parseBindings(StringRef text, Location location) {

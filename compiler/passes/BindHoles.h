@@ -17,9 +17,9 @@ struct HoleBinding {
   mlir::Location location; // what errors point at, such as a line of a configuration file
 };
 
-/// Gives every convolution and linear layer that refers to a bound hole its number of output channels, infers all shapes
-/// anew and removes the holes. Holes without a binding stay, at their seeds. Zero channels are legal; `--vn-drop-empty` follows.
-/// All mistakes in `bindings` are reported before anything is changed.
+/// Gives every convolution and linear layer that refers to a bound hole its number of output channels, infers
+/// all shapes anew and removes the holes. Holes without a binding stay, at their seeds. Zero channels are
+/// legal; `--vn-drop-empty` follows. All mistakes in `bindings` are reported before anything is changed.
 llvm::LogicalResult bindHoles(mlir::ModuleOp module, llvm::ArrayRef<HoleBinding> bindings);
 
 } // namespace vernier::compiler

@@ -1,8 +1,9 @@
-// Folds batch norms by running statistics into the layers before them. What cannot fold becomes a scale and a shift.
+// Folds batch norms by running statistics into the layers before them. What cannot fold becomes a scale and a
+// shift.
 //
-// A batch norm is y = x * s + t with s = gamma / sqrt(var + epsilon), t = beta - mean * s per channel. It merges with the
-// weight and bias of a convolution or linear layer that feeds it, and commutes with a resize in between: each resized
-// pixel is a sum of input pixels whose weights add up to one.
+// A batch norm is y = x * s + t with s = gamma / sqrt(var + epsilon), t = beta - mean * s per channel. It
+// merges with the weight and bias of a convolution or linear layer that feeds it, and commutes with a resize
+// in between: each resized pixel is a sum of input pixels whose weights add up to one.
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
@@ -19,11 +20,12 @@ using namespace vernier::vn;
 
 namespace {
 
-//===- Helpers ----------------------------------------------------------------------------------------------------===//
+//===- Helpers
+//----------------------------------------------------------------------------------------------------===//
 
 Value foldedBias(PatternRewriter &rewriter, BatchNormOp norm, Value bias) {
-  auto fold = FoldBiasOp::create(rewriter, norm.getLoc(), norm.getGamma().getType(), norm.getGamma(), norm.getBeta(),
-                                 norm.getMean(), norm.getVar(), bias, norm.getEpsilonAttr());
+  auto fold = FoldBiasOp::create(rewriter, norm.getLoc(), norm.getGamma().getType(), norm.getGamma(),
+                                 norm.getBeta(), norm.getMean(), norm.getVar(), bias, norm.getEpsilonAttr());
   fold->setDiscardableAttrs(norm->getDiscardableAttrDictionary());
   return fold;
 }
@@ -38,7 +40,8 @@ Operation *foldableProducer(Value input) {
   return isa<ConvolutionOp, LinearOp>(producer) ? producer : nullptr;
 }
 
-//===- Patterns ---------------------------------------------------------------------------------------------------===//
+//===- Patterns
+//---------------------------------------------------------------------------------------------------===//
 
 template <typename Layer> struct FoldIntoLayer : OpRewritePattern<BatchNormOp> {
   FoldIntoLayer(MLIRContext *context) : OpRewritePattern(context, /*benefit=*/2) {}
@@ -49,8 +52,9 @@ template <typename Layer> struct FoldIntoLayer : OpRewritePattern<BatchNormOp> {
       return rewriter.notifyMatchFailure(norm, "the input is computed by no such layer");
     if (!layer->hasOneUse())
       return rewriter.notifyMatchFailure(norm, "the layer's result has other users, which need it unscaled");
-    auto weight = FoldWeightOp::create(rewriter, norm.getLoc(), layer.getWeight().getType(), layer.getWeight(),
-                                       norm.getGamma(), norm.getVar(), norm.getEpsilonAttr());
+    auto weight =
+        FoldWeightOp::create(rewriter, norm.getLoc(), layer.getWeight().getType(), layer.getWeight(),
+                             norm.getGamma(), norm.getVar(), norm.getEpsilonAttr());
     weight->setDiscardableAttrs(norm->getDiscardableAttrDictionary());
     Value bias = foldedBias(rewriter, norm, layer.getBias());
     auto folded = Layer::create(rewriter, layer.getLoc(), TypeRange(norm.getType()),
@@ -90,8 +94,8 @@ struct TurnIntoAffine : OpRewritePattern<BatchNormOp> {
   TurnIntoAffine(MLIRContext *context) : OpRewritePattern(context, /*benefit=*/1) {}
 
   LogicalResult matchAndRewrite(BatchNormOp norm, PatternRewriter &rewriter) const override {
-    auto scale = FoldScaleOp::create(rewriter, norm.getLoc(), norm.getGamma().getType(), norm.getGamma(), norm.getVar(),
-                                     norm.getEpsilonAttr());
+    auto scale = FoldScaleOp::create(rewriter, norm.getLoc(), norm.getGamma().getType(), norm.getGamma(),
+                                     norm.getVar(), norm.getEpsilonAttr());
     scale->setDiscardableAttrs(norm->getDiscardableAttrDictionary());
     auto affine = AffineOp::create(rewriter, norm.getLoc(), norm.getType(), norm.getInput(), scale,
                                    foldedBias(rewriter, norm, /*bias=*/nullptr));
@@ -101,7 +105,8 @@ struct TurnIntoAffine : OpRewritePattern<BatchNormOp> {
   }
 };
 
-//===- Pass -------------------------------------------------------------------------------------------------------===//
+//===- Pass
+//-------------------------------------------------------------------------------------------------------===//
 
 struct FoldBatchNorm : vernier::compiler::impl::FoldBatchNormBase<FoldBatchNorm> {
   void runOnOperation() override {
@@ -109,7 +114,8 @@ struct FoldBatchNorm : vernier::compiler::impl::FoldBatchNormBase<FoldBatchNorm>
     if (!infer)
       return;
     RewritePatternSet patterns(&getContext());
-    patterns.add<FoldIntoLayer<ConvolutionOp>, FoldIntoLayer<LinearOp>, SinkThroughResize, TurnIntoAffine>(&getContext());
+    patterns.add<FoldIntoLayer<ConvolutionOp>, FoldIntoLayer<LinearOp>, SinkThroughResize, TurnIntoAffine>(
+        &getContext());
     int64_t before = count<BatchNormOp>(infer), affineBefore = count<AffineOp>(infer);
     if (failed(applyPatternsGreedily(infer, std::move(patterns))))
       return signalPassFailure();
@@ -118,7 +124,9 @@ struct FoldBatchNorm : vernier::compiler::impl::FoldBatchNormBase<FoldBatchNorm>
     folded += before - affine;
   }
 
-  template <typename Op> static int64_t count(func::FuncOp function) { return llvm::range_size(function.getOps<Op>()); }
+  template <typename Op> static int64_t count(func::FuncOp function) {
+    return llvm::range_size(function.getOps<Op>());
+  }
 };
 
 } // namespace

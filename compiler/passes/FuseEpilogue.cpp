@@ -1,5 +1,5 @@
-// Moves bias, residual addition and activation into the convolution that computes their operand, and activations into
-// affine ops: a kernel then stores each result element once.
+// Moves bias, residual addition and activation into the convolution that computes their operand, and
+// activations into affine ops: a kernel then stores each result element once.
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
@@ -16,7 +16,8 @@ using namespace vernier::vn;
 
 namespace {
 
-//===- A convolution and its epilogue so far ----------------------------------------------------------------------===//
+//===- A convolution and its epilogue so far
+//----------------------------------------------------------------------===//
 
 struct Convolution {
   Operation *op = nullptr;
@@ -39,12 +40,12 @@ struct Convolution {
     return std::nullopt;
   }
 
-  // Replaces `last`, the op that the epilogue takes in, and this convolution. Stands where `last` stood: a residual may
-  // be computed after the convolution.
+  // Replaces `last`, the op that the epilogue takes in, and this convolution. Stands where `last` stood: a
+  // residual may be computed after the convolution.
   void replace(Operation *last, PatternRewriter &rewriter) const {
-    auto fused = FusedConvolutionOp::create(rewriter, op->getLoc(), last->getResult(0).getType(), input, weight, bias,
-                                            residual, ActivationAttr::get(op->getContext(), activation), strides,
-                                            padding, dilations, groups);
+    auto fused = FusedConvolutionOp::create(
+        rewriter, op->getLoc(), last->getResult(0).getType(), input, weight, bias, residual,
+        ActivationAttr::get(op->getContext(), activation), strides, padding, dilations, groups);
     fused->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     rewriter.replaceOp(last, fused);
     rewriter.eraseOp(op);
@@ -53,11 +54,13 @@ struct Convolution {
 private:
   template <typename Op>
   explicit Convolution(Op op)
-      : op(op), input(op.getInput()), weight(op.getWeight()), bias(op.getBias()), strides(op.getStridesAttr()),
-        padding(op.getPaddingAttr()), dilations(op.getDilationsAttr()), groups(op.getGroupsAttr()) {}
+      : op(op), input(op.getInput()), weight(op.getWeight()), bias(op.getBias()),
+        strides(op.getStridesAttr()), padding(op.getPaddingAttr()), dilations(op.getDilationsAttr()),
+        groups(op.getGroupsAttr()) {}
 };
 
-//===- Patterns ---------------------------------------------------------------------------------------------------===//
+//===- Patterns
+//---------------------------------------------------------------------------------------------------===//
 
 struct FuseResidual : OpRewritePattern<AddOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -130,7 +133,8 @@ struct FuseIntoAffine : OpRewritePattern<ActivateOp> {
   }
 };
 
-//===- Pass -------------------------------------------------------------------------------------------------------===//
+//===- Pass
+//-------------------------------------------------------------------------------------------------------===//
 
 struct FuseEpilogue : vernier::compiler::impl::FuseEpilogueBase<FuseEpilogue> {
   void runOnOperation() override {

@@ -111,9 +111,12 @@ bool checkGradients(const Environment &environment, const Train &train) {
   }
   bool sameCount = environment.gradients.size() == train.gradients.size();
   if (!sameCount)
-    std::printf("FAIL %zu gradients were stored, expected %zu\n", environment.gradients.size(), train.gradients.size());
-  bool norms = report(worstNorm <= TrainTolerance, "gradient norms, worst " + normName, worstNorm, TrainTolerance);
-  bool probes = report(worstProbe <= TrainTolerance, "gradient probes, worst " + probeName, worstProbe, TrainTolerance);
+    std::printf("FAIL %zu gradients were stored, expected %zu\n", environment.gradients.size(),
+                train.gradients.size());
+  bool norms =
+      report(worstNorm <= TrainTolerance, "gradient norms, worst " + normName, worstNorm, TrainTolerance);
+  bool probes =
+      report(worstProbe <= TrainTolerance, "gradient probes, worst " + probeName, worstProbe, TrainTolerance);
   return sameCount && norms && probes;
 }
 
@@ -180,7 +183,8 @@ bool checkTrain(mlir::func::FuncOp trainStep, const Record &record, const Train 
   std::copy(train.labels.begin(), train.labels.end(), labels.data.begin());
   bool good = true;
   for (size_t step = 0; step < train.losses.size(); ++step) {
-    auto results = interpreter::interpret(trainStep, {goldenInput(train.input), labels, Tensor({1})}, environment);
+    auto results =
+        interpreter::interpret(trainStep, {goldenInput(train.input), labels, Tensor({1})}, environment);
     if (mlir::failed(results))
       return false;
     double error = std::abs(results->front()[0] - train.losses[step]) / train.losses[step];

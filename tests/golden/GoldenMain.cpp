@@ -1,5 +1,5 @@
-// golden-test RECORD.json SPECIFICATION.vn [CONFIGURATION.toml]: runs a model of the zoo in the interpreter, as specified
-// and after the inference passes, and its training step, and compares with the published values.
+// golden-test RECORD.json SPECIFICATION.vn [CONFIGURATION.toml]: runs a model of the zoo in the interpreter,
+// as specified and after the inference passes, and its training step, and compares with the published values.
 //
 //   --part forward|optimized|train   only this part
 //   --smallest                       only the record's smallest input
@@ -34,7 +34,8 @@ bool parse(int argc, char **argv, Options &options) {
     else
       options.files.push_back(argument);
   }
-  bool known = options.part.empty() || options.part == "forward" || options.part == "optimized" || options.part == "train";
+  bool known = options.part.empty() || options.part == "forward" || options.part == "optimized" ||
+               options.part == "train";
   return known && options.files.size() >= 2 && options.files.size() <= 3;
 }
 
@@ -45,9 +46,10 @@ public:
   bool run() {
     bool good = true;
     if (options.smallest)
-      record.forwards = {*std::min_element(record.forwards.begin(), record.forwards.end(), [](auto &a, auto &b) {
-        return a.input[0] * a.input[2] * a.input[3] < b.input[0] * b.input[2] * b.input[3];
-      })};
+      record.forwards = {
+          *std::min_element(record.forwards.begin(), record.forwards.end(), [](auto &a, auto &b) {
+            return a.input[0] * a.input[2] * a.input[3] < b.input[0] * b.input[2] * b.input[3];
+          })};
     for (const Forward &forward : record.forwards) {
       if (wanted("forward"))
         good &= runForward(forward, {});
@@ -65,8 +67,9 @@ private:
   bool wanted(const char *part) const { return options.part.empty() || options.part == part; }
 
   mlir::OwningOpRef<mlir::ModuleOp> build(const std::vector<int64_t> &input) {
-    return testing::buildModule(*context, {options.files[1], record.model, options.files.size() > 2 ? options.files[2] : "",
-                                           input[0], input[2], input[3]});
+    return testing::buildModule(*context, {options.files[1], record.model,
+                                           options.files.size() > 2 ? options.files[2] : "", input[0],
+                                           input[2], input[3]});
   }
 
   bool runForward(const Forward &forward, const std::vector<MakePass> &passes) {
@@ -96,8 +99,11 @@ private:
 int main(int argc, char **argv) {
   Options options;
   if (!parse(argc, argv, options)) {
-    std::fprintf(stderr, "usage: %s RECORD.json SPECIFICATION.vn [CONFIGURATION.toml] [--part forward|optimized|train] "
-                         "[--smallest]\n", argv[0]);
+    std::fprintf(
+        stderr,
+        "usage: %s RECORD.json SPECIFICATION.vn [CONFIGURATION.toml] [--part forward|optimized|train] "
+        "[--smallest]\n",
+        argv[0]);
     return 2;
   }
   try {

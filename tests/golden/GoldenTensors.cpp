@@ -52,8 +52,14 @@ Forward parseForward(const Json &json) {
 }
 
 Train parseTrain(const Json &json) {
-  Train train{json.at("input"),        json.at("labels"), json.at("lr"), json.at("momentum"),
-              json.at("weight_decay"), json.at("losses"), {},            {}};
+  Train train{json.at("input"),
+              json.at("labels"),
+              json.at("lr"),
+              json.at("momentum"),
+              json.at("weight_decay"),
+              json.at("losses"),
+              {},
+              {}};
   for (const auto &[name, values] : json.at("grad_norm_and_probe").items())
     train.gradients[name] = {values.at(0), values.at(1)};
   for (const auto &[name, values] : json.at("running_norm_after_3").items())

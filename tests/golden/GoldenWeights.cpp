@@ -4,7 +4,8 @@
 //   DIR/<i>.input.npy              the i-th input, N x 3 x H x W
 //   DIR/<i>.logits.npy             the logits expected for it, N x classes
 //
-// golden-weights --compare A.npy B.npy LIMIT: exit status 0 if the relative L2 distance of A from B is at most LIMIT.
+// golden-weights --compare A.npy B.npy LIMIT: exit status 0 if the relative L2 distance of A from B is at
+// most LIMIT.
 #include "runtime/io/Npy.h"
 #include "runtime/io/Safetensors.h"
 #include "tests/golden/GoldenTensors.h"
@@ -33,7 +34,8 @@ void writeRecord(const std::string &path, const std::string &directory) {
   for (size_t i = 0; i < record.forwards.size(); ++i) {
     const golden::Forward &forward = record.forwards[i];
     const std::string stem = directory + "/" + std::to_string(i);
-    runtime::writeNpy(stem + ".input.npy", forward.input, golden::regenerate({"input", forward.input, "input"}));
+    runtime::writeNpy(stem + ".input.npy", forward.input,
+                      golden::regenerate({"input", forward.input, "input"}));
     const std::vector<float> logits(forward.logits.begin(), forward.logits.end());
     const int64_t batch = forward.input[0], classes = static_cast<int64_t>(logits.size()) / batch;
     runtime::writeNpy(stem + ".logits.npy", std::vector<int64_t>{batch, classes}, logits);
@@ -70,6 +72,7 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "%s\n", e.what());
     return 1;
   }
-  std::fprintf(stderr, "usage: %s RECORD.json DIR\n       %s --compare A.npy B.npy LIMIT\n", argv[0], argv[0]);
+  std::fprintf(stderr, "usage: %s RECORD.json DIR\n       %s --compare A.npy B.npy LIMIT\n", argv[0],
+               argv[0]);
   return 2;
 }

@@ -1,4 +1,5 @@
-// What tests need to go from a specification to a module of the dialect: the steps of `vernier build` up to bound holes.
+// What tests need to go from a specification to a module of the dialect: the steps of `vernier build` up to
+// bound holes.
 #ifndef VERNIER_TESTS_SUPPORT_SPECIFICATIONMODULE_H
 #define VERNIER_TESTS_SUPPORT_SPECIFICATIONMODULE_H
 
@@ -16,7 +17,7 @@ namespace vernier::testing {
 
 struct Specification {
   std::string file, model;
-  std::string configuration; // empty: holes stay at their seeds
+  std::string configuration;                // empty: holes stay at their seeds
   int64_t batch = 1, height = 0, width = 0; // 0: as the network says
 };
 

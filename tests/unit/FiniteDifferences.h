@@ -30,7 +30,8 @@ inline double dot(const Tensor &a, const Tensor &b) {
 
 // `gradient` must be d <forward(x), dy> / dx, element by element.
 template <typename Forward>
-void checkGradient(const std::string &what, Tensor x, const Tensor &dy, const Tensor &gradient, Forward forward) {
+void checkGradient(const std::string &what, Tensor x, const Tensor &dy, const Tensor &gradient,
+                   Forward forward) {
   constexpr double Step = 1e-5, Tolerance = 1e-6;
   BOOST_TEST_CONTEXT(what) {
     BOOST_TEST_REQUIRE(gradient.shape == x.shape);

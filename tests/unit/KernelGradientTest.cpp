@@ -1,5 +1,5 @@
-// Every gradient kernel of the oracle against finite differences of its forward kernel: small random maps, odd sizes,
-// every attribute.
+// Every gradient kernel of the oracle against finite differences of its forward kernel: small random maps,
+// odd sizes, every attribute.
 #define BOOST_TEST_MODULE KernelGradients
 #include "tests/unit/FiniteDifferences.h"
 
@@ -114,12 +114,14 @@ BOOST_AUTO_TEST_CASE(pool_gradients) {
     checkGradient(what, x, dy, avgPoolGrad(dy, x.shape, g), [&](const Tensor &t) { return avgPool(t, g); });
   }
   Tensor x = randomTensor({2, 3, 5, 3}, 1), dy = randomTensor({2, 1, 1, 3}, 2);
-  checkGradient("global", x, dy, globalAvgPoolGrad(dy, x.shape), [](const Tensor &t) { return globalAvgPool(t); });
+  checkGradient("global", x, dy, globalAvgPoolGrad(dy, x.shape),
+                [](const Tensor &t) { return globalAvgPool(t); });
 }
 
 // Where values tie, the first in row-major order takes the gradient.
 BOOST_AUTO_TEST_CASE(max_pool_tie) {
-  Tensor dx = maxPoolGrad(Tensor({1, 2, 2, 1}, 1.0), Tensor({1, 1, 1, 1}, 5.0), {{2, 2}, {2, 2}, {}, false, true});
+  Tensor dx =
+      maxPoolGrad(Tensor({1, 2, 2, 1}, 1.0), Tensor({1, 1, 1, 1}, 5.0), {{2, 2}, {2, 2}, {}, false, true});
   BOOST_TEST(dx.data == (std::vector<double>{5, 0, 0, 0}), boost::test_tools::per_element());
 }
 
@@ -134,14 +136,17 @@ BOOST_AUTO_TEST_CASE(resize_gradients) {
 BOOST_AUTO_TEST_CASE(spatial_gradients) {
   Tensor x = randomTensor({2, 3, 4, 2}, 1), dy = randomTensor({2, 6, 7, 2}, 2);
   std::array<int64_t, 4> padding{1, 2, 3, 0};
-  checkGradient("zero padding", x, dy, crop(dy, 1, 3, 3, 4), [&](const Tensor &t) { return pad(t, padding, false); });
+  checkGradient("zero padding", x, dy, crop(dy, 1, 3, 3, 4),
+                [&](const Tensor &t) { return pad(t, padding, false); });
   checkGradient("replicated padding", x, dy, padReplicateGrad(dy, padding),
                 [&](const Tensor &t) { return pad(t, padding, true); });
-  checkGradient("crop", dy, x, pad(x, {1, 2, 2, 1}, false), [&](const Tensor &t) { return crop(t, 1, 2, 3, 4); });
+  checkGradient("crop", dy, x, pad(x, {1, 2, 2, 1}, false),
+                [&](const Tensor &t) { return crop(t, 1, 2, 3, 4); });
 }
 
 BOOST_AUTO_TEST_CASE(channel_gradients) {
-  Tensor x = randomTensor({2, 3, 2, 5}, 1), part = randomTensor({2, 3, 2, 2}, 2), dy = randomTensor({2, 3, 2, 7}, 3);
+  Tensor x = randomTensor({2, 3, 2, 5}, 1), part = randomTensor({2, 3, 2, 2}, 2),
+         dy = randomTensor({2, 3, 2, 7}, 3);
   checkGradient("slice", x, part, embedChannels(part, 2, 5), [](const Tensor &t) { return slice(t, 2, 2); });
   auto joined = [](const Tensor &a, const Tensor &b) {
     const Tensor *operands[] = {&a, &b};
@@ -157,7 +162,8 @@ BOOST_AUTO_TEST_CASE(batch_norm_gradients) {
   constexpr double Epsilon = 1e-3;
   BatchNormTraining forward = batchNormTraining(x, gamma, beta, Epsilon);
   BatchNormGrad grad = batchNormGrad(x, dy, gamma, forward.mean, forward.var, Epsilon);
-  checkGradient("input", x, dy, grad.dx, [&](const Tensor &t) { return batchNormTraining(t, gamma, beta, Epsilon).y; });
+  checkGradient("input", x, dy, grad.dx,
+                [&](const Tensor &t) { return batchNormTraining(t, gamma, beta, Epsilon).y; });
   checkGradient("gamma", gamma, dy, grad.dgamma,
                 [&](const Tensor &t) { return batchNormTraining(x, t, beta, Epsilon).y; });
   checkGradient("beta", beta, dy, grad.dbeta,
@@ -175,7 +181,8 @@ BOOST_AUTO_TEST_CASE(activation_gradients) {
 }
 
 BOOST_AUTO_TEST_CASE(arithmetic_gradients) {
-  Tensor a = randomTensor({2, 3, 4, 3}, 1), b = randomLike(a, 2), s = randomTensor({2, 1, 1, 3}, 3), dy = randomLike(a, 4);
+  Tensor a = randomTensor({2, 3, 4, 3}, 1), b = randomLike(a, 2), s = randomTensor({2, 1, 1, 3}, 3),
+         dy = randomLike(a, 4);
   checkGradient("multiply", a, dy, multiply(dy, b), [&](const Tensor &t) { return multiply(t, b); });
   checkGradient("multiply by 1x1", a, dy, multiply(dy, s), [&](const Tensor &t) { return multiply(t, s); });
   checkGradient("the 1x1 factor", s, dy, spatialDot(dy, a), [&](const Tensor &t) { return multiply(a, t); });
@@ -185,7 +192,8 @@ BOOST_AUTO_TEST_CASE(arithmetic_gradients) {
 }
 
 BOOST_AUTO_TEST_CASE(loss_gradients) {
-  Tensor logits = randomTensor({3, 1, 1, 5}, 1), labels({3}), one({1}, 1.0), targets = randomTensor({3, 5}, 2);
+  Tensor logits = randomTensor({3, 1, 1, 5}, 1), labels({3}), one({1}, 1.0),
+         targets = randomTensor({3, 5}, 2);
   labels.data = {4, 0, 2};
   for (double smoothing : {0.0, 0.1})
     checkGradient("softmax cross-entropy", logits, one, softmaxCrossEntropyGrad(logits, labels, smoothing),

@@ -22,7 +22,8 @@ void checkValues(const Tensor &t, const std::vector<double> &expected) {
 }
 
 // The definition, one sum per result element.
-Tensor plainConvolution(const Tensor &x, const Tensor &w, const ConvolutionGeometry &g, std::vector<int64_t> shape) {
+Tensor plainConvolution(const Tensor &x, const Tensor &w, const ConvolutionGeometry &g,
+                        std::vector<int64_t> shape) {
   Tensor y(std::move(shape));
   int64_t inputs = w.shape[1], perGroup = w.shape[0] / g.groups;
   for (int64_t n = 0; n < y.batch(); ++n)
@@ -69,8 +70,8 @@ BOOST_AUTO_TEST_CASE(pooling_counts_what_it_is_told) {
   checkValues(maxPool(x, g), {1, 4});
 }
 
-// PyTorch: in ceil mode the last window may stand over the edge, but not start beyond it, and what it lacks beyond
-// the padding isn't counted.
+// PyTorch: in ceil mode the last window may stand over the edge, but not start beyond it, and what it lacks
+// beyond the padding isn't counted.
 BOOST_AUTO_TEST_CASE(pooling_ceil) {
   Tensor x = make({1, 1, 5, 1}, {1, 2, 3, 4, 6});
   PoolGeometry g{{1, 2}, {1, 2}, {0, 0, 0, 0}, true, true};
@@ -89,8 +90,8 @@ BOOST_AUTO_TEST_CASE(resize_conventions) {
   checkValues(resize(wide, 1, 2, ResizeMode::Bilinear, false), {0.5, 2.5});
 }
 
-// A per-channel affine map commutes with resizing, since the weights of a resized pixel sum to one: what lets batch
-// norm be folded through a resize.
+// A per-channel affine map commutes with resizing, since the weights of a resized pixel sum to one: what lets
+// batch norm be folded through a resize.
 BOOST_AUTO_TEST_CASE(resize_commutes_with_affine) {
   Tensor x = randomTensor({2, 3, 4, 3}, 1), scale = randomTensor({3}, 2), shift = randomTensor({3}, 3);
   for (bool corners : {false, true})
@@ -107,7 +108,8 @@ BOOST_AUTO_TEST_CASE(pad_and_crop) {
 
 BOOST_AUTO_TEST_CASE(folding_is_batch_norm) {
   Tensor x = randomTensor({2, 4, 5, 3}, 1), w = randomTensor({6, 3, 3, 3}, 2), b = randomTensor({6}, 3);
-  Tensor gamma = randomTensor({6}, 4), beta = randomTensor({6}, 5), mean = randomTensor({6}, 6), var({6}, 0.7);
+  Tensor gamma = randomTensor({6}, 4), beta = randomTensor({6}, 5), mean = randomTensor({6}, 6),
+         var({6}, 0.7);
   ConvolutionGeometry g{{1, 1}, {1, 1, 1, 1}, {1, 1}, 1};
   for (const Tensor *bias : {static_cast<const Tensor *>(nullptr), static_cast<const Tensor *>(&b)}) {
     Tensor foldedBias = foldBias(gamma, beta, mean, var, bias, 1e-5);

@@ -1,0 +1,110 @@
+// A pass must not change what a program computes: the programs of the passes' own text tests, with random
+// parameters and arguments, give the same results before and after.
+#define BOOST_TEST_MODULE PassOracle
+#include "tests/unit/FiniteDifferences.h"
+
+#include "compiler/interpreter/Interpreter.h"
+#include "compiler/ir/VnOps.h"
+#include "compiler/passes/BindHoles.h"
+#include "compiler/passes/Passes.h"
+#include "mlir/Parser/Parser.h"
+#include "tests/support/SpecificationModule.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+using namespace vernier;
+using namespace vernier::interpreter;
+using namespace vernier::interpreter::testing;
+
+namespace {
+
+constexpr double Tolerance = 1e-10;
+
+// The programs of a text test.
+std::vector<std::string> programs(const std::string &file) {
+  auto buffer = llvm::MemoryBuffer::getFile(std::string(VERNIER_PASS_TESTS) + "/" + file);
+  BOOST_TEST_REQUIRE(static_cast<bool>(buffer));
+  llvm::SmallVector<llvm::StringRef> parts;
+  (*buffer)->getBuffer().split(parts, "// -----");
+  return {parts.begin(), parts.end()};
+}
+
+struct Run {
+  Environment environment;
+  std::vector<Tensor> arguments;
+
+  explicit Run(mlir::func::FuncOp infer) {
+    unsigned seed = 1;
+    for (vn::ParameterOp parameter : infer.getOps<vn::ParameterOp>()) {
+      Tensor tensor = randomTensor(parameter.getType().getShape().vec(), seed++);
+      if (parameter.getKind() == vn::ParameterKind::RunningVar)
+        for (double &value : tensor.data)
+          value += 1.5;
+      environment.parameters[parameter.getName().str()] = std::move(tensor);
+    }
+    for (mlir::Type type : infer.getArgumentTypes())
+      arguments.push_back(randomTensor(llvm::cast<mlir::RankedTensorType>(type).getShape().vec(), seed++));
+  }
+
+  std::vector<Tensor> operator()(mlir::func::FuncOp infer) {
+    auto results = interpret(infer, arguments, environment);
+    BOOST_TEST_REQUIRE(mlir::succeeded(results));
+    return *results;
+  }
+};
+
+void checkSame(const std::vector<Tensor> &before, const std::vector<Tensor> &after) {
+  BOOST_TEST_REQUIRE(before.size() == after.size());
+  for (size_t i = 0; i < before.size(); ++i) {
+    BOOST_TEST_REQUIRE(before[i].shape == after[i].shape);
+    for (int64_t j = 0; j < before[i].size(); ++j)
+      if (!(std::abs(before[i][j] - after[i][j]) <= Tolerance * (1 + std::abs(before[i][j]))))
+        BOOST_ERROR("result " << i << " element " << j << ": " << before[i][j] << " became " << after[i][j]);
+  }
+}
+
+template <typename Transform> void checkPrograms(const std::string &file, Transform transform) {
+  std::unique_ptr<mlir::MLIRContext> context = vernier::testing::makeContext();
+  int number = 0;
+  for (const std::string &text : programs(file)) {
+    BOOST_TEST_CONTEXT(file << ", program " << number++) {
+      auto module = mlir::parseSourceString<mlir::ModuleOp>(text, context.get());
+      BOOST_TEST_REQUIRE(static_cast<bool>(module));
+      auto infer = [&] { return module->lookupSymbol<mlir::func::FuncOp>("infer"); };
+      Run run(infer());
+      std::vector<Tensor> before = run(infer());
+      BOOST_TEST_REQUIRE(transform(*module));
+      checkSame(before, run(infer()));
+    }
+  }
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(drop_empty) {
+  checkPrograms("drop-empty.mlir", [](mlir::ModuleOp module) {
+    return vernier::testing::runPass(module, compiler::createDropEmpty());
+  });
+}
+
+BOOST_AUTO_TEST_CASE(fold_batch_norm) {
+  checkPrograms("fold-batch-norm.mlir", [](mlir::ModuleOp module) {
+    return vernier::testing::runPass(module, compiler::createFoldBatchNorm());
+  });
+}
+
+BOOST_AUTO_TEST_CASE(fuse_epilogue) {
+  checkPrograms("fuse-epilogue.mlir", [](mlir::ModuleOp module) {
+    return vernier::testing::runPass(module, compiler::createFuseEpilogue());
+  });
+}
+
+// Bound to their seeds, holes disappear and nothing else changes.
+BOOST_AUTO_TEST_CASE(bind_holes_to_seeds) {
+  checkPrograms("bind-holes.mlir", [](mlir::ModuleOp module) {
+    std::vector<compiler::HoleBinding> bindings;
+    for (vn::HoleOp hole : module.getOps<vn::HoleOp>())
+      bindings.push_back({hole.getSymName().str(), hole.getSeed().vec(), hole.getLoc()});
+    return mlir::succeeded(compiler::bindHoles(module, bindings)) && module.getOps<vn::HoleOp>().empty();
+  });
+}
