@@ -160,20 +160,22 @@ std::string closestName(std::string_view name, const std::vector<std::string> &c
   for (const std::string &candidate : candidates) {
     if (candidate.size() > maxLength)
       continue;
-    std::vector<size_t> row(candidate.size() + 1);
-    for (size_t j = 0; j <= candidate.size(); ++j)
-      row[j] = j;
-    for (size_t i = 1; i <= name.size(); ++i) {
-      size_t diagonal = row[0];
-      row[0] = i;
-      for (size_t j = 1; j <= candidate.size(); ++j) {
-        size_t substitute = diagonal + (lower(name[i - 1]) != lower(candidate[j - 1]));
-        diagonal = row[j];
-        row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+    size_t rows = name.size() + 1, columns = candidate.size() + 1;
+    std::vector<size_t> table(rows * columns);
+    auto at = [&](size_t i, size_t j) -> size_t & { return table[i * columns + j]; };
+    for (size_t i = 0; i < rows; ++i)
+      at(i, 0) = i;
+    for (size_t j = 0; j < columns; ++j)
+      at(0, j) = j;
+    auto same = [&](size_t i, size_t j) { return lower(name[i - 1]) == lower(candidate[j - 1]); };
+    for (size_t i = 1; i < rows; ++i)
+      for (size_t j = 1; j < columns; ++j) {
+        at(i, j) = std::min({at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + !same(i, j)});
+        if (i > 1 && j > 1 && same(i - 1, j) && same(i, j - 1))
+          at(i, j) = std::min(at(i, j), at(i - 2, j - 2) + 1);
       }
-    }
-    if (row.back() < bestDistance && candidate != name) {
-      bestDistance = row.back();
+    if (table.back() < bestDistance && candidate != name) {
+      bestDistance = table.back();
       best = candidate;
     }
   }

@@ -93,7 +93,7 @@ private:
 std::string render(const Diagnostics &diagnostics, const SourceSet &sources);
 std::string render(const Diagnostic &diagnostic, const SourceSet &sources);
 
-// The candidate nearest to `name` by edit distance, ignoring case; empty when none is within a third of the length.
+// The candidate nearest to `name` by edit distance (two letters exchanged count once), ignoring case; empty when none is within a third of the length.
 std::string closestName(std::string_view name, const std::vector<std::string> &candidates);
 
 } // namespace vernier::dsl

@@ -54,7 +54,7 @@ bool Elaborator::modelParameters(Frame &frame) {
       if (!closest.empty())
         report.help("closest parameter: `" + closest + "`");
       else if (!names.empty())
-        report.help("its parameters are " + enumerate(names));
+        report.help("it takes " + enumerate(names));
       continue;
     }
     size_t errors = diagnostics_.size() + diagnostics_.dropped();
@@ -333,13 +333,13 @@ bool Elaborator::executeChoose(const ChooseStmt &choose, Frame &frame) {
   for (const Value &choice : choices.list->elements) {
     double value = choice.asDouble();
     if (std::find(hole.choices.begin(), hole.choices.end(), value) != hole.choices.end())
-      return bad(describe(choice) + " twice");
+      return bad("hold " + describe(choice) + " twice");
     hole.choices.push_back(value);
     if (!step(static_cast<int64_t>(hole.choices.size())))
       return false;
   }
   if (hole.choices.empty())
-    return bad("an empty list");
+    return bad("are an empty list");
   frame.names[choose.name.text] = choices.list->elements[0];
   graph_.holes.push_back(std::move(hole));
   holeSpans_.push_back(choose.name.span);
@@ -559,9 +559,9 @@ std::optional<std::string> Elaborator::placeOf(const CallExpr *call, std::string
     own += (digit ? "_" : "") + std::to_string(++counter);
   }
   std::string place = frame.place->path.empty() ? own : frame.place->path + "." + own;
-  if (place.size() > maxText) {
+  if (place.size() > maxPlace) {
     error(diag::BadPlace, call ? call->span : Span{}, frame, place.substr(0, 40) + "...")
-        .help("a place has at most " + std::to_string(maxText) + " characters");
+        .help("a place has at most " + std::to_string(maxPlace) + " characters");
     return std::nullopt;
   }
   return place;
@@ -628,7 +628,11 @@ void Elaborator::explainCalls(DiagnosticBuilder &report, const Frame &frame) {
   for (const Frame *at = &frame; at->caller; at = at->caller) {
     if (++count > shown)
       continue;
-    std::string where = at->place->path.empty() ? "" : " at `" + at->place->path + "`";
+    constexpr size_t longest = 60;
+    std::string path = at->place->path;
+    if (path.size() > longest)
+      path = "..." + path.substr(path.size() - longest);
+    std::string where = path.empty() ? "" : " at `" + path + "`";
     report.call("in block `" + at->declaration->name.text + "`" + where + ", called here", at->call->callee.span);
   }
   if (count > shown)

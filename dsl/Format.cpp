@@ -169,6 +169,13 @@ private:
   // Indentation of a line that begins with piece i.
   size_t indentOf(size_t i) const {
     const Piece &piece = pieces_[i];
+    if (piece.comment && !piece.statement) {
+      size_t next = i;
+      while (next + 1 < pieces_.size() && pieces_[next].comment)
+        ++next;
+      if (!pieces_[next].comment && !closes(pieces_[next]))
+        return indentOf(next);
+    }
     if (piece.kind == Tok::RBrace)
       return 2 * (braces_ - 1);
     if (piece.statement)
@@ -200,7 +207,7 @@ private:
     size_t last = pieces_[end - 1].comment && end - begin > 1 ? end - 1 : end;
     if (ends[last - 1 - begin] > formatWidth)
       end = splitAt(begin, last, end, ends);
-    if (pieces_[begin].kind != Tok::Pipe || pieces_[begin].statement) {
+    if (!pieces_[begin].comment && pieces_[begin].kind != Tok::Pipe) {
       pipeBase_ = indent;
       pipeDepth_ = open_.size();
     }

@@ -1,5 +1,6 @@
 #include "dsl/Frontend.h"
 
+#include "dsl/Format.h"
 #include "dsl/Parser.h"
 #include "dsl/Sema.h"
 
@@ -129,6 +130,21 @@ Program load(const std::string &path, const LoadOptions &options, Diagnostics &d
     check(program, diagnostics);
   diagnostics.sort();
   return program;
+}
+
+std::optional<std::string> formatFile(const std::string &path, const ReadFile &read, SourceSet &sources,
+                                      Diagnostics &diagnostics) {
+  std::optional<std::string> text = read(path);
+  if (!text) {
+    diagnostics.report(diag::UnreadableFile, {}, path).help("is it a file that may be read?");
+    return std::nullopt;
+  }
+  if (text->size() > maxFileSize) {
+    diagnostics.report(diag::FileTooLarge, {}, path, static_cast<int64_t>(maxFileSize));
+    return std::nullopt;
+  }
+  int file = sources.add(path, std::move(*text));
+  return format(sources, file, diagnostics);
 }
 
 std::vector<std::string> modelNames(const Program &program) {

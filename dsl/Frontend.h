@@ -33,6 +33,10 @@ struct LoadOptions {
 // Reads, parses and checks a file and what it imports. Errors are in `diagnostics`; the program is for rendering them.
 Program load(const std::string &path, const LoadOptions &options, Diagnostics &diagnostics);
 
+// The canonical form of one file, without its imports; nothing where it cannot be read or parsed.
+std::optional<std::string> formatFile(const std::string &path, const ReadFile &read, SourceSet &sources,
+                                      Diagnostics &diagnostics);
+
 // The models of the program's first file, in its order.
 std::vector<std::string> modelNames(const Program &program);
 

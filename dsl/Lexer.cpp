@@ -22,7 +22,7 @@ constexpr auto punctuation = std::to_array<std::pair<std::string_view, Tok>>({
     {"[", Tok::LBracket},    {"]", Tok::RBracket},    {"{", Tok::LBrace},   {"}", Tok::RBrace},
     {",", Tok::Comma},       {":", Tok::Colon},       {".", Tok::Dot},      {"=", Tok::Assign},
     {"+", Tok::Plus},        {"-", Tok::Minus},       {"*", Tok::Star},     {"/", Tok::Slash},
-    {"%", Tok::Percent},     {"<", Tok::Less},        {">", Tok::Greater},  {"", Tok::End},
+    {"%", Tok::Percent},     {"<", Tok::Less}, {">", Tok::Greater},
 });
 
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
@@ -200,6 +200,7 @@ private:
       report.help("the logical operators are `and`, `or` and `not`");
     else if (shown == "#")
       report.help("a comment begins with `//`");
+    push(Tok::Invalid, begin, at_);
   }
 
   void number() {
@@ -238,13 +239,15 @@ private:
     uint32_t begin = at_++;
     while (at_ < end_ && text_[at_] != '"' && text_[at_] != '\n')
       at_ += text_[at_] == '\\' && at_ + 1 < end_ && text_[at_ + 1] != '\n' ? 2 : 1;
+    Tok kind = Tok::String;
     if (at_ < end_ && text_[at_] == '"') {
       ++at_;
     } else {
+      kind = Tok::Invalid;
       diagnostics_.report(diag::UnterminatedString, {file_, begin, begin + 1})
           .help("a string ends on the line where it begins");
     }
-    push(Tok::String, begin, at_);
+    push(kind, begin, at_);
   }
 
   std::string_view text_;

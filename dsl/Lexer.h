@@ -11,6 +11,7 @@ namespace vernier::dsl {
 enum class Tok {
   End,
   Newline,
+  Invalid, // reported already
   Name,
   Int,
   Float,

@@ -74,6 +74,8 @@ std::string Parser::found() const {
 }
 
 DiagnosticBuilder Parser::expected(std::string_view what) {
+  if (at(Tok::Invalid)) // reported by the lexer
+    return DiagnosticBuilder(nullptr);
   return diagnostics_.report(diag::ExpectedToken, token().span, what, found());
 }
 
@@ -84,6 +86,7 @@ void Parser::skipNewlines() {
 
 // To the end of the statement, or to the `}` of the body it is in. Whole bodies in between are skipped.
 void Parser::skipStatement() {
+  skipped_ = true;
   for (int braces = 0; !at(Tok::End); take()) {
     if (at(Tok::LBrace)) {
       ++braces;
@@ -143,7 +146,7 @@ void Parser::parseImport(File &out) {
   Span begin = take().span;
   do {
     Identifier part;
-    if (!expectName(part, "the name of a file, such as `blocks.conv_bn`,")) {
+    if (!expectName(part, "the name of a file, such as `blocks.conv_bn`")) {
       skipStatement();
       return;
     }
@@ -165,9 +168,10 @@ void Parser::parseDeclaration(File &out) {
       take();
   }
   size_t errors = diagnostics_.size() + diagnostics_.dropped();
+  skipped_ = false;
   if (at(Tok::LBrace) || !declaration->brokenHeader)
     parseBody(declaration->body, declaration->network ? Context::Network : Context::Block, declaration->network);
-  declaration->brokenBody = errors != diagnostics_.size() + diagnostics_.dropped();
+  declaration->brokenBody = skipped_ || errors != diagnostics_.size() + diagnostics_.dropped();
   if (named)
     out.declarations.push_back(std::move(declaration));
 }

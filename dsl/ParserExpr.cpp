@@ -252,6 +252,8 @@ ExprPtr Parser::operand() {
       auto report = diagnostics_.report(diag::LabelWithoutCall, name->span);
       if (value->kind == Expr::Kind::Name)
         report.help("a call has parentheses: `" + static_cast<NameExpr &>(*value).name.text + "(...)`");
+      else
+        report.help("a named argument is written `name = value`");
       return nullptr;
     }
     value->span = cover(name->span, value->span);
@@ -454,9 +456,7 @@ std::unique_ptr<StringExpr> Parser::string() {
   Token literal = take();
   Span whole = literal.span;
   auto out = std::make_unique<StringExpr>(whole);
-  std::string_view text = sources_.slice(whole);
-  // An unterminated string was reported by the lexer.
-  uint32_t end = text.size() >= 2 && text.back() == '"' ? whole.end - 1 : whole.end;
+  uint32_t end = whole.end - 1;
   std::string_view file = sources_[file_].text();
   std::string part;
   auto flush = [&] {

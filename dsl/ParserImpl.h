@@ -81,6 +81,7 @@ private:
   size_t position_ = 0;
   int depth_ = 0;
   bool labels_ = true;         // `name:` begins a label here
+  bool skipped_ = false;       // something, because of an error that the lexer or the parser reported
   bool interpolating_ = false; // the tokens are a part of a string
 };
 

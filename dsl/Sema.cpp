@@ -177,7 +177,7 @@ void Sema::checkParameters(Declaration &declaration, Env &env) {
     if (declaration.network && inner->is(Type::Kind::Tensor))
       diagnostics_.report(diag::TensorParameter, parameter.name.span, parameter.name.text)
           .help("a network gets its tensor by `input`; give other parameters a type, such as `" +
-                parameter.name.text + ": int`");
+                parameter.name.text + (type.is(Type::Kind::List) ? ": [int]`" : ": int`"));
     if (parameter.defaultValue)
       require(*parameter.defaultValue, type, "the default of `" + parameter.name.text + "`", env);
     env.set(parameter.name.text, type);

@@ -189,7 +189,7 @@ Type Sema::inferMember(MemberExpr &member, Env &env) {
   if (base.is(Type::Kind::Tensor)) {
     if (name == "channels" || name == "height" || name == "width")
       return Type::integer();
-    auto report = diagnostics_.report(diag::UnknownProperty, member.name.span, "a tensor", name);
+    auto report = diagnostics_.report(diag::UnknownProperty, member.name.span, "tensor", name);
     std::string closest = closestName(name, {"channels", "height", "width"});
     report.help(closest.empty() ? "a tensor has `channels`, `height` and `width`" : "closest property: `" + closest + "`");
     return Type::unknown();
@@ -292,7 +292,7 @@ bool Sema::bindArguments(CallExpr &call, const std::vector<ParameterName> &param
         if (!closest.empty())
           report.help("closest parameter: `" + closest + "`");
         else if (!names.empty())
-          report.help("its parameters are " + enumerate(names));
+          report.help("it takes " + enumerate(names));
         fine = false;
         continue;
       }

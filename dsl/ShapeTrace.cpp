@@ -123,9 +123,9 @@ void Elaborator::traceSize(DiagnosticBuilder &report, const std::string &who, in
       changes.push_back(at);
     at = from;
   }
-  std::string head = who + " is " + size(graph_.nodes[node].shape) + " because ";
+  std::string head = who + " is " + size(graph_.nodes[node].shape);
   if (changes.empty()) {
-    report.note(head + "nothing changes the size of `" + graph_.nodes[at].place + "`", info_[at].span);
+    report.note(head + ", the size of `" + graph_.nodes[at].place + "`", info_[at].span);
     return;
   }
   size_t omitted = changes.size() > shown ? changes.size() - shown : 0;
@@ -137,7 +137,7 @@ void Elaborator::traceSize(DiagnosticBuilder &report, const std::string &who, in
   for (size_t i = std::min(shown, changes.size()); i-- > 0;) {
     const Node &change = graph_.nodes[changes[i]];
     bool first = i + 1 == std::min(shown, changes.size());
-    report.note((first ? head : "then ") + sizeReason(change), info_[changes[i]].span);
+    report.note((first ? head + " because " : "then ") + sizeReason(change), info_[changes[i]].span);
   }
 }
 

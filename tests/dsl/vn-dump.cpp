@@ -1,7 +1,6 @@
 // Prints a model's graph as text, to try a specification without the compiler:
 //   vn-dump FILE [MODEL] [--input HxW] [--set NAME=VALUE] [-I ROOT]
 // Without a model it lists those of the file; `--all` elaborates each of them; `--fmt` prints the file's canonical form.
-#include "dsl/Format.h"
 #include "dsl/Frontend.h"
 #include "dsl/ShapeRules.h"
 
@@ -121,11 +120,15 @@ int main(int argc, char **argv) {
     }
   }
   Diagnostics diagnostics;
+  if (formatted) {
+    SourceSet sources;
+    std::optional<std::string> text = formatFile(file, readFile, sources, diagnostics);
+    fputs(text ? text->c_str() : render(diagnostics, sources).c_str(), text ? stdout : stderr);
+    return text ? 0 : 1;
+  }
   Program program = load(file, load_options, diagnostics);
   if (diagnostics.empty()) {
-    if (formatted)
-      fputs(format(program.sources, 0, diagnostics).value_or("").c_str(), stdout);
-    else if (all) {
+    if (all) {
       for (const std::string &name : modelNames(program))
         if (auto graph = elaborateModel(program, name, options, diagnostics))
           print(*graph, true);

@@ -1,0 +1,302 @@
+// What a specification means: values, places, shapes and holes of the graph.
+#include "TestSupport.h"
+
+#include "dsl/ShapeRules.h"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace vernier::dsl;
+using test::graphOf;
+using test::graphOfBody;
+
+namespace {
+
+// The value of an int expression, seen as a number of channels.
+int64_t valueOf(const std::string &expression, const std::string &before = "") {
+  return graphOfBody(before + "\nimage |> conv(" + expression + ", 1)").nodes.back().channels;
+}
+
+std::vector<std::string> places(const Graph &graph) {
+  std::vector<std::string> out;
+  for (const Node &node : graph.nodes)
+    out.push_back(node.place);
+  return out;
+}
+
+const Node &nodeAt(const Graph &graph, const std::string &place) {
+  for (const Node &node : graph.nodes)
+    if (node.place == place)
+      return node;
+  throw std::runtime_error("no node at " + place);
+}
+
+using Strings = std::vector<std::string>;
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(elaborate_)
+
+BOOST_AUTO_TEST_CASE(arithmetic) {
+  BOOST_TEST(valueOf("1 + 2 * 3") == 7);
+  BOOST_TEST(valueOf("(1 + 2) * 3") == 9);
+  BOOST_TEST(valueOf("10 - 3 - 2") == 5);
+  BOOST_TEST(valueOf("7 / 2") == 3);
+  BOOST_TEST(valueOf("10 + -7 / 2") == 6);
+  BOOST_TEST(valueOf("10 + -7 % 3") == 12);
+  BOOST_TEST(valueOf("10 + 7 % -3") == 8);
+  BOOST_TEST(valueOf("int(7 / 2.0)") == 3);
+  BOOST_TEST(valueOf("10 + int(-1.5)") == 9);
+  BOOST_TEST(valueOf("10 + floor(-1.5)") == 8);
+  BOOST_TEST(valueOf("ceil(1.2)") == 2);
+  BOOST_TEST(valueOf("round(2.5)") == 3);
+  BOOST_TEST(valueOf("max(1, 5, 3) + min([4, 2])") == 7);
+  BOOST_TEST(valueOf("sum([1, 2, 3]) + len([0, 0])") == 8);
+  BOOST_TEST(valueOf("sum(even(10, 4)) * 100 + even(10, 4)[1] * 10 + even(10, 4)[2]") == 1032);
+  BOOST_TEST(valueOf("reverse([1, 2, 3])[0]") == 3);
+  BOOST_TEST(valueOf("range(2, 5)[2] + len(range(3))") == 7);
+  BOOST_TEST(valueOf("zip([1, 2], [3, 4])[1][0] * 10 + enumerate([7, 8])[1][1]") == 28);
+  BOOST_TEST(valueOf("([1] + [2, 3])[2]") == 3);
+  BOOST_TEST(valueOf("sum(for (a, b) in zip([1, 2], [3, 4]): a * b)") == 11);
+  BOOST_TEST(valueOf("sum(for a in range(6) if a % 2 == 1: a)") == 9);
+}
+
+BOOST_AUTO_TEST_CASE(logic) {
+  BOOST_TEST(valueOf("if 1 < 2 and not 2 < 1 then 3 else 4") == 3);
+  BOOST_TEST(valueOf("if 1 == 1.0 and \"a\" != \"b\" then 3 else 4") == 3);
+  BOOST_TEST(valueOf("if [1, [2]] == [1, [2]] then 3 else 4") == 3);
+  // Only what is needed is evaluated.
+  BOOST_TEST(valueOf("if false and 1 / 0 == 1 then 3 else 4") == 4);
+  BOOST_TEST(valueOf("if true or 1 / 0 == 1 then 3 else 1 / 0") == 3);
+}
+
+BOOST_AUTO_TEST_CASE(names_are_bound_again) {
+  BOOST_TEST(valueOf("n", "n = 1\nfor i in range(5) {\n  n = n + i\n}") == 11);
+  BOOST_TEST(valueOf("n", "if 1 < 2 {\n  n = 3\n} else {\n  n = 4\n}") == 3);
+  BOOST_TEST(valueOf("i", "i = 9\nfor i in range(3) {\n  j = i\n}") == 9);
+  BOOST_TEST(valueOf("a * 10 + b", "a, (b, c) = [4, [5, 6]]") == 45);
+}
+
+BOOST_AUTO_TEST_CASE(places_without_labels) {
+  Graph graph = graphOf("block pair(x) {\n  x |> conv(4, 3) |> batch_norm |> relu6 |> conv(4, 3)\n}\n"
+                        "network net() {\n  input image: [3, 8, 8]\n"
+                        "  image |> pair |> pair |> global_avg_pool |> linear(2)\n}\nmodel m = net()\n");
+  BOOST_TEST(places(graph) == (Strings{"image", "pair1.conv1", "pair1.bn1", "pair1.relu6_1", "pair1.conv2",
+                                       "pair2.conv1", "pair2.bn1", "pair2.relu6_1", "pair2.conv2",
+                                       "global_avg_pool1", "fc1"}));
+  BOOST_REQUIRE(graph.nodes[6].scopes.size() == 1);
+  BOOST_TEST(graph.nodes[6].scopes[0].place == "pair2");
+  BOOST_TEST(graph.nodes[6].scopes[0].block == "pair");
+  BOOST_TEST(graph.nodes[6].scopes[0].call.line == 6);
+  BOOST_TEST(graph.nodes[6].location.line == 2);
+  BOOST_TEST(graph.nodes[6].location.column == 22);
+}
+
+BOOST_AUTO_TEST_CASE(places_with_labels) {
+  Graph graph = graphOf("block helper(x, i: int) {\n  x |> \"conv{i}\": conv(4, 3) |> relu\n}\n"
+                        "block outer(x) {\n  x |> inline: helper(1) |> inline: helper(2) |> tail.0: sigmoid\n}\n"
+                        "network net() {\n  input image: [3, 8, 8]\n  x = image\n"
+                        "  for i in range(2) {\n    x = x |> \"layer{i + 1}.0\": outer\n  }\n  x\n}\nmodel m = net()\n");
+  BOOST_TEST(places(graph) == (Strings{"image", "layer1.0.conv1", "layer1.0.relu1", "layer1.0.conv2",
+                                       "layer1.0.relu2", "layer1.0.tail.0", "layer2.0.conv1", "layer2.0.relu1",
+                                       "layer2.0.conv2", "layer2.0.relu2", "layer2.0.tail.0"}));
+  BOOST_TEST(graph.nodes[1].scopes.size() == 1u); // inlined calls are no scopes
+}
+
+BOOST_AUTO_TEST_CASE(split_places) {
+  Graph graph = graphOfBody("a, b = image |> conv(5, 1) |> parts: split([2, 3])\n"
+                            "c = split(a, 2)\nconcat([a, b, c[1]])");
+  BOOST_TEST(places(graph) == (Strings{"image", "conv1", "parts.0", "parts.1", "split1.0", "split1.1", "concat1"}));
+  BOOST_TEST(nodeAt(graph, "parts.1").begin == 2);
+  BOOST_TEST(nodeAt(graph, "parts.1").shape.channels == 3);
+}
+
+BOOST_AUTO_TEST_CASE(parameters_of_operations) {
+  Graph graph = graphOfBody(
+      "x = image |> conv(6, [3, 5], stride = [1, 2], padding = [0, 1, 2, 3], dilation = 2, groups = 3, bias = true)\n"
+      "x = x |> batch_norm(epsilon = 1e-3, momentum = 0.01)\n"
+      "x = x |> avg_pool(3, stride = 2, padding = 1, ceil = true, count_padding = false)\n"
+      "x = x |> resize(bilinear, size = [9, 7], align_corners = true) |> pad([1, 2, 3, 4], mode = replicate)\n"
+      "x |> crop(size = [2, 3], offset = [4, 5]) |> slice(2, 3)");
+  const Node &conv = nodeAt(graph, "conv1");
+  BOOST_TEST((conv.kernel[0] == 3 && conv.kernel[1] == 5 && conv.stride[0] == 1 && conv.stride[1] == 2));
+  BOOST_TEST((conv.padding[0] == 0 && conv.padding[1] == 1 && conv.padding[2] == 2 && conv.padding[3] == 3));
+  BOOST_TEST((conv.dilation[0] == 2 && conv.dilation[1] == 2 && conv.groups == 3 && conv.bias));
+  BOOST_TEST((conv.shape == Shape{6, 32 + 1 - 4, (32 + 5 - 9) / 2 + 1}));
+  BOOST_TEST((nodeAt(graph, "bn1").epsilon == 1e-3 && nodeAt(graph, "bn1").momentum == 0.01));
+  const Node &pool = nodeAt(graph, "avg_pool1");
+  BOOST_TEST((pool.ceil && !pool.countPadding && pool.stride[0] == 2 && pool.padding[3] == 1));
+  BOOST_TEST((nodeAt(graph, "resize1").alignCorners && nodeAt(graph, "resize1").mode == ResizeMode::Bilinear));
+  BOOST_TEST((nodeAt(graph, "pad1").replicate && nodeAt(graph, "pad1").shape == Shape{6, 12, 14}));
+  BOOST_TEST((nodeAt(graph, "crop1").offset[1] == 5 && nodeAt(graph, "crop1").shape == Shape{6, 2, 3}));
+  BOOST_TEST((nodeAt(graph, "slice1").begin == 2 && nodeAt(graph, "slice1").shape == Shape{3, 2, 3}));
+}
+
+BOOST_AUTO_TEST_CASE(same_padding_and_defaults) {
+  Graph graph = graphOfBody("image |> conv(4, [5, 1], dilation = 3) |> max_pool([2, 4])");
+  const Node &conv = nodeAt(graph, "conv1");
+  BOOST_TEST((conv.padding[0] == 6 && conv.padding[1] == 6 && conv.padding[2] == 0));
+  BOOST_TEST((conv.shape == Shape{4, 32, 32}));
+  BOOST_TEST(!conv.bias);
+  BOOST_TEST((nodeAt(graph, "max_pool1").shape == Shape{4, 16, 8}));
+}
+
+BOOST_AUTO_TEST_CASE(broadcast) {
+  Graph graph = graphOfBody("image * (image |> global_avg_pool) + image");
+  BOOST_TEST((nodeAt(graph, "multiply1").shape == Shape{3, 32, 32}));
+  BOOST_TEST(nodeAt(graph, "add1").operands == (std::vector<int>{2, 0}));
+}
+
+BOOST_AUTO_TEST_CASE(input_size_is_an_option) {
+  ElaborateOptions options;
+  options.height = 40;
+  options.width = 24;
+  Graph graph = graphOf("network net() {\n  input image: [3, 32, 32]\n  image |> conv(image.height, 1)\n}\n"
+                        "model m = net()\n",
+                        options);
+  BOOST_TEST((graph.nodes[0].shape == Shape{3, 40, 24}));
+  BOOST_TEST(graph.nodes[1].channels == 40);
+}
+
+BOOST_AUTO_TEST_CASE(overrides) {
+  ElaborateOptions options;
+  options.overrides = {{"depths", "[2, 1 + 2]"}, {"wide", "true"}};
+  Graph graph = graphOf("network net(depths: [int], wide: bool = false) {\n  input image: [3, 8, 8]\n"
+                        "  image |> conv(if wide then sum(depths) else 1, 1)\n}\nmodel m = net([1])\n",
+                        options);
+  BOOST_TEST(graph.nodes[1].channels == 5);
+}
+
+BOOST_AUTO_TEST_CASE(outputs) {
+  Graph graph = graphOfBody("output fine = image |> relu\noutput coarse = fine |> max_pool(2)");
+  BOOST_REQUIRE(graph.outputs.size() == 2);
+  BOOST_TEST(graph.outputs[0].name == "fine");
+  BOOST_TEST(graph.outputs[1].node == 2);
+  BOOST_TEST(graphOfBody("image |> relu").outputs[0].name == "logits");
+}
+
+BOOST_AUTO_TEST_CASE(learned_holes) {
+  Graph graph = graphOf("block scales(x, factors: [int]) {\n"
+                        "  learned channels: [int] = even(10, len(factors)) within macs(x |> conv(10, 3) |> conv(4, 1))\n"
+                        "  concat(for (c, s) in zip(channels, factors):\n"
+                        "    x |> max_pool(s) |> conv(c, 3) |> resize(nearest, like = x))\n}\n"
+                        "network net() {\n  input image: [2, 8, 8]\n  image |> a.b: scales([1, 2, 4]) |> conv(4, 1)\n}\n"
+                        "model m = net()\n");
+  BOOST_REQUIRE(graph.holes.size() == 1);
+  const Hole &hole = graph.holes[0];
+  BOOST_TEST(hole.place == "a.b.channels");
+  BOOST_TEST(hole.seed == (std::vector<int64_t>{4, 3, 3}));
+  BOOST_TEST((hole.budget == BudgetKind::Macs));
+  BOOST_TEST(hole.limit == 10 * 2 * 9 * 64 + 4 * 10 * 64);
+  BOOST_TEST(graph.nodes.size() == 12u); // nothing of the budget is left
+  const Node &third = nodeAt(graph, "a.b.conv3");
+  BOOST_REQUIRE(third.channelsFrom.has_value());
+  BOOST_TEST((third.channelsFrom->hole == 0 && third.channelsFrom->index == 2));
+  BOOST_TEST(!nodeAt(graph, "conv1").channelsFrom.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(budgets) {
+  auto limit = [](const std::string &budget) {
+    return graphOfBody("learned c: [int] = [1] within " + budget + "\nimage").holes[0].limit;
+  };
+  BOOST_TEST(limit("neurons(7)") == 7);
+  BOOST_TEST(limit("params(image |> conv(8, 3, bias = true) |> batch_norm)") == 8 * 27 + 8 + 16);
+  BOOST_TEST(limit("macs([image |> conv(8, 1), image |> conv(8, 3, stride = 2)])") == 24 * 1024 + 8 * 27 * 256);
+}
+
+// The width of a map can be used again: it is an element of the hole.
+BOOST_AUTO_TEST_CASE(learned_width_of_a_map) {
+  Graph graph = graphOfBody("learned c: [int] = [4, 6] within neurons(10)\n"
+                            "x = image |> conv(c[1], 3)\nx |> relu |> conv(x.channels, 1) |> add(x)");
+  BOOST_TEST(nodeAt(graph, "conv2").channelsFrom->index == 1);
+}
+
+BOOST_AUTO_TEST_CASE(choose_holes) {
+  Graph graph = graphOfBody("choose f: float from [1, 0.5]\nimage |> resize(bilinear, scale = f)");
+  BOOST_TEST((graph.holes[0].kind == Hole::Kind::Choose));
+  BOOST_TEST(graph.holes[0].choices == (std::vector<double>{1, 0.5}));
+  BOOST_TEST((nodeAt(graph, "resize1").shape == Shape{3, 32, 32}));
+}
+
+BOOST_AUTO_TEST_CASE(imports) {
+  std::map<std::string, std::string> files = {
+      {"top/networks/net.vn", "import blocks.a\nimport near\nimport shared.c\n"
+                              "network net() {\n  input image: [3, 8, 8]\n  image |> a |> b |> c\n}\nmodel m = net()\n"},
+      {"top/blocks/a.vn", "block a(x) {\n  x |> hidden\n}\nblock hidden(x) {\n  x |> relu\n}\n"},
+      {"top/networks/near.vn", "import blocks.a\nimport networks.net\nblock b(x) {\n  x |> relu\n}\n"},
+      {"lib/shared/c.vn", "block c(x) {\n  x |> sigmoid\n}\n"},
+  };
+  auto checked = test::checkFiles(files, "top/networks/net.vn", {"lib"});
+  BOOST_TEST(checked.diagnostics.empty(), checked.errors());
+  auto graph = elaborateModel(checked.program, "m", {}, checked.diagnostics);
+  BOOST_REQUIRE(graph.has_value());
+  BOOST_TEST(graph->files[graph->nodes[1].location.file] == "top/blocks/a.vn");
+}
+
+// Above a search root nothing is looked for.
+BOOST_AUTO_TEST_CASE(imports_end_at_a_root) {
+  std::map<std::string, std::string> files = {{"top/sub/net.vn", "import a\n"}, {"top/a.vn", ""}};
+  BOOST_TEST(test::checkFiles(files, "top/sub/net.vn").diagnostics.empty());
+  BOOST_TEST(!test::checkFiles(files, "top/sub/net.vn", {"top/sub"}).diagnostics.empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(shape_rules)
+
+// Counts the windows one by one.
+int64_t countWindows(int64_t size, int64_t extent, int64_t stride, int64_t before, int64_t after, bool ceil) {
+  int64_t count = 0;
+  for (int64_t at = -before; ceil ? at < size + after : at + extent <= size + after; at += stride) {
+    bool complete = at + extent <= size + after;
+    // One partial window counts if pixels are left for it and it begins inside the map or the padding before it.
+    bool left = count == 0 || at - stride + extent < size + after;
+    if (!complete && (at >= size || !left))
+      break;
+    ++count;
+    if (!complete)
+      break;
+  }
+  return count;
+}
+
+BOOST_AUTO_TEST_CASE(windows) {
+  for (int64_t size = 1; size <= 12; ++size)
+    for (int64_t kernel = 1; kernel <= 4; ++kernel)
+      for (int64_t stride = 1; stride <= 4; ++stride)
+        for (int64_t before = 0; before <= kernel / 2; ++before)
+          for (int64_t after = 0; after <= kernel / 2; ++after) {
+            BOOST_TEST(poolSize(size, kernel, stride, before, after, false) ==
+                       countWindows(size, kernel, stride, before, after, false));
+            if (size + before + after >= kernel)
+              BOOST_TEST(poolSize(size, kernel, stride, before, after, true) ==
+                         countWindows(size, kernel, stride, before, after, true));
+            for (int64_t dilation = 1; dilation <= 3; ++dilation)
+              BOOST_TEST(convolutionSize(size, kernel, stride, dilation, before, after) ==
+                         countWindows(size, windowExtent(kernel, dilation), stride, before, after, false));
+          }
+}
+
+BOOST_AUTO_TEST_CASE(same_padding_keeps_sizes) {
+  for (int64_t kernel = 1; kernel <= 9; kernel += 2)
+    for (int64_t dilation = 1; dilation <= 3; ++dilation) {
+      int64_t padding = samePadding(kernel, dilation);
+      BOOST_TEST(convolutionSize(17, kernel, 1, dilation, padding, padding) == 17);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(costs) {
+  Node conv;
+  conv.kind = OpKind::Convolution;
+  conv.channels = 6;
+  conv.groups = 3;
+  conv.kernel[0] = 3;
+  conv.kernel[1] = 5;
+  conv.bias = true;
+  conv.shape = {6, 7, 8};
+  BOOST_TEST(weightCount(conv, 9) == 6 * 3 * 15);
+  BOOST_TEST(parameterCount(conv, 9) == 6 * 3 * 15 + 6);
+  BOOST_TEST(multiplyAdds(conv, 9) == 6 * 3 * 15 * 56);
+  BOOST_TEST(saturatingProduct(int64_t(1) << 40, int64_t(1) << 40) == std::numeric_limits<int64_t>::max());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
