@@ -110,7 +110,7 @@ void build(const BuildOptions &options) {
   codegen::ModelFacts facts;
   facts.name = model.name;
   facts.symbol = identifier(model.name);
-  facts.description = describeJson(*model.module);
+  facts.description = describeJson(model);
   facts.target = target->required;
   facts.batch = options.batch;
   facts.channels = model.channels;
