@@ -3,15 +3,15 @@
 #include "codegen/Build.h"
 #include "compiler/interpreter/Interpreter.h"
 #include "compiler/ir/VnOps.h"
-#include "compiler/passes/Passes.h"
 #include "runtime/core/Session.h"
+#include "tests/codegen/GuardedArray.h"
+#include "tests/codegen/PreparedModule.h"
 
-#include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Pass/PassRegistry.h"
 #include "llvm/Support/FileSystem.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <dlfcn.h>
 #include <random>
 
@@ -54,13 +54,13 @@ Tensor randomTensor(std::vector<int64_t> shape, std::mt19937 &random, double low
   return t;
 }
 
-std::string run(mlir::ModuleOp module, const CompareOptions &options, mlir::ModuleOp compiled, Comparison &result) {
+std::string run(PreparedModule &prepared, const CompareOptions &options, Comparison &result) {
   auto target = codegen::makeTarget(options.target);
   codegen::ModelFacts facts;
   facts.name = facts.symbol = "compared";
   facts.description = "{}";
   facts.batch = facts.channels = facts.height = facts.width = 1;
-  auto model = codegen::compileModel(compiled, *target, facts);
+  auto model = codegen::compileModel(*prepared.compiled, *target, facts);
   if (!model)
     return llvm::toString(model.takeError());
 
@@ -69,15 +69,16 @@ std::string run(mlir::ModuleOp module, const CompareOptions &options, mlir::Modu
     return "no temporary file";
   if (auto error = codegen::linkShared(*model, std::string(path), codegen::defaultLinkOptions()))
     return llvm::toString(std::move(error));
-  void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  const std::unique_ptr<void, int (*)(void *)> library(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL), dlclose);
   llvm::sys::fs::remove(path);
   if (!library)
     return dlerror();
-  const auto get = reinterpret_cast<const vn_model *(*)()>(dlsym(library, "compared_model"));
+  const auto get = reinterpret_cast<const vn_model *(*)()>(dlsym(library.get(), "compared_model"));
   const vn_model &tables = *get();
 
   std::mt19937 random(options.seed);
   interpreter::Environment environment;
+  setenv("VERNIER_CHECK_ARENA", "1", 1);
   runtime::Session session(tables, {options.threads, options.train});
   for (int64_t i = 0; i < tables.num_parameters; ++i) {
     const vn_parameter &parameter = tables.parameters[i];
@@ -86,52 +87,61 @@ std::string run(mlir::ModuleOp module, const CompareOptions &options, mlir::Modu
     Tensor values = randomTensor(shape, random, positive ? 0.5 : -0.5, positive ? 1.5 : 0.5);
     std::copy(values.data.begin(), values.data.end(), session.values(parameter).begin());
     environment.parameters[parameter.name] = std::move(values);
+    if (options.train && parameter.space == VN_SPACE_PARAMETERS)
+      std::ranges::fill(session.gradient(parameter), NAN);
   }
   session.weightsChanged();
 
-  auto function = module.lookupSymbol<mlir::func::FuncOp>(options.train ? vn::kTrainStepFunction : vn::kInferFunction);
+  auto function =
+      prepared.source->lookupSymbol<mlir::func::FuncOp>(options.train ? vn::kTrainStepFunction : vn::kInferFunction);
   const vn_program &program = options.train ? tables.train_step : tables.infer;
   std::vector<Tensor> arguments;
-  std::vector<std::vector<float>> arrays(program.num_io);
-  std::vector<int32_t> labels;
+  std::vector<GuardedArray<float>> arrays; // an array of labels has floats that stay unused
+  std::vector<GuardedArray<int32_t>> labels;
   std::vector<void *> io;
   for (int64_t i = 0; i < program.num_io; ++i) {
     const vn_io &entry = program.io[i];
     int64_t size = 1;
     for (int64_t d = 0; d < entry.rank; ++d)
       size *= entry.shape[d];
+    arrays.emplace_back(size);
+    io.push_back(arrays.back().values().data());
     if (entry.is_output) {
-      arrays[i].resize(size, NAN);
-      io.push_back(arrays[i].data());
+      std::ranges::fill(arrays.back().values(), NAN);
       continue;
     }
     auto type = llvm::cast<mlir::RankedTensorType>(function.getArgumentTypes()[i]);
     std::vector<int64_t> shape(type.getShape());
     if (entry.type == VN_INT32) {
+      const int64_t classes = llvm::cast<mlir::RankedTensorType>(function.getResultTypes()[1]).getShape().back();
       Tensor t(shape);
-      for (double &value : t.data) {
-        value = random() % 3;
-        labels.push_back(int32_t(value));
-      }
+      labels.emplace_back(size);
+      for (int64_t j = 0; j < size; ++j)
+        t[j] = labels.back().values()[j] = int32_t(random() % classes);
       arguments.push_back(t);
-      io.push_back(labels.data());
+      io.back() = labels.back().values().data();
       continue;
     }
-    arguments.push_back(i > 0 ? randomTensor(shape, random, 0.0, 0.3) : randomTensor(shape, random, -1.0, 1.0));
-    arrays[i] = toChannelsFirst(arguments.back());
-    io.push_back(arrays[i].data());
+    // The image, targets in [0, 1], or the label smoothing.
+    const double high = i == 0 || options.loss == "binary" ? 1.0 : 0.3;
+    arguments.push_back(randomTensor(shape, random, i == 0 ? -1.0 : 0.0, high));
+    std::ranges::copy(toChannelsFirst(arguments.back()), arrays.back().values().begin());
   }
   auto expected = interpreter::interpret(function, arguments, environment);
   if (failed(expected))
     return "the interpreter failed";
-  if (options.train)
-    session.trainStep(io);
-  else
-    session.infer(io);
+  try {
+    if (options.train)
+      session.trainStep(io);
+    else
+      session.infer(io);
+  } catch (const std::exception &error) {
+    return error.what();
+  }
   size_t output = 0;
   for (int64_t i = 0; i < program.num_io; ++i)
     if (program.io[i].is_output)
-      result.differences[program.io[i].name] = difference(arrays[i], toChannelsFirst((*expected)[output++]));
+      result.differences[program.io[i].name] = difference(arrays[i].values(), toChannelsFirst((*expected)[output++]));
   if (options.train)
     for (int64_t i = 0; i < tables.num_parameters; ++i) {
       const vn_parameter &parameter = tables.parameters[i];
@@ -142,7 +152,6 @@ std::string run(mlir::ModuleOp module, const CompareOptions &options, mlir::Modu
       else
         result.differences["gradient " + name] = difference(session.gradient(parameter), environment.gradients[name].data);
     }
-  dlclose(library);
   return "";
 }
 
@@ -163,33 +172,9 @@ std::string Comparison::worstName() const {
 }
 
 Comparison compareWithInterpreter(const std::string &text, const CompareOptions &options) {
-  static const bool registered = [] {
-    compiler::registerVernierPasses();
-    return true;
-  }();
-  (void)registered;
   Comparison result;
-  mlir::MLIRContext context;
-  context.loadDialect<vn::VnDialect, mlir::func::FuncDialect>();
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
-  if (!module) {
-    result.error = "the module does not parse";
-    return result;
-  }
-  const auto runPasses = [&](mlir::ModuleOp on, const std::string &pipeline) {
-    mlir::PassManager passes(&context);
-    return succeeded(mlir::parsePassPipeline(pipeline, passes)) && succeeded(passes.run(on));
-  };
-  if (options.train && !runPasses(*module, "vn-differentiate")) {
-    result.error = "differentiation failed";
-    return result;
-  }
-  mlir::OwningOpRef<mlir::ModuleOp> compiled = module->clone();
-  if (!runPasses(*compiled, "vn-fold-batch-norm,vn-fuse-epilogue")) {
-    result.error = "the passes failed";
-    return result;
-  }
-  result.error = run(*module, options, *compiled, result);
+  PreparedModule prepared = prepareModule(text, options.train ? options.loss : "");
+  result.error = prepared.error.empty() ? run(prepared, options, result) : prepared.error;
   return result;
 }
 

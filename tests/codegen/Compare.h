@@ -20,11 +20,14 @@ struct Comparison {
 struct CompareOptions {
   std::string target = "native";
   bool train = false; // differentiate, and run @train_step rather than @infer
+  std::string loss = "softmax"; // or "binary", in training
   unsigned seed = 1;
   int threads = 2;
 };
 
 // `text` is a module of the vn dialect with @infer. The compiled side is folded and fused; the interpreter's is as it stands.
+// While it runs, memory beyond the plan's bound is watched (VERNIER_CHECK_ARENA), what no step has written is NaN, and the
+// caller's arrays end at an unreadable page.
 Comparison compareWithInterpreter(const std::string &text, const CompareOptions &options);
 
 } // namespace vernier::tests

@@ -1,0 +1,178 @@
+// Every other op forward: pooling, resampling, borders, channels, arithmetic, activations, normalisation.
+#include "tests/codegen/Check.h"
+
+using namespace vernier::tests;
+
+namespace {
+
+std::string describe(const char *what, const Map &x, const Map &y) {
+  std::string text = what;
+  for (const Map *map : {&x, &y})
+    text += " " + std::to_string(map->h) + "x" + std::to_string(map->w) + "x" + std::to_string(map->c);
+  return text;
+}
+
+std::string describe(const char *what, const Map &x, const Pool &o) {
+  std::string text = what;
+  for (int64_t value : {x.h, x.w, x.c, o.kernel[0], o.kernel[1], o.strides[0], o.strides[1], o.padding[0], o.padding[1],
+                        o.padding[2], o.padding[3]})
+    text += " " + std::to_string(value);
+  return text + (o.ceil ? " ceil" : "") + (o.countPadding ? "" : " inside");
+}
+
+Pool randomPool(Choice &choose, const Map &x) {
+  Pool o{.ceil = choose.yes(), .countPadding = choose.yes()};
+  for (int axis = 0; axis < 2; ++axis) {
+    o.kernel[axis] = choose.in(1, std::min<int64_t>(5, axis ? x.w : x.h));
+    o.strides[axis] = choose.in(1, 3);
+    o.padding[2 * axis] = choose.in(0, o.kernel[axis] / 2);
+    o.padding[2 * axis + 1] = choose.in(0, o.kernel[axis] / 2);
+  }
+  return o;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(maps)
+
+BOOST_AUTO_TEST_CASE(pooling) {
+  Choice choose(11);
+  Network net(2, 11, 13, 40);
+  for (int i = 0; i < 24; ++i) {
+    const Map x = net.part(choose.in(1, 11), choose.in(1, 13), choose.in(1, 40), choose.yes(), unsigned(i));
+    const Pool o = randomPool(choose, x);
+    net.output(net.maxPool(x, o), describe("max", x, o));
+    net.output(net.averagePool(x, o), describe("average", x, o));
+    if (i % 4 == 0)
+      net.output(net.globalPool(x), describe("global", x, x));
+  }
+  // Equal shapes, other attributes.
+  const Map x = net.part(9, 9, 17, false);
+  for (const Pool &o : std::vector<Pool>{{.kernel = {3, 3}, .padding = {1, 1, 1, 1}},
+                                         {.kernel = {3, 3}, .padding = {1, 1, 1, 1}, .countPadding = false},
+                                         {.kernel = {3, 3}, .padding = {1, 0, 1, 0}, .ceil = true},
+                                         {.kernel = {3, 3}, .padding = {0, 1, 0, 1}, .ceil = true},
+                                         {.kernel = {3, 3}, .padding = {0, 1, 0, 1}, .ceil = true, .countPadding = false},
+                                         {.kernel = {2, 2}, .ceil = true},
+                                         {.kernel = {2, 2}, .ceil = true, .countPadding = false}}) {
+    net.output(net.maxPool(x, o), describe("max", x, o));
+    net.output(net.averagePool(x, o), describe("average", x, o));
+  }
+  checkNetwork(net, {}, kOneOp);
+}
+
+BOOST_AUTO_TEST_CASE(resampling) {
+  Choice choose(12);
+  Network net(2, 9, 12, 36);
+  const std::vector<std::array<int64_t, 4>> sizes = {{3, 4, 6, 8},  {3, 4, 9, 4},   {4, 4, 7, 9},  {9, 12, 4, 5}, {8, 12, 4, 6},
+                                                     {1, 1, 5, 7},  {5, 7, 1, 1},   {1, 6, 1, 11}, {7, 2, 13, 3}, {9, 9, 9, 9},
+                                                     {5, 3, 17, 2}, {2, 11, 4, 10}};
+  unsigned seed = 0;
+  for (const auto &[h, w, toH, toW] : sizes)
+    for (const auto &[mode, align] : {std::pair{"nearest", false}, {"bilinear", false}, {"bilinear", true}}) {
+      const Map x = net.part(h, w, choose.in(1, 36), choose.yes(), seed++);
+      const Map y = net.resize(x, toH, toW, mode, align);
+      net.output(y, describe(mode, x, y) + (align ? " aligned" : ""));
+    }
+  checkNetwork(net, {}, kOneOp);
+}
+
+BOOST_AUTO_TEST_CASE(borders) {
+  Choice choose(13);
+  Network net(2, 9, 12, 36);
+  for (int i = 0; i < 10; ++i) {
+    const Map x = net.part(choose.in(1, 9), choose.in(1, 12), choose.in(1, 36), choose.yes(), unsigned(i));
+    const Four by{choose.in(0, 4), choose.in(0, 4), choose.in(0, 4), choose.in(0, 4)};
+    for (const char *mode : {"zero", "replicate"}) {
+      const Map y = net.pad(x, by, mode);
+      net.output(y, describe(mode, x, y));
+    }
+    const Pair offset{choose.in(0, x.h - 1), choose.in(0, x.w - 1)};
+    const Map y = net.crop(x, choose.in(1, x.h - offset[0]), choose.in(1, x.w - offset[1]), offset);
+    net.output(y, describe("crop", x, y));
+  }
+  for (const Pair &offset : {Pair{0, 0}, Pair{1, 0}, Pair{0, 1}, Pair{2, 2}}) // equal shapes
+    net.output(net.crop(net.image(), 7, 10, offset), "crop at " + std::to_string(offset[0]) + " " + std::to_string(offset[1]));
+  for (const Four &by : {Four{2, 0, 0, 2}, Four{0, 2, 2, 0}, Four{1, 1, 1, 1}})
+    for (const char *mode : {"zero", "replicate"})
+      net.output(net.pad(net.image(), by, mode), std::string(mode) + " from " + std::to_string(by[0]));
+  checkNetwork(net, {}, kOneOp);
+}
+
+// Where a concat's operands live: made for it, shared with other users, slices, the same one twice, concats themselves.
+BOOST_AUTO_TEST_CASE(concats_and_slices) {
+  Network net(3, 5, 6, 40);
+  const Map x = net.image();
+  const Map a = net.convolution(x, {.channels = 7, .padding = {1, 1, 1, 1}}), b = net.activate(net.slice(x, 3, 18), "relu");
+  const Map inner = net.concat({a, b});
+  const Map outer = net.concat({net.slice(x, 1, 2), inner, net.convolution(inner, {.channels = 5, .kernel = {1, 1}})});
+  net.output(outer, "nested");
+  net.output(inner, "inner");
+  net.output(net.concat({a, a}), "twice the same");
+  net.output(net.concat({b, a}), "in a second concat");
+  net.output(net.concat({inner, inner}), "a concat twice");
+  net.output(net.slice(outer, 5, 17), "slice of a concat");
+  net.output(net.concat({net.slice(outer, 20, 9), net.slice(outer, 0, 4), x}), "slices and the image");
+  net.output(net.slice(net.slice(outer, 4, 20), 3, 9), "slice of a slice");
+  net.output(net.concat({net.slice(x, 0, 1)}), "concat of one");
+  net.output(net.globalPool(net.concat({net.slice(x, 7, 3), b})), "pooled concat");
+  const Map late = net.activate(net.slice(outer, 9, 12), "sigmoid");
+  net.output(net.add(net.concat({late, net.slice(late, 0, 5)}), net.slice(x, 11, 17)), "slice into its own concat");
+  net.output(x, "the image");
+  net.output(net.slice(x, 2, 9), "a slice of the image");
+  checkNetwork(net, {}, kOneOp);
+}
+
+BOOST_AUTO_TEST_CASE(arithmetic) {
+  Choice choose(14);
+  Network net(2, 7, 8, 40);
+  for (int i = 0; i < 8; ++i) {
+    const int64_t h = choose.in(1, 7), w = choose.in(1, 8), c = choose.in(1, 40);
+    const Map x = net.part(h, w, c, choose.yes(), 1), y = net.part(h, w, c, choose.yes(), 2);
+    const Map gate = net.part(1, 1, c, choose.yes(), 3);
+    const std::string text = describe("", x, y);
+    net.output(net.add(x, y), "add" + text);
+    net.output(net.multiply(x, y), "multiply" + text);
+    net.output(net.add(x, gate), "add broadcast" + text);
+    net.output(net.multiply(x, gate), "multiply broadcast" + text);
+    net.output(net.add(x, x), "twice" + text);
+    const Map sum = net.add(x, y);
+    const std::string function = choose.of<std::string>({"relu", "relu6", "sigmoid"});
+    net.output(net.activate(sum, function), "add " + function + text);
+    if (i % 2) // the sum itself is needed as well
+      net.output(net.multiply(sum, gate), "of the sum" + text);
+    net.output(net.activate(x, function), function + text);
+  }
+  checkNetwork(net, {}, kOneOp);
+}
+
+// Wide ranges: relu6 saturates, sigmoid's tails.
+BOOST_AUTO_TEST_CASE(activations) {
+  Network net(2, 3, 5, 19);
+  Map x = net.image();
+  for (int i = 0; i < 5; ++i) // to [-32, 32]
+    x = net.add(x, x);
+  for (const char *function : {"relu", "relu6", "sigmoid"})
+    net.output(net.activate(x, function), function);
+  for (int i = 0; i < 4; ++i) // to [-512, 512]: exp overflows
+    x = net.add(x, x);
+  net.output(net.activate(x, "sigmoid"), "sigmoid far out");
+  checkNetwork(net, {}, kOneOp);
+}
+
+// Batch norms that fold into no convolution.
+BOOST_AUTO_TEST_CASE(affine) {
+  Network net(2, 5, 6, 40);
+  const Map plain = net.batchNorm(net.part(5, 6, 17, false), 1e-3), slice = net.batchNorm(net.part(4, 5, 33, true), 1e-5);
+  net.output(plain, "affine");
+  net.output(net.activate(plain, "relu"), "affine, then relu of a shared value");
+  net.output(net.activate(slice, "relu6"), "affine relu6");
+  const Map shared = net.convolution(net.image(), {.channels = 9, .kernel = {1, 1}});
+  net.output(net.activate(net.batchNorm(shared, 1e-5), "sigmoid"), "norm of a shared convolution");
+  net.output(shared, "shared convolution");
+  const Map up = net.resize(net.convolution(net.image(), {.channels = 8, .strides = {2, 2}}), 7, 5, "bilinear");
+  net.output(net.batchNorm(up), "norm through a resize");
+  checkNetwork(net, {}, kOneOp);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,26 @@
+// A module as tests need it: as it was written, and as the compiler hands it to code generation.
+#ifndef VERNIER_TESTS_CODEGEN_PREPAREDMODULE_H
+#define VERNIER_TESTS_CODEGEN_PREPAREDMODULE_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+
+#include <memory>
+#include <string>
+
+namespace vernier::tests {
+
+struct PreparedModule {
+  std::unique_ptr<mlir::MLIRContext> context;
+  mlir::OwningOpRef<mlir::ModuleOp> source;   // with @train_step where asked for, but nothing folded or fused
+  mlir::OwningOpRef<mlir::ModuleOp> compiled; // after --vn-fold-batch-norm and --vn-fuse-epilogue
+  std::string error;                          // empty if all went well
+};
+
+// `loss` ("softmax" or "binary") asks for @train_step; empty: inference only.
+PreparedModule prepareModule(const std::string &text, const std::string &loss);
+
+} // namespace vernier::tests
+
+#endif
