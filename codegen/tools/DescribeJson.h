@@ -2,13 +2,17 @@
 #ifndef VERNIER_CODEGEN_TOOLS_DESCRIBEJSON_H
 #define VERNIER_CODEGEN_TOOLS_DESCRIBEJSON_H
 
-#include "mlir/IR/BuiltinOps.h"
+#include "codegen/tools/LoadModel.h"
 
 #include <string>
 
 namespace vernier::tools {
 
-std::string describeJson(mlir::ModuleOp module);
+/// One line; without the list of parameters, which a built model holds anyway.
+std::string describeJson(const LoadedModel &model);
+
+/// The same with the parameters, one entry of each list to a line.
+std::string describeJsonWithParameters(const LoadedModel &model);
 
 } // namespace vernier::tools
 

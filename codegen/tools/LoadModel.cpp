@@ -1,5 +1,6 @@
 #include "codegen/tools/LoadModel.h"
 
+#include "compiler/analysis/AllocationBudget.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/lower/GraphToVn.h"
 #include "compiler/passes/BindHoles.h"
@@ -43,19 +44,34 @@ std::pair<int64_t, int64_t> parseInput(const std::string &text) {
   return {h, w};
 }
 
-void bindConfiguration(mlir::ModuleOp module, const std::string &path, const std::string &model) {
+std::vector<HoleChannels> seedsOf(mlir::ModuleOp module) {
+  std::vector<HoleChannels> holes;
+  for (vn::HoleOp hole : module.getOps<vn::HoleOp>())
+    if (hole.getKind() == vn::HoleKind::Learned)
+      holes.push_back({hole.getSymName().str(), hole.getSeed().vec(), compiler::unitName(hole.getBudget()).str(),
+                       hole.getLimit(), false});
+  return holes;
+}
+
+void bindConfiguration(LoadedModel &model, const std::string &path) {
   auto configuration = compiler::readConfiguration(path);
   if (!configuration)
     throw Refusal(llvm::toString(configuration.takeError()));
-  if (!configuration->model.empty() && configuration->model != model)
-    refuse("the configuration is for model `" + configuration->model + "`, not `" + model + "`", path);
+  if (!configuration->model.empty() && configuration->model != model.name)
+    refuse("the configuration is for model `" + configuration->model + "`, not `" + model.name + "`", path);
   std::vector<compiler::HoleBinding> bindings;
   for (const compiler::HoleEntry &entry : configuration->holes)
     bindings.push_back({entry.hole, entry.channels,
-                        mlir::FileLineColLoc::get(module.getContext(), path, entry.line, entry.column)});
-  if (failed(compiler::bindHoles(module, bindings)))
+                        mlir::FileLineColLoc::get(model.context.get(), path, entry.line, entry.column)});
+  if (failed(compiler::bindHoles(*model.module, bindings)))
     throw Refusal("");
-  runPasses(module, "vn-drop-empty");
+  runPasses(*model.module, "vn-drop-empty");
+  for (const compiler::HoleEntry &entry : configuration->holes)
+    for (HoleChannels &hole : model.holes)
+      if (hole.name == entry.hole) {
+        hole.channels = entry.channels;
+        hole.bound = true;
+      }
 }
 
 } // namespace
@@ -130,8 +146,9 @@ LoadedModel loadModel(const ModelOptions &options) {
   model.module = compiler::lowerGraph(*model.context, *graph, options.batch);
   if (!model.module)
     throw Refusal("");
+  model.holes = seedsOf(*model.module);
   if (!options.configuration.empty())
-    bindConfiguration(*model.module, options.configuration, model.name);
+    bindConfiguration(model, options.configuration);
   return model;
 }
 

@@ -1,0 +1,91 @@
+#include "codegen/tools/DescribeJson.h"
+
+#include "compiler/analysis/Cost.h"
+#include "compiler/ir/Shapes.h"
+#include "compiler/ir/VnOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace vernier::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+mlir::func::FuncOp inferOf(const LoadedModel &model) {
+  mlir::ModuleOp module = *model.module;
+  return module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
+}
+
+Json holesOf(const LoadedModel &model) {
+  Json holes = Json::array();
+  for (const HoleChannels &hole : model.holes)
+    holes.push_back({{"name", hole.name},
+                     {"channels", hole.channels},
+                     {"budget", hole.budget},
+                     {"limit", hole.limit},
+                     {"bound", hole.bound}});
+  return holes;
+}
+
+// Upsampling by a factor that does not divide gives fractions.
+Json pixels(double count) { return count == std::floor(count) ? Json(int64_t(count)) : Json(count); }
+
+Json blocksOf(const compiler::CostSummary &cost) {
+  Json blocks = Json::array();
+  for (const compiler::BlockCost &block : cost.blocks) {
+    Json entry = {
+        {"place", block.place}, {"block", block.block}, {"macs", block.macs}, {"params", block.parameters}};
+    if (block.field) {
+      entry["shape"] = {vn::channelsOf(block.result), vn::heightOf(block.result), vn::widthOf(block.result)};
+      // Of both axes; they differ only where a window is not square.
+      entry["receptive_field"] = {pixels(*std::min_element(block.field->least, block.field->least + 2)),
+                                  pixels(*std::max_element(block.field->most, block.field->most + 2))};
+    }
+    blocks.push_back(std::move(entry));
+  }
+  return blocks;
+}
+
+Json parametersOf(const LoadedModel &model) {
+  Json parameters = Json::array();
+  inferOf(model).walk([&](vn::ParameterOp parameter) {
+    parameters.push_back({{"name", parameter.getName().str()},
+                          {"shape", parameter.getType().getShape().vec()},
+                          {"kind", vn::stringifyParameterKind(parameter.getKind()).str()}});
+  });
+  return parameters;
+}
+
+Json describe(const LoadedModel &model) {
+  const compiler::CostSummary cost = compiler::summarizeCost(inferOf(model));
+  return {{"model", model.name},       {"input", {model.channels, model.height, model.width}},
+          {"batch", cost.batch},       {"macs", cost.macs},
+          {"params", cost.parameters}, {"holes", holesOf(model)},
+          {"blocks", blocksOf(cost)}};
+}
+
+} // namespace
+
+std::string describeJson(const LoadedModel &model) { return describe(model).dump(); }
+
+std::string describeJsonWithParameters(const LoadedModel &model) {
+  Json description = describe(model);
+  description["parameters"] = parametersOf(model);
+  std::string text = "{";
+  for (const auto &[key, value] : description.items()) {
+    text += (text.size() > 1 ? ",\n  " : "\n  ") + Json(key).dump() + ": ";
+    if (!value.is_array() || value.empty() || !value[0].is_object()) {
+      text += value.dump();
+      continue;
+    }
+    for (const Json &entry : value)
+      text += (&entry == &value[0] ? "[\n    " : ",\n    ") + entry.dump();
+    text += "\n  ]";
+  }
+  return text + "\n}\n";
+}
+
+} // namespace vernier::tools
