@@ -64,6 +64,11 @@ void checkWeights(const codegen::Compilation &compilation, const codegen::ModelF
   model.num_parameters = int64_t(parameters.size());
   model.parameter_bytes = compilation.parameterBytes;
   model.statistics_bytes = compilation.statisticsBytes;
+  // A session insists on knowing a call's arrays; no call is made here.
+  const vn_io arrays[] = {{"image", VN_FLOAT32, 0, 4, {facts.batch, facts.channels, facts.height, facts.width}},
+                          {"output", VN_FLOAT32, 1, 0, {1, 1, 1, 1}}};
+  model.infer.io = arrays;
+  model.infer.num_io = 2;
   runtime::Session session(model, {1, false});
   runtime::loadWeights(session, runtime::Safetensors::read(path));
 }
