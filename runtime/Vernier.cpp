@@ -38,7 +38,8 @@ static void require(bool condition, const char *what) {
 
 static const vn_parameter &parameterAt(vn_session *session, int64_t index, float **values, int64_t *count) {
   require(session && values && count, "a pointer argument is null");
-  require(index >= 0 && index < session->session.model().num_parameters, "there is no parameter of this index");
+  require(index >= 0 && index < session->session.model().num_parameters,
+          "there is no parameter of this index");
   return session->session.model().parameters[index];
 }
 

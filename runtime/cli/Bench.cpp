@@ -32,7 +32,7 @@ static uint64_t peakResidentBytes() {
 namespace {
 
 struct Measurement {
-  std::vector<double> total;             ///< seconds of each run
+  std::vector<double> total;              ///< seconds of each run
   std::vector<std::vector<double>> steps; ///< of each run, seconds of each step
 };
 
@@ -84,14 +84,14 @@ static void printLayers(const vn_program &program, const std::vector<double> &se
     sum += seconds[size_t(s)];
     longest = std::max(longest, std::string_view(program.steps[s].place).size());
   }
-  fmt::print("\n{:<{}} {:>7} {:>9} {:>6} {:>9} {:>8} {:>7}  kernel\n", "place", longest, "tasks", "ms", "share",
-             "MMACs", "GFLOP/s", "GB/s");
+  fmt::print("\n{:<{}} {:>7} {:>9} {:>6} {:>9} {:>8} {:>7}  kernel\n", "place", longest, "tasks", "ms",
+             "share", "MMACs", "GFLOP/s", "GB/s");
   for (int64_t s = 0; s < program.num_steps; ++s) {
     const vn_step &step = program.steps[s];
     const double time = std::max(seconds[size_t(s)], 1e-9);
-    fmt::print("{:<{}} {:>7} {:>9.4f} {:>5.1f}% {:>9.2f} {:>8.1f} {:>7.1f}  {}\n", step.place, longest, step.num_tasks,
-               time * 1e3, 100 * time / sum, double(step.macs) / 1e6, 2e-9 * double(step.macs) / time,
-               1e-9 * double(step.bytes) / time, step.kernel_name);
+    fmt::print("{:<{}} {:>7} {:>9.4f} {:>5.1f}% {:>9.2f} {:>8.1f} {:>7.1f}  {}\n", step.place, longest,
+               step.num_tasks, time * 1e3, 100 * time / sum, double(step.macs) / 1e6,
+               2e-9 * double(step.macs) / time, 1e-9 * double(step.bytes) / time, step.kernel_name);
   }
 }
 
@@ -114,7 +114,8 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
     throw Error(VN_ERROR_ARGUMENT, "at least one run is needed").at("option --runs");
   Session session(model, {.threads = options.threads, .training = options.train});
   if (options.weights.empty())
-    initializeWeights(session, {}); // speed does not depend on the values, as long as they are ordinary numbers
+    initializeWeights(session,
+                      {}); // speed does not depend on the values, as long as they are ordinary numbers
   else
     loadWeights(session, Safetensors::read(options.weights));
 
@@ -146,13 +147,15 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
     fmt::print("{}\n", result.dump(2));
     return;
   }
-  fmt::print("{} of {}, batch {}, {} threads, {} runs\n", options.train ? "training step" : "inference", model.name,
-             model.batch, session.threads(), options.runs);
-  fmt::print("median      {:.3f} ms ({:.3f} ms and {:.4f} GMACs per image)\n", middle * 1e3,
-             middle * 1e3 / double(model.batch), double(model.macs) / 1e9);
+  fmt::print("{} of {}, batch {}, {} threads, {} runs\n", options.train ? "training step" : "inference",
+             model.name, model.batch, session.threads(), options.runs);
+  fmt::print("median      {:.3f} ms ({:.3f} ms and {}MACs per image)\n", middle * 1e3,
+             middle * 1e3 / double(model.batch), countText(double(model.macs)));
   fmt::print("minimum     {:.3f} ms\n", best * 1e3);
-  fmt::print("speed       {:.1f} images/s, {:.1f} GFLOP/s: {:.0f}% of this CPU's {:.1f} GFLOP/s in multiply-adds\n",
-             double(model.batch) / middle, operations / middle * 1e-9, 100 * operations / middle / peak, peak * 1e-9);
+  fmt::print(
+      "speed       {:.1f} images/s, {:.1f} GFLOP/s: {:.0f}% of this CPU's {:.1f} GFLOP/s in multiply-adds\n",
+      double(model.batch) / middle, operations / middle * 1e-9, 100 * operations / middle / peak,
+      peak * 1e-9);
   fmt::print("memory      {} arena, {} resident at most\n", bytesText(uint64_t(program.arena_bytes)),
              bytesText(peakResidentBytes()));
   if (options.layers)

@@ -24,8 +24,8 @@ static std::vector<std::string> classNames(const vn_model &model, const Classify
     for (std::string line; std::getline(lines, line);)
       names.push_back(line);
     if (int64_t(names.size()) != model.classes)
-      throw Error(VN_ERROR_FORMAT, fmt::format("the file names {} classes, model `{}` has {}", names.size(), model.name,
-                                               model.classes))
+      throw Error(VN_ERROR_FORMAT, fmt::format("the file names {} classes, model `{}` has {}", names.size(),
+                                               model.name, model.classes))
           .at(options.labels);
     return names;
   }
@@ -50,13 +50,14 @@ static std::vector<double> softmax(std::span<const float> logits) {
   return result;
 }
 
-static void printBest(const std::string &image, std::span<const float> logits, const std::vector<std::string> &names,
-                      int64_t top) {
+static void printBest(const std::string &image, std::span<const float> logits,
+                      const std::vector<std::string> &names, int64_t top) {
   const std::vector<double> probabilities = softmax(logits);
   std::vector<size_t> order(logits.size());
   std::iota(order.begin(), order.end(), size_t(0));
   auto score = [&](size_t i) { return std::isnan(logits[i]) ? -INFINITY : logits[i]; };
-  std::ranges::sort(order, [&](size_t a, size_t b) { return score(a) != score(b) ? score(a) > score(b) : a < b; });
+  std::ranges::sort(order,
+                    [&](size_t a, size_t b) { return score(a) != score(b) ? score(a) > score(b) : a < b; });
   fmt::print("{}\n", image);
   for (size_t i = 0; i < std::min(order.size(), size_t(top)); ++i)
     fmt::print("  {:6.2f}%  {}\n", 100 * probabilities[order[i]], names[order[i]]);
@@ -64,7 +65,8 @@ static void printBest(const std::string &image, std::span<const float> logits, c
 
 void classifyCommand(const vn_model &model, const ClassifyOptions &options) {
   if (model.classes <= 0)
-    throw Error(VN_ERROR_ARGUMENT, fmt::format("model `{}` is no classifier: its first output is a map", model.name))
+    throw Error(VN_ERROR_ARGUMENT,
+                fmt::format("model `{}` is no classifier: its first output is a map", model.name))
         .help("use `run --input x.npy --output y.npy`");
   OpenSession open = openSession(model, options);
   Preprocessing preprocessing(model);

@@ -17,15 +17,10 @@ void evalCommand(const vn_model &model, const EvalOptions &options) {
   const Accuracy accuracy = evaluate(*open.session, *dataset, preprocessing, loaders);
   const double milliseconds = accuracy.seconds * 1e3 / double(accuracy.images);
   if (options.json) {
-    const nlohmann::ordered_json result = {{"model", model.name},
-                                           {"data", options.data},
-                                           {"split", options.split},
-                                           {"images", accuracy.images},
-                                           {"top1", accuracy.top1},
-                                           {"top5", accuracy.top5},
-                                           {"loss", accuracy.loss},
-                                           {"seconds", accuracy.seconds},
-                                           {"milliseconds_per_image", milliseconds}};
+    const nlohmann::ordered_json result = {
+        {"model", model.name},       {"data", options.data},        {"split", options.split},
+        {"images", accuracy.images}, {"top1", accuracy.top1},       {"top5", accuracy.top5},
+        {"loss", accuracy.loss},     {"seconds", accuracy.seconds}, {"milliseconds_per_image", milliseconds}};
     fmt::print("{}\n", result.dump(2));
     return;
   }

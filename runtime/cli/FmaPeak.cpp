@@ -10,11 +10,12 @@
 
 namespace vernier::runtime {
 
-/// Does `rounds` rounds of independent multiply-adds and returns their floating-point operations; the result goes into
-/// `sink`, so that it is not optimised away.
+/// Does `rounds` rounds of independent multiply-adds and returns their floating-point operations; the result
+/// goes into `sink`, so that it is not optimised away.
 using Spin = double (*)(int64_t rounds, float &sink);
 
-// Independent sums: more than latency times throughput of today's cores (4 cycles x 2 per cycle), fewer than registers.
+// Independent sums: more than latency times throughput of today's cores (4 cycles x 2 per cycle), fewer than
+// registers.
 static constexpr int chains = 12;
 
 #if defined(__x86_64__)

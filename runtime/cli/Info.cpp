@@ -24,19 +24,21 @@ void infoCommand(const vn_model &model, bool json) {
   }
   const std::string weights = defaultWeights(model);
   fmt::print("model       {}\n", model.name);
-  fmt::print("input       {} images of {} x {} x {}\n", model.batch, model.channels, model.height, model.width);
+  fmt::print("input       {} images of {} x {} x {}\n", model.batch, model.channels, model.height,
+             model.width);
   for (int64_t i = 0; i < model.infer.num_io; ++i)
     if (const vn_io &io = model.infer.io[i]; io.is_output)
       fmt::print("output      {} {}\n", io.name, shapeText(shapeOf(io)));
-  fmt::print("MACs        {:.4f} G per image\n", double(model.macs) / 1e9);
-  fmt::print("parameters  {} ({:.4f} M), and {} running statistics\n", trained, double(trained) / 1e6, statistics);
+  fmt::print("MACs        {} per image\n", countText(double(model.macs)));
+  fmt::print("parameters  {}, and {} running statistics\n", trained, statistics);
   fmt::print("CPU         {}\n", *model.target ? model.target : "any");
   fmt::print("arena       {} for inference", bytesText(uint64_t(model.infer.arena_bytes)));
   if (model.train_step.num_steps > 0)
     fmt::print(", {} for training", bytesText(uint64_t(model.train_step.arena_bytes)));
   fmt::print("\npacked      {} of weights\n", bytesText(uint64_t(model.derived_bytes)));
   fmt::print("built for   {}\n", model.train_step.num_steps > 0 ? "training and inference" : "inference");
-  fmt::print("weights     {}\n\n", weights.empty() ? "none beside the executable: give --weights FILE" : weights);
+  fmt::print("weights     {}\n\n",
+             weights.empty() ? "none beside the executable: give --weights FILE" : weights);
   for (int64_t i = 0; i < model.num_parameters; ++i)
     fmt::print("{:<{}}  {}\n", model.parameters[i].name, longest, shapeText(shapeOf(model.parameters[i])));
 }

@@ -18,7 +18,8 @@ namespace {
 /// The commands with their options; parsing chooses the one to run.
 class CommandLine {
 public:
-  CommandLine(const vn_model &model) : model(model), app(fmt::format("The model `{}`, compiled by Vernier.", model.name)) {
+  CommandLine(const vn_model &model)
+      : model(model), app(fmt::format("The model `{}`, compiled by Vernier.", model.name)) {
     app.require_subcommand(1);
     app.failure_message(nullptr);
     addInfo();
@@ -54,12 +55,16 @@ private:
     return command;
   }
 
-  template <class Options> CLI::App *command(const std::string &name, const std::string &description, Options &options) {
+  template <class Options>
+  CLI::App *command(const std::string &name, const std::string &description, Options &options) {
     CLI::App *added = command(name, description);
-    added->add_option("--threads", options.threads, "Number of threads (default: VERNIER_THREADS, OMP_NUM_THREADS, all)")
+    added
+        ->add_option("--threads", options.threads,
+                     "Number of threads (default: VERNIER_THREADS, OMP_NUM_THREADS, all)")
         ->check(CLI::PositiveNumber);
-    added->add_option("--weights", options.weights,
-                      fmt::format("Weights, safetensors (default: {}.safetensors beside the executable)", model.name));
+    added->add_option(
+        "--weights", options.weights,
+        fmt::format("Weights, safetensors (default: {}.safetensors beside the executable)", model.name));
     return added;
   }
 
@@ -71,7 +76,8 @@ private:
       Error error(VN_ERROR_ARGUMENT, word.starts_with("-") ? fmt::format("unknown option `{}`", word)
                                                            : fmt::format("unexpected argument `{}`", word));
       const std::string close = closestName(word, known);
-      throw error.help(close.empty() ? fmt::format("see {} --help", command.get_name()) : "closest option: `" + close + "`");
+      throw error.help(close.empty() ? fmt::format("see {} --help", command.get_name())
+                                     : "closest option: `" + close + "`");
     }
   }
 
@@ -84,7 +90,8 @@ private:
   void addRun() {
     CLI::App *app = command("run", "Run the model on arrays", runOptions);
     app->add_option("--input", runOptions.input, "N x C x H x W, npy")->required();
-    app->add_option("--output", runOptions.output, "Where the first output goes, npy; further ones go beside it")
+    app->add_option("--output", runOptions.output,
+                    "Where the first output goes, npy; further ones go beside it")
         ->required();
     app->callback([this] { action = [this] { runCommand(model, runOptions); }; });
   }
@@ -101,7 +108,8 @@ private:
   void addEval() {
     CLI::App *app = command("eval", "Measure the accuracy on a data set", evalOptions);
     app->add_option("--data", evalOptions.data, "Folder of the data set")->required();
-    app->add_option("--split", evalOptions.split, "test or train (test)")->check(CLI::IsMember({"test", "train"}));
+    app->add_option("--split", evalOptions.split, "test or train (test)")
+        ->check(CLI::IsMember({"test", "train"}));
     app->add_option("--loaders", evalOptions.loaders, "Threads that read images")->check(CLI::Range(1, 1024));
     app->add_flag("--json", evalOptions.json, "JSON");
     app->callback([this] { action = [this] { evalCommand(model, evalOptions); }; });
@@ -111,7 +119,8 @@ private:
     CLI::App *app = command("classify", "Name what images show", classifyOptions);
     app->add_option("images", classifyOptions.images, "JPEG or PNG files")->required();
     app->add_option("--labels", classifyOptions.labels, "File with the name of a class per line");
-    app->add_option("--top", classifyOptions.top, "Number of classes per image (5)")->check(CLI::PositiveNumber);
+    app->add_option("--top", classifyOptions.top, "Number of classes per image (5)")
+        ->check(CLI::PositiveNumber);
     app->callback([this] { action = [this] { classifyCommand(model, classifyOptions); }; });
   }
 
@@ -121,8 +130,10 @@ private:
     app->add_option("--data", trainOptions.data, "Folder of the data set")->required();
     app->add_option("--recipe", trainOptions.recipe, "How to train, TOML")->required();
     app->add_option("--out", trainOptions.out, "Folder for weights, logs and checkpoints")->required();
-    app->add_option("--epochs", trainOptions.epochs, "Instead of the recipe's")->check(CLI::Range(1, 1 << 24));
-    app->add_option("--loaders", trainOptions.loaders, "Threads that make batches")->check(CLI::Range(1, 1024));
+    app->add_option("--epochs", trainOptions.epochs, "Instead of the recipe's")
+        ->check(CLI::Range(1, 1 << 24));
+    app->add_option("--loaders", trainOptions.loaders, "Threads that make batches")
+        ->check(CLI::Range(1, 1024));
     app->add_flag("--resume", trainOptions.resume, "Continue from the checkpoint in --out, if there is one");
     app->callback([this] { action = [this] { train(model, trainOptions); }; });
   }

@@ -21,7 +21,8 @@ OpenSession openSession(const vn_model &model, const CommonOptions &options) {
   const std::string path = options.weights.empty() ? defaultWeights(model) : options.weights;
   if (path.empty())
     throw Error(VN_ERROR_ARGUMENT, fmt::format("model `{}` has no weights", model.name))
-        .help(fmt::format("give them with --weights FILE, or put {}.safetensors beside the executable", model.name));
+        .help(fmt::format("give them with --weights FILE, or put {}.safetensors beside the executable",
+                          model.name));
   const Safetensors file = Safetensors::read(path);
   loadWeights(*open.session, file);
   open.metadata = file.metadata();

@@ -1,5 +1,5 @@
-// A barrier for steps that last microseconds: threads spin, and yield where that takes long, so that more threads than
-// free CPUs still progress.
+// A barrier for steps that last microseconds: threads spin, and yield where that takes long, so that more
+// threads than free CPUs still progress.
 #ifndef VERNIER_RUNTIME_CORE_BARRIER_H
 #define VERNIER_RUNTIME_CORE_BARRIER_H
 
@@ -27,7 +27,7 @@ public:
   }
 
 private:
-  static constexpr int spinsBeforeYield = 4000; // about 50 us: longer than most steps' imbalance
+  static constexpr int spinsBeforeYield = 1000; // about 50 us: longer than most steps' imbalance
 
   static void relax() {
 #if defined(__x86_64__)

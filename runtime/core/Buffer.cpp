@@ -22,13 +22,15 @@ Buffer::Buffer(size_t bytes, const std::string &what, bool guarded)
   mapping = mmap(nullptr, mappingBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapping == MAP_FAILED) {
     mapping = nullptr;
-    throw Error(VN_ERROR_MEMORY, fmt::format("out of memory: {} for {} cannot be had", bytesText(bytes), what))
+    throw Error(VN_ERROR_MEMORY,
+                fmt::format("out of memory: {} for {} cannot be had", bytesText(bytes), what))
         .help("build the model for a smaller batch or input, or raise the limit on this process's memory");
   }
   start = static_cast<std::byte *>(mapping) + guardBytes;
   if (huge) {
     if (guardBytes == 0)
-      start = reinterpret_cast<std::byte *>((reinterpret_cast<size_t>(start) + hugePage - 1) / hugePage * hugePage);
+      start = reinterpret_cast<std::byte *>((reinterpret_cast<size_t>(start) + hugePage - 1) / hugePage *
+                                            hugePage);
     madvise(mapping, mappingBytes, MADV_HUGEPAGE); // a wish: without huge pages it is slower, not wrong
   }
   if (guarded) {

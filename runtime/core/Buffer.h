@@ -1,4 +1,5 @@
-// Zeroed memory for a space of a model: aligned to 64 bytes, on huge pages where it is large, with guards on request.
+// Zeroed memory for a space of a model: aligned to 64 bytes, on huge pages where it is large, with guards on
+// request.
 #ifndef VERNIER_RUNTIME_CORE_BUFFER_H
 #define VERNIER_RUNTIME_CORE_BUFFER_H
 
@@ -11,8 +12,8 @@ namespace vernier::runtime {
 class Buffer {
 public:
   Buffer() = default;
-  /// `what` names the buffer in the message that says memory is exhausted. A guarded buffer has bytes of a known
-  /// pattern before it and behind its bound.
+  /// `what` names the buffer in the message that says memory is exhausted. A guarded buffer has bytes of a
+  /// known pattern before it and behind its bound.
   Buffer(size_t bytes, const std::string &what, bool guarded = false);
   ~Buffer();
   Buffer(Buffer &&other) noexcept { swap(other); }
@@ -24,8 +25,8 @@ public:
   std::byte *data() const { return start; }
   size_t size() const { return bytes; }
 
-  /// Of a guarded buffer: everything from `bound` on becomes guard, the rest NaNs, so that what is read before it is
-  /// written shows.
+  /// Of a guarded buffer: everything from `bound` on becomes guard, the rest NaNs, so that what is read
+  /// before it is written shows.
   void seal(size_t bound);
   /// Whether all guard bytes are as they were.
   bool intact() const;

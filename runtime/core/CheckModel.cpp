@@ -12,11 +12,13 @@ static constexpr int64_t largestSpace = int64_t(1) << 46; // what an address of 
 
 static void require(bool condition, const vn_model &model, const std::string &what) {
   if (!condition)
-    throw Error(VN_ERROR_ABI, fmt::format("the tables of model `{}` contradict themselves: {}", model.name, what))
+    throw Error(VN_ERROR_ABI,
+                fmt::format("the tables of model `{}` contradict themselves: {}", model.name, what))
         .help("build the model again; if it persists, this is a defect of the compiler");
 }
 
-static void checkShape(const int64_t (&shape)[4], int64_t rank, const vn_model &model, const std::string &what) {
+static void checkShape(const int64_t (&shape)[4], int64_t rank, const vn_model &model,
+                       const std::string &what) {
   require(rank >= 0 && rank <= 4, model, what + " has rank " + std::to_string(rank));
   const auto count = elementCount({shape, size_t(rank)});
   require(count && *count <= largestSpace / 4, model, what + " has an impossible shape");
@@ -40,11 +42,13 @@ static int64_t spaceBytes(const vn_model &model, const vn_program &program, int6
 }
 
 static void checkProgram(const vn_model &model, const vn_program &program, const std::string &name) {
-  require(program.arena_bytes >= 0 && program.arena_bytes < largestSpace, model, name + " has an impossible arena");
+  require(program.arena_bytes >= 0 && program.arena_bytes < largestSpace, model,
+          name + " has an impossible arena");
   for (int64_t i = 0; i < program.num_io; ++i) {
     const vn_io &io = program.io[i];
     checkShape(io.shape, io.rank, model, fmt::format("array `{}` of {}", io.name, name));
-    require(io.type == VN_FLOAT32 || io.type == VN_INT32, model, fmt::format("array `{}` has no known type", io.name));
+    require(io.type == VN_FLOAT32 || io.type == VN_INT32, model,
+            fmt::format("array `{}` has no known type", io.name));
   }
   for (int64_t s = 0; s < program.num_steps; ++s) {
     const vn_step &step = program.steps[s];
@@ -53,8 +57,9 @@ static void checkProgram(const vn_model &model, const vn_program &program, const
     for (int64_t i = 0; i < step.num_operands; ++i) {
       const vn_operand &operand = step.operands[i];
       const int64_t limit = spaceBytes(model, program, operand.space);
-      require(operand.offset >= 0 && operand.offset % (operand.space == VN_SPACE_IO ? 64 : 4) == 0 && operand.offset <= limit, model,
-              fmt::format("operand {} of {} lies outside its space", i, where));
+      require(operand.offset >= 0 && operand.offset % (operand.space == VN_SPACE_IO ? 64 : 4) == 0 &&
+                  operand.offset <= limit,
+              model, fmt::format("operand {} of {} lies outside its space", i, where));
       require(operand.space != VN_SPACE_IO || operand.offset < limit, model,
               fmt::format("operand {} of {} names no array", i, where));
     }
@@ -63,8 +68,9 @@ static void checkProgram(const vn_model &model, const vn_program &program, const
 
 void checkModel(const vn_model &model) {
   if (model.abi_version != VN_ABI_VERSION)
-    throw Error(VN_ERROR_ABI, fmt::format("this model was generated for runtime interface {}, the runtime has {}",
-                                          model.abi_version, VN_ABI_VERSION))
+    throw Error(VN_ERROR_ABI,
+                fmt::format("this model was generated for runtime interface {}, the runtime has {}",
+                            model.abi_version, VN_ABI_VERSION))
         .help("build the model again with the `vernier` this runtime came with");
 
   const auto missing = missingCpuFeatures(model.target);
@@ -78,16 +84,19 @@ void checkModel(const vn_model &model) {
   }
 
   for (int64_t length : {model.batch, model.channels, model.height, model.width})
-    require(length > 0 && length < int64_t(1) << 31, model, "batch, channels, height and width are not all positive");
+    require(length > 0 && length < int64_t(1) << 31, model,
+            "batch, channels, height and width are not all positive");
   for (int64_t bytes : {model.parameter_bytes, model.statistics_bytes, model.derived_bytes})
     require(bytes >= 0 && bytes < largestSpace, model, "a space has an impossible size");
   for (int64_t i = 0; i < model.num_parameters; ++i) {
     const vn_parameter &p = model.parameters[i];
     const std::string what = fmt::format("parameter `{}`", p.name);
     checkShape(p.shape, p.rank, model, what);
-    require(p.space == VN_SPACE_PARAMETERS || p.space == VN_SPACE_STATISTICS, model, what + " is in no space of weights");
+    require(p.space == VN_SPACE_PARAMETERS || p.space == VN_SPACE_STATISTICS, model,
+            what + " is in no space of weights");
     const int64_t limit = p.space == VN_SPACE_PARAMETERS ? model.parameter_bytes : model.statistics_bytes;
-    require(p.offset >= 0 && p.offset % 64 == 0 && p.offset <= limit && elementCount(p) <= (limit - p.offset) / 4,
+    require(p.offset >= 0 && p.offset % 64 == 0 && p.offset <= limit &&
+                elementCount(p) <= (limit - p.offset) / 4,
             model, what + " lies outside its space");
   }
   checkProgram(model, model.prepare, "prepare");

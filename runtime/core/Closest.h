@@ -8,8 +8,8 @@
 
 namespace vernier::runtime {
 
-/// The candidate with the smallest edit distance to `name`, ignoring case; empty where that exceeds a third of the
-/// name's length, since far-off suggestions only confuse.
+/// The candidate with the smallest edit distance to `name`, ignoring case; empty where that exceeds a third
+/// of the name's length, since far-off suggestions only confuse.
 std::string closestName(std::string_view name, const std::vector<std::string> &candidates);
 
 } // namespace vernier::runtime

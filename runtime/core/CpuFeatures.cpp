@@ -6,8 +6,8 @@ namespace vernier::runtime {
 
 static bool cpuHas(std::string_view feature) {
 #if defined(__x86_64__)
-#define VERNIER_FEATURE(name)                                                                                          \
-  if (feature == name)                                                                                                 \
+#define VERNIER_FEATURE(name)                                                                                \
+  if (feature == name)                                                                                       \
   return __builtin_cpu_supports(name)
   VERNIER_FEATURE("sse2");
   VERNIER_FEATURE("sse3");

@@ -9,7 +9,8 @@ namespace vernier::runtime {
 
 IoArrays::IoArrays(const vn_program &program) : program(program) {
   for (int64_t i = 0; i < program.num_io; ++i) {
-    buffers.emplace_back(size_t(elementCount(program.io[i])) * 4, fmt::format("array `{}`", program.io[i].name));
+    buffers.emplace_back(size_t(elementCount(program.io[i])) * 4,
+                         fmt::format("array `{}`", program.io[i].name));
     addresses.push_back(buffers.back().data());
   }
 }

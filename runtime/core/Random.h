@@ -1,5 +1,6 @@
-// Counter-based random numbers: every number is a function of (seed, purpose, epoch, index, position in that stream),
-// never of the order in which threads ask. That makes a run reproducible and lets it resume anywhere.
+// Counter-based random numbers: every number is a function of (seed, purpose, epoch, index, position in that
+// stream), never of the order in which threads ask. That makes a run reproducible and lets it resume
+// anywhere.
 #ifndef VERNIER_RUNTIME_CORE_RANDOM_H
 #define VERNIER_RUNTIME_CORE_RANDOM_H
 
@@ -16,8 +17,8 @@ enum class RandomPurpose : uint32_t { Shuffle = 1, Augmentation = 2, Initializat
 
 class RandomStream {
 public:
-  /// `epoch` up to 2^24, `index` up to 2^64: an image of the epoch, the hash of a parameter's name. A stream has 2^34
-  /// numbers.
+  /// `epoch` up to 2^24, `index` up to 2^64: an image of the epoch, the hash of a parameter's name. A stream
+  /// has 2^34 numbers.
   RandomStream(uint64_t seed, RandomPurpose purpose, uint32_t epoch, uint64_t index)
       : key{uint32_t(seed), uint32_t(seed >> 32)},
         counter{0, uint32_t(index), uint32_t(index >> 32), uint32_t(purpose) << 24 | epoch} {}

@@ -18,13 +18,16 @@
 
 namespace vernier::runtime {
 
-/// Allocation itself succeeds beyond the machine's memory and the process is killed later, so compare beforehand.
+/// Allocation itself succeeds beyond the machine's memory and the process is killed later, so compare
+/// beforehand.
 static void requireMemory(const vn_model &model, int64_t needed) {
   const int64_t physical = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
   if (needed > physical)
-    throw Error(VN_ERROR_MEMORY, fmt::format("out of memory: model `{}` needs {}, this machine has {}", model.name,
-                                             bytesText(uint64_t(needed)), bytesText(uint64_t(physical))))
-        .note(fmt::format("it was built for a batch of {} images of {}x{}", model.batch, model.height, model.width))
+    throw Error(VN_ERROR_MEMORY,
+                fmt::format("out of memory: model `{}` needs {}, this machine has {}", model.name,
+                            bytesText(uint64_t(needed)), bytesText(uint64_t(physical))))
+        .note(fmt::format("it was built for a batch of {} images of {}x{}", model.batch, model.height,
+                          model.width))
         .help("build it for a smaller batch or input");
 }
 
@@ -34,7 +37,8 @@ static bool guardsWanted() {
 }
 
 Session::Session(const vn_model &model, SessionOptions options)
-    : theModel(model), numThreads(threadCount(options.threads)), training(options.training), guarded(guardsWanted()) {
+    : theModel(model), numThreads(threadCount(options.threads)), training(options.training),
+      guarded(guardsWanted()) {
   checkModel(model);
   if (training && model.train_step.num_steps == 0)
     throw Error(VN_ERROR_STATE, fmt::format("model `{}` was built for inference only", model.name))
@@ -43,7 +47,8 @@ Session::Session(const vn_model &model, SessionOptions options)
   const int64_t arena = std::max({model.prepare.arena_bytes, model.infer.arena_bytes,
                                   training ? model.train_step.arena_bytes : int64_t(0)});
   const int64_t gradients = training ? model.parameter_bytes : 0;
-  requireMemory(model, arena + gradients + model.parameter_bytes + model.statistics_bytes + model.derived_bytes);
+  requireMemory(model,
+                arena + gradients + model.parameter_bytes + model.statistics_bytes + model.derived_bytes);
   spaces[VN_SPACE_ARENA] = Buffer(size_t(arena), "the arena", guarded);
   spaces[VN_SPACE_PARAMETERS] = Buffer(size_t(model.parameter_bytes), "parameters", guarded);
   spaces[VN_SPACE_STATISTICS] = Buffer(size_t(model.statistics_bytes), "running statistics", guarded);
@@ -87,7 +92,8 @@ std::span<float> Session::gradient(const vn_parameter &parameter) {
 
 void Session::prepare(std::vector<double> *seconds) {
   if (!haveWeights)
-    throw Error(VN_ERROR_STATE, "the session has no weights yet").help("load weights before running the model");
+    throw Error(VN_ERROR_STATE, "the session has no weights yet")
+        .help("load weights before running the model");
   if (!prepared)
     run(prepareProgram, {}, seconds);
   prepared = true;
@@ -102,7 +108,8 @@ void Session::trainStep(std::span<void *const> io, std::vector<double> *seconds)
   if (!training)
     throw Error(VN_ERROR_STATE, "this session was created for inference");
   if (!haveWeights)
-    throw Error(VN_ERROR_STATE, "the session has no weights yet").help("load weights or initialise them first");
+    throw Error(VN_ERROR_STATE, "the session has no weights yet")
+        .help("load weights or initialise them first");
   run(trainProgram, io, seconds);
   prepared = false; // the running statistics changed
 }
@@ -112,7 +119,8 @@ void Session::checkGuards(const vn_step &step) const {
                                           "gradients"};
   for (int space = 0; space < VN_SPACE_IO; ++space)
     if (!spaces[space].intact())
-      throw Error(VN_ERROR_INTERNAL, fmt::format("kernel `{}` wrote outside {}", step.kernel_name, names[space]))
+      throw Error(VN_ERROR_INTERNAL,
+                  fmt::format("kernel `{}` wrote outside {}", step.kernel_name, names[space]))
           .at(step.place)
           .help("this is a defect of the compiler; please report the specification and the build's options");
 }
@@ -120,7 +128,8 @@ void Session::checkGuards(const vn_step &step) const {
 void Session::run(Bound &bound, std::span<void *const> io, std::vector<double> *seconds) {
   const vn_program &program = *bound.program;
   if (int64_t(io.size()) != program.num_io)
-    throw Error(VN_ERROR_ARGUMENT, fmt::format("{} arrays given, the program takes {}", io.size(), program.num_io));
+    throw Error(VN_ERROR_ARGUMENT,
+                fmt::format("{} arrays given, the program takes {}", io.size(), program.num_io));
   for (size_t i = 0; i < io.size(); ++i)
     if (!io[i])
       throw Error(VN_ERROR_ARGUMENT, fmt::format("array `{}` is null", program.io[i].name));

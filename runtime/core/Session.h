@@ -33,7 +33,8 @@ public:
   /// Bytes of each space, by vn_space.
   int64_t spaceBytes(vn_space space) const { return int64_t(spaces[space].size()); }
 
-  /// Runs `prepare` where weights changed since its last run. `seconds`, here and below, receives the time of each step.
+  /// Runs `prepare` where weights changed since its last run. `seconds`, here and below, receives the time of
+  /// each step.
   void prepare(std::vector<double> *seconds = nullptr);
   /// Runs `prepare` where needed, then `infer`.
   void infer(std::span<void *const> io, std::vector<double> *seconds = nullptr);

@@ -25,4 +25,15 @@ std::string bytesText(uint64_t bytes) {
   return fmt::format("{:.1f} {}", value, unit);
 }
 
+std::string countText(double count) {
+  const char *unit = "";
+  for (const char *next : {"k", "M", "G", "T"}) {
+    if (count < 1000)
+      break;
+    count /= 1000;
+    unit = next;
+  }
+  return fmt::format("{:.{}f} {}", count, *unit ? 3 : 0, unit);
+}
+
 } // namespace vernier::runtime

@@ -33,6 +33,9 @@ std::string shapeText(std::span<const int64_t> shape);
 /// "512 B", "1.5 MiB", "31.0 GiB"
 std::string bytesText(uint64_t bytes);
 
+/// "3.818 G", "5.850 M", "7.840 k": a count of operations or parameters.
+std::string countText(double count);
+
 } // namespace vernier::runtime
 
 #endif

@@ -11,7 +11,8 @@ namespace fs = std::filesystem;
 
 Image MemoryDataset::image(int64_t index) const {
   Image image(height, width, channels);
-  std::copy_n(pixels.begin() + index * int64_t(image.pixels.size()), image.pixels.size(), image.pixels.begin());
+  std::copy_n(pixels.begin() + index * int64_t(image.pixels.size()), image.pixels.size(),
+              image.pixels.begin());
   return image;
 }
 
@@ -51,12 +52,14 @@ std::unique_ptr<Dataset> openDataset(const std::string &path, Split split) {
   const bool training = split == Split::Training;
   if (!fs::is_directory(folder))
     throw Error(VN_ERROR_FILE, "there is no such folder of images").at(path);
-  if (!existing(folder / "train-images-idx3-ubyte").empty() || !existing(folder / "t10k-images-idx3-ubyte").empty())
+  if (!existing(folder / "train-images-idx3-ubyte").empty() ||
+      !existing(folder / "t10k-images-idx3-ubyte").empty())
     return openIdx(folder, training ? "train" : "t10k");
   if (fs::exists(folder / "data_batch_1.bin") || fs::exists(folder / "test_batch.bin"))
     return openCifar(folder,
-                     training ? std::vector<std::string>{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
-                                                         "data_batch_4.bin", "data_batch_5.bin"}
+                     training ? std::vector<std::string>{"data_batch_1.bin", "data_batch_2.bin",
+                                                         "data_batch_3.bin", "data_batch_4.bin",
+                                                         "data_batch_5.bin"}
                               : std::vector<std::string>{"test_batch.bin"},
                      1);
   if (fs::exists(folder / "train.bin") || fs::exists(folder / "test.bin"))
@@ -64,7 +67,8 @@ std::unique_ptr<Dataset> openDataset(const std::string &path, Split split) {
   if (!fs::is_directory(folder / "train"))
     throw Error(VN_ERROR_FORMAT, "this folder holds no data set that Vernier knows")
         .at(path)
-        .help("it knows IDX files (Fashion-MNIST), CIFAR-10 and CIFAR-100 binary files, and train/CLASS/*.jpg");
+        .help(
+            "it knows IDX files (Fashion-MNIST), CIFAR-10 and CIFAR-100 binary files, and train/CLASS/*.jpg");
   auto trainingSet = openFolder((folder / "train").string());
   if (training)
     return trainingSet;

@@ -41,8 +41,10 @@ inline constexpr size_t mostDatasetBytes = size_t(8) << 30;
 std::unique_ptr<MemoryDataset> parseIdx(Bytes images, Bytes labels, const std::string &imagesPlace,
                                         const std::string &labelsPlace);
 
-/// CIFAR's binary form: `labelBytes` 1 (CIFAR-10) or 2 (CIFAR-100: coarse, fine), then 3 x 32 x 32. Appends to `set`.
-void parseCifar(Bytes file, int64_t labelBytes, int64_t classes, const std::string &place, MemoryDataset &set);
+/// CIFAR's binary form: `labelBytes` 1 (CIFAR-10) or 2 (CIFAR-100: coarse, fine), then 3 x 32 x 32. Appends
+/// to `set`.
+void parseCifar(Bytes file, int64_t labelBytes, int64_t classes, const std::string &place,
+                MemoryDataset &set);
 
 /// JPEG and PNG files in one folder per class; classes in alphabetical order, or as `classNames` has them.
 std::unique_ptr<Dataset> openFolder(const std::string &path, const std::vector<std::string> &classNames = {});

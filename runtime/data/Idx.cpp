@@ -14,13 +14,14 @@ static Error malformed(const std::string &place, const std::string &what) {
 /// The lengths in the header of a file of bytes with `rank` dimensions; `data` becomes what follows.
 static std::vector<int64_t> parseHeader(Bytes &data, size_t rank, const std::string &place) {
   auto word = [&](size_t i) {
-    return int64_t(data[4 * i]) << 24 | int64_t(data[4 * i + 1]) << 16 | int64_t(data[4 * i + 2]) << 8 | data[4 * i + 3];
+    return int64_t(data[4 * i]) << 24 | int64_t(data[4 * i + 1]) << 16 | int64_t(data[4 * i + 2]) << 8 |
+           data[4 * i + 3];
   };
   if (data.size() < 4 * (rank + 1))
     throw malformed(place, fmt::format("its {} bytes are shorter than its header", data.size()));
   if (word(0) != int64_t(0x800 + rank))
-    throw malformed(place, fmt::format("it begins with {:08x}, unsigned bytes of {} dimensions with {:08x}", word(0), rank,
-                                       0x800 + rank));
+    throw malformed(place, fmt::format("it begins with {:08x}, unsigned bytes of {} dimensions with {:08x}",
+                                       word(0), rank, 0x800 + rank));
   std::vector<int64_t> lengths;
   uint64_t bytes = 1;
   for (size_t i = 1; i <= rank; ++i) {
@@ -29,7 +30,8 @@ static std::vector<int64_t> parseHeader(Bytes &data, size_t rank, const std::str
   }
   data = data.subspan(4 * (rank + 1));
   if (bytes != data.size())
-    throw malformed(place, fmt::format("its header announces {} bytes of data, {} are there", bytes, data.size()));
+    throw malformed(place,
+                    fmt::format("its header announces {} bytes of data, {} are there", bytes, data.size()));
   return lengths;
 }
 

@@ -15,8 +15,8 @@ std::vector<int64_t> shuffledOrder(int64_t count, uint64_t seed, uint32_t epoch)
 }
 
 Loader::Loader(const Dataset &dataset, const Preprocessing &preprocessing, LoaderOptions given)
-    : dataset(dataset), preprocessing(preprocessing), options(std::move(given)), nextToMake(options.firstBatch),
-      nextToUse(options.firstBatch), slots(size_t(2 * options.threads + 1)) {
+    : dataset(dataset), preprocessing(preprocessing), options(std::move(given)),
+      nextToMake(options.firstBatch), nextToUse(options.firstBatch), slots(size_t(2 * options.threads + 1)) {
   const int64_t images = int64_t(options.order.size());
   batches = (images + (options.padLast ? options.batch - 1 : 0)) / options.batch;
   for (int i = 0; i < options.threads; ++i)

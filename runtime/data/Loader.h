@@ -1,5 +1,5 @@
-// Makes batches on threads of its own, ahead of their use. What a batch holds depends on the options only, not on the
-// number of threads or their speed.
+// Makes batches on threads of its own, ahead of their use. What a batch holds depends on the options only,
+// not on the number of threads or their speed.
 #ifndef VERNIER_RUNTIME_DATA_LOADER_H
 #define VERNIER_RUNTIME_DATA_LOADER_H
 
@@ -18,9 +18,9 @@ namespace vernier::runtime {
 
 struct LoaderOptions {
   int64_t batch = 1;
-  std::vector<int64_t> order;                 ///< indices of the images, batch after batch
-  int64_t firstBatch = 0;                     ///< where to begin in `order`
-  bool padLast = false;                       ///< the last images form a batch filled up with zeros; else they are dropped
+  std::vector<int64_t> order; ///< indices of the images, batch after batch
+  int64_t firstBatch = 0;     ///< where to begin in `order`
+  bool padLast = false;       ///< the last images form a batch filled up with zeros; else they are dropped
   std::optional<Augmentation> augmentation{}; ///< as in training; else as in evaluation
   uint64_t seed = 0;                          ///< of augmentation, with `epoch` and the image's index
   uint32_t epoch = 0;

@@ -33,8 +33,8 @@ Image decodePng(Bytes file, const std::string &place);
 /// Grey becomes three equal channels, colour becomes ITU-R 601 luma.
 Image withChannels(Image image, int64_t channels);
 
-/// Bilinear with support widened for shrinking (antialiased), in the fixed-point arithmetic of Pillow, whose results it
-/// reproduces.
+/// Bilinear with support widened for shrinking (antialiased), in the fixed-point arithmetic of Pillow, whose
+/// results it reproduces.
 Image resized(const Image &image, int64_t height, int64_t width);
 
 } // namespace vernier::runtime

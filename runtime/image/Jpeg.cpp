@@ -27,7 +27,8 @@ struct ErrorManager {
   longjmp(manager->escape, 1);
 }
 
-/// libjpeg fills what a truncated file lacks with grey and only warns; such an image would train the network wrongly.
+/// libjpeg fills what a truncated file lacks with grey and only warns; such an image would train the network
+/// wrongly.
 void refuseTruncation(j_common_ptr info, int level) {
   if (level < 0 && (info->err->msg_code == JWRN_JPEG_EOF || info->err->msg_code == JWRN_HIT_MARKER))
     leave(info);
@@ -39,8 +40,8 @@ void refuseManyScans(j_common_ptr info) {
     ERREXIT(info, JERR_BAD_PROGRESSION);
 }
 
-/// Between setjmp and the decoder's calls lie no objects with destructors; `image` belongs to the caller. Returns
-/// whether it went well; `size` receives a size that is refused.
+/// Between setjmp and the decoder's calls lie no objects with destructors; `image` belongs to the caller.
+/// Returns whether it went well; `size` receives a size that is refused.
 bool decode(Bytes file, Image &image, ErrorManager &manager, int64_t (&size)[2]) {
   jpeg_decompress_struct info;
   jpeg_progress_mgr progress{};
@@ -95,10 +96,12 @@ Image decodeJpeg(Bytes file, const std::string &place) {
   int64_t refused[2] = {};
   if (!decode(file, image, manager, refused)) {
     if (refused[0])
-      throw Error(VN_ERROR_FORMAT, fmt::format("the JPEG image claims {}x{} pixels, too many for its {} bytes or for memory",
-                                               refused[0], refused[1], file.size()))
+      throw Error(VN_ERROR_FORMAT,
+                  fmt::format("the JPEG image claims {}x{} pixels, too many for its {} bytes or for memory",
+                              refused[0], refused[1], file.size()))
           .at(place);
-    throw Error(VN_ERROR_FORMAT, fmt::format("the JPEG image cannot be decoded: {}", manager.message)).at(place);
+    throw Error(VN_ERROR_FORMAT, fmt::format("the JPEG image cannot be decoded: {}", manager.message))
+        .at(place);
   }
   return image.channels == 4 ? fromInks(image) : image;
 }

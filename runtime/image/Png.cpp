@@ -33,7 +33,8 @@ void readSome(png_structp png, png_bytep out, size_t bytes) {
 
 void ignoreWarning(png_structp, png_const_charp) {}
 
-/// Between setjmp and the decoder's calls lie no objects with destructors; `image` and `rows` belong to the caller.
+/// Between setjmp and the decoder's calls lie no objects with destructors; `image` and `rows` belong to the
+/// caller.
 bool decode(Source &source, Image &image, std::vector<png_bytep> &rows) {
   png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &source, leave, ignoreWarning);
   png_infop info = png ? png_create_info_struct(png) : nullptr;
@@ -75,7 +76,8 @@ Image decodePng(Bytes file, const std::string &place) {
   Image image;
   std::vector<png_bytep> rows;
   if (!decode(source, image, rows))
-    throw Error(VN_ERROR_FORMAT, fmt::format("the PNG image cannot be decoded: {}", source.message)).at(place);
+    throw Error(VN_ERROR_FORMAT, fmt::format("the PNG image cannot be decoded: {}", source.message))
+        .at(place);
   return image;
 }
 

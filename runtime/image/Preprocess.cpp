@@ -15,7 +15,8 @@ Preprocessing::Preprocessing(const vn_model &model)
   if (channels == 1)
     mean = {0.449f}, deviation = {0.226f};
   else if (channels != 3)
-    throw Error(VN_ERROR_ARGUMENT, fmt::format("model `{}` takes {} channels; images have 1 or 3", model.name, channels))
+    throw Error(VN_ERROR_ARGUMENT,
+                fmt::format("model `{}` takes {} channels; images have 1 or 3", model.name, channels))
         .help("give such a model its input with `run --input x.npy`");
 }
 
@@ -49,10 +50,11 @@ void Preprocessing::restore(const Metadata &metadata, const std::string &place) 
     if (entry == metadata.end())
       return;
     std::vector<float> stored = split(entry->second);
-    const bool usable = stored.size() == size_t(channels) && std::ranges::all_of(stored, [](float v) { return std::isfinite(v); });
+    const bool usable = stored.size() == size_t(channels) &&
+                        std::ranges::all_of(stored, [](float v) { return std::isfinite(v); });
     if (!usable)
-      throw Error(VN_ERROR_FORMAT, fmt::format("the metadata `{}` is no list of {} numbers: `{}`", key, channels,
-                                               entry->second))
+      throw Error(VN_ERROR_FORMAT, fmt::format("the metadata `{}` is no list of {} numbers: `{}`", key,
+                                               channels, entry->second))
           .at(place);
     values = stored;
   };
@@ -74,14 +76,15 @@ static Image fitted(const Image &image, const Preprocessing &how) {
     return result;
   const int64_t longer = std::max<int64_t>(std::max(image.height, image.width) * target / shorter, 1);
   if (longer > mostPixels / target)
-    throw Error(VN_ERROR_VALUE, fmt::format("an image of {}x{} cannot be resized to {} pixels on its shorter side",
-                                            image.height, image.width, target));
+    throw Error(VN_ERROR_VALUE,
+                fmt::format("an image of {}x{} cannot be resized to {} pixels on its shorter side",
+                            image.height, image.width, target));
   return image.height <= image.width ? resized(result, target, longer) : resized(result, longer, target);
 }
 
 /// Copies the window whose corner is (top, left), which may lie outside: pixels beyond the image are black.
-static void writeWindow(const Image &image, const Preprocessing &how, int64_t top, int64_t left, bool mirrored,
-                        float *input) {
+static void writeWindow(const Image &image, const Preprocessing &how, int64_t top, int64_t left,
+                        bool mirrored, float *input) {
   for (int64_t c = 0; c < how.channels; ++c) {
     std::array<float, 256> normalized;
     for (int v = 0; v < 256; ++v)
@@ -100,12 +103,14 @@ static void writeWindow(const Image &image, const Preprocessing &how, int64_t to
   }
 }
 
-/// Half of `value`, rounded to even as Python rounds, so that odd margins fall as in torchvision's CenterCrop.
+/// Half of `value`, rounded to even as Python rounds, so that odd margins fall as in torchvision's
+/// CenterCrop.
 static int64_t halfToEven(int64_t value) { return int64_t(std::nearbyint(double(value) / 2)); }
 
 void writeInput(const Image &image, const Preprocessing &how, float *input) {
   const Image source = fitted(image, how);
-  writeWindow(source, how, halfToEven(source.height - how.height), halfToEven(source.width - how.width), false, input);
+  writeWindow(source, how, halfToEven(source.height - how.height), halfToEven(source.width - how.width),
+              false, input);
 }
 
 void writeAugmentedInput(const Image &image, const Preprocessing &how, const Augmentation &augmentation,
@@ -113,7 +118,8 @@ void writeAugmentedInput(const Image &image, const Preprocessing &how, const Aug
   const Image source = fitted(image, how);
   auto corner = [&](int64_t size, int64_t window) {
     const int64_t slack = size + 2 * augmentation.cropPadding - window;
-    return slack <= 0 ? halfToEven(size - window) : int64_t(random.below(uint32_t(slack + 1))) - augmentation.cropPadding;
+    return slack <= 0 ? halfToEven(size - window)
+                      : int64_t(random.below(uint32_t(slack + 1))) - augmentation.cropPadding;
   };
   const int64_t top = corner(source.height, how.height), left = corner(source.width, how.width);
   const bool mirrored = augmentation.flip && (random.bits() >> 31);

@@ -15,8 +15,8 @@ namespace vernier::runtime {
 
 struct Preprocessing {
   int64_t channels = 3, height = 0, width = 0; ///< of the model's input
-  /// The shorter side before cropping; 0: images of exactly the model's size stay as they are, others get 8/7 of the
-  /// model's shorter side (256 for 224).
+  /// The shorter side before cropping; 0: images of exactly the model's size stay as they are, others get 8/7
+  /// of the model's shorter side (256 for 224).
   int64_t resize = 0;
   std::vector<float> mean, deviation; ///< per channel, of values in [0, 1]
 

@@ -1,5 +1,5 @@
-// Pillow's algorithm (Resample.c): for each output position a window of input positions with triangular weights, first
-// along rows, then along columns, each in 22-bit fixed point and rounded to 8 bits.
+// Pillow's algorithm (Resample.c): for each output position a window of input positions with triangular
+// weights, first along rows, then along columns, each in 22-bit fixed point and rounded to 8 bits.
 #include "runtime/image/Image.h"
 
 #include <algorithm>
@@ -54,8 +54,8 @@ static Image resizedWidth(const Image &image, int64_t width) {
   for (int64_t y = 0; y < image.height; ++y)
     for (const Window &window : all)
       for (int64_t c = 0; c < image.channels; ++c)
-        *out++ = weighted(&image.pixels[size_t((y * image.width + window.first) * image.channels + c)], image.channels,
-                          window);
+        *out++ = weighted(&image.pixels[size_t((y * image.width + window.first) * image.channels + c)],
+                          image.channels, window);
   return result;
 }
 

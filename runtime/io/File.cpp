@@ -53,14 +53,17 @@ std::vector<unsigned char> expandGzip(Bytes data, size_t limit, const std::strin
     status = inflate(&stream, Z_NO_FLUSH);
     out.resize(size_t(stream.next_out - out.data()));
     if (out.size() > limit)
-      throw Error(VN_ERROR_FORMAT, fmt::format("the file expands to more than {}", bytesText(limit))).at(place);
-    if (status == Z_OK && stream.avail_in == 0 && stream.next_in == data.data() + data.size() && out.size() == had)
+      throw Error(VN_ERROR_FORMAT, fmt::format("the file expands to more than {}", bytesText(limit)))
+          .at(place);
+    if (status == Z_OK && stream.avail_in == 0 && stream.next_in == data.data() + data.size() &&
+        out.size() == had)
       status = Z_BUF_ERROR;
   }
   if (status != Z_STREAM_END)
-    throw Error(VN_ERROR_FORMAT, status == Z_BUF_ERROR ? "the gzip file is truncated"
-                                                       : fmt::format("the gzip file is damaged: {}",
-                                                                     stream.msg ? stream.msg : "unknown cause"))
+    throw Error(VN_ERROR_FORMAT,
+                status == Z_BUF_ERROR
+                    ? "the gzip file is truncated"
+                    : fmt::format("the gzip file is damaged: {}", stream.msg ? stream.msg : "unknown cause"))
         .at(place);
   return out;
 }
@@ -74,7 +77,8 @@ std::vector<unsigned char> readFileOrGzip(const std::string &path, size_t limit)
 
 AtomicFile::AtomicFile(const std::string &path) : path(path) {
   const std::filesystem::path where(path);
-  temporary = (where.parent_path() / fmt::format(".{}.{}.part", where.filename().string(), getpid())).string();
+  temporary =
+      (where.parent_path() / fmt::format(".{}.{}.part", where.filename().string(), getpid())).string();
   descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor < 0)
     fail("create");

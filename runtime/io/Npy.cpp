@@ -97,7 +97,8 @@ private:
       int64_t length = 0;
       size_t digits = 0;
       constexpr size_t mostDigits = 18; // what an int64_t holds in any case
-      for (; digits < text.size() && digits < mostDigits && text[digits] >= '0' && text[digits] <= '9'; ++digits)
+      for (; digits < text.size() && digits < mostDigits && text[digits] >= '0' && text[digits] <= '9';
+           ++digits)
         length = length * 10 + (text[digits] - '0');
       if (digits == 0 || digits == mostDigits || lengths.size() == 32)
         throw malformed(place, "its shape is impossible");
@@ -129,9 +130,10 @@ struct ElementType {
 };
 
 constexpr ElementType elementTypes[] = {
-    {"<f4", 4, load<float>},   {"<f8", 8, load<double>},  {"<f2", 2, loadHalf},       {"|u1", 1, load<uint8_t>},
-    {"|i1", 1, load<int8_t>},  {"<i2", 2, load<int16_t>}, {"<u2", 2, load<uint16_t>}, {"<i4", 4, load<int32_t>},
-    {"<u4", 4, load<uint32_t>}, {"<i8", 8, load<int64_t>}, {"<u8", 8, load<uint64_t>}, {"|b1", 1, load<uint8_t>}};
+    {"<f4", 4, load<float>},    {"<f8", 8, load<double>},   {"<f2", 2, loadHalf},
+    {"|u1", 1, load<uint8_t>},  {"|i1", 1, load<int8_t>},   {"<i2", 2, load<int16_t>},
+    {"<u2", 2, load<uint16_t>}, {"<i4", 4, load<int32_t>},  {"<u4", 4, load<uint32_t>},
+    {"<i8", 8, load<int64_t>},  {"<u8", 8, load<uint64_t>}, {"|b1", 1, load<uint8_t>}};
 
 } // namespace
 
@@ -160,14 +162,15 @@ NpyArray parseNpy(Bytes bytes, const std::string &place) {
     if (candidate.name == header.type)
       type = &candidate;
   if (!type)
-    throw malformed(place, fmt::format("its type `{}` is none of the little-endian floats and integers", header.type));
+    throw malformed(
+        place, fmt::format("its type `{}` is none of the little-endian floats and integers", header.type));
   if (*header.fortranOrder && header.shape->size() > 1)
     throw malformed(place, "its array is in Fortran order");
   const Bytes data = bytes.subspan(headerStart + headerBytes);
   const auto count = elementCount(*header.shape);
   if (!count || uint64_t(*count) > data.size() / type->bytes || uint64_t(*count) * type->bytes != data.size())
-    throw malformed(place, fmt::format("shape {} of `{}` does not fit its {} bytes of data", shapeText(*header.shape),
-                                       header.type, data.size()));
+    throw malformed(place, fmt::format("shape {} of `{}` does not fit its {} bytes of data",
+                                       shapeText(*header.shape), header.type, data.size()));
 
   NpyArray array{*header.shape, std::vector<float>(size_t(*count))};
   for (size_t i = 0; i < array.values.size(); ++i)
@@ -184,7 +187,15 @@ void writeNpy(const std::string &path, std::span<const int64_t> shape, std::span
   header += "), }";
   header.resize((10 + header.size() + 1 + 63) / 64 * 64 - 11, ' '); // data aligned to 64, as numpy writes it
   header += '\n';
-  const unsigned char start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(header.size() & 255),
+  const unsigned char start[10] = {0x93,
+                                   'N',
+                                   'U',
+                                   'M',
+                                   'P',
+                                   'Y',
+                                   1,
+                                   0,
+                                   (unsigned char)(header.size() & 255),
                                    (unsigned char)(header.size() >> 8)};
   AtomicFile file(path);
   file.write(start, sizeof(start));

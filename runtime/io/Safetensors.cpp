@@ -52,7 +52,9 @@ static Safetensors::Tensor parseTensor(const std::string &name, const json &entr
     if (!condition)
       throw malformed(place, fmt::format("tensor `{}` {}", name, what));
   };
-  auto isCount = [](const json &value) { return value.is_number_unsigned() && value.get<uint64_t>() < uint64_t(1) << 62; };
+  auto isCount = [](const json &value) {
+    return value.is_number_unsigned() && value.get<uint64_t>() < uint64_t(1) << 62;
+  };
   need(entry.is_object() && entry.size() == 3 && entry.contains("dtype") && entry.contains("shape") &&
            entry.contains("data_offsets"),
        "needs exactly dtype, shape and data_offsets");
@@ -83,7 +85,8 @@ Safetensors Safetensors::parse(std::vector<unsigned char> bytes, const std::stri
   for (int i = 7; i >= 0; --i)
     headerBytes = headerBytes << 8 | bytes[size_t(i)];
   if (headerBytes > longestHeader || headerBytes > bytes.size() - 8)
-    throw malformed(place, fmt::format("it says its header has {} bytes, {} follow", headerBytes, bytes.size() - 8));
+    throw malformed(place,
+                    fmt::format("it says its header has {} bytes, {} follow", headerBytes, bytes.size() - 8));
 
   Safetensors file;
   file.thePlace = place;
@@ -106,13 +109,14 @@ Safetensors Safetensors::parse(std::vector<unsigned char> bytes, const std::stri
     }
   }
 
-  std::sort(file.theTensors.begin(), file.theTensors.end(),
-            [](const Tensor &a, const Tensor &b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
+  std::sort(file.theTensors.begin(), file.theTensors.end(), [](const Tensor &a, const Tensor &b) {
+    return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
+  });
   size_t next = 0;
   for (const Tensor &tensor : file.theTensors) {
     if (tensor.begin != next)
-      throw malformed(place, fmt::format("tensor `{}` begins at byte {} of the data, {} was expected", tensor.name,
-                                         tensor.begin, next));
+      throw malformed(place, fmt::format("tensor `{}` begins at byte {} of the data, {} was expected",
+                                         tensor.name, tensor.begin, next));
     next = tensor.end;
   }
   if (next != bytes.size() - file.dataStart)
@@ -155,7 +159,8 @@ void Safetensors::copyFloats(const Tensor &tensor, float *values) const {
   }
 }
 
-void writeSafetensors(const std::string &path, const std::vector<TensorView> &tensors, const Metadata &metadata) {
+void writeSafetensors(const std::string &path, const std::vector<TensorView> &tensors,
+                      const Metadata &metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty())
     header["__metadata__"] = metadata;

@@ -1,4 +1,5 @@
-// The safetensors format: 8 bytes of header length, a JSON header, then the tensors' bytes one after the other.
+// The safetensors format: 8 bytes of header length, a JSON header, then the tensors' bytes one after the
+// other.
 #ifndef VERNIER_RUNTIME_IO_SAFETENSORS_H
 #define VERNIER_RUNTIME_IO_SAFETENSORS_H
 
@@ -13,7 +14,8 @@ namespace vernier::runtime {
 
 using Metadata = std::map<std::string, std::string>;
 
-/// A file in memory, checked as a whole: every tensor lies inside the data, none overlap, no byte is unaccounted for.
+/// A file in memory, checked as a whole: every tensor lies inside the data, none overlap, no byte is
+/// unaccounted for.
 class Safetensors {
 public:
   struct Tensor {
@@ -52,7 +54,8 @@ struct TensorView {
 };
 
 /// Writes F32 tensors in the order given, atomically.
-void writeSafetensors(const std::string &path, const std::vector<TensorView> &tensors, const Metadata &metadata);
+void writeSafetensors(const std::string &path, const std::vector<TensorView> &tensors,
+                      const Metadata &metadata);
 
 } // namespace vernier::runtime
 

@@ -11,14 +11,16 @@ namespace vernier::runtime {
 
 static constexpr size_t mostProblemsListed = 20;
 
-static Error mismatch(const Session &session, const Safetensors &file, const std::vector<std::string> &problems) {
+static Error mismatch(const Session &session, const Safetensors &file,
+                      const std::vector<std::string> &problems) {
   Error error(VN_ERROR_WEIGHTS, fmt::format("the weights do not fit model `{}`", session.model().name));
   error.at(file.place());
   for (size_t i = 0; i < std::min(problems.size(), mostProblemsListed); ++i)
     error.note(problems[i]);
   if (problems.size() > mostProblemsListed)
     error.note(fmt::format("and {} more", problems.size() - mostProblemsListed));
-  return error.help("the file must come from the same specification and configuration; `info` lists the model's tensors");
+  return error.help(
+      "the file must come from the same specification and configuration; `info` lists the model's tensors");
 }
 
 void loadWeights(Session &session, const Safetensors &file, const std::string &prefix) {
@@ -42,16 +44,17 @@ void loadWeights(Session &session, const Safetensors &file, const std::string &p
     found.erase(entry);
     sources.push_back(&tensor);
     if (!std::ranges::equal(tensor.shape, shapeOf(parameter)))
-      problems.push_back(fmt::format("tensor `{}` has shape {}, expected {}", parameter.name, shapeText(tensor.shape),
-                                     expected));
+      problems.push_back(fmt::format("tensor `{}` has shape {}, expected {}", parameter.name,
+                                     shapeText(tensor.shape), expected));
     else if (!Safetensors::isFloat(tensor))
-      problems.push_back(fmt::format("tensor `{}` has type {}, expected F32, F64, F16 or BF16", parameter.name,
-                                     tensor.type));
+      problems.push_back(fmt::format("tensor `{}` has type {}, expected F32, F64, F16 or BF16",
+                                     parameter.name, tensor.type));
   }
   for (const Safetensors::Tensor &tensor : file.tensors()) {
     const bool left = tensor.name.starts_with(prefix) && found.count(tensor.name.substr(prefix.size()));
     if (left && !tensor.name.ends_with(".num_batches_tracked"))
-      problems.push_back(fmt::format("tensor `{}` of shape {} is unexpected", tensor.name, shapeText(tensor.shape)));
+      problems.push_back(
+          fmt::format("tensor `{}` of shape {} is unexpected", tensor.name, shapeText(tensor.shape)));
   }
   if (!problems.empty())
     throw mismatch(session, file, problems);

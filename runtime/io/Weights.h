@@ -10,9 +10,9 @@
 
 namespace vernier::runtime {
 
-/// Loads all of the session's weights from the tensors whose names begin with `prefix`, or, where one is missing,
-/// unexpected or of another shape or type, none; the message then lists each. PyTorch's `num_batches_tracked` is
-/// passed over.
+/// Loads all of the session's weights from the tensors whose names begin with `prefix`, or, where one is
+/// missing, unexpected or of another shape or type, none; the message then lists each. PyTorch's
+/// `num_batches_tracked` is passed over.
 void loadWeights(Session &session, const Safetensors &file, const std::string &prefix = "");
 
 /// The session's weights as tensors to be written, named with `prefix`.

@@ -30,8 +30,8 @@ static json toJson(const TrainState &state) {
                              {"seconds", validation->seconds}};
     epochs.push_back(entry);
   }
-  return {{"step", state.step},       {"loss_sum", state.lossSum},           {"correct", state.correct},
-          {"images", state.images},   {"epoch_seconds", state.epochSeconds}, {"seconds", state.seconds},
+  return {{"step", state.step},         {"loss_sum", state.lossSum},           {"correct", state.correct},
+          {"images", state.images},     {"epoch_seconds", state.epochSeconds}, {"seconds", state.seconds},
           {"epochs", std::move(epochs)}};
 }
 
@@ -44,8 +44,8 @@ static TrainState fromJson(const json &text) {
   state.epochSeconds = text.at("epoch_seconds");
   state.seconds = text.at("seconds");
   for (const json &entry : text.at("epochs")) {
-    EpochResult epoch{entry.at("epoch"), entry.at("loss"), entry.at("accuracy"), entry.at("learning_rate"),
-                      entry.at("seconds"), {}};
+    EpochResult epoch{entry.at("epoch"),         entry.at("loss"),    entry.at("accuracy"),
+                      entry.at("learning_rate"), entry.at("seconds"), {}};
     if (entry.contains("validation")) {
       const json &validation = entry["validation"];
       epoch.validation = Accuracy{validation.at("images"), validation.at("top1"), validation.at("top5"),
@@ -60,7 +60,8 @@ void writeCheckpoint(const std::string &path, Session &session, const Sgd &optim
                      const TrainState &state) {
   std::vector<TensorView> tensors = weightTensors(session, modelPrefix);
   std::ranges::move(optimizer.tensors(momentumPrefix), std::back_inserter(tensors));
-  writeSafetensors(path, tensors, {{"vernier.recipe", recipe.canonical()}, {"vernier.state", toJson(state).dump()}});
+  writeSafetensors(path, tensors,
+                   {{"vernier.recipe", recipe.canonical()}, {"vernier.state", toJson(state).dump()}});
 }
 
 /// The first line in which two canonical recipes differ.

@@ -1,5 +1,5 @@
-// The state of a training run in one file, so that it is replaced as a whole: weights and statistics ("model."),
-// momentum ("momentum."), and the position in the data.
+// The state of a training run in one file, so that it is replaced as a whole: weights and statistics
+// ("model."), momentum ("momentum."), and the position in the data.
 #ifndef VERNIER_RUNTIME_TRAIN_CHECKPOINT_H
 #define VERNIER_RUNTIME_TRAIN_CHECKPOINT_H
 

@@ -33,14 +33,16 @@ static double crossEntropy(std::span<const float> logits, int64_t label) {
 
 void checkLabels(const Dataset &dataset, const vn_model &model) {
   if (model.classes <= 0)
-    throw Error(VN_ERROR_ARGUMENT, fmt::format("model `{}` is no classifier: its first output is a map", model.name));
+    throw Error(VN_ERROR_ARGUMENT,
+                fmt::format("model `{}` is no classifier: its first output is a map", model.name));
   for (int64_t i = 0; i < dataset.size(); ++i)
     if (dataset.label(i) >= model.classes)
-      throw Error(VN_ERROR_VALUE, fmt::format("image {} has label {}, model `{}` has {} classes", i, dataset.label(i),
-                                              model.name, model.classes))
+      throw Error(VN_ERROR_VALUE, fmt::format("image {} has label {}, model `{}` has {} classes", i,
+                                              dataset.label(i), model.name, model.classes))
           .help(dataset.classNames.empty()
                     ? "build the model with as many classes as the data set has"
-                    : fmt::format("the data set has {} classes: build the model with as many", dataset.classNames.size()));
+                    : fmt::format("the data set has {} classes: build the model with as many",
+                                  dataset.classNames.size()));
 }
 
 int defaultLoaderThreads(const Dataset &dataset) {
@@ -48,7 +50,8 @@ int defaultLoaderThreads(const Dataset &dataset) {
   return inMemory ? 1 : int(std::clamp(std::thread::hardware_concurrency(), 1u, 16u));
 }
 
-Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing, int loaderThreads) {
+Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing,
+                  int loaderThreads) {
   const vn_model &model = session.model();
   const auto begin = std::chrono::steady_clock::now();
   IoArrays arrays(model.infer);

@@ -10,8 +10,8 @@
 
 namespace vernier::runtime {
 
-/// How many logits come before that of `label` in descending order; equal ones in the order of their index. A logit
-/// that is not a number comes last.
+/// How many logits come before that of `label` in descending order; equal ones in the order of their index. A
+/// logit that is not a number comes last.
 int64_t rankOf(std::span<const float> logits, int64_t label);
 
 struct Accuracy {
@@ -25,7 +25,8 @@ struct Accuracy {
 void checkLabels(const Dataset &dataset, const vn_model &model);
 
 /// Runs `infer` on all images; the last batch is padded.
-Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing, int loaderThreads);
+Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing,
+                  int loaderThreads);
 
 /// Enough to keep up with the model: one for images in memory, one per CPU for those to be decoded.
 int defaultLoaderThreads(const Dataset &dataset);

@@ -40,7 +40,8 @@ void initializeWeights(Session &session, const Initialization &options) {
     RandomStream random(options.seed, RandomPurpose::Initialization, 0, hash(p.name));
     switch (p.kind) {
     case VN_CONVOLUTION_WEIGHT: {
-      const float deviation = std::sqrt(2.0f / float(std::max<int64_t>(p.shape[0] * p.shape[2] * p.shape[3], 1)));
+      const float deviation =
+          std::sqrt(2.0f / float(std::max<int64_t>(p.shape[0] * p.shape[2] * p.shape[3], 1)));
       if (options.uniform)
         fillUniform(values, deviation * std::sqrt(3.0f), random);
       else

@@ -52,9 +52,9 @@ void TrainLog::step(int64_t step, int64_t epoch, double loss, double learningRat
 
 void TrainLog::epoch(const TrainState &state) {
   const EpochResult &last = state.epochs.back();
-  ordered_json line = {{"step", state.step},         {"epoch", last.epoch},
-                       {"epoch_loss", last.loss},    {"epoch_accuracy", last.accuracy},
-                       {"seconds", last.seconds},    {"learning_rate", last.learningRate}};
+  ordered_json line = {{"step", state.step},      {"epoch", last.epoch},
+                       {"epoch_loss", last.loss}, {"epoch_accuracy", last.accuracy},
+                       {"seconds", last.seconds}, {"learning_rate", last.learningRate}};
   if (last.validation) {
     line["validation_top1"] = last.validation->top1;
     line["validation_top5"] = last.validation->top5;
@@ -62,12 +62,13 @@ void TrainLog::epoch(const TrainState &state) {
   }
   write(line.dump());
 
-  std::string csv = "epoch,learning_rate,loss,accuracy,validation_loss,validation_top1,validation_top5,seconds\n";
+  std::string csv =
+      "epoch,learning_rate,loss,accuracy,validation_loss,validation_top1,validation_top5,seconds\n";
   for (const EpochResult &epoch : state.epochs) {
     csv += fmt::format("{},{},{},{},", epoch.epoch, epoch.learningRate, epoch.loss, epoch.accuracy);
-    csv += epoch.validation
-               ? fmt::format("{},{},{},", epoch.validation->loss, epoch.validation->top1, epoch.validation->top5)
-               : ",,,";
+    csv += epoch.validation ? fmt::format("{},{},{},", epoch.validation->loss, epoch.validation->top1,
+                                          epoch.validation->top5)
+                            : ",,,";
     csv += fmt::format("{:.3f}\n", epoch.seconds);
   }
   writeFileAtomically(csvPath, csv);

@@ -8,8 +8,10 @@
 namespace vernier::runtime {
 
 std::string durationText(double seconds) {
-  const int64_t total = int64_t(std::max(0.0, seconds) + 0.5), hours = total / 3600, minutes = total / 60 % 60;
-  return hours ? fmt::format("{}:{:02}:{:02}", hours, minutes, total % 60) : fmt::format("{}:{:02}", minutes, total % 60);
+  const int64_t total = int64_t(std::max(0.0, seconds) + 0.5), hours = total / 3600,
+                minutes = total / 60 % 60;
+  return hours ? fmt::format("{}:{:02}:{:02}", hours, minutes, total % 60)
+               : fmt::format("{}:{:02}", minutes, total % 60);
 }
 
 Progress::Progress(int64_t firstStep, int64_t steps, int64_t stepsPerEpoch)
@@ -26,9 +28,9 @@ void Progress::step(const TrainState &state) {
   lastShown = now;
   const int64_t done = (state.step - 1) % stepsPerEpoch + 1;
   const double images = double(std::max<int64_t>(state.images, 1));
-  const std::string numbers = fmt::format(
-      "loss {:.4f}, accuracy {:.2f}%, {:.0f} images/s, {} left", state.lossSum / double(done),
-      100 * double(state.correct) / images, images / std::max(state.epochSeconds, 1e-9), remaining(state.step));
+  const std::string numbers = fmt::format("loss {:.4f}, accuracy {:.2f}%, {:.0f} images/s, {} left",
+                                          state.lossSum / double(done), 100 * double(state.correct) / images,
+                                          images / std::max(state.epochSeconds, 1e-9), remaining(state.step));
   const int64_t epoch = (state.step - 1) / stepsPerEpoch + 1, epochs = steps / stepsPerEpoch;
   if (terminal) {
     const size_t filled = size_t(done * 24 / stepsPerEpoch);
@@ -45,9 +47,9 @@ void Progress::epoch(const TrainState &state) {
   std::string validation;
   if (last.validation)
     validation = fmt::format("validation {:.2f}%, ", 100 * last.validation->top1);
-  fmt::print("{}epoch {}/{}: loss {:.4f}, accuracy {:.2f}%, {}{}, {} left\n", terminal ? "\r\033[K" : "", last.epoch,
-             steps / stepsPerEpoch, last.loss, 100 * last.accuracy, validation, durationText(last.seconds),
-             remaining(state.step));
+  fmt::print("{}epoch {}/{}: loss {:.4f}, accuracy {:.2f}%, {}{}, {} left\n", terminal ? "\r\033[K" : "",
+             last.epoch, steps / stepsPerEpoch, last.loss, 100 * last.accuracy, validation,
+             durationText(last.seconds), remaining(state.step));
   fflush(stdout);
 }
 

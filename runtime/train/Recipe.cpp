@@ -10,7 +10,8 @@
 #include <limits>
 #include <numbers>
 
-// With NDEBUG, toml++ 3.3 promises the optimiser what its parser then checks again with an error, though files such as
+// With NDEBUG, toml++ 3.3 promises the optimiser what its parser then checks again with an error, though
+// files such as
 // "[&" break the promise. These assertions that do nothing leave the checks.
 #undef NDEBUG
 #define TOML_ASSERT(condition) static_assert(true)
@@ -49,9 +50,10 @@ public:
     if (!read(key, value))
       return false;
     if (!(value >= least && value <= most))
-      throw Error(VN_ERROR_FORMAT, most == std::numeric_limits<T>::max()
-                                       ? fmt::format("`{}` is {}, it must be at least {}", key, value, least)
-                                       : fmt::format("`{}` is {}, it must lie in [{}, {}]", key, value, least, most))
+      throw Error(VN_ERROR_FORMAT,
+                  most == std::numeric_limits<T>::max()
+                      ? fmt::format("`{}` is {}, it must be at least {}", key, value, least)
+                      : fmt::format("`{}` is {}, it must lie in [{}, {}]", key, value, least, most))
           .at(placeOf(file, table->get(key)->source()));
     return true;
   }
@@ -88,7 +90,8 @@ public:
   }
 
   Error wrong(const toml::node &node, const std::string &key, const std::string &expected) const {
-    return Error(VN_ERROR_FORMAT, fmt::format("`{}` must be {}", key, expected)).at(placeOf(file, node.source()));
+    return Error(VN_ERROR_FORMAT, fmt::format("`{}` must be {}", key, expected))
+        .at(placeOf(file, node.source()));
   }
 
 private:
@@ -148,7 +151,8 @@ static void readOptimizer(Section section, Recipe::Optimizer &optimizer) {
   section.finish();
 }
 
-static void readSchedule(Section section, Recipe::Schedule &schedule, double learningRate, const std::string &place) {
+static void readSchedule(Section section, Recipe::Schedule &schedule, double learningRate,
+                         const std::string &place) {
   std::string kind = "cosine";
   section.readChoice("kind", kind, {"constant", "step", "cosine"});
   section.read("warmup_epochs", schedule.warmupEpochs, 0.0, 1e6);
@@ -174,14 +178,15 @@ static void readData(Section section, Recipe::Data &data, const std::string &pla
   section.read("std", data.deviation);
   section.finish();
   if (data.mean.size() != data.deviation.size())
-    throw Error(VN_ERROR_FORMAT, fmt::format("`mean` has {} values, `std` has {}", data.mean.size(), data.deviation.size()))
+    throw Error(VN_ERROR_FORMAT,
+                fmt::format("`mean` has {} values, `std` has {}", data.mean.size(), data.deviation.size()))
         .at(place);
   if (std::ranges::any_of(data.deviation, [](float value) { return value <= 0; }))
     throw Error(VN_ERROR_FORMAT, "`std` must be positive").at(place);
 }
 
-/// toml++ 3.3 runs into undefined behaviour on some letters outside ASCII (U+011E for one). No key or value of a recipe
-/// has such letters, so they are refused there, and blotted out of comments.
+/// toml++ 3.3 runs into undefined behaviour on some letters outside ASCII (U+011E for one). No key or value
+/// of a recipe has such letters, so they are refused there, and blotted out of comments.
 static std::string asciiOnly(std::string_view text, const std::string &place) {
   std::string result(text);
   int64_t line = 1, column = 0;
@@ -253,22 +258,26 @@ template <class T> static std::string listText(const std::vector<T> &values) {
 
 std::string Recipe::canonical() const {
   static constexpr const char *kinds[] = {"constant", "step", "cosine"};
-  return fmt::format("batch = {}\nseed = {}\nlabel_smoothing = {}\ninitialization = {}\n", batch, seed, labelSmoothing,
-                     uniformInitialization ? "he_uniform" : "he_normal") +
-         fmt::format("learning_rate = {}\nmomentum = {}\nweight_decay = {}\nnesterov = {}\ndecay_norms_and_biases = {}\n",
+  return fmt::format("batch = {}\nseed = {}\nlabel_smoothing = {}\ninitialization = {}\n", batch, seed,
+                     labelSmoothing, uniformInitialization ? "he_uniform" : "he_normal") +
+         fmt::format("learning_rate = {}\nmomentum = {}\nweight_decay = {}\nnesterov = "
+                     "{}\ndecay_norms_and_biases = {}\n",
                      optimizer.learningRate, optimizer.momentum, optimizer.weightDecay, optimizer.nesterov,
                      optimizer.decayNormsAndBiases) +
-         fmt::format("schedule = {}\nwarmup_epochs = {}\nmilestones = {}\nfactor = {}\nfinal_learning_rate = {}\n",
-                     kinds[int(schedule.kind)], schedule.warmupEpochs, listText(schedule.milestones), schedule.factor,
-                     schedule.finalLearningRate) +
-         fmt::format("limit = {}\nresize = {}\nmean = {}\nstd = {}\ncrop_padding = {}\nflip = {}\n", data.limit, data.resize,
-                     listText(data.mean), listText(data.deviation), augmentation.cropPadding, augmentation.flip);
+         fmt::format(
+             "schedule = {}\nwarmup_epochs = {}\nmilestones = {}\nfactor = {}\nfinal_learning_rate = {}\n",
+             kinds[int(schedule.kind)], schedule.warmupEpochs, listText(schedule.milestones), schedule.factor,
+             schedule.finalLearningRate) +
+         fmt::format("limit = {}\nresize = {}\nmean = {}\nstd = {}\ncrop_padding = {}\nflip = {}\n",
+                     data.limit, data.resize, listText(data.mean), listText(data.deviation),
+                     augmentation.cropPadding, augmentation.flip);
 }
 
 double learningRate(const Recipe &recipe, int64_t step, int64_t stepsPerEpoch) {
   const double base = recipe.optimizer.learningRate;
   const Recipe::Schedule &schedule = recipe.schedule;
-  const double warmup = std::min(schedule.warmupEpochs * double(stepsPerEpoch), double(recipe.epochs * stepsPerEpoch));
+  const double warmup =
+      std::min(schedule.warmupEpochs * double(stepsPerEpoch), double(recipe.epochs * stepsPerEpoch));
   if (double(step) < warmup)
     return base * double(step + 1) / (warmup + 1);
   switch (schedule.kind) {
@@ -276,13 +285,15 @@ double learningRate(const Recipe &recipe, int64_t step, int64_t stepsPerEpoch) {
     return base;
   case Recipe::ScheduleKind::Step: {
     const double epoch = double(step) / double(stepsPerEpoch);
-    return base * std::pow(schedule.factor, double(std::ranges::count_if(schedule.milestones,
-                                                                         [&](double m) { return m <= epoch; })));
+    return base *
+           std::pow(schedule.factor,
+                    double(std::ranges::count_if(schedule.milestones, [&](double m) { return m <= epoch; })));
   }
   case Recipe::ScheduleKind::Cosine:
     break;
   }
-  const double progress = (double(step) - warmup) / std::max(1.0, double(recipe.epochs * stepsPerEpoch) - warmup);
+  const double progress =
+      (double(step) - warmup) / std::max(1.0, double(recipe.epochs * stepsPerEpoch) - warmup);
   const double final = schedule.finalLearningRate;
   return final + (base - final) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
 }

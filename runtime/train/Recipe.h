@@ -45,7 +45,8 @@ struct Recipe {
   int64_t checkpointEvery = 0; ///< steps; 0: after each epoch only
   int64_t logEvery = 50;       ///< steps
 
-  /// All values as text, one `key = value` per line: what a resumed run must have in common with the interrupted one.
+  /// All values as text, one `key = value` per line: what a resumed run must have in common with the
+  /// interrupted one.
   std::string canonical() const;
 };
 

@@ -23,7 +23,8 @@ Sgd::Sgd(Session &session, const Recipe::Optimizer &options) : session(session),
     const double decay = isWeight || options.decayNormsAndBiases ? options.weightDecay : 0.0;
     for (int64_t first = 0; first < count; first += chunkSize)
       chunks.push_back({session.values(parameter).data() + first, session.gradient(parameter).data() + first,
-                        momentum[size_t(i)].data() + first, std::min(chunkSize, count - first), float(decay)});
+                        momentum[size_t(i)].data() + first, std::min(chunkSize, count - first),
+                        float(decay)});
   }
 }
 
@@ -31,9 +32,8 @@ Sgd::Sgd(Session &session, const Recipe::Optimizer &options) : session(session),
 #if defined(__x86_64__) && defined(__linux__)
 __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
-static void
-update(float *__restrict weights, const float *__restrict gradients, float *__restrict momentum, int64_t count,
-       float decay, float mu, float rate, bool nesterov) {
+static void update(float *__restrict weights, const float *__restrict gradients, float *__restrict momentum,
+                   int64_t count, float decay, float mu, float rate, bool nesterov) {
   if (nesterov) {
     for (int64_t i = 0; i < count; ++i) {
       const float g = gradients[i] + decay * weights[i];
@@ -53,7 +53,8 @@ void Sgd::step(double learningRate) {
 #pragma omp parallel for schedule(static) num_threads(session.threads())
   for (size_t i = 0; i < chunks.size(); ++i) {
     const Chunk &chunk = chunks[i];
-    update(chunk.weights, chunk.gradients, chunk.momentum, chunk.count, chunk.decay, mu, rate, options.nesterov);
+    update(chunk.weights, chunk.gradients, chunk.momentum, chunk.count, chunk.decay, mu, rate,
+           options.nesterov);
   }
   session.weightsChanged();
 }
@@ -77,8 +78,8 @@ void Sgd::load(const Safetensors &file, const std::string &prefix) {
       continue;
     const Safetensors::Tensor *tensor = file.find(prefix + parameter.name);
     if (!tensor || !std::ranges::equal(tensor->shape, shapeOf(parameter)) || !Safetensors::isFloat(*tensor))
-      throw Error(VN_ERROR_WEIGHTS, fmt::format("the checkpoint has no tensor `{}{}` of shape {}", prefix, parameter.name,
-                                                shapeText(shapeOf(parameter))))
+      throw Error(VN_ERROR_WEIGHTS, fmt::format("the checkpoint has no tensor `{}{}` of shape {}", prefix,
+                                                parameter.name, shapeText(shapeOf(parameter))))
           .at(file.place());
     sources[i] = tensor;
   }

@@ -1,6 +1,7 @@
 // Stochastic gradient descent as PyTorch defines it:
 //
-//   g = gradient + weight_decay * w;   m = momentum * m + g;   w = w - rate * (nesterov ? g + momentum * m : m)
+//   g = gradient + weight_decay * w;   m = momentum * m + g;   w = w - rate * (nesterov ? g + momentum * m :
+//   m)
 #ifndef VERNIER_RUNTIME_TRAIN_SGD_H
 #define VERNIER_RUNTIME_TRAIN_SGD_H
 

@@ -32,7 +32,7 @@ class InterruptGuard {
 public:
   InterruptGuard() {
     interruptions = 0;
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = noteInterruption;
     action.sa_flags = int(SA_RESETHAND); // a second interrupt ends the process at once
     sigaction(SIGINT, &action, &oldInterrupt);
@@ -126,8 +126,9 @@ private:
     if (options.epochs)
       recipe.epochs = options.epochs;
     if (recipe.batch != 0 && recipe.batch != model.batch)
-      throw Error(VN_ERROR_ARGUMENT, fmt::format("the recipe wants batches of {}, model `{}` was built for {}",
-                                                 recipe.batch, model.name, model.batch))
+      throw Error(VN_ERROR_ARGUMENT,
+                  fmt::format("the recipe wants batches of {}, model `{}` was built for {}", recipe.batch,
+                              model.name, model.batch))
           .at(options.recipe)
           .help(fmt::format("build the model with `--batch {}`", recipe.batch));
     recipe.batch = model.batch;
@@ -147,7 +148,8 @@ private:
     std::error_code error;
     fs::create_directories(options.out, error);
     if (error || !fs::is_directory(options.out))
-      throw Error(VN_ERROR_FILE, fmt::format("cannot create the folder: {}", error ? error.message() : "a file is there"))
+      throw Error(VN_ERROR_FILE,
+                  fmt::format("cannot create the folder: {}", error ? error.message() : "a file is there"))
           .at(options.out)
           .help("choose a place that this user may write");
     if (!options.resume && fs::exists(checkpointPath()))
@@ -160,8 +162,8 @@ private:
     if (options.resume && fs::exists(checkpointPath())) {
       state = readCheckpoint(checkpointPath(), session, optimizer, recipe);
       if (state.step > recipe.epochs * stepsPerEpoch)
-        throw Error(VN_ERROR_ARGUMENT, fmt::format("the checkpoint is {} steps in, {} epochs have {}", state.step,
-                                                   recipe.epochs, recipe.epochs * stepsPerEpoch))
+        throw Error(VN_ERROR_ARGUMENT, fmt::format("the checkpoint is {} steps in, {} epochs have {}",
+                                                   state.step, recipe.epochs, recipe.epochs * stepsPerEpoch))
             .at(checkpointPath());
       fmt::print("resuming after step {} of {}\n", state.step, recipe.epochs * stepsPerEpoch);
     } else if (!options.weights.empty()) {
@@ -188,8 +190,8 @@ private:
       const double rate = learningRate(recipe, state.step, stepsPerEpoch);
       const double loss = arrays.run(session, *batch);
       if (!std::isfinite(loss))
-        throw Error(VN_ERROR_VALUE, fmt::format("the loss is {} at step {} (epoch {}, learning rate {:.4g})", loss,
-                                                state.step, epoch + 1, rate))
+        throw Error(VN_ERROR_VALUE, fmt::format("the loss is {} at step {} (epoch {}, learning rate {:.4g})",
+                                                loss, state.step, epoch + 1, rate))
             .help("lower the learning rate or lengthen the warm-up; the last checkpoint is unchanged");
       optimizer.step(rate);
       const Clock::time_point after = Clock::now();
@@ -245,7 +247,8 @@ private:
     for (const EpochResult &epoch : state.epochs) {
       losses.push_back(epoch.loss);
       if (epoch.validation)
-        accuracies.push_back({{"epoch", epoch.epoch}, {"top1", epoch.validation->top1}, {"top5", epoch.validation->top5}});
+        accuracies.push_back(
+            {{"epoch", epoch.epoch}, {"top1", epoch.validation->top1}, {"top5", epoch.validation->top5}});
     }
     const auto &validated = state.epochs.back().validation; // missing where a longer run was cut here
     const Accuracy final = validated ? *validated : evaluate(session, *validation, preprocessing, loaders);
@@ -257,8 +260,8 @@ private:
                                   {"loss", std::move(losses)}, {"validation", std::move(accuracies)},
                                   {"seconds", state.seconds}};
     writeFileAtomically(options.out + "/summary.json", summary.dump(2) + "\n");
-    fmt::print("accuracy {:.2f}% (top-5 {:.2f}%) after {} epochs in {}: {}/weights.safetensors\n", 100 * final.top1,
-               100 * final.top5, recipe.epochs, durationText(state.seconds), options.out);
+    fmt::print("accuracy {:.2f}% (top-5 {:.2f}%) after {} epochs in {}: {}/weights.safetensors\n",
+               100 * final.top1, 100 * final.top5, recipe.epochs, durationText(state.seconds), options.out);
   }
 
   const vn_model &model;

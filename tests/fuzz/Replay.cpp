@@ -1,4 +1,5 @@
-// Runs a fuzzer's function on files, so that every build replays the corpora without libFuzzer: FUZZER FOLDER...
+// Runs a fuzzer's function on files, so that every build replays the corpora without libFuzzer: FUZZER
+// FOLDER...
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

@@ -1,4 +1,5 @@
-// The first byte says how many of the next ones are the labels' file; the rest is the images' file, compressed or not.
+// The first byte says how many of the next ones are the labels' file; the rest is the images' file,
+// compressed or not.
 #include "runtime/Error.h"
 #include "runtime/data/Dataset.h"
 

@@ -40,7 +40,8 @@ BOOST_AUTO_TEST_CASE(idx_plain_and_compressed) {
   expectError(VN_ERROR_FORMAT, "the gzip file is truncated\n  --> " + path,
               [&] { openDataset(folder.text(), Split::Training); });
   writeText(path, text.substr(0, 40) + std::string(100, 'x') + text.substr(140));
-  expectError(VN_ERROR_FORMAT, "the gzip file is damaged", [&] { openDataset(folder.text(), Split::Training); });
+  expectError(VN_ERROR_FORMAT, "the gzip file is damaged",
+              [&] { openDataset(folder.text(), Split::Training); });
 }
 
 BOOST_AUTO_TEST_CASE(gzip_expands_to_the_limit_only) {
@@ -53,7 +54,8 @@ BOOST_AUTO_TEST_CASE(gzip_expands_to_the_limit_only) {
   packed.resize(stream.total_out);
   deflateEnd(&stream);
   BOOST_TEST(expandGzip(packed, zeros.size(), "z") == zeros);
-  expectError(VN_ERROR_FORMAT, "expands to more than 1023.0 KiB", [&] { expandGzip(packed, 1023 << 10, "z"); });
+  expectError(VN_ERROR_FORMAT, "expands to more than 1023.0 KiB",
+              [&] { expandGzip(packed, 1023 << 10, "z"); });
 }
 
 BOOST_AUTO_TEST_CASE(idx_headers_are_checked) {
@@ -69,7 +71,8 @@ BOOST_AUTO_TEST_CASE(idx_headers_are_checked) {
   refuse("announces 6 bytes of data, 4 are there\n  --> i", 7, 3);
   refuse("announces", 4, 255); // billions of images
   refuse("announces 0 bytes", 11, 0);
-  expectError(VN_ERROR_FORMAT, "shorter than its header", [&] { parseIdx(std::vector<unsigned char>{0, 0}, labels, "i", "l"); });
+  expectError(VN_ERROR_FORMAT, "shorter than its header",
+              [&] { parseIdx(std::vector<unsigned char>{0, 0}, labels, "i", "l"); });
   good[7] = 1, good[11] = 2;
   expectError(VN_ERROR_FORMAT, "there are 1 images and 2 labels", [&] { parseIdx(good, labels, "i", "l"); });
 }
@@ -90,7 +93,8 @@ BOOST_AUTO_TEST_CASE(cifar) {
   expectError(VN_ERROR_FILE, "cannot open the file", [&] { openDataset(folder.text(), Split::Test); });
 
   writeText(folder / "test.bin", record.substr(0, 3000));
-  expectError(VN_ERROR_FORMAT, "its 3000 bytes are no multiple of 3074", [&] { openDataset(folder.text(), Split::Test); });
+  expectError(VN_ERROR_FORMAT, "its 3000 bytes are no multiple of 3074",
+              [&] { openDataset(folder.text(), Split::Test); });
   record[1] = 100;
   writeText(folder / "test.bin", record);
   expectError(VN_ERROR_FORMAT, "image 0 has label 100, there are 100 classes",
@@ -102,19 +106,22 @@ BOOST_AUTO_TEST_CASE(folders_of_images) {
   for (const char *place : {"train/cat/a.png", "train/dog/b.PNG", "train/dog/a.png", "val/dog/c.png"})
     writeText(folder / place, readText(images + "rgb.png"));
   writeText(folder / "train/dog/notes.txt", "not an image");
-  const auto training = openDataset(folder.text(), Split::Training), validation = openDataset(folder.text(), Split::Test);
+  const auto training = openDataset(folder.text(), Split::Training),
+             validation = openDataset(folder.text(), Split::Test);
   BOOST_TEST(training->size() == 3);
   BOOST_TEST(training->classNames == (std::vector<std::string>{"cat", "dog"}));
   BOOST_TEST(training->label(2) == 1);
   BOOST_TEST(validation->label(0) == 1); // by name, though it is the only folder
   BOOST_TEST(validation->image(0).width == 16);
   writeText(folder / "val/fox/c.png", "");
-  expectError(VN_ERROR_FORMAT, "`fox` is no class of the training images", [&] { openDataset(folder.text(), Split::Test); });
+  expectError(VN_ERROR_FORMAT, "`fox` is no class of the training images",
+              [&] { openDataset(folder.text(), Split::Test); });
 }
 
 BOOST_AUTO_TEST_CASE(unknown_folders_are_refused) {
   TemporaryFolder folder;
-  expectError(VN_ERROR_FORMAT, "no data set that Vernier knows", [&] { openDataset(folder.text(), Split::Training); });
+  expectError(VN_ERROR_FORMAT, "no data set that Vernier knows",
+              [&] { openDataset(folder.text(), Split::Training); });
   expectError(VN_ERROR_FILE, "no such folder", [&] { openDataset(folder / "none", Split::Training); });
   fs::create_directories(folder / "train/cat");
   expectError(VN_ERROR_FORMAT, "no JPEG or PNG file", [&] { openDataset(folder.text(), Split::Training); });
@@ -131,7 +138,8 @@ struct LoadedBatch {
 
 } // namespace
 
-static std::vector<LoadedBatch> load(const Dataset &set, int threads, bool augment, bool pad, int64_t first = 0) {
+static std::vector<LoadedBatch> load(const Dataset &set, int threads, bool augment, bool pad,
+                                     int64_t first = 0) {
   LoaderOptions options;
   options.batch = 8;
   options.order = shuffledOrder(set.size(), 4, 2);
@@ -172,7 +180,8 @@ BOOST_AUTO_TEST_CASE(last_batch_of_an_evaluation_is_padded) {
 BOOST_AUTO_TEST_CASE(an_image_that_cannot_be_read_stops_the_loader_with_its_place) {
   TemporaryFolder folder;
   for (int i = 0; i < 20; ++i)
-    writeText(folder / ("train/a/" + std::to_string(i) + ".png"), i == 13 ? "damaged" : readText(images + "rgb.png"));
+    writeText(folder / ("train/a/" + std::to_string(i) + ".png"),
+              i == 13 ? "damaged" : readText(images + "rgb.png"));
   const auto set = openDataset(folder.text(), Split::Training);
   expectError(VN_ERROR_FORMAT, "--> " + folder / "train/a/13.png", [&] { load(*set, 2, false, true); });
 }

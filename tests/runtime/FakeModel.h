@@ -1,5 +1,6 @@
-// A linear classifier written by hand in the form that generated code has, so that the runtime is tested without the
-// compiler. `norm.running_mean`, the mean of all pixels, is subtracted first: a running statistic.
+// A linear classifier written by hand in the form that generated code has, so that the runtime is tested
+// without the compiler. `norm.running_mean`, the mean of all pixels, is subtracted first: a running
+// statistic.
 #ifndef VERNIER_TESTS_RUNTIME_FAKEMODEL_H
 #define VERNIER_TESTS_RUNTIME_FAKEMODEL_H
 
@@ -38,7 +39,8 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
 
   /// centred, packed, bias, logits: one task per image.
   static void inferLogits(void *const *operands, int64_t begin, int64_t end) {
-    const float *centred = at<float>(operands, 0), *packed = at<float>(operands, 1), *bias = at<float>(operands, 2);
+    const float *centred = at<float>(operands, 0), *packed = at<float>(operands, 1),
+                *bias = at<float>(operands, 2);
     float *logits = at<float>(operands, 3);
     for (int64_t n = begin; n < end; ++n) {
       std::copy(bias, bias + K, logits + n * K);
@@ -62,7 +64,8 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
 
   /// centred, weight, bias, labels, smoothing, logits, dlogits, losses: one task per image.
   static void forward(void *const *operands, int64_t begin, int64_t end) {
-    const float *centred = at<float>(operands, 0), *weight = at<float>(operands, 1), *bias = at<float>(operands, 2);
+    const float *centred = at<float>(operands, 0), *weight = at<float>(operands, 1),
+                *bias = at<float>(operands, 2);
     const int32_t *labels = at<int32_t>(operands, 3);
     const float smoothing = *at<float>(operands, 4);
     for (int64_t n = begin; n < end; ++n) {
@@ -111,27 +114,30 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
   }
 
   static constexpr int64_t biasAt = align64(4 * K * inputs);
-  static constexpr int64_t centredAt = 0, dlogitsAt = align64(4 * N * inputs), lossesAt = dlogitsAt + align64(4 * N * K),
-                           batchMeanAt = lossesAt + align64(4 * N), trainArena = batchMeanAt + 64;
+  static constexpr int64_t centredAt = 0, dlogitsAt = align64(4 * N * inputs),
+                           lossesAt = dlogitsAt + align64(4 * N * K), batchMeanAt = lossesAt + align64(4 * N),
+                           trainArena = batchMeanAt + 64;
 
   static constexpr vn_operand io(int64_t index) { return {VN_SPACE_IO, 64 * index}; }
   static constexpr vn_operand arena(int64_t offset) { return {VN_SPACE_ARENA, offset}; }
   static constexpr vn_operand weight{VN_SPACE_PARAMETERS, 0}, bias{VN_SPACE_PARAMETERS, biasAt},
-      weightGradient{VN_SPACE_GRADIENTS, 0}, biasGradient{VN_SPACE_GRADIENTS, biasAt}, mean{VN_SPACE_STATISTICS, 0},
-      packed{VN_SPACE_DERIVED, 0};
+      weightGradient{VN_SPACE_GRADIENTS, 0}, biasGradient{VN_SPACE_GRADIENTS, biasAt},
+      mean{VN_SPACE_STATISTICS, 0}, packed{VN_SPACE_DERIVED, 0};
 
   static constexpr vn_operand packOperands[] = {weight, packed};
   static constexpr vn_operand inferCentreOperands[] = {io(0), mean, arena(centredAt)};
   static constexpr vn_operand inferLogitsOperands[] = {arena(centredAt), packed, bias, io(1)};
   static constexpr vn_operand meanOperands[] = {io(0), arena(batchMeanAt), mean};
   static constexpr vn_operand centreOperands[] = {io(0), arena(batchMeanAt), arena(centredAt)};
-  static constexpr vn_operand forwardOperands[] = {arena(centredAt), weight, bias,             io(1),
-                                                   io(2),            io(4),  arena(dlogitsAt), arena(lossesAt)};
+  static constexpr vn_operand forwardOperands[] = {
+      arena(centredAt), weight, bias, io(1), io(2), io(4), arena(dlogitsAt), arena(lossesAt)};
   static constexpr vn_operand lossOperands[] = {arena(lossesAt), io(3)};
-  static constexpr vn_operand backwardOperands[] = {arena(centredAt), arena(dlogitsAt), weightGradient, biasGradient};
+  static constexpr vn_operand backwardOperands[] = {arena(centredAt), arena(dlogitsAt), weightGradient,
+                                                    biasGradient};
 
   static constexpr int64_t macs = K * inputs;
-  static constexpr vn_step prepareSteps[] = {{pack, "pack", "fc", packOperands, 2, inputs, 0, 8 * K * inputs}};
+  static constexpr vn_step prepareSteps[] = {
+      {pack, "pack", "fc", packOperands, 2, inputs, 0, 8 * K * inputs}};
   static constexpr vn_step inferSteps[] = {
       {centre, "centre", "norm", inferCentreOperands, 3, N, 0, 8 * N * inputs},
       {inferLogits, "linear", "fc", inferLogitsOperands, 4, N, N * macs, 4 * (N * inputs + K * inputs)}};

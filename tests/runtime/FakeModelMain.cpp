@@ -1,4 +1,5 @@
-// Makes the fake model an executable like those that `vernier build` makes: 10 classes of grey 28 x 28 images.
+// Makes the fake model an executable like those that `vernier build` makes: 10 classes of grey 28 x 28
+// images.
 #include "tests/runtime/FakeModel.h"
 #include "vernier/vernier.h"
 

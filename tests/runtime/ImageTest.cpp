@@ -34,7 +34,8 @@ BOOST_AUTO_TEST_CASE(resizing_is_pillows) {
                         Case{64, 48, 7, 7, 0x1b6f972dbbce0d0bu}, Case{200, 300, 32, 48, 0x71e7cb014153fddbu},
                         Case{5, 5, 5, 9, 0x1d8b5b5526e6fc9au}, Case{1, 9, 4, 3, 0xae9b4c4ee05a8791u}}) {
     const Image result = resized(pattern(c.height, c.width), c.toHeight, c.toWidth);
-    BOOST_TEST(fnv(result.pixels) == c.hash, c.height << "x" << c.width << " to " << c.toHeight << "x" << c.toWidth);
+    BOOST_TEST(fnv(result.pixels) == c.hash,
+               c.height << "x" << c.width << " to " << c.toHeight << "x" << c.toWidth);
   }
 }
 
@@ -158,7 +159,8 @@ BOOST_AUTO_TEST_CASE(preprocessing_travels_with_the_weights) {
   BOOST_TEST(two.deviation == one.deviation);
   BOOST_TEST(two.resize == 40);
   metadata["vernier.std"] = "1,2";
-  expectError(VN_ERROR_FORMAT, "`vernier.std` is no list of 3 numbers: `1,2`\n  --> w", [&] { two.restore(metadata, "w"); });
+  expectError(VN_ERROR_FORMAT, "`vernier.std` is no list of 3 numbers: `1,2`\n  --> w",
+              [&] { two.restore(metadata, "w"); });
   metadata["vernier.std"] = "1,x,2";
   expectError(VN_ERROR_FORMAT, "is no list of 3 numbers", [&] { two.restore(metadata, "w"); });
 }

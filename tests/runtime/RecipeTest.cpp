@@ -83,10 +83,14 @@ BOOST_AUTO_TEST_CASE(mistakes_have_their_place) {
   expectRefusal("`learning_rate` must be a number", "epochs = 1\n[optimizer]\nlearning_rate = nan\n");
   expectRefusal("`nesterov` must be true or false", least + "nesterov = 1\n");
   expectRefusal("`optimizer` must be a table", "epochs = 1\noptimizer = 3\n");
-  expectRefusal("`kind` is `exponential`, which is no choice", least + "[schedule]\nkind = \"exponential\"\n");
-  expectRefusal("help: the choices are `constant`, `step`, `cosine`", least + "[schedule]\nkind = \"exponential\"\n");
-  expectRefusal("unknown key `milestones` in [schedule]", least + "[schedule]\nmilestones = [1]\n"); // cosine has none
-  expectRefusal("`milestones` must be in ascending order", least + "[schedule]\nkind = \"step\"\nmilestones = [2, 1]\n");
+  expectRefusal("`kind` is `exponential`, which is no choice",
+                least + "[schedule]\nkind = \"exponential\"\n");
+  expectRefusal("help: the choices are `constant`, `step`, `cosine`",
+                least + "[schedule]\nkind = \"exponential\"\n");
+  expectRefusal("unknown key `milestones` in [schedule]",
+                least + "[schedule]\nmilestones = [1]\n"); // cosine has none
+  expectRefusal("`milestones` must be in ascending order",
+                least + "[schedule]\nkind = \"step\"\nmilestones = [2, 1]\n");
   expectRefusal("`mean` must be a list of numbers", least + "[data]\nmean = 0.5\n");
   expectRefusal("`mean` has 1 values, `std` has 0", least + "[data]\nmean = [0.5]\n");
   expectRefusal("`std` must be positive", least + "[data]\nmean = [0.5]\nstd = [0]\n");
@@ -132,7 +136,8 @@ BOOST_AUTO_TEST_CASE(schedules, *boost::unit_test::tolerance(1e-12)) {
   BOOST_TEST(learningRate(warm, 600, 100) == 0.4);
 }
 
-// Three steps of torch.optim.SGD on one weight 1 and one bias 1 with gradients 0.5, -0.25, 1, worked out by hand.
+// Three steps of torch.optim.SGD on one weight 1 and one bias 1 with gradients 0.5, -0.25, 1, worked out by
+// hand.
 BOOST_AUTO_TEST_CASE(sgd_is_pytorchs, *boost::unit_test::tolerance(1e-6)) {
   using Fake = FakeModel<1, 1, 1, 1, 1>;
   for (const bool nesterov : {false, true})

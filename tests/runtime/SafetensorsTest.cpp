@@ -19,7 +19,8 @@ static std::vector<unsigned char> file(const std::string &header, const std::str
 
 static void expectRefusal(const std::string &text, const std::string &header, const std::string &data) {
   expectError(VN_ERROR_FORMAT, text, [&] { Safetensors::parse(file(header, data), "w.safetensors"); });
-  expectError(VN_ERROR_FORMAT, "--> w.safetensors", [&] { Safetensors::parse(file(header, data), "w.safetensors"); });
+  expectError(VN_ERROR_FORMAT, "--> w.safetensors",
+              [&] { Safetensors::parse(file(header, data), "w.safetensors"); });
 }
 
 BOOST_AUTO_TEST_SUITE(safetensors)
@@ -27,7 +28,8 @@ BOOST_AUTO_TEST_SUITE(safetensors)
 BOOST_AUTO_TEST_CASE(what_is_written_is_read) {
   TemporaryFolder folder;
   const std::vector<float> a = {1, -2, 3.5f, 0, 1e-40f, INFINITY}, scalar = {7};
-  writeSafetensors(folder / "w", {{"a", {2, 3}, a}, {"b.c", {}, scalar}, {"empty", {0, 4}, {}}}, {{"key", "value \"q\""}});
+  writeSafetensors(folder / "w", {{"a", {2, 3}, a}, {"b.c", {}, scalar}, {"empty", {0, 4}, {}}},
+                   {{"key", "value \"q\""}});
   const Safetensors read = Safetensors::read(folder / "w");
   BOOST_TEST(read.metadata().at("key") == "value \"q\"");
   BOOST_REQUIRE(read.tensors().size() == 3u);
@@ -65,14 +67,17 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_refused) {
   expectRefusal("the header is no JSON object", "[1]", "");
   expectRefusal("nested too deeply", R"({"a":[[[[[[[[1]]]]]]]]})", "");
   expectRefusal("two entries `a`", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":1})", "1234");
-  expectRefusal("needs exactly dtype, shape and data_offsets", R"({"a":{"dtype":"F32","shape":[1]}})", "1234");
+  expectRefusal("needs exactly dtype, shape and data_offsets", R"({"a":{"dtype":"F32","shape":[1]}})",
+                "1234");
   expectRefusal("unknown type `F31`", R"({"a":{"dtype":"F31","shape":[1],"data_offsets":[0,4]}})", "1234");
-  expectRefusal("shape that is no list", R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", "1234");
+  expectRefusal("shape that is no list", R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})",
+                "1234");
   expectRefusal("impossible shape",
                 R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}})", "1234");
   expectRefusal("of shape [2] needs 8 bytes, its data_offsets are [0, 4]",
                 R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "1234");
-  expectRefusal("data_offsets are [8, 4]", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[8,4]}})", "1234");
+  expectRefusal("data_offsets are [8, 4]", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[8,4]}})",
+                "1234");
   expectRefusal("metadata `k` is no string", R"({"__metadata__":{"k":1}})", "");
 }
 
@@ -91,7 +96,8 @@ BOOST_AUTO_TEST_CASE(nothing_is_left_where_writing_fails) {
   std::filesystem::create_directory(folder / "taken");
   expectError(VN_ERROR_FILE, "cannot create the file: Is a directory",
               [&] { writeSafetensors(folder / "taken", {}, {}); });
-  expectError(VN_ERROR_FILE, "create the folder first", [&] { writeSafetensors(folder / "no/such/w", {}, {}); });
+  expectError(VN_ERROR_FILE, "create the folder first",
+              [&] { writeSafetensors(folder / "no/such/w", {}, {}); });
   BOOST_TEST(filesIn(folder.text()).size() == 1u);
 }
 

@@ -85,7 +85,8 @@ BOOST_AUTO_TEST_CASE(results_are_those_of_the_formula_for_any_number_of_threads)
     const auto weight = session.values(Fake::parameters[1]), bias = session.values(Fake::parameters[2]);
     double expected = double(bias[2]);
     for (int64_t i = 0; i < Fake::inputs; ++i)
-      expected += (double((Fake::inputs + i) % 17) / 17 - 0.25) * double(weight[size_t(2 * Fake::inputs + i)]);
+      expected +=
+          (double((Fake::inputs + i) % 17) / 17 - 0.25) * double(weight[size_t(2 * Fake::inputs + i)]);
     BOOST_TEST(double(logits[7 + 2]) == expected, boost::test_tools::tolerance(1e-4));
   }
 }
@@ -115,7 +116,8 @@ BOOST_AUTO_TEST_CASE(states_and_arguments_are_checked) {
   expectError(VN_ERROR_STATE, "created for inference", [&] { session.trainStep({}); });
   vn_model inferenceOnly = Fake::model;
   inferenceOnly.train_step.num_steps = 0;
-  expectError(VN_ERROR_STATE, "was built for inference only", [&] { Session(inferenceOnly, {.training = true}); });
+  expectError(VN_ERROR_STATE, "was built for inference only",
+              [&] { Session(inferenceOnly, {.training = true}); });
 }
 
 BOOST_AUTO_TEST_CASE(models_that_cannot_run_are_refused) {
@@ -140,7 +142,8 @@ BOOST_AUTO_TEST_CASE(models_that_cannot_run_are_refused) {
   vn_operand outside[] = {{VN_SPACE_IO, 64 * 7}};
   vn_step step = {Fake::sumLoss, "sum", "loss", outside, 1, 1, 0, 0};
   model.infer.steps = &step, model.infer.num_steps = 1;
-  expectError(VN_ERROR_ABI, "operand 0 of step 0 of infer (sum) lies outside its space", [&] { Session{model}; });
+  expectError(VN_ERROR_ABI, "operand 0 of step 0 of infer (sum) lies outside its space",
+              [&] { Session{model}; });
 }
 
 BOOST_AUTO_TEST_CASE(thread_counts) {
@@ -152,7 +155,8 @@ BOOST_AUTO_TEST_CASE(thread_counts) {
   const EnvironmentVariable threads("VERNIER_THREADS", "many");
   expectError(VN_ERROR_ARGUMENT, "`many` is no number of threads\n  --> environment variable VERNIER_THREADS",
               [] { Session{Fake::model}; });
-  expectError(VN_ERROR_ARGUMENT, "-1 is no possible number of threads", [] { Session(Fake::model, {.threads = -1}); });
+  expectError(VN_ERROR_ARGUMENT, "-1 is no possible number of threads",
+              [] { Session(Fake::model, {.threads = -1}); });
 }
 
 BOOST_AUTO_TEST_CASE(guards_name_the_kernel_that_leaves_the_arena) {
@@ -168,7 +172,8 @@ BOOST_AUTO_TEST_CASE(guards_name_the_kernel_that_leaves_the_arena) {
   model.infer.arena_bytes -= 64; // the plan's bound is too low for what `centre` writes
   Session session(model);
   initializeWeights(session, {});
-  expectError(VN_ERROR_INTERNAL, "kernel `centre` wrote outside the arena\n  --> norm", [&] { inferred(session); });
+  expectError(VN_ERROR_INTERNAL, "kernel `centre` wrote outside the arena\n  --> norm",
+              [&] { inferred(session); });
 }
 
 BOOST_AUTO_TEST_CASE(c_interface_returns_a_status_per_cause) {

@@ -42,8 +42,8 @@ std::vector<std::string> filesIn(const std::string &folder) {
   return names;
 }
 
-int startFakeModel(const std::vector<std::string> &arguments, const std::string &outPath, const std::string &errPath,
-                   const Environment &environment) {
+int startFakeModel(const std::vector<std::string> &arguments, const std::string &outPath,
+                   const std::string &errPath, const Environment &environment) {
   std::vector<char *> argv{const_cast<char *>("fake")};
   for (const std::string &argument : arguments)
     argv.push_back(const_cast<char *>(argument.c_str()));

@@ -40,14 +40,14 @@ struct Outcome {
 using Environment = std::map<std::string, std::string>;
 
 /// Starts the fake model's executable with `arguments`; returns its process id.
-int startFakeModel(const std::vector<std::string> &arguments, const std::string &outPath, const std::string &errPath,
-                   const Environment &environment = {});
+int startFakeModel(const std::vector<std::string> &arguments, const std::string &outPath,
+                   const std::string &errPath, const Environment &environment = {});
 /// Waits for a started program; returns its status as in Outcome.
 int waitFor(int process);
 Outcome runFakeModel(const std::vector<std::string> &arguments, const Environment &environment = {});
 
-/// IDX files of `count` training and count / 4 test images of `side` x `side` with 10 classes, which a linear model can
-/// tell apart.
+/// IDX files of `count` training and count / 4 test images of `side` x `side` with 10 classes, which a linear
+/// model can tell apart.
 void writeIdxDataset(const std::string &folder, int count, int side = 28);
 
 uint64_t fnv(std::span<const unsigned char> bytes);

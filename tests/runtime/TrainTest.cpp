@@ -101,7 +101,8 @@ BOOST_AUTO_TEST_CASE(a_killed_and_resumed_run_equals_the_uninterrupted_one) {
 
   int kills = 0;
   for (int attempt = 0; attempt < 40 && kills < 4; ++attempt) {
-    const int process = startFakeModel(workshop.train("parts", {"--resume"}), workshop.folder / "o", workshop.folder / "e");
+    const int process =
+        startFakeModel(workshop.train("parts", {"--resume"}), workshop.folder / "o", workshop.folder / "e");
     // Once it has begun, at an arbitrary step.
     while (!fs::exists(workshop.folder / "parts/log.jsonl"))
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -127,7 +128,8 @@ BOOST_AUTO_TEST_CASE(a_killed_and_resumed_run_equals_the_uninterrupted_one) {
         all.emplace_back(entry["step"], entry["loss"]);
     return all;
   };
-  BOOST_TEST((steps(readText(workshop.folder / "whole/log.jsonl")) == steps(readText(workshop.folder / "parts/log.jsonl"))));
+  BOOST_TEST((steps(readText(workshop.folder / "whole/log.jsonl")) ==
+              steps(readText(workshop.folder / "parts/log.jsonl"))));
 }
 
 BOOST_AUTO_TEST_CASE(an_interrupt_leaves_a_checkpoint) {
@@ -159,7 +161,8 @@ BOOST_AUTO_TEST_CASE(mistakes_are_explained) {
   writeText(workshop.recipePath, changed);
   expectFailure(runFakeModel(workshop.train("wild")), "the loss is ");
   writeText(workshop.recipePath, "batch = 9\n" + recipe);
-  expectFailure(runFakeModel(workshop.train("x")), "the recipe wants batches of 9, model `fake` was built for 8");
+  expectFailure(runFakeModel(workshop.train("x")),
+                "the recipe wants batches of 9, model `fake` was built for 8");
   writeText(workshop.recipePath, recipe);
   writeText(workshop.folder / "file", "");
   expectFailure(runFakeModel(workshop.train("file")), "cannot create the folder");
@@ -183,7 +186,8 @@ BOOST_AUTO_TEST_CASE(info_and_bench) {
   const Outcome bench = runFakeModel({"bench", "--layers", "--runs", "3"});
   BOOST_TEST(bench.status == 0);
   BOOST_TEST(bench.out.find("GFLOP/s") != std::string::npos);
-  const json measured = json::parse(runFakeModel({"bench", "--train", "--layers", "--json", "--threads", "1"}).out);
+  const json measured =
+      json::parse(runFakeModel({"bench", "--train", "--layers", "--json", "--threads", "1"}).out);
   BOOST_TEST(measured["layers"].size() == 5u);
   BOOST_TEST(measured["threads"] == 1);
   BOOST_TEST(measured["fma_peak_gflops"].get<double>() > 0.1);
@@ -192,12 +196,14 @@ BOOST_AUTO_TEST_CASE(info_and_bench) {
 BOOST_AUTO_TEST_CASE(run_takes_any_number_of_images) {
   TemporaryFolder folder;
   const std::vector<float> weight(7840, 0.5f), bias = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, mean = {1};
-  writeSafetensors(folder / "w", {{"fc.weight", {10, 784}, weight}, {"fc.bias", {10}, bias}, {"norm.running_mean", {1}, mean}}, {});
+  writeSafetensors(
+      folder / "w",
+      {{"fc.weight", {10, 784}, weight}, {"fc.bias", {10}, bias}, {"norm.running_mean", {1}, mean}}, {});
   std::vector<float> image(19 * 784, 1.0f);
   image[18 * 784] = 3; // the last one
   writeNpy(folder / "x.npy", std::vector<int64_t>{19, 1, 28, 28}, image);
-  const Outcome outcome =
-      runFakeModel({"run", "--input", folder / "x.npy", "--output", folder / "y.npy", "--weights", folder / "w"});
+  const Outcome outcome = runFakeModel(
+      {"run", "--input", folder / "x.npy", "--output", folder / "y.npy", "--weights", folder / "w"});
   BOOST_REQUIRE_MESSAGE(outcome.status == 0, outcome.err);
   const NpyArray result = readNpy(folder / "y.npy");
   BOOST_TEST(result.shape == (std::vector<int64_t>{19, 10}));
@@ -205,9 +211,12 @@ BOOST_AUTO_TEST_CASE(run_takes_any_number_of_images) {
   BOOST_TEST(result.values[18 * 10 + 9] == 10);
 
   writeNpy(folder / "z.npy", std::vector<int64_t>{1, 28, 784}, std::span(image).first(28 * 784));
-  expectFailure(runFakeModel({"run", "--input", folder / "z.npy", "--output", folder / "q.npy", "--weights", folder / "w"}),
-                "the array has shape [1, 28, 784], model `fake` takes images of [1, 28, 28]\n  --> " + folder / "z.npy");
-  expectFailure(runFakeModel({"run", "--input", folder / "x.npy", "--output", "/no/such/y.npy", "--weights", folder / "w"}),
+  expectFailure(runFakeModel({"run", "--input", folder / "z.npy", "--output", folder / "q.npy", "--weights",
+                              folder / "w"}),
+                "the array has shape [1, 28, 784], model `fake` takes images of [1, 28, 28]\n  --> " +
+                    folder / "z.npy");
+  expectFailure(runFakeModel({"run", "--input", folder / "x.npy", "--output", "/no/such/y.npy", "--weights",
+                              folder / "w"}),
                 "cannot create the file: No such file or directory\n  --> /no/such/y.npy");
   BOOST_TEST(filesIn(folder.text()).size() == 4u);
 }
@@ -215,8 +224,10 @@ BOOST_AUTO_TEST_CASE(run_takes_any_number_of_images) {
 BOOST_AUTO_TEST_CASE(classify_names_classes) {
   TemporaryFolder folder;
   const std::vector<float> weight(7840), bias = {0, 0, 0, 4, 0, 0, 0, 0, 0, 5}, mean = {0};
-  writeSafetensors(folder / "w", {{"fc.weight", {10, 784}, weight}, {"fc.bias", {10}, bias}, {"norm.running_mean", {1}, mean}},
-                   {{"vernier.classes", R"(["a","b","c","dog"])"}});
+  writeSafetensors(
+      folder / "w",
+      {{"fc.weight", {10, 784}, weight}, {"fc.bias", {10}, bias}, {"norm.running_mean", {1}, mean}},
+      {{"vernier.classes", R"(["a","b","c","dog"])"}});
   const std::string image = VERNIER_CORPUS "/image/rgb.jpg";
   const Outcome outcome = runFakeModel({"classify", image, "--weights", folder / "w", "--top", "2"});
   BOOST_REQUIRE_MESSAGE(outcome.status == 0, outcome.err);
@@ -224,17 +235,20 @@ BOOST_AUTO_TEST_CASE(classify_names_classes) {
   writeText(folder / "labels", "only\ntwo\n");
   expectFailure(runFakeModel({"classify", image, "--weights", folder / "w", "--labels", folder / "labels"}),
                 "the file names 2 classes, model `fake` has 10");
-  expectFailure(runFakeModel({"classify", folder / "labels", "--weights", folder / "w"}), "neither a JPEG nor a PNG image");
+  expectFailure(runFakeModel({"classify", folder / "labels", "--weights", folder / "w"}),
+                "neither a JPEG nor a PNG image");
 }
 
 BOOST_AUTO_TEST_CASE(wrong_command_lines) {
-  expectFailure(runFakeModel({"bench", "--lyers"}), "unknown option `--lyers`\nhelp: closest option: `--layers`");
+  expectFailure(runFakeModel({"bench", "--lyers"}),
+                "unknown option `--lyers`\nhelp: closest option: `--layers`");
   expectFailure(runFakeModel({"info", "extra"}), "unexpected argument `extra`");
   expectFailure(runFakeModel({"run", "--input", "x"}), "--output is required");
   expectFailure(runFakeModel({"bench", "--threads", "0"}), "--threads");
   expectFailure(runFakeModel({}), "subcommand");
-  expectFailure(runFakeModel({"eval", "--data", "/nowhere"}),
-                "model `fake` has no weights\nhelp: give them with --weights FILE, or put fake.safetensors beside");
+  expectFailure(
+      runFakeModel({"eval", "--data", "/nowhere"}),
+      "model `fake` has no weights\nhelp: give them with --weights FILE, or put fake.safetensors beside");
   expectFailure(runFakeModel({"eval", "--data", "/nowhere", "--weights", "/none"}),
                 "cannot open the file: No such file or directory\n  --> /none");
   BOOST_TEST(runFakeModel({"--help"}).status == 0);

@@ -31,11 +31,13 @@ BOOST_AUTO_TEST_CASE(every_mismatch_is_listed_and_nothing_is_loaded) {
   TemporaryFolder folder;
   Session session(Fake::model);
   initializeWeights(session, {.seed = 5});
-  const std::vector<float> before(session.values(Fake::parameters[0]).begin(), session.values(Fake::parameters[0]).end());
+  const std::vector<float> before(session.values(Fake::parameters[0]).begin(),
+                                  session.values(Fake::parameters[0]).end());
   const std::vector<float> values(24, 9.0f);
-  writeSafetensors(folder / "w", {{"norm.running_mean", {1}, std::span(values).first(1)},
-                                  {"fc.weight", {6, 4}, values},
-                                  {"fc.wieght", {2}, std::span(values).first(2)}},
+  writeSafetensors(folder / "w",
+                   {{"norm.running_mean", {1}, std::span(values).first(1)},
+                    {"fc.weight", {6, 4}, values},
+                    {"fc.wieght", {2}, std::span(values).first(2)}},
                    {});
   auto load = [&] { loadWeights(session, Safetensors::read(folder / "w")); };
   expectError(VN_ERROR_WEIGHTS, "error: the weights do not fit model `fake`\n  --> " + folder / "w", load);
@@ -47,7 +49,8 @@ BOOST_AUTO_TEST_CASE(every_mismatch_is_listed_and_nothing_is_loaded) {
 
 BOOST_AUTO_TEST_CASE(initial_weights_have_their_distributions) {
   using Large = FakeModel<1, 1, 40, 50, 20>;
-  static constexpr vn_parameter convolution{"c", VN_CONVOLUTION_WEIGHT, 4, {20, 20, 10, 10}, VN_SPACE_PARAMETERS, 0};
+  static constexpr vn_parameter convolution{
+      "c", VN_CONVOLUTION_WEIGHT, 4, {20, 20, 10, 10}, VN_SPACE_PARAMETERS, 0};
   vn_model model = Large::model;
   model.parameters = &convolution, model.num_parameters = 1;
   for (const bool uniform : {false, true}) {
@@ -67,7 +70,8 @@ BOOST_AUTO_TEST_CASE(initial_weights_have_their_distributions) {
   initializeWeights(session, {});
   for (int parameter : {1, 2}) { // weight and bias of the linear layer: within 1/sqrt(2000), and close to it
     const auto values = session.values(Large::parameters[parameter]);
-    const float largest = std::abs(*std::ranges::max_element(values, {}, [](float v) { return std::abs(v); }));
+    const float largest =
+        std::abs(*std::ranges::max_element(values, {}, [](float v) { return std::abs(v); }));
     BOOST_TEST(largest <= 1 / std::sqrt(2000.0f));
     BOOST_TEST(largest > 0.7f / std::sqrt(2000.0f));
   }

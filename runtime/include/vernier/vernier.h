@@ -8,7 +8,8 @@
  *   vn_session_run(session, VN_PROGRAM_INFER, io, 2);
  *   vn_session_destroy(session);
  *
- * No function exits, prints or throws. A session serves one call at a time; several sessions may run side by side. */
+ * No function exits, prints or throws. A session serves one call at a time; several sessions may run side by
+ * side. */
 #ifndef VERNIER_VERNIER_H
 #define VERNIER_VERNIER_H
 
@@ -21,37 +22,40 @@ extern "C" {
 /* One status per cause. vn_last_error() says in words what was found and what was needed. */
 typedef enum vn_status {
   VN_OK = 0,
-  VN_ERROR_ABI = 1,      /* the model was generated for another runtime, or its tables contradict each other */
-  VN_ERROR_CPU = 2,      /* this CPU lacks a feature that the generated code needs */
-  VN_ERROR_MEMORY = 3,   /* the model needs more memory than there is */
+  VN_ERROR_ABI = 1,    /* the model was generated for another runtime, or its tables contradict each other */
+  VN_ERROR_CPU = 2,    /* this CPU lacks a feature that the generated code needs */
+  VN_ERROR_MEMORY = 3, /* the model needs more memory than there is */
   VN_ERROR_ARGUMENT = 4, /* a null pointer, an impossible number of threads or arrays, an unknown option */
   VN_ERROR_FILE = 5,     /* a file cannot be opened, read or written */
   VN_ERROR_FORMAT = 6,   /* a file is not what its format demands */
   VN_ERROR_WEIGHTS = 7,  /* tensors are missing, unexpected or of another shape */
   VN_ERROR_STATE = 8,    /* running before weights are loaded, or training an inference build */
-  VN_ERROR_INTERNAL = 9, /* generated code left the memory it was given (checked with VERNIER_CHECK_ARENA=1) */
-  VN_ERROR_VALUE = 10    /* a value cannot be used: a label out of range, a loss that is not finite */
+  VN_ERROR_INTERNAL =
+      9,              /* generated code left the memory it was given (checked with VERNIER_CHECK_ARENA=1) */
+  VN_ERROR_VALUE = 10 /* a value cannot be used: a label out of range, a loss that is not finite */
 } vn_status;
 
 typedef enum vn_program_id { VN_PROGRAM_INFER = 0, VN_PROGRAM_TRAIN_STEP = 1 } vn_program_id;
 
 typedef struct vn_session vn_session;
 
-/* Checks the model against this CPU and allocates its memory. `threads` 0: the environment variable VERNIER_THREADS,
- * else OMP_NUM_THREADS, else one per CPU. `training` other than 0 also allocates what train_step needs. */
+/* Checks the model against this CPU and allocates its memory. `threads` 0: the environment variable
+ * VERNIER_THREADS, else OMP_NUM_THREADS, else one per CPU. `training` other than 0 also allocates what
+ * train_step needs. */
 vn_status vn_session_create(const vn_model *model, int64_t threads, int64_t training, vn_session **session);
 void vn_session_destroy(vn_session *session);
 
 /* Loads all parameters and statistics from a safetensors file, or none of them. */
 vn_status vn_session_load_weights(vn_session *session, const char *path);
 
-/* The values of a parameter or statistic, in its published layout; the caller may write them, and then says so with
- * vn_session_weights_changed. */
+/* The values of a parameter or statistic, in its published layout; the caller may write them, and then says
+ * so with vn_session_weights_changed. */
 vn_status vn_session_parameter(vn_session *session, int64_t index, float **values, int64_t *count);
 vn_status vn_session_gradient(vn_session *session, int64_t index, float **values, int64_t *count);
 vn_status vn_session_weights_changed(vn_session *session);
 
-/* Runs a program; io holds one pointer per entry of its vn_program.io, each aligned at least as its element type. */
+/* Runs a program; io holds one pointer per entry of its vn_program.io, each aligned at least as its element
+ * type. */
 vn_status vn_session_run(vn_session *session, vn_program_id program, void *const *io, int64_t num_io);
 
 /* The message of this thread's last call that did not return VN_OK; valid until its next call. */
