@@ -30,14 +30,16 @@ static json toJson(const TrainState &state) {
                              {"seconds", validation->seconds}};
     epochs.push_back(entry);
   }
-  return {{"step", state.step},         {"loss_sum", state.lossSum},           {"correct", state.correct},
-          {"images", state.images},     {"epoch_seconds", state.epochSeconds}, {"seconds", state.seconds},
-          {"epochs", std::move(epochs)}};
+  return {{"step", state.step},        {"training_images", state.trainingImages},
+          {"loss_sum", state.lossSum}, {"correct", state.correct},
+          {"images", state.images},    {"epoch_seconds", state.epochSeconds},
+          {"seconds", state.seconds},  {"epochs", std::move(epochs)}};
 }
 
 static TrainState fromJson(const json &text) {
   TrainState state;
   state.step = text.at("step");
+  state.trainingImages = text.at("training_images");
   state.lossSum = text.at("loss_sum");
   state.correct = text.at("correct");
   state.images = text.at("images");
@@ -74,7 +76,8 @@ static std::string firstDifference(const std::string &before, const std::string 
   return "they have different keys";
 }
 
-TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimizer, const Recipe &recipe) {
+TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimizer, const Recipe &recipe,
+                          int64_t trainingImages) {
   const Safetensors file = Safetensors::read(path);
   const Metadata &metadata = file.metadata();
   if (!metadata.contains("vernier.recipe") || !metadata.contains("vernier.state"))
@@ -90,6 +93,11 @@ TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimi
   } catch (const json::exception &) {
     throw Error(VN_ERROR_FORMAT, "the checkpoint's state cannot be read").at(path);
   }
+  if (state.trainingImages != trainingImages)
+    throw Error(VN_ERROR_ARGUMENT, fmt::format("the interrupted run trained on {} images, now there are {}",
+                                               state.trainingImages, trainingImages))
+        .at(path)
+        .help("resume with the same --data, or begin anew with another --out");
   optimizer.load(file, momentumPrefix);
   loadWeights(session, file, modelPrefix);
   return state;

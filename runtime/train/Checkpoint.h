@@ -22,7 +22,8 @@ struct EpochResult {
 };
 
 struct TrainState {
-  int64_t step = 0; ///< steps done since the beginning
+  int64_t step = 0;           ///< steps done since the beginning
+  int64_t trainingImages = 0; ///< in the data set, as far as the recipe's limit
   // Of the epoch so far:
   double lossSum = 0;
   int64_t correct = 0, images = 0;
@@ -35,8 +36,9 @@ struct TrainState {
 void writeCheckpoint(const std::string &path, Session &session, const Sgd &optimizer, const Recipe &recipe,
                      const TrainState &state);
 
-/// Restores what writeCheckpoint wrote; refuses a checkpoint of another recipe or model.
-TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimizer, const Recipe &recipe);
+/// Restores what writeCheckpoint wrote; refuses a checkpoint of another recipe, model or number of images.
+TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimizer, const Recipe &recipe,
+                          int64_t trainingImages);
 
 } // namespace vernier::runtime
 

@@ -159,8 +159,9 @@ private:
   }
 
   void start() {
+    state.trainingImages = images;
     if (options.resume && fs::exists(checkpointPath())) {
-      state = readCheckpoint(checkpointPath(), session, optimizer, recipe);
+      state = readCheckpoint(checkpointPath(), session, optimizer, recipe, images);
       if (state.step > recipe.epochs * stepsPerEpoch)
         throw Error(VN_ERROR_ARGUMENT, fmt::format("the checkpoint is {} steps in, {} epochs have {}",
                                                    state.step, recipe.epochs, recipe.epochs * stepsPerEpoch))

@@ -54,6 +54,13 @@ struct Workshop {
 
 } // namespace
 
+/// Waits until a started program has written `path`.
+static void waitForFile(const std::string &path) {
+  for (int i = 0; i < 60000 && !fs::exists(path); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  BOOST_REQUIRE_MESSAGE(fs::exists(path), path + " does not appear");
+}
+
 static void expectFailure(const Outcome &outcome, const std::string &text) {
   BOOST_TEST(outcome.status == 1);
   BOOST_TEST(outcome.err.starts_with("error: "), outcome.err);
@@ -104,8 +111,7 @@ BOOST_AUTO_TEST_CASE(a_killed_and_resumed_run_equals_the_uninterrupted_one) {
     const int process =
         startFakeModel(workshop.train("parts", {"--resume"}), workshop.folder / "o", workshop.folder / "e");
     // Once it has begun, at an arbitrary step.
-    while (!fs::exists(workshop.folder / "parts/log.jsonl"))
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    waitForFile(workshop.folder / "parts/checkpoint.safetensors");
     std::this_thread::sleep_for(std::chrono::milliseconds(20 + 13 * attempt));
     kill(process, SIGKILL);
     kills += waitFor(process) == 128 + SIGKILL;
@@ -113,6 +119,7 @@ BOOST_AUTO_TEST_CASE(a_killed_and_resumed_run_equals_the_uninterrupted_one) {
   BOOST_TEST(kills >= 1);
   const Outcome last = runFakeModel(workshop.train("parts", {"--resume", "--loaders", "3"}));
   BOOST_REQUIRE_MESSAGE(last.status == 0, last.err);
+  BOOST_TEST(last.out.starts_with("resuming after step "), last.out);
   BOOST_TEST((readText(workshop.folder / "whole/weights.safetensors") ==
               readText(workshop.folder / "parts/weights.safetensors")));
   const json whole = json::parse(readText(workshop.folder / "whole/summary.json"));
@@ -135,8 +142,7 @@ BOOST_AUTO_TEST_CASE(a_killed_and_resumed_run_equals_the_uninterrupted_one) {
 BOOST_AUTO_TEST_CASE(an_interrupt_leaves_a_checkpoint) {
   Workshop workshop(20000);
   const int process = startFakeModel(workshop.train("out"), workshop.folder / "o", workshop.folder / "e");
-  while (!fs::exists(workshop.folder / "out/checkpoint.safetensors"))
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  waitForFile(workshop.folder / "out/checkpoint.safetensors");
   kill(process, SIGINT);
   BOOST_TEST(waitFor(process) == 1);
   BOOST_TEST(readText(workshop.folder / "e").find("interrupted after step ") != std::string::npos);
@@ -166,6 +172,9 @@ BOOST_AUTO_TEST_CASE(mistakes_are_explained) {
   writeText(workshop.recipePath, recipe);
   writeText(workshop.folder / "file", "");
   expectFailure(runFakeModel(workshop.train("file")), "cannot create the folder");
+  writeIdxDataset(workshop.data, 999);
+  expectFailure(runFakeModel(workshop.train("out", {"--resume"})),
+                "the interrupted run trained on 1000 images, now there are 999");
   writeIdxDataset(workshop.data, 7);
   expectFailure(runFakeModel(workshop.train("x")), "7 images do not fill one batch of 8");
   const std::string labels = workshop.data + "/train-labels-idx1-ubyte";
