@@ -89,7 +89,7 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
       })
       .Case<vn::ChannelSumOp>([&](auto sum) {
         const Location dy = at(sum.getInput()), db = result(sum.getResult());
-        const Location partial = scratch(statisticsChunks(dy.view) * 2 * dy.view.c);
+        const Location partial = scratch(2 * partialElements(dy.view, target));
         step(channelSums(dy.view, target), {dy}, {partial});
         step(channelSumsFinish(dy.view, target), {partial}, {db});
         return success();
@@ -108,7 +108,7 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         const double epsilon = grad.getEpsilon().convertToDouble();
         const Location x = at(grad.getInput()), mean = at(grad.getMean()), variance = at(grad.getVar());
         const int64_t C = x.view.c;
-        const Location partial = scratch(statisticsChunks(x.view) * 2 * C), coefficients = scratch(3 * C);
+        const Location partial = scratch(2 * partialElements(x.view, target)), coefficients = scratch(4 * C);
         llvm::SmallVector<Location> reads = {x, dy};
         if (activation != Activation::None)
           reads.push_back(y);

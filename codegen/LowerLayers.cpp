@@ -152,7 +152,7 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         const double epsilon = norm.getEpsilon().convertToDouble();
         const Location x = at(norm.getInput()), mean = result(norm.getBatchMean()), variance = result(norm.getBatchVar());
         const int64_t C = x.view.c;
-        const Location partial = scratch(statisticsChunks(x.view) * 2 * C), scale = scratch(C), shift = scratch(C);
+        const Location partial = scratch(2 * partialElements(x.view, target)), scale = scratch(C), shift = scratch(C);
         step(batchSums(x.view, target), {x}, {partial});
         step(batchFinish(x.view, epsilon, target), {x, partial, at(norm.getGamma()), at(norm.getBeta())},
              {mean, variance, scale, shift});

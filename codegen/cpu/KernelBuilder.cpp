@@ -11,7 +11,9 @@ namespace vernier::codegen {
 void KernelBuilder::begin(llvm::StringRef name, llvm::ArrayRef<KernelOperand> operands) {
   llvm::SmallVector<Type> inputs;
   for (const KernelOperand &operand : operands) {
-    Type element = operand.type == Element::F32 ? Type(b.getF32Type()) : Type(b.getI32Type());
+    Type element = operand.type == Element::F32   ? Type(b.getF32Type())
+                   : operand.type == Element::F64 ? Type(b.getF64Type())
+                                                  : Type(b.getI32Type());
     inputs.push_back(MemRefType::get({operand.elements}, element));
   }
   inputs.append(2, b.getIndexType()); // begin and end of the tasks
@@ -153,6 +155,21 @@ void KernelBuilder::store(Value value, Value buffer, Value position, int64_t cou
     vector::StoreOp::create(b, loc, value, buffer, ValueRange{position});
   else
     vector::MaskedStoreOp::create(b, loc, buffer, ValueRange{position}, firstLanes(*this, count), value);
+}
+
+Value KernelBuilder::wide(Value vector) {
+  return arith::ExtFOp::create(b, loc, VectorType::get({lanes()}, b.getF64Type()), vector);
+}
+Value KernelBuilder::narrow(Value vector) { return arith::TruncFOp::create(b, loc, vectorType(), vector); }
+Value KernelBuilder::wideConstant(double value) {
+  auto type = VectorType::get({lanes()}, b.getF64Type());
+  return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, value));
+}
+Value KernelBuilder::loadWide(Value buffer, Value position) {
+  return vector::LoadOp::create(b, loc, VectorType::get({lanes()}, b.getF64Type()), buffer, ValueRange{position});
+}
+void KernelBuilder::storeWide(Value value, Value buffer, Value position) {
+  vector::StoreOp::create(b, loc, value, buffer, ValueRange{position});
 }
 
 Value KernelBuilder::loadScalar(Value buffer, Value position) {

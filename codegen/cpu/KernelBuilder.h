@@ -18,7 +18,7 @@ namespace vernier::codegen {
 
 using mlir::Value;
 
-enum class Element { F32, I32 };
+enum class Element { F32, I32, F64 };
 
 // One buffer of a kernel, seen from the first element that the kernel uses.
 struct KernelOperand {
@@ -75,6 +75,12 @@ public:
   Value scalar(float value);
   Value load(Value buffer, Value position, int64_t count);
   void store(Value value, Value buffer, Value position, int64_t count);
+  // Vectors of lanes() doubles, for sums that must not lose float32's last bits.
+  Value wide(Value vector);
+  Value narrow(Value vector);
+  Value wideConstant(double value);
+  Value loadWide(Value buffer, Value position);
+  void storeWide(Value value, Value buffer, Value position);
   Value loadScalar(Value buffer, Value position);
   void storeScalar(Value value, Value buffer, Value position);
   Value splat(Value scalar);

@@ -171,8 +171,9 @@ Kernel activateGradient(const View &y, const View &dy, const View &dx, Activatio
 Kernel affine(const View &x, const View &y, Activation activation, const Target &target);
 Kernel fill(const View &y, float value, const Target &target);
 
-// Batch statistics over N, H and W in chunks: each task writes its shifted sums, [chunk][2][C].
+// Batch statistics over N, H and W in chunks: each task writes its shifted sums in double, [chunk][2][channels in whole vectors].
 int64_t statisticsChunks(const View &x);
+int64_t partialElements(const View &x, const Target &target); // doubles
 Kernel batchSums(const View &x, const Target &target);                    // x, partial sums
 // operands: x, partial, gamma, beta, mean, variance, scale, shift.
 Kernel batchFinish(const View &x, double epsilon, const Target &target);
@@ -180,9 +181,9 @@ Kernel batchFinish(const View &x, double epsilon, const Target &target);
 Kernel updateRunning(int64_t channels, double momentum, double count, const Target &target);
 // Sums of g and of g * normalised x, where g = dy masked by y > 0 for relu. operands: x, dy, [y], mean, var, partial.
 Kernel batchGradientSums(const View &x, const View &dy, const View &y, Activation activation, double epsilon, const Target &target);
-// operands: partial, gamma, mean, var, dgamma, dbeta, coefficients [3][C].
+// operands: partial, gamma, mean, var, dgamma, dbeta, coefficients [4][C].
 Kernel batchGradientFinish(const View &x, double epsilon, const Target &target);
-// dx = c0 * g + c1 * x + c2. operands: x, dy, [y], coefficients, dx.
+// dx = c0 * g + c1 * (x - c3) + c2. operands: x, dy, [y], coefficients, dx.
 Kernel batchGradientApply(const View &x, const View &dy, const View &y, const View &dx, Activation activation, const Target &target);
 // operands: dy, partial / partial, sum: gradient of a bias.
 Kernel channelSums(const View &dy, const Target &target);

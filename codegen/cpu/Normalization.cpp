@@ -13,36 +13,44 @@ constexpr int64_t kChunks = 32;
 
 int64_t rowsPerChunk(const View &x) { return (x.n * x.h + kChunks - 1) / kChunks; }
 
-// Adds body's two sums over the pixels of chunk `task` for each vector of channels, into partial [chunk][2][C].
+// Channels of one row of partial sums: whole vectors.
+int64_t paddedChannels(const View &x, int64_t lanes) { return (x.c + lanes - 1) / lanes * lanes; }
+
+// Adds two terms over the pixels of chunk `task` for each vector of channels, into partial [chunk][2][channels]. In double:
+// gradients through a batch norm over few pixels magnify what float32 sums lose.
 void chunkSums(KernelBuilder &k, Value task, const View &x, Value partial,
                llvm::function_ref<std::pair<Value, Value>(Value pixel, Value c, int64_t count, Value constants)> terms,
                llvm::function_ref<Value(Value c, int64_t count)> prepare) {
-  const int64_t rows = rowsPerChunk(x);
+  const int64_t rows = rowsPerChunk(x), channels = paddedChannels(x, k.lanes());
   Value first = k.mul(task, rows * x.w);
   Value last = k.min(k.add(first, rows * x.w), k.index(x.n * x.h * x.w));
   k.forChannels(x.c, [&](Value c, int64_t count) {
     Value constants = prepare(c, count);
-    auto sums = k.forLoop(first, last, 1, mlir::ValueRange{k.constant(0.0f), k.constant(0.0f)},
+    auto sums = k.forLoop(first, last, 1, mlir::ValueRange{k.wideConstant(0.0), k.wideConstant(0.0)},
                           [&](Value pixel, mlir::ValueRange carried) {
                             auto [a, b] = terms(pixel, c, count, constants);
-                            return KernelBuilder::Values{addFloat(k, carried[0], a), addFloat(k, carried[1], b)};
+                            return KernelBuilder::Values{addFloat(k, carried[0], k.wide(a)),
+                                                         addFloat(k, carried[1], k.wide(b))};
                           });
-    Value to = k.add(k.mul(task, 2 * x.c), c);
-    k.store(sums[0], partial, to, count);
-    k.store(sums[1], partial, k.add(to, x.c), count);
+    Value to = k.add(k.mul(task, 2 * channels), c);
+    k.storeWide(sums[0], partial, to);
+    k.storeWide(sums[1], partial, k.add(to, channels));
   });
 }
 
-// The two sums over all chunks.
-std::pair<Value, Value> addChunks(KernelBuilder &k, Value partial, const View &x, Value c, int64_t count) {
-  auto sums = k.forLoop(k.index(0), k.index(statisticsChunks(x)), 1, mlir::ValueRange{k.constant(0.0f), k.constant(0.0f)},
+// The two sums over all chunks, in double.
+std::pair<Value, Value> addChunks(KernelBuilder &k, Value partial, const View &x, Value c) {
+  const int64_t channels = paddedChannels(x, k.lanes());
+  auto sums = k.forLoop(k.index(0), k.index(statisticsChunks(x)), 1, mlir::ValueRange{k.wideConstant(0.0), k.wideConstant(0.0)},
                         [&](Value chunk, mlir::ValueRange carried) {
-                          Value at = k.add(k.mul(chunk, 2 * x.c), c);
-                          return KernelBuilder::Values{addFloat(k, carried[0], k.load(partial, at, count)),
-                                                       addFloat(k, carried[1], k.load(partial, k.add(at, x.c), count))};
+                          Value at = k.add(k.mul(chunk, 2 * channels), c);
+                          return KernelBuilder::Values{addFloat(k, carried[0], k.loadWide(partial, at)),
+                                                       addFloat(k, carried[1], k.loadWide(partial, k.add(at, channels)))};
                         });
   return {sums[0], sums[1]};
 }
+
+KernelOperand partialSums(const View &x, const Target &target) { return {partialElements(x, target), Element::F64}; }
 
 Value reciprocalDeviation(KernelBuilder &k, Value variance, double epsilon) {
   Value sum = addFloat(k, variance, k.constant(float(epsilon)));
@@ -73,11 +81,15 @@ Value maskedGradient(KernelBuilder &k, const View &dy, const View &y, Activation
 
 } // namespace
 
+int64_t partialElements(const View &x, const Target &target) {
+  return statisticsChunks(x) * 2 * paddedChannels(x, target.lanes);
+}
+
 int64_t statisticsChunks(const View &x) { return (x.n * x.h + rowsPerChunk(x) - 1) / rowsPerChunk(x); }
 
 Kernel batchSums(const View &x, const Target &target) {
   const int64_t chunks = statisticsChunks(x);
-  return makeKernel("batch_sums_" + x.name(), chunks, {{x.elements()}, {chunks * 2 * x.c}}, [=](KernelBuilder &k, Value task) {
+  return makeKernel("batch_sums_" + x.name(), chunks, {{x.elements()}, partialSums(x, target)}, [=](KernelBuilder &k, Value task) {
     // Sums of differences from the first pixel: the variance does not cancel where the mean is large.
     chunkSums(k, task, x, k.operand(1),
               [&](Value pixel, Value c, int64_t count, Value shift) {
@@ -89,16 +101,17 @@ Kernel batchSums(const View &x, const Target &target) {
 }
 
 Kernel batchFinish(const View &x, double epsilon, const Target &target) {
-  const int64_t chunks = statisticsChunks(x), C = x.c;
-  const float reciprocal = float(1.0 / double(pixels(x)));
+  const int64_t C = x.c;
+  const double reciprocal = 1.0 / double(pixels(x));
   // x, partial, gamma, beta, mean, variance, scale, shift
   return makeKernel("batch_finish_" + x.name() + epsilonName(epsilon), 1,
-                    {{x.elements()}, {chunks * 2 * C}, {C}, {C}, {C}, {C}, {C}, {C}}, [=](KernelBuilder &k, Value) {
+                    {{x.elements()}, partialSums(x, target), {C}, {C}, {C}, {C}, {C}, {C}}, [=](KernelBuilder &k, Value) {
     k.forChannels(C, [&](Value c, int64_t count) {
-      auto [sum, squares] = addChunks(k, k.operand(1), x, c, count);
-      Value d = mulFloat(k, sum, k.constant(reciprocal));
-      Value mean = addFloat(k, d, k.load(k.operand(0), c, count));
-      Value variance = maxFloat(k, subFloat(k, mulFloat(k, squares, k.constant(reciprocal)), mulFloat(k, d, d)), k.constant(0.0f));
+      auto [sum, squares] = addChunks(k, k.operand(1), x, c);
+      Value d = mulFloat(k, sum, k.wideConstant(reciprocal));
+      Value mean = k.narrow(addFloat(k, d, k.wide(k.load(k.operand(0), c, count))));
+      Value raw = k.narrow(subFloat(k, mulFloat(k, squares, k.wideConstant(reciprocal)), mulFloat(k, d, d)));
+      Value variance = maxFloat(k, raw, k.constant(0.0f));
       Value scale = mulFloat(k, k.load(k.operand(2), c, count), reciprocalDeviation(k, variance, epsilon));
       k.store(mean, k.operand(4), c, count);
       k.store(variance, k.operand(5), c, count);
@@ -130,7 +143,7 @@ Kernel batchGradientSums(const View &x, const View &dy, const View &y, Activatio
   std::vector<KernelOperand> operands = {{x.elements()}, {dy.elements()}};
   if (masked)
     operands.push_back({y.elements()});
-  operands.insert(operands.end(), {{C}, {C}, {chunks * 2 * C}});
+  operands.insert(operands.end(), {{C}, {C}, partialSums(x, target)});
   const unsigned mean = masked ? 3 : 2;
   return makeKernel("batch_gradient_sums_" + x.name() + "_" + dy.name() + (masked ? "_" + y.name() : "") +
                         activationName(activation) + epsilonName(epsilon),
@@ -150,24 +163,23 @@ Kernel batchGradientSums(const View &x, const View &dy, const View &y, Activatio
 }
 
 Kernel batchGradientFinish(const View &x, double epsilon, const Target &target) {
-  const int64_t chunks = statisticsChunks(x), C = x.c;
-  const float reciprocal = float(1.0 / double(pixels(x)));
+  const int64_t C = x.c;
+  const double reciprocal = 1.0 / double(pixels(x));
   // partial, gamma, mean, variance, dgamma, dbeta, coefficients
   return makeKernel("batch_gradient_finish_" + x.name() + epsilonName(epsilon), 1,
-                    {{chunks * 2 * C}, {C}, {C}, {C}, {C}, {C}, {3 * C}}, [=](KernelBuilder &k, Value) {
+                    {partialSums(x, target), {C}, {C}, {C}, {C}, {C}, {4 * C}}, [=](KernelBuilder &k, Value) {
     k.forChannels(C, [&](Value c, int64_t count) {
-      auto [dbeta, dgamma] = addChunks(k, k.operand(0), x, c, count);
+      auto [dbeta, dgamma] = addChunks(k, k.operand(0), x, c);
       Value deviation = reciprocalDeviation(k, k.load(k.operand(3), c, count), epsilon);
-      // dx = gamma * deviation * (g - dbeta / m - normalised x * dgamma / m)
+      // dx = a * (g - dbeta / m) - a * deviation * dgamma / m * (x - mean), a = gamma * deviation
       Value a = mulFloat(k, k.load(k.operand(1), c, count), deviation);
-      Value scaled = mulFloat(k, mulFloat(k, a, k.constant(-reciprocal)), mulFloat(k, dgamma, deviation));
-      Value shift = subFloat(k, mulFloat(k, mulFloat(k, a, k.constant(-reciprocal)), dbeta),
-                             mulFloat(k, scaled, k.load(k.operand(2), c, count)));
-      k.store(dgamma, k.operand(4), c, count);
-      k.store(dbeta, k.operand(5), c, count);
+      const auto share = [&](Value sum) { return k.narrow(mulFloat(k, sum, k.wideConstant(-reciprocal))); };
+      k.store(k.narrow(dgamma), k.operand(4), c, count);
+      k.store(k.narrow(dbeta), k.operand(5), c, count);
       k.store(a, k.operand(6), c, count);
-      k.store(scaled, k.operand(6), k.add(c, C), count);
-      k.store(shift, k.operand(6), k.add(c, 2 * C), count);
+      k.store(mulFloat(k, a, mulFloat(k, deviation, share(dgamma))), k.operand(6), k.add(c, C), count);
+      k.store(mulFloat(k, a, share(dbeta)), k.operand(6), k.add(c, 2 * C), count);
+      k.store(k.load(k.operand(2), c, count), k.operand(6), k.add(c, 3 * C), count);
     });
   });
 }
@@ -178,7 +190,7 @@ Kernel batchGradientApply(const View &x, const View &dy, const View &y, const Vi
   std::vector<KernelOperand> operands = {{x.elements()}, {dy.elements()}};
   if (masked)
     operands.push_back({y.elements()});
-  operands.insert(operands.end(), {{3 * C}, {dx.elements()}});
+  operands.insert(operands.end(), {{4 * C}, {dx.elements()}});
   const unsigned coefficients = masked ? 3 : 2;
   return makeKernel("batch_gradient_apply_" + x.name() + "_" + dy.name() + (masked ? "_" + y.name() : "") + "_" + dx.name() +
                         activationName(activation),
@@ -188,7 +200,9 @@ Kernel batchGradientApply(const View &x, const View &dy, const View &y, const Vi
       k.forChannels(C, [&](Value c, int64_t count) {
         const auto coefficient = [&](int64_t i) { return k.load(k.operand(coefficients), k.add(c, i * C), count); };
         Value g = maskedGradient(k, dy, y, activation, pixel, c, count);
-        Value value = k.fma(k.load(k.operand(0), pixelPosition(k, x, pixel, c), count), coefficient(1), coefficient(2));
+        // The difference first: folded into a shift, the mean would cost its digits.
+        Value d = subFloat(k, k.load(k.operand(0), pixelPosition(k, x, pixel, c), count), coefficient(3));
+        Value value = k.fma(d, coefficient(1), coefficient(2));
         k.store(k.fma(g, coefficient(0), value), k.operand(coefficients + 1), pixelPosition(k, dx, pixel, c), count);
       });
     });
@@ -197,7 +211,7 @@ Kernel batchGradientApply(const View &x, const View &dy, const View &y, const Vi
 
 Kernel channelSums(const View &dy, const Target &target) {
   const int64_t chunks = statisticsChunks(dy);
-  return makeKernel("channel_sums_" + dy.name(), chunks, {{dy.elements()}, {chunks * 2 * dy.c}}, [=](KernelBuilder &k, Value task) {
+  return makeKernel("channel_sums_" + dy.name(), chunks, {{dy.elements()}, partialSums(dy, target)}, [=](KernelBuilder &k, Value task) {
     chunkSums(k, task, dy, k.operand(1),
               [&](Value pixel, Value c, int64_t count, Value zero) {
                 return std::pair{k.load(k.operand(0), pixelPosition(k, dy, pixel, c), count), zero};
@@ -207,9 +221,9 @@ Kernel channelSums(const View &dy, const Target &target) {
 }
 
 Kernel channelSumsFinish(const View &dy, const Target &target) {
-  return makeKernel("channel_sums_finish_" + dy.name(), 1, {{statisticsChunks(dy) * 2 * dy.c}, {dy.c}}, [=](KernelBuilder &k, Value) {
+  return makeKernel("channel_sums_finish_" + dy.name(), 1, {partialSums(dy, target), {dy.c}}, [=](KernelBuilder &k, Value) {
     k.forChannels(dy.c, [&](Value c, int64_t count) {
-      k.store(addChunks(k, k.operand(0), dy, c, count).first, k.operand(1), c, count);
+      k.store(k.narrow(addChunks(k, k.operand(0), dy, c).first), k.operand(1), c, count);
     });
   });
 }

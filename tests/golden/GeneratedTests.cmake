@@ -1,0 +1,27 @@
+# Generated code against the records, through the command line.
+add_executable(golden-train GoldenTrain.cpp)
+target_link_libraries(golden-train PRIVATE vernier_golden_tensors vernier_runtime ${CMAKE_DL_LIBS})
+
+function(add_generated_test name record specification)
+  add_test(NAME generated.${name}
+           COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/run_generated.py ${CMAKE_CURRENT_SOURCE_DIR}/${record}.json
+                   ${models}/networks/${specification} --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${ARGN}
+           ${when})
+endfunction()
+
+set(scalenet50 --config ${models}/configurations/scalenet50.toml)
+add_generated_test(resnet50 resnet50 resnet.vn)
+add_generated_test(resnext50_32x4d resnext50_32x4d resnet.vn)
+add_generated_test(scalenet50 scalenet50 scalenet.vn ${scalenet50})
+add_generated_test(resnext50_elastic resnext50_elastic resnext_elastic.vn)
+add_generated_test(dla60x_elastic dla60x_elastic dla_elastic.vn)
+add_generated_test(res2net50_26w_4s res2net50_26w_4s res2net.vn)
+add_generated_test(res2net50_48w_2s res2net50_48w_2s res2net.vn)
+add_generated_test(scalenet50.sse scalenet50 scalenet.vn ${scalenet50} --cpu sse --first)
+add_generated_test(scalenet50.avx2 scalenet50 scalenet.vn ${scalenet50} --cpu avx2 --first)
+add_generated_test(scalenet50.train scalenet50 scalenet.vn ${scalenet50} --train)
+# A minute each: ctest -C slow.
+set(when CONFIGURATIONS slow)
+add_generated_test(resnet50.train resnet50 resnet.vn --train)
+add_generated_test(resnext50_elastic.train resnext50_elastic resnext_elastic.vn --train)
+add_generated_test(res2net50_26w_4s.train res2net50_26w_4s res2net.vn --train)
