@@ -18,4 +18,4 @@ if [[ ! -e $environment/complete || $here/requirements.txt -nt $environment/comp
   "$environment/bin/python" "$here/cpu_torch.py"
   touch "$environment/complete"
 fi
-exec "$environment/bin/python" "$here/compare.py" --build "$build" "$@"
+exec "$environment/bin/python" -B "$here/compare.py" --build "$build" "$@"
