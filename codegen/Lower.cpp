@@ -64,7 +64,8 @@ Location Lowering::result(Value value) {
   auto [entry, isNew] = locations.try_emplace(value);
   if (isNew) {
     const View view = viewOf(value);
-    const bool derived = current == prepared && prepared;
+    // Folded weights are only packed, within `prepare`: what inference reads are the packed ones.
+    const bool derived = prepared && current == prepared && !value.getDefiningOp<vn::FoldWeightOp>();
     entry->second = {addBuffer(derived ? VN_SPACE_DERIVED : VN_SPACE_ARENA, view.size() * 4), 0, view};
   }
   return entry->second;

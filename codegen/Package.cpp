@@ -24,8 +24,11 @@ class Scratch {
 public:
   // Beside `near`, so that its files can be renamed into place.
   static llvm::Expected<Scratch> make(llvm::StringRef near) {
-    llvm::SmallString<128> path;
-    if (auto error = fs::createUniqueDirectory(near, path))
+    // A relative prefix would be taken relative to the system's temporary folder.
+    llvm::SmallString<128> prefix(near), path;
+    if (auto error = fs::make_absolute(prefix))
+      return failure("cannot find the current folder: " + error.message());
+    if (auto error = fs::createUniqueDirectory(prefix, path))
       return failure("cannot create a directory beside " + near + ": " + error.message());
     return Scratch(std::string(path));
   }

@@ -13,8 +13,9 @@ namespace {
 
 // Input channels below this are unrolled: the first layer's three.
 constexpr int64_t kUnrolledInputs = 4;
-// A task of a long row should stay in the first-level cache with its inputs and still leave enough tasks to divide.
-constexpr int64_t kChunkBytes = 96 * 1024;
+// A task of a long row should stay in the second-level cache with its inputs and outputs and still leave enough tasks to
+// divide.
+constexpr int64_t kChunkBytes = 128 * 1024;
 constexpr int64_t kWantedTasks = 32;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -26,17 +27,29 @@ int64_t mostPixels(int64_t vectors, const Target &target) {
   return std::max<int64_t>(1, accumulators / vectors);
 }
 
-// Cycles of one step over c, in units of one vector multiply-add: two chains of four cycles must be hidden.
-int64_t stepCost(int64_t pixels, int64_t vectors) {
-  return pixels == 0 || vectors == 0 ? 0 : std::max<int64_t>(pixels * vectors, 8) + vectors;
+// First-level data caches have at least this many ways of 64 sets of 64 bytes; one way is left to weights and outputs.
+constexpr int64_t kWays = 8, kSets = 64, kLine = 64;
+
+// Pixels that a first-level cache holds at once: `stride` bytes apart, a power of two maps them to few sets, and every
+// broadcast would miss.
+int64_t cachedPixels(int64_t stride) {
+  if (stride % kLine != 0)
+    return INT64_MAX;
+  return (kWays - 1) * (kSets / std::gcd(kSets, stride / kLine));
 }
 
-Tile chooseTile(int64_t columns, int64_t outputs, const Target &target) {
+// Quarter cycles of one step over c when a vector multiply-add takes one cycle: two chains of four cycles must be
+// hidden, each vector of weights costs a load, and each pixel part of one.
+int64_t stepCost(int64_t pixels, int64_t vectors) {
+  return pixels == 0 || vectors == 0 ? 0 : 4 * std::max<int64_t>(pixels * vectors, 8) + 4 * vectors + pixels;
+}
+
+Tile chooseTile(int64_t columns, int64_t outputs, int64_t inputStride, const Target &target) {
   Tile best;
   int64_t bestCost = INT64_MAX;
   const int64_t allVectors = ceilDiv(outputs, target.lanes);
   for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, allVectors); ++vectors)
-    for (int64_t pixels = std::min(columns, mostPixels(vectors, target)); pixels >= 1; --pixels) {
+    for (int64_t pixels = std::min({columns, mostPixels(vectors, target), cachedPixels(inputStride)}); pixels >= 1; --pixels) {
       const auto row = [&](int64_t width) {
         return columns / pixels * stepCost(pixels, width) + stepCost(columns % pixels, width);
       };
@@ -72,8 +85,11 @@ Taps transposedTaps(int64_t residue, int64_t size, int64_t stride, int64_t paddi
   return taps;
 }
 
+// Bytes between the inputs of neighbouring outputs.
+int64_t inputStride(const ConvolutionSpec &spec) { return 4 * spec.in.pixel * spec.columns.inStep; }
+
 void finish(ConvolutionSpec &spec, const Target &target) {
-  spec.tile = chooseTile(spec.columns.count, spec.weights.outputs, target);
+  spec.tile = chooseTile(spec.columns.count, spec.weights.outputs, inputStride(spec), target);
   // The kind of data that is larger streams once: weights per block in the outer loop, or images.
   const int64_t weightBytes = spec.weights.groupElements() * spec.weights.groups * 4;
   const int64_t inputBytes = spec.in.size() / spec.in.n * 4;
@@ -285,7 +301,7 @@ ConvolutionSpec convolutionForward(const View &in, const View &out, std::array<i
   if (pointwise) {
     const int64_t pixels = spec.columns.count, P = spec.tile.pixels;
     const int64_t blocks = groups * ceilDiv(spec.weights.outputs, spec.weights.block());
-    const int64_t byCache = kChunkBytes / (4 * std::max<int64_t>(spec.weights.inputs, 1));
+    const int64_t byCache = kChunkBytes / (4 * (spec.weights.inputs + spec.weights.block()));
     const int64_t byTasks = ceilDiv(pixels * blocks, kWantedTasks);
     spec.chunk = std::max<int64_t>(1, std::min(byCache, byTasks) / P) * P;
   }
@@ -318,7 +334,7 @@ std::vector<ConvolutionSpec> convolutionInputGradient(const View &dy, const View
     }
   for (ConvolutionSpec &spec : specs) {
     spec.tile.vectors = vectors;
-    spec.tile.pixels = std::min(spec.columns.count, mostPixels(vectors, target));
+    spec.tile.pixels = std::min({spec.columns.count, mostPixels(vectors, target), cachedPixels(inputStride(spec))});
     spec.weights.vectors = vectors;
   }
   return specs;

@@ -16,26 +16,40 @@ int64_t rowsPerChunk(const View &x) { return (x.n * x.h + kChunks - 1) / kChunks
 // Channels of one row of partial sums: whole vectors.
 int64_t paddedChannels(const View &x, int64_t lanes) { return (x.c + lanes - 1) / lanes * lanes; }
 
+// Vectors of channels whose sums are in registers together.
+constexpr int64_t kVectorsAtOnce = 4;
+
 // Adds two terms over the pixels of chunk `task` for each vector of channels, into partial [chunk][2][channels]. In double:
 // gradients through a batch norm over few pixels magnify what float32 sums lose.
 void chunkSums(KernelBuilder &k, Value task, const View &x, Value partial,
-               llvm::function_ref<std::pair<Value, Value>(Value pixel, Value c, int64_t count, Value constants)> terms,
-               llvm::function_ref<Value(Value c, int64_t count)> prepare) {
+               llvm::function_ref<std::array<Value, 2>(Value pixel, Value c, int64_t count, std::array<Value, 2>)> terms,
+               llvm::function_ref<std::array<Value, 2>(Value c, int64_t count)> prepare) {
   const int64_t rows = rowsPerChunk(x), channels = paddedChannels(x, k.lanes());
   Value first = k.mul(task, rows * x.w);
   Value last = k.min(k.add(first, rows * x.w), k.index(x.n * x.h * x.w));
-  k.forChannels(x.c, [&](Value c, int64_t count) {
-    Value constants = prepare(c, count);
-    auto sums = k.forLoop(first, last, 1, mlir::ValueRange{k.wideConstant(0.0), k.wideConstant(0.0)},
-                          [&](Value pixel, mlir::ValueRange carried) {
-                            auto [a, b] = terms(pixel, c, count, constants);
-                            return KernelBuilder::Values{addFloat(k, carried[0], k.wide(a)),
-                                                         addFloat(k, carried[1], k.wide(b))};
-                          });
-    Value to = k.add(k.mul(task, 2 * channels), c);
-    k.storeWide(sums[0], partial, to);
-    k.storeWide(sums[1], partial, k.add(to, channels));
-  });
+  // Several vectors of a pixel at once, so that each cache line is visited once.
+  const int64_t lanes = k.lanes();
+  for (int64_t begin = 0; begin < x.c; begin += kVectorsAtOnce * lanes) {
+    const int64_t vectors = std::min(kVectorsAtOnce, (x.c - begin + lanes - 1) / lanes);
+    const auto channel = [&](int64_t v) { return k.index(begin + v * lanes); };
+    const auto count = [&](int64_t v) { return std::min(lanes, x.c - begin - v * lanes); };
+    llvm::SmallVector<std::array<Value, 2>> constants;
+    for (int64_t v = 0; v < vectors; ++v)
+      constants.push_back(prepare(channel(v), count(v)));
+    KernelBuilder::Values zeros(2 * vectors, k.wideConstant(0.0));
+    auto sums = k.forLoop(first, last, 1, zeros, [&](Value pixel, mlir::ValueRange carried) {
+      KernelBuilder::Values next;
+      for (int64_t v = 0; v < vectors; ++v)
+        for (auto [i, term] : llvm::enumerate(terms(pixel, channel(v), count(v), constants[v])))
+          next.push_back(addFloat(k, carried[2 * v + i], k.wide(term)));
+      return next;
+    });
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value to = k.add(k.mul(task, 2 * channels), channel(v));
+      k.storeWide(sums[2 * v], partial, to);
+      k.storeWide(sums[2 * v + 1], partial, k.add(to, channels));
+    }
+  }
 }
 
 // The two sums over all chunks, in double.
@@ -92,11 +106,11 @@ Kernel batchSums(const View &x, const Target &target) {
   return makeKernel("batch_sums_" + x.name(), chunks, {{x.elements()}, partialSums(x, target)}, [=](KernelBuilder &k, Value task) {
     // Sums of differences from the first pixel: the variance does not cancel where the mean is large.
     chunkSums(k, task, x, k.operand(1),
-              [&](Value pixel, Value c, int64_t count, Value shift) {
-                Value d = subFloat(k, k.load(k.operand(0), pixelPosition(k, x, pixel, c), count), shift);
-                return std::pair{d, mulFloat(k, d, d)};
+              [&](Value pixel, Value c, int64_t count, std::array<Value, 2> shift) {
+                Value d = subFloat(k, k.load(k.operand(0), pixelPosition(k, x, pixel, c), count), shift[0]);
+                return std::array{d, mulFloat(k, d, d)};
               },
-              [&](Value c, int64_t count) { return k.load(k.operand(0), c, count); });
+              [&](Value c, int64_t count) { return std::array{k.load(k.operand(0), c, count), Value()}; });
   });
 }
 
@@ -148,16 +162,15 @@ Kernel batchGradientSums(const View &x, const View &dy, const View &y, Activatio
   return makeKernel("batch_gradient_sums_" + x.name() + "_" + dy.name() + (masked ? "_" + y.name() : "") +
                         activationName(activation) + epsilonName(epsilon),
                     chunks, operands, [=](KernelBuilder &k, Value task) {
-    Value deviation;
     chunkSums(k, task, x, k.operand(mean + 2),
-              [&](Value pixel, Value c, int64_t count, Value average) {
+              [&](Value pixel, Value c, int64_t count, std::array<Value, 2> moments) {
                 Value g = maskedGradient(k, dy, y, activation, pixel, c, count);
-                Value d = subFloat(k, k.load(k.operand(0), pixelPosition(k, x, pixel, c), count), average);
-                return std::pair{g, mulFloat(k, g, mulFloat(k, d, deviation))};
+                Value d = subFloat(k, k.load(k.operand(0), pixelPosition(k, x, pixel, c), count), moments[0]);
+                return std::array{g, mulFloat(k, g, mulFloat(k, d, moments[1]))};
               },
               [&](Value c, int64_t count) {
-                deviation = reciprocalDeviation(k, k.load(k.operand(mean + 1), c, count), epsilon);
-                return k.load(k.operand(mean), c, count);
+                Value variance = k.load(k.operand(mean + 1), c, count);
+                return std::array{k.load(k.operand(mean), c, count), reciprocalDeviation(k, variance, epsilon)};
               });
   });
 }
@@ -213,10 +226,10 @@ Kernel channelSums(const View &dy, const Target &target) {
   const int64_t chunks = statisticsChunks(dy);
   return makeKernel("channel_sums_" + dy.name(), chunks, {{dy.elements()}, partialSums(dy, target)}, [=](KernelBuilder &k, Value task) {
     chunkSums(k, task, dy, k.operand(1),
-              [&](Value pixel, Value c, int64_t count, Value zero) {
-                return std::pair{k.load(k.operand(0), pixelPosition(k, dy, pixel, c), count), zero};
+              [&](Value pixel, Value c, int64_t count, std::array<Value, 2> zeros) {
+                return std::array{k.load(k.operand(0), pixelPosition(k, dy, pixel, c), count), zeros[1]};
               },
-              [&](Value, int64_t) { return k.constant(0.0f); });
+              [&](Value, int64_t) { return std::array{Value(), k.constant(0.0f)}; });
   });
 }
 
