@@ -22,7 +22,22 @@ struct Identifier {
 };
 
 struct Expr {
-  enum class Kind { Int, Float, Bool, String, Name, Call, List, Index, Member, Unary, Binary, If, Comprehension, Pipeline };
+  enum class Kind {
+    Int,
+    Float,
+    Bool,
+    String,
+    Name,
+    Call,
+    List,
+    Index,
+    Member,
+    Unary,
+    Binary,
+    If,
+    Comprehension,
+    Pipeline
+  };
   Kind kind;
   Span span;
   int height = 1; // of the tree below; the parser bounds it, so that recursion over the tree is safe
@@ -115,7 +130,21 @@ struct MemberExpr : Expr {
 };
 
 enum class UnaryOp { Negate, Not };
-enum class BinaryOp { Or, And, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, Add, Subtract, Multiply, Divide, Modulo };
+enum class BinaryOp {
+  Or,
+  And,
+  Equal,
+  NotEqual,
+  Less,
+  LessEqual,
+  Greater,
+  GreaterEqual,
+  Add,
+  Subtract,
+  Multiply,
+  Divide,
+  Modulo
+};
 std::string_view spelling(BinaryOp op);
 
 struct UnaryExpr : Expr {

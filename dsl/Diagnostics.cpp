@@ -84,14 +84,15 @@ size_t characters(std::string_view text) {
   return std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xc0) != 0x80; });
 }
 
-// The line of the span and carets below it. A line that no terminal holds is cut around the span; bytes that would
-// change the terminal's state are shown as `?`.
+// The line of the span and carets below it. A line that no terminal holds is cut around the span; bytes that
+// would change the terminal's state are shown as `?`.
 std::string renderPlace(Span span, const std::string &label, const SourceSet &sources) {
   const Source &source = sources[span.file];
   Location at = sources.locate(span);
   std::string_view line = source.lineText(at.line);
   size_t begin = std::min<size_t>(span.begin - source.lineBegin(at.line), line.size());
-  size_t end = std::min<size_t>(std::max<size_t>(span.end, span.begin) - source.lineBegin(at.line), line.size());
+  size_t end =
+      std::min<size_t>(std::max<size_t>(span.end, span.begin) - source.lineBegin(at.line), line.size());
   std::string_view lead, tail;
   if (line.size() > maxLineWidth) {
     size_t from = begin > maxLineWidth / 2 ? begin - maxLineWidth / 2 : 0;

@@ -1,4 +1,5 @@
-// What a person gets to read about a program that cannot be built. Each kind of error is one line of Diagnostics.def:
+// What a person gets to read about a program that cannot be built. Each kind of error is one line of
+// Diagnostics.def:
 //
 //   diagnostics.report(diag::UnknownName, span, "halff").label("not a name of this block").help("...");
 //
@@ -39,7 +40,8 @@ template <class... Args> struct DiagnosticKind {
 };
 
 namespace diag {
-#define VN_DIAGNOSTIC(name, code, format, ...) inline constexpr DiagnosticKind<__VA_ARGS__> name{code, format};
+#define VN_DIAGNOSTIC(name, code, format, ...)                                                               \
+  inline constexpr DiagnosticKind<__VA_ARGS__> name{code, format};
 #include "dsl/Diagnostics.def"
 #undef VN_DIAGNOSTIC
 } // namespace diag
@@ -66,7 +68,8 @@ public:
   static constexpr size_t maxErrors = 100;
 
   template <class... Args>
-  DiagnosticBuilder report(const DiagnosticKind<Args...> &kind, Span span, const std::type_identity_t<Args> &...args) {
+  DiagnosticBuilder report(const DiagnosticKind<Args...> &kind, Span span,
+                           const std::type_identity_t<Args> &...args) {
     return add(kind.code, span, fill(kind.format, {text(args)...}));
   }
 
@@ -93,7 +96,8 @@ private:
 std::string render(const Diagnostics &diagnostics, const SourceSet &sources);
 std::string render(const Diagnostic &diagnostic, const SourceSet &sources);
 
-// The candidate nearest to `name` by edit distance (two letters exchanged count once), ignoring case; empty when none is within a third of the length.
+// The candidate nearest to `name` by edit distance (two letters exchanged count once), ignoring case; empty
+// when none is within a third of the length.
 std::string closestName(std::string_view name, const std::vector<std::string> &candidates);
 
 } // namespace vernier::dsl

@@ -28,7 +28,8 @@ std::optional<Graph> Elaborator::run() {
   if (finished && !body.statements.empty() && body.statements.back()->kind == Stmt::Kind::Result)
     finished = addOutput("logits", result, body.statements.back()->span, frame);
   if (finished && !failed_ && graph_.outputs.empty())
-    error(diag::NetworkOutputs, model_.declaration->name.span, frame, model_.declaration->name.text, "has no output")
+    error(diag::NetworkOutputs, model_.declaration->name.span, frame, model_.declaration->name.text,
+          "has no output")
         .help("its `output` statements are in branches that were not taken");
   if (!finished || failed_)
     return std::nullopt;
@@ -139,7 +140,8 @@ bool Elaborator::executeFor(const ForStmt &loop, Frame &frame) {
   Value list = eval(*loop.list, frame);
   if (aborted_)
     return false;
-  return iterate(list, loop.pattern, loop.list->span, frame, [&] { return execute(loop.body, frame, nullptr); });
+  return iterate(list, loop.pattern, loop.list->span, frame,
+                 [&] { return execute(loop.body, frame, nullptr); });
 }
 
 namespace {
@@ -328,7 +330,8 @@ bool Elaborator::executeChoose(const ChooseStmt &choose, Frame &frame) {
     error(diag::BadChoices, choose.choices->span, frame, choose.name.text, found);
     return false;
   };
-  if (!conform(choices, Type::list(choose.type.type), "what `choose` chooses from", choose.choices->span, frame))
+  if (!conform(choices, Type::list(choose.type.type), "what `choose` chooses from", choose.choices->span,
+               frame))
     return false;
   for (const Value &choice : choices.list->elements) {
     double value = choice.asDouble();
@@ -435,7 +438,8 @@ Value Elaborator::callBlock(const CallExpr &call, Frame &frame, const Value *pip
       continue;
     Value value = isPiped ? *piped : eval(*call.bound[i], frame);
     Span span = isPiped ? call.callee.span : call.bound[i]->span;
-    fine = !value.error() && conform(value, parameter.type.type, "`" + parameter.name.text + "`", span, frame) && fine;
+    fine = !value.error() &&
+           conform(value, parameter.type.type, "`" + parameter.name.text + "`", span, frame) && fine;
     inner.names[parameter.name.text] = std::move(value);
   }
   PlaceScope own;
@@ -567,7 +571,8 @@ std::optional<std::string> Elaborator::placeOf(const CallExpr *call, std::string
   return place;
 }
 
-bool Elaborator::claim(char kind, const std::string &place, std::string_view plural, Span span, Frame &frame) {
+bool Elaborator::claim(char kind, const std::string &place, std::string_view plural, Span span,
+                       Frame &frame) {
   std::string key = kind + place;
   auto [found, added] = places_.emplace(key, span);
   if (added) {
@@ -583,8 +588,8 @@ bool Elaborator::claim(char kind, const std::string &place, std::string_view plu
   return false;
 }
 
-Value Elaborator::addNode(Node node, const CallExpr *call, std::string_view base, std::string_view written, Span span,
-                          LearnedWidthPtr width, Frame &frame, const std::string &suffix) {
+Value Elaborator::addNode(Node node, const CallExpr *call, std::string_view base, std::string_view written,
+                          Span span, LearnedWidthPtr width, Frame &frame, const std::string &suffix) {
   std::string place;
   if (suffix.empty()) {
     auto own = placeOf(call, base, frame);
@@ -602,7 +607,8 @@ Value Elaborator::addNode(Node node, const CallExpr *call, std::string_view base
         .help("a map has at most " + std::to_string(maxElements) + " elements");
     return {};
   }
-  int64_t bytes = static_cast<int64_t>(sizeof(Node) + sizeof(NodeInfo) + 4 * place.size() + sizeof(Scope) * scopes_.size());
+  int64_t bytes = static_cast<int64_t>(sizeof(Node) + sizeof(NodeInfo) + 4 * place.size() +
+                                       sizeof(Scope) * scopes_.size());
   for (const Scope &scope : scopes_)
     bytes += static_cast<int64_t>(scope.place.size() + scope.block.size());
   if (!charge(bytes))
@@ -633,7 +639,8 @@ void Elaborator::explainCalls(DiagnosticBuilder &report, const Frame &frame) {
     if (path.size() > longest)
       path = "..." + path.substr(path.size() - longest);
     std::string where = path.empty() ? "" : " at `" + path + "`";
-    report.call("in block `" + at->declaration->name.text + "`" + where + ", called here", at->call->callee.span);
+    report.call("in block `" + at->declaration->name.text + "`" + where + ", called here",
+                at->call->callee.span);
   }
   if (count > shown)
     report.call("and " + std::to_string(count - shown) + " more calls", {});
@@ -643,7 +650,8 @@ void Elaborator::learnedUse(const Value &value, std::string_view where, Span spa
   error(diag::LearnedUse, span, frame, where)
       .label("its value is bound after elaboration")
       .note("the learned hole", holeSpans_[value.hole])
-      .help("an element of a learned list can be the `channels` of `conv`; the list has `len`, indices and loops");
+      .help("an element of a learned list can be the `channels` of `conv`; the list has `len`, indices and "
+            "loops");
 }
 
 bool Elaborator::step(int64_t count) {

@@ -113,8 +113,8 @@ Value Elaborator::evalString(const StringExpr &string, Frame &frame) {
       text += value.is(Value::Kind::Int) ? std::to_string(value.integer) : *value.text;
     }
     if (text.size() > maxText) {
-      error(diag::BadValue, string.span, frame, "a string", "at most " + std::to_string(maxText) + " characters",
-            "a longer one");
+      error(diag::BadValue, string.span, frame, "a string",
+            "at most " + std::to_string(maxText) + " characters", "a longer one");
       return {};
     }
   }
@@ -132,7 +132,8 @@ std::optional<bool> Elaborator::truth(const Expr &condition, std::string_view wh
   return value.integer != 0;
 }
 
-std::optional<int64_t> Elaborator::integer(const Value &value, std::string_view what, Span span, Frame &frame) {
+std::optional<int64_t> Elaborator::integer(const Value &value, std::string_view what, Span span,
+                                           Frame &frame) {
   if (value.error())
     return std::nullopt;
   if (value.learned()) {
@@ -181,7 +182,8 @@ Value Elaborator::evalUnary(const UnaryExpr &unary, Frame &frame) {
   if (value.is(Value::Kind::Float))
     return Value::ofFloat(-value.number);
   if (!value.is(Value::Kind::Int)) {
-    error(diag::TypeMismatch, unary.operand->span, frame, "the operand of `-`", "a number", describe(typeOf(value)));
+    error(diag::TypeMismatch, unary.operand->span, frame, "the operand of `-`", "a number",
+          describe(typeOf(value)));
     return {};
   }
   int64_t result;
@@ -276,7 +278,8 @@ Value Elaborator::compare(const BinaryExpr &binary, const Value &left, const Val
 Value Elaborator::arithmetic(const BinaryExpr &binary, const Value &left, const Value &right, Frame &frame) {
   std::string_view op = spelling(binary.op);
   if (!left.numeric() || !right.numeric()) {
-    auto report = error(diag::OperandTypes, binary.opSpan, frame, op, describe(typeOf(left)), describe(typeOf(right)));
+    auto report =
+        error(diag::OperandTypes, binary.opSpan, frame, op, describe(typeOf(left)), describe(typeOf(right)));
     if (left.is(Value::Kind::Tensor) && right.is(Value::Kind::Tensor))
       report.help("tensors have `+` and `*`");
     return {};

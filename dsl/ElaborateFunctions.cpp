@@ -139,8 +139,8 @@ Value Elaborator::rounded(const CallExpr &call, const Value &value, Span span, F
   if (value.is(Value::Kind::Int))
     return value;
   double v = value.number;
-  v = call.function == Function::Floor  ? std::floor(v)
-      : call.function == Function::Ceil ? std::ceil(v)
+  v = call.function == Function::Floor   ? std::floor(v)
+      : call.function == Function::Ceil  ? std::ceil(v)
       : call.function == Function::Round ? std::round(v)
                                          : std::trunc(v);
   constexpr double bound = 9223372036854775808.0; // 2^63

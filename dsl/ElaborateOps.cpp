@@ -71,7 +71,8 @@ Value Elaborator::callOp(const CallExpr &call, Frame &frame, const Value *piped)
 
 // Whether the window fits the padded map at least once.
 bool Elaborator::windowFits(OpCall &op, const Node &node, const Shape &input) {
-  int64_t extent[2] = {windowExtent(node.kernel[0], node.dilation[0]), windowExtent(node.kernel[1], node.dilation[1])};
+  int64_t extent[2] = {windowExtent(node.kernel[0], node.dilation[0]),
+                       windowExtent(node.kernel[1], node.dilation[1])};
   int64_t height = input.height + node.padding[0] + node.padding[1];
   int64_t width = input.width + node.padding[2] + node.padding[3];
   if (extent[0] <= height && extent[1] <= width)
@@ -114,7 +115,8 @@ Value Elaborator::convolution(OpCall &op) {
     return {};
   } else {
     for (int axis = 0; axis < 2; ++axis)
-      node.padding[2 * axis] = node.padding[2 * axis + 1] = samePadding(node.kernel[axis], node.dilation[axis]);
+      node.padding[2 * axis] = node.padding[2 * axis + 1] =
+          samePadding(node.kernel[axis], node.dilation[axis]);
   }
   node.groups = intArgument(op, 6, 1, maxChannels, 1);
   node.bias = boolArgument(op, 7, false);
@@ -134,8 +136,8 @@ Value Elaborator::convolution(OpCall &op) {
   for (bool in : {true, false}) {
     if ((in ? input.channels : node.channels) % node.groups == 0)
       continue;
-    auto report = error(diag::GroupsDoNotDivide, op.span(6), *op.frame, node.groups, in ? input.channels : node.channels,
-                        in ? "input" : "output");
+    auto report = error(diag::GroupsDoNotDivide, op.span(6), *op.frame, node.groups,
+                        in ? input.channels : node.channels, in ? "input" : "output");
     if (report && in)
       traceChannels(report, op.values[0]);
     return {};
@@ -143,10 +145,10 @@ Value Elaborator::convolution(OpCall &op) {
   if (!windowFits(op, node, input))
     return {};
   node.shape = {node.channels,
-                convolutionSize(input.height, node.kernel[0], node.stride[0], node.dilation[0], node.padding[0],
-                                node.padding[1]),
-                convolutionSize(input.width, node.kernel[1], node.stride[1], node.dilation[1], node.padding[2],
-                                node.padding[3])};
+                convolutionSize(input.height, node.kernel[0], node.stride[0], node.dilation[0],
+                                node.padding[0], node.padding[1]),
+                convolutionSize(input.width, node.kernel[1], node.stride[1], node.dilation[1],
+                                node.padding[2], node.padding[3])};
   if (weightCount(node, input.channels) > maxElements) {
     error(diag::WeightsTooLarge, op.call->callee.span, *op.frame, "conv", weightCount(node, input.channels));
     return {};
@@ -165,7 +167,8 @@ Value Elaborator::linear(OpCall &op) {
   if (op.failed)
     return {};
   if (input.height != 1 || input.width != 1) {
-    auto report = error(diag::LinearOnMap, op.call->callee.span, *op.frame, formatSize(input.height, input.width));
+    auto report =
+        error(diag::LinearOnMap, op.call->callee.span, *op.frame, formatSize(input.height, input.width));
     report.help("`global_avg_pool` makes a map 1x1");
     if (report)
       traceSizes(report, {op.values[0]});
@@ -176,7 +179,8 @@ Value Elaborator::linear(OpCall &op) {
     return {};
   }
   if (weightCount(node, input.channels) > maxElements) {
-    error(diag::WeightsTooLarge, op.call->callee.span, *op.frame, "linear", weightCount(node, input.channels));
+    error(diag::WeightsTooLarge, op.call->callee.span, *op.frame, "linear",
+          weightCount(node, input.channels));
     return {};
   }
   return addNode(op, std::move(node), nullptr);
@@ -259,7 +263,8 @@ Value Elaborator::resize(OpCall &op) {
   node.mode = wordArgument(op, 1, "nearest") == "bilinear" ? ResizeMode::Bilinear : ResizeMode::Nearest;
   node.alignCorners = boolArgument(op, 5, false);
   if (op.given[2] + op.given[3] + op.given[4] != 1) {
-    error(diag::ConflictingArguments, op.call->callee.span, *op.frame, "resize", "`like`, `size` and `scale`");
+    error(diag::ConflictingArguments, op.call->callee.span, *op.frame, "resize",
+          "`like`, `size` and `scale`");
     return {};
   }
   int64_t height = 1, width = 1;
@@ -315,9 +320,9 @@ Value Elaborator::crop(OpCall &op) {
   if (op.failed)
     return {};
   if (node.offset[0] + height > input.height || node.offset[1] + width > input.width) {
-    std::string at = node.offset[0] || node.offset[1]
-                         ? " at [" + std::to_string(node.offset[0]) + ", " + std::to_string(node.offset[1]) + "]"
-                         : "";
+    std::string at = node.offset[0] || node.offset[1] ? " at [" + std::to_string(node.offset[0]) + ", " +
+                                                            std::to_string(node.offset[1]) + "]"
+                                                      : "";
     auto report = error(diag::OutsideOperand, op.call->callee.span, *op.frame, "crop");
     report.label(formatSize(height, width) + at + " of a map of " + formatSize(input.height, input.width));
     if (report)
@@ -391,7 +396,8 @@ Value Elaborator::split(OpCall &op) {
       return {};
     if (input.channels % parts != 0 || parts > input.channels) {
       auto report = error(diag::UnevenSplit, op.span(1), *op.frame, input.channels, parts);
-      report.help("a list of sizes splits unevenly: `split(x, even(x.channels, " + std::to_string(parts) + "))`");
+      report.help("a list of sizes splits unevenly: `split(x, even(x.channels, " + std::to_string(parts) +
+                  "))`");
       if (report)
         traceChannels(report, op.values[0]);
       return {};
@@ -445,13 +451,15 @@ Value Elaborator::concat(OpCall &op) {
     if (part.error())
       return {};
     if (!part.is(Value::Kind::Tensor)) {
-      error(diag::TypeMismatch, op.span(0), *op.frame, op.what(0), "a list of tensors", describe(typeOf(op.values[0])));
+      error(diag::TypeMismatch, op.span(0), *op.frame, op.what(0), "a list of tensors",
+            describe(typeOf(op.values[0])));
       return {};
     }
     const Shape &shape = shapeOf(part), &first = shapeOf(parts[0]);
     if (shape.height != first.height || shape.width != first.width) {
-      auto report = error(diag::SizeMismatch, op.call->callee.span, *op.frame, "concat",
-                          formatSize(first.height, first.width) + " and " + formatSize(shape.height, shape.width));
+      auto report =
+          error(diag::SizeMismatch, op.call->callee.span, *op.frame, "concat",
+                formatSize(first.height, first.width) + " and " + formatSize(shape.height, shape.width));
       if (report)
         traceSizes(report, parts);
       return {};
@@ -466,18 +474,20 @@ Value Elaborator::concat(OpCall &op) {
       return {};
   }
   if (node.channels > maxChannels) {
-    badValue(op, 0, "at most " + std::to_string(maxChannels) + " channels together", Value::ofInt(node.channels));
+    badValue(op, 0, "at most " + std::to_string(maxChannels) + " channels together",
+             Value::ofInt(node.channels));
     return {};
   }
   node.shape = {node.channels, shapeOf(parts[0]).height, shapeOf(parts[0]).width};
   if (!charge(static_cast<int64_t>(64 * form.terms.size() + sizeof(int) * parts.size())))
     return {};
-  LearnedWidthPtr width = form.terms.empty() ? nullptr : std::make_shared<const LearnedWidth>(std::move(form));
+  LearnedWidthPtr width =
+      form.terms.empty() ? nullptr : std::make_shared<const LearnedWidth>(std::move(form));
   return addNode(op, std::move(node), width);
 }
 
-Value Elaborator::combine(OpKind kind, const Value &a, const Value &b, const CallExpr *call, std::string_view written,
-                          Span span, Frame &frame) {
+Value Elaborator::combine(OpKind kind, const Value &a, const Value &b, const CallExpr *call,
+                          std::string_view written, Span span, Frame &frame) {
   Shape left = shapeOf(a), right = shapeOf(b);
   if (left.channels != right.channels) {
     auto report = error(diag::ChannelMismatch, span, frame, written, left.channels, right.channels);
@@ -510,7 +520,8 @@ Value Elaborator::combine(OpKind kind, const Value &a, const Value &b, const Cal
   node.operands = {a.node(), b.node()};
   node.shape = left;
   node.channels = left.channels;
-  return addNode(std::move(node), call, kind == OpKind::Add ? "add" : "multiply", written, span, leftWidth, frame);
+  return addNode(std::move(node), call, kind == OpKind::Add ? "add" : "multiply", written, span, leftWidth,
+                 frame);
 }
 
 } // namespace vernier::dsl

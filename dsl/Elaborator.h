@@ -1,6 +1,6 @@
 // The elaborator's state: Elaborate.cpp holds models, blocks and statements, ElaborateExpr.cpp expressions,
-// ElaborateFunctions.cpp the functions of the language, ElaborateOps.cpp the operations, ShapeTrace.cpp what a mismatch
-// of shapes is explained by.
+// ElaborateFunctions.cpp the functions of the language, ElaborateOps.cpp the operations, ShapeTrace.cpp what
+// a mismatch of shapes is explained by.
 #ifndef VERNIER_DSL_ELABORATOR_H
 #define VERNIER_DSL_ELABORATOR_H
 
@@ -28,7 +28,8 @@ using LearnedWidthPtr = std::shared_ptr<const LearnedWidth>; // null: constant
 
 class Elaborator {
 public:
-  Elaborator(Program &program, const ModelDecl &model, const ElaborateOptions &options, Diagnostics &diagnostics)
+  Elaborator(Program &program, const ModelDecl &model, const ElaborateOptions &options,
+             Diagnostics &diagnostics)
       : program_(program), model_(model), options_(options), diagnostics_(diagnostics) {}
 
   std::optional<Graph> run();
@@ -64,7 +65,7 @@ private:
   // What trace() and the checks of learned widths need besides the node itself.
   struct NodeInfo {
     Span span;
-    std::string operation; // as written: "max_pool", "+"
+    std::string operation;                   // as written: "max_pool", "+"
     std::shared_ptr<const std::string> loop; // "c = 5, s = 4"
     LearnedWidthPtr width;
   };
@@ -85,7 +86,8 @@ private:
   // Whether a value is of a type; makes ints floats where that is asked for.
   bool conform(Value &value, const Type &type, std::string_view what, Span span, Frame &frame);
   // Runs `body` for each element of `list` with the pattern bound to it.
-  bool iterate(const Value &list, const Pattern &pattern, Span span, Frame &frame, const std::function<bool()> &body);
+  bool iterate(const Value &list, const Pattern &pattern, Span span, Frame &frame,
+               const std::function<bool()> &body);
 
   // Expressions.
   Value eval(const Expr &expr, Frame &frame);
@@ -128,10 +130,11 @@ private:
   Value slice(OpCall &op);
   Value split(OpCall &op);
   Value concat(OpCall &op);
-  Value combine(OpKind kind, const Value &a, const Value &b, const CallExpr *call, std::string_view written, Span span,
-                Frame &frame);
+  Value combine(OpKind kind, const Value &a, const Value &b, const CallExpr *call, std::string_view written,
+                Span span, Frame &frame);
   int64_t intArgument(OpCall &op, size_t i, int64_t least, int64_t most, int64_t fallback);
-  void pairArgument(OpCall &op, size_t i, int64_t least, int64_t most, int64_t (&out)[2], int64_t fallback = 1);
+  void pairArgument(OpCall &op, size_t i, int64_t least, int64_t most, int64_t (&out)[2],
+                    int64_t fallback = 1);
   void paddingArgument(OpCall &op, size_t i, int64_t (&out)[4]);
   bool listArgument(OpCall &op, size_t i, size_t count, int64_t least, int64_t most, int64_t *out);
   bool sizeArgument(OpCall &op, size_t like, size_t size, int64_t &height, int64_t &width);
@@ -146,8 +149,8 @@ private:
   Value addNode(Node node, const CallExpr *call, std::string_view base, std::string_view written, Span span,
                 LearnedWidthPtr width, Frame &frame, const std::string &suffix = "");
   Value addNode(OpCall &op, Node node, LearnedWidthPtr width) {
-    return addNode(std::move(node), op.call, op.op->place, op.op->name, op.call->callee.span, std::move(width),
-                   *op.frame);
+    return addNode(std::move(node), op.call, op.op->place, op.op->name, op.call->callee.span,
+                   std::move(width), *op.frame);
   }
   std::optional<std::string> placeOf(const CallExpr *call, std::string_view base, Frame &frame);
   bool claim(char kind, const std::string &place, std::string_view plural, Span span, Frame &frame);

@@ -13,9 +13,9 @@ struct Piece {
   Tok kind = Tok::End;
   bool comment = false;
   std::string_view text;
-  int newlines = 0;        // before it in the source
-  bool statement = false;  // a statement or an item begins with it, or a comment before one
-  bool breaks = false;     // a line begins with it
+  int newlines = 0;       // before it in the source
+  bool statement = false; // a statement or an item begins with it, or a comment before one
+  bool breaks = false;    // a line begins with it
   bool unaryMinus = false;
 };
 
@@ -23,8 +23,8 @@ bool opens(const Piece &p) { return p.kind == Tok::LParen || p.kind == Tok::LBra
 bool closes(const Piece &p) { return p.kind == Tok::RParen || p.kind == Tok::RBracket; }
 
 bool endsValue(Tok kind) {
-  return kind == Tok::Name || kind == Tok::Int || kind == Tok::Float || kind == Tok::String || kind == Tok::KwTrue ||
-         kind == Tok::KwFalse || kind == Tok::RParen || kind == Tok::RBracket;
+  return kind == Tok::Name || kind == Tok::Int || kind == Tok::Float || kind == Tok::String ||
+         kind == Tok::KwTrue || kind == Tok::KwFalse || kind == Tok::RParen || kind == Tok::RBracket;
 }
 
 bool isBinaryOperator(Tok kind) {
@@ -244,8 +244,8 @@ private:
   bool isCandidate(BreakAt kind, size_t i, bool bracketed) const {
     switch (kind) {
     case BreakAt::Keyword:
-      return pieces_[i].kind == Tok::KwThen || pieces_[i].kind == Tok::KwElse || pieces_[i].kind == Tok::KwWithin ||
-             pieces_[i].kind == Tok::KwFrom;
+      return pieces_[i].kind == Tok::KwThen || pieces_[i].kind == Tok::KwElse ||
+             pieces_[i].kind == Tok::KwWithin || pieces_[i].kind == Tok::KwFrom;
     case BreakAt::Pipe:
       return pieces_[i].kind == Tok::Pipe;
     case BreakAt::Comma:
@@ -254,8 +254,8 @@ private:
     return false;
   }
 
-  // Where to break a line that is too long: outside of as many brackets as possible, then as far right as fits. `end`
-  // where there is no such place.
+  // Where to break a line that is too long: outside of as many brackets as possible, then as far right as
+  // fits. `end` where there is no such place.
   size_t splitAt(size_t begin, size_t last, size_t end, const std::vector<size_t> &ends) const {
     for (BreakAt kind : {BreakAt::Keyword, BreakAt::Pipe, BreakAt::Comma}) {
       size_t depth = open_.size(), best = 0, chosen = end;

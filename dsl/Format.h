@@ -1,6 +1,6 @@
-// Canonical layout of a file, for `vernier fmt`. Spaces, indentation and blank lines are decided here; where a statement
-// breaks within is the author's choice, unless a line is too long. Comments stay where they are. Formatting a formatted
-// file changes nothing.
+// Canonical layout of a file, for `vernier fmt`. Spaces, indentation and blank lines are decided here; where
+// a statement breaks within is the author's choice, unless a line is too long. Comments stay where they are.
+// Formatting a formatted file changes nothing.
 #ifndef VERNIER_DSL_FORMAT_H
 #define VERNIER_DSL_FORMAT_H
 

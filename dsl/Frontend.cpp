@@ -158,7 +158,8 @@ std::vector<std::string> modelNames(const Program &program) {
 std::optional<Graph> elaborateModel(Program &program, std::string_view model, const ElaborateOptions &options,
                                     Diagnostics &diagnostics) {
   std::vector<std::string> names = modelNames(program);
-  auto found = model.empty() && names.size() == 1 ? names.begin() : std::find(names.begin(), names.end(), model);
+  auto found =
+      model.empty() && names.size() == 1 ? names.begin() : std::find(names.begin(), names.end(), model);
   if (found == names.end()) {
     std::string path = program.files.empty() ? "" : program.sources[0].path();
     auto report = diagnostics.report(diag::UnknownModel, {}, model, path);

@@ -30,7 +30,8 @@ struct LoadOptions {
   ReadFile read = readFile;
 };
 
-// Reads, parses and checks a file and what it imports. Errors are in `diagnostics`; the program is for rendering them.
+// Reads, parses and checks a file and what it imports. Errors are in `diagnostics`; the program is for
+// rendering them.
 Program load(const std::string &path, const LoadOptions &options, Diagnostics &diagnostics);
 
 // The canonical form of one file, without its imports; nothing where it cannot be read or parsed.
@@ -40,7 +41,8 @@ std::optional<std::string> formatFile(const std::string &path, const ReadFile &r
 // The models of the program's first file, in its order.
 std::vector<std::string> modelNames(const Program &program);
 
-// The graph of a model of a program without errors; nothing where one was reported. An empty name: its only model.
+// The graph of a model of a program without errors; nothing where one was reported. An empty name: its only
+// model.
 std::optional<Graph> elaborateModel(Program &program, std::string_view model, const ElaborateOptions &options,
                                     Diagnostics &diagnostics);
 

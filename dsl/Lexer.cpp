@@ -8,21 +8,23 @@ namespace vernier::dsl {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, Tok>, 20> keywords = {{
-    {"import", Tok::KwImport}, {"block", Tok::KwBlock},     {"network", Tok::KwNetwork}, {"model", Tok::KwModel},
-    {"input", Tok::KwInput},   {"output", Tok::KwOutput},   {"learned", Tok::KwLearned}, {"choose", Tok::KwChoose},
-    {"within", Tok::KwWithin}, {"from", Tok::KwFrom},       {"for", Tok::KwFor},         {"in", Tok::KwIn},
-    {"if", Tok::KwIf},         {"then", Tok::KwThen},       {"else", Tok::KwElse},       {"and", Tok::KwAnd},
-    {"or", Tok::KwOr},         {"not", Tok::KwNot},         {"true", Tok::KwTrue},       {"false", Tok::KwFalse},
+    {"import", Tok::KwImport},   {"block", Tok::KwBlock},   {"network", Tok::KwNetwork},
+    {"model", Tok::KwModel},     {"input", Tok::KwInput},   {"output", Tok::KwOutput},
+    {"learned", Tok::KwLearned}, {"choose", Tok::KwChoose}, {"within", Tok::KwWithin},
+    {"from", Tok::KwFrom},       {"for", Tok::KwFor},       {"in", Tok::KwIn},
+    {"if", Tok::KwIf},           {"then", Tok::KwThen},     {"else", Tok::KwElse},
+    {"and", Tok::KwAnd},         {"or", Tok::KwOr},         {"not", Tok::KwNot},
+    {"true", Tok::KwTrue},       {"false", Tok::KwFalse},
 }};
 
 // Longer ones first: the first that matches is taken.
 constexpr auto punctuation = std::to_array<std::pair<std::string_view, Tok>>({
-    {"|>", Tok::Pipe},       {"==", Tok::Equal},   {"!=", Tok::NotEqual},
-    {"<=", Tok::LessEqual},  {">=", Tok::GreaterEqual}, {"(", Tok::LParen}, {")", Tok::RParen},
-    {"[", Tok::LBracket},    {"]", Tok::RBracket},    {"{", Tok::LBrace},   {"}", Tok::RBrace},
-    {",", Tok::Comma},       {":", Tok::Colon},       {".", Tok::Dot},      {"=", Tok::Assign},
-    {"+", Tok::Plus},        {"-", Tok::Minus},       {"*", Tok::Star},     {"/", Tok::Slash},
-    {"%", Tok::Percent},     {"<", Tok::Less}, {">", Tok::Greater},
+    {"|>", Tok::Pipe},         {"==", Tok::Equal},  {"!=", Tok::NotEqual}, {"<=", Tok::LessEqual},
+    {">=", Tok::GreaterEqual}, {"(", Tok::LParen},  {")", Tok::RParen},    {"[", Tok::LBracket},
+    {"]", Tok::RBracket},      {"{", Tok::LBrace},  {"}", Tok::RBrace},    {",", Tok::Comma},
+    {":", Tok::Colon},         {".", Tok::Dot},     {"=", Tok::Assign},    {"+", Tok::Plus},
+    {"-", Tok::Minus},         {"*", Tok::Star},    {"/", Tok::Slash},     {"%", Tok::Percent},
+    {"<", Tok::Less},          {">", Tok::Greater},
 });
 
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
@@ -68,13 +70,15 @@ bool continues(Tok kind) {
 }
 
 bool endsValue(Tok kind) {
-  return kind == Tok::Name || kind == Tok::Int || kind == Tok::Float || kind == Tok::RParen || kind == Tok::RBracket;
+  return kind == Tok::Name || kind == Tok::Int || kind == Tok::Float || kind == Tok::RParen ||
+         kind == Tok::RBracket;
 }
 
 class Lexer {
 public:
   Lexer(const Source &source, Span range, Diagnostics &diagnostics)
-      : text_(source.text()), file_(range.file), at_(range.begin), end_(range.end), diagnostics_(diagnostics) {}
+      : text_(source.text()), file_(range.file), at_(range.begin), end_(range.end),
+        diagnostics_(diagnostics) {}
 
   LexResult run() {
     while (at_ < end_)
@@ -89,9 +93,10 @@ private:
   Tok last() const { return result_.tokens.empty() ? Tok::Newline : result_.tokens.back().kind; }
 
   void push(Tok kind, uint32_t begin, uint32_t end) {
-    // `}` and a keyword that begins an item or a statement end every bracket that a person forgot to close: what follows is read again
-    // as statements.
-    bool recover = kind == Tok::RBrace || kind == Tok::LBrace || (freshLine_ && (beginsItem(kind) || beginsStatement(kind)));
+    // `}` and a keyword that begins an item or a statement end every bracket that a person forgot to close:
+    // what follows is read again as statements.
+    bool recover = kind == Tok::RBrace || kind == Tok::LBrace ||
+                   (freshLine_ && (beginsItem(kind) || beginsStatement(kind)));
     if (recover && brackets_ > 0) {
       brackets_ = 0;
       if (kind != Tok::LBrace)
@@ -152,7 +157,8 @@ private:
       ++i;
     if (i > digits && text_.substr(i, to - i).find_first_not_of(" ),]:") == std::string_view::npos)
       diagnostics_.report(diag::CommentDivides, {file_, begin, i})
-          .help("division of whole numbers is written `/`; put a comment that is only a number on its own line");
+          .help("division of whole numbers is written `/`; put a comment that is only a number on its own "
+                "line");
   }
 
   void token(char c) {
@@ -189,7 +195,8 @@ private:
       ++at_;
     std::string shown(text_.substr(begin, at_ - begin));
     bool printable = static_cast<unsigned char>(shown[0]) >= 0x20 && shown[0] != 0x7f;
-    auto report = diagnostics_.report(diag::UnexpectedCharacter, {file_, begin, at_}, printable ? shown : "?");
+    auto report =
+        diagnostics_.report(diag::UnexpectedCharacter, {file_, begin, at_}, printable ? shown : "?");
     if (shown == ";")
       report.help("a statement ends with its line");
     else if (shown == "'")
@@ -229,7 +236,8 @@ private:
       while (isNamePart(peek()))
         ++at_;
       diagnostics_
-          .report(diag::BadNumber, {file_, begin, at_}, text_.substr(begin, std::min<uint32_t>(at_ - begin, 40)))
+          .report(diag::BadNumber, {file_, begin, at_},
+                  text_.substr(begin, std::min<uint32_t>(at_ - begin, 40)))
           .help("a name begins with a letter");
     }
     push(kind, begin, at_);

@@ -57,7 +57,22 @@ struct OpSignature {
   std::vector<OpParameter> parameters;
 };
 
-enum class Function { None, Len, Sum, Min, Max, Range, Zip, Enumerate, Reverse, Even, Floor, Ceil, Round, Int };
+enum class Function {
+  None,
+  Len,
+  Sum,
+  Min,
+  Max,
+  Range,
+  Zip,
+  Enumerate,
+  Reverse,
+  Even,
+  Floor,
+  Ceil,
+  Round,
+  Int
+};
 
 struct FunctionSignature {
   Function function;

@@ -12,7 +12,9 @@ ExprPtr parseExpression(const SourceSet &sources, int file, Diagnostics &diagnos
 
 // ---- tokens
 
-const Token &Parser::token(size_t ahead) const { return tokens_[std::min(position_ + ahead, tokens_.size() - 1)]; }
+const Token &Parser::token(size_t ahead) const {
+  return tokens_[std::min(position_ + ahead, tokens_.size() - 1)];
+}
 
 Token Parser::take() {
   Token taken = token();
@@ -170,7 +172,8 @@ void Parser::parseDeclaration(File &out) {
   size_t errors = diagnostics_.size() + diagnostics_.dropped();
   skipped_ = false;
   if (at(Tok::LBrace) || !declaration->brokenHeader)
-    parseBody(declaration->body, declaration->network ? Context::Network : Context::Block, declaration->network);
+    parseBody(declaration->body, declaration->network ? Context::Network : Context::Block,
+              declaration->network);
   declaration->brokenBody = skipped_ || errors != diagnostics_.size() + diagnostics_.dropped();
   if (named)
     out.declarations.push_back(std::move(declaration));
@@ -306,7 +309,8 @@ StmtPtr Parser::parseStatement(bool network) {
       return nullptr;
     input->span = cover(first.span, input->size->span);
     if (!network || depth_ > 1)
-      diagnostics_.report(diag::MisplacedStatement, first.span, "input", network ? "a loop or an `if`" : "a block")
+      diagnostics_
+          .report(diag::MisplacedStatement, first.span, "input", network ? "a loop or an `if`" : "a block")
           .help(network ? "a network has one input" : "a block gets its tensors as parameters");
     return input;
   }
@@ -443,11 +447,12 @@ StmtPtr Parser::parseIf(bool network) {
 
 StmtPtr Parser::parseLearned() {
   auto learned = std::make_unique<LearnedStmt>(take().span);
-  if (!expectName(learned->name) || !expect(Tok::Colon) || !parseType(learned->type) || !expect(Tok::Assign) ||
-      !(learned->seed = expression()))
+  if (!expectName(learned->name) || !expect(Tok::Colon) || !parseType(learned->type) ||
+      !expect(Tok::Assign) || !(learned->seed = expression()))
     return nullptr;
   if (!at(Tok::KwWithin)) {
-    expected("`within`").help("a learned hole has a budget: `within macs(...)`, `params(...)` or `neurons(...)`");
+    expected("`within`")
+        .help("a learned hole has a budget: `within macs(...)`, `params(...)` or `neurons(...)`");
     return nullptr;
   }
   take();

@@ -1,4 +1,5 @@
-// Tokens to a tree. After an error the parser goes on with the next statement, so that a run reports each mistake.
+// Tokens to a tree. After an error the parser goes on with the next statement, so that a run reports each
+// mistake.
 #ifndef VERNIER_DSL_PARSER_H
 #define VERNIER_DSL_PARSER_H
 

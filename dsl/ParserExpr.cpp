@@ -136,7 +136,8 @@ ExprPtr Parser::ifExpression(Span begin, ExprPtr condition) {
   if (!(branch->otherwise = expression()))
     return nullptr;
   branch->span = cover(begin, branch->otherwise->span);
-  std::initializer_list<const Expr *> children = {branch->condition.get(), branch->then.get(), branch->otherwise.get()};
+  std::initializer_list<const Expr *> children = {branch->condition.get(), branch->then.get(),
+                                                  branch->otherwise.get()};
   return finish(std::move(branch), children);
 }
 
@@ -295,7 +296,9 @@ ExprPtr Parser::primary() {
     int64_t value = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc())
-      diagnostics_.report(diag::BadNumber, first.span, std::string(text.substr(0, 40)) + (text.size() > 40 ? "..." : ""))
+      diagnostics_
+          .report(diag::BadNumber, first.span,
+                  std::string(text.substr(0, 40)) + (text.size() > 40 ? "..." : ""))
           .help("whole numbers go up to 9223372036854775807");
     return std::make_unique<IntExpr>(first.span, value);
   }
@@ -304,7 +307,8 @@ ExprPtr Parser::primary() {
     double value = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || !std::isfinite(value))
-      diagnostics_.report(diag::BadNumber, first.span, std::string(text.substr(0, 40)) + (text.size() > 40 ? "..." : ""));
+      diagnostics_.report(diag::BadNumber, first.span,
+                          std::string(text.substr(0, 40)) + (text.size() > 40 ? "..." : ""));
     return std::make_unique<FloatExpr>(first.span, value);
   }
   case Tok::KwTrue:
@@ -357,14 +361,16 @@ ExprPtr Parser::list() {
   auto elements = std::make_unique<ListExpr>(open.span);
   const Expr *highest = nullptr;
   while (!at(Tok::RBracket)) {
-    // `[(for ...)]` is a list that holds a list; `[for ...]` is what other languages write for a comprehension.
+    // `[(for ...)]` is a list that holds a list; `[for ...]` is what other languages write for a
+    // comprehension.
     bool bare = at(Tok::KwFor);
     ExprPtr element = expression();
     if (!element)
       return nullptr;
     if (bare)
       diagnostics_.report(diag::BracketedComprehension, open.span)
-          .help("a comprehension is a list by itself: leave the brackets out, or write `[(for ...)]` for a list "
+          .help("a comprehension is a list by itself: leave the brackets out, or write `[(for ...)]` for a "
+                "list "
                 "of one list");
     if (!highest || element->height > highest->height)
       highest = element.get();
@@ -472,19 +478,22 @@ std::unique_ptr<StringExpr> Parser::string() {
       if (following == '"' || following == '\\')
         part += following;
       else
-        diagnostics_.report(diag::BadEscape, {file_, i, std::min(i + 2, end)}, file.substr(i, i + 1 < end ? 2 : 1))
+        diagnostics_
+            .report(diag::BadEscape, {file_, i, std::min(i + 2, end)}, file.substr(i, i + 1 < end ? 2 : 1))
             .help("escapes are `\\\"` and `\\\\`");
       ++i;
     } else if ((c == '{' || c == '}') && following == c) {
       part += c;
       ++i;
     } else if (c == '}') {
-      diagnostics_.report(diag::BadInterpolation, here, "}").help("a brace in a string is written twice: `}}`");
+      diagnostics_.report(diag::BadInterpolation, here, "}")
+          .help("a brace in a string is written twice: `}}`");
       return nullptr;
     } else if (c == '{') {
       size_t close = file.substr(0, end).find('}', i);
       if (close == std::string_view::npos) {
-        diagnostics_.report(diag::BadInterpolation, here, "{").help("a brace in a string is written twice: `{{`");
+        diagnostics_.report(diag::BadInterpolation, here, "{")
+            .help("a brace in a string is written twice: `{{`");
         return nullptr;
       }
       flush();

@@ -1,5 +1,5 @@
-// The parser's state, shared by Parser.cpp (items and statements) and ParserExpr.cpp (expressions). Functions that
-// return a pointer return null after they have reported an error.
+// The parser's state, shared by Parser.cpp (items and statements) and ParserExpr.cpp (expressions). Functions
+// that return a pointer return null after they have reported an error.
 #ifndef VERNIER_DSL_PARSERIMPL_H
 #define VERNIER_DSL_PARSERIMPL_H
 
@@ -71,7 +71,8 @@ private:
   std::unique_ptr<Label> label();
   bool arguments(CallExpr &call);
   // Bounds the height of the tree; null if it is too high.
-  template <class T> std::unique_ptr<T> finish(std::unique_ptr<T> expr, std::initializer_list<const Expr *> children);
+  template <class T>
+  std::unique_ptr<T> finish(std::unique_ptr<T> expr, std::initializer_list<const Expr *> children);
   bool tooDeep(Span span);
 
   const SourceSet &sources_;

@@ -13,7 +13,8 @@ namespace vernier::dsl {
 struct Program {
   SourceSet sources;
   std::vector<File> files; // the first one is the root; files[i].source == i
-  // What each file can call: its own blocks and networks and those of the files it imports. Filled by check().
+  // What each file can call: its own blocks and networks and those of the files it imports. Filled by
+  // check().
   std::vector<std::map<std::string, const Declaration *, std::less<>>> scopes;
 };
 

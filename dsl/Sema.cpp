@@ -6,7 +6,8 @@ namespace vernier::dsl {
 
 void check(Program &program, Diagnostics &diagnostics) { Sema(program, diagnostics).run(); }
 
-void checkConstant(Program &program, Expr &expr, const Type &type, std::string_view what, Diagnostics &diagnostics) {
+void checkConstant(Program &program, Expr &expr, const Type &type, std::string_view what,
+                   Diagnostics &diagnostics) {
   Sema(program, diagnostics).constant(expr, type, what);
 }
 
@@ -88,7 +89,9 @@ void Sema::collect() {
         bool own = fileOf_[found->second] == file.source;
         auto report = own ? diagnostics_.report(diag::DuplicateItem, found->second->name.span, found->first)
                           : diagnostics_.report(diag::AmbiguousImport, import.span, found->first);
-        report.note(own ? "it is imported too" : "defined here first", own ? import.span : found->second->name.span)
+        report
+            .note(own ? "it is imported too" : "defined here first",
+                  own ? import.span : found->second->name.span)
             .note("and here", declaration->name.span);
       }
     }
@@ -127,7 +130,8 @@ void Sema::checkModels(File &file) {
     for (size_t i = 0; i < call.bound.size(); ++i)
       if (call.bound[i]) {
         const Parameter &parameter = network->second->parameters[i];
-        require(const_cast<Expr &>(*call.bound[i]), parameter.type.type, "`" + parameter.name.text + "`", env);
+        require(const_cast<Expr &>(*call.bound[i]), parameter.type.type, "`" + parameter.name.text + "`",
+                env);
       }
   }
 }
@@ -150,8 +154,8 @@ Type Sema::resultOf(const Declaration &declaration) {
     checkParameters(checked, env);
   if (!checked.brokenHeader && !checked.brokenBody) {
     checkBody(checked.body, env, &type);
-    bool result = !checked.body.statements.empty() &&
-                  checked.body.statements.back()->kind == Stmt::Kind::Result;
+    bool result =
+        !checked.body.statements.empty() && checked.body.statements.back()->kind == Stmt::Kind::Result;
     if (checked.network)
       checkNetworkForm(checked);
     else if (!result)
@@ -223,7 +227,8 @@ void Sema::checkNetworkForm(const Declaration &declaration) {
         .help("end it with an expression, or name outputs: `output logits = ...`");
   else if (result && !outputs.empty())
     diagnostics_
-        .report(diag::NetworkOutputs, last->span, declaration.name.text, "has both a result and named outputs")
+        .report(diag::NetworkOutputs, last->span, declaration.name.text,
+                "has both a result and named outputs")
         .note("a named output", outputs[0]->span)
         .help("name this one too: `output name = ...`");
 }
@@ -256,8 +261,10 @@ void Sema::checkStatement(Stmt &statement, Env &env, Type *result) {
     auto &choose = static_cast<ChooseStmt &>(statement);
     const Type &type = choose.type.type;
     if (!type.numeric())
-      diagnostics_.report(diag::TypeMismatch, choose.type.span, "a `choose` hole", "int or float", describe(type));
-    require(*choose.choices, Type::list(type.numeric() ? type : Type::unknown()), "what `choose` chooses from", env);
+      diagnostics_.report(diag::TypeMismatch, choose.type.span, "a `choose` hole", "int or float",
+                          describe(type));
+    require(*choose.choices, Type::list(type.numeric() ? type : Type::unknown()),
+            "what `choose` chooses from", env);
     env.set(choose.name.text, type);
     break;
   }
@@ -286,7 +293,8 @@ void Sema::checkStatement(Stmt &statement, Env &env, Type *result) {
 Type Sema::iterate(Expr &list, Env &env) {
   Type type = infer(list, env);
   if (type.known() && !type.listLike()) {
-    auto report = diagnostics_.report(diag::TypeMismatch, list.span, "what `for` goes through", "a list", describe(type));
+    auto report = diagnostics_.report(diag::TypeMismatch, list.span, "what `for` goes through", "a list",
+                                      describe(type));
     if (type.is(Type::Kind::Int))
       report.help("to count, use `range(" + std::string(program_.sources.slice(list.span)) + ")`");
     return Type::unknown();
@@ -352,8 +360,8 @@ void Sema::checkLearned(LearnedStmt &learned, Env &env) {
     bool tensors = type.listLike() && accepts(Type::list(Type::tensor()), type);
     if (type.known() && !type.is(Type::Kind::Tensor) && !tensors)
       diagnostics_
-          .report(diag::TypeMismatch, learned.budget->span, "what `" + learned.budgetKind.text + "` counts", "tensor",
-                  describe(type))
+          .report(diag::TypeMismatch, learned.budget->span, "what `" + learned.budgetKind.text + "` counts",
+                  "tensor", describe(type))
           .help("give the operations whose cost is the budget, such as `" + learned.budgetKind.text +
                 "(x |> conv(64, 3))`, or a number of channels by `neurons`");
   }

@@ -11,7 +11,8 @@ namespace vernier::dsl {
 void check(Program &program, Diagnostics &diagnostics);
 
 // Checks an expression without names of its own, such as an override of a parameter of type `type`.
-void checkConstant(Program &program, Expr &expr, const Type &type, std::string_view what, Diagnostics &diagnostics);
+void checkConstant(Program &program, Expr &expr, const Type &type, std::string_view what,
+                   Diagnostics &diagnostics);
 
 // "`a`", "`a` and `b`", "`a`, `b` and `c`".
 std::string enumerate(const std::vector<std::string> &names);

@@ -52,7 +52,8 @@ Type Sema::infer(Expr &expr, Env &env) {
     }
     Type type = infer(*unary.operand, env);
     if (type.known() && !type.numeric()) {
-      diagnostics_.report(diag::TypeMismatch, unary.operand->span, "the operand of `-`", "a number", describe(type));
+      diagnostics_.report(diag::TypeMismatch, unary.operand->span, "the operand of `-`", "a number",
+                          describe(type));
       return Type::unknown();
     }
     return type;
@@ -125,8 +126,7 @@ Type Sema::inferBinary(BinaryExpr &binary, Env &env) {
   bool numbers = left.numeric() && right.numeric();
   bool tensors = left.is(Type::Kind::Tensor) && right.is(Type::Kind::Tensor);
   auto refuse = [&] {
-    auto report =
-        diagnostics_.report(diag::OperandTypes, binary.opSpan, op, describe(left), describe(right));
+    auto report = diagnostics_.report(diag::OperandTypes, binary.opSpan, op, describe(left), describe(right));
     if (tensors)
       report.help("tensors have `+` and `*`");
     return Type::unknown();
@@ -191,7 +191,8 @@ Type Sema::inferMember(MemberExpr &member, Env &env) {
       return Type::integer();
     auto report = diagnostics_.report(diag::UnknownProperty, member.name.span, "tensor", name);
     std::string closest = closestName(name, {"channels", "height", "width"});
-    report.help(closest.empty() ? "a tensor has `channels`, `height` and `width`" : "closest property: `" + closest + "`");
+    report.help(closest.empty() ? "a tensor has `channels`, `height` and `width`"
+                                : "closest property: `" + closest + "`");
     return Type::unknown();
   }
   auto report = diagnostics_.report(diag::UnknownProperty, member.name.span, describe(base), name);
@@ -284,7 +285,8 @@ bool Sema::bindArguments(CallExpr &call, const std::vector<ParameterName> &param
       for (slot = 0; slot < parameters.size() && parameters[slot].name != argument.name.text; ++slot) {
       }
       if (slot == parameters.size()) {
-        auto report = diagnostics_.report(diag::UnknownArgument, argument.name.span, callee, argument.name.text);
+        auto report =
+            diagnostics_.report(diag::UnknownArgument, argument.name.span, callee, argument.name.text);
         std::vector<std::string> names;
         for (auto &parameter : parameters)
           names.push_back(parameter.name);
@@ -300,7 +302,8 @@ bool Sema::bindArguments(CallExpr &call, const std::vector<ParameterName> &param
       ++next;
     }
     if (slot >= parameters.size()) {
-      std::string takes = std::to_string(parameters.size()) + (parameters.size() == 1 ? " argument" : " arguments");
+      std::string takes =
+          std::to_string(parameters.size()) + (parameters.size() == 1 ? " argument" : " arguments");
       auto report = diagnostics_.report(diag::TooManyArguments, argument.value->span, callee, takes,
                                         static_cast<int64_t>(positional));
       if (callee == "concat")
@@ -352,7 +355,8 @@ Type Sema::inferBlockCall(CallExpr &call, Env &env, const Type *piped) {
     if (call.bound[i])
       require(const_cast<Expr &>(*call.bound[i]), parameter.type.type, what, env);
     else if (i == 0 && piped && !accepts(parameter.type.type, *piped))
-      mismatch(call.callee.span, "what is piped into `" + block.name.text + "`", describe(parameter.type.type), *piped);
+      mismatch(call.callee.span, "what is piped into `" + block.name.text + "`",
+               describe(parameter.type.type), *piped);
   }
   return resultOf(block);
 }
@@ -384,8 +388,9 @@ Type Sema::inferOpCall(CallExpr &call, Env &env, const Type *piped) {
       bool list = parameter.kind == OpParam::Tensors;
       Type wanted = list ? Type::list(Type::tensor()) : Type::tensor();
       if (!accepts(wanted, *piped))
-        diagnostics_.report(diag::TypeMismatch, call.callee.span, "what is piped into `" + std::string(op.name) + "`",
-                            describe(parameter), describe(*piped));
+        diagnostics_.report(diag::TypeMismatch, call.callee.span,
+                            "what is piped into `" + std::string(op.name) + "`", describe(parameter),
+                            describe(*piped));
     }
   }
   return result;
@@ -398,7 +403,8 @@ void Sema::checkOpArgument(const OpSignature &op, const OpParameter &parameter, 
     const std::string &text = name.name.text;
     bool known = std::find(parameter.words.begin(), parameter.words.end(), text) != parameter.words.end();
     if (!env.names.count(text) && !known) {
-      auto report = diagnostics_.report(diag::BadValue, name.span, what, describe(parameter), "`" + text + "`");
+      auto report =
+          diagnostics_.report(diag::BadValue, name.span, what, describe(parameter), "`" + text + "`");
       std::string closest = closestName(text, {parameter.words.begin(), parameter.words.end()});
       if (!closest.empty())
         report.help("closest word: `" + closest + "`");
@@ -441,7 +447,8 @@ void Sema::checkOpArgument(const OpSignature &op, const OpParameter &parameter, 
   }
   if (fine)
     return;
-  auto report = diagnostics_.report(diag::TypeMismatch, argument.span, what, describe(parameter), describe(type));
+  auto report =
+      diagnostics_.report(diag::TypeMismatch, argument.span, what, describe(parameter), describe(type));
   if (parameter.kind == OpParam::Int && type.is(Type::Kind::Float))
     report.help("`int(v)`, `round(v)`, `floor(v)` and `ceil(v)` make an int of a float");
   else if (op.op == Op::Concat)
@@ -470,12 +477,14 @@ Type Sema::inferFunctionCall(CallExpr &call, Env &env, const Type *piped) {
   if (count < function.least) {
     int missing = function.least - count;
     diagnostics_.report(diag::MissingArgument, call.callee.span, call.callee.text,
-                        std::to_string(missing) + (count ? " more" : "") + (missing == 1 ? " argument" : " arguments"));
+                        std::to_string(missing) + (count ? " more" : "") +
+                            (missing == 1 ? " argument" : " arguments"));
     return Type::unknown();
   }
   if (count > function.most) {
     diagnostics_.report(diag::TooManyArguments, spans[function.most], call.callee.text,
-                        std::to_string(function.most) + (function.most == 1 ? " argument" : " arguments"), count);
+                        std::to_string(function.most) + (function.most == 1 ? " argument" : " arguments"),
+                        count);
     return Type::unknown();
   }
   return functionResult(function.function, types, spans);

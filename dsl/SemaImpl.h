@@ -1,4 +1,5 @@
-// The checker's state, shared by Sema.cpp (declarations and statements) and SemaExpr.cpp (expressions and calls).
+// The checker's state, shared by Sema.cpp (declarations and statements) and SemaExpr.cpp (expressions and
+// calls).
 #ifndef VERNIER_DSL_SEMAIMPL_H
 #define VERNIER_DSL_SEMAIMPL_H
 

@@ -1,5 +1,5 @@
-// Sizes and costs of operations, as plain functions: the front end elaborates by them and the compiler's shape and cost
-// interfaces use them too. Sizes are per axis.
+// Sizes and costs of operations, as plain functions: the front end elaborates by them and the compiler's
+// shape and cost interfaces use them too. Sizes are per axis.
 #ifndef VERNIER_DSL_SHAPERULES_H
 #define VERNIER_DSL_SHAPERULES_H
 
@@ -18,15 +18,16 @@ constexpr int64_t samePadding(int64_t kernel, int64_t dilation) { return dilatio
 constexpr int64_t windowExtent(int64_t kernel, int64_t dilation) { return dilation * (kernel - 1) + 1; }
 
 // Output size of a convolution; 0 where the window does not fit once.
-constexpr int64_t convolutionSize(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t before,
-                                  int64_t after) {
+constexpr int64_t convolutionSize(int64_t size, int64_t kernel, int64_t stride, int64_t dilation,
+                                  int64_t before, int64_t after) {
   int64_t room = size + before + after - windowExtent(kernel, dilation);
   return room < 0 ? 0 : room / stride + 1;
 }
 
-// Output size of a pooling window. With `ceil` a last, partial window counts if it begins inside the map or the
-// padding before it, as in PyTorch.
-constexpr int64_t poolSize(int64_t size, int64_t kernel, int64_t stride, int64_t before, int64_t after, bool ceil) {
+// Output size of a pooling window. With `ceil` a last, partial window counts if it begins inside the map or
+// the padding before it, as in PyTorch.
+constexpr int64_t poolSize(int64_t size, int64_t kernel, int64_t stride, int64_t before, int64_t after,
+                           bool ceil) {
   int64_t room = size + before + after - kernel;
   if (room < 0)
     return 0;

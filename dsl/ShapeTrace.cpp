@@ -1,4 +1,5 @@
-// How operands that do not fit came about: for each, the operations that made its size, from where the operands part.
+// How operands that do not fit came about: for each, the operations that made its size, from where the
+// operands part.
 #include "dsl/Elaborator.h"
 
 #include "dsl/ShapeRules.h"
@@ -7,7 +8,9 @@
 
 namespace vernier::dsl {
 
-std::string formatSize(int64_t height, int64_t width) { return std::to_string(height) + "x" + std::to_string(width); }
+std::string formatSize(int64_t height, int64_t width) {
+  return std::to_string(height) + "x" + std::to_string(width);
+}
 
 namespace {
 
@@ -19,8 +22,8 @@ std::string windowFormula(const Node &node, int axis, int64_t in, int64_t out) {
   int64_t extent = windowExtent(node.kernel[axis], node.dilation[axis]);
   int64_t room = in + padding - extent;
   std::string text = "(" + std::to_string(in) + (padding ? " + " + std::to_string(padding) : "") + " - " +
-                     std::to_string(extent) + ") / " + std::to_string(node.stride[axis]) + " + 1 = " +
-                     std::to_string(out);
+                     std::to_string(extent) + ") / " + std::to_string(node.stride[axis]) +
+                     " + 1 = " + std::to_string(out);
   if (room % node.stride[axis] != 0)
     text += out == room / node.stride[axis] + 1 ? ", rounded down" : ", rounded up";
   return text;
@@ -64,7 +67,8 @@ std::string Elaborator::sizeReason(const Node &node) const {
 // The last node that all of them come from, along first operands. -1: none.
 int Elaborator::commonAncestor(const std::vector<int> &nodes) const {
   std::vector<int> at = nodes;
-  // Operands have smaller numbers than their users: stepping back from the largest one meets at the common one.
+  // Operands have smaller numbers than their users: stepping back from the largest one meets at the common
+  // one.
   while (true) {
     auto largest = std::max_element(at.begin(), at.end());
     if (*largest == *std::min_element(at.begin(), at.end()))
@@ -146,8 +150,8 @@ void Elaborator::traceChannels(DiagnosticBuilder &report, const Value &tensor) {
   int at = tensor.node();
   while (true) {
     const Node &node = graph_.nodes[at];
-    bool decides = node.kind == OpKind::Input || node.kind == OpKind::Convolution || node.kind == OpKind::Linear ||
-                   node.kind == OpKind::Slice || node.kind == OpKind::Concat;
+    bool decides = node.kind == OpKind::Input || node.kind == OpKind::Convolution ||
+                   node.kind == OpKind::Linear || node.kind == OpKind::Slice || node.kind == OpKind::Concat;
     if (decides || node.operands.empty())
       break;
     at = node.operands[0];

@@ -80,9 +80,9 @@ BOOST_AUTO_TEST_CASE(places_without_labels) {
   Graph graph = graphOf("block pair(x) {\n  x |> conv(4, 3) |> batch_norm |> relu6 |> conv(4, 3)\n}\n"
                         "network net() {\n  input image: [3, 8, 8]\n"
                         "  image |> pair |> pair |> global_avg_pool |> linear(2)\n}\nmodel m = net()\n");
-  BOOST_TEST(places(graph) == (Strings{"image", "pair1.conv1", "pair1.bn1", "pair1.relu6_1", "pair1.conv2",
-                                       "pair2.conv1", "pair2.bn1", "pair2.relu6_1", "pair2.conv2",
-                                       "global_avg_pool1", "fc1"}));
+  BOOST_TEST(places(graph) ==
+             (Strings{"image", "pair1.conv1", "pair1.bn1", "pair1.relu6_1", "pair1.conv2", "pair2.conv1",
+                      "pair2.bn1", "pair2.relu6_1", "pair2.conv2", "global_avg_pool1", "fc1"}));
   BOOST_REQUIRE(graph.nodes[6].scopes.size() == 1);
   BOOST_TEST(graph.nodes[6].scopes[0].place == "pair2");
   BOOST_TEST(graph.nodes[6].scopes[0].block == "pair");
@@ -92,31 +92,36 @@ BOOST_AUTO_TEST_CASE(places_without_labels) {
 }
 
 BOOST_AUTO_TEST_CASE(places_with_labels) {
-  Graph graph = graphOf("block helper(x, i: int) {\n  x |> \"conv{i}\": conv(4, 3) |> relu\n}\n"
-                        "block outer(x) {\n  x |> inline: helper(1) |> inline: helper(2) |> tail.0: sigmoid\n}\n"
-                        "network net() {\n  input image: [3, 8, 8]\n  x = image\n"
-                        "  for i in range(2) {\n    x = x |> \"layer{i + 1}.0\": outer\n  }\n  x\n}\nmodel m = net()\n");
-  BOOST_TEST(places(graph) == (Strings{"image", "layer1.0.conv1", "layer1.0.relu1", "layer1.0.conv2",
-                                       "layer1.0.relu2", "layer1.0.tail.0", "layer2.0.conv1", "layer2.0.relu1",
-                                       "layer2.0.conv2", "layer2.0.relu2", "layer2.0.tail.0"}));
+  Graph graph = graphOf(
+      "block helper(x, i: int) {\n  x |> \"conv{i}\": conv(4, 3) |> relu\n}\n"
+      "block outer(x) {\n  x |> inline: helper(1) |> inline: helper(2) |> tail.0: sigmoid\n}\n"
+      "network net() {\n  input image: [3, 8, 8]\n  x = image\n"
+      "  for i in range(2) {\n    x = x |> \"layer{i + 1}.0\": outer\n  }\n  x\n}\nmodel m = net()\n");
+  BOOST_TEST(places(graph) ==
+             (Strings{"image", "layer1.0.conv1", "layer1.0.relu1", "layer1.0.conv2", "layer1.0.relu2",
+                      "layer1.0.tail.0", "layer2.0.conv1", "layer2.0.relu1", "layer2.0.conv2",
+                      "layer2.0.relu2", "layer2.0.tail.0"}));
   BOOST_TEST(graph.nodes[1].scopes.size() == 1u); // inlined calls are no scopes
 }
 
 BOOST_AUTO_TEST_CASE(split_places) {
   Graph graph = graphOfBody("a, b = image |> conv(5, 1) |> parts: split([2, 3])\n"
                             "c = split(a, 2)\nconcat([a, b, c[1]])");
-  BOOST_TEST(places(graph) == (Strings{"image", "conv1", "parts.0", "parts.1", "split1.0", "split1.1", "concat1"}));
+  BOOST_TEST(places(graph) ==
+             (Strings{"image", "conv1", "parts.0", "parts.1", "split1.0", "split1.1", "concat1"}));
   BOOST_TEST(nodeAt(graph, "parts.1").begin == 2);
   BOOST_TEST(nodeAt(graph, "parts.1").shape.channels == 3);
 }
 
 BOOST_AUTO_TEST_CASE(parameters_of_operations) {
-  Graph graph = graphOfBody(
-      "x = image |> conv(6, [3, 5], stride = [1, 2], padding = [0, 1, 2, 3], dilation = 2, groups = 3, bias = true)\n"
-      "x = x |> batch_norm(epsilon = 1e-3, momentum = 0.01)\n"
-      "x = x |> avg_pool(3, stride = 2, padding = 1, ceil = true, count_padding = false)\n"
-      "x = x |> resize(bilinear, size = [9, 7], align_corners = true) |> pad([1, 2, 3, 4], mode = replicate)\n"
-      "x |> crop(size = [2, 3], offset = [4, 5]) |> slice(2, 3)");
+  Graph graph =
+      graphOfBody("x = image |> conv(6, [3, 5], stride = [1, 2], padding = [0, 1, 2, 3], dilation = 2, "
+                  "groups = 3, bias = true)\n"
+                  "x = x |> batch_norm(epsilon = 1e-3, momentum = 0.01)\n"
+                  "x = x |> avg_pool(3, stride = 2, padding = 1, ceil = true, count_padding = false)\n"
+                  "x = x |> resize(bilinear, size = [9, 7], align_corners = true) |> pad([1, 2, 3, 4], mode "
+                  "= replicate)\n"
+                  "x |> crop(size = [2, 3], offset = [4, 5]) |> slice(2, 3)");
   const Node &conv = nodeAt(graph, "conv1");
   BOOST_TEST((conv.kernel[0] == 3 && conv.kernel[1] == 5 && conv.stride[0] == 1 && conv.stride[1] == 2));
   BOOST_TEST((conv.padding[0] == 0 && conv.padding[1] == 1 && conv.padding[2] == 2 && conv.padding[3] == 3));
@@ -125,7 +130,8 @@ BOOST_AUTO_TEST_CASE(parameters_of_operations) {
   BOOST_TEST((nodeAt(graph, "bn1").epsilon == 1e-3 && nodeAt(graph, "bn1").momentum == 0.01));
   const Node &pool = nodeAt(graph, "avg_pool1");
   BOOST_TEST((pool.ceil && !pool.countPadding && pool.stride[0] == 2 && pool.padding[3] == 1));
-  BOOST_TEST((nodeAt(graph, "resize1").alignCorners && nodeAt(graph, "resize1").mode == ResizeMode::Bilinear));
+  BOOST_TEST(
+      (nodeAt(graph, "resize1").alignCorners && nodeAt(graph, "resize1").mode == ResizeMode::Bilinear));
   BOOST_TEST((nodeAt(graph, "pad1").replicate && nodeAt(graph, "pad1").shape == Shape{6, 12, 14}));
   BOOST_TEST((nodeAt(graph, "crop1").offset[1] == 5 && nodeAt(graph, "crop1").shape == Shape{6, 2, 3}));
   BOOST_TEST((nodeAt(graph, "slice1").begin == 2 && nodeAt(graph, "slice1").shape == Shape{3, 2, 3}));
@@ -175,12 +181,13 @@ BOOST_AUTO_TEST_CASE(outputs) {
 }
 
 BOOST_AUTO_TEST_CASE(learned_holes) {
-  Graph graph = graphOf("block scales(x, factors: [int]) {\n"
-                        "  learned channels: [int] = even(10, len(factors)) within macs(x |> conv(10, 3) |> conv(4, 1))\n"
-                        "  concat(for (c, s) in zip(channels, factors):\n"
-                        "    x |> max_pool(s) |> conv(c, 3) |> resize(nearest, like = x))\n}\n"
-                        "network net() {\n  input image: [2, 8, 8]\n  image |> a.b: scales([1, 2, 4]) |> conv(4, 1)\n}\n"
-                        "model m = net()\n");
+  Graph graph = graphOf(
+      "block scales(x, factors: [int]) {\n"
+      "  learned channels: [int] = even(10, len(factors)) within macs(x |> conv(10, 3) |> conv(4, 1))\n"
+      "  concat(for (c, s) in zip(channels, factors):\n"
+      "    x |> max_pool(s) |> conv(c, 3) |> resize(nearest, like = x))\n}\n"
+      "network net() {\n  input image: [2, 8, 8]\n  image |> a.b: scales([1, 2, 4]) |> conv(4, 1)\n}\n"
+      "model m = net()\n");
   BOOST_REQUIRE(graph.holes.size() == 1);
   const Hole &hole = graph.holes[0];
   BOOST_TEST(hole.place == "a.b.channels");
@@ -200,7 +207,8 @@ BOOST_AUTO_TEST_CASE(budgets) {
   };
   BOOST_TEST(limit("neurons(7)") == 7);
   BOOST_TEST(limit("params(image |> conv(8, 3, bias = true) |> batch_norm)") == 8 * 27 + 8 + 16);
-  BOOST_TEST(limit("macs([image |> conv(8, 1), image |> conv(8, 3, stride = 2)])") == 24 * 1024 + 8 * 27 * 256);
+  BOOST_TEST(limit("macs([image |> conv(8, 1), image |> conv(8, 3, stride = 2)])") ==
+             24 * 1024 + 8 * 27 * 256);
 }
 
 // The width of a map can be used again: it is an element of the hole.
@@ -219,8 +227,9 @@ BOOST_AUTO_TEST_CASE(choose_holes) {
 
 BOOST_AUTO_TEST_CASE(imports) {
   std::map<std::string, std::string> files = {
-      {"top/networks/net.vn", "import blocks.a\nimport near\nimport shared.c\n"
-                              "network net() {\n  input image: [3, 8, 8]\n  image |> a |> b |> c\n}\nmodel m = net()\n"},
+      {"top/networks/net.vn",
+       "import blocks.a\nimport near\nimport shared.c\n"
+       "network net() {\n  input image: [3, 8, 8]\n  image |> a |> b |> c\n}\nmodel m = net()\n"},
       {"top/blocks/a.vn", "block a(x) {\n  x |> hidden\n}\nblock hidden(x) {\n  x |> relu\n}\n"},
       {"top/networks/near.vn", "import blocks.a\nimport networks.net\nblock b(x) {\n  x |> relu\n}\n"},
       {"lib/shared/c.vn", "block c(x) {\n  x |> sigmoid\n}\n"},
@@ -248,7 +257,8 @@ int64_t countWindows(int64_t size, int64_t extent, int64_t stride, int64_t befor
   int64_t count = 0;
   for (int64_t at = -before; ceil ? at < size + after : at + extent <= size + after; at += stride) {
     bool complete = at + extent <= size + after;
-    // One partial window counts if pixels are left for it and it begins inside the map or the padding before it.
+    // One partial window counts if pixels are left for it and it begins inside the map or the padding before
+    // it.
     bool left = count == 0 || at - stride + extent < size + after;
     if (!complete && (at >= size || !left))
       break;

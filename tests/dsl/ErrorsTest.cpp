@@ -1,6 +1,7 @@
-// Each file of errors/ and the errors it must give, word for word: errors/X.vn and errors/X.txt. The first lines of a file
-// may be `// model: NAME`, `// input: HxW`, `// set: NAME=VALUE` and `// limit nodes|memory|depth: N`. With
-// VERNIER_UPDATE=1 in the environment the expected texts are written instead of compared.
+// Each file of errors/ and the errors it must give, word for word: errors/X.vn and errors/X.txt. The first
+// lines of a file may be `// model: NAME`, `// input: HxW`, `// set: NAME=VALUE` and `// limit
+// nodes|memory|depth: N`. With VERNIER_UPDATE=1 in the environment the expected texts are written instead of
+// compared.
 #include "TestSupport.h"
 
 #include <boost/test/unit_test.hpp>
@@ -116,7 +117,8 @@ BOOST_AUTO_TEST_CASE(texts) {
 
 BOOST_AUTO_TEST_CASE(unreadable) {
   auto checked = test::checkFiles({}, "absent.vn");
-  BOOST_TEST(checked.errors() == "error[VN0001]: cannot read `absent.vn`\nhelp: is it a file that may be read?\n");
+  BOOST_TEST(checked.errors() ==
+             "error[VN0001]: cannot read `absent.vn`\nhelp: is it a file that may be read?\n");
   note(checked.diagnostics);
 }
 

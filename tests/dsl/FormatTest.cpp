@@ -41,21 +41,22 @@ BOOST_AUTO_TEST_CASE(spaces) {
 }
 
 BOOST_AUTO_TEST_CASE(statements_of_one_line) {
-  check("block f(x) { if true { y = x } else { y = x }\ny }",
-        "block f(x) {\n"
-        "  if true {\n"
-        "    y = x\n"
-        "  } else {\n"
-        "    y = x\n"
-        "  }\n"
-        "  y\n"
-        "}\n");
+  check("block f(x) { if true { y = x } else { y = x }\ny }", "block f(x) {\n"
+                                                              "  if true {\n"
+                                                              "    y = x\n"
+                                                              "  } else {\n"
+                                                              "    y = x\n"
+                                                              "  }\n"
+                                                              "  y\n"
+                                                              "}\n");
   check("block f(x) { for i in [1] {}\nx }", "block f(x) {\n  for i in [1] {}\n  x\n}\n");
 }
 
 BOOST_AUTO_TEST_CASE(blank_lines) {
-  check("import a\n\n\n\nimport b\nblock f(x) {\n\n\n  y = x\n\n\n  y\n\n}\nmodel m = n()\n\n// about g\nblock g(x) {\n x\n}",
-        "import a\n\nimport b\n\nblock f(x) {\n  y = x\n\n  y\n}\n\nmodel m = n()\n\n// about g\nblock g(x) {\n  x\n}\n");
+  check("import a\n\n\n\nimport b\nblock f(x) {\n\n\n  y = x\n\n\n  y\n\n}\nmodel m = n()\n\n// about "
+        "g\nblock g(x) {\n x\n}",
+        "import a\n\nimport b\n\nblock f(x) {\n  y = x\n\n  y\n}\n\nmodel m = n()\n\n// about g\nblock g(x) "
+        "{\n  x\n}\n");
   check("// head\n// of the file\nblock f(x) {\n  x\n}\n", "// head\n// of the file\nblock f(x) {\n  x\n}\n");
 }
 
@@ -95,7 +96,8 @@ BOOST_AUTO_TEST_CASE(comments_stay) {
 }
 
 BOOST_AUTO_TEST_CASE(authors_break_pipelines) {
-  check("block f(x) {\n  x |> relu\n |> relu |>\n relu\n}", "block f(x) {\n  x |> relu\n    |> relu |> relu\n}\n");
+  check("block f(x) {\n  x |> relu\n |> relu |>\n relu\n}",
+        "block f(x) {\n  x |> relu\n    |> relu |> relu\n}\n");
   check("block f(x) {\n  y = if true\n then x |> relu\n |> relu\n else x\n  y\n}",
         "block f(x) {\n  y = if true\n    then x |> relu\n      |> relu\n    else x\n  y\n}\n");
   check("block f(x) {\n concat(for s in [1]:\n x |> relu\n |> relu)\n}",

@@ -13,8 +13,8 @@ using namespace vernier::dsl;
 
 namespace {
 
-std::string document() {
-  std::ifstream in(VERNIER_LANGUAGE_DOC, std::ios::binary);
+std::string document(const char *name = "language.md") {
+  std::ifstream in(std::string(VERNIER_DOCS) + "/" + name, std::ios::binary);
   std::stringstream text;
   text << in.rdbuf();
   return text.str();
@@ -73,6 +73,12 @@ BOOST_AUTO_TEST_CASE(tables_are_complete) {
     BOOST_TEST(text.find("`" + std::string(op.name) + "(") != std::string::npos, op.name);
   for (const FunctionSignature &function : functions())
     BOOST_TEST(text.find("`" + std::string(function.name) + "(") != std::string::npos, function.name);
+}
+
+BOOST_AUTO_TEST_CASE(every_error_is_explained) {
+  std::string text = document("errors.md");
+  for (std::string_view code : diagnosticCodes())
+    BOOST_TEST(text.find("### " + std::string(code) + "\n") != std::string::npos, code);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,6 +1,7 @@
 // Prints a model's graph as text, to try a specification without the compiler:
 //   vn-dump FILE [MODEL] [--input HxW] [--set NAME=VALUE] [-I ROOT]
-// Without a model it lists those of the file; `--all` elaborates each of them; `--fmt` prints the file's canonical form.
+// Without a model it lists those of the file; `--all` elaborates each of them; `--fmt` prints the file's
+// canonical form.
 #include "dsl/Frontend.h"
 #include "dsl/ShapeRules.h"
 
@@ -12,20 +13,22 @@ using namespace vernier::dsl;
 namespace {
 
 const char *nameOf(OpKind kind) {
-  static const char *const names[] = {"input",    "convolution", "linear",          "batch_norm", "relu",  "relu6",
-                                      "sigmoid",  "max_pool",    "avg_pool",        "global_avg_pool", "resize", "pad",
-                                      "crop",     "slice",       "concat",          "add",        "multiply"};
+  static const char *const names[] = {"input",  "convolution", "linear",   "batch_norm", "relu",
+                                      "relu6",  "sigmoid",     "max_pool", "avg_pool",   "global_avg_pool",
+                                      "resize", "pad",         "crop",     "slice",      "concat",
+                                      "add",    "multiply"};
   return names[static_cast<int>(kind)];
 }
 
 std::string parametersOf(const Node &node) {
   char text[256];
   std::string out;
-  auto pair = [&](const char *name, const int64_t (&value)[2]) {
+  auto pair = [&](const char *name, const int64_t(&value)[2]) {
     snprintf(text, sizeof text, " %s=%ldx%ld", name, long(value[0]), long(value[1]));
     out += text;
   };
-  bool window = node.kind == OpKind::Convolution || node.kind == OpKind::MaxPool || node.kind == OpKind::AvgPool;
+  bool window =
+      node.kind == OpKind::Convolution || node.kind == OpKind::MaxPool || node.kind == OpKind::AvgPool;
   if (window) {
     pair("kernel", node.kernel);
     pair("stride", node.stride);
@@ -46,12 +49,14 @@ std::string parametersOf(const Node &node) {
     out += " begin=" + std::to_string(node.begin);
   if (node.kind == OpKind::Crop)
     pair("offset", node.offset);
-  for (auto [flag, name] : {std::pair(node.bias, " bias"), std::pair(node.ceil, " ceil"),
-                            std::pair(node.replicate, " replicate"), std::pair(node.alignCorners, " align_corners")})
+  for (auto [flag, name] :
+       {std::pair(node.bias, " bias"), std::pair(node.ceil, " ceil"), std::pair(node.replicate, " replicate"),
+        std::pair(node.alignCorners, " align_corners")})
     if (flag)
       out += name;
   if (node.channelsFrom)
-    out += " hole=" + std::to_string(node.channelsFrom->hole) + "[" + std::to_string(node.channelsFrom->index) + "]";
+    out += " hole=" + std::to_string(node.channelsFrom->hole) + "[" +
+           std::to_string(node.channelsFrom->index) + "]";
   return out;
 }
 
