@@ -4,6 +4,7 @@
 #include "compiler/passes/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 namespace vernier::compiler {
 #define GEN_PASS_DEF_DROPEMPTY
@@ -66,9 +67,13 @@ struct DropEmpty : vernier::compiler::impl::DropEmptyBase<DropEmpty> {
       droppedBranches += *dropped;
     }
 
-    // Operands come before users, so one sweep from the end reaches all that only fed dropped branches.
+    // Operands come before users, so one sweep from the end reaches all that only fed dropped branches. What
+    // was unused before stays: published checkpoints have parameters that no output depends on.
+    llvm::SmallPtrSet<Operation *, 32> fedErased;
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-      if (isOpTriviallyDead(&op)) {
+      if (isOpTriviallyDead(&op) && (fedErased.contains(&op) || llvm::any_of(op.getResults(), isEmpty))) {
+        for (Value operand : op.getOperands())
+          fedErased.insert(operand.getDefiningOp());
         op.erase();
         ++erasedOps;
       }

@@ -8,7 +8,8 @@
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 namespace vernier::compiler {
 #define GEN_PASS_DEF_FOLDBATCHNORM
@@ -108,17 +109,28 @@ struct TurnIntoAffine : OpRewritePattern<BatchNormOp> {
 //===- Pass
 //-------------------------------------------------------------------------------------------------------===//
 
+// Erases what no output needs. Parameters stay: published checkpoints have some that no output depends on.
+void eraseDeadOps(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+    if (!isa<ParameterOp>(op) && isOpTriviallyDead(&op))
+      op.erase();
+}
+
 struct FoldBatchNorm : vernier::compiler::impl::FoldBatchNormBase<FoldBatchNorm> {
   void runOnOperation() override {
     auto infer = getOperation().lookupSymbol<func::FuncOp>(kInferFunction);
     if (!infer)
       return;
-    RewritePatternSet patterns(&getContext());
-    patterns.add<FoldIntoLayer<ConvolutionOp>, FoldIntoLayer<LinearOp>, SinkThroughResize, TurnIntoAffine>(
+    eraseDeadOps(infer.front());
+    RewritePatternSet set(&getContext());
+    set.add<FoldIntoLayer<ConvolutionOp>, FoldIntoLayer<LinearOp>, SinkThroughResize, TurnIntoAffine>(
         &getContext());
+    const FrozenRewritePatternSet patterns(std::move(set));
     int64_t before = count<BatchNormOp>(infer), affineBefore = count<AffineOp>(infer);
-    if (failed(applyPatternsGreedily(infer, std::move(patterns))))
-      return signalPassFailure();
+    // Not the greedy driver, which erases unused parameters. Every visit of a batch norm brings it one op
+    // further down, so that this ends.
+    while (count<BatchNormOp>(infer))
+      walkAndApplyPatterns(infer, patterns);
     int64_t affine = count<AffineOp>(infer) - affineBefore;
     toAffine += affine;
     folded += before - affine;

@@ -4,7 +4,7 @@
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 namespace vernier::compiler {
 #define GEN_PASS_DEF_FUSEEPILOGUE
@@ -144,8 +144,9 @@ struct FuseEpilogue : vernier::compiler::impl::FuseEpilogueBase<FuseEpilogue> {
     RewritePatternSet patterns(&getContext());
     patterns.add<FuseResidual, FuseActivation, FuseIntoAffine>(&getContext());
     int64_t before = operations(infer);
-    if (failed(applyPatternsGreedily(infer, std::move(patterns))))
-      return signalPassFailure();
+    // One walk in program order is enough: what is fused is the operand of what comes later. The greedy
+    // driver would erase unused parameters.
+    walkAndApplyPatterns(infer, std::move(patterns));
     fusedOps += before - operations(infer);
   }
 

@@ -34,7 +34,7 @@ def BindHoles : Pass<"vn-bind-holes", "::mlir::ModuleOp"> {
 def DropEmpty : Pass<"vn-drop-empty", "::mlir::ModuleOp"> {
   let summary = "removes branches of zero channels";
   let description = [{
-    Inputs of zero channels leave their concat, and with them all that nothing needs any more; a concat of one
+    Inputs of zero channels leave their concat, and with them what then nothing needs any more; a concat of one
     input is that input. A concat of which nothing is left, and any other op that needs a map of zero channels,
     is an error.
 
@@ -109,7 +109,8 @@ def FoldBatchNorm : Pass<"vn-fold-batch-norm", "::mlir::ModuleOp"> {
     (`vn.fold_bias`). It commutes with a resize because each resized pixel is a mean of input pixels. Any other
     batch norm becomes a `vn.affine`. What is folded is a function of parameters alone, to be computed once.
 
-    For inference only: afterwards @infer has no `vn.batch_norm`, and an op without a gradient.
+    For inference only: afterwards @infer has no `vn.batch_norm`, ops without a gradient, and no op that no output needs
+    except parameters, which belong to the model's files.
 
     ```mlir
     %c = vn.convolution %x, %w : (tensor<1x8x8x4xf32>, tensor<4x4x1x1xf32>) -> tensor<1x8x8x4xf32>

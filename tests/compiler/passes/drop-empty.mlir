@@ -60,10 +60,14 @@ func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32> {
 
 // -----
 
-// Nothing is empty: a concat of one input is not this pass's concern then.
+// Nothing is empty: a concat of one input is not this pass's concern then, nor what no output needs.
 // CHECK-LABEL: @infer
+// CHECK: vn.parameter "unused.weight"
+// CHECK: vn.convolution
 // CHECK: vn.concat
 func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32> {
+  %w = vn.parameter "unused.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x4x4x3xf32>
   %y = vn.concat %x : (tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32>
   return %y : tensor<1x4x4x5xf32>
 }

@@ -117,3 +117,20 @@ func.func @infer(%x: tensor<1x4x4x3xf32>) -> tensor<1x4x4x3xf32> {
   %3 = vn.batch_norm %2, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<1x4x4x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
   return %3 : tensor<1x4x4x3xf32>
 }
+
+// -----
+
+// What no output needs is not computed, but its parameters are still the model's: the files of published weights have them.
+// CHECK-LABEL: @infer
+// CHECK-COUNT-5: vn.parameter "unused.
+// CHECK-NEXT: return %arg0
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32> {
+  %w = vn.parameter "unused.conv.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %gamma = vn.parameter "unused.bn.weight" gamma : tensor<3xf32>
+  %beta = vn.parameter "unused.bn.bias" beta : tensor<3xf32>
+  %mean = vn.parameter "unused.bn.running_mean" running_mean : tensor<3xf32>
+  %var = vn.parameter "unused.bn.running_var" running_var : tensor<3xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x4x4x3xf32>
+  %1 = vn.batch_norm %0, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<1x4x4x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  return %x : tensor<1x4x4x5xf32>
+}

@@ -144,3 +144,13 @@ func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x2x2x5xf32> {
   %2 = vn.activate relu %1 : tensor<1x2x2x5xf32>
   return %2 : tensor<1x2x2x5xf32>
 }
+
+// -----
+
+// Parameters that nothing uses stay the model's.
+// CHECK-LABEL: @infer
+// CHECK-NEXT: vn.parameter "unused.weight"
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32> {
+  %w = vn.parameter "unused.weight" convolution_weight : tensor<3x5x1x1xf32>
+  return %x : tensor<1x4x4x5xf32>
+}
