@@ -76,6 +76,14 @@ BOOST_AUTO_TEST_CASE(messages) {
              "error: channel counts of hole `a.b` must be integers\n  --> c.toml:2:13");
 }
 
+// Some of them are undefined behaviour in toml++.
+BOOST_AUTO_TEST_CASE(letters_outside_ascii) {
+  BOOST_TEST(static_cast<bool>(parseConfiguration("# \xc4\x9e\n[holes]\n", "c.toml")));
+  BOOST_TEST(errorOf("[holes]\n\"a\xc4\x9e\" = [3]\n") ==
+             "error: a configuration is plain ASCII, comments aside\n  --> c.toml:2:3");
+  BOOST_TEST(errorOf("[&").starts_with("error: not valid TOML: "));
+}
+
 BOOST_AUTO_TEST_CASE(writes_what_it_reads) {
   Folder folder;
   std::string path = (folder.path / "c.toml").string();
