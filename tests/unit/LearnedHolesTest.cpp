@@ -33,7 +33,7 @@ constexpr const char *kTwoScales = R"(
     %4 = vn.resize nearest %3 : (tensor<2x4x4x2xf32>) -> tensor<2x8x8x2xf32>
     %5 = vn.batch_norm %4, %g1, %h1, %m1, %v1 epsilon 1.0e-5 momentum 1.0e-1 : (tensor<2x8x8x2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>) -> tensor<2x8x8x2xf32>
     %6 = vn.concat %1, %5 : (tensor<2x8x8x4xf32>, tensor<2x8x8x2xf32>) -> tensor<2x8x8x6xf32>
-    %7 = vn.activate relu %6 : (tensor<2x8x8x6xf32>) -> tensor<2x8x8x6xf32>
+    %7 = vn.activate relu %6 : tensor<2x8x8x6xf32>
     %8 = vn.convolution %7, %w2 : (tensor<2x8x8x6xf32>, tensor<5x6x1x1xf32>) -> tensor<2x8x8x5xf32>
     return %8 : tensor<2x8x8x5xf32>
   })";
