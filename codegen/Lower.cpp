@@ -10,6 +10,8 @@ namespace vernier::codegen {
 // --- types -----------------------------------------------------------------------------------------------------------
 
 View viewOf(Value value) {
+  if (auto sum = value.getDefiningOp<vn::AddOp>()) // of maps, or of a shared weight's gradients
+    return viewOf(sum.getLhs());
   auto shape = cast<RankedTensorType>(value.getType()).getShape();
   if (shape.size() == 4 && !value.getDefiningOp<vn::ParameterOp>() && !value.getDefiningOp<vn::FoldWeightOp>() &&
       !value.getDefiningOp<vn::ConvolutionWeightGradOp>())

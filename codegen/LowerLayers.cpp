@@ -110,7 +110,11 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
       last = next.getResult();
       absorbed.insert(next);
     }
-    const Location a = at(op->getOperand(0)), b = at(op->getOperand(1)), y = result(last);
+    Location a = at(op->getOperand(0)), b = at(op->getOperand(1)), y = result(last);
+    // Gradients of a weight used twice: rows of numbers, whatever the rank of their type.
+    if (a.view.size() == b.view.size() && !(a.view == b.view && b.view == y.view) && a.view.dense() && b.view.dense() &&
+        y.view.dense())
+      a.view = b.view = y.view = denseView(1, 1, 1, y.view.size());
     Step &s = step(binary(kind, a.view, b.view, y.view, activation, target), {a, b}, {y});
     elementwise(a, y, 0, s);
     elementwise(b, y, 1, s);
