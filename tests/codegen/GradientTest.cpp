@@ -1,0 +1,240 @@
+// Training steps: loss, logits, the gradient of every parameter and the running statistics. Each network has many branches of one op
+// behind a convolution, so that the gradients of the op's input and of its parameters are both seen.
+#include "tests/codegen/Check.h"
+
+#include <functional>
+
+using namespace vernier::tests;
+
+namespace {
+
+// A map that depends on parameters of its own.
+Map trained(Network &net, int64_t h, int64_t w, int64_t c, unsigned seed = 0) {
+  return net.convolution(net.part(h, w, 3, false, seed), {.channels = c, .kernel = {1, 1}, .bias = true});
+}
+
+void checkTraining(Network &net, const std::vector<Map> &results, const std::string &loss = "softmax",
+                   double tolerance = kOneOp) {
+  net.outputLogits(results, 5);
+  checkNetwork(net, {.train = true, .loss = loss}, tolerance);
+}
+
+Convolution randomConvolution(Choice &choose, const Map &x, int64_t channels, int64_t groups) {
+  Convolution o{.channels = channels, .groups = groups, .bias = choose.yes()};
+  for (int axis = 0; axis < 2; ++axis) {
+    const int64_t size = axis ? x.w : x.h;
+    o.strides[axis] = choose.in(1, 3);
+    o.kernel[axis] = choose.in(1, 5);
+    o.dilations[axis] = choose.in(1, 2);
+    int64_t &before = o.padding[2 * axis], &after = o.padding[2 * axis + 1];
+    before = choose.in(0, 2);
+    after = choose.in(0, 3);
+    while (o.dilations[axis] * (o.kernel[axis] - 1) + 1 > size + before + after)
+      --o.kernel[axis];
+  }
+  return o;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(gradients)
+
+BOOST_AUTO_TEST_CASE(dense_convolutions) {
+  Choice choose(21);
+  Network net(3, 9, 14, 40);
+  std::vector<Map> results;
+  for (int i = 0; i < 5; ++i) {
+    const Map x = trained(net, choose.in(2, 9), choose.in(2, 14), choose.in(1, 36), unsigned(i));
+    results.push_back(net.convolution(x, randomConvolution(choose, x, choose.in(1, 36), 1)));
+  }
+  // A stride wider than the kernel: input positions that no output saw have gradient zero.
+  results.push_back(net.convolution(trained(net, 7, 8, 6), {.channels = 9, .kernel = {1, 2}, .strides = {3, 3}}));
+  // The last rows and columns take no part.
+  results.push_back(net.convolution(trained(net, 8, 8, 6), {.channels = 9, .strides = {2, 2}}));
+  results.push_back(net.convolution(trained(net, 5, 6, 19), {.channels = 18, .kernel = {1, 1}}));
+  results.push_back(net.convolution(trained(net, 5, 6, 19), {.channels = 18, .kernel = {1, 1}, .strides = {2, 2}}));
+  results.push_back(net.convolution(trained(net, 5, 6, 5), {.channels = 7, .kernel = {1, 1}, .padding = {1, 0, 0, 2}}));
+  checkTraining(net, results);
+}
+
+BOOST_AUTO_TEST_CASE(grouped_convolutions) {
+  Choice choose(22);
+  Network net(2, 8, 11, 40);
+  std::vector<Map> results;
+  const std::vector<std::array<int64_t, 3>> groups = {{1, 1, 5}, {1, 1, 33}, {2, 2, 8}, {4, 4, 5}, {8, 8, 3},
+                                                      {3, 3, 4}, {1, 2, 6},  {4, 2, 3}, {17, 5, 2}};
+  for (const auto &[inputs, outputs, count] : groups) {
+    const Map x = trained(net, choose.in(3, 8), choose.in(3, 11), inputs * count, unsigned(count));
+    results.push_back(net.convolution(x, randomConvolution(choose, x, outputs * count, count)));
+  }
+  results.push_back(net.convolution(trained(net, 5, 6, 12), {.channels = 12, .kernel = {1, 1}, .groups = 12}));
+  results.push_back(net.convolution(trained(net, 6, 6, 12), {.channels = 12, .kernel = {1, 1}, .groups = 3}));
+  results.push_back(net.convolution(trained(net, 8, 11, 8), {.channels = 8, .strides = {2, 2}, .padding = {1, 1, 1, 1}, .groups = 8}));
+  checkTraining(net, results);
+}
+
+// Equal shapes, other attributes.
+BOOST_AUTO_TEST_CASE(same_shapes_other_attributes) {
+  Network net(2, 7, 7, 16);
+  std::vector<Map> results;
+  const Map x = trained(net, 7, 7, 8);
+  for (int64_t groups : {1, 4, 8})
+    for (const Four &padding : {Four{2, 0, 2, 0}, Four{0, 2, 0, 2}})
+      results.push_back(net.convolution(x, {.channels = 8, .padding = padding, .groups = groups}));
+  results.push_back(net.convolution(x, {.channels = 8, .padding = {2, 2, 2, 2}, .dilations = {2, 2}}));
+  results.push_back(net.convolution(x, {.channels = 8, .kernel = {5, 5}, .padding = {2, 2, 2, 2}}));
+  for (const Pool &o : std::vector<Pool>{{.kernel = {3, 3}, .padding = {1, 1, 1, 1}},
+                                         {.kernel = {3, 3}, .padding = {1, 1, 1, 1}, .countPadding = false},
+                                         {.kernel = {3, 3}, .padding = {1, 0, 1, 0}, .ceil = true},
+                                         {.kernel = {2, 2}, .ceil = true},
+                                         {.kernel = {2, 2}, .ceil = true, .countPadding = false}}) {
+    results.push_back(net.maxPool(x, o));
+    results.push_back(net.averagePool(x, o));
+  }
+  for (const Pair &offset : {Pair{0, 1}, Pair{1, 0}})
+    results.push_back(net.crop(x, 5, 5, offset));
+  for (const Four &by : {Four{1, 0, 0, 1}, Four{0, 1, 1, 0}})
+    for (const char *mode : {"zero", "replicate"})
+      results.push_back(net.pad(x, by, mode));
+  for (const auto &[mode, align] : {std::pair{"nearest", false}, {"bilinear", false}, {"bilinear", true}})
+    results.push_back(net.resize(x, 5, 9, mode, align));
+  checkTraining(net, results);
+}
+
+BOOST_AUTO_TEST_CASE(pooling_and_resampling) {
+  Choice choose(23);
+  Network net(2, 9, 10, 36);
+  std::vector<Map> results;
+  for (int i = 0; i < 6; ++i) {
+    const Map x = trained(net, choose.in(2, 9), choose.in(2, 10), choose.in(1, 36), unsigned(i));
+    Pool o{.ceil = choose.yes(), .countPadding = choose.yes()};
+    for (int axis = 0; axis < 2; ++axis) {
+      o.kernel[axis] = choose.in(1, std::min<int64_t>(4, axis ? x.w : x.h));
+      o.strides[axis] = choose.in(1, 3);
+      o.padding[2 * axis] = choose.in(0, o.kernel[axis] / 2);
+      o.padding[2 * axis + 1] = choose.in(0, o.kernel[axis] / 2);
+    }
+    results.push_back(i % 2 ? net.maxPool(x, o) : net.averagePool(x, o));
+    results.push_back(net.resize(x, choose.in(1, 9), choose.in(1, 10), i % 3 ? "bilinear" : "nearest", i % 3 == 1));
+    if (i % 3 == 0)
+      results.push_back(net.globalPool(x));
+  }
+  // Ties: relu leaves windows of zeros, of which the first element gets the gradient.
+  const Map flat = net.activate(trained(net, 6, 6, 20), "relu");
+  results.push_back(net.maxPool(flat, {.kernel = {3, 3}, .strides = {1, 1}, .padding = {1, 1, 1, 1}}));
+  checkTraining(net, results, "binary");
+}
+
+BOOST_AUTO_TEST_CASE(borders_and_channels) {
+  Choice choose(24);
+  Network net(2, 8, 9, 36);
+  std::vector<Map> results;
+  for (int i = 0; i < 3; ++i) {
+    const Map x = trained(net, choose.in(2, 8), choose.in(2, 9), choose.in(1, 36), unsigned(i));
+    const Four by{choose.in(0, 3), choose.in(0, 3), choose.in(0, 3), choose.in(0, 3)};
+    results.push_back(net.pad(x, by, "zero"));
+    results.push_back(net.pad(x, by, "replicate"));
+    const Pair offset{choose.in(0, x.h - 1), choose.in(0, x.w - 1)};
+    results.push_back(net.crop(x, choose.in(1, x.h - offset[0]), choose.in(1, x.w - offset[1]), offset));
+  }
+  const Map a = trained(net, 5, 6, 20, 4), b = trained(net, 5, 6, 7, 5);
+  const Map inner = net.concat({a, b});
+  results.push_back(net.concat({inner, net.activate(b, "sigmoid"), a})); // nested; b and a in two concats
+  results.push_back(net.concat({b, b}));
+  results.push_back(net.slice(inner, 15, 9)); // across the two operands
+  results.push_back(net.slice(net.slice(a, 3, 12), 2, 5));
+  // Slices that cover a map exactly, overlapping ones, and one alone.
+  const Map whole = trained(net, 5, 6, 23, 6);
+  results.push_back(net.activate(net.slice(whole, 0, 8), "sigmoid"));
+  results.push_back(net.activate(net.slice(whole, 8, 15), "relu6"));
+  const Map overlapped = trained(net, 5, 6, 23, 7);
+  results.push_back(net.activate(net.slice(overlapped, 0, 18), "sigmoid"));
+  results.push_back(net.activate(net.slice(overlapped, 6, 17), "sigmoid"));
+  // A slice covers it, and the map is used as a whole too.
+  const Map both = trained(net, 5, 6, 11, 8);
+  results.push_back(net.slice(both, 0, 11));
+  results.push_back(net.activate(both, "sigmoid"));
+  results.push_back(net.concat({net.image(), net.pad(both, {3, 0, 3, 0}, "zero")})); // beside what has no gradient
+  checkTraining(net, results);
+}
+
+BOOST_AUTO_TEST_CASE(arithmetic_and_activations) {
+  Network net(2, 6, 7, 36);
+  std::vector<Map> results;
+  unsigned seed = 0;
+  for (int64_t c : {17, 32}) {
+    const auto map = [&](int64_t h, int64_t w) { return trained(net, h, w, c, seed++); };
+    const Map a = map(6, 7), b = map(6, 7), gate = net.activate(map(1, 1), "sigmoid");
+    results.push_back(net.multiply(a, b));
+    results.push_back(net.multiply(a, gate));
+    results.push_back(net.add(b, gate));
+    results.push_back(net.activate(net.add(a, b), c == 17 ? "relu" : "sigmoid"));
+    results.push_back(net.multiply(b, b));
+    results.push_back(net.add(a, a));
+    results.push_back(net.multiply(net.part(6, 7, c, true, seed), net.globalPool(b))); // only the gate is trained
+    for (const char *function : {"relu", "relu6", "sigmoid"})
+      results.push_back(net.activate(map(3, 5), function));
+  }
+  // relu6 from both sides.
+  Map wide = trained(net, 4, 5, 19, seed);
+  for (int i = 0; i < 4; ++i)
+    wide = net.add(wide, wide);
+  results.push_back(net.activate(wide, "relu6"));
+  checkTraining(net, results, "binary");
+}
+
+// With the activations that become part of it, shared and unshared; in a concat; of slices.
+BOOST_AUTO_TEST_CASE(batch_norms) {
+  for (const auto &[batch, c] : {std::pair{1, 19}, {5, 16}}) {
+    Network net(batch, 7, 9, 40);
+    std::vector<Map> results;
+    unsigned seed = 0;
+    {
+      const auto map = [&] { return net.convolution(net.part(7, 9, 4, false, seed++), {.channels = c}); };
+      results.push_back(net.batchNorm(map(), 1e-3, 0.3));
+      for (const char *function : {"relu", "relu6", "sigmoid"})
+        results.push_back(net.activate(net.batchNorm(map()), function));
+      const Map norm = net.batchNorm(map(), 1e-5, 0.01);
+      results.push_back(net.activate(norm, "relu"));
+      results.push_back(net.activate(net.add(norm, map()), "relu"));
+    }
+    const Map x = net.convolution(net.image(), {.channels = 30});
+    const Map part = net.activate(net.batchNorm(net.slice(x, 5, 11)), "relu");
+    results.push_back(net.concat({part, net.batchNorm(net.slice(x, 16, 14)), part}));
+    // Of the image itself: no gradient flows on.
+    results.push_back(net.activate(net.batchNorm(net.part(5, 5, 9, true)), "relu"));
+    checkTraining(net, results, "softmax", kWholeNetwork);
+  }
+}
+
+// One weight in three places, parameters that the loss does not depend on, a linear layer within.
+BOOST_AUTO_TEST_CASE(parameters) {
+  Network net(3, 6, 7, 20);
+  std::vector<Map> results;
+  const std::string shared = net.weight(8, 8, {3, 3});
+  const Map x = trained(net, 6, 7, 8);
+  Map once = x;
+  for (int i = 0; i < 2; ++i)
+    once = net.convolution(once, {.channels = 8, .padding = {1, 1, 1, 1}}, shared);
+  results.push_back(net.convolution(net.activate(once, "relu"), {.channels = 8}, shared));
+  const Map hidden = net.activate(net.linear(net.globalPool(x), 33), "relu");
+  results.push_back(net.linear(hidden, 19, false));
+  net.output(net.batchNorm(net.convolution(net.image(), {.channels = 6, .bias = true})), "aside");
+  net.output(net.linear(net.globalPool(net.image()), 4), "aside linear");
+  checkTraining(net, results);
+}
+
+// Both losses, at once with very large logits, and with few and many classes.
+BOOST_AUTO_TEST_CASE(losses) {
+  for (int64_t classes : {2, 37})
+    for (const char *loss : {"softmax", "binary"}) {
+      Network net(5, 2, 2, 20);
+      Map x = net.globalPool(net.image());
+      for (int i = 0; i < 6; ++i)
+        x = net.add(x, x);
+      net.output(net.linear(x, classes), "logits");
+      checkNetwork(net, {.train = true, .loss = loss}, kOneOp);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

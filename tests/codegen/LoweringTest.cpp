@@ -1,0 +1,162 @@
+// What the lowering promises: kernels once, concats in place, parameters' work in `prepare`; and that every target generates code.
+#include "codegen/Build.h"
+#include "codegen/Lower.h"
+#include "runtime/core/CpuFeatures.h"
+#include "tests/codegen/Check.h"
+#include "tests/codegen/PreparedModule.h"
+
+#include <set>
+
+using namespace vernier;
+using namespace vernier::tests;
+
+namespace {
+
+codegen::Compilation lowered(const Network &net, const std::string &loss = "") {
+  PreparedModule module = prepareModule(net.text(), loss);
+  BOOST_TEST_REQUIRE(module.error == "");
+  auto compilation = codegen::lowerModule(*module.compiled, *codegen::makeTarget("avx2"));
+  BOOST_TEST_REQUIRE(succeeded(compilation));
+  return std::move(*compilation);
+}
+
+int64_t steps(const codegen::Program &program, const std::string &prefix) {
+  return std::count_if(program.steps.begin(), program.steps.end(),
+                       [&](const codegen::Step &step) { return step.kernel.rfind(prefix, 0) == 0; });
+}
+
+Convolution same3x3(int64_t channels) { return {.channels = channels, .padding = {1, 1, 1, 1}}; }
+
+// A little of everything, for targets.
+Network assorted(int64_t batch) {
+  Network net(batch, 7, 9, 20);
+  const Map x = net.activate(net.batchNorm(net.convolution(net.image(), same3x3(18))), "relu");
+  const Map narrow = net.convolution(x, {.channels = 18, .padding = {1, 1, 1, 1}, .groups = 9});
+  const Map deep = net.convolution(x, {.channels = 18, .kernel = {5, 5}, .padding = {2, 2, 2, 2}, .groups = 18});
+  const Map half = net.maxPool(net.convolution(x, {.channels = 7, .kernel = {1, 1}}), {.ceil = true});
+  const Map average = net.averagePool(deep, {.kernel = {3, 3}, .padding = {1, 1, 1, 1}, .countPadding = false});
+  const Map up = net.resize(half, 7, 9, "bilinear");
+  const Map wide = net.resize(average, 7, 9, "nearest");
+  const Map gate = net.activate(net.linear(net.globalPool(narrow), 18), "sigmoid");
+  const Map sum = net.activate(net.add(net.multiply(narrow, gate), wide), "relu6");
+  Map y = net.concat({sum, up, net.slice(x, 3, 9)});
+  y = net.crop(net.pad(y, {1, 0, 2, 1}, "replicate"), 7, 8, {1, 2});
+  y = net.convolution(y, {.channels = 33, .strides = {2, 2}, .padding = {1, 0, 1, 0}, .dilations = {1, 2}, .bias = true});
+  net.output(net.linear(net.globalPool(y), 6), "logits");
+  return net;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(lowering)
+
+BOOST_AUTO_TEST_CASE(equal_kernels_once) {
+  Network net(1, 8, 8, 16);
+  Map x = net.image();
+  for (int i = 0; i < 4; ++i)
+    x = net.activate(net.batchNorm(net.convolution(x, same3x3(16))), "relu");
+  net.output(net.linear(net.globalPool(x), 4), "logits");
+  const codegen::Compilation compilation = lowered(net, "softmax");
+  std::set<std::string> names;
+  for (const codegen::KernelDefinition &kernel : compilation.kernels)
+    BOOST_TEST(names.insert(kernel.name).second, kernel.name << " is there twice");
+  std::set<std::string> used;
+  for (const codegen::Program *program : {&compilation.prepare, &compilation.infer, &compilation.trainStep})
+    for (const codegen::Step &step : program->steps)
+      used.insert(step.kernel);
+  BOOST_TEST(used == names);
+  // The four convolutions share their kernel.
+  BOOST_TEST(steps(compilation.infer, "conv") == 4 + 1); // and the linear layer
+  std::set<std::string> convolutions;
+  for (const codegen::Step &step : compilation.infer.steps)
+    if (step.kernel.rfind("conv", 0) == 0)
+      convolutions.insert(step.kernel);
+  BOOST_TEST(convolutions.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(concat_in_place) {
+  Network net(1, 8, 8, 16);
+  const Map a = net.convolution(net.image(), same3x3(9)), b = net.resize(net.averagePool(net.image(), {}), 8, 8, "nearest");
+  const Map inner = net.concat({a, net.activate(b, "relu")});
+  const Map outer = net.concat({inner, net.maxPool(net.image(), {.kernel = {3, 3}, .strides = {1, 1}, .padding = {1, 1, 1, 1}})});
+  net.output(net.convolution(outer, same3x3(3)), "out");
+  BOOST_TEST(steps(lowered(net).infer, "copy") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(concat_that_must_copy) {
+  Network net(1, 8, 8, 16);
+  const Map a = net.convolution(net.image(), same3x3(9));
+  // A slice lies in its map already, the image too; the same map cannot be written to two places.
+  const Map slices = net.concat({net.slice(a, 0, 4), net.image()}), twice = net.concat({a, a});
+  net.output(net.convolution(slices, same3x3(3)), "slices");
+  net.output(net.convolution(twice, same3x3(3)), "twice");
+  BOOST_TEST(steps(lowered(net).infer, "copy") == 4);
+}
+
+BOOST_AUTO_TEST_CASE(weights_are_prepared) {
+  Network net(1, 8, 8, 16);
+  const Map x = net.batchNorm(net.convolution(net.image(), same3x3(16)));
+  const Map y = net.batchNorm(net.convolution(x, {.channels = 16, .padding = {1, 1, 1, 1}, .groups = 16}));
+  net.output(net.batchNorm(net.maxPool(y, {})), "out");
+  const codegen::Compilation compilation = lowered(net);
+  for (const char *prefix : {"fold", "pack"}) {
+    BOOST_TEST(steps(compilation.prepare, prefix) > 0);
+    BOOST_TEST(steps(compilation.infer, prefix) == 0);
+  }
+  BOOST_TEST(steps(compilation.infer, "affine") == 1); // a pooled map's batch norm folds into nothing
+  for (const codegen::Step &step : compilation.infer.steps)
+    for (const codegen::StepOperand &operand : step.operands)
+      BOOST_TEST(!(operand.written && compilation.buffers[operand.buffer].space == VN_SPACE_DERIVED));
+}
+
+// An activation after an addition or a training batch norm is no step of its own.
+BOOST_AUTO_TEST_CASE(activations_join_their_producer) {
+  Network net(1, 8, 8, 16);
+  const Map x = net.activate(net.batchNorm(net.convolution(net.image(), same3x3(16))), "relu");
+  const Map y = net.activate(net.add(net.maxPool(x, {}), net.averagePool(x, {})), "relu");
+  net.output(net.linear(net.globalPool(y), 4), "logits");
+  const codegen::Compilation compilation = lowered(net, "softmax");
+  BOOST_TEST(steps(compilation.infer, "activate") == 0);
+  BOOST_TEST(steps(compilation.trainStep, "activate_gradient") == 1); // the addition's; the batch norm's is part of its own
+  BOOST_TEST(steps(compilation.trainStep, "activate") == 1);          // and no other
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(targets)
+
+BOOST_AUTO_TEST_CASE(every_target_generates_an_object) {
+  for (const std::string &name : codegen::targetNames()) {
+    PreparedModule module = prepareModule(assorted(2).text(), "softmax");
+    BOOST_TEST_REQUIRE(module.error == "");
+    codegen::ModelFacts facts;
+    facts.name = facts.symbol = "assorted";
+    auto model = codegen::compileModel(*module.compiled, *codegen::makeTarget(name), facts);
+    BOOST_TEST(bool(model), name);
+    if (!model) {
+      BOOST_TEST_MESSAGE(llvm::toString(model.takeError()));
+      continue;
+    }
+    BOOST_TEST(!model->objects.empty());
+    const char machine = name == "aarch64" ? char(183) : name == "native" ? model->objects[0][18] : char(62);
+    for (const std::string &object : model->objects) {
+      BOOST_TEST(object.substr(0, 4) == "\177ELF");
+      BOOST_TEST(object[18] == machine, name); // e_machine
+    }
+  }
+  BOOST_TEST(!codegen::makeTarget("z80").has_value());
+}
+
+// Older instruction sets run on this machine too.
+BOOST_AUTO_TEST_CASE(narrower_vectors) {
+  for (const char *name : {"avx512", "avx2", "sse"}) {
+    if (!runtime::missingCpuFeatures(codegen::makeTarget(name)->required).empty()) {
+      BOOST_TEST_MESSAGE("this CPU does not run " << name);
+      continue;
+    }
+    checkNetwork(assorted(3), {.target = name}, kWholeNetwork);
+    checkNetwork(assorted(3), {.target = name, .train = true}, kWholeNetwork);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
