@@ -1,10 +1,10 @@
 #include "runtime/core/Session.h"
 
 #include "runtime/Error.h"
-#include "runtime/core/Barrier.h"
 #include "runtime/core/CheckModel.h"
 #include "runtime/core/Partition.h"
 #include "runtime/core/Shape.h"
+#include "runtime/core/StepShares.h"
 #include "runtime/core/Threads.h"
 
 #include <algorithm>
@@ -13,7 +13,6 @@
 #include <cstring>
 #include <fmt/core.h>
 #include <omp.h>
-#include <optional>
 #include <unistd.h>
 
 namespace vernier::runtime {
@@ -141,39 +140,33 @@ void Session::run(Bound &bound, std::span<void *const> io, std::vector<double> *
     spaces[VN_SPACE_ARENA].seal(size_t(program.arena_bytes));
 
   using Clock = std::chrono::steady_clock;
-  std::optional<Barrier> barrier;
   std::exception_ptr broken;
-#pragma omp parallel num_threads(numThreads)
-  {
-    const int thread = omp_get_thread_num(), team = omp_get_num_threads();
-#pragma omp single
-    barrier.emplace(team); // the team may be smaller than asked for, as inside another parallel region
-    Clock::time_point before = Clock::now();
-    for (int64_t s = 0; s < program.num_steps; ++s) {
-      const vn_step &step = program.steps[s];
-      const TaskRange share = shareOf(step.num_tasks, thread, team);
-      if (share.begin < share.end)
-        step.kernel(bound.addresses.data() + bound.firstAddress[size_t(s)], share.begin, share.end);
-      if (team > 1)
-        barrier->wait();
-      if (seconds && thread == 0) {
-        const Clock::time_point after = Clock::now();
-        (*seconds)[size_t(s)] = std::chrono::duration<double>(after - before).count();
-        before = after;
-      }
-      if (guarded) {
-        if (thread == 0 && !broken) {
-          try {
-            checkGuards(step);
-          } catch (...) {
-            broken = std::current_exception();
-          }
-        }
-        if (team > 1)
-          barrier->wait();
+  Clock::time_point before = Clock::now();
+  auto finished = [&](int64_t s) {
+    if (seconds) {
+      const Clock::time_point after = Clock::now();
+      (*seconds)[size_t(s)] = std::chrono::duration<double>(after - before).count();
+      before = after;
+    }
+    if (guarded && !broken) {
+      try {
+        checkGuards(program.steps[s]);
+      } catch (...) {
+        broken = std::current_exception();
       }
     }
-  }
+  };
+  auto runShare = [&](int64_t s, int share) {
+    const vn_step &step = program.steps[s];
+    const TaskRange tasks = shareOf(step.num_tasks, share, numThreads);
+    if (tasks.begin < tasks.end)
+      step.kernel(bound.addresses.data() + bound.firstAddress[size_t(s)], tasks.begin, tasks.end);
+  };
+  // The team may be smaller than asked for, as inside another parallel region; its threads then take all
+  // shares.
+  StepShares shares(numThreads);
+#pragma omp parallel num_threads(numThreads)
+  shares.go(program.num_steps, omp_get_thread_num(), runShare, finished);
   if (broken)
     std::rethrow_exception(broken);
 }

@@ -1,10 +1,10 @@
 #include "tests/runtime/FakeModel.h"
 #include "tests/runtime/Support.h"
 
-#include "runtime/core/Barrier.h"
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Partition.h"
 #include "runtime/core/Session.h"
+#include "runtime/core/StepShares.h"
 #include "runtime/io/Weights.h"
 #include "runtime/train/Initialize.h"
 
@@ -53,23 +53,44 @@ BOOST_AUTO_TEST_CASE(shares_cover_all_tasks_once_and_evenly) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(barrier_separates_rounds) {
-  constexpr int threads = 5, rounds = 300; // more threads than most test machines have CPUs
-  Barrier barrier(threads);
-  std::atomic<int> arrived{0}, early{0};
+BOOST_AUTO_TEST_CASE(each_share_of_each_step_runs_once_and_in_order) {
+  constexpr int threads = 5, steps = 500; // more threads than most test machines have CPUs
+  StepShares shares(threads);
+  std::vector<std::atomic<int>> runs(threads * steps);
+  std::atomic<int> finished{0}, early{0};
+  auto body = [&](int thread) {
+    shares.go(
+        steps, thread,
+        [&](int64_t step, int share) {
+          early += finished != step;
+          ++runs[size_t(step * threads + share)];
+          if ((step * 7 + share) % 61 == 0) // long enough for others to sleep
+            std::this_thread::sleep_for(std::chrono::microseconds(300));
+        },
+        [&](int64_t step) {
+          early += finished != step;
+          ++finished;
+        });
+  };
   std::vector<std::thread> team;
   for (int t = 0; t < threads; ++t)
-    team.emplace_back([&] {
-      for (int r = 1; r <= rounds; ++r) {
-        ++arrived;
-        barrier.wait();
-        early += arrived < r * threads;
-        barrier.wait();
-      }
-    });
+    team.emplace_back(body, t);
   for (std::thread &thread : team)
     thread.join();
+  BOOST_TEST(finished == steps);
   BOOST_TEST(early == 0);
+  for (const auto &count : runs)
+    BOOST_REQUIRE(count == 1);
+}
+
+BOOST_AUTO_TEST_CASE(steps_go_on_without_a_thread_that_has_no_cpu) {
+  StepShares shares(3);
+  int finished = 0;
+  auto run = [](int64_t, int) {};
+  shares.go(100, 1, run, [&](int64_t) { ++finished; }); // threads 0 and 2 have not begun
+  BOOST_TEST(finished == 100);
+  shares.go(100, 0, run, [&](int64_t) { ++finished; }); // and then have nothing left to do
+  BOOST_TEST(finished == 100);
 }
 
 BOOST_AUTO_TEST_CASE(results_are_those_of_the_formula_for_any_number_of_threads) {
