@@ -48,7 +48,7 @@ measure() {
   "$vernier" describe "$network" --model $model "$@" --json > "$out/$name/describe.json"
   "$vernier" build "$network" --model $model "$@" --weights "$out/$name/weights.safetensors" -o "$out/$name/infer"
   "$out/$name/infer/$model" eval --data "$data" --json > "$out/$name/eval.json"
-  "$out/$name/infer/$model" bench --json > "$out/$name/bench.json"
+  "$out/$name/infer/$model" bench --runs 200 --json > "$out/$name/bench.json"
 }
 
 mkdir -p "$out"
