@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ScaleNet's method from end to end: trains the seed network, allocates its channels under the budget, retrains the
 # allocated network, trains the evenly allocated one of the same budget beside it, builds an inference program for each,
-# and compares them on the test set.
+# and compares them on the test set. DIR/seed, DIR/even and DIR/allocated are made anew.
 set -euo pipefail
 
 usage() {
@@ -52,6 +52,7 @@ measure() {
 }
 
 mkdir -p "$out"
+rm -rf "$out"/{seed,even,allocated} # of an earlier run
 step "Train the seed network: every scale of a block as wide as the block"
 train seed
 
