@@ -6,6 +6,7 @@ from pathlib import Path
 
 import check_file_sizes
 import check_includes
+import check_links
 import check_machine_paths
 import run_snippets
 
@@ -35,6 +36,12 @@ class Checks(unittest.TestCase):
         self.write("dsl/Long.cpp", "\n" * 801)
         self.write("dsl/Fits.cpp", "\n" * 800)
         self.assertEqual(check_file_sizes.check(self.root), ["dsl/Long.cpp: 801 lines, more than 800"])
+
+    def test_links(self):
+        self.write("docs/a.md", "[b](b.md#part), [up](../x), [web](https://llvm.org)\n[none](c.md)\n")
+        self.write("docs/b.md", "")
+        self.write("x", "")
+        self.assertEqual(check_links.check(self.root), ["docs/a.md:2: leads nowhere: c.md"])
 
     def test_machine_paths(self):
         self.write("a.sh", "cp /" + "home/ada/x .\n")
