@@ -219,10 +219,10 @@ BOOST_AUTO_TEST_CASE(run_takes_any_number_of_images) {
   BOOST_TEST(result.values[3] == 3);
   BOOST_TEST(result.values[18 * 10 + 9] == 10);
 
-  writeNpy(folder / "z.npy", std::vector<int64_t>{1, 28, 784}, std::span(image).first(28 * 784));
+  writeNpy(folder / "z.npy", std::vector<int64_t>{1, 28, 532}, image);
   expectFailure(runFakeModel({"run", "--input", folder / "z.npy", "--output", folder / "q.npy", "--weights",
                               folder / "w"}),
-                "the array has shape [1, 28, 784], model `fake` takes images of [1, 28, 28]\n  --> " +
+                "the array has shape [1, 28, 532], model `fake` takes images of [1, 28, 28]\n  --> " +
                     folder / "z.npy");
   expectFailure(runFakeModel({"run", "--input", folder / "x.npy", "--output", "/no/such/y.npy", "--weights",
                               folder / "w"}),
