@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-VERNIER = sys.argv.pop()
+VERNIER = Path(sys.argv.pop()).resolve()
 SPECIFICATION = Path(__file__).parent / "two_scales.vn"
 
 
@@ -28,12 +28,12 @@ class CommandTest(unittest.TestCase):
             self.assertIn(text, done.stderr)
 
 
-def write_safetensors(path, tensors, kind="F32"):
-    """`tensors`: name -> list of numbers, written as vectors."""
+def write_safetensors(path, tensors, kind="F32", shapes={}):
+    """`tensors`: name -> list of numbers, written as vectors unless `shapes` says otherwise."""
     header, data = {}, b""
     for name, values in tensors.items():
         begin = len(data)
         data += struct.pack(f"<{len(values)}{'f' if kind == 'F32' else 'i'}", *values)
-        header[name] = {"dtype": kind, "shape": [len(values)], "data_offsets": [begin, len(data)]}
+        header[name] = {"dtype": kind, "shape": shapes.get(name, [len(values)]), "data_offsets": [begin, len(data)]}
     text = json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)

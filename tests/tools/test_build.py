@@ -1,0 +1,125 @@
+"""`vernier build`: what it leaves behind, and what it refuses without leaving anything."""
+
+import json
+import math
+import pathlib
+import re
+import subprocess
+import unittest
+
+from commands import SPECIFICATION, VERNIER, CommandTest, write_safetensors
+
+# What a built program may depend on beside its own code.
+LIBRARIES = {"libc.so", "libm.so", "libstdc++.so", "libgcc_s.so", "libomp.so", "libgomp.so", "libjpeg.so", "libpng16.so",
+             "libz.so", "libpthread.so", "linux-vdso.so", "ld-linux-x86-64.so"}
+
+
+def write_zeros(path, shapes):
+    write_safetensors(path, {name: [0.0] * math.prod(shape) for name, shape in shapes.items()}, shapes=shapes)
+
+
+class Build(CommandTest):
+    def build(self, *options, output="built"):
+        return self.vernier("build", SPECIFICATION, "--model", "two_scales8", "-o", self.folder / output, *options)
+
+    def refused(self, done, *texts, output="built"):
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        for text in texts:
+            self.assertIn(text, done.stderr)
+        self.assertFalse((self.folder / output).exists() and list((self.folder / output).iterdir()))
+
+    def parameters(self):
+        done = self.vernier("describe", SPECIFICATION, "--model", "two_scales8", "--json")
+        return {entry["name"]: entry["shape"] for entry in json.loads(done.stdout)["parameters"]}
+
+    def test_leaves_program_libraries_and_header(self):
+        done = self.build()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"infer: \d+ steps \(\d+ copies\), arena \d+\.\d+ MiB")
+        names = sorted(path.name for path in (self.folder / "built").iterdir())
+        self.assertEqual(names, ["libtwo_scales8.a", "libtwo_scales8.so", "two_scales8", "two_scales8.h"])
+
+    def test_program_needs_neither_llvm_nor_python(self):
+        self.assertEqual(self.build().returncode, 0)
+        for name in ("two_scales8", "libtwo_scales8.so"):
+            needed = subprocess.run(["ldd", self.folder / "built" / name], capture_output=True, text=True, check=True).stdout
+            libraries = {re.sub(r"\.so.*", ".so", pathlib.Path(line.split()[0]).name) for line in needed.splitlines()}
+            self.assertLessEqual(libraries, LIBRARIES)
+
+    def test_relative_output_folder(self):
+        done = subprocess.run([VERNIER, "build", SPECIFICATION, "--model", "two_scales8", "-o", "here"],
+                              cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue((self.folder / "here" / "two_scales8").exists())
+
+    def test_every_cpu(self):
+        for cpu in ("avx512", "avx2", "sse", "aarch64"):
+            done = self.build("--cpu", cpu, output=cpu)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertTrue((self.folder / cpu / "libtwo_scales8.a").exists())
+
+    def test_weights_go_beside_the_program(self):
+        write_zeros(self.folder / "w.safetensors", self.parameters())
+        done = self.build("--weights", self.folder / "w.safetensors")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue((self.folder / "built" / "two_scales8.safetensors").exists())
+
+    def test_weights_of_another_shape(self):
+        write_zeros(self.folder / "w.safetensors", self.parameters() | {"out.weight": [5, 8, 3, 3]})
+        self.refused(self.build("--weights", self.folder / "w.safetensors"), "out.weight", "[5, 8, 3, 3]", "[5, 8, 1, 1]")
+
+    def test_truncated_weights(self):
+        path = self.folder / "w.safetensors"
+        write_zeros(path, self.parameters())
+        path.write_bytes(path.read_bytes()[:-9])
+        self.refused(self.build("--weights", path), "error:", str(path))
+
+    def test_unknown_options(self):
+        self.refused(self.build("--cpu", "vax"), "`vax`", "one of native, avx512, avx2, sse, aarch64")
+        self.refused(self.build("--batch", "0"), "a batch of 0 images", "--batch")
+        self.refused(self.build("--input", "8by8"), "`8by8` is no input size")
+        self.refused(self.build("--fast"), "--fast")
+        self.refused(self.build("--target", "cuda"), "CUDA code is not generated yet")
+
+    def test_unwritable_output(self):
+        done = self.vernier("build", SPECIFICATION, "--model", "two_scales8", "-o", "/proc/built")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot create directory /proc/built", done.stderr)
+
+    def test_open_choice(self):
+        specification = self.folder / "choice.vn"
+        specification.write_text("network n() {\n  input image: [3, 8, 8]\n  choose f: float from [0.5, 1.0]\n"
+                                 "  image |> resize(bilinear, scale = f) |> conv(4, 3) |> global_avg_pool |> linear(2)\n}\n"
+                                 "model m = n()\n", encoding="utf-8")
+        done = self.vernier("build", specification, "-o", self.folder / "built")
+        self.refused(done, "`choose` hole `f` cannot be built", "choice.vn:3:")
+
+    def test_configuration_of_an_unknown_hole(self):
+        configuration = self.folder / "c.toml"
+        configuration.write_text("[holes]\nchanels = [3, 0]\n", encoding="utf-8")
+        self.refused(self.build("--config", configuration), "chanels", "c.toml:2:", "channels")
+
+    def test_check_reports_every_mistake(self):
+        specification = self.folder / "wrong.vn"
+        specification.write_text("network n() {\n  input image: [3, 8, 8]\n  x = image |> konv(4, 3)\n"
+                                 "  x |> conv(4, 3, strid = 2)\n}\nmodel m = n()\n", encoding="utf-8")
+        done = self.vernier("check", specification)
+        self.assertEqual(done.returncode, 1)
+        for text in ("wrong.vn:3:", "`konv`", "`conv`", "wrong.vn:4:", "`strid`", "`stride`"):
+            self.assertIn(text, done.stderr)
+
+    def test_format(self):
+        specification = self.folder / "loose.vn"
+        specification.write_text("network n( ){  // grey\n input image:[1,8,8]\n image|>conv( 4,3 )\n}\nmodel m=n()\n",
+                                 encoding="utf-8")
+        self.assertEqual(self.vernier("fmt", "--check", specification).returncode, 1)
+        self.assertEqual(self.vernier("fmt", specification).returncode, 0)
+        first = specification.read_text(encoding="utf-8")
+        self.assertIn("// grey", first)
+        self.assertEqual(self.vernier("fmt", specification).returncode, 0)
+        self.assertEqual(specification.read_text(encoding="utf-8"), first)
+        self.assertEqual(self.vernier("fmt", "--check", specification).returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
