@@ -12,7 +12,8 @@ llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Target &
     return llvm::createStringError("the model cannot be compiled for this target");
   CompiledModel model;
   model.compilation = std::move(*compilation);
-  auto objects = emitKernels(model.compilation.kernels, target, std::max(1u, std::thread::hardware_concurrency()));
+  auto objects =
+      emitKernels(model.compilation.kernels, target, std::max(1u, std::thread::hardware_concurrency()));
   if (!objects)
     return objects.takeError();
   model.objects = std::move(*objects);

@@ -20,16 +20,16 @@ llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Target &
 
 // What linking needs beside the objects.
 struct LinkOptions {
-  std::string compiler;         // a C++ compiler driver
-  std::string runtimeDirectory; // of libvernier_runtime.a and libvernier_main.a
+  std::string compiler;               // a C++ compiler driver
+  std::string runtimeDirectory;       // of libvernier_runtime.a and libvernier_main.a
   std::vector<std::string> libraries; // further arguments
 };
 
 // This installation's.
 LinkOptions defaultLinkOptions();
 
-// Writes `directory`/<name> (executable), lib<name>.a, lib<name>.so and <name>.h; for a target that is not this machine only
-// lib<name>.a and <name>.h. All files appear at once, or none.
+// Writes `directory`/<name> (executable), lib<name>.a, lib<name>.so and <name>.h; for a target that is not
+// this machine only lib<name>.a and <name>.h. All files appear at once, or none.
 llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, const Target &target,
                          const std::string &directory, const LinkOptions &options);
 

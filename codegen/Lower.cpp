@@ -7,14 +7,15 @@ using namespace mlir;
 
 namespace vernier::codegen {
 
-// --- types -----------------------------------------------------------------------------------------------------------
+// --- types
+// -----------------------------------------------------------------------------------------------------------
 
 View viewOf(Value value) {
   if (auto sum = value.getDefiningOp<vn::AddOp>()) // of maps, or of a shared weight's gradients
     return viewOf(sum.getLhs());
   auto shape = cast<RankedTensorType>(value.getType()).getShape();
-  if (shape.size() == 4 && !value.getDefiningOp<vn::ParameterOp>() && !value.getDefiningOp<vn::FoldWeightOp>() &&
-      !value.getDefiningOp<vn::ConvolutionWeightGradOp>())
+  if (shape.size() == 4 && !value.getDefiningOp<vn::ParameterOp>() &&
+      !value.getDefiningOp<vn::FoldWeightOp>() && !value.getDefiningOp<vn::ConvolutionWeightGradOp>())
     return denseView(shape[0], shape[1], shape[2], shape[3]);
   int64_t elements = 1;
   for (int64_t extent : shape)
@@ -37,9 +38,12 @@ Activation activationOf(vn::Activation activation) {
 }
 
 std::array<int64_t, 2> pair(llvm::ArrayRef<int64_t> values) { return {values[0], values[1]}; }
-std::array<int64_t, 4> four(llvm::ArrayRef<int64_t> values) { return {values[0], values[1], values[2], values[3]}; }
+std::array<int64_t, 4> four(llvm::ArrayRef<int64_t> values) {
+  return {values[0], values[1], values[2], values[3]};
+}
 
-// --- buffers and steps -----------------------------------------------------------------------------------------------
+// --- buffers and steps
+// -----------------------------------------------------------------------------------------------
 
 int Lowering::addBuffer(vn_space space, int64_t bytes) {
   Buffer buffer{space, bytes, -1};
@@ -55,7 +59,8 @@ Location Lowering::scratch(int64_t elements) {
   return {addBuffer(VN_SPACE_ARENA, elements * 4), 0, denseView(1, 1, 1, elements)};
 }
 
-Location Lowering::addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape, const View &view) {
+Location Lowering::addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape,
+                         const View &view) {
   const int buffer = addBuffer(VN_SPACE_IO, view.size() * 4);
   out.buffers[buffer].offset = kAlignment * int64_t(program->io.size());
   program->io.push_back({name, type, isOutput, std::move(shape)});
@@ -73,13 +78,14 @@ Location Lowering::result(Value value) {
   return entry->second;
 }
 
-Step &Lowering::step(const Kernel &kernel, std::initializer_list<Location> reads, std::initializer_list<Location> writes,
-                     int64_t macs) {
+Step &Lowering::step(const Kernel &kernel, std::initializer_list<Location> reads,
+                     std::initializer_list<Location> writes, int64_t macs) {
   return step(kernel, llvm::ArrayRef<Location>(reads.begin(), reads.size()),
               llvm::ArrayRef<Location>(writes.begin(), writes.size()), macs);
 }
 
-Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm::ArrayRef<Location> writes, int64_t macs) {
+Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm::ArrayRef<Location> writes,
+                     int64_t macs) {
   if (kernelNames.insert(kernel.definition.name).second)
     out.kernels.push_back(kernel.definition);
   Step step;
@@ -98,7 +104,8 @@ Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm:
   return current->steps.back();
 }
 
-// --- placement in advance --------------------------------------------------------------------------------------------
+// --- placement in advance
+// --------------------------------------------------------------------------------------------
 
 // Concats from the last to the first, so that a concat of concats hands its slices on.
 void Lowering::placeConcats(func::FuncOp function) {
@@ -133,7 +140,8 @@ bool Lowering::dependsOnParametersOnly(Operation *op) {
          llvm::all_of(op->getOperands(), [&](Value v) { return constant.contains(v); });
 }
 
-// --- functions -------------------------------------------------------------------------------------------------------
+// --- functions
+// -------------------------------------------------------------------------------------------------------
 
 LogicalResult Lowering::parameters(func::FuncOp infer) {
   infer.walk([&](vn::ParameterOp op) {
@@ -212,7 +220,8 @@ LogicalResult Lowering::outputs(func::FuncOp function, func::ReturnOp op) {
   auto names = function->getAttrOfType<ArrayAttr>(vn::kOutputsAttr);
   for (auto [index, value] : llvm::enumerate(op.getOperands())) {
     const View view = viewOf(value);
-    std::string name = names && index < names.size() ? cast<StringAttr>(names[index]).str() : "output" + std::to_string(index);
+    std::string name = names && index < names.size() ? cast<StringAttr>(names[index]).str()
+                                                     : "output" + std::to_string(index);
     if (function.getName() == vn::kTrainStepFunction)
       name = index == 0 ? "loss" : "logits";
     place = name;
@@ -255,7 +264,8 @@ FailureOr<Compilation> lowerModule(ModuleOp module, const Target &target) {
   auto infer = module.lookupSymbol<func::FuncOp>(vn::kInferFunction);
   if (!infer)
     return module.emitError("has no @infer");
-  if (failed(lowering.parameters(infer)) || failed(lowering.function(infer, compilation.infer, &compilation.prepare)))
+  if (failed(lowering.parameters(infer)) ||
+      failed(lowering.function(infer, compilation.infer, &compilation.prepare)))
     return failure();
   planMemory(compilation.buffers, compilation.prepare);
   if (auto train = module.lookupSymbol<func::FuncOp>(vn::kTrainStepFunction))

@@ -1,9 +1,10 @@
 // From the dialect to steps: each op becomes one or a few kernels over buffers.
 //
-// What the lowering decides on the way: a concat's operands are written straight into its buffer where their producer
-// can write a slice; a channel slice is read in place; what depends on parameters alone goes to the `prepare` program;
-// an activation after a training batch norm or an addition, and its gradient before a batch norm's, are part of that op's
-// kernel; the gradient of a parameter is computed in its place among the gradients.
+// What the lowering decides on the way: a concat's operands are written straight into its buffer where their
+// producer can write a slice; a channel slice is read in place; what depends on parameters alone goes to the
+// `prepare` program; an activation after a training batch norm or an addition, and its gradient before a
+// batch norm's, are part of that op's kernel; the gradient of a parameter is computed in its place among the
+// gradients.
 #ifndef VERNIER_CODEGEN_LOWER_H
 #define VERNIER_CODEGEN_LOWER_H
 
@@ -13,8 +14,8 @@
 
 namespace vernier::codegen {
 
-// `module` has @infer after --vn-fold-batch-norm and --vn-fuse-epilogue and, for training, @train_step. Reports an op that has no
-// kernel at the op and fails.
+// `module` has @infer after --vn-fold-batch-norm and --vn-fuse-epilogue and, for training, @train_step.
+// Reports an op that has no kernel at the op and fails.
 mlir::FailureOr<Compilation> lowerModule(mlir::ModuleOp module, const Target &target);
 
 } // namespace vernier::codegen

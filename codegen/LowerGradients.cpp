@@ -17,12 +17,14 @@ View asPixels(const View &view) { return {1, 1, view.n, view.c, view.pixel}; }
 
 } // namespace
 
-void Lowering::lowerInputGradient(const View &dyView, const View &dxView, const Location &dy, const Location &weight,
-                                  Value weightValue, const Location &dx, std::array<int64_t, 2> kernel,
-                                  std::array<int64_t, 2> stride, std::array<int64_t, 4> padding,
-                                  std::array<int64_t, 2> dilation, int64_t groups) {
+void Lowering::lowerInputGradient(const View &dyView, const View &dxView, const Location &dy,
+                                  const Location &weight, Value weightValue, const Location &dx,
+                                  std::array<int64_t, 2> kernel, std::array<int64_t, 2> stride,
+                                  std::array<int64_t, 4> padding, std::array<int64_t, 2> dilation,
+                                  int64_t groups) {
   const int64_t macs = dyView.size() * (dxView.c / groups) * kernel[0] * kernel[1];
-  const auto specs = convolutionInputGradient(dyView, dxView, kernel, stride, padding, dilation, groups, target);
+  const auto specs =
+      convolutionInputGradient(dyView, dxView, kernel, stride, padding, dilation, groups, target);
   const bool grouped = fitsGrouped(dxView.c, dyView.c, groups, target);
   bool first = true;
   for (const ConvolutionSpec &spec : specs) {
@@ -45,12 +47,14 @@ void Lowering::lowerInputGradient(const View &dyView, const View &dxView, const 
       narrow.rows = {dxView.h, 0, 1, 1, {1, 0, 1, 0, 1}};
       narrow.columns = {dxView.w, 0, 1, 1, {1, 0, 1, 0, 1}};
     }
-    const Location w = packed(weightValue, packGroupedWeights(narrow, true, target), narrow.weightElements(target.lanes));
+    const Location w =
+        packed(weightValue, packGroupedWeights(narrow, true, target), narrow.weightElements(target.lanes));
     step(groupedConvolution(narrow, target), {dy, w}, {dx}, counted);
   }
 }
 
-void Lowering::lowerWeightGradient(const WeightGradientSpec &spec, const Location &x, const Location &dy, const Location &dw) {
+void Lowering::lowerWeightGradient(const WeightGradientSpec &spec, const Location &x, const Location &dy,
+                                   const Location &dw) {
   const Location sums = scratch(weightGradientElements(spec, target));
   step(weightGradient(spec, target), {x, dy}, {sums}, weightMacs(spec));
   step(unpackWeightGradient(spec, target), {sums}, {dw});
@@ -61,22 +65,28 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
       .Case<vn::ConvolutionInputGradOp>([&](auto grad) {
         const Location dy = at(grad.getDy()), dx = result(grad.getResult());
         auto shape = cast<RankedTensorType>(grad.getWeight().getType()).getShape();
-        lowerInputGradient(dy.view, dx.view, dy, at(grad.getWeight()), grad.getWeight(), dx, {shape[2], shape[3]},
-                           pair(grad.getStrides()), four(grad.getPadding()), pair(grad.getDilations()), grad.getGroups());
+        lowerInputGradient(dy.view, dx.view, dy, at(grad.getWeight()), grad.getWeight(), dx,
+                           {shape[2], shape[3]}, pair(grad.getStrides()), four(grad.getPadding()),
+                           pair(grad.getDilations()), grad.getGroups());
         return success();
       })
       .Case<vn::ConvolutionWeightGradOp>([&](auto grad) {
         const Location x = at(grad.getInput()), dy = at(grad.getDy()), dw = result(grad.getResult());
         auto shape = cast<RankedTensorType>(grad.getResult().getType()).getShape();
-        WeightGradientSpec spec{x.view, dy.view, int64_t(grad.getGroups()), {shape[2], shape[3]}, pair(grad.getStrides()),
-                                pair(grad.getDilations()), four(grad.getPadding())};
+        WeightGradientSpec spec{x.view,
+                                dy.view,
+                                int64_t(grad.getGroups()),
+                                {shape[2], shape[3]},
+                                pair(grad.getStrides()),
+                                pair(grad.getDilations()),
+                                four(grad.getPadding())};
         lowerWeightGradient(spec, x, dy, dw);
         return success();
       })
       .Case<vn::LinearInputGradOp>([&](auto grad) {
         const Location dy = at(grad.getDy()), dx = result(grad.getResult());
-        lowerInputGradient(dy.view, dx.view, dy, at(grad.getWeight()), grad.getWeight(), dx, {1, 1}, {1, 1}, {0, 0, 0, 0},
-                           {1, 1}, 1);
+        lowerInputGradient(dy.view, dx.view, dy, at(grad.getWeight()), grad.getWeight(), dx, {1, 1}, {1, 1},
+                           {0, 0, 0, 0}, {1, 1}, 1);
         return success();
       })
       .Case<vn::LinearWeightGradOp>([&](auto grad) {
@@ -98,7 +108,8 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         // An activation's gradient that only this op reads is applied on the way.
         Activation activation = Activation::None;
         Location dy, y;
-        if (auto masked = grad.getDy().template getDefiningOp<vn::ActivateGradOp>(); masked && masked->hasOneUse()) {
+        if (auto masked = grad.getDy().template getDefiningOp<vn::ActivateGradOp>();
+            masked && masked->hasOneUse()) {
           activation = activationOf(masked.getActivation());
           dy = at(masked.getDy());
           y = at(masked.getY());
@@ -120,7 +131,8 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         const Location dx = result(grad.getDx());
         llvm::SmallVector<Location> applyReads = reads;
         applyReads.push_back(coefficients);
-        Step &s = step(batchGradientApply(x.view, dy.view, y.view, dx.view, activation, target), applyReads, {dx});
+        Step &s =
+            step(batchGradientApply(x.view, dy.view, y.view, dx.view, activation, target), applyReads, {dx});
         if (dy.view == dx.view)
           s.mayReuse.push_back(1);
         if (x.view == dx.view)
@@ -131,20 +143,27 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         if (grad->hasOneUse() && isa<vn::BatchNormGradOp>(*grad->user_begin()))
           return success(); // part of that op
         const Location y = at(grad.getY()), dy = at(grad.getDy()), dx = result(grad.getResult());
-        Step &s = step(activateGradient(y.view, dy.view, dx.view, activationOf(grad.getActivation()), target), {y, dy}, {dx});
+        Step &s = step(activateGradient(y.view, dy.view, dx.view, activationOf(grad.getActivation()), target),
+                       {y, dy}, {dx});
         if (dy.view == dx.view)
           s.mayReuse.push_back(1);
         return success();
       })
       .Case<vn::MaxPoolGradOp>([&](auto grad) {
-        const Location x = at(grad.getInput()), y = at(grad.getY()), dy = at(grad.getDy()), dx = result(grad.getResult());
-        PoolSpec spec{x.view, y.view, pair(grad.getKernel()), pair(grad.getStrides()), four(grad.getPadding()), true};
+        const Location x = at(grad.getInput()), y = at(grad.getY()), dy = at(grad.getDy()),
+                       dx = result(grad.getResult());
+        PoolSpec spec{
+            x.view, y.view, pair(grad.getKernel()), pair(grad.getStrides()), four(grad.getPadding()), true};
         step(maxPoolGradient(spec, dy.view, dx.view, target), {x, y, dy}, {dx});
         return success();
       })
       .Case<vn::AvgPoolGradOp>([&](auto grad) {
         const Location dy = at(grad.getDy()), dx = result(grad.getResult());
-        PoolSpec spec{dx.view, dy.view, pair(grad.getKernel()), pair(grad.getStrides()), four(grad.getPadding()),
+        PoolSpec spec{dx.view,
+                      dy.view,
+                      pair(grad.getKernel()),
+                      pair(grad.getStrides()),
+                      four(grad.getPadding()),
                       grad.getCountPadding()};
         step(averagePoolGradient(spec, target), {dy}, {dx});
         return success();
@@ -156,13 +175,16 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
       })
       .Case<vn::ResizeGradOp>([&](auto grad) {
         const Location dy = at(grad.getDy()), dx = result(grad.getResult());
-        step(resizeGradient({dx.view, dy.view, grad.getMode() == vn::ResizeMode::Bilinear, grad.getAlignCorners()}, target),
+        step(resizeGradient(
+                 {dx.view, dy.view, grad.getMode() == vn::ResizeMode::Bilinear, grad.getAlignCorners()},
+                 target),
              {dy}, {dx});
         return success();
       })
       .Case<vn::PadGradOp>([&](auto grad) {
         const Location dy = at(grad.getDy()), dx = result(grad.getResult());
-        step(replicateGradient(dy.view, dx.view, grad.getPadding()[0], grad.getPadding()[2], target), {dy}, {dx});
+        step(replicateGradient(dy.view, dx.view, grad.getPadding()[0], grad.getPadding()[2], target), {dy},
+             {dx});
         return success();
       })
       .Case<vn::SpatialSumOp>([&](auto sum) {
@@ -177,15 +199,15 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
       })
       .Case<vn::SoftmaxCrossEntropyOp>([&](auto loss) {
         const Location logits = at(loss.getLogits()), perImage = scratch(logits.view.n);
-        step(softmaxLoss(logits.view.n, logits.view.c, target), {logits, at(loss.getLabels()), at(loss.getSmoothing())},
-             {perImage});
+        step(softmaxLoss(logits.view.n, logits.view.c, target),
+             {logits, at(loss.getLabels()), at(loss.getSmoothing())}, {perImage});
         step(meanLoss(logits.view.n), {perImage}, {result(loss.getLoss())});
         return success();
       })
       .Case<vn::SoftmaxCrossEntropyGradOp>([&](auto loss) {
         const Location logits = at(loss.getLogits());
-        step(softmaxGradient(logits.view.n, logits.view.c, target), {logits, at(loss.getLabels()), at(loss.getSmoothing())},
-             {result(loss.getResult())});
+        step(softmaxGradient(logits.view.n, logits.view.c, target),
+             {logits, at(loss.getLabels()), at(loss.getSmoothing())}, {result(loss.getResult())});
         return success();
       })
       .Case<vn::BinaryCrossEntropyOp>([&](auto loss) {
@@ -196,12 +218,15 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
       })
       .Case<vn::BinaryCrossEntropyGradOp>([&](auto loss) {
         const Location logits = at(loss.getLogits());
-        step(binaryGradient(logits.view.n, logits.view.c, target), {logits, at(loss.getTargets())}, {result(loss.getResult())});
+        step(binaryGradient(logits.view.n, logits.view.c, target), {logits, at(loss.getTargets())},
+             {result(loss.getResult())});
         return success();
       })
       .Case<vn::UpdateRunningOp>([&](auto update) {
-        const Location mean = parameterAt.lookup(update.getMeanName()), variance = parameterAt.lookup(update.getVarName());
-        step(updateRunning(mean.view.c, update.getMomentum().convertToDouble(), double(update.getCount()), target),
+        const Location mean = parameterAt.lookup(update.getMeanName()),
+                       variance = parameterAt.lookup(update.getVarName());
+        step(updateRunning(mean.view.c, update.getMomentum().convertToDouble(), double(update.getCount()),
+                           target),
              {at(update.getBatchMean()), at(update.getBatchVar())}, {mean, variance});
         return success();
       })

@@ -26,14 +26,16 @@ template <typename Op> PoolSpec poolOf(Op op, const View &in, const View &out) {
 // Weights in a kernel's layout: once for each layout, in `prepare` where the weight is known there.
 Location Lowering::packed(Value weight, const Kernel &kernel, int64_t elements) {
   const Location from = at(weight);
-  const std::string key = std::to_string(from.buffer) + "/" + std::to_string(from.offset) + "/" + kernel.definition.name;
+  const std::string key =
+      std::to_string(from.buffer) + "/" + std::to_string(from.offset) + "/" + kernel.definition.name;
   auto [entry, isNew] = packedAt.try_emplace(key);
   if (!isNew)
     return entry->second;
   const bool early = prepared && constant.contains(weight);
   Program *saved = current;
   current = early ? prepared : program;
-  Location to{addBuffer(early ? VN_SPACE_DERIVED : VN_SPACE_ARENA, elements * 4), 0, denseView(1, 1, 1, elements)};
+  Location to{addBuffer(early ? VN_SPACE_DERIVED : VN_SPACE_ARENA, elements * 4), 0,
+              denseView(1, 1, 1, elements)};
   step(kernel, {from}, {to});
   current = saved;
   entry->second = to;
@@ -43,7 +45,8 @@ Location Lowering::packed(Value weight, const Kernel &kernel, int64_t elements) 
 template <typename Op>
 void Lowering::lowerConvolution(Op op, Value bias, Value residual, Activation activation) {
   const Location x = at(op.getInput()), y = result(op.getResult());
-  const auto kernel = kernelOf(op.getWeight()), stride = pair(op.getStrides()), dilation = pair(op.getDilations());
+  const auto kernel = kernelOf(op.getWeight()), stride = pair(op.getStrides()),
+             dilation = pair(op.getDilations());
   const auto padding = four(op.getPadding());
   const int64_t groups = op.getGroups();
   llvm::SmallVector<Location> reads = {x, {}};
@@ -66,15 +69,18 @@ void Lowering::lowerConvolution(Op op, Value bias, Value residual, Activation ac
     spec.residual = bool(residual);
     spec.residualView = residual ? at(residual).view : View();
     spec.activation = activation;
-    reads[1] = packed(op.getWeight(), packGroupedWeights(spec, false, target), spec.weightElements(target.lanes));
+    reads[1] =
+        packed(op.getWeight(), packGroupedWeights(spec, false, target), spec.weightElements(target.lanes));
     code = groupedConvolution(spec, target);
   } else {
-    ConvolutionSpec spec = convolutionForward(x.view, y.view, kernel, stride, padding, dilation, groups, target);
+    ConvolutionSpec spec =
+        convolutionForward(x.view, y.view, kernel, stride, padding, dilation, groups, target);
     spec.bias = bool(bias);
     spec.residual = bool(residual);
     if (residual) {
       const View r = at(residual).view;
-      spec.residualView = spec.out.n == y.view.n && spec.out.h == y.view.h ? r : View{1, 1, r.n * r.h * r.w, r.c, r.pixel};
+      spec.residualView =
+          spec.out.n == y.view.n && spec.out.h == y.view.h ? r : View{1, 1, r.n * r.h * r.w, r.c, r.pixel};
     }
     spec.activation = activation;
     reads[1] = packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.elements());
@@ -90,7 +96,8 @@ void Lowering::lowerLinear(vn::LinearOp op) {
   const Location x = at(op.getInput()), y = result(op.getResult());
   ConvolutionSpec spec = convolutionForward(x.view, y.view, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, target);
   spec.bias = bool(op.getBias());
-  llvm::SmallVector<Location> reads = {x, packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.elements())};
+  llvm::SmallVector<Location> reads = {
+      x, packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.elements())};
   if (op.getBias())
     reads.push_back(at(op.getBias()));
   step(convolution(spec, target), reads, {y}, convolutionMacs(x.view, y.view, {1, 1}, 1));
@@ -112,8 +119,8 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
     }
     Location a = at(op->getOperand(0)), b = at(op->getOperand(1)), y = result(last);
     // Gradients of a weight used twice: rows of numbers, whatever the rank of their type.
-    if (a.view.size() == b.view.size() && !(a.view == b.view && b.view == y.view) && a.view.dense() && b.view.dense() &&
-        y.view.dense())
+    if (a.view.size() == b.view.size() && !(a.view == b.view && b.view == y.view) && a.view.dense() &&
+        b.view.dense() && y.view.dense())
       a.view = b.view = y.view = denseView(1, 1, 1, y.view.size());
     Step &s = step(binary(kind, a.view, b.view, y.view, activation, target), {a, b}, {y});
     elementwise(a, y, 0, s);
@@ -142,7 +149,8 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
       })
       .Case<vn::ActivateOp>([&](auto act) {
         const Location x = at(act.getInput()), y = result(act.getResult());
-        elementwise(x, y, 0, step(activate(x.view, y.view, activationOf(act.getActivation()), target), {x}, {y}));
+        elementwise(x, y, 0,
+                    step(activate(x.view, y.view, activationOf(act.getActivation()), target), {x}, {y}));
         return success();
       })
       .Case<vn::BatchNormTrainingOp>([&](auto norm) {
@@ -154,9 +162,11 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
           absorbed.insert(next);
         }
         const double epsilon = norm.getEpsilon().convertToDouble();
-        const Location x = at(norm.getInput()), mean = result(norm.getBatchMean()), variance = result(norm.getBatchVar());
+        const Location x = at(norm.getInput()), mean = result(norm.getBatchMean()),
+                       variance = result(norm.getBatchVar());
         const int64_t C = x.view.c;
-        const Location partial = scratch(2 * partialElements(x.view, target)), scale = scratch(C), shift = scratch(C);
+        const Location partial = scratch(2 * partialElements(x.view, target)), scale = scratch(C),
+                       shift = scratch(C);
         step(batchSums(x.view, target), {x}, {partial});
         step(batchFinish(x.view, epsilon, target), {x, partial, at(norm.getGamma()), at(norm.getBeta())},
              {mean, variance, scale, shift});
@@ -183,13 +193,15 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
       })
       .Case<vn::ResizeOp>([&](auto op) {
         const Location x = at(op.getInput()), y = result(op.getResult());
-        step(resize({x.view, y.view, op.getMode() == vn::ResizeMode::Bilinear, op.getAlignCorners()}, target), {x}, {y});
+        step(resize({x.view, y.view, op.getMode() == vn::ResizeMode::Bilinear, op.getAlignCorners()}, target),
+             {x}, {y});
         return success();
       })
       .Case<vn::PadOp>([&](auto pad) {
         const Location x = at(pad.getInput()), y = result(pad.getResult());
         const auto by = pad.getPadding();
-        step(shiftCopy(x.view, y.view, by[0], by[2], pad.getMode() == vn::PadMode::Replicate, target), {x}, {y});
+        step(shiftCopy(x.view, y.view, by[0], by[2], pad.getMode() == vn::PadMode::Replicate, target), {x},
+             {y});
         return success();
       })
       .Case<vn::CropOp>([&](auto crop) {
@@ -251,7 +263,8 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         return success();
       })
       .Case<vn::FoldBiasOp>([&](auto fold) {
-        llvm::SmallVector<Location> reads = {at(fold.getGamma()), at(fold.getBeta()), at(fold.getMean()), at(fold.getVar())};
+        llvm::SmallVector<Location> reads = {at(fold.getGamma()), at(fold.getBeta()), at(fold.getMean()),
+                                             at(fold.getVar())};
         if (fold.getBias())
           reads.push_back(at(fold.getBias()));
         step(foldBias(reads[0].view.c, bool(fold.getBias()), fold.getEpsilon().convertToDouble()), reads,

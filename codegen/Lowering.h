@@ -29,24 +29,28 @@ public:
   mlir::LogicalResult function(mlir::func::FuncOp function, Program &program, Program *prepared);
 
 private:
-  // --- buffers and steps (Lower.cpp) ---------------------------------------------------------------------------------
+  // --- buffers and steps (Lower.cpp)
+  // ---------------------------------------------------------------------------------
   int addBuffer(vn_space space, int64_t bytes);
   Location scratch(int64_t elements);
-  Location addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape, const View &view);
+  Location addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape,
+                 const View &view);
   // The place of an op's result: given in advance (a slice of a concat, a gradient) or a new buffer.
   Location result(mlir::Value value);
   Location at(mlir::Value value) { return locations.lookup(value); }
   void alias(mlir::Value value, const Location &location) { locations[value] = location; }
-  Step &step(const Kernel &kernel, std::initializer_list<Location> reads, std::initializer_list<Location> writes,
+  Step &step(const Kernel &kernel, std::initializer_list<Location> reads,
+             std::initializer_list<Location> writes, int64_t macs = 0);
+  Step &step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm::ArrayRef<Location> writes,
              int64_t macs = 0);
-  Step &step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm::ArrayRef<Location> writes, int64_t macs = 0);
   void placeConcats(mlir::func::FuncOp function);
   void placeGradients(mlir::func::FuncOp function);
   bool dependsOnParametersOnly(mlir::Operation *op);
   mlir::LogicalResult lower(mlir::Operation *op);
   mlir::LogicalResult outputs(mlir::func::FuncOp function, mlir::func::ReturnOp op);
 
-  // --- op families ----------------------------------------------------------------------------------------------------
+  // --- op families
+  // ----------------------------------------------------------------------------------------------------
   mlir::LogicalResult lowerLayer(mlir::Operation *op);    // LowerLayers.cpp
   mlir::LogicalResult lowerGradient(mlir::Operation *op); // LowerGradients.cpp
 
@@ -57,7 +61,8 @@ private:
                           mlir::Value weightValue, const Location &dx, std::array<int64_t, 2> kernel,
                           std::array<int64_t, 2> stride, std::array<int64_t, 4> padding,
                           std::array<int64_t, 2> dilation, int64_t groups);
-  void lowerWeightGradient(const WeightGradientSpec &spec, const Location &x, const Location &dy, const Location &dw);
+  void lowerWeightGradient(const WeightGradientSpec &spec, const Location &x, const Location &dy,
+                           const Location &dw);
   Location packed(mlir::Value weight, const Kernel &kernel, int64_t elements);
   // The single user of `value` if it is an Op and nothing else uses the value.
   template <typename Op> Op onlyUser(mlir::Value value) {

@@ -23,8 +23,8 @@ void planMemory(std::vector<Buffer> &buffers, Program &program) {
         life.last = std::max(life.last, s);
       }
 
-  // In-place reuse: an output born in the step in which an operand of the same size dies takes its memory over. Chains
-  // of such steps end in one representative.
+  // In-place reuse: an output born in the step in which an operand of the same size dies takes its memory
+  // over. Chains of such steps end in one representative.
   std::map<int, int> takenOver; // buffer -> the earlier buffer whose memory it has
   const auto representative = [&](int buffer) {
     while (takenOver.count(buffer))
@@ -33,14 +33,15 @@ void planMemory(std::vector<Buffer> &buffers, Program &program) {
   };
   for (int s = 0; s < int(program.steps.size()); ++s) {
     const Step &step = program.steps[s];
-    const auto output = std::find_if(step.operands.begin(), step.operands.end(), [](const auto &o) { return o.written; });
-    if (output == step.operands.end() || !lifetimes.count(output->buffer) || lifetimes[output->buffer].first != s ||
-        takenOver.count(output->buffer))
+    const auto output =
+        std::find_if(step.operands.begin(), step.operands.end(), [](const auto &o) { return o.written; });
+    if (output == step.operands.end() || !lifetimes.count(output->buffer) ||
+        lifetimes[output->buffer].first != s || takenOver.count(output->buffer))
       continue;
     for (int index : step.mayReuse) {
       const StepOperand &operand = step.operands[index];
-      if (operand.buffer == output->buffer || !lifetimes.count(operand.buffer) || operand.offset != output->offset ||
-          buffers[operand.buffer].bytes != buffers[output->buffer].bytes)
+      if (operand.buffer == output->buffer || !lifetimes.count(operand.buffer) ||
+          operand.offset != output->offset || buffers[operand.buffer].bytes != buffers[output->buffer].bytes)
         continue;
       const int root = representative(operand.buffer);
       // The operand's own last use must be here; its memory may already have passed through several hands.
@@ -62,13 +63,15 @@ void planMemory(std::vector<Buffer> &buffers, Program &program) {
   for (const auto &[buffer, life] : lifetimes)
     if (!takenOver.count(buffer))
       order.push_back(buffer);
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return buffers[a].bytes > buffers[b].bytes; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return buffers[a].bytes > buffers[b].bytes; });
   std::vector<int> placed;
   program.arenaBytes = 0;
   for (int buffer : order) {
     std::vector<std::pair<int64_t, int64_t>> taken;
     for (int other : placed)
-      if (lifetimes[other].first <= lifetimes[buffer].last && lifetimes[buffer].first <= lifetimes[other].last)
+      if (lifetimes[other].first <= lifetimes[buffer].last &&
+          lifetimes[buffer].first <= lifetimes[other].last)
         taken.push_back({buffers[other].offset, buffers[other].offset + aligned(buffers[other].bytes)});
     std::sort(taken.begin(), taken.end());
     int64_t offset = 0;

@@ -6,8 +6,9 @@
 
 namespace vernier::codegen {
 
-// Gives every arena buffer that `program` uses an offset and the program its bound. Two buffers that are alive in the same
-// step do not overlap, except where a step may overwrite an operand that dies in it (Step::mayReuse).
+// Gives every arena buffer that `program` uses an offset and the program its bound. Two buffers that are
+// alive in the same step do not overlap, except where a step may overwrite an operand that dies in it
+// (Step::mayReuse).
 void planMemory(std::vector<Buffer> &buffers, Program &program);
 
 } // namespace vernier::codegen

@@ -60,7 +60,8 @@ llvm::Error writeFile(const std::string &path, llvm::StringRef contents) {
   return error ? failure("cannot write " + path + ": " + error.message()) : llvm::Error::success();
 }
 
-llvm::Error writeObjects(const CompiledModel &model, const Scratch &scratch, std::vector<std::string> &paths) {
+llvm::Error writeObjects(const CompiledModel &model, const Scratch &scratch,
+                         std::vector<std::string> &paths) {
   for (size_t i = 0; i < model.objects.size(); ++i) {
     paths.push_back(scratch.path("part" + llvm::Twine(i) + ".o"));
     if (llvm::Error error = writeFile(paths.back(), model.objects[i]))
@@ -69,16 +70,19 @@ llvm::Error writeObjects(const CompiledModel &model, const Scratch &scratch, std
   return llvm::Error::success();
 }
 
-llvm::Error runLinker(const LinkOptions &options, const std::vector<std::string> &arguments, const Scratch &scratch) {
+llvm::Error runLinker(const LinkOptions &options, const std::vector<std::string> &arguments,
+                      const Scratch &scratch) {
   auto compiler = llvm::sys::findProgramByName(options.compiler);
   if (!compiler)
     compiler = llvm::sys::findProgramByName("c++");
   if (!compiler)
-    return failure("no C++ compiler to link with: neither `" + options.compiler + "` nor `c++` is on the path");
+    return failure("no C++ compiler to link with: neither `" + options.compiler +
+                   "` nor `c++` is on the path");
   std::vector<llvm::StringRef> argv = {*compiler};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   const std::string log = scratch.path("link.log");
-  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), llvm::StringRef(log), llvm::StringRef(log)};
+  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), llvm::StringRef(log),
+                                                llvm::StringRef(log)};
   std::string message;
   if (llvm::sys::ExecuteAndWait(*compiler, argv, std::nullopt, redirects, 0, 0, &message) == 0)
     return llvm::Error::success();
@@ -94,7 +98,8 @@ llvm::Error writeLibrary(const std::vector<std::string> &objects, const std::str
       return member.takeError();
     members.push_back(std::move(*member));
   }
-  return llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab, llvm::object::Archive::K_GNU,
+  return llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab,
+                            llvm::object::Archive::K_GNU,
                             /*Deterministic=*/true, /*Thin=*/false);
 }
 
@@ -102,7 +107,8 @@ std::string header(const Compilation &compilation, const ModelFacts &facts) {
   std::string text;
   llvm::raw_string_ostream s(text);
   std::string guard = llvm::StringRef(facts.symbol).upper() + "_H";
-  s << "/* " << facts.name << ", compiled for " << facts.target << "; see vernier/vernier.h for the functions that run it.\n";
+  s << "/* " << facts.name << ", compiled for " << facts.target
+    << "; see vernier/vernier.h for the functions that run it.\n";
   const auto list = [&](const char *name, const Program &program) {
     if (program.steps.empty())
       return;

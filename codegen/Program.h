@@ -27,8 +27,8 @@ struct Step {
   std::string place;
   std::vector<StepOperand> operands;
   int64_t tasks = 1, macs = 0, bytes = 0;
-  // Operands that may share memory with the output when they die here: the kernel reads each element before it writes
-  // the same place, in the same task.
+  // Operands that may share memory with the output when they die here: the kernel reads each element before
+  // it writes the same place, in the same task.
   std::vector<int> mayReuse;
 };
 

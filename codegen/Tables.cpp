@@ -15,9 +15,13 @@ class Writer {
 public:
   explicit Writer(llvm::Module &module) : module(module), context(module.getContext()) {}
 
-  Constant *integer(int64_t value) { return llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), value, true); }
+  Constant *integer(int64_t value) {
+    return llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), value, true);
+  }
   Constant *null() { return llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0)); }
-  Constant *record(llvm::ArrayRef<Constant *> fields) { return llvm::ConstantStruct::getAnon(context, fields); }
+  Constant *record(llvm::ArrayRef<Constant *> fields) {
+    return llvm::ConstantStruct::getAnon(context, fields);
+  }
 
   Constant *text(const std::string &value) {
     auto [entry, isNew] = texts.try_emplace(value);
@@ -30,7 +34,9 @@ public:
   Constant *array(llvm::ArrayRef<Constant *> records) {
     if (records.empty())
       return null();
-    return global(llvm::ConstantArray::get(llvm::ArrayType::get(records.front()->getType(), records.size()), records), 8);
+    return global(
+        llvm::ConstantArray::get(llvm::ArrayType::get(records.front()->getType(), records.size()), records),
+        8);
   }
 
   Constant *shape(const std::vector<int64_t> &extents) {
@@ -57,16 +63,19 @@ public:
         operands.push_back(record({integer(buffer.space), integer(buffer.offset + operand.offset)}));
       }
       steps.push_back(record({kernel(step.kernel), text(step.kernel), text(step.place), array(operands),
-                              integer(step.operands.size()), integer(step.tasks), integer(step.macs), integer(step.bytes)}));
+                              integer(step.operands.size()), integer(step.tasks), integer(step.macs),
+                              integer(step.bytes)}));
     }
     for (const Io &entry : program.io)
-      io.push_back(record({text(entry.name), integer(entry.type), integer(entry.isOutput), integer(entry.shape.size()),
-                           shape(entry.shape)}));
-    return record({array(steps), integer(steps.size()), array(io), integer(io.size()), integer(program.arenaBytes)});
+      io.push_back(record({text(entry.name), integer(entry.type), integer(entry.isOutput),
+                           integer(entry.shape.size()), shape(entry.shape)}));
+    return record(
+        {array(steps), integer(steps.size()), array(io), integer(io.size()), integer(program.arenaBytes)});
   }
 
   Constant *global(Constant *value, unsigned alignment) {
-    auto *variable = new llvm::GlobalVariable(module, value->getType(), true, llvm::GlobalValue::PrivateLinkage, value);
+    auto *variable =
+        new llvm::GlobalVariable(module, value->getType(), true, llvm::GlobalValue::PrivateLinkage, value);
     variable->setAlignment(llvm::Align(alignment));
     return variable;
   }
@@ -83,20 +92,22 @@ void writeTables(llvm::Module &module, const Compilation &compilation, const Mod
   Writer w(module);
   llvm::SmallVector<Constant *> parameters;
   for (const Parameter &p : compilation.parameters)
-    parameters.push_back(w.record({w.text(p.name), w.integer(p.kind), w.integer(p.shape.size()), w.shape(p.shape),
-                                   w.integer(p.space), w.integer(p.offset)}));
+    parameters.push_back(w.record({w.text(p.name), w.integer(p.kind), w.integer(p.shape.size()),
+                                   w.shape(p.shape), w.integer(p.space), w.integer(p.offset)}));
   Constant *model = w.record(
       {w.integer(VN_ABI_VERSION), w.text(facts.name), w.text(facts.description), w.text(facts.target),
        w.integer(facts.batch), w.integer(facts.channels), w.integer(facts.height), w.integer(facts.width),
        w.integer(facts.classes), w.integer(facts.macs), w.array(parameters), w.integer(parameters.size()),
-       w.integer(compilation.parameterBytes), w.integer(compilation.statisticsBytes), w.integer(compilation.derivedBytes),
-       w.program(compilation.prepare, compilation.buffers), w.program(compilation.infer, compilation.buffers),
+       w.integer(compilation.parameterBytes), w.integer(compilation.statisticsBytes),
+       w.integer(compilation.derivedBytes), w.program(compilation.prepare, compilation.buffers),
+       w.program(compilation.infer, compilation.buffers),
        w.program(compilation.trainStep, compilation.buffers)});
   Constant *address = w.global(model, 8);
 
   llvm::IRBuilder<> b(module.getContext());
   const auto define = [&](const std::string &name, llvm::GlobalValue::LinkageTypes linkage) {
-    auto *function = llvm::Function::Create(llvm::FunctionType::get(b.getPtrTy(), false), linkage, name, module);
+    auto *function =
+        llvm::Function::Create(llvm::FunctionType::get(b.getPtrTy(), false), linkage, name, module);
     b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "", function));
     b.CreateRet(address);
   };

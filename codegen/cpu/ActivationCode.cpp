@@ -45,8 +45,8 @@ Value applyActivation(KernelBuilder &k, Value x, Activation activation) {
   case Activation::Relu:
     return arith::MaxNumFOp::create(b, k.location(), x, like(k, x, 0.0f));
   case Activation::Relu6:
-    return arith::MinNumFOp::create(b, k.location(), arith::MaxNumFOp::create(b, k.location(), x, like(k, x, 0.0f)),
-                                    like(k, x, 6.0f));
+    return arith::MinNumFOp::create(
+        b, k.location(), arith::MaxNumFOp::create(b, k.location(), x, like(k, x, 0.0f)), like(k, x, 6.0f));
   case Activation::Sigmoid: {
     Value negative = arith::SubFOp::create(b, k.location(), like(k, x, 0.0f), x);
     Value denominator = arith::AddFOp::create(b, k.location(), exponential(k, negative), like(k, x, 1.0f));
@@ -66,7 +66,8 @@ Value activationGradient(KernelBuilder &k, Value y, Value dy, Activation activat
   case Activation::Relu6:
     return where(k, arith::CmpFPredicate::OLT, y, 6.0f, where(k, arith::CmpFPredicate::OGT, y, 0.0f, dy));
   case Activation::Sigmoid: {
-    Value slope = arith::MulFOp::create(b, k.location(), y, arith::SubFOp::create(b, k.location(), like(k, y, 1.0f), y));
+    Value slope = arith::MulFOp::create(b, k.location(), y,
+                                        arith::SubFOp::create(b, k.location(), like(k, y, 1.0f), y));
     return arith::MulFOp::create(b, k.location(), dy, slope);
   }
   }

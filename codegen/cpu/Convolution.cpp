@@ -1,6 +1,7 @@
-// Register-tiled direct convolution. A tile of output pixels x output channels stays in vector registers while the loop
-// over (r, s, c) streams packed weights past broadcast inputs; nothing is copied and padding costs nothing, because the
-// tiles at the left and right border are their own code, without the taps that fall outside.
+// Register-tiled direct convolution. A tile of output pixels x output channels stays in vector registers
+// while the loop over (r, s, c) streams packed weights past broadcast inputs; nothing is copied and padding
+// costs nothing, because the tiles at the left and right border are their own code, without the taps that
+// fall outside.
 #include "codegen/cpu/ActivationCode.h"
 #include "codegen/cpu/KernelBuilder.h"
 #include "codegen/cpu/Kernels.h"
@@ -13,33 +14,32 @@ namespace {
 
 // Input channels below this are unrolled: the first layer's three.
 constexpr int64_t kUnrolledInputs = 4;
-// A task of a long row should stay in the second-level cache with its inputs and outputs and still leave enough tasks to
-// divide.
+// A task of a long row should stay in the second-level cache with its inputs and outputs and still leave
+// enough tasks to divide.
 constexpr int64_t kChunkBytes = 128 * 1024;
 constexpr int64_t kWantedTasks = 32;
 
-int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-// Accumulators per tile: what the register file holds beside `vectors` weights and, without embedded broadcasts, one
-// broadcast input.
+// Accumulators per tile: what the register file holds beside `vectors` weights and, without embedded
+// broadcasts, one broadcast input.
 int64_t mostPixels(int64_t vectors, const Target &target) {
   const int64_t accumulators = target.lanes == 16 ? 28 : target.registers - vectors - 1;
   return std::max<int64_t>(1, accumulators / vectors);
 }
 
-// First-level data caches have at least this many ways of 64 sets of 64 bytes; one way is left to weights and outputs.
+// First-level data caches have at least this many ways of 64 sets of 64 bytes; one way is left to weights and
+// outputs.
 constexpr int64_t kWays = 8, kSets = 64, kLine = 64;
 
-// Pixels that a first-level cache holds at once: `stride` bytes apart, a power of two maps them to few sets, and every
-// broadcast would miss.
+// Pixels that a first-level cache holds at once: `stride` bytes apart, a power of two maps them to few sets,
+// and every broadcast would miss.
 int64_t cachedPixels(int64_t stride) {
   if (stride % kLine != 0)
     return INT64_MAX;
   return (kWays - 1) * (kSets / std::gcd(kSets, stride / kLine));
 }
 
-// Quarter cycles of one step over c when a vector multiply-add takes one cycle: two chains of four cycles must be
-// hidden, each vector of weights costs a load, and each pixel part of one.
+// Quarter cycles of one step over c when a vector multiply-add takes one cycle: two chains of four cycles
+// must be hidden, each vector of weights costs a load, and each pixel part of one.
 int64_t stepCost(int64_t pixels, int64_t vectors) {
   return pixels == 0 || vectors == 0 ? 0 : 4 * std::max<int64_t>(pixels * vectors, 8) + 4 * vectors + pixels;
 }
@@ -49,7 +49,8 @@ Tile chooseTile(int64_t columns, int64_t outputs, int64_t inputStride, const Tar
   int64_t bestCost = INT64_MAX;
   const int64_t allVectors = ceilDiv(outputs, target.lanes);
   for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, allVectors); ++vectors)
-    for (int64_t pixels = std::min({columns, mostPixels(vectors, target), cachedPixels(inputStride)}); pixels >= 1; --pixels) {
+    for (int64_t pixels = std::min({columns, mostPixels(vectors, target), cachedPixels(inputStride)});
+         pixels >= 1; --pixels) {
       const auto row = [&](int64_t width) {
         return columns / pixels * stepCost(pixels, width) + stepCost(columns % pixels, width);
       };
@@ -66,8 +67,8 @@ Tile chooseTile(int64_t columns, int64_t outputs, int64_t inputStride, const Tar
 Taps transposedTaps(int64_t residue, int64_t size, int64_t stride, int64_t padding, int64_t dilation) {
   Taps taps;
   taps.count = 0;
-  // Tap r feeds input position i from output position (i + padding - r * dilation) / stride. Larger r, smaller offset:
-  // counted downwards so that offsets grow.
+  // Tap r feeds input position i from output position (i + padding - r * dilation) / stride. Larger r,
+  // smaller offset: counted downwards so that offsets grow.
   for (int64_t r = size - 1; r >= 0; --r) {
     const int64_t position = residue + padding - r * dilation;
     if (((position % stride) + stride) % stride != 0)
@@ -110,19 +111,20 @@ struct Emitter {
   }
 
   bool columnInside(int64_t x, int64_t tap) const {
-    const int64_t position = x * spec.columns.inStep + spec.columns.taps.offset + tap * spec.columns.taps.offsetStep;
+    const int64_t position =
+        x * spec.columns.inStep + spec.columns.taps.offset + tap * spec.columns.taps.offsetStep;
     return position >= 0 && position < spec.in.w;
   }
 
-  // One tile: `pixels` outputs from column `x`, `vectors` vectors of channels from `channel` of the group; `inside` says for each tap and
-  // pixel whether it lies in the input.
+  // One tile: `pixels` outputs from column `x`, `vectors` vectors of channels from `channel` of the group;
+  // `inside` says for each tap and pixel whether it lies in the input.
   struct TileCode {
     int64_t pixels, vectors, tailCount; // tailCount: channels of the last vector
     std::vector<std::vector<bool>> inside;
   };
 
-  void tile(const TileCode &code, Value imageIn, Value imageOut, Value imageResidual, Value oy, Value x, Value weightBase,
-            Value channel) {
+  void tile(const TileCode &code, Value imageIn, Value imageOut, Value imageResidual, Value oy, Value x,
+            Value weightBase, Value channel) {
     const int64_t lanes = k.lanes(), P = code.pixels, V = code.vectors;
     const auto count = [&](int64_t v) { return v + 1 == V ? code.tailCount : lanes; };
     KernelBuilder::Values acc;
@@ -173,8 +175,8 @@ struct Emitter {
       }
   }
 
-  KernelBuilder::Values overColumns(const TileCode &code, Value rowIn, Value weightRow, Value x, Value weightBase,
-                                    KernelBuilder::Values acc) {
+  KernelBuilder::Values overColumns(const TileCode &code, Value rowIn, Value weightRow, Value x,
+                                    Value weightBase, KernelBuilder::Values acc) {
     const Taps &taps = spec.columns.taps;
     const int64_t lanes = k.lanes(), V = code.vectors;
     const int64_t width = V * lanes, C = packed().inputs;
@@ -188,7 +190,8 @@ struct Emitter {
       Value ix = k.add(k.mul(x, spec.columns.inStep), taps.offset + s * taps.offsetStep);
       Value from = k.add(rowIn, k.mul(ix, spec.in.pixel));
       const int64_t column = taps.index + s * taps.indexStep;
-      Value weightTap = k.add(weightBase, k.mul(k.add(k.mul(weightRow, packed().columns), column), C * width));
+      Value weightTap =
+          k.add(weightBase, k.mul(k.add(k.mul(weightRow, packed().columns), column), C * width));
       const auto multiplyAdd = [&](Value c, mlir::ValueRange carried) {
         KernelBuilder::Values next(carried);
         llvm::SmallVector<Value> w;
@@ -230,8 +233,8 @@ struct Emitter {
   }
 
   // The output row of one block of channels: runs of tiles that share their code become loops.
-  void row(int64_t vectors, int64_t tailCount, Value imageIn, Value imageOut, Value imageResidual, Value oy, Value chunk,
-           Value weightBase, Value channel) {
+  void row(int64_t vectors, int64_t tailCount, Value imageIn, Value imageOut, Value imageResidual, Value oy,
+           Value chunk, Value weightBase, Value channel) {
     const int64_t P = spec.tile.pixels, columns = spec.columns.count;
     if (spec.chunk) {
       const int64_t whole = columns / P * P, rest = columns - whole;
@@ -239,23 +242,24 @@ struct Emitter {
       Value last = k.min(k.add(first, spec.chunk), k.index(whole));
       if (whole > 0)
         k.forLoop(first, last, P, [&](Value x) {
-          tile(tileCode(0, P, vectors, tailCount), imageIn, imageOut, imageResidual, oy, x, weightBase, channel);
+          tile(tileCode(0, P, vectors, tailCount), imageIn, imageOut, imageResidual, oy, x, weightBase,
+               channel);
         });
       if (rest > 0)
         k.ifThen(k.equal(chunk, k.index(ceilDiv(columns, spec.chunk) - 1)), [&] {
-          tile(tileCode(whole, rest, vectors, tailCount), imageIn, imageOut, imageResidual, oy, k.index(whole),
-               weightBase, channel);
+          tile(tileCode(whole, rest, vectors, tailCount), imageIn, imageOut, imageResidual, oy,
+               k.index(whole), weightBase, channel);
         });
       return;
     }
     for (int64_t x = 0; x < columns;) {
       TileCode code = tileCode(x, std::min(P, columns - x), vectors, tailCount);
       int64_t end = x + code.pixels;
-      while (end + P <= columns && code.pixels == P && tileCode(end, P, vectors, tailCount).inside == code.inside)
+      while (end + P <= columns && code.pixels == P &&
+             tileCode(end, P, vectors, tailCount).inside == code.inside)
         end += P;
-      k.forLoop(x, end, P, [&](Value at) {
-        tile(code, imageIn, imageOut, imageResidual, oy, at, weightBase, channel);
-      });
+      k.forLoop(x, end, P,
+                [&](Value at) { tile(code, imageIn, imageOut, imageResidual, oy, at, weightBase, channel); });
       x = end;
     }
   }
@@ -263,11 +267,14 @@ struct Emitter {
 
 std::string axisName(const Axis &axis) {
   const Taps &t = axis.taps;
-  const auto text = [](int64_t value) { return value < 0 ? "m" + std::to_string(-value) : std::to_string(value); };
+  const auto text = [](int64_t value) {
+    return value < 0 ? "m" + std::to_string(-value) : std::to_string(value);
+  };
   return std::to_string(t.count) + "s" + std::to_string(axis.inStep) + "p" + text(-t.offset) + "d" +
          text(t.offsetStep) +
          (t.index || t.indexStep != 1 ? "i" + text(t.index) + "_" + text(t.indexStep) : std::string()) +
-         (axis.outStep != 1 || axis.outStart ? "o" + text(axis.outStart) + "_" + text(axis.outStep) : std::string());
+         (axis.outStep != 1 || axis.outStart ? "o" + text(axis.outStart) + "_" + text(axis.outStep)
+                                             : std::string());
 }
 
 } // namespace
@@ -308,10 +315,10 @@ ConvolutionSpec convolutionForward(const View &in, const View &out, std::array<i
   return spec;
 }
 
-std::vector<ConvolutionSpec> convolutionInputGradient(const View &dy, const View &dx, std::array<int64_t, 2> kernel,
-                                                      std::array<int64_t, 2> stride, std::array<int64_t, 4> padding,
-                                                      std::array<int64_t, 2> dilation, int64_t groups,
-                                                      const Target &target) {
+std::vector<ConvolutionSpec>
+convolutionInputGradient(const View &dy, const View &dx, std::array<int64_t, 2> kernel,
+                         std::array<int64_t, 2> stride, std::array<int64_t, 4> padding,
+                         std::array<int64_t, 2> dilation, int64_t groups, const Target &target) {
   if (kernel == std::array<int64_t, 2>{1, 1} && stride == std::array<int64_t, 2>{1, 1} &&
       padding == std::array<int64_t, 4>{0, 0, 0, 0})
     return {convolutionForward(dy, dx, kernel, stride, padding, dilation, groups, target)};
@@ -334,7 +341,8 @@ std::vector<ConvolutionSpec> convolutionInputGradient(const View &dy, const View
     }
   for (ConvolutionSpec &spec : specs) {
     spec.tile.vectors = vectors;
-    spec.tile.pixels = std::min({spec.columns.count, mostPixels(vectors, target), cachedPixels(inputStride(spec))});
+    spec.tile.pixels =
+        std::min({spec.columns.count, mostPixels(vectors, target), cachedPixels(inputStride(spec))});
     spec.weights.vectors = vectors;
   }
   return specs;
@@ -348,13 +356,15 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
 
   Kernel kernel;
   kernel.tasks = spec.in.n * w.groups * blocks * rowTasks;
-  kernel.definition.name = "conv" + axisName(spec.rows) + "x" + axisName(spec.columns) + "_" + spec.in.name() + "_to_" +
-                           spec.out.name() + "_w" + w.name() + "_f32_" + std::to_string(spec.tile.pixels) + "x" +
-                           std::to_string(w.block()) + (spec.chunk ? "_row" + std::to_string(spec.chunk) : "") +
-                           (spec.weightsOuter ? "_wo" : "") + (spec.bias ? "_bias" : "") +
-                           (spec.residual ? "_add" + spec.residualView.name() : "") + activationName(spec.activation);
+  kernel.definition.name =
+      "conv" + axisName(spec.rows) + "x" + axisName(spec.columns) + "_" + spec.in.name() + "_to_" +
+      spec.out.name() + "_w" + w.name() + "_f32_" + std::to_string(spec.tile.pixels) + "x" +
+      std::to_string(w.block()) + (spec.chunk ? "_row" + std::to_string(spec.chunk) : "") +
+      (spec.weightsOuter ? "_wo" : "") + (spec.bias ? "_bias" : "") +
+      (spec.residual ? "_add" + spec.residualView.name() : "") + activationName(spec.activation);
   kernel.definition.numOperands = 3 + spec.bias + spec.residual;
-  kernel.definition.build = [spec, rowTasks, blocks, wholeBlocks, rest, name = kernel.definition.name](KernelBuilder &k) {
+  kernel.definition.build = [spec, rowTasks, blocks, wholeBlocks, rest,
+                             name = kernel.definition.name](KernelBuilder &k) {
     const PackedWeights &w = spec.weights;
     std::vector<KernelOperand> operands = {{spec.in.elements()}, {w.elements()}};
     if (spec.bias)
@@ -381,14 +391,16 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
       Value imageOut = k.mul(n, spec.out.image());
       Value imageResidual = spec.residual ? k.mul(n, spec.residualView.image()) : Value();
       Value channel = k.add(k.mul(group, w.outputs), k.mul(block, w.block()));
-      Value weightBase = k.add(k.mul(group, w.groupElements()), k.mul(block, w.block() * w.inputs * w.rows * w.columns));
+      Value weightBase =
+          k.add(k.mul(group, w.groupElements()), k.mul(block, w.block() * w.inputs * w.rows * w.columns));
       Value oy = spec.chunk ? k.index(0) : row;
       const auto whole = [&] {
         emit.row(w.vectors, w.lanes, imageIn, imageOut, imageResidual, oy, row, weightBase, channel);
       };
       const auto partial = [&] {
         const int64_t vectors = ceilDiv(rest, w.lanes);
-        emit.row(vectors, rest - (vectors - 1) * w.lanes, imageIn, imageOut, imageResidual, oy, row, weightBase, channel);
+        emit.row(vectors, rest - (vectors - 1) * w.lanes, imageIn, imageOut, imageResidual, oy, row,
+                 weightBase, channel);
       };
       if (rest == 0)
         whole();
@@ -406,7 +418,8 @@ Kernel packWeights(const PackedWeights &packed, bool transposed) {
   const int64_t blocks = ceilDiv(packed.outputs, packed.block());
   Kernel kernel;
   kernel.tasks = packed.groups * blocks * packed.rows;
-  kernel.definition.name = std::string("pack") + (transposed ? "_transposed_" : "_") + packed.name() + "x" + std::to_string(packed.lanes);
+  kernel.definition.name = std::string("pack") + (transposed ? "_transposed_" : "_") + packed.name() + "x" +
+                           std::to_string(packed.lanes);
   kernel.definition.numOperands = 2;
   kernel.definition.build = [=, name = kernel.definition.name](KernelBuilder &k) {
     const int64_t spatial = packed.rows * packed.columns;
@@ -432,7 +445,8 @@ Kernel packWeights(const PackedWeights &packed, bool transposed) {
           k.forLoop(k.index(0), width, 1, [&](Value j) {
             Value o = k.add(first, j);
             Value at = k.add(rowFrom, k.mul(k.min(o, k.index(packed.outputs - 1)), outputStride));
-            Value value = k.choose(k.less(o, k.index(packed.outputs)), k.loadScalar(from, at), k.scalar(0.0f));
+            Value value =
+                k.choose(k.less(o, k.index(packed.outputs)), k.loadScalar(from, at), k.scalar(0.0f));
             k.storeScalar(value, to, k.add(rowTo, j));
           });
         });

@@ -59,8 +59,9 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> makeMachine(const Target &t
     return failure(error);
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
-  std::unique_ptr<llvm::TargetMachine> machine(found->createTargetMachine(
-      triple, target.cpu, target.features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+  std::unique_ptr<llvm::TargetMachine> machine(
+      found->createTargetMachine(triple, target.cpu, target.features, options, llvm::Reloc::PIC_,
+                                 std::nullopt, llvm::CodeGenOptLevel::Aggressive));
   if (!machine)
     return failure("no code generator for " + target.triple);
   return machine;
@@ -92,8 +93,8 @@ std::string toObject(llvm::Module &module, llvm::TargetMachine &machine) {
   return std::string(bytes);
 }
 
-// void name(void *const *operands, int64_t begin, int64_t end): the ABI's face of a kernel whose body takes its
-// operands one by one.
+// void name(void *const *operands, int64_t begin, int64_t end): the ABI's face of a kernel whose body takes
+// its operands one by one.
 void addEntry(llvm::Module &module, const KernelDefinition &kernel) {
   llvm::Function *body = module.getFunction(kernel.name);
   body->setName(kernel.name + ".body");
@@ -148,13 +149,15 @@ llvm::Error lower(mlir::ModuleOp module) {
   return llvm::Error::success();
 }
 
-llvm::Expected<std::string> emitShard(const std::vector<const KernelDefinition *> &kernels, const Target &target) {
+llvm::Expected<std::string> emitShard(const std::vector<const KernelDefinition *> &kernels,
+                                      const Target &target) {
   auto machine = makeMachine(target);
   if (!machine)
     return machine.takeError();
   mlir::DialectRegistry registry;
-  registry.insert<mlir::func::FuncDialect, mlir::scf::SCFDialect, mlir::arith::ArithDialect, mlir::memref::MemRefDialect,
-                  mlir::vector::VectorDialect, mlir::math::MathDialect, mlir::LLVM::LLVMDialect>();
+  registry.insert<mlir::func::FuncDialect, mlir::scf::SCFDialect, mlir::arith::ArithDialect,
+                  mlir::memref::MemRefDialect, mlir::vector::VectorDialect, mlir::math::MathDialect,
+                  mlir::LLVM::LLVMDialect>();
   mlir::registerBuiltinDialectTranslation(registry);
   mlir::registerLLVMDialectTranslation(registry);
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
@@ -184,8 +187,8 @@ llvm::Expected<std::string> emitShard(const std::vector<const KernelDefinition *
 
 } // namespace
 
-llvm::Expected<std::vector<std::string>> emitKernels(const std::vector<KernelDefinition> &kernels, const Target &target,
-                                                     unsigned shards) {
+llvm::Expected<std::vector<std::string>> emitKernels(const std::vector<KernelDefinition> &kernels,
+                                                     const Target &target, unsigned shards) {
   shards = std::max(1u, std::min<unsigned>(shards, kernels.size()));
   std::vector<std::vector<const KernelDefinition *>> parts(shards);
   for (size_t i = 0; i < kernels.size(); ++i)

@@ -27,8 +27,8 @@ struct KernelDefinition {
 };
 
 // One object file per shard; the shards are compiled by as many threads.
-llvm::Expected<std::vector<std::string>> emitKernels(const std::vector<KernelDefinition> &kernels, const Target &target,
-                                                     unsigned shards);
+llvm::Expected<std::vector<std::string>> emitKernels(const std::vector<KernelDefinition> &kernels,
+                                                     const Target &target, unsigned shards);
 
 // The object file of a module that `fill` writes.
 llvm::Expected<std::string> emitModule(const Target &target, llvm::function_ref<void(llvm::Module &)> fill);

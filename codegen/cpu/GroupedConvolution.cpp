@@ -1,5 +1,6 @@
-// Convolutions whose groups are narrower than a vector, depthwise ones included: lanes hold the channels of several
-// whole groups, and the inputs of a group reach its lanes by shuffles within the vector instead of broadcasts.
+// Convolutions whose groups are narrower than a vector, depthwise ones included: lanes hold the channels of
+// several whole groups, and the inputs of a group reach its lanes by shuffles within the vector instead of
+// broadcasts.
 #include "codegen/cpu/ActivationCode.h"
 #include "codegen/cpu/KernelBuilder.h"
 #include "codegen/cpu/Kernels.h"
@@ -8,8 +9,6 @@
 
 namespace vernier::codegen {
 namespace {
-
-int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Output pixels whose accumulators are in registers together.
 constexpr int64_t kPixels = 8;
@@ -23,7 +22,8 @@ llvm::SmallVector<int64_t> groupLanes(int64_t lanes, int64_t perGroup, int64_t c
 }
 
 bool inside(const GroupedSpec &spec, int64_t x, int64_t tap) {
-  const int64_t position = x * spec.columns.inStep + spec.columns.taps.offset + tap * spec.columns.taps.offsetStep;
+  const int64_t position =
+      x * spec.columns.inStep + spec.columns.taps.offset + tap * spec.columns.taps.offsetStep;
   return position >= 0 && position < spec.in.w;
 }
 
@@ -44,7 +44,8 @@ struct Emitter {
     return result;
   }
 
-  void tile(const Inside &valid, int64_t pixels, Value n, Value oy, Value x, Value channel, Value weightBase, int64_t count) {
+  void tile(const Inside &valid, int64_t pixels, Value n, Value oy, Value x, Value channel, Value weightBase,
+            int64_t count) {
     const int64_t lanes = k.lanes(), m = spec.perGroup;
     const Taps &rows = spec.rows.taps, &columns = spec.columns.taps;
     KernelBuilder::Values acc(pixels, spec.bias ? k.load(bias, channel, count) : k.constant(0.0f));
@@ -79,15 +80,17 @@ struct Emitter {
     Value outY = k.add(k.mul(oy, spec.rows.outStep), spec.rows.outStart);
     Value outX = k.add(k.mul(x, spec.columns.outStep), spec.columns.outStart);
     const auto place = [&](const View &view) {
-      return k.add(k.add(k.add(k.mul(n, view.image()), k.mul(outY, view.row())), k.mul(outX, view.pixel)), channel);
+      return k.add(k.add(k.add(k.mul(n, view.image()), k.mul(outY, view.row())), k.mul(outX, view.pixel)),
+                   channel);
     };
     Value to = place(spec.out), from = spec.residual ? place(spec.residualView) : Value();
     for (int64_t p = 0; p < pixels; ++p) {
       const int64_t step = p * spec.columns.outStep;
       Value value = acc[p];
       if (spec.residual)
-        value = mlir::arith::AddFOp::create(k.builder(), k.location(), value,
-                                            k.load(residual, k.add(from, step * spec.residualView.pixel), count));
+        value =
+            mlir::arith::AddFOp::create(k.builder(), k.location(), value,
+                                        k.load(residual, k.add(from, step * spec.residualView.pixel), count));
       k.store(applyActivation(k, value, spec.activation), output, k.add(to, step * spec.out.pixel), count);
     }
   }
@@ -100,7 +103,8 @@ struct Emitter {
       int64_t end = x + pixels;
       while (pixels == kPixels && end + kPixels <= total && insideOf(end, kPixels) == valid)
         end += kPixels;
-      k.forLoop(x, end, pixels, [&](Value at) { tile(valid, pixels, n, oy, at, channel, weightBase, count); });
+      k.forLoop(x, end, pixels,
+                [&](Value at) { tile(valid, pixels, n, oy, at, channel, weightBase, count); });
       x = end;
     }
   }
@@ -109,7 +113,8 @@ struct Emitter {
 std::string axisName(const Axis &a) {
   const Taps &t = a.taps;
   std::string name;
-  for (int64_t value : {t.count, a.inStep, t.offset, t.offsetStep, t.index, t.indexStep, a.outStart, a.outStep})
+  for (int64_t value :
+       {t.count, a.inStep, t.offset, t.offsetStep, t.index, t.indexStep, a.outStart, a.outStep})
     name += (name.empty() ? "" : "_") + (value < 0 ? "m" + std::to_string(-value) : std::to_string(value));
   return name;
 }
@@ -126,9 +131,10 @@ Kernel groupedConvolution(const GroupedSpec &spec, const Target &target) {
   const int64_t rest = spec.out.c - (vectors - 1) * target.lanes;
   Kernel kernel;
   kernel.tasks = spec.in.n * vectors * spec.rows.count;
-  kernel.definition.name = "grouped" + std::to_string(spec.perGroup) + "_conv" + axisName(spec.rows) + "x" + axisName(spec.columns) +
-                           "_" + spec.in.name() + "_to_" + spec.out.name() + "_f32x" + std::to_string(target.lanes) +
-                           (spec.bias ? "_bias" : "") + (spec.residual ? "_add" + spec.residualView.name() : "") +
+  kernel.definition.name = "grouped" + std::to_string(spec.perGroup) + "_conv" + axisName(spec.rows) + "x" +
+                           axisName(spec.columns) + "_" + spec.in.name() + "_to_" + spec.out.name() +
+                           "_f32x" + std::to_string(target.lanes) + (spec.bias ? "_bias" : "") +
+                           (spec.residual ? "_add" + spec.residualView.name() : "") +
                            activationName(spec.activation);
   kernel.definition.numOperands = 3 + spec.bias + spec.residual;
   kernel.definition.build = [spec, vectors, rest, name = kernel.definition.name](KernelBuilder &k) {
@@ -167,11 +173,13 @@ Kernel packGroupedWeights(const GroupedSpec &spec, bool transposed, const Target
   const int64_t lanes = target.lanes;
   Kernel kernel;
   kernel.tasks = ceilDiv(channels, lanes);
-  kernel.definition.name = std::string("pack_grouped") + std::to_string(m) + (transposed ? "_transposed_" : "_") +
-                           std::to_string(channels) + "x" + std::to_string(spec.kernelRows) + "x" +
-                           std::to_string(spec.kernelColumns) + "x" + std::to_string(lanes);
+  kernel.definition.name = std::string("pack_grouped") + std::to_string(m) +
+                           (transposed ? "_transposed_" : "_") + std::to_string(channels) + "x" +
+                           std::to_string(spec.kernelRows) + "x" + std::to_string(spec.kernelColumns) + "x" +
+                           std::to_string(lanes);
   kernel.definition.numOperands = 2;
-  kernel.definition.build = [=, elements = spec.weightElements(lanes), name = kernel.definition.name](KernelBuilder &k) {
+  kernel.definition.build = [=, elements = spec.weightElements(lanes),
+                             name = kernel.definition.name](KernelBuilder &k) {
     k.begin(name, {{channels * m * spatial}, {elements}});
     k.forTasks([&](Value vector) {
       k.forLoop(0, spatial, 1, [&](Value tap) {
@@ -179,11 +187,13 @@ Kernel packGroupedWeights(const GroupedSpec &spec, bool transposed, const Target
           k.forLoop(0, lanes, 1, [&](Value lane) {
             Value wanted = k.add(k.mul(vector, lanes), lane);
             Value o = k.min(wanted, k.index(channels - 1));
-            // Stored as O x I/groups x R x S; transposed, lane o reads what output `group + c` weighs it with.
+            // Stored as O x I/groups x R x S; transposed, lane o reads what output `group + c` weighs it
+            // with.
             Value within = k.rem(o, m), group = k.sub(o, within);
             Value row = transposed ? k.add(group, c) : o, column = transposed ? within : c;
             Value at = k.add(k.mul(k.add(k.mul(row, m), column), spatial), tap);
-            Value value = k.choose(k.less(wanted, k.index(channels)), k.loadScalar(k.operand(0), at), k.scalar(0.0f));
+            Value value =
+                k.choose(k.less(wanted, k.index(channels)), k.loadScalar(k.operand(0), at), k.scalar(0.0f));
             Value to = k.add(k.mul(k.add(k.mul(k.add(k.mul(vector, spatial), tap), m), c), lanes), lane);
             k.storeScalar(value, k.operand(1), to);
           });

@@ -29,7 +29,8 @@ void KernelBuilder::forTasks(llvm::function_ref<void(Value)> body) {
   forLoop(function.getArgument(count - 2), function.getArgument(count - 1), 1, body);
 }
 
-// --- indices ---------------------------------------------------------------------------------------------------------
+// --- indices
+// ---------------------------------------------------------------------------------------------------------
 
 Value KernelBuilder::index(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
 Value KernelBuilder::add(Value a, Value c) { return b.createOrFold<arith::AddIOp>(loc, a, c); }
@@ -37,7 +38,9 @@ Value KernelBuilder::add(Value a, int64_t c) { return c == 0 ? a : add(a, index(
 Value KernelBuilder::sub(Value a, Value c) { return b.createOrFold<arith::SubIOp>(loc, a, c); }
 Value KernelBuilder::mul(Value a, Value c) { return b.createOrFold<arith::MulIOp>(loc, a, c); }
 Value KernelBuilder::mul(Value a, int64_t c) { return c == 1 ? a : mul(a, index(c)); }
-Value KernelBuilder::div(Value a, int64_t c) { return c == 1 ? a : b.createOrFold<arith::DivUIOp>(loc, a, index(c)); }
+Value KernelBuilder::div(Value a, int64_t c) {
+  return c == 1 ? a : b.createOrFold<arith::DivUIOp>(loc, a, index(c));
+}
 Value KernelBuilder::rem(Value a, int64_t c) {
   return c == 1 ? index(0) : b.createOrFold<arith::RemUIOp>(loc, a, index(c));
 }
@@ -75,7 +78,8 @@ llvm::SmallVector<Value> KernelBuilder::split(Value task, llvm::ArrayRef<int64_t
   return digits;
 }
 
-// --- control ---------------------------------------------------------------------------------------------------------
+// --- control
+// ---------------------------------------------------------------------------------------------------------
 
 void KernelBuilder::forLoop(Value lower, Value upper, int64_t step, llvm::function_ref<void(Value)> body) {
   forLoop(lower, upper, step, ValueRange{}, [&](Value iv, ValueRange) {
@@ -84,7 +88,8 @@ void KernelBuilder::forLoop(Value lower, Value upper, int64_t step, llvm::functi
   });
 }
 
-void KernelBuilder::forLoop(int64_t lower, int64_t upper, int64_t step, llvm::function_ref<void(Value)> body) {
+void KernelBuilder::forLoop(int64_t lower, int64_t upper, int64_t step,
+                            llvm::function_ref<void(Value)> body) {
   if (lower >= upper)
     return;
   if (lower + step >= upper)
@@ -106,7 +111,8 @@ KernelBuilder::Values KernelBuilder::forLoop(Value lower, Value upper, int64_t s
   return Values(loop.getResults());
 }
 
-void KernelBuilder::ifThen(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise) {
+void KernelBuilder::ifThen(Value condition, llvm::function_ref<void()> then,
+                           llvm::function_ref<void()> otherwise) {
   auto branch = scf::IfOp::create(b, loc, condition, /*withElseRegion=*/bool(otherwise));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&branch.getThenRegion().front());
@@ -124,14 +130,17 @@ void KernelBuilder::forChannels(int64_t channels, llvm::function_ref<void(Value,
     body(index(whole), channels - whole);
 }
 
-// --- floats ----------------------------------------------------------------------------------------------------------
+// --- floats
+// ----------------------------------------------------------------------------------------------------------
 
 VectorType KernelBuilder::vectorType() { return VectorType::get({lanes()}, b.getF32Type()); }
 
 Value KernelBuilder::constant(float value) {
   return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(vectorType(), value));
 }
-Value KernelBuilder::scalar(float value) { return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value)); }
+Value KernelBuilder::scalar(float value) {
+  return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value));
+}
 
 namespace {
 Value firstLanes(KernelBuilder &k, int64_t count) {
@@ -146,8 +155,8 @@ Value firstLanes(KernelBuilder &k, int64_t count) {
 Value KernelBuilder::load(Value buffer, Value position, int64_t count) {
   if (count == lanes())
     return vector::LoadOp::create(b, loc, vectorType(), buffer, ValueRange{position});
-  return vector::MaskedLoadOp::create(b, loc, vectorType(), buffer, ValueRange{position}, firstLanes(*this, count),
-                                      constant(0.0f));
+  return vector::MaskedLoadOp::create(b, loc, vectorType(), buffer, ValueRange{position},
+                                      firstLanes(*this, count), constant(0.0f));
 }
 
 void KernelBuilder::store(Value value, Value buffer, Value position, int64_t count) {
@@ -166,7 +175,8 @@ Value KernelBuilder::wideConstant(double value) {
   return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, value));
 }
 Value KernelBuilder::loadWide(Value buffer, Value position) {
-  return vector::LoadOp::create(b, loc, VectorType::get({lanes()}, b.getF64Type()), buffer, ValueRange{position});
+  return vector::LoadOp::create(b, loc, VectorType::get({lanes()}, b.getF64Type()), buffer,
+                                ValueRange{position});
 }
 void KernelBuilder::storeWide(Value value, Value buffer, Value position) {
   vector::StoreOp::create(b, loc, value, buffer, ValueRange{position});
@@ -191,7 +201,8 @@ Value KernelBuilder::shuffle(Value vector, llvm::ArrayRef<int64_t> lanes) {
 }
 Value KernelBuilder::reduceAdd(Value vector) {
   // Reassociated: a tree over the lanes rather than a chain.
-  return vector::ReductionOp::create(b, loc, vector::CombiningKind::ADD, vector, arith::FastMathFlags::reassoc);
+  return vector::ReductionOp::create(b, loc, vector::CombiningKind::ADD, vector,
+                                     arith::FastMathFlags::reassoc);
 }
 Value KernelBuilder::reduceMax(Value vector) {
   return vector::ReductionOp::create(b, loc, vector::CombiningKind::MAXIMUMF, vector);

@@ -1,7 +1,8 @@
 // Writes the loop nests of kernels: scf, memref, arith and vector operations over flat float32 buffers.
 //
-// A kernel is a function of its operands' buffers and of a range of tasks; forTasks() makes the loop over them. Positions are element indices that the
-// generators compute from compile-time strides, so that every shape is a constant in the code.
+// A kernel is a function of its operands' buffers and of a range of tasks; forTasks() makes the loop over
+// them. Positions are element indices that the generators compute from compile-time strides, so that every
+// shape is a constant in the code.
 #ifndef VERNIER_CODEGEN_CPU_KERNELBUILDER_H
 #define VERNIER_CODEGEN_CPU_KERNELBUILDER_H
 
@@ -28,7 +29,8 @@ struct KernelOperand {
 
 class KernelBuilder {
 public:
-  KernelBuilder(mlir::ModuleOp module, const Target &target) : module(module), b(module.getContext()), target(target), loc(b.getUnknownLoc()) {}
+  KernelBuilder(mlir::ModuleOp module, const Target &target)
+      : module(module), b(module.getContext()), target(target), loc(b.getUnknownLoc()) {}
 
   const Target &getTarget() const { return target; }
   int64_t lanes() const { return target.lanes; }
@@ -39,7 +41,8 @@ public:
   // The loop over this call's tasks.
   void forTasks(llvm::function_ref<void(Value task)> body);
 
-  // --- indices -------------------------------------------------------------------------------------------------------
+  // --- indices
+  // -------------------------------------------------------------------------------------------------------
   Value index(int64_t value);
   Value add(Value a, Value c);
   Value add(Value a, int64_t c);
@@ -59,17 +62,22 @@ public:
   // Splits a task number into digits, the last extent varying fastest.
   llvm::SmallVector<Value> split(Value task, llvm::ArrayRef<int64_t> extents);
 
-  // --- control -------------------------------------------------------------------------------------------------------
+  // --- control
+  // -------------------------------------------------------------------------------------------------------
   using Values = llvm::SmallVector<Value>;
   void forLoop(Value lower, Value upper, int64_t step, llvm::function_ref<void(Value)> body);
   void forLoop(int64_t lower, int64_t upper, int64_t step, llvm::function_ref<void(Value)> body);
-  Values forLoop(Value lower, Value upper, int64_t step, mlir::ValueRange init, llvm::function_ref<Values(Value, mlir::ValueRange)> body);
+  Values forLoop(Value lower, Value upper, int64_t step, mlir::ValueRange init,
+                 llvm::function_ref<Values(Value, mlir::ValueRange)> body);
   void ifThen(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise = {});
-  // Calls body(c, count) for runs of `count` channels that cover [0, channels): whole vectors in a loop, then a tail.
+  // Calls body(c, count) for runs of `count` channels that cover [0, channels): whole vectors in a loop, then
+  // a tail.
   void forChannels(int64_t channels, llvm::function_ref<void(Value c, int64_t count)> body);
 
-  // --- floats --------------------------------------------------------------------------------------------------------
-  // Vectors always have lanes() elements; of a partial one the first `count` are loaded or stored and the rest are 0.
+  // --- floats
+  // --------------------------------------------------------------------------------------------------------
+  // Vectors always have lanes() elements; of a partial one the first `count` are loaded or stored and the
+  // rest are 0.
   mlir::VectorType vectorType();
   Value constant(float value); // a vector of it
   Value scalar(float value);

@@ -1,6 +1,6 @@
-// The kernels that the CPU backend can generate. Each function takes a kernel's legal parameters and returns its
-// definition: name (the grammar is in docs/kernel-names.md), number of tasks and the writer of its loop nest. Equal
-// parameters give equal names; nothing else does, so that a name is the kernel's identity.
+// The kernels that the CPU backend can generate. Each function takes a kernel's legal parameters and returns
+// its definition: name (the grammar is in docs/kernel-names.md), number of tasks and the writer of its loop
+// nest. Equal parameters give equal names; nothing else does, so that a name is the kernel's identity.
 #ifndef VERNIER_CODEGEN_CPU_KERNELS_H
 #define VERNIER_CODEGEN_CPU_KERNELS_H
 
@@ -13,8 +13,8 @@
 
 namespace vernier::codegen {
 
-// A map N x H x W x C inside a buffer whose pixels have `pixel` channels: a slice when pixel > c. Positions count from
-// the map's first element.
+// A map N x H x W x C inside a buffer whose pixels have `pixel` channels: a slice when pixel > c. Positions
+// count from the map's first element.
 struct View {
   int64_t n = 1, h = 1, w = 1, c = 1, pixel = 1;
 
@@ -27,6 +27,8 @@ struct View {
   bool operator==(const View &) const = default;
 };
 
+inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 View denseView(int64_t n, int64_t h, int64_t w, int64_t c);
 
 enum class Activation { None, Relu, Relu6, Sigmoid };
@@ -37,10 +39,11 @@ struct Kernel {
   int64_t tasks = 1;
 };
 
-// --- convolution: Convolution.cpp ------------------------------------------------------------------------------------
+// --- convolution: Convolution.cpp
+// ------------------------------------------------------------------------------------
 
-// The weight rows (or columns) that an output row meets: tap t reads input row `row * inStep + offset + t * offsetStep`
-// with weight row `index + t * indexStep`.
+// The weight rows (or columns) that an output row meets: tap t reads input row `row * inStep + offset + t *
+// offsetStep` with weight row `index + t * indexStep`.
 struct Taps {
   int64_t count = 1, offset = 0, offsetStep = 1, index = 0, indexStep = 1;
 };
@@ -56,15 +59,15 @@ struct Tile {
   int64_t pixels = 1, vectors = 1;
 };
 
-// Weights as the register-tiled kernel reads them: [groups][block of vectors * lanes output channels][R][S][C][block].
-// The last block of a group is only as many vectors wide as it needs.
+// Weights as the register-tiled kernel reads them: [groups][block of vectors * lanes output
+// channels][R][S][C][block]. The last block of a group is only as many vectors wide as it needs.
 struct PackedWeights {
   int64_t groups = 1, outputs = 1, inputs = 1; // channels per group
   int64_t rows = 1, columns = 1;               // R, S
   int64_t vectors = 1, lanes = 1;
 
   int64_t block() const { return vectors * lanes; }
-  int64_t paddedOutputs() const { return (outputs + lanes - 1) / lanes * lanes; }
+  int64_t paddedOutputs() const { return ceilDiv(outputs, lanes) * lanes; }
   int64_t groupElements() const { return paddedOutputs() * inputs * rows * columns; }
   int64_t elements() const { return groups * groupElements(); }
   std::string name() const;
@@ -86,19 +89,20 @@ struct ConvolutionSpec {
 ConvolutionSpec convolutionForward(const View &in, const View &out, std::array<int64_t, 2> kernel,
                                    std::array<int64_t, 2> stride, std::array<int64_t, 4> padding,
                                    std::array<int64_t, 2> dilation, int64_t groups, const Target &target);
-// The gradient of its input: one convolution of dy for each residue of the input position modulo the stride. `weights`
-// of all of them is the same packed, transposed weight.
-std::vector<ConvolutionSpec> convolutionInputGradient(const View &dy, const View &dx, std::array<int64_t, 2> kernel,
-                                                      std::array<int64_t, 2> stride, std::array<int64_t, 4> padding,
-                                                      std::array<int64_t, 2> dilation, int64_t groups,
-                                                      const Target &target);
+// The gradient of its input: one convolution of dy for each residue of the input position modulo the stride.
+// `weights` of all of them is the same packed, transposed weight.
+std::vector<ConvolutionSpec>
+convolutionInputGradient(const View &dy, const View &dx, std::array<int64_t, 2> kernel,
+                         std::array<int64_t, 2> stride, std::array<int64_t, 4> padding,
+                         std::array<int64_t, 2> dilation, int64_t groups, const Target &target);
 Kernel convolution(const ConvolutionSpec &spec, const Target &target);
 
-// O x I/groups x R x S to packed. `transposed` swaps the roles of inputs and outputs within each group, for the input
-// gradient. operands: weight, packed.
+// O x I/groups x R x S to packed. `transposed` swaps the roles of inputs and outputs within each group, for
+// the input gradient. operands: weight, packed.
 Kernel packWeights(const PackedWeights &packed, bool transposed);
 
-// --- grouped convolution with few channels in a group: GroupedConvolution.cpp ------------------------------------------
+// --- grouped convolution with few channels in a group: GroupedConvolution.cpp
+// ------------------------------------------
 
 // As many input as output channels per group, a divisor of the vector width (1: depthwise). Weights:
 // [vector of channels][R][S][channel within group][lanes].
@@ -111,13 +115,16 @@ struct GroupedSpec {
   View residualView;
   Activation activation = Activation::None;
 
-  int64_t weightElements(int64_t lanes) const { return (out.c + lanes - 1) / lanes * lanes * kernelRows * kernelColumns * perGroup; }
+  int64_t weightElements(int64_t lanes) const {
+    return (out.c + lanes - 1) / lanes * lanes * kernelRows * kernelColumns * perGroup;
+  }
 };
 bool fitsGrouped(int64_t inputs, int64_t outputs, int64_t groups, const Target &target);
 Kernel groupedConvolution(const GroupedSpec &spec, const Target &target);
 Kernel packGroupedWeights(const GroupedSpec &spec, bool transposed, const Target &target);
 
-// --- gradients of weights: WeightGradient.cpp --------------------------------------------------------------------------
+// --- gradients of weights: WeightGradient.cpp
+// --------------------------------------------------------------------------
 
 struct WeightGradientSpec {
   View x, dy;
@@ -131,7 +138,8 @@ int64_t weightGradientElements(const WeightGradientSpec &spec, const Target &tar
 // packed gradient to O x I/groups x R x S. operands: packed, gradient.
 Kernel unpackWeightGradient(const WeightGradientSpec &spec, const Target &target);
 
-// --- pooling and resampling: Pooling.cpp, Resampling.cpp ---------------------------------------------------------------
+// --- pooling and resampling: Pooling.cpp, Resampling.cpp
+// ---------------------------------------------------------------
 
 struct PoolSpec {
   View in, out;
@@ -139,13 +147,14 @@ struct PoolSpec {
   std::array<int64_t, 4> padding{0, 0, 0, 0};
   bool countPadding = true;
 };
-Kernel maxPool(const PoolSpec &spec, const Target &target);                           // x, y
-Kernel averagePool(const PoolSpec &spec, const Target &target);                       // x, y
+Kernel maxPool(const PoolSpec &spec, const Target &target);     // x, y
+Kernel averagePool(const PoolSpec &spec, const Target &target); // x, y
 Kernel maxPoolGradient(const PoolSpec &spec, const View &dy, const View &dx,
-                       const Target &target); // x, y, dy, dx
-Kernel averagePoolGradient(const PoolSpec &spec, const Target &target);               // dy (spec.out), dx (spec.in)
-Kernel globalAveragePool(const View &in, const View &out, const Target &target);      // x, y
-Kernel spatialBroadcast(const View &in, const View &out, float factor, const Target &target); // N x 1 x 1 x C, y
+                       const Target &target);                           // x, y, dy, dx
+Kernel averagePoolGradient(const PoolSpec &spec, const Target &target); // dy (spec.out), dx (spec.in)
+Kernel globalAveragePool(const View &in, const View &out, const Target &target); // x, y
+Kernel spatialBroadcast(const View &in, const View &out, float factor,
+                        const Target &target); // N x 1 x 1 x C, y
 // operands: a, [b], y: sum over H and W of a (times b).
 Kernel spatialSum(const View &a, const View &b, bool product, const View &out, const Target &target);
 
@@ -156,35 +165,44 @@ struct ResizeSpec {
 Kernel resize(const ResizeSpec &spec, const Target &target);         // x, y
 Kernel resizeGradient(const ResizeSpec &spec, const Target &target); // dy (spec.out), dx (spec.in)
 
-// Copies `in` into `out` shifted by (top, left); pixels outside are zero or replicate the border. Negative shifts crop.
-Kernel shiftCopy(const View &in, const View &out, int64_t top, int64_t left, bool replicate, const Target &target);
+// Copies `in` into `out` shifted by (top, left); pixels outside are zero or replicate the border. Negative
+// shifts crop.
+Kernel shiftCopy(const View &in, const View &out, int64_t top, int64_t left, bool replicate,
+                 const Target &target);
 Kernel replicateGradient(const View &dy, const View &dx, int64_t top, int64_t left, const Target &target);
 
-// --- elementwise, normalisation, losses, layouts ----------------------------------------------------------------------
+// --- elementwise, normalisation, losses, layouts
+// ----------------------------------------------------------------------
 
 enum class Binary { Add, Multiply };
 // operands: a, b, y; b may be N x 1 x 1 x C.
-Kernel binary(Binary op, const View &a, const View &b, const View &y, Activation activation, const Target &target);
+Kernel binary(Binary op, const View &a, const View &b, const View &y, Activation activation,
+              const Target &target);
 Kernel activate(const View &x, const View &y, Activation activation, const Target &target);
-Kernel activateGradient(const View &y, const View &dy, const View &dx, Activation activation, const Target &target);
+Kernel activateGradient(const View &y, const View &dy, const View &dx, Activation activation,
+                        const Target &target);
 // y = act(x * scale + shift), scale and shift per channel. operands: x, scale, shift, y.
 Kernel affine(const View &x, const View &y, Activation activation, const Target &target);
 Kernel fill(const View &y, float value, const Target &target);
 
-// Batch statistics over N, H and W in chunks: each task writes its shifted sums in double, [chunk][2][channels in whole vectors].
+// Batch statistics over N, H and W in chunks: each task writes its shifted sums in double,
+// [chunk][2][channels in whole vectors].
 int64_t statisticsChunks(const View &x);
 int64_t partialElements(const View &x, const Target &target); // doubles
-Kernel batchSums(const View &x, const Target &target);                    // x, partial sums
+Kernel batchSums(const View &x, const Target &target);        // x, partial sums
 // operands: x, partial, gamma, beta, mean, variance, scale, shift.
 Kernel batchFinish(const View &x, double epsilon, const Target &target);
 // operands: mean, variance, running_mean, running_var.
 Kernel updateRunning(int64_t channels, double momentum, double count, const Target &target);
-// Sums of g and of g * normalised x, where g = dy masked by y > 0 for relu. operands: x, dy, [y], mean, var, partial.
-Kernel batchGradientSums(const View &x, const View &dy, const View &y, Activation activation, double epsilon, const Target &target);
+// Sums of g and of g * normalised x, where g = dy masked by y > 0 for relu. operands: x, dy, [y], mean, var,
+// partial.
+Kernel batchGradientSums(const View &x, const View &dy, const View &y, Activation activation, double epsilon,
+                         const Target &target);
 // operands: partial, gamma, mean, var, dgamma, dbeta, coefficients [4][C].
 Kernel batchGradientFinish(const View &x, double epsilon, const Target &target);
 // dx = c0 * g + c1 * (x - c3) + c2. operands: x, dy, [y], coefficients, dx.
-Kernel batchGradientApply(const View &x, const View &dy, const View &y, const View &dx, Activation activation, const Target &target);
+Kernel batchGradientApply(const View &x, const View &dy, const View &y, const View &dx, Activation activation,
+                          const Target &target);
 // operands: dy, partial / partial, sum: gradient of a bias.
 Kernel channelSums(const View &dy, const Target &target);
 Kernel channelSumsFinish(const View &dy, const Target &target);
@@ -198,9 +216,10 @@ Kernel foldBias(int64_t channels, bool bias, double epsilon);
 // operands: logits, labels, smoothing, loss per image / loss per image, loss.
 Kernel softmaxLoss(int64_t batch, int64_t classes, const Target &target);
 Kernel meanLoss(int64_t count);
-Kernel softmaxGradient(int64_t batch, int64_t classes, const Target &target); // logits, labels, smoothing, dlogits
-Kernel binaryLoss(int64_t batch, int64_t classes, const Target &target);      // logits, targets, loss per image
-Kernel binaryGradient(int64_t batch, int64_t classes, const Target &target);  // logits, targets, dlogits
+Kernel softmaxGradient(int64_t batch, int64_t classes,
+                       const Target &target);                            // logits, labels, smoothing, dlogits
+Kernel binaryLoss(int64_t batch, int64_t classes, const Target &target); // logits, targets, loss per image
+Kernel binaryGradient(int64_t batch, int64_t classes, const Target &target); // logits, targets, dlogits
 
 Kernel fromChannelsFirst(const View &y, const Target &target); // N x C x H x W to y
 Kernel toChannelsFirst(const View &x, const Target &target);

@@ -7,7 +7,9 @@
 namespace vernier::codegen {
 namespace {
 
-std::string shape(int64_t batch, int64_t classes) { return std::to_string(batch) + "x" + std::to_string(classes); }
+std::string shape(int64_t batch, int64_t classes) {
+  return std::to_string(batch) + "x" + std::to_string(classes);
+}
 
 struct Softmax {
   Value start, maximum, sum;
@@ -40,69 +42,78 @@ Value label(KernelBuilder &k, Value image) {
 } // namespace
 
 Kernel softmaxLoss(int64_t batch, int64_t classes, const Target &target) {
-  return makeKernel("softmax_loss_" + shape(batch, classes), batch,
-                    {{batch * classes}, {batch, Element::I32}, {1}, {batch}}, [=](KernelBuilder &k, Value image) {
-    Softmax s = softmaxOf(k, image, classes);
-    Value logSum = addFloat(k, s.maximum, logarithm(k, s.sum));
-    Value smoothing = k.loadScalar(k.operand(2), k.index(0));
-    Value total = foldRow(k, classes, k.scalar(0.0f), [&](Value j, Value sum) {
-      return addFloat(k, sum, subFloat(k, logSum, k.loadScalar(k.operand(0), k.add(s.start, j))));
-    });
-    Value own = subFloat(k, logSum, k.loadScalar(k.operand(0), k.add(s.start, label(k, image))));
-    Value spread = mulFloat(k, mulFloat(k, total, k.scalar(1.0f / float(classes))), smoothing);
-    Value loss = addFloat(k, mulFloat(k, own, subFloat(k, k.scalar(1.0f), smoothing)), spread);
-    k.storeScalar(loss, k.operand(3), image);
-  });
+  return makeKernel(
+      "softmax_loss_" + shape(batch, classes), batch,
+      {{batch * classes}, {batch, Element::I32}, {1}, {batch}}, [=](KernelBuilder &k, Value image) {
+        Softmax s = softmaxOf(k, image, classes);
+        Value logSum = addFloat(k, s.maximum, logarithm(k, s.sum));
+        Value smoothing = k.loadScalar(k.operand(2), k.index(0));
+        Value total = foldRow(k, classes, k.scalar(0.0f), [&](Value j, Value sum) {
+          return addFloat(k, sum, subFloat(k, logSum, k.loadScalar(k.operand(0), k.add(s.start, j))));
+        });
+        Value own = subFloat(k, logSum, k.loadScalar(k.operand(0), k.add(s.start, label(k, image))));
+        Value spread = mulFloat(k, mulFloat(k, total, k.scalar(1.0f / float(classes))), smoothing);
+        Value loss = addFloat(k, mulFloat(k, own, subFloat(k, k.scalar(1.0f), smoothing)), spread);
+        k.storeScalar(loss, k.operand(3), image);
+      });
 }
 
 Kernel meanLoss(int64_t count) {
   return makeKernel("mean_loss_" + std::to_string(count), 1, {{count}, {1}}, [=](KernelBuilder &k, Value) {
-    Value sum = foldRow(k, count, k.scalar(0.0f), [&](Value i, Value sum) { return addFloat(k, sum, k.loadScalar(k.operand(0), i)); });
+    Value sum = foldRow(k, count, k.scalar(0.0f),
+                        [&](Value i, Value sum) { return addFloat(k, sum, k.loadScalar(k.operand(0), i)); });
     k.storeScalar(mulFloat(k, sum, k.scalar(1.0f / float(count))), k.operand(1), k.index(0));
   });
 }
 
 Kernel softmaxGradient(int64_t batch, int64_t classes, const Target &target) {
-  return makeKernel("softmax_gradient_" + shape(batch, classes), batch,
-                    {{batch * classes}, {batch, Element::I32}, {1}, {batch * classes}}, [=](KernelBuilder &k, Value image) {
-    Softmax s = softmaxOf(k, image, classes);
-    Value smoothing = k.loadScalar(k.operand(2), k.index(0)), own = label(k, image);
-    Value others = mulFloat(k, smoothing, k.scalar(1.0f / float(classes)));
-    Value target = addFloat(k, others, subFloat(k, k.scalar(1.0f), smoothing));
-    k.forLoop(0, classes, 1, [&](Value j) {
-      Value at = k.add(s.start, j);
-      Value probability = divFloat(k, exponential(k, subFloat(k, k.loadScalar(k.operand(0), at), s.maximum)), s.sum);
-      Value wanted = k.choose(k.equal(j, own), target, others);
-      k.storeScalar(mulFloat(k, subFloat(k, probability, wanted), k.scalar(1.0f / float(batch))), k.operand(3), at);
-    });
-  });
+  return makeKernel(
+      "softmax_gradient_" + shape(batch, classes), batch,
+      {{batch * classes}, {batch, Element::I32}, {1}, {batch * classes}}, [=](KernelBuilder &k, Value image) {
+        Softmax s = softmaxOf(k, image, classes);
+        Value smoothing = k.loadScalar(k.operand(2), k.index(0)), own = label(k, image);
+        Value others = mulFloat(k, smoothing, k.scalar(1.0f / float(classes)));
+        Value target = addFloat(k, others, subFloat(k, k.scalar(1.0f), smoothing));
+        k.forLoop(0, classes, 1, [&](Value j) {
+          Value at = k.add(s.start, j);
+          Value probability =
+              divFloat(k, exponential(k, subFloat(k, k.loadScalar(k.operand(0), at), s.maximum)), s.sum);
+          Value wanted = k.choose(k.equal(j, own), target, others);
+          k.storeScalar(mulFloat(k, subFloat(k, probability, wanted), k.scalar(1.0f / float(batch))),
+                        k.operand(3), at);
+        });
+      });
 }
 
 Kernel binaryLoss(int64_t batch, int64_t classes, const Target &target) {
-  return makeKernel("binary_loss_" + shape(batch, classes), batch, {{batch * classes}, {batch * classes}, {batch}},
-                    [=](KernelBuilder &k, Value image) {
-    // max(z, 0) - z t + log(1 + exp(-|z|)), which overflows nowhere.
-    Value start = k.mul(image, classes);
-    Value sum = foldRow(k, classes, k.scalar(0.0f), [&](Value j, Value sum) {
-      Value z = k.loadScalar(k.operand(0), k.add(start, j)), t = k.loadScalar(k.operand(1), k.add(start, j));
-      Value negative = subFloat(k, k.scalar(0.0f), maxFloat(k, z, subFloat(k, k.scalar(0.0f), z)));
-      Value tail = logarithm(k, addFloat(k, k.scalar(1.0f), exponential(k, negative)));
-      return addFloat(k, sum, addFloat(k, subFloat(k, maxFloat(k, z, k.scalar(0.0f)), mulFloat(k, z, t)), tail));
-    });
-    k.storeScalar(mulFloat(k, sum, k.scalar(1.0f / float(classes))), k.operand(2), image);
-  });
+  return makeKernel(
+      "binary_loss_" + shape(batch, classes), batch, {{batch * classes}, {batch * classes}, {batch}},
+      [=](KernelBuilder &k, Value image) {
+        // max(z, 0) - z t + log(1 + exp(-|z|)), which overflows nowhere.
+        Value start = k.mul(image, classes);
+        Value sum = foldRow(k, classes, k.scalar(0.0f), [&](Value j, Value sum) {
+          Value z = k.loadScalar(k.operand(0), k.add(start, j)),
+                t = k.loadScalar(k.operand(1), k.add(start, j));
+          Value negative = subFloat(k, k.scalar(0.0f), maxFloat(k, z, subFloat(k, k.scalar(0.0f), z)));
+          Value tail = logarithm(k, addFloat(k, k.scalar(1.0f), exponential(k, negative)));
+          return addFloat(k, sum,
+                          addFloat(k, subFloat(k, maxFloat(k, z, k.scalar(0.0f)), mulFloat(k, z, t)), tail));
+        });
+        k.storeScalar(mulFloat(k, sum, k.scalar(1.0f / float(classes))), k.operand(2), image);
+      });
 }
 
 Kernel binaryGradient(int64_t batch, int64_t classes, const Target &target) {
-  return makeKernel("binary_gradient_" + shape(batch, classes), batch,
-                    {{batch * classes}, {batch * classes}, {batch * classes}}, [=](KernelBuilder &k, Value image) {
-    k.forLoop(0, classes, 1, [&](Value j) {
-      Value at = k.add(k.mul(image, classes), j);
-      Value probability = applyActivation(k, k.loadScalar(k.operand(0), at), Activation::Sigmoid);
-      Value difference = subFloat(k, probability, k.loadScalar(k.operand(1), at));
-      k.storeScalar(mulFloat(k, difference, k.scalar(1.0f / float(batch * classes))), k.operand(2), at);
-    });
-  });
+  return makeKernel(
+      "binary_gradient_" + shape(batch, classes), batch,
+      {{batch * classes}, {batch * classes}, {batch * classes}}, [=](KernelBuilder &k, Value image) {
+        k.forLoop(0, classes, 1, [&](Value j) {
+          Value at = k.add(k.mul(image, classes), j);
+          Value probability = applyActivation(k, k.loadScalar(k.operand(0), at), Activation::Sigmoid);
+          Value difference = subFloat(k, probability, k.loadScalar(k.operand(1), at));
+          k.storeScalar(mulFloat(k, difference, k.scalar(1.0f / float(batch * classes))), k.operand(2), at);
+        });
+      });
 }
 
 } // namespace vernier::codegen

@@ -13,7 +13,9 @@ std::string View::name() const {
   return dense() ? text : text + "of" + std::to_string(pixel);
 }
 
-Value squareRoot(KernelBuilder &k, Value x) { return mlir::math::SqrtOp::create(k.builder(), k.location(), x); }
+Value squareRoot(KernelBuilder &k, Value x) {
+  return mlir::math::SqrtOp::create(k.builder(), k.location(), x);
+}
 
 Value toFloat(KernelBuilder &k, Value index) {
   mlir::OpBuilder &b = k.builder();
@@ -28,7 +30,8 @@ Kernel makeKernel(std::string name, int64_t tasks, std::vector<KernelOperand> op
   kernel.tasks = tasks;
   kernel.definition.name = name;
   kernel.definition.numOperands = operands.size();
-  kernel.definition.build = [name = std::move(name), operands = std::move(operands), body = std::move(body)](KernelBuilder &k) {
+  kernel.definition.build = [name = std::move(name), operands = std::move(operands),
+                             body = std::move(body)](KernelBuilder &k) {
     k.begin(name, operands);
     k.forTasks([&](Value task) { body(k, task); });
     k.end();

@@ -7,10 +7,12 @@
 
 namespace vernier::codegen {
 
-// Over one row (n, y), a task, of maps of the same N x H x W x C: calls body(positions, c, count) with each map's position of `count`
-// channels from channel c. Where every map is dense the row is one run of w * c elements (c is then no channel).
+// Over one row (n, y), a task, of maps of the same N x H x W x C: calls body(positions, c, count) with each
+// map's position of `count` channels from channel c. Where every map is dense the row is one run of w * c
+// elements (c is then no channel).
 inline void overRow(KernelBuilder &k, Value row, llvm::ArrayRef<View> views,
-                    llvm::function_ref<void(llvm::ArrayRef<Value>, Value, int64_t)> body, bool mayFlatten = true) {
+                    llvm::function_ref<void(llvm::ArrayRef<Value>, Value, int64_t)> body,
+                    bool mayFlatten = true) {
   const View &first = views.front();
   bool flat = mayFlatten;
   for (const View &view : views)
@@ -40,13 +42,14 @@ inline Value position(KernelBuilder &k, const View &view, Value n, Value y, Valu
   return k.add(k.add(k.add(k.mul(n, view.image()), k.mul(y, view.row())), k.mul(x, view.pixel)), c);
 }
 
-// Calls body(n, c, count) for a task that owns one vector of channels of one image: kernels that scatter into a map.
+// Calls body(n, c, count) for a task that owns one vector of channels of one image: kernels that scatter into
+// a map.
 inline int64_t channelTasks(const View &view, const Target &target) {
-  return view.n * ((view.c + target.lanes - 1) / target.lanes);
+  return view.n * ceilDiv(view.c, target.lanes);
 }
 inline void overChannelTask(KernelBuilder &k, Value task, const View &view,
                             llvm::function_ref<void(Value n, Value c, int64_t count)> body) {
-  const int64_t vectors = (view.c + k.lanes() - 1) / k.lanes(), rest = view.c - (vectors - 1) * k.lanes();
+  const int64_t vectors = ceilDiv(view.c, k.lanes()), rest = view.c - (vectors - 1) * k.lanes();
   auto digits = k.split(task, {view.n, vectors});
   Value c = k.mul(digits[1], k.lanes());
   if (rest == k.lanes())
@@ -54,21 +57,33 @@ inline void overChannelTask(KernelBuilder &k, Value task, const View &view,
   else if (vectors == 1)
     body(digits[0], c, rest);
   else
-    k.ifThen(k.less(digits[1], k.index(vectors - 1)), [&] { body(digits[0], c, k.lanes()); },
-             [&] { body(digits[0], c, rest); });
+    k.ifThen(
+        k.less(digits[1], k.index(vectors - 1)), [&] { body(digits[0], c, k.lanes()); },
+        [&] { body(digits[0], c, rest); });
 }
 
 inline void clearChannels(KernelBuilder &k, Value buffer, const View &view, Value n, Value c, int64_t count) {
   k.forLoop(0, view.h * view.w, 1, [&](Value pixel) {
-    k.store(k.constant(0.0f), buffer, k.add(k.add(k.mul(n, view.image()), k.mul(pixel, view.pixel)), c), count);
+    k.store(k.constant(0.0f), buffer, k.add(k.add(k.mul(n, view.image()), k.mul(pixel, view.pixel)), c),
+            count);
   });
 }
 
-inline Value addFloat(KernelBuilder &k, Value a, Value b) { return mlir::arith::AddFOp::create(k.builder(), k.location(), a, b); }
-inline Value subFloat(KernelBuilder &k, Value a, Value b) { return mlir::arith::SubFOp::create(k.builder(), k.location(), a, b); }
-inline Value mulFloat(KernelBuilder &k, Value a, Value b) { return mlir::arith::MulFOp::create(k.builder(), k.location(), a, b); }
-inline Value divFloat(KernelBuilder &k, Value a, Value b) { return mlir::arith::DivFOp::create(k.builder(), k.location(), a, b); }
-inline Value maxFloat(KernelBuilder &k, Value a, Value b) { return mlir::arith::MaxNumFOp::create(k.builder(), k.location(), a, b); }
+inline Value addFloat(KernelBuilder &k, Value a, Value b) {
+  return mlir::arith::AddFOp::create(k.builder(), k.location(), a, b);
+}
+inline Value subFloat(KernelBuilder &k, Value a, Value b) {
+  return mlir::arith::SubFOp::create(k.builder(), k.location(), a, b);
+}
+inline Value mulFloat(KernelBuilder &k, Value a, Value b) {
+  return mlir::arith::MulFOp::create(k.builder(), k.location(), a, b);
+}
+inline Value divFloat(KernelBuilder &k, Value a, Value b) {
+  return mlir::arith::DivFOp::create(k.builder(), k.location(), a, b);
+}
+inline Value maxFloat(KernelBuilder &k, Value a, Value b) {
+  return mlir::arith::MaxNumFOp::create(k.builder(), k.location(), a, b);
+}
 Value squareRoot(KernelBuilder &k, Value x);
 // An index, or an int32, as float32.
 Value toFloat(KernelBuilder &k, Value index);

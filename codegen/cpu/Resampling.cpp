@@ -11,8 +11,8 @@ std::string resizeName(const char *what, const ResizeSpec &s) {
          s.in.name() + "_to_" + s.out.name();
 }
 
-// Output position o reads positions `low` and `high` with weights 1 - part and part. In exact integers: the source
-// position is a fraction whose denominator is known.
+// Output position o reads positions `low` and `high` with weights 1 - part and part. In exact integers: the
+// source position is a fraction whose denominator is known.
 struct Source {
   Value low, high, part;
 };
@@ -38,108 +38,119 @@ Value complement(KernelBuilder &k, Value part) { return subFloat(k, k.scalar(1.0
 } // namespace
 
 Kernel resize(const ResizeSpec &spec, const Target &target) {
-  return makeKernel(resizeName("resize", spec), rowTasks(spec.out), {{spec.in.elements()}, {spec.out.elements()}},
-                    [=](KernelBuilder &k, Value row) {
-    auto digits = k.split(row, {spec.out.n, spec.out.h});
-    Value n = digits[0], to = k.mul(row, spec.out.row());
-    if (!spec.bilinear) {
-      Value iy = nearestSource(k, digits[1], spec.in.h, spec.out.h);
-      k.forLoop(0, spec.out.w, 1, [&](Value ox) {
-        Value ix = nearestSource(k, ox, spec.in.w, spec.out.w);
-        k.forChannels(spec.out.c, [&](Value c, int64_t count) {
-          k.store(k.load(k.operand(0), position(k, spec.in, n, iy, ix, c), count), k.operand(1),
-                  k.add(k.add(to, k.mul(ox, spec.out.pixel)), c), count);
-        });
-      });
-      return;
-    }
-    Source y = bilinearSource(k, digits[1], spec.in.h, spec.out.h, spec.alignCorners);
-    Value yPart = k.splat(y.part), yRest = k.splat(complement(k, y.part));
-    k.forLoop(0, spec.out.w, 1, [&](Value ox) {
-      Source x = bilinearSource(k, ox, spec.in.w, spec.out.w, spec.alignCorners);
-      Value xPart = k.splat(x.part), xRest = k.splat(complement(k, x.part));
-      k.forChannels(spec.out.c, [&](Value c, int64_t count) {
-        const auto at = [&](Value iy, Value ix) { return k.load(k.operand(0), position(k, spec.in, n, iy, ix, c), count); };
-        Value upper = k.fma(at(y.low, x.high), xPart, mulFloat(k, at(y.low, x.low), xRest));
-        Value lower = k.fma(at(y.high, x.high), xPart, mulFloat(k, at(y.high, x.low), xRest));
-        Value value = k.fma(lower, yPart, mulFloat(k, upper, yRest));
-        k.store(value, k.operand(1), k.add(k.add(to, k.mul(ox, spec.out.pixel)), c), count);
-      });
-    });
-  });
+  return makeKernel(resizeName("resize", spec), rowTasks(spec.out),
+                    {{spec.in.elements()}, {spec.out.elements()}}, [=](KernelBuilder &k, Value row) {
+                      auto digits = k.split(row, {spec.out.n, spec.out.h});
+                      Value n = digits[0], to = k.mul(row, spec.out.row());
+                      if (!spec.bilinear) {
+                        Value iy = nearestSource(k, digits[1], spec.in.h, spec.out.h);
+                        k.forLoop(0, spec.out.w, 1, [&](Value ox) {
+                          Value ix = nearestSource(k, ox, spec.in.w, spec.out.w);
+                          k.forChannels(spec.out.c, [&](Value c, int64_t count) {
+                            k.store(k.load(k.operand(0), position(k, spec.in, n, iy, ix, c), count),
+                                    k.operand(1), k.add(k.add(to, k.mul(ox, spec.out.pixel)), c), count);
+                          });
+                        });
+                        return;
+                      }
+                      Source y = bilinearSource(k, digits[1], spec.in.h, spec.out.h, spec.alignCorners);
+                      Value yPart = k.splat(y.part), yRest = k.splat(complement(k, y.part));
+                      k.forLoop(0, spec.out.w, 1, [&](Value ox) {
+                        Source x = bilinearSource(k, ox, spec.in.w, spec.out.w, spec.alignCorners);
+                        Value xPart = k.splat(x.part), xRest = k.splat(complement(k, x.part));
+                        k.forChannels(spec.out.c, [&](Value c, int64_t count) {
+                          const auto at = [&](Value iy, Value ix) {
+                            return k.load(k.operand(0), position(k, spec.in, n, iy, ix, c), count);
+                          };
+                          Value upper = k.fma(at(y.low, x.high), xPart, mulFloat(k, at(y.low, x.low), xRest));
+                          Value lower =
+                              k.fma(at(y.high, x.high), xPart, mulFloat(k, at(y.high, x.low), xRest));
+                          Value value = k.fma(lower, yPart, mulFloat(k, upper, yRest));
+                          k.store(value, k.operand(1), k.add(k.add(to, k.mul(ox, spec.out.pixel)), c), count);
+                        });
+                      });
+                    });
 }
 
 Kernel resizeGradient(const ResizeSpec &spec, const Target &target) {
-  return makeKernel(resizeName("resize_gradient", spec), channelTasks(spec.in, target),
-                    {{spec.out.elements()}, {spec.in.elements()}}, [=](KernelBuilder &k, Value task) {
-    overChannelTask(k, task, spec.in, [&](Value n, Value c, int64_t count) {
-      clearChannels(k, k.operand(1), spec.in, n, c, count);
-      const auto accumulate = [&](Value iy, Value ix, Value value) {
-        Value at = position(k, spec.in, n, iy, ix, c);
-        k.store(addFloat(k, k.load(k.operand(1), at, count), value), k.operand(1), at, count);
-      };
-      k.forLoop(0, spec.out.h, 1, [&](Value oy) {
-        Source y = bilinearSource(k, oy, spec.in.h, spec.out.h, spec.alignCorners);
-        Value nearestY = nearestSource(k, oy, spec.in.h, spec.out.h);
-        k.forLoop(0, spec.out.w, 1, [&](Value ox) {
-          Value gradient = k.load(k.operand(0), position(k, spec.out, n, oy, ox, c), count);
-          if (!spec.bilinear)
-            return accumulate(nearestY, nearestSource(k, ox, spec.in.w, spec.out.w), gradient);
-          Source x = bilinearSource(k, ox, spec.in.w, spec.out.w, spec.alignCorners);
-          const auto share = [&](Value iy, Value yWeight, Value ix, Value xWeight) {
-            accumulate(iy, ix, mulFloat(k, gradient, k.splat(mulFloat(k, yWeight, xWeight))));
+  return makeKernel(
+      resizeName("resize_gradient", spec), channelTasks(spec.in, target),
+      {{spec.out.elements()}, {spec.in.elements()}}, [=](KernelBuilder &k, Value task) {
+        overChannelTask(k, task, spec.in, [&](Value n, Value c, int64_t count) {
+          clearChannels(k, k.operand(1), spec.in, n, c, count);
+          const auto accumulate = [&](Value iy, Value ix, Value value) {
+            Value at = position(k, spec.in, n, iy, ix, c);
+            k.store(addFloat(k, k.load(k.operand(1), at, count), value), k.operand(1), at, count);
           };
-          Value yRest = complement(k, y.part), xRest = complement(k, x.part);
-          share(y.low, yRest, x.low, xRest);
-          share(y.low, yRest, x.high, x.part);
-          share(y.high, y.part, x.low, xRest);
-          share(y.high, y.part, x.high, x.part);
+          k.forLoop(0, spec.out.h, 1, [&](Value oy) {
+            Source y = bilinearSource(k, oy, spec.in.h, spec.out.h, spec.alignCorners);
+            Value nearestY = nearestSource(k, oy, spec.in.h, spec.out.h);
+            k.forLoop(0, spec.out.w, 1, [&](Value ox) {
+              Value gradient = k.load(k.operand(0), position(k, spec.out, n, oy, ox, c), count);
+              if (!spec.bilinear)
+                return accumulate(nearestY, nearestSource(k, ox, spec.in.w, spec.out.w), gradient);
+              Source x = bilinearSource(k, ox, spec.in.w, spec.out.w, spec.alignCorners);
+              const auto share = [&](Value iy, Value yWeight, Value ix, Value xWeight) {
+                accumulate(iy, ix, mulFloat(k, gradient, k.splat(mulFloat(k, yWeight, xWeight))));
+              };
+              Value yRest = complement(k, y.part), xRest = complement(k, x.part);
+              share(y.low, yRest, x.low, xRest);
+              share(y.low, yRest, x.high, x.part);
+              share(y.high, y.part, x.low, xRest);
+              share(y.high, y.part, x.high, x.part);
+            });
+          });
         });
       });
-    });
-  });
 }
 
-Kernel shiftCopy(const View &in, const View &out, int64_t top, int64_t left, bool replicate, const Target &target) {
+Kernel shiftCopy(const View &in, const View &out, int64_t top, int64_t left, bool replicate,
+                 const Target &target) {
   const auto text = [](int64_t v) { return v < 0 ? "m" + std::to_string(-v) : std::to_string(v); };
-  const std::string name = std::string(replicate ? "pad_replicate" : "pad_zero") + text(top) + "_" + text(left) + "_" +
-                           in.name() + "_to_" + out.name();
-  return makeKernel(name, rowTasks(out), {{in.elements()}, {out.elements()}}, [=](KernelBuilder &k, Value row) {
-    auto digits = k.split(row, {out.n, out.h});
-    const auto clamp = [&](Value position, int64_t extent) { return k.min(k.max(position, k.index(0)), k.index(extent - 1)); };
-    const auto within = [&](Value position, int64_t extent) {
-      return k.both(k.less(k.index(-1), position), k.less(position, k.index(extent)));
-    };
-    Value iy = k.add(digits[1], -top);
-    k.forLoop(0, out.w, 1, [&](Value ox) {
-      Value ix = k.add(ox, -left);
-      Value inside = k.both(within(iy, in.h), within(ix, in.w));
-      Value to = k.add(k.mul(row, out.row()), k.mul(ox, out.pixel));
-      k.forChannels(out.c, [&](Value c, int64_t count) {
-        Value value = k.load(k.operand(0), position(k, in, digits[0], clamp(iy, in.h), clamp(ix, in.w), c), count);
-        k.store(replicate ? value : k.choose(inside, value, k.constant(0.0f)), k.operand(1), k.add(to, c), count);
+  const std::string name = std::string(replicate ? "pad_replicate" : "pad_zero") + text(top) + "_" +
+                           text(left) + "_" + in.name() + "_to_" + out.name();
+  return makeKernel(
+      name, rowTasks(out), {{in.elements()}, {out.elements()}}, [=](KernelBuilder &k, Value row) {
+        auto digits = k.split(row, {out.n, out.h});
+        const auto clamp = [&](Value position, int64_t extent) {
+          return k.min(k.max(position, k.index(0)), k.index(extent - 1));
+        };
+        const auto within = [&](Value position, int64_t extent) {
+          return k.both(k.less(k.index(-1), position), k.less(position, k.index(extent)));
+        };
+        Value iy = k.add(digits[1], -top);
+        k.forLoop(0, out.w, 1, [&](Value ox) {
+          Value ix = k.add(ox, -left);
+          Value inside = k.both(within(iy, in.h), within(ix, in.w));
+          Value to = k.add(k.mul(row, out.row()), k.mul(ox, out.pixel));
+          k.forChannels(out.c, [&](Value c, int64_t count) {
+            Value value =
+                k.load(k.operand(0), position(k, in, digits[0], clamp(iy, in.h), clamp(ix, in.w), c), count);
+            k.store(replicate ? value : k.choose(inside, value, k.constant(0.0f)), k.operand(1), k.add(to, c),
+                    count);
+          });
+        });
       });
-    });
-  });
 }
 
 Kernel replicateGradient(const View &dy, const View &dx, int64_t top, int64_t left, const Target &target) {
-  const std::string name = "pad_replicate_gradient" + std::to_string(top) + "_" + std::to_string(left) + "_" + dy.name() +
-                           "_to_" + dx.name();
-  return makeKernel(name, channelTasks(dx, target), {{dy.elements()}, {dx.elements()}}, [=](KernelBuilder &k, Value task) {
-    overChannelTask(k, task, dx, [&](Value n, Value c, int64_t count) {
-      clearChannels(k, k.operand(1), dx, n, c, count);
-      k.forLoop(0, dy.h, 1, [&](Value oy) {
-        Value iy = k.min(k.max(k.add(oy, -top), k.index(0)), k.index(dx.h - 1));
-        k.forLoop(0, dy.w, 1, [&](Value ox) {
-          Value ix = k.min(k.max(k.add(ox, -left), k.index(0)), k.index(dx.w - 1));
-          Value at = position(k, dx, n, iy, ix, c);
-          Value gradient = k.load(k.operand(0), position(k, dy, n, oy, ox, c), count);
-          k.store(addFloat(k, k.load(k.operand(1), at, count), gradient), k.operand(1), at, count);
+  const std::string name = "pad_replicate_gradient" + std::to_string(top) + "_" + std::to_string(left) + "_" +
+                           dy.name() + "_to_" + dx.name();
+  return makeKernel(
+      name, channelTasks(dx, target), {{dy.elements()}, {dx.elements()}}, [=](KernelBuilder &k, Value task) {
+        overChannelTask(k, task, dx, [&](Value n, Value c, int64_t count) {
+          clearChannels(k, k.operand(1), dx, n, c, count);
+          k.forLoop(0, dy.h, 1, [&](Value oy) {
+            Value iy = k.min(k.max(k.add(oy, -top), k.index(0)), k.index(dx.h - 1));
+            k.forLoop(0, dy.w, 1, [&](Value ox) {
+              Value ix = k.min(k.max(k.add(ox, -left), k.index(0)), k.index(dx.w - 1));
+              Value at = position(k, dx, n, iy, ix, c);
+              Value gradient = k.load(k.operand(0), position(k, dy, n, oy, ox, c), count);
+              k.store(addFloat(k, k.load(k.operand(1), at, count), gradient), k.operand(1), at, count);
+            });
+          });
         });
       });
-    });
-  });
 }
 
 } // namespace vernier::codegen

@@ -10,11 +10,11 @@
 namespace vernier::codegen {
 
 struct Target {
-  std::string name;     // as given: "native", "avx512", "avx2", "sse", "aarch64"
-  std::string triple;   // LLVM target triple
-  std::string cpu;      // LLVM CPU name
-  std::string features; // LLVM feature string: "+avx2,+fma"
-  std::string required; // for vn_model.target: what the runtime must find, comma-separated
+  std::string name;       // as given: "native", "avx512", "avx2", "sse", "aarch64"
+  std::string triple;     // LLVM target triple
+  std::string cpu;        // LLVM CPU name
+  std::string features;   // LLVM feature string: "+avx2,+fma"
+  std::string required;   // for vn_model.target: what the runtime must find, comma-separated
   int64_t lanes = 4;      // float32 per vector register
   int64_t registers = 16; // vector registers
   bool fma = false;

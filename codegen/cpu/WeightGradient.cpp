@@ -1,6 +1,7 @@
-// Gradients of convolution weights. A register tile of input channels x output channels accumulates over the pixels of
-// one image for one tap (r, s); images are the outer loop, so that x and dy of one image stay in cache while all tiles
-// of a thread pass over them. Each task owns its tile: no two threads add to the same place.
+// Gradients of convolution weights. A register tile of input channels x output channels accumulates over the
+// pixels of one image for one tap (r, s); images are the outer loop, so that x and dy of one image stay in
+// cache while all tiles of a thread pass over them. Each task owns its tile: no two threads add to the same
+// place.
 #include "codegen/cpu/KernelBuilder.h"
 #include "codegen/cpu/Kernels.h"
 
@@ -12,8 +13,6 @@ namespace {
 constexpr int64_t kAccumulators512 = 28;
 // Below this number of tasks the images are divided into parts with sums of their own.
 constexpr int64_t kWantedTasks = 8;
-
-int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 struct Layout {
   int64_t inputs, outputs; // channels per group
@@ -40,7 +39,8 @@ Layout layoutOf(const WeightGradientSpec &spec, const Target &target) {
     const int64_t accumulators = target.lanes == 16 ? kAccumulators512 : target.registers - 3;
     int64_t best = INT64_MAX;
     for (int64_t vectors = 1; vectors <= std::min<int64_t>(2, ceilDiv(l.outputs, target.lanes)); ++vectors)
-      for (int64_t inputs = std::min(l.inputs, std::max<int64_t>(1, accumulators / vectors)); inputs >= 1; --inputs) {
+      for (int64_t inputs = std::min(l.inputs, std::max<int64_t>(1, accumulators / vectors)); inputs >= 1;
+           --inputs) {
         const int64_t cost = ceilDiv(l.outputs, vectors * target.lanes) * ceilDiv(l.inputs, inputs) *
                              (std::max<int64_t>(inputs * vectors, 8) + vectors + 1);
         if (cost < best) {
@@ -68,7 +68,8 @@ std::string specName(const WeightGradientSpec &s) {
 
 int64_t weightGradientElements(const WeightGradientSpec &spec, const Target &target) {
   const Layout l = layoutOf(spec, target);
-  return l.parts * (l.grouped ? 1 : spec.groups) * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles * l.tileElements();
+  return l.parts * (l.grouped ? 1 : spec.groups) * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles *
+         l.tileElements();
 }
 
 Kernel weightGradient(const WeightGradientSpec &spec, const Target &target) {
@@ -86,11 +87,12 @@ Kernel weightGradient(const WeightGradientSpec &spec, const Target &target) {
     const int64_t imagesPerPart = ceilDiv(spec.x.n, l.parts);
 
     // One image's part of one tile of `inputs` x `outputs` channels.
-    const auto tile = [&](Value n, Value group, Value block, Value r, Value s, Value tileIndex, Value to, int64_t inputs,
-                          int64_t outputs) {
+    const auto tile = [&](Value n, Value group, Value block, Value r, Value s, Value tileIndex, Value to,
+                          int64_t inputs, int64_t outputs) {
       const int64_t vectors = ceilDiv(outputs, l.lanes);
       const auto count = [&](int64_t v) { return std::min(l.lanes, outputs - v * l.lanes); };
-      Value channelIn = l.grouped ? k.mul(block, l.lanes) : k.add(k.mul(group, l.inputs), k.mul(tileIndex, l.tileInputs));
+      Value channelIn =
+          l.grouped ? k.mul(block, l.lanes) : k.add(k.mul(group, l.inputs), k.mul(tileIndex, l.tileInputs));
       Value channelOut = k.add(k.mul(group, l.outputs), k.mul(block, l.block()));
       KernelBuilder::Values acc;
       for (int64_t c = 0; c < inputs; ++c)
@@ -105,37 +107,41 @@ Kernel weightGradient(const WeightGradientSpec &spec, const Target &target) {
       };
       auto [yLower, yUpper, yShift] = range(r, 0, spec.padding[0], spec.x.h, spec.dy.h);
       auto [xLower, xUpper, xShift] = range(s, 1, spec.padding[2], spec.x.w, spec.dy.w);
-      Value imageX = k.add(k.mul(n, spec.x.image()), channelIn), imageDy = k.add(k.mul(n, spec.dy.image()), channelOut);
-      acc = k.forLoop(yLower, yUpper, 1, acc, [&, xLower = xLower, xUpper = xUpper, xShift = xShift, yShift = yShift](
-                                                  Value oy, mlir::ValueRange rowAcc) {
-        Value rowX = k.add(imageX, k.mul(k.add(k.mul(oy, spec.stride[0]), yShift), spec.x.row()));
-        Value rowDy = k.add(imageDy, k.mul(oy, spec.dy.row()));
-        return k.forLoop(xLower, xUpper, 1, rowAcc, [&](Value ox, mlir::ValueRange carried) {
-          KernelBuilder::Values next(carried);
-          Value atX = k.add(rowX, k.mul(k.add(k.mul(ox, spec.stride[1]), xShift), spec.x.pixel));
-          Value atDy = k.add(rowDy, k.mul(ox, spec.dy.pixel));
-          llvm::SmallVector<Value> g;
-          for (int64_t v = 0; v < vectors; ++v)
-            g.push_back(k.load(dy, k.add(atDy, v * l.lanes), count(v)));
-          Value pixel = l.grouped && inputs > 0 ? k.load(x, atX, count(0)) : Value();
-          for (int64_t c = 0; c < inputs; ++c) {
-            Value a;
-            if (!l.grouped) {
-              a = k.splat(k.loadScalar(x, k.add(atX, c)));
-            } else if (l.inputs == 1) {
-              a = pixel;
-            } else {
-              llvm::SmallVector<int64_t> lanes;
-              for (int64_t j = 0; j < l.lanes; ++j)
-                lanes.push_back(j / l.inputs * l.inputs + c);
-              a = k.shuffle(pixel, lanes);
-            }
-            for (int64_t v = 0; v < vectors; ++v)
-              next[c * vectors + v] = k.fma(a, g[v], next[c * vectors + v]);
-          }
-          return next;
-        });
-      });
+      Value imageX = k.add(k.mul(n, spec.x.image()), channelIn),
+            imageDy = k.add(k.mul(n, spec.dy.image()), channelOut);
+      acc = k.forLoop(yLower, yUpper, 1, acc,
+                      [&, xLower = xLower, xUpper = xUpper, xShift = xShift,
+                       yShift = yShift](Value oy, mlir::ValueRange rowAcc) {
+                        Value rowX =
+                            k.add(imageX, k.mul(k.add(k.mul(oy, spec.stride[0]), yShift), spec.x.row()));
+                        Value rowDy = k.add(imageDy, k.mul(oy, spec.dy.row()));
+                        return k.forLoop(xLower, xUpper, 1, rowAcc, [&](Value ox, mlir::ValueRange carried) {
+                          KernelBuilder::Values next(carried);
+                          Value atX =
+                              k.add(rowX, k.mul(k.add(k.mul(ox, spec.stride[1]), xShift), spec.x.pixel));
+                          Value atDy = k.add(rowDy, k.mul(ox, spec.dy.pixel));
+                          llvm::SmallVector<Value> g;
+                          for (int64_t v = 0; v < vectors; ++v)
+                            g.push_back(k.load(dy, k.add(atDy, v * l.lanes), count(v)));
+                          Value pixel = l.grouped && inputs > 0 ? k.load(x, atX, count(0)) : Value();
+                          for (int64_t c = 0; c < inputs; ++c) {
+                            Value a;
+                            if (!l.grouped) {
+                              a = k.splat(k.loadScalar(x, k.add(atX, c)));
+                            } else if (l.inputs == 1) {
+                              a = pixel;
+                            } else {
+                              llvm::SmallVector<int64_t> lanes;
+                              for (int64_t j = 0; j < l.lanes; ++j)
+                                lanes.push_back(j / l.inputs * l.inputs + c);
+                              a = k.shuffle(pixel, lanes);
+                            }
+                            for (int64_t v = 0; v < vectors; ++v)
+                              next[c * vectors + v] = k.fma(a, g[v], next[c * vectors + v]);
+                          }
+                          return next;
+                        });
+                      });
       for (int64_t c = 0; c < inputs; ++c)
         for (int64_t v = 0; v < vectors; ++v)
           k.store(acc[c * vectors + v], sums, k.add(to, c * l.block() + v * l.lanes), l.lanes);
@@ -167,8 +173,9 @@ Kernel weightGradient(const WeightGradientSpec &spec, const Target &target) {
           if (restOutputs == wholeOutputs)
             overInputs(wholeOutputs);
           else
-            k.ifThen(k.less(block, k.index(l.blocks - 1)), [&] { overInputs(wholeOutputs); },
-                     [&] { overInputs(restOutputs); });
+            k.ifThen(
+                k.less(block, k.index(l.blocks - 1)), [&] { overInputs(wholeOutputs); },
+                [&] { overInputs(restOutputs); });
         };
         if (spec.x.n % l.parts == 0)
           body();
@@ -186,16 +193,18 @@ Kernel unpackWeightGradient(const WeightGradientSpec &spec, const Target &target
   const int64_t spatial = spec.kernel[0] * spec.kernel[1], groups = l.grouped ? 1 : spec.groups;
   Kernel kernel;
   kernel.tasks = spec.dy.c;
-  kernel.definition.name = "unpack_gradient_" + std::to_string(spec.dy.c) + "x" + std::to_string(l.inputs) + "x" +
-                           std::to_string(spec.kernel[0]) + "x" + std::to_string(spec.kernel[1]) + "_g" +
-                           std::to_string(spec.groups) + "_" + std::to_string(l.tileInputs) + "x" +
+  kernel.definition.name = "unpack_gradient_" + std::to_string(spec.dy.c) + "x" + std::to_string(l.inputs) +
+                           "x" + std::to_string(spec.kernel[0]) + "x" + std::to_string(spec.kernel[1]) +
+                           "_g" + std::to_string(spec.groups) + "_" + std::to_string(l.tileInputs) + "x" +
                            std::to_string(l.block()) + "_parts" + std::to_string(l.parts) +
                            (l.grouped ? "_grouped" : "");
   kernel.definition.numOperands = 2;
-  kernel.definition.build = [=, elements = weightGradientElements(spec, target), name = kernel.definition.name](KernelBuilder &k) {
+  kernel.definition.build = [=, elements = weightGradientElements(spec, target),
+                             name = kernel.definition.name](KernelBuilder &k) {
     k.begin(name, {{elements}, {spec.dy.c * l.inputs * spatial}});
     k.forTasks([&](Value o) {
-      Value group = l.grouped ? k.index(0) : k.div(o, l.outputs), within = l.grouped ? o : k.rem(o, l.outputs);
+      Value group = l.grouped ? k.index(0) : k.div(o, l.outputs),
+            within = l.grouped ? o : k.rem(o, l.outputs);
       Value block = k.div(within, l.block()), lane = k.rem(within, l.block());
       k.forLoop(0, l.inputs, 1, [&](Value c) {
         Value tile = k.div(c, l.tileInputs), row = k.rem(c, l.tileInputs);

@@ -32,7 +32,9 @@ void refuseOpenChoices(mlir::ModuleOp module) {
   bool open = false;
   module.walk([&](vn::HoleOp hole) {
     if (hole.getKind() == vn::HoleKind::Choose) {
-      hole.emitError("`choose` hole `") << hole.getSymName() << "` cannot be built: code for several scaling configurations in one binary is not generated yet";
+      hole.emitError("`choose` hole `")
+          << hole.getSymName()
+          << "` cannot be built: code for several scaling configurations in one binary is not generated yet";
       open = true;
     }
   });
@@ -44,7 +46,8 @@ void refuseOpenChoices(mlir::ModuleOp module) {
 constexpr int64_t kLargestArena = int64_t(1) << 40;
 
 // Reads the weights as the built model will: names, shapes and types are checked against its parameters.
-void checkWeights(const codegen::Compilation &compilation, const codegen::ModelFacts &facts, const std::string &path) {
+void checkWeights(const codegen::Compilation &compilation, const codegen::ModelFacts &facts,
+                  const std::string &path) {
   std::vector<vn_parameter> parameters;
   for (const codegen::Parameter &p : compilation.parameters) {
     vn_parameter entry = {p.name.c_str(), p.kind, int64_t(p.shape.size()), {1, 1, 1, 1}, p.space, p.offset};
@@ -65,8 +68,9 @@ void checkWeights(const codegen::Compilation &compilation, const codegen::ModelF
   model.parameter_bytes = compilation.parameterBytes;
   model.statistics_bytes = compilation.statisticsBytes;
   // A session insists on knowing a call's arrays; no call is made here.
-  const vn_io arrays[] = {{"image", VN_FLOAT32, 0, 4, {facts.batch, facts.channels, facts.height, facts.width}},
-                          {"output", VN_FLOAT32, 1, 0, {1, 1, 1, 1}}};
+  const vn_io arrays[] = {
+      {"image", VN_FLOAT32, 0, 4, {facts.batch, facts.channels, facts.height, facts.width}},
+      {"output", VN_FLOAT32, 1, 0, {1, 1, 1, 1}}};
   model.infer.io = arrays;
   model.infer.num_io = 2;
   runtime::Session session(model, {1, false});
@@ -74,7 +78,8 @@ void checkWeights(const codegen::Compilation &compilation, const codegen::ModelF
 }
 
 int64_t copies(const codegen::Program &program, llvm::StringRef kernel) {
-  return llvm::count_if(program.steps, [&](const codegen::Step &s) { return llvm::StringRef(s.kernel).starts_with(kernel); });
+  return llvm::count_if(
+      program.steps, [&](const codegen::Step &s) { return llvm::StringRef(s.kernel).starts_with(kernel); });
 }
 
 std::string mebibytes(int64_t bytes) {
@@ -85,8 +90,9 @@ std::string mebibytes(int64_t bytes) {
 
 void report(const codegen::CompiledModel &model, const codegen::ModelFacts &facts, double seconds) {
   const codegen::Compilation &c = model.compilation;
-  llvm::outs() << facts.name << ": " << c.kernels.size() << " kernels, " << mebibytes(c.parameterBytes + c.statisticsBytes)
-               << " of weights, " << mebibytes(c.derivedBytes) << " prepared\n";
+  llvm::outs() << facts.name << ": " << c.kernels.size() << " kernels, "
+               << mebibytes(c.parameterBytes + c.statisticsBytes) << " of weights, "
+               << mebibytes(c.derivedBytes) << " prepared\n";
   const auto line = [&](const char *name, const codegen::Program &program) {
     if (!program.steps.empty())
       llvm::outs() << "  " << name << ": " << program.steps.size() << " steps (" << copies(program, "copy_")
@@ -127,7 +133,8 @@ void build(const BuildOptions &options) {
 
   if (options.purpose == "train") {
     if (facts.classes == 0)
-      refuse("model `" + model.name + "` cannot be trained: its first output is a map, not logits", options.file);
+      refuse("model `" + model.name + "` cannot be trained: its first output is a map, not logits",
+             options.file);
     runPasses(*model.module, "vn-differentiate{loss=" + options.loss + "}");
   }
   runPasses(*model.module, "vn-fold-batch-norm,vn-fuse-epilogue");
@@ -136,10 +143,12 @@ void build(const BuildOptions &options) {
     refuse(llvm::toString(compiled.takeError()), options.file);
   for (const codegen::Program *program : {&compiled->compilation.infer, &compiled->compilation.trainStep})
     if (program->arenaBytes > kLargestArena)
-      refuse("the model needs " + mebibytes(program->arenaBytes) + " of memory", options.file, "a smaller --batch or --input");
+      refuse("the model needs " + mebibytes(program->arenaBytes) + " of memory", options.file,
+             "a smaller --batch or --input");
   if (!options.weights.empty())
     checkWeights(compiled->compilation, facts, options.weights);
-  if (llvm::Error error = codegen::packageModel(*compiled, facts, *target, options.output, codegen::defaultLinkOptions()))
+  if (llvm::Error error =
+          codegen::packageModel(*compiled, facts, *target, options.output, codegen::defaultLinkOptions()))
     refuse(llvm::toString(std::move(error)), options.output);
   if (!options.weights.empty()) {
     const std::vector<unsigned char> bytes = runtime::readFile(options.weights);
@@ -156,13 +165,18 @@ void addBuildCommand(CLI::App &app) {
   auto *command = app.add_subcommand("build", "Generate a specialised executable, library and header");
   auto options = std::make_shared<BuildOptions>();
   addModelOptions(*command, *options);
-  command->add_option("-w,--weights", options->weights, "Weights (.safetensors) that go beside the executable");
+  command->add_option("-w,--weights", options->weights,
+                      "Weights (.safetensors) that go beside the executable");
   command->add_option("--for", options->purpose, "What the binary does beside inference")
-      ->check(CLI::IsMember({"infer", "train"}))->capture_default_str();
-  command->add_option("--target", options->backend, "Kind of code")->check(CLI::IsMember({"cpu", "cuda"}))->capture_default_str();
+      ->check(CLI::IsMember({"infer", "train"}))
+      ->capture_default_str();
+  command->add_option("--target", options->backend, "Kind of code")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
   command->add_option("--cpu", options->cpu, "native, avx512, avx2, sse or aarch64")->capture_default_str();
   command->add_option("--loss", options->loss, "What a training step minimises")
-      ->check(CLI::IsMember({"softmax", "binary"}))->capture_default_str();
+      ->check(CLI::IsMember({"softmax", "binary"}))
+      ->capture_default_str();
   command->add_option("-o,--output", options->output, "Directory for the results")->required();
   command->callback([options] { build(*options); });
 }

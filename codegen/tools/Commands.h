@@ -9,13 +9,15 @@
 
 namespace vernier::tools {
 
-// Ends a command with a message for a person and exit status 1. An empty message: it has been printed already.
+// Ends a command with a message for a person and exit status 1. An empty message: it has been printed
+// already.
 struct Refusal : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
 // "error: what", then "  --> place" and "help: help" where given.
-[[noreturn]] void refuse(const std::string &what, const std::string &place = "", const std::string &help = "");
+[[noreturn]] void refuse(const std::string &what, const std::string &place = "",
+                         const std::string &help = "");
 
 void addCheckCommand(CLI::App &app);
 void addFormatCommand(CLI::App &app);

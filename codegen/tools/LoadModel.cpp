@@ -25,7 +25,8 @@ void printDiagnostic(mlir::Diagnostic &diagnostic) {
   const auto print = [](mlir::Diagnostic &d, const char *severity) {
     llvm::errs() << severity << ": " << d.str() << "\n";
     if (auto place = d.getLocation()->findInstanceOf<mlir::FileLineColLoc>())
-      llvm::errs() << "  --> " << place.getFilename().getValue() << ":" << place.getLine() << ":" << place.getColumn() << "\n";
+      llvm::errs() << "  --> " << place.getFilename().getValue() << ":" << place.getLine() << ":"
+                   << place.getColumn() << "\n";
   };
   print(diagnostic, diagnostic.getSeverity() == mlir::DiagnosticSeverity::Warning ? "warning" : "error");
   for (mlir::Diagnostic &note : diagnostic.getNotes())
@@ -38,7 +39,8 @@ std::pair<int64_t, int64_t> parseInput(const std::string &text) {
   if (width.empty())
     width = height;
   int64_t h = 0, w = 0;
-  if (height.getAsInteger(10, h) || width.getAsInteger(10, w) || h < 1 || w < 1 || h > kMaxSide || w > kMaxSide)
+  if (height.getAsInteger(10, h) || width.getAsInteger(10, w) || h < 1 || w < 1 || h > kMaxSide ||
+      w > kMaxSide)
     refuse("`" + text + "` is no input size", "--input",
            "height and width in pixels, each from 1 to " + std::to_string(kMaxSide) + ": --input 224x320");
   return {h, w};
@@ -48,8 +50,8 @@ std::vector<HoleChannels> seedsOf(mlir::ModuleOp module) {
   std::vector<HoleChannels> holes;
   for (vn::HoleOp hole : module.getOps<vn::HoleOp>())
     if (hole.getKind() == vn::HoleKind::Learned)
-      holes.push_back({hole.getSymName().str(), hole.getSeed().vec(), compiler::unitName(hole.getBudget()).str(),
-                       hole.getLimit(), false});
+      holes.push_back({hole.getSymName().str(), hole.getSeed().vec(),
+                       compiler::unitName(hole.getBudget()).str(), hole.getLimit(), false});
   return holes;
 }
 
@@ -77,7 +79,8 @@ void bindConfiguration(LoadedModel &model, const std::string &path) {
 } // namespace
 
 void refuse(const std::string &what, const std::string &place, const std::string &help) {
-  throw Refusal("error: " + what + (place.empty() ? "" : "\n  --> " + place) + (help.empty() ? "" : "\nhelp: " + help));
+  throw Refusal("error: " + what + (place.empty() ? "" : "\n  --> " + place) +
+                (help.empty() ? "" : "\nhelp: " + help));
 }
 
 void addModelOptions(CLI::App &command, ModelOptions &options, bool withConfiguration) {
@@ -85,7 +88,8 @@ void addModelOptions(CLI::App &command, ModelOptions &options, bool withConfigur
   command.add_option("-m,--model", options.model, "Which of its models; needed where there are several");
   if (withConfiguration)
     command.add_option("-c,--config", options.configuration, "Configuration (.toml) that binds holes");
-  command.add_option("--input", options.input, "Height and width of the image, HxW; the specification's otherwise");
+  command.add_option("--input", options.input,
+                     "Height and width of the image, HxW; the specification's otherwise");
   command.add_option("--batch", options.batch, "Images per call")->capture_default_str();
   command.add_option("-I", options.importRoots, "Folder in which imports are looked for");
   command.add_option("--set", options.parameters, "Parameter of the model's network, NAME=VALUE");

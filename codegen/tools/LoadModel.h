@@ -28,7 +28,8 @@ void addModelOptions(CLI::App &command, ModelOptions &options, bool withConfigur
 // The specification, parsed and checked; refuses with its diagnostics.
 dsl::Program loadProgram(const std::string &file, const std::vector<std::string> &importRoots);
 
-// A learned hole and the channels that the model has there: the configuration's if it binds the hole, else the seed's.
+// A learned hole and the channels that the model has there: the configuration's if it binds the hole, else
+// the seed's.
 struct HoleChannels {
   std::string name; // "layer1.0.channels"
   std::vector<int64_t> channels;
@@ -39,8 +40,9 @@ struct HoleChannels {
 
 struct LoadedModel {
   std::unique_ptr<mlir::MLIRContext> context;
-  mlir::OwningOpRef<mlir::ModuleOp> module; // @infer, holes bound as the configuration says and branches without channels gone
-  std::string name;                         // of the model
+  mlir::OwningOpRef<mlir::ModuleOp>
+      module;       // @infer, holes bound as the configuration says and branches without channels gone
+  std::string name; // of the model
   int64_t channels = 0, height = 0, width = 0; // of the image
   std::vector<HoleChannels> holes;             // in the specification's order
 };

@@ -27,7 +27,8 @@ int main(int argc, char **argv) {
   } catch (const CLI::CallForAllHelp &help) {
     return app.exit(help);
   } catch (const CLI::ParseError &error) {
-    return fail("error: " + std::string(error.what()) + "\nhelp: `vernier --help` and `vernier COMMAND --help` list the options");
+    return fail("error: " + std::string(error.what()) +
+                "\nhelp: `vernier --help` and `vernier COMMAND --help` list the options");
   } catch (const Refusal &refusal) {
     return fail(refusal.what());
   } catch (const vernier::runtime::Error &error) {
