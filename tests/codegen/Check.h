@@ -24,7 +24,8 @@ inline void checkNetwork(const Network &net, const CompareOptions &options, doub
     good &= difference <= tolerance;
   }
   if (!good)
-    BOOST_TEST_MESSAGE("target " << options.target << ", seed " << options.seed << ", threads " << options.threads << "\n"
+    BOOST_TEST_MESSAGE("target " << options.target << ", seed " << options.seed << ", threads "
+                                 << options.threads << "\n"
                                  << net.text());
 }
 
@@ -34,7 +35,9 @@ public:
   explicit Choice(unsigned seed) : engine(seed) {}
   int64_t in(int64_t low, int64_t high) { return low + int64_t(engine() % uint64_t(high - low + 1)); }
   bool yes() { return in(0, 1); }
-  template <typename T> T of(const std::vector<T> &values) { return values[size_t(in(0, int64_t(values.size()) - 1))]; }
+  template <typename T> T of(const std::vector<T> &values) {
+    return values[size_t(in(0, int64_t(values.size()) - 1))];
+  }
 
 private:
   std::mt19937 engine;

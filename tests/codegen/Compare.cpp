@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <dlfcn.h>
+#include <memory>
 #include <random>
 
 namespace vernier::tests {
@@ -54,47 +55,60 @@ Tensor randomTensor(std::vector<int64_t> shape, std::mt19937 &random, double low
   return t;
 }
 
-std::string run(PreparedModule &prepared, const CompareOptions &options, Comparison &result) {
-  auto target = codegen::makeTarget(options.target);
+struct Library {
+  std::unique_ptr<void, int (*)(void *)> handle{nullptr, dlclose};
+  const vn_model *tables = nullptr;
+  std::string error;
+};
+
+Library load(mlir::ModuleOp module, const std::string &targetName) {
+  Library library;
+  auto target = codegen::makeTarget(targetName);
   codegen::ModelFacts facts;
   facts.name = facts.symbol = "compared";
   facts.description = "{}";
   facts.batch = facts.channels = facts.height = facts.width = 1;
-  auto model = codegen::compileModel(*prepared.compiled, *target, facts);
-  if (!model)
-    return llvm::toString(model.takeError());
-
+  auto model = codegen::compileModel(module, *target, facts);
+  if (!model) {
+    library.error = llvm::toString(model.takeError());
+    return library;
+  }
   llvm::SmallString<128> path;
-  if (llvm::sys::fs::createTemporaryFile("vernier-compare", "so", path))
-    return "no temporary file";
+  if (llvm::sys::fs::createTemporaryFile("vernier-compare", "so", path)) {
+    library.error = "no temporary file";
+    return library;
+  }
   if (auto error = codegen::linkShared(*model, std::string(path), codegen::defaultLinkOptions()))
-    return llvm::toString(std::move(error));
-  const std::unique_ptr<void, int (*)(void *)> library(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL), dlclose);
+    library.error = llvm::toString(std::move(error));
+  else if (library.handle.reset(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)); !library.handle)
+    library.error = dlerror();
+  else
+    library.tables = reinterpret_cast<const vn_model *(*)()>(dlsym(library.handle.get(), "compared_model"))();
   llvm::sys::fs::remove(path);
-  if (!library)
-    return dlerror();
-  const auto get = reinterpret_cast<const vn_model *(*)()>(dlsym(library.get(), "compared_model"));
-  const vn_model &tables = *get();
+  return library;
+}
 
-  std::mt19937 random(options.seed);
-  interpreter::Environment environment;
-  setenv("VERNIER_CHECK_ARENA", "1", 1);
-  runtime::Session session(tables, {options.threads, options.train});
-  for (int64_t i = 0; i < tables.num_parameters; ++i) {
-    const vn_parameter &parameter = tables.parameters[i];
+// The same random values on both sides.
+void setParameters(runtime::Session &session, interpreter::Environment &environment, std::mt19937 &random) {
+  for (int64_t i = 0; i < session.model().num_parameters; ++i) {
+    const vn_parameter &parameter = session.model().parameters[i];
     const bool positive = parameter.kind == VN_GAMMA || parameter.kind == VN_RUNNING_VAR;
     std::vector<int64_t> shape(parameter.shape, parameter.shape + parameter.rank);
     Tensor values = randomTensor(shape, random, positive ? 0.5 : -0.5, positive ? 1.5 : 0.5);
     std::copy(values.data.begin(), values.data.end(), session.values(parameter).begin());
     environment.parameters[parameter.name] = std::move(values);
-    if (options.train && parameter.space == VN_SPACE_PARAMETERS)
+    if (session.trains() && parameter.space == VN_SPACE_PARAMETERS)
       std::ranges::fill(session.gradient(parameter), NAN);
   }
   session.weightsChanged();
+}
 
-  auto function =
-      prepared.source->lookupSymbol<mlir::func::FuncOp>(options.train ? vn::kTrainStepFunction : vn::kInferFunction);
-  const vn_program &program = options.train ? tables.train_step : tables.infer;
+// Runs one program on random arrays and `function` on the same ones; their outputs' differences go into
+// `result`.
+std::string compareProgram(mlir::func::FuncOp function, runtime::Session &session, bool train,
+                           const std::string &loss, std::mt19937 &random,
+                           interpreter::Environment &environment, Comparison &result) {
+  const vn_program &program = train ? session.model().train_step : session.model().infer;
   std::vector<Tensor> arguments;
   std::vector<GuardedArray<float>> arrays; // an array of labels has floats that stay unused
   std::vector<GuardedArray<int32_t>> labels;
@@ -113,7 +127,8 @@ std::string run(PreparedModule &prepared, const CompareOptions &options, Compari
     auto type = llvm::cast<mlir::RankedTensorType>(function.getArgumentTypes()[i]);
     std::vector<int64_t> shape(type.getShape());
     if (entry.type == VN_INT32) {
-      const int64_t classes = llvm::cast<mlir::RankedTensorType>(function.getResultTypes()[1]).getShape().back();
+      const int64_t classes =
+          llvm::cast<mlir::RankedTensorType>(function.getResultTypes()[1]).getShape().back();
       Tensor t(shape);
       labels.emplace_back(size);
       for (int64_t j = 0; j < size; ++j)
@@ -123,7 +138,7 @@ std::string run(PreparedModule &prepared, const CompareOptions &options, Compari
       continue;
     }
     // The image, targets in [0, 1], or the label smoothing.
-    const double high = i == 0 || options.loss == "binary" ? 1.0 : 0.3;
+    const double high = i == 0 || loss == "binary" ? 1.0 : 0.3;
     arguments.push_back(randomTensor(shape, random, i == 0 ? -1.0 : 0.0, high));
     std::ranges::copy(toChannelsFirst(arguments.back()), arrays.back().values().begin());
   }
@@ -131,7 +146,7 @@ std::string run(PreparedModule &prepared, const CompareOptions &options, Compari
   if (failed(expected))
     return "the interpreter failed";
   try {
-    if (options.train)
+    if (train)
       session.trainStep(io);
     else
       session.infer(io);
@@ -141,17 +156,40 @@ std::string run(PreparedModule &prepared, const CompareOptions &options, Compari
   size_t output = 0;
   for (int64_t i = 0; i < program.num_io; ++i)
     if (program.io[i].is_output)
-      result.differences[program.io[i].name] = difference(arrays[i].values(), toChannelsFirst((*expected)[output++]));
-  if (options.train)
-    for (int64_t i = 0; i < tables.num_parameters; ++i) {
-      const vn_parameter &parameter = tables.parameters[i];
-      const std::string name = parameter.name;
-      if (parameter.space == VN_SPACE_STATISTICS)
-        result.differences["statistic " + name] =
-            difference(session.values(parameter), environment.parameters[name].data);
-      else
-        result.differences["gradient " + name] = difference(session.gradient(parameter), environment.gradients[name].data);
-    }
+      result.differences[(train ? "training " : "") + std::string(program.io[i].name)] =
+          difference(arrays[i].values(), toChannelsFirst((*expected)[output++]));
+  return "";
+}
+
+std::string run(PreparedModule &prepared, const CompareOptions &options, Comparison &result) {
+  const Library library = load(*prepared.compiled, options.target);
+  if (!library.error.empty())
+    return library.error;
+  std::mt19937 random(options.seed);
+  interpreter::Environment environment;
+  setenv("VERNIER_CHECK_ARENA", "1", 1);
+  runtime::Session session(*library.tables, {options.threads, options.train});
+  setParameters(session, environment, random);
+  const auto compare = [&](llvm::StringRef function, bool train) {
+    return compareProgram(prepared.source->lookupSymbol<mlir::func::FuncOp>(function), session, train,
+                          options.loss, random, environment, result);
+  };
+  std::string error = compare(vn::kInferFunction, false);
+  if (!error.empty() || !options.train)
+    return error;
+  error = compare(vn::kTrainStepFunction, true);
+  if (!error.empty())
+    return error;
+  for (int64_t i = 0; i < library.tables->num_parameters; ++i) {
+    const vn_parameter &parameter = library.tables->parameters[i];
+    const std::string name = parameter.name;
+    if (parameter.space == VN_SPACE_STATISTICS)
+      result.differences["statistic " + name] =
+          difference(session.values(parameter), environment.parameters[name].data);
+    else
+      result.differences["gradient " + name] =
+          difference(session.gradient(parameter), environment.gradients[name].data);
+  }
   return "";
 }
 

@@ -9,7 +9,8 @@ namespace vernier::tests {
 
 struct Comparison {
   std::string error; // empty if both ran
-  // Relative L2 difference of each output ("logits"), gradient ("gradient fc.weight") and running statistic
+  // Relative L2 difference of each output ("logits", "training loss"), gradient ("gradient fc.weight") and
+  // running statistic
   // ("statistic bn1.running_mean"); absolute where the reference is 0.
   std::map<std::string, double> differences;
 
@@ -19,15 +20,15 @@ struct Comparison {
 
 struct CompareOptions {
   std::string target = "native";
-  bool train = false; // differentiate, and run @train_step rather than @infer
+  bool train = false;           // differentiate, and run @train_step after @infer
   std::string loss = "softmax"; // or "binary", in training
   unsigned seed = 1;
   int threads = 2;
 };
 
-// `text` is a module of the vn dialect with @infer. The compiled side is folded and fused; the interpreter's is as it stands.
-// While it runs, memory beyond the plan's bound is watched (VERNIER_CHECK_ARENA), what no step has written is NaN, and the
-// caller's arrays end at an unreadable page.
+// `text` is a module of the vn dialect with @infer. The compiled side is folded and fused; the interpreter's
+// is as it stands. While it runs, memory beyond the plan's bound is watched (VERNIER_CHECK_ARENA), what no
+// step has written is NaN, and the caller's arrays end at an unreadable page.
 Comparison compareWithInterpreter(const std::string &text, const CompareOptions &options);
 
 } // namespace vernier::tests

@@ -61,11 +61,13 @@ Network groupedConvolutions(unsigned seed) {
   Choice choose(seed);
   Network net(choose.in(1, 3), 10, 19, 72);
   // Channels per group in and out; those of one size that divides a vector have a kernel of their own.
-  const std::vector<std::array<int64_t, 3>> groups = {{1, 1, 1},  {1, 1, 3},  {1, 1, 16}, {1, 1, 37}, {1, 1, 70}, {2, 2, 8},
-                                                      {2, 2, 13}, {4, 4, 4},  {4, 4, 9},  {8, 8, 2},  {8, 8, 5},  {16, 16, 2},
-                                                      {3, 3, 5},  {5, 5, 3},  {1, 2, 9},  {4, 2, 6},  {2, 6, 4},  {17, 20, 3}};
+  const std::vector<std::array<int64_t, 3>> groups = {
+      {1, 1, 1},  {1, 1, 3}, {1, 1, 16}, {1, 1, 37}, {1, 1, 70}, {2, 2, 8},
+      {2, 2, 13}, {4, 4, 4}, {4, 4, 9},  {8, 8, 2},  {8, 8, 5},  {16, 16, 2},
+      {3, 3, 5},  {5, 5, 3}, {1, 2, 9},  {4, 2, 6},  {2, 6, 4},  {17, 20, 3}};
   for (const auto &[inputs, outputs, count] : groups) {
-    const Map x = net.part(choose.in(3, 10), choose.in(2, 19), inputs * count, choose.yes(), unsigned(inputs + count));
+    const Map x =
+        net.part(choose.in(3, 10), choose.in(2, 19), inputs * count, choose.yes(), unsigned(inputs + count));
     const Convolution o = randomConvolution(choose, x, outputs * count, count);
     outputSomehow(net, choose, net.convolution(x, o), describe("grouped", x, o));
   }
@@ -81,9 +83,7 @@ BOOST_AUTO_TEST_CASE(every_attribute_at_random) {
     checkNetwork(denseConvolutions(seed, 8), {.seed = seed}, kOneOp);
 }
 
-BOOST_AUTO_TEST_CASE(groups) {
-  checkNetwork(groupedConvolutions(3), {}, kOneOp);
-}
+BOOST_AUTO_TEST_CASE(groups) { checkNetwork(groupedConvolutions(3), {}, kOneOp); }
 
 BOOST_AUTO_TEST_CASE(output_widths_around_tile_borders) {
   Choice choose(5);
@@ -100,8 +100,13 @@ BOOST_AUTO_TEST_CASE(pointwise_over_rows_and_images) {
   Choice choose(6);
   Network net(3, 9, 13, 70);
   bool bias = false;
-  for (const auto &[h, w, c, channels] : std::vector<std::array<int64_t, 4>>{
-           {1, 1, 1, 1}, {1, 1, 70, 65}, {1, 7, 3, 16}, {3, 5, 16, 17}, {9, 13, 70, 70}, {9, 13, 8, 33}, {5, 6, 5, 48}}) {
+  for (const auto &[h, w, c, channels] : std::vector<std::array<int64_t, 4>>{{1, 1, 1, 1},
+                                                                             {1, 1, 70, 65},
+                                                                             {1, 7, 3, 16},
+                                                                             {3, 5, 16, 17},
+                                                                             {9, 13, 70, 70},
+                                                                             {9, 13, 8, 33},
+                                                                             {5, 6, 5, 48}}) {
     const Map x = net.part(h, w, c, choose.yes());
     const Convolution o{.channels = channels, .kernel = {1, 1}, .bias = bias};
     outputSomehow(net, choose, net.convolution(x, o), describe("pointwise", x, o));
@@ -109,11 +114,12 @@ BOOST_AUTO_TEST_CASE(pointwise_over_rows_and_images) {
   }
   // With strides or padding it is no run of pixels.
   const Map x = net.part(9, 13, 20, true);
-  for (const Convolution &o : std::vector<Convolution>{{.channels = 19, .kernel = {1, 1}, .strides = {2, 2}},
-                                                       {.channels = 19, .kernel = {1, 1}, .strides = {1, 2}},
-                                                       {.channels = 19, .kernel = {1, 1}, .padding = {1, 0, 2, 1}},
-                                                       {.channels = 20, .kernel = {1, 1}, .groups = 20},
-                                                       {.channels = 20, .kernel = {1, 1}, .groups = 4}})
+  for (const Convolution &o :
+       std::vector<Convolution>{{.channels = 19, .kernel = {1, 1}, .strides = {2, 2}},
+                                {.channels = 19, .kernel = {1, 1}, .strides = {1, 2}},
+                                {.channels = 19, .kernel = {1, 1}, .padding = {1, 0, 2, 1}},
+                                {.channels = 20, .kernel = {1, 1}, .groups = 20},
+                                {.channels = 20, .kernel = {1, 1}, .groups = 4}})
     net.output(net.convolution(x, o), describe("pointwise", x, o));
   checkNetwork(net, {}, kOneOp);
 }
@@ -141,10 +147,12 @@ BOOST_AUTO_TEST_CASE(same_shapes_other_attributes) {
 BOOST_AUTO_TEST_CASE(linear_layers) {
   for (int64_t batch : {1, 5}) {
     Network net(batch, 2, 2, 70);
-    for (const auto &[c, features] : std::vector<std::array<int64_t, 2>>{{1, 1}, {3, 17}, {70, 10}, {16, 65}, {33, 100}})
+    for (const auto &[c, features] :
+         std::vector<std::array<int64_t, 2>>{{1, 1}, {3, 17}, {70, 10}, {16, 65}, {33, 100}})
       for (const bool slice : {false, true})
-        net.output(net.linear(net.part(1, 1, c, slice), features, slice),
-                   "linear " + std::to_string(c) + " " + std::to_string(features) + (slice ? " of a slice" : ""));
+        net.output(net.linear(net.part(1, 1, c, slice), features, slice), "linear " + std::to_string(c) +
+                                                                              " " + std::to_string(features) +
+                                                                              (slice ? " of a slice" : ""));
     checkNetwork(net, {}, kOneOp);
   }
 }

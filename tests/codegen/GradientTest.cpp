@@ -1,8 +1,7 @@
-// Training steps: loss, logits, the gradient of every parameter and the running statistics. Each network has many branches of one op
-// behind a convolution, so that the gradients of the op's input and of its parameters are both seen.
+// Training steps: loss, logits, the gradient of every parameter and the running statistics. Each network has
+// many branches of one op behind a convolution, so that the gradients of the op's input and of its parameters
+// are both seen.
 #include "tests/codegen/Check.h"
-
-#include <functional>
 
 using namespace vernier::tests;
 
@@ -48,12 +47,15 @@ BOOST_AUTO_TEST_CASE(dense_convolutions) {
     results.push_back(net.convolution(x, randomConvolution(choose, x, choose.in(1, 36), 1)));
   }
   // A stride wider than the kernel: input positions that no output saw have gradient zero.
-  results.push_back(net.convolution(trained(net, 7, 8, 6), {.channels = 9, .kernel = {1, 2}, .strides = {3, 3}}));
+  results.push_back(
+      net.convolution(trained(net, 7, 8, 6), {.channels = 9, .kernel = {1, 2}, .strides = {3, 3}}));
   // The last rows and columns take no part.
   results.push_back(net.convolution(trained(net, 8, 8, 6), {.channels = 9, .strides = {2, 2}}));
   results.push_back(net.convolution(trained(net, 5, 6, 19), {.channels = 18, .kernel = {1, 1}}));
-  results.push_back(net.convolution(trained(net, 5, 6, 19), {.channels = 18, .kernel = {1, 1}, .strides = {2, 2}}));
-  results.push_back(net.convolution(trained(net, 5, 6, 5), {.channels = 7, .kernel = {1, 1}, .padding = {1, 0, 0, 2}}));
+  results.push_back(
+      net.convolution(trained(net, 5, 6, 19), {.channels = 18, .kernel = {1, 1}, .strides = {2, 2}}));
+  results.push_back(
+      net.convolution(trained(net, 5, 6, 5), {.channels = 7, .kernel = {1, 1}, .padding = {1, 0, 0, 2}}));
   checkTraining(net, results);
 }
 
@@ -67,9 +69,11 @@ BOOST_AUTO_TEST_CASE(grouped_convolutions) {
     const Map x = trained(net, choose.in(3, 8), choose.in(3, 11), inputs * count, unsigned(count));
     results.push_back(net.convolution(x, randomConvolution(choose, x, outputs * count, count)));
   }
-  results.push_back(net.convolution(trained(net, 5, 6, 12), {.channels = 12, .kernel = {1, 1}, .groups = 12}));
+  results.push_back(
+      net.convolution(trained(net, 5, 6, 12), {.channels = 12, .kernel = {1, 1}, .groups = 12}));
   results.push_back(net.convolution(trained(net, 6, 6, 12), {.channels = 12, .kernel = {1, 1}, .groups = 3}));
-  results.push_back(net.convolution(trained(net, 8, 11, 8), {.channels = 8, .strides = {2, 2}, .padding = {1, 1, 1, 1}, .groups = 8}));
+  results.push_back(net.convolution(
+      trained(net, 8, 11, 8), {.channels = 8, .strides = {2, 2}, .padding = {1, 1, 1, 1}, .groups = 8}));
   checkTraining(net, results);
 }
 
@@ -115,7 +119,8 @@ BOOST_AUTO_TEST_CASE(pooling_and_resampling) {
       o.padding[2 * axis + 1] = choose.in(0, o.kernel[axis] / 2);
     }
     results.push_back(i % 2 ? net.maxPool(x, o) : net.averagePool(x, o));
-    results.push_back(net.resize(x, choose.in(1, 9), choose.in(1, 10), i % 3 ? "bilinear" : "nearest", i % 3 == 1));
+    results.push_back(
+        net.resize(x, choose.in(1, 9), choose.in(1, 10), i % 3 ? "bilinear" : "nearest", i % 3 == 1));
     if (i % 3 == 0)
       results.push_back(net.globalPool(x));
   }
@@ -154,7 +159,8 @@ BOOST_AUTO_TEST_CASE(borders_and_channels) {
   const Map both = trained(net, 5, 6, 11, 8);
   results.push_back(net.slice(both, 0, 11));
   results.push_back(net.activate(both, "sigmoid"));
-  results.push_back(net.concat({net.image(), net.pad(both, {3, 0, 3, 0}, "zero")})); // beside what has no gradient
+  results.push_back(
+      net.concat({net.image(), net.pad(both, {3, 0, 3, 0}, "zero")})); // beside what has no gradient
   checkTraining(net, results);
 }
 
@@ -171,7 +177,8 @@ BOOST_AUTO_TEST_CASE(arithmetic_and_activations) {
     results.push_back(net.activate(net.add(a, b), c == 17 ? "relu" : "sigmoid"));
     results.push_back(net.multiply(b, b));
     results.push_back(net.add(a, a));
-    results.push_back(net.multiply(net.part(6, 7, c, true, seed), net.globalPool(b))); // only the gate is trained
+    results.push_back(
+        net.multiply(net.part(6, 7, c, true, seed), net.globalPool(b))); // only the gate is trained
     for (const char *function : {"relu", "relu6", "sigmoid"})
       results.push_back(net.activate(map(3, 5), function));
   }
@@ -189,15 +196,15 @@ BOOST_AUTO_TEST_CASE(batch_norms) {
     Network net(batch, 7, 9, 40);
     std::vector<Map> results;
     unsigned seed = 0;
-    {
-      const auto map = [&] { return net.convolution(net.part(7, 9, 4, false, seed++), {.channels = c}); };
-      results.push_back(net.batchNorm(map(), 1e-3, 0.3));
-      for (const char *function : {"relu", "relu6", "sigmoid"})
-        results.push_back(net.activate(net.batchNorm(map()), function));
-      const Map norm = net.batchNorm(map(), 1e-5, 0.01);
-      results.push_back(net.activate(norm, "relu"));
-      results.push_back(net.activate(net.add(norm, map()), "relu"));
-    }
+    const auto map = [&, c = c] {
+      return net.convolution(net.part(7, 9, 4, false, seed++), {.channels = c});
+    };
+    results.push_back(net.batchNorm(map(), 1e-3, 0.3));
+    for (const char *function : {"relu", "relu6", "sigmoid"})
+      results.push_back(net.activate(net.batchNorm(map()), function));
+    const Map norm = net.batchNorm(map(), 1e-5, 0.01);
+    results.push_back(net.activate(norm, "relu"));
+    results.push_back(net.activate(net.add(norm, map()), "relu"));
     const Map x = net.convolution(net.image(), {.channels = 30});
     const Map part = net.activate(net.batchNorm(net.slice(x, 5, 11)), "relu");
     results.push_back(net.concat({part, net.batchNorm(net.slice(x, 16, 14)), part}));

@@ -14,8 +14,8 @@ std::string describe(const char *what, const Map &x, const Map &y) {
 
 std::string describe(const char *what, const Map &x, const Pool &o) {
   std::string text = what;
-  for (int64_t value : {x.h, x.w, x.c, o.kernel[0], o.kernel[1], o.strides[0], o.strides[1], o.padding[0], o.padding[1],
-                        o.padding[2], o.padding[3]})
+  for (int64_t value : {x.h, x.w, x.c, o.kernel[0], o.kernel[1], o.strides[0], o.strides[1], o.padding[0],
+                        o.padding[1], o.padding[2], o.padding[3]})
     text += " " + std::to_string(value);
   return text + (o.ceil ? " ceil" : "") + (o.countPadding ? "" : " inside");
 }
@@ -48,13 +48,14 @@ BOOST_AUTO_TEST_CASE(pooling) {
   }
   // Equal shapes, other attributes.
   const Map x = net.part(9, 9, 17, false);
-  for (const Pool &o : std::vector<Pool>{{.kernel = {3, 3}, .padding = {1, 1, 1, 1}},
-                                         {.kernel = {3, 3}, .padding = {1, 1, 1, 1}, .countPadding = false},
-                                         {.kernel = {3, 3}, .padding = {1, 0, 1, 0}, .ceil = true},
-                                         {.kernel = {3, 3}, .padding = {0, 1, 0, 1}, .ceil = true},
-                                         {.kernel = {3, 3}, .padding = {0, 1, 0, 1}, .ceil = true, .countPadding = false},
-                                         {.kernel = {2, 2}, .ceil = true},
-                                         {.kernel = {2, 2}, .ceil = true, .countPadding = false}}) {
+  for (const Pool &o :
+       std::vector<Pool>{{.kernel = {3, 3}, .padding = {1, 1, 1, 1}},
+                         {.kernel = {3, 3}, .padding = {1, 1, 1, 1}, .countPadding = false},
+                         {.kernel = {3, 3}, .padding = {1, 0, 1, 0}, .ceil = true},
+                         {.kernel = {3, 3}, .padding = {0, 1, 0, 1}, .ceil = true},
+                         {.kernel = {3, 3}, .padding = {0, 1, 0, 1}, .ceil = true, .countPadding = false},
+                         {.kernel = {2, 2}, .ceil = true},
+                         {.kernel = {2, 2}, .ceil = true, .countPadding = false}}) {
     net.output(net.maxPool(x, o), describe("max", x, o));
     net.output(net.averagePool(x, o), describe("average", x, o));
   }
@@ -64,9 +65,9 @@ BOOST_AUTO_TEST_CASE(pooling) {
 BOOST_AUTO_TEST_CASE(resampling) {
   Choice choose(12);
   Network net(2, 9, 12, 36);
-  const std::vector<std::array<int64_t, 4>> sizes = {{3, 4, 6, 8},  {3, 4, 9, 4},   {4, 4, 7, 9},  {9, 12, 4, 5}, {8, 12, 4, 6},
-                                                     {1, 1, 5, 7},  {5, 7, 1, 1},   {1, 6, 1, 11}, {7, 2, 13, 3}, {9, 9, 9, 9},
-                                                     {5, 3, 17, 2}, {2, 11, 4, 10}};
+  const std::vector<std::array<int64_t, 4>> sizes = {
+      {3, 4, 6, 8}, {3, 4, 9, 4},  {4, 4, 7, 9},  {9, 12, 4, 5}, {8, 12, 4, 6}, {1, 1, 5, 7},
+      {5, 7, 1, 1}, {1, 6, 1, 11}, {7, 2, 13, 3}, {9, 9, 9, 9},  {5, 3, 17, 2}, {2, 11, 4, 10}};
   unsigned seed = 0;
   for (const auto &[h, w, toH, toW] : sizes)
     for (const auto &[mode, align] : {std::pair{"nearest", false}, {"bilinear", false}, {"bilinear", true}}) {
@@ -92,20 +93,24 @@ BOOST_AUTO_TEST_CASE(borders) {
     net.output(y, describe("crop", x, y));
   }
   for (const Pair &offset : {Pair{0, 0}, Pair{1, 0}, Pair{0, 1}, Pair{2, 2}}) // equal shapes
-    net.output(net.crop(net.image(), 7, 10, offset), "crop at " + std::to_string(offset[0]) + " " + std::to_string(offset[1]));
+    net.output(net.crop(net.image(), 7, 10, offset),
+               "crop at " + std::to_string(offset[0]) + " " + std::to_string(offset[1]));
   for (const Four &by : {Four{2, 0, 0, 2}, Four{0, 2, 2, 0}, Four{1, 1, 1, 1}})
     for (const char *mode : {"zero", "replicate"})
       net.output(net.pad(net.image(), by, mode), std::string(mode) + " from " + std::to_string(by[0]));
   checkNetwork(net, {}, kOneOp);
 }
 
-// Where a concat's operands live: made for it, shared with other users, slices, the same one twice, concats themselves.
+// Where a concat's operands live: made for it, shared with other users, slices, the same one twice, concats
+// themselves.
 BOOST_AUTO_TEST_CASE(concats_and_slices) {
   Network net(3, 5, 6, 40);
   const Map x = net.image();
-  const Map a = net.convolution(x, {.channels = 7, .padding = {1, 1, 1, 1}}), b = net.activate(net.slice(x, 3, 18), "relu");
+  const Map a = net.convolution(x, {.channels = 7, .padding = {1, 1, 1, 1}}),
+            b = net.activate(net.slice(x, 3, 18), "relu");
   const Map inner = net.concat({a, b});
-  const Map outer = net.concat({net.slice(x, 1, 2), inner, net.convolution(inner, {.channels = 5, .kernel = {1, 1}})});
+  const Map outer =
+      net.concat({net.slice(x, 1, 2), inner, net.convolution(inner, {.channels = 5, .kernel = {1, 1}})});
   net.output(outer, "nested");
   net.output(inner, "inner");
   net.output(net.concat({a, a}), "twice the same");
@@ -117,7 +122,8 @@ BOOST_AUTO_TEST_CASE(concats_and_slices) {
   net.output(net.concat({net.slice(x, 0, 1)}), "concat of one");
   net.output(net.globalPool(net.concat({net.slice(x, 7, 3), b})), "pooled concat");
   const Map late = net.activate(net.slice(outer, 9, 12), "sigmoid");
-  net.output(net.add(net.concat({late, net.slice(late, 0, 5)}), net.slice(x, 11, 17)), "slice into its own concat");
+  net.output(net.add(net.concat({late, net.slice(late, 0, 5)}), net.slice(x, 11, 17)),
+             "slice into its own concat");
   net.output(x, "the image");
   net.output(net.slice(x, 2, 9), "a slice of the image");
   checkNetwork(net, {}, kOneOp);
@@ -163,14 +169,16 @@ BOOST_AUTO_TEST_CASE(activations) {
 // Batch norms that fold into no convolution.
 BOOST_AUTO_TEST_CASE(affine) {
   Network net(2, 5, 6, 40);
-  const Map plain = net.batchNorm(net.part(5, 6, 17, false), 1e-3), slice = net.batchNorm(net.part(4, 5, 33, true), 1e-5);
+  const Map plain = net.batchNorm(net.part(5, 6, 17, false), 1e-3),
+            slice = net.batchNorm(net.part(4, 5, 33, true), 1e-5);
   net.output(plain, "affine");
   net.output(net.activate(plain, "relu"), "affine, then relu of a shared value");
   net.output(net.activate(slice, "relu6"), "affine relu6");
   const Map shared = net.convolution(net.image(), {.channels = 9, .kernel = {1, 1}});
   net.output(net.activate(net.batchNorm(shared, 1e-5), "sigmoid"), "norm of a shared convolution");
   net.output(shared, "shared convolution");
-  const Map up = net.resize(net.convolution(net.image(), {.channels = 8, .strides = {2, 2}}), 7, 5, "bilinear");
+  const Map up =
+      net.resize(net.convolution(net.image(), {.channels = 8, .strides = {2, 2}}), 7, 5, "bilinear");
   net.output(net.batchNorm(up), "norm through a resize");
   checkNetwork(net, {}, kOneOp);
 }

@@ -40,7 +40,8 @@ std::vector<Life> lives(const std::vector<Buffer> &buffers, const Program &progr
 }
 
 // Whether `program` lets `born` take over the memory of `dying` in the one step in which both are alive.
-bool mayTakeOver(const Program &program, const std::vector<Buffer> &buffers, const std::vector<Life> &life, int dying, int born) {
+bool mayTakeOver(const Program &program, const std::vector<Buffer> &buffers, const std::vector<Life> &life,
+                 int dying, int born) {
   if (life[dying].last != life[born].first || buffers[dying].bytes != buffers[born].bytes)
     return false;
   const Step &step = program.steps[life[born].first];
@@ -77,8 +78,9 @@ int checkLaws(const std::vector<Buffer> &buffers, const Program &program) {
       if (!together || apart)
         continue;
       ++shared;
-      const bool legal = buffers[a].offset == buffers[b].offset && (mayTakeOver(program, buffers, life, a, b) ||
-                                                                    mayTakeOver(program, buffers, life, b, a));
+      const bool legal =
+          buffers[a].offset == buffers[b].offset &&
+          (mayTakeOver(program, buffers, life, a, b) || mayTakeOver(program, buffers, life, b, a));
       BOOST_TEST(legal, "buffers " << b << " and " << a << " overlap");
     }
   }
@@ -106,7 +108,8 @@ BOOST_AUTO_TEST_CASE(chain) {
 BOOST_AUTO_TEST_CASE(largest_first) {
   std::vector<Buffer> buffers = arena({64, 640, 256, 320});
   Program program;
-  program.steps = {step({write(0)}), step({read(0), write(1)}), step({read(1), write(2)}), step({read(2), write(3)})};
+  program.steps = {step({write(0)}), step({read(0), write(1)}), step({read(1), write(2)}),
+                   step({read(2), write(3)})};
   planMemory(buffers, program);
   BOOST_TEST(buffers[1].offset == 0);
   BOOST_TEST(buffers[3].offset == 0);
@@ -119,7 +122,8 @@ BOOST_AUTO_TEST_CASE(largest_first) {
 BOOST_AUTO_TEST_CASE(in_place_chain) {
   std::vector<Buffer> buffers = arena({256, 256, 256});
   Program program;
-  program.steps = {step({write(0)}), step({read(0), write(1)}, {0}), step({read(1), write(2)}, {0}), step({read(2)})};
+  program.steps = {step({write(0)}), step({read(0), write(1)}, {0}), step({read(1), write(2)}, {0}),
+                   step({read(2)})};
   planMemory(buffers, program);
   for (const Buffer &buffer : buffers)
     BOOST_TEST(buffer.offset == 0);
@@ -153,7 +157,8 @@ BOOST_AUTO_TEST_CASE(reasons_not_to_reuse) {
 
 // Only the arena is planned.
 BOOST_AUTO_TEST_CASE(other_spaces_stay) {
-  std::vector<Buffer> buffers = {{VN_SPACE_PARAMETERS, 640, 128}, {VN_SPACE_ARENA, 64, -1}, {VN_SPACE_IO, 64, 64}};
+  std::vector<Buffer> buffers = {
+      {VN_SPACE_PARAMETERS, 640, 128}, {VN_SPACE_ARENA, 64, -1}, {VN_SPACE_IO, 64, 64}};
   Program program;
   program.steps = {step({read(0), read(2), write(1)}, {1})};
   planMemory(buffers, program);
@@ -178,7 +183,8 @@ BOOST_AUTO_TEST_CASE(random_programs) {
       // Each step begins buffer i, or goes on with one, from up to three operands, some of them recent.
       Step next;
       for (int64_t reads = written.empty() ? 0 : choose.in(0, 3); reads > 0; --reads) {
-        const size_t back = size_t(choose.in(1, std::min<int64_t>(int64_t(written.size()), choose.yes() ? 2 : 100)));
+        const size_t back =
+            size_t(choose.in(1, std::min<int64_t>(int64_t(written.size()), choose.yes() ? 2 : 100)));
         next.operands.push_back(read(written[written.size() - back], choose.in(0, 3) ? 0 : 4));
         if (choose.yes())
           next.mayReuse.push_back(int(next.operands.size()) - 1);

@@ -26,7 +26,8 @@ std::string number(double value) {
   return text;
 }
 
-int64_t convolved(int64_t size, int64_t kernel, int64_t stride, int64_t before, int64_t after, int64_t dilation) {
+int64_t convolved(int64_t size, int64_t kernel, int64_t stride, int64_t before, int64_t after,
+                  int64_t dilation) {
   return (size + before + after - dilation * (kernel - 1) - 1) / stride + 1;
 }
 
@@ -46,17 +47,20 @@ std::string Map::type() const { return tensor({n, h, w, c}); }
 
 Network::Network(int64_t n, int64_t h, int64_t w, int64_t c) : theImage{"%image", n, h, w, c} {}
 
-Map Network::result(const std::string &op, const std::vector<Map> &operands, const std::string &attributes, Map shape,
-                    const std::vector<std::string> &parameterNames) {
+Map Network::result(const std::string &op, const std::vector<Map> &operands, const std::string &attributes,
+                    Map shape, const std::vector<std::string> &parameterNames) {
   shape.name = "%v" + std::to_string(values++);
   std::string names, operandTypes;
-  const auto append = [](std::string &text, const std::string &item) { text += (text.empty() ? "" : ", ") + item; };
+  const auto append = [](std::string &text, const std::string &item) {
+    text += (text.empty() ? "" : ", ") + item;
+  };
   for (const Map &operand : operands) {
     append(names, operand.name);
     append(operandTypes, operand.type());
   }
   for (const std::string &name : parameterNames) {
-    const auto found = std::find_if(types.begin(), types.end(), [&](const auto &entry) { return entry.first == name; });
+    const auto found =
+        std::find_if(types.begin(), types.end(), [&](const auto &entry) { return entry.first == name; });
     append(operandTypes, found->second);
     // A convolution's or linear layer's bias comes behind its own word.
     if (found->second.find('x') == found->second.rfind('x') && (op == "convolution" || op == "linear"))
@@ -64,14 +68,16 @@ Map Network::result(const std::string &op, const std::vector<Map> &operands, con
     else
       append(names, name);
   }
-  body += "  " + shape.name + " = vn." + op + " " + names + attributes + " : (" + operandTypes + ") -> " + shape.type() + "\n";
+  body += "  " + shape.name + " = vn." + op + " " + names + attributes + " : (" + operandTypes + ") -> " +
+          shape.type() + "\n";
   return shape;
 }
 
 std::string Network::parameter(const std::string &kind, std::vector<int64_t> shape) {
   const std::string name = "p" + std::to_string(parameters++);
   types.push_back({"%" + name, tensor(shape)});
-  body += "  %" + name + " = vn.parameter \"" + name + "." + kind + "\" " + kind + " : " + tensor(shape) + "\n";
+  body +=
+      "  %" + name + " = vn.parameter \"" + name + "." + kind + "\" " + kind + " : " + tensor(shape) + "\n";
   return "%" + name;
 }
 
@@ -101,8 +107,8 @@ Map Network::convolution(const Map &x, const Convolution &o, const std::string &
   const int64_t h = convolved(x.h, o.kernel[0], o.strides[0], o.padding[0], o.padding[1], o.dilations[0]);
   const int64_t w = convolved(x.w, o.kernel[1], o.strides[1], o.padding[2], o.padding[3], o.dilations[1]);
   return result("convolution", {x},
-                " strides " + list(o.strides) + " padding " + list(o.padding) + " dilations " + list(o.dilations) +
-                    " groups " + std::to_string(o.groups),
+                " strides " + list(o.strides) + " padding " + list(o.padding) + " dilations " +
+                    list(o.dilations) + " groups " + std::to_string(o.groups),
                 {"", x.n, h, w, o.channels}, names);
 }
 
@@ -185,7 +191,8 @@ void Network::outputLogits(const std::vector<Map> &results, int64_t classes) {
   std::vector<Map> pooled;
   for (const Map &map : results) {
     const unsigned seed = unsigned(pooled.size());
-    Map probe = part(std::min(map.h, theImage.h), std::min(map.w, theImage.w), std::min(map.c, theImage.c), false, seed);
+    Map probe = part(std::min(map.h, theImage.h), std::min(map.w, theImage.w), std::min(map.c, theImage.c),
+                     false, seed);
     if (probe.h < map.h || probe.w < map.w)
       probe = pad(probe, {0, map.h - probe.h, 0, map.w - probe.w}, "replicate");
     while (probe.c < map.c)
@@ -205,7 +212,8 @@ std::string Network::text() const {
     resultTypes += comma + outputs[i].type();
   }
   return "func.func @infer(" + theImage.name + ": " + theImage.type() + ") -> (" + resultTypes +
-         ") attributes {vn.outputs = [" + names + "]} {\n" + body + "  return " + results + " : " + resultTypes + "\n}\n";
+         ") attributes {vn.outputs = [" + names + "]} {\n" + body + "  return " + results + " : " +
+         resultTypes + "\n}\n";
 }
 
 } // namespace vernier::tests

@@ -65,14 +65,15 @@ public:
   Map multiply(const Map &a, const Map &b);
 
   void output(const Map &map, const std::string &name);
-  // All results of the network, pooled to one pixel and joined into `classes` logits: what a loss can be taken of. Before pooling each is
-  // multiplied with a part of the image, so that its gradient differs from pixel to pixel.
+  // All results of the network, pooled to one pixel and joined into `classes` logits: what a loss can be
+  // taken of. Before pooling each is multiplied with a part of the image, so that its gradient differs from
+  // pixel to pixel.
   void outputLogits(const std::vector<Map> &results, int64_t classes);
   std::string text() const;
 
 private:
-  Map result(const std::string &op, const std::vector<Map> &operands, const std::string &attributes, Map shape,
-             const std::vector<std::string> &parameters = {});
+  Map result(const std::string &op, const std::vector<Map> &operands, const std::string &attributes,
+             Map shape, const std::vector<std::string> &parameters = {});
   std::string parameter(const std::string &kind, std::vector<int64_t> shape);
 
   Map theImage;

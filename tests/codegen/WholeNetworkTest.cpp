@@ -1,4 +1,5 @@
-// Small networks in the forms of the zoo's, for inference and training, at several batches and numbers of threads.
+// Small networks in the forms of the zoo's, for inference and training, at several batches and numbers of
+// threads.
 #include "tests/codegen/Check.h"
 
 using namespace vernier::tests;
@@ -6,7 +7,9 @@ using namespace vernier::tests;
 namespace {
 
 Map normed(Network &net, const Map &x, const Convolution &o) { return net.batchNorm(net.convolution(x, o)); }
-Map reluConvolution(Network &net, const Map &x, const Convolution &o) { return net.activate(normed(net, x, o), "relu"); }
+Map reluConvolution(Network &net, const Map &x, const Convolution &o) {
+  return net.activate(normed(net, x, o), "relu");
+}
 
 Convolution same3x3(int64_t channels, int64_t groups = 1) {
   return {.channels = channels, .padding = {1, 1, 1, 1}, .groups = groups};
@@ -17,7 +20,8 @@ void finish(Network &net, const Map &x) { net.output(net.linear(net.globalPool(x
 // Groups of channels in a row, each convolved with the sum of itself and the one before.
 Network res2net(int64_t batch) {
   Network net(batch, 9, 9, 3);
-  const Map stem = net.maxPool(reluConvolution(net, net.image(), same3x3(20)), {.kernel = {3, 3}, .padding = {1, 1, 1, 1}});
+  const Map stem = net.maxPool(reluConvolution(net, net.image(), same3x3(20)),
+                               {.kernel = {3, 3}, .padding = {1, 1, 1, 1}});
   const Map inner = reluConvolution(net, stem, {.channels = 26, .kernel = {1, 1}});
   std::vector<Map> parts;
   for (int64_t i = 0; i < 3; ++i) {
@@ -34,12 +38,14 @@ Network res2net(int64_t batch) {
 Network elastic(int64_t batch) {
   Network net(batch, 9, 11, 5);
   const Map x = reluConvolution(net, net.image(), same3x3(16));
-  const Map full = reluConvolution(net, reluConvolution(net, x, {.channels = 8, .kernel = {1, 1}}), same3x3(8, 4));
+  const Map full =
+      reluConvolution(net, reluConvolution(net, x, {.channels = 8, .kernel = {1, 1}}), same3x3(8, 4));
   Map half = net.averagePool(x, {.ceil = true, .countPadding = false});
   half = reluConvolution(net, half, {.channels = 8, .kernel = {1, 1}});
   half = reluConvolution(net, half, same3x3(8, 4));
   half = net.crop(net.resize(half, 2 * half.h, 2 * half.w, "bilinear"), 9, 11);
-  const Map a = normed(net, full, {.channels = 16, .kernel = {1, 1}}), b = normed(net, half, {.channels = 16, .kernel = {1, 1}});
+  const Map a = normed(net, full, {.channels = 16, .kernel = {1, 1}}),
+            b = normed(net, half, {.channels = 16, .kernel = {1, 1}});
   finish(net, net.activate(net.add(net.add(a, b), x), "relu"));
   return net;
 }
@@ -47,10 +53,12 @@ Network elastic(int64_t batch) {
 // Squeeze and excitation: a gate per channel from the pooled map; depthwise convolution and relu6 beside it.
 Network gated(int64_t batch) {
   Network net(batch, 8, 7, 3);
-  const Map x = net.activate(normed(net, net.image(), {.channels = 18, .strides = {2, 2}, .padding = {1, 1, 1, 1}}), "relu6");
+  const Map x = net.activate(
+      normed(net, net.image(), {.channels = 18, .strides = {2, 2}, .padding = {1, 1, 1, 1}}), "relu6");
   Map deep = net.activate(normed(net, x, same3x3(18, 18)), "relu6");
   const Map squeezed = net.activate(net.linear(net.globalPool(deep), 5), "relu");
-  const Map gate = net.activate(net.convolution(squeezed, {.channels = 18, .kernel = {1, 1}, .bias = true}), "sigmoid");
+  const Map gate =
+      net.activate(net.convolution(squeezed, {.channels = 18, .kernel = {1, 1}, .bias = true}), "sigmoid");
   deep = normed(net, net.multiply(deep, gate), {.channels = 18, .kernel = {1, 1}});
   finish(net, net.add(x, deep));
   return net;
@@ -74,7 +82,8 @@ Network scales(int64_t batch) {
     }
     const Map joined = net.activate(net.concat(branches), "relu");
     const Map out = normed(net, joined, {.channels = 16, .kernel = {1, 1}});
-    const Map shortcut = stride == 1 ? x : normed(net, x, {.channels = 16, .kernel = {1, 1}, .strides = {2, 2}});
+    const Map shortcut =
+        stride == 1 ? x : normed(net, x, {.channels = 16, .kernel = {1, 1}, .strides = {2, 2}});
     x = net.activate(net.add(out, shortcut), "relu");
   }
   finish(net, x);
@@ -85,14 +94,15 @@ Network scales(int64_t batch) {
 
 BOOST_AUTO_TEST_SUITE(networks)
 
-BOOST_AUTO_TEST_CASE(inference) {
-  checkNetwork(res2net(3), {.threads = 3}, kWholeNetwork);
-  checkNetwork(elastic(1), {.threads = 2}, kWholeNetwork);
-  checkNetwork(gated(5), {.threads = 1}, kWholeNetwork);
+BOOST_AUTO_TEST_CASE(one_image) {
+  checkNetwork(res2net(1), {.threads = 3}, kWholeNetwork);
+  checkNetwork(elastic(1), {.threads = 1}, kWholeNetwork);
+  checkNetwork(gated(1), {.threads = 2}, kWholeNetwork);
   checkNetwork(scales(1), {.threads = 3}, kWholeNetwork);
 }
 
-BOOST_AUTO_TEST_CASE(training) {
+// Inference and a training step of each.
+BOOST_AUTO_TEST_CASE(odd_batches) {
   checkNetwork(res2net(1), {.train = true, .threads = 1}, kWholeNetwork);
   checkNetwork(elastic(3), {.train = true, .loss = "binary", .threads = 2}, kWholeNetwork);
   checkNetwork(gated(5), {.train = true, .threads = 3}, kWholeNetwork);
