@@ -80,65 +80,79 @@ namespace {
 
 constexpr size_t maxLineWidth = 160;
 
-size_t characters(std::string_view text) {
-  return std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xc0) != 0x80; });
+// Bytes of the UTF-8 sequence that begins at `at`; 0 where none does.
+size_t sequenceLength(std::string_view text, size_t at) {
+  unsigned char first = text[at];
+  size_t length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
+  if (at + length > text.size())
+    return 0;
+  for (size_t i = 1; i < length; ++i)
+    if ((static_cast<unsigned char>(text[at + i]) & 0xc0) != 0x80)
+      return 0;
+  return length;
 }
 
-// The line of the span and carets below it. A line that no terminal holds is cut around the span; bytes that
-// would change the terminal's state are shown as `?`.
+// One character as it may be shown: what is no text, or would change the terminal's state, is a `?`.
+std::string_view visible(std::string_view text, size_t at) {
+  unsigned char c = text[at];
+  size_t length = sequenceLength(text, at);
+  return length == 0 || (c < 0x20 && c != '\t') || c == 0x7f ? "?" : text.substr(at, length);
+}
+
+std::string visible(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); i += std::max<size_t>(sequenceLength(text, i), 1))
+    out += visible(text, i);
+  return out;
+}
+
+// The line of the span and carets below it. A line that no terminal holds is cut around the span.
 std::string renderPlace(Span span, const std::string &label, const SourceSet &sources) {
   const Source &source = sources[span.file];
   Location at = sources.locate(span);
   std::string_view line = source.lineText(at.line);
-  size_t begin = std::min<size_t>(span.begin - source.lineBegin(at.line), line.size());
-  size_t end =
-      std::min<size_t>(std::max<size_t>(span.end, span.begin) - source.lineBegin(at.line), line.size());
-  std::string_view lead, tail;
-  if (line.size() > maxLineWidth) {
-    size_t from = begin > maxLineWidth / 2 ? begin - maxLineWidth / 2 : 0;
-    while (from > 0 && (static_cast<unsigned char>(line[from]) & 0xc0) == 0x80)
-      --from;
-    size_t to = std::min(from + maxLineWidth, line.size());
-    while (to < line.size() && (static_cast<unsigned char>(line[to]) & 0xc0) == 0x80)
-      ++to;
-    lead = from > 0 ? "..." : "";
-    tail = to < line.size() ? "..." : "";
-    line = line.substr(from, to - from);
-    begin -= from;
-    end = std::min(end - from, line.size());
+  size_t lineBegin = source.lineBegin(at.line);
+  size_t begin = std::min<size_t>(span.begin - lineBegin, line.size());
+  size_t end = std::min<size_t>(std::max(span.end, span.begin) - lineBegin, line.size());
+  size_t from = line.size() > maxLineWidth && begin > maxLineWidth / 2 ? begin - maxLineWidth / 2 : 0;
+  size_t to = std::min(from + maxLineWidth, line.size());
+
+  std::string shown = from > 0 ? "..." : "";
+  std::string lead(shown.size(), ' ');
+  size_t carets = 0;
+  for (size_t i = from; i < to;) {
+    shown += visible(line, i);
+    if (i < begin)
+      lead += line[i] == '\t' ? '\t' : ' ';
+    else if (i < end)
+      ++carets;
+    i += std::max<size_t>(sequenceLength(line, i), 1);
   }
-  std::string shown(lead);
-  std::string carets(lead.size(), ' ');
-  for (size_t i = 0; i < line.size(); ++i) {
-    unsigned char c = line[i];
-    shown += (c < 0x20 && c != '\t') || c == 0x7f ? '?' : static_cast<char>(c);
-    if (i < begin && (c & 0xc0) != 0x80)
-      carets += c == '\t' ? '\t' : ' ';
-  }
-  shown += tail;
-  carets += std::string(std::max<size_t>(1, characters(line.substr(begin, end - begin))), '^');
+  if (to < line.size())
+    shown += "...";
 
   std::string number = std::to_string(at.line);
-  std::string out = "  --> " + source.path() + ":" + number + ":" + std::to_string(at.column) + "\n";
+  std::string out = "  --> " + visible(source.path()) + ":" + number + ":" + std::to_string(at.column) + "\n";
   out += " " + number + " |" + (shown.empty() ? "" : " " + shown) + "\n";
-  out += " " + std::string(number.size(), ' ') + " | " + carets + (label.empty() ? "" : " " + label) + "\n";
+  out += " " + std::string(number.size(), ' ') + " | " + lead + std::string(std::max<size_t>(1, carets), '^') +
+         (label.empty() ? "" : " " + visible(label)) + "\n";
   return out;
 }
 
 } // namespace
 
 std::string render(const Diagnostic &diagnostic, const SourceSet &sources) {
-  std::string out = "error[" + diagnostic.code + "]: " + diagnostic.message + "\n";
+  std::string out = "error[" + diagnostic.code + "]: " + visible(diagnostic.message) + "\n";
   if (diagnostic.span.valid())
     out += renderPlace(diagnostic.span, diagnostic.label, sources);
   for (auto *notes : {&diagnostic.notes, &diagnostic.calls})
     for (const Note &note : *notes) {
-      out += "note: " + note.text + "\n";
+      out += "note: " + visible(note.text) + "\n";
       if (note.span.valid())
         out += renderPlace(note.span, note.label, sources);
     }
   for (const std::string &help : diagnostic.helps)
-    out += "help: " + help + "\n";
+    out += "help: " + visible(help) + "\n";
   return out;
 }
 

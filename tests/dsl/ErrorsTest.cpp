@@ -172,4 +172,12 @@ BOOST_AUTO_TEST_CASE(long_lines_are_cut) {
   BOOST_TEST(checked.errors().size() < 1000u);
 }
 
+// Bytes that are no text count as one character each, cut or not.
+BOOST_AUTO_TEST_CASE(bytes_that_are_no_text) {
+  auto checked = test::checkText("model " + std::string(200, '\xa0') + " = 3\n");
+  BOOST_TEST(checked.errors().find('\xa0') == std::string::npos);
+  auto accent = test::checkText("/\xc3\xa9\n");
+  BOOST_TEST(accent.errors().find(" 1 | /\xc3\xa9\n") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
