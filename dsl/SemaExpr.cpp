@@ -87,7 +87,9 @@ Type Sema::inferName(NameExpr &name, Env &env) {
     return Type::string();
   auto report = diagnostics_.report(diag::UnknownName, name.span, name.name.text);
   auto &scope = program_.scopes[env.file];
-  if (findOperation(name.name.text) || findFunction(name.name.text) || scope.count(name.name.text)) {
+  if (!report) {
+    // Suggestions cost time; this one would not be seen.
+  } else if (findOperation(name.name.text) || findFunction(name.name.text) || scope.count(name.name.text)) {
     report.help("to call it, write `" + name.name.text + "(...)`");
   } else {
     std::vector<std::string> names = {"nearest", "bilinear", "zero", "replicate", "same"};
@@ -216,6 +218,8 @@ Type Sema::inferComprehension(ComprehensionExpr &loop, Env &env) {
 
 void Sema::unknownCallee(const CallExpr &call, const Env &env) {
   auto report = diagnostics_.report(diag::UnknownCallee, call.callee.span, call.callee.text);
+  if (!report)
+    return;
   std::vector<std::string> names;
   for (auto &[name, declaration] : program_.scopes[env.file])
     if (!declaration->network)
@@ -288,8 +292,8 @@ bool Sema::bindArguments(CallExpr &call, const std::vector<ParameterName> &param
         auto report =
             diagnostics_.report(diag::UnknownArgument, argument.name.span, callee, argument.name.text);
         std::vector<std::string> names;
-        for (auto &parameter : parameters)
-          names.push_back(parameter.name);
+        for (size_t i = 0; i < parameters.size() && report; ++i)
+          names.push_back(parameters[i].name);
         std::string closest = closestName(argument.name.text, names);
         if (!closest.empty())
           report.help("closest parameter: `" + closest + "`");

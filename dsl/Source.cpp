@@ -4,11 +4,33 @@
 
 namespace vernier::dsl {
 
+namespace {
+
+constexpr uint32_t stride = 1024;
+
+bool beginsCharacter(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
+
+} // namespace
+
 Source::Source(std::string path, std::string text) : path_(std::move(path)), text_(std::move(text)) {
   lineStarts_.push_back(0);
-  for (uint32_t i = 0; i < text_.size(); ++i)
+  uint32_t characters = 0;
+  for (uint32_t i = 0; i < text_.size(); ++i) {
+    if (i % stride == 0)
+      characters_.push_back(characters);
+    characters += beginsCharacter(text_[i]);
     if (text_[i] == '\n')
       lineStarts_.push_back(i + 1);
+  }
+}
+
+uint32_t Source::charactersBefore(uint32_t offset) const {
+  offset = std::min(offset, static_cast<uint32_t>(text_.size()));
+  size_t known = std::min<size_t>(offset / stride, characters_.empty() ? 0 : characters_.size() - 1);
+  uint32_t count = characters_.empty() ? 0 : characters_[known];
+  for (uint32_t i = static_cast<uint32_t>(known) * stride; i < offset; ++i)
+    count += beginsCharacter(text_[i]);
+  return count;
 }
 
 std::string_view Source::slice(Span span) const {
@@ -21,11 +43,7 @@ int Source::lineOf(uint32_t offset) const {
 }
 
 int Source::columnOf(uint32_t offset) const {
-  int column = 1;
-  for (uint32_t i = lineBegin(lineOf(offset)); i < offset && i < text_.size(); ++i)
-    if ((static_cast<unsigned char>(text_[i]) & 0xc0) != 0x80)
-      ++column;
-  return column;
+  return static_cast<int>(charactersBefore(offset) - charactersBefore(lineBegin(lineOf(offset)))) + 1;
 }
 
 std::string_view Source::lineText(int line) const {

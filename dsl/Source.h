@@ -41,7 +41,11 @@ public:
 
 private:
   std::string path_, text_;
+  // Characters that begin before an offset.
+  uint32_t charactersBefore(uint32_t offset) const;
+
   std::vector<uint32_t> lineStarts_;
+  std::vector<uint32_t> characters_; // before every stride-th byte: a line may be as long as the file
 };
 
 // The files of a program; Span::file and Location::file are indices here.

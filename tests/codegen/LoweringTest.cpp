@@ -134,8 +134,8 @@ BOOST_AUTO_TEST_SUITE(targets)
 
 BOOST_AUTO_TEST_CASE(every_target_generates_an_object) {
   for (const std::string &name : codegen::targetNames()) {
-    // What this machine runs is trained below.
-    PreparedModule module = prepareModule(assorted(2).text(), name == "aarch64" ? "softmax" : "");
+    // x86's training steps are compiled where they are run.
+    PreparedModule module = prepareModule(assorted(1).text(), name == "aarch64" ? "softmax" : "");
     BOOST_TEST_REQUIRE(module.error == "");
     codegen::ModelFacts facts;
     facts.name = facts.symbol = "assorted";
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(every_target_generates_an_object) {
 
 // Older instruction sets run on this machine too.
 BOOST_AUTO_TEST_CASE(narrower_vectors) {
-  for (const char *name : {"avx512", "avx2", "sse"}) {
+  for (const char *name : {"avx2", "sse"}) {
     if (!runtime::missingCpuFeatures(codegen::makeTarget(name)->required).empty()) {
       BOOST_TEST_MESSAGE("this CPU does not run " << name);
       continue;

@@ -250,6 +250,47 @@ BOOST_AUTO_TEST_CASE(imports_end_at_a_root) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+// Texts as long as a file may be must not take quadratic time. The bound is far above what they take.
+BOOST_AUTO_TEST_SUITE(hostile, *boost::unit_test::timeout(300))
+
+BOOST_AUTO_TEST_CASE(pipeline_in_one_line) {
+  std::string text = "network net() {\n  input image: [3, 8, 8]\n  image";
+  for (int i = 0; i < 90'000; ++i)
+    text += " |> relu";
+  BOOST_TEST(graphOf(text + "\n}\nmodel m = net()\n").nodes.size() == 90'001u);
+}
+
+BOOST_AUTO_TEST_CASE(every_callee_unknown) {
+  std::string text;
+  for (int i = 0; i < 20'000; ++i)
+    text += "block b" + std::to_string(i) + "(x) {\n  x |> c" + std::to_string(i) + "\n}\n";
+  auto checked = test::checkText(text);
+  BOOST_TEST(checked.diagnostics.size() == Diagnostics::maxErrors);
+  BOOST_TEST(checked.diagnostics.dropped() == 19'900u);
+}
+
+BOOST_AUTO_TEST_CASE(brackets_without_end) {
+  for (const char *piece : {"(", "[", "if true {", "[for x in", "not ", "-", "\"{", "a.", "f("}) {
+    std::string text = "block b(x) {\n  y = ";
+    while (text.size() < maxFileSize)
+      text += piece;
+    text.resize(maxFileSize);
+    BOOST_TEST(!test::checkText(text).diagnostics.empty());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(values_that_double) {
+  std::string lists = "x = [1]\ny = [1]\n", strings = "s = \"a\"\n";
+  for (int i = 0; i < 40; ++i) {
+    lists += "x = [x, x]\ny = [y, y]\n";
+    strings += "s = \"{s}{s}\"\n";
+  }
+  BOOST_CHECK_THROW(graphOfBody(lists + "z = x == y\nimage"), std::runtime_error);
+  BOOST_CHECK_THROW(graphOfBody(strings + "image"), std::runtime_error);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 BOOST_AUTO_TEST_SUITE(shape_rules)
 
 // Counts the windows one by one.
