@@ -12,9 +12,12 @@ void checkConstant(Program &program, Expr &expr, const Type &type, std::string_v
 }
 
 std::string enumerate(const std::vector<std::string> &names) {
+  constexpr size_t shown = 12;
   std::string out;
-  for (size_t i = 0; i < names.size(); ++i)
-    out += (i == 0 ? "`" : i + 1 == names.size() ? " and `" : ", `") + names[i] + "`";
+  for (size_t i = 0; i < names.size() && i < shown; ++i)
+    out += (i == 0 ? "`" : i + 1 == names.size() ? " and `" : ", `") + names[i].substr(0, 64) + "`";
+  if (names.size() > shown)
+    out += " and " + std::to_string(names.size() - shown) + " more";
   return out;
 }
 

@@ -14,7 +14,7 @@ void check(Program &program, Diagnostics &diagnostics);
 void checkConstant(Program &program, Expr &expr, const Type &type, std::string_view what,
                    Diagnostics &diagnostics);
 
-// "`a`", "`a` and `b`", "`a`, `b` and `c`".
+// "`a`", "`a` and `b`", "`a`, `b` and `c`"; of many the first ones.
 std::string enumerate(const std::vector<std::string> &names);
 
 } // namespace vernier::dsl
