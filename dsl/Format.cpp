@@ -292,12 +292,27 @@ private:
 
 } // namespace
 
+// Far above what any file needs.
+static constexpr int kMaxRounds = 16;
+
 std::optional<std::string> format(const SourceSet &sources, int file, Diagnostics &diagnostics) {
   size_t errors = diagnostics.size() + diagnostics.dropped();
   parse(sources, file, diagnostics);
   if (diagnostics.size() + diagnostics.dropped() != errors)
     return std::nullopt;
-  return Formatter(sources, file, lex(sources, file, diagnostics)).run();
+  std::string text = Formatter(sources, file, lex(sources, file, diagnostics)).run();
+  // A name longer than a line leaves no good place to break; where the author broke then decides, and a break moves the
+  // next one. Repeated until nothing moves: each round only adds breaks, of which a line holds few.
+  for (int round = 0; round < kMaxRounds; ++round) {
+    SourceSet again;
+    Diagnostics none;
+    const int index = again.add(sources[file].path(), text);
+    std::string next = Formatter(again, index, lex(again, index, none)).run();
+    if (next == text)
+      break;
+    text = std::move(next);
+  }
+  return text;
 }
 
 } // namespace vernier::dsl
