@@ -55,6 +55,9 @@ void Lowering::lowerConvolution(Op op, Value bias, Value residual, Activation ac
   if (residual)
     reads.push_back(at(residual));
   const int64_t macs = convolutionMacs(x.view, y.view, kernel, groups);
+  Epilogue epilogue{bool(bias), {}, activation};
+  if (residual)
+    epilogue.addends.push_back(at(residual).view);
   Kernel code;
   if (fitsGrouped(x.view.c, y.view.c, groups, target)) {
     GroupedSpec spec;
@@ -65,24 +68,17 @@ void Lowering::lowerConvolution(Op op, Value bias, Value residual, Activation ac
     spec.kernelColumns = kernel[1];
     spec.rows = {y.view.h, 0, 1, stride[0], {kernel[0], -padding[0], dilation[0], 0, 1}};
     spec.columns = {y.view.w, 0, 1, stride[1], {kernel[1], -padding[2], dilation[1], 0, 1}};
-    spec.bias = bool(bias);
-    spec.residual = bool(residual);
-    spec.residualView = residual ? at(residual).view : View();
-    spec.activation = activation;
+    spec.epilogue = epilogue;
     reads[1] =
         packed(op.getWeight(), packGroupedWeights(spec, false, target), spec.weightElements(target.lanes));
     code = groupedConvolution(spec, target);
   } else {
     ConvolutionSpec spec =
         convolutionForward(x.view, y.view, kernel, stride, padding, dilation, groups, target);
-    spec.bias = bool(bias);
-    spec.residual = bool(residual);
-    if (residual) {
-      const View r = at(residual).view;
-      spec.residualView =
-          spec.out.n == y.view.n && spec.out.h == y.view.h ? r : View{1, 1, r.n * r.h * r.w, r.c, r.pixel};
-    }
-    spec.activation = activation;
+    for (View &addend : epilogue.addends)
+      if (spec.out.w != y.view.w) // all pixels as one row
+        addend = {1, 1, addend.n * addend.h * addend.w, addend.c, addend.pixel};
+    spec.epilogue = epilogue;
     reads[1] = packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.elements());
     code = convolution(spec, target);
   }
@@ -95,7 +91,7 @@ void Lowering::lowerConvolution(Op op, Value bias, Value residual, Activation ac
 void Lowering::lowerLinear(vn::LinearOp op) {
   const Location x = at(op.getInput()), y = result(op.getResult());
   ConvolutionSpec spec = convolutionForward(x.view, y.view, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, target);
-  spec.bias = bool(op.getBias());
+  spec.epilogue.bias = bool(op.getBias());
   llvm::SmallVector<Location> reads = {
       x, packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.elements())};
   if (op.getBias())

@@ -2,9 +2,8 @@
 // while the loop over (r, s, c) streams packed weights past broadcast inputs; nothing is copied and padding
 // costs nothing, because the tiles at the left and right border are their own code, without the taps that
 // fall outside.
-#include "codegen/cpu/ActivationCode.h"
-#include "codegen/cpu/KernelBuilder.h"
-#include "codegen/cpu/Kernels.h"
+#include "codegen/cpu/EpilogueCode.h"
+#include "codegen/cpu/MapLoops.h"
 
 #include <algorithm>
 #include <numeric>
@@ -100,7 +99,8 @@ void finish(ConvolutionSpec &spec, const Target &target) {
 struct Emitter {
   const ConvolutionSpec &spec;
   KernelBuilder &k;
-  Value input, weights, bias, residual, output;
+  EpilogueCode epilogue;
+  Value input, weights, output;
 
   const PackedWeights &packed() const { return spec.weights; }
 
@@ -123,14 +123,14 @@ struct Emitter {
     std::vector<std::vector<bool>> inside;
   };
 
-  void tile(const TileCode &code, Value imageIn, Value imageOut, Value imageResidual, Value oy, Value x,
-            Value weightBase, Value channel) {
+  void tile(const TileCode &code, Value n, Value imageIn, Value oy, Value x, Value weightBase,
+            Value channel) {
     const int64_t lanes = k.lanes(), P = code.pixels, V = code.vectors;
     const auto count = [&](int64_t v) { return v + 1 == V ? code.tailCount : lanes; };
     KernelBuilder::Values acc;
     llvm::SmallVector<Value> start;
     for (int64_t v = 0; v < V; ++v)
-      start.push_back(spec.bias ? k.load(bias, k.add(channel, v * lanes), count(v)) : k.constant(0.0f));
+      start.push_back(epilogue.start(k.add(channel, v * lanes), count(v)));
     for (int64_t p = 0; p < P; ++p)
       acc.append(start.begin(), start.end());
 
@@ -157,21 +157,11 @@ struct Emitter {
 
     Value outY = k.add(k.mul(oy, spec.rows.outStep), spec.rows.outStart);
     Value outX = k.add(k.mul(x, spec.columns.outStep), spec.columns.outStart);
-    const auto place = [&](const View &view, Value image) {
-      return k.add(k.add(k.add(image, k.mul(outY, view.row())), k.mul(outX, view.pixel)), channel);
-    };
-    Value to = place(spec.out, imageOut);
-    Value from = spec.residual ? place(spec.residualView, imageResidual) : Value();
     for (int64_t p = 0; p < P; ++p)
       for (int64_t v = 0; v < V; ++v) {
-        Value value = acc[p * V + v];
-        const int64_t step = p * spec.columns.outStep;
-        if (spec.residual)
-          value = mlir::arith::AddFOp::create(
-              k.builder(), k.location(), value,
-              k.load(residual, k.add(from, step * spec.residualView.pixel + v * lanes), count(v)));
-        value = applyActivation(k, value, spec.activation);
-        k.store(value, output, k.add(to, step * spec.out.pixel + v * lanes), count(v));
+        Value toX = k.add(outX, p * spec.columns.outStep), toChannel = k.add(channel, v * lanes);
+        k.store(epilogue.finish(acc[p * V + v], n, outY, toX, toChannel, count(v)), output,
+                position(k, spec.out, n, outY, toX, toChannel), count(v));
       }
   }
 
@@ -233,8 +223,8 @@ struct Emitter {
   }
 
   // The output row of one block of channels: runs of tiles that share their code become loops.
-  void row(int64_t vectors, int64_t tailCount, Value imageIn, Value imageOut, Value imageResidual, Value oy,
-           Value chunk, Value weightBase, Value channel) {
+  void row(int64_t vectors, int64_t tailCount, Value n, Value imageIn, Value oy, Value chunk,
+           Value weightBase, Value channel) {
     const int64_t P = spec.tile.pixels, columns = spec.columns.count;
     if (spec.chunk) {
       const int64_t whole = columns / P * P, rest = columns - whole;
@@ -242,13 +232,12 @@ struct Emitter {
       Value last = k.min(k.add(first, spec.chunk), k.index(whole));
       if (whole > 0)
         k.forLoop(first, last, P, [&](Value x) {
-          tile(tileCode(0, P, vectors, tailCount), imageIn, imageOut, imageResidual, oy, x, weightBase,
-               channel);
+          tile(tileCode(0, P, vectors, tailCount), n, imageIn, oy, x, weightBase, channel);
         });
       if (rest > 0)
         k.ifThen(k.equal(chunk, k.index(ceilDiv(columns, spec.chunk) - 1)), [&] {
-          tile(tileCode(whole, rest, vectors, tailCount), imageIn, imageOut, imageResidual, oy,
-               k.index(whole), weightBase, channel);
+          tile(tileCode(whole, rest, vectors, tailCount), n, imageIn, oy, k.index(whole), weightBase,
+               channel);
         });
       return;
     }
@@ -258,8 +247,7 @@ struct Emitter {
       while (end + P <= columns && code.pixels == P &&
              tileCode(end, P, vectors, tailCount).inside == code.inside)
         end += P;
-      k.forLoop(x, end, P,
-                [&](Value at) { tile(code, imageIn, imageOut, imageResidual, oy, at, weightBase, channel); });
+      k.forLoop(x, end, P, [&](Value at) { tile(code, n, imageIn, oy, at, weightBase, channel); });
       x = end;
     }
   }
@@ -356,28 +344,25 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
 
   Kernel kernel;
   kernel.tasks = spec.in.n * w.groups * blocks * rowTasks;
-  kernel.definition.name =
-      "conv" + axisName(spec.rows) + "x" + axisName(spec.columns) + "_" + spec.in.name() + "_to_" +
-      spec.out.name() + "_w" + w.name() + "_f32_" + std::to_string(spec.tile.pixels) + "x" +
-      std::to_string(w.block()) + (spec.chunk ? "_row" + std::to_string(spec.chunk) : "") +
-      (spec.weightsOuter ? "_wo" : "") + (spec.bias ? "_bias" : "") +
-      (spec.residual ? "_add" + spec.residualView.name() : "") + activationName(spec.activation);
-  kernel.definition.numOperands = 3 + spec.bias + spec.residual;
+  kernel.definition.name = "conv" + axisName(spec.rows) + "x" + axisName(spec.columns) + "_" +
+                           spec.in.name() + "_to_" + spec.out.name() + "_w" + w.name() + "_f32_" +
+                           std::to_string(spec.tile.pixels) + "x" + std::to_string(w.block()) +
+                           (spec.chunk ? "_row" + std::to_string(spec.chunk) : "") +
+                           (spec.weightsOuter ? "_wo" : "") + spec.epilogue.name();
+  kernel.definition.numOperands = 3 + spec.epilogue.operands();
   kernel.definition.build = [spec, rowTasks, blocks, wholeBlocks, rest,
                              name = kernel.definition.name](KernelBuilder &k) {
     const PackedWeights &w = spec.weights;
     std::vector<KernelOperand> operands = {{spec.in.elements()}, {w.elements()}};
-    if (spec.bias)
-      operands.push_back({spec.out.c});
-    if (spec.residual)
-      operands.push_back({spec.residualView.elements()});
+    EpilogueCode::appendOperands(spec.epilogue, spec.out.c, operands);
     operands.push_back({spec.out.elements()});
     k.begin(name, operands);
-    Emitter emit{spec, k, k.operand(0), k.operand(1), {}, {}, k.operand(operands.size() - 1)};
-    if (spec.bias)
-      emit.bias = k.operand(2);
-    if (spec.residual)
-      emit.residual = k.operand(spec.bias ? 3 : 2);
+    Emitter emit{spec,
+                 k,
+                 EpilogueCode(k, spec.epilogue, 2),
+                 k.operand(0),
+                 k.operand(1),
+                 k.operand(operands.size() - 1)};
     k.forTasks([&](Value task) {
       Value n, group, block, row;
       if (spec.weightsOuter) {
@@ -388,19 +373,14 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
         n = digits[0], group = digits[1], block = digits[2], row = digits[3];
       }
       Value imageIn = k.add(k.mul(n, spec.in.image()), k.mul(group, w.inputs));
-      Value imageOut = k.mul(n, spec.out.image());
-      Value imageResidual = spec.residual ? k.mul(n, spec.residualView.image()) : Value();
       Value channel = k.add(k.mul(group, w.outputs), k.mul(block, w.block()));
       Value weightBase =
           k.add(k.mul(group, w.groupElements()), k.mul(block, w.block() * w.inputs * w.rows * w.columns));
       Value oy = spec.chunk ? k.index(0) : row;
-      const auto whole = [&] {
-        emit.row(w.vectors, w.lanes, imageIn, imageOut, imageResidual, oy, row, weightBase, channel);
-      };
+      const auto whole = [&] { emit.row(w.vectors, w.lanes, n, imageIn, oy, row, weightBase, channel); };
       const auto partial = [&] {
         const int64_t vectors = ceilDiv(rest, w.lanes);
-        emit.row(vectors, rest - (vectors - 1) * w.lanes, imageIn, imageOut, imageResidual, oy, row,
-                 weightBase, channel);
+        emit.row(vectors, rest - (vectors - 1) * w.lanes, n, imageIn, oy, row, weightBase, channel);
       };
       if (rest == 0)
         whole();

@@ -1,9 +1,8 @@
 // Convolutions whose groups are narrower than a vector, depthwise ones included: lanes hold the channels of
 // several whole groups, and the inputs of a group reach its lanes by shuffles within the vector instead of
 // broadcasts.
-#include "codegen/cpu/ActivationCode.h"
-#include "codegen/cpu/KernelBuilder.h"
-#include "codegen/cpu/Kernels.h"
+#include "codegen/cpu/EpilogueCode.h"
+#include "codegen/cpu/MapLoops.h"
 
 #include <algorithm>
 
@@ -30,7 +29,8 @@ bool inside(const GroupedSpec &spec, int64_t x, int64_t tap) {
 struct Emitter {
   const GroupedSpec &spec;
   KernelBuilder &k;
-  Value input, weights, bias, residual, output;
+  EpilogueCode epilogue;
+  Value input, weights, output;
 
   using Inside = std::vector<std::vector<bool>>; // [tap][pixel]
 
@@ -48,7 +48,7 @@ struct Emitter {
             int64_t count) {
     const int64_t lanes = k.lanes(), m = spec.perGroup;
     const Taps &rows = spec.rows.taps, &columns = spec.columns.taps;
-    KernelBuilder::Values acc(pixels, spec.bias ? k.load(bias, channel, count) : k.constant(0.0f));
+    KernelBuilder::Values acc(pixels, epilogue.start(channel, count));
     if (rows.count > 0 && columns.count > 0) {
       Value first = k.add(k.mul(oy, spec.rows.inStep), rows.offset);
       Value lower = k.max(k.index(0), k.ceilDiv(k.sub(k.index(0), first), rows.offsetStep));
@@ -79,19 +79,10 @@ struct Emitter {
     }
     Value outY = k.add(k.mul(oy, spec.rows.outStep), spec.rows.outStart);
     Value outX = k.add(k.mul(x, spec.columns.outStep), spec.columns.outStart);
-    const auto place = [&](const View &view) {
-      return k.add(k.add(k.add(k.mul(n, view.image()), k.mul(outY, view.row())), k.mul(outX, view.pixel)),
-                   channel);
-    };
-    Value to = place(spec.out), from = spec.residual ? place(spec.residualView) : Value();
     for (int64_t p = 0; p < pixels; ++p) {
-      const int64_t step = p * spec.columns.outStep;
-      Value value = acc[p];
-      if (spec.residual)
-        value =
-            mlir::arith::AddFOp::create(k.builder(), k.location(), value,
-                                        k.load(residual, k.add(from, step * spec.residualView.pixel), count));
-      k.store(applyActivation(k, value, spec.activation), output, k.add(to, step * spec.out.pixel), count);
+      Value toX = k.add(outX, p * spec.columns.outStep);
+      k.store(epilogue.finish(acc[p], n, outY, toX, channel, count), output,
+              position(k, spec.out, n, outY, toX, channel), count);
     }
   }
 
@@ -133,23 +124,19 @@ Kernel groupedConvolution(const GroupedSpec &spec, const Target &target) {
   kernel.tasks = spec.in.n * vectors * spec.rows.count;
   kernel.definition.name = "grouped" + std::to_string(spec.perGroup) + "_conv" + axisName(spec.rows) + "x" +
                            axisName(spec.columns) + "_" + spec.in.name() + "_to_" + spec.out.name() +
-                           "_f32x" + std::to_string(target.lanes) + (spec.bias ? "_bias" : "") +
-                           (spec.residual ? "_add" + spec.residualView.name() : "") +
-                           activationName(spec.activation);
-  kernel.definition.numOperands = 3 + spec.bias + spec.residual;
+                           "_f32x" + std::to_string(target.lanes) + spec.epilogue.name();
+  kernel.definition.numOperands = 3 + spec.epilogue.operands();
   kernel.definition.build = [spec, vectors, rest, name = kernel.definition.name](KernelBuilder &k) {
     std::vector<KernelOperand> operands = {{spec.in.elements()}, {spec.weightElements(k.lanes())}};
-    if (spec.bias)
-      operands.push_back({spec.out.c});
-    if (spec.residual)
-      operands.push_back({spec.residualView.elements()});
+    EpilogueCode::appendOperands(spec.epilogue, spec.out.c, operands);
     operands.push_back({spec.out.elements()});
     k.begin(name, operands);
-    Emitter emit{spec, k, k.operand(0), k.operand(1), {}, {}, k.operand(operands.size() - 1)};
-    if (spec.bias)
-      emit.bias = k.operand(2);
-    if (spec.residual)
-      emit.residual = k.operand(spec.bias ? 3 : 2);
+    Emitter emit{spec,
+                 k,
+                 EpilogueCode(k, spec.epilogue, 2),
+                 k.operand(0),
+                 k.operand(1),
+                 k.operand(operands.size() - 1)};
     k.forTasks([&](Value task) {
       auto digits = k.split(task, {spec.in.n, vectors, spec.rows.count});
       Value channel = k.mul(digits[1], k.lanes());

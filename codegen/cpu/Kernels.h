@@ -39,6 +39,18 @@ struct Kernel {
   int64_t tasks = 1;
 };
 
+// What a convolution does with each element of its result before it stores it, in this order: bias, addends,
+// activation. Addends are maps of the result's shape, read at the element's place. operands, between the
+// kernel's weights and its output: [bias], addends.
+struct Epilogue {
+  bool bias = false;
+  std::vector<View> addends;
+  Activation activation = Activation::None;
+
+  int64_t operands() const { return bias + int64_t(addends.size()); }
+  std::string name() const;
+};
+
 // --- convolution: Convolution.cpp
 // ------------------------------------------------------------------------------------
 
@@ -73,16 +85,15 @@ struct PackedWeights {
   std::string name() const;
 };
 
-// operands: input, packed weights, [bias], [residual], output.
+// operands: input, packed weights, the epilogue's, output.
 struct ConvolutionSpec {
   View in, out; // all groups
   PackedWeights weights;
   Axis rows, columns;
   int64_t chunk = 0; // output columns of one task; 0: whole rows
   Tile tile;
-  bool bias = false, residual = false, weightsOuter = false;
-  View residualView;
-  Activation activation = Activation::None;
+  bool weightsOuter = false;
+  Epilogue epilogue;
 };
 
 // The convolution itself; a stride-1 1x1 one over dense pixels becomes one long row.
@@ -111,9 +122,7 @@ struct GroupedSpec {
   int64_t perGroup = 1;
   int64_t kernelRows = 1, kernelColumns = 1; // of the weights
   Axis rows, columns;
-  bool bias = false, residual = false;
-  View residualView;
-  Activation activation = Activation::None;
+  Epilogue epilogue;
 
   int64_t weightElements(int64_t lanes) const {
     return (out.c + lanes - 1) / lanes * lanes * kernelRows * kernelColumns * perGroup;
