@@ -23,6 +23,18 @@ View viewOf(Value value) {
   return denseView(1, 1, 1, elements);
 }
 
+// Caches find a line by address bits above the line's own: pixels a multiple of this apart share few sets of a
+// first-level cache, and a tile of them evicts itself.
+constexpr int64_t kAliasingBytes = 2048;
+
+// A map as it lies in the arena: one line more between pixels that would alias.
+static View storedView(Value value) {
+  View view = viewOf(value);
+  if (view.h * view.w > 1 && 4 * view.c % kAliasingBytes == 0)
+    view.pixel += kAlignment / 4;
+  return view;
+}
+
 Activation activationOf(vn::Activation activation) {
   switch (activation) {
   case vn::Activation::None:
@@ -70,10 +82,10 @@ Location Lowering::addIo(const std::string &name, vn_type type, bool isOutput, s
 Location Lowering::result(Value value) {
   auto [entry, isNew] = locations.try_emplace(value);
   if (isNew) {
-    const View view = viewOf(value);
+    const View view = storedView(value);
     // Folded weights are only packed, within `prepare`: what inference reads are the packed ones.
     const bool derived = prepared && current == prepared && !value.getDefiningOp<vn::FoldWeightOp>();
-    entry->second = {addBuffer(derived ? VN_SPACE_DERIVED : VN_SPACE_ARENA, view.size() * 4), 0, view};
+    entry->second = {addBuffer(derived ? VN_SPACE_DERIVED : VN_SPACE_ARENA, view.elements() * 4), 0, view};
   }
   return entry->second;
 }

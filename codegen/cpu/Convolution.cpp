@@ -11,18 +11,14 @@
 namespace vernier::codegen {
 namespace {
 
-// Input channels below this are unrolled: the first layer's three.
-constexpr int64_t kUnrolledInputs = 4;
 // A task of a long row should stay in the second-level cache with its inputs and outputs and still leave
 // enough tasks to divide.
 constexpr int64_t kChunkBytes = 128 * 1024;
 constexpr int64_t kWantedTasks = 32;
 
-// Accumulators per tile: what the register file holds beside `vectors` weights and, without embedded
-// broadcasts, one broadcast input.
+// Pixels per tile: what the register file holds beside `vectors` weights and one broadcast input.
 int64_t mostPixels(int64_t vectors, const Target &target) {
-  const int64_t accumulators = target.lanes == 16 ? 28 : target.registers - vectors - 1;
-  return std::max<int64_t>(1, accumulators / vectors);
+  return std::max<int64_t>(1, std::min<int64_t>(28, target.registers - vectors - 1) / vectors);
 }
 
 // First-level data caches have at least this many ways of 64 sets of 64 bytes; one way is left to weights and
@@ -121,6 +117,11 @@ struct Emitter {
   struct TileCode {
     int64_t pixels, vectors, tailCount; // tailCount: channels of the last vector
     std::vector<std::vector<bool>> inside;
+
+    bool allInside() const {
+      return llvm::all_of(inside,
+                          [](const auto &tap) { return llvm::all_of(tap, [](bool b) { return b; }); });
+    }
   };
 
   void tile(const TileCode &code, Value n, Value imageIn, Value oy, Value x, Value weightBase,
@@ -168,9 +169,11 @@ struct Emitter {
   KernelBuilder::Values overColumns(const TileCode &code, Value rowIn, Value weightRow, Value x,
                                     Value weightBase, KernelBuilder::Values acc) {
     const Taps &taps = spec.columns.taps;
-    const int64_t lanes = k.lanes(), V = code.vectors;
-    const int64_t width = V * lanes, C = packed().inputs;
-    for (int64_t s = 0; s < taps.count; ++s) {
+    const int64_t C = packed().inputs;
+    // Taps that all pixels have, side by side in the input and in the weights, are one run of multiply-adds.
+    const bool oneRun = taps.offsetStep == 1 && taps.indexStep == 1 && spec.in.pixel == C;
+    const int64_t run = oneRun && code.allInside() ? taps.count : 1;
+    for (int64_t s = 0; s < taps.count; s += run) {
       llvm::SmallVector<int64_t> valid;
       for (int64_t p = 0; p < code.pixels; ++p)
         if (code.inside[s][p])
@@ -179,35 +182,37 @@ struct Emitter {
         continue;
       Value ix = k.add(k.mul(x, spec.columns.inStep), taps.offset + s * taps.offsetStep);
       Value from = k.add(rowIn, k.mul(ix, spec.in.pixel));
-      const int64_t column = taps.index + s * taps.indexStep;
-      Value weightTap =
-          k.add(weightBase, k.mul(k.add(k.mul(weightRow, packed().columns), column), C * width));
-      const auto multiplyAdd = [&](Value c, mlir::ValueRange carried) {
-        KernelBuilder::Values next(carried);
-        llvm::SmallVector<Value> w;
-        Value at = k.add(weightTap, k.mul(c, width));
-        for (int64_t v = 0; v < V; ++v)
-          w.push_back(k.load(weights, k.add(at, v * lanes), lanes));
-        Value channelIn = k.add(from, c);
-        for (size_t i = 0; i < valid.size(); ++i) {
-          const int64_t offset = valid[i] * spec.columns.inStep * spec.in.pixel;
-          Value a = k.splat(k.loadScalar(input, k.add(channelIn, offset)));
-          for (int64_t v = 0; v < V; ++v)
-            next[i * V + v] = k.fma(a, w[v], next[i * V + v]);
-        }
-        return next;
-      };
-      KernelBuilder::Values part;
-      for (int64_t p : valid)
-        part.append(acc.begin() + p * V, acc.begin() + (p + 1) * V);
-      if (C <= kUnrolledInputs)
-        for (int64_t c = 0; c < C; ++c)
-          part = multiplyAdd(k.index(c), part);
-      else
-        part = k.forLoop(k.index(0), k.index(C), 1, part, multiplyAdd);
-      for (size_t i = 0; i < valid.size(); ++i)
-        std::copy_n(part.begin() + i * V, V, acc.begin() + valid[i] * V);
+      Value tap = k.add(k.mul(weightRow, packed().columns), taps.index + s * taps.indexStep);
+      Value weightTap = k.add(weightBase, k.mul(tap, C * code.vectors * k.lanes()));
+      acc = multiplyAdds(code, valid, from, weightTap, run * C, std::move(acc));
     }
+    return acc;
+  }
+
+  // Adds the products of `count` weights in a row with the inputs in a row of each valid pixel.
+  KernelBuilder::Values multiplyAdds(const TileCode &code, llvm::ArrayRef<int64_t> valid, Value from,
+                                     Value weightsFrom, int64_t count, KernelBuilder::Values acc) {
+    const int64_t V = code.vectors;
+    KernelBuilder::Values part;
+    for (int64_t p : valid)
+      part.append(acc.begin() + p * V, acc.begin() + (p + 1) * V);
+    part = k.forLoop(k.index(0), k.index(count), 1, part, [&](Value c, mlir::ValueRange carried) {
+      KernelBuilder::Values next(carried);
+      llvm::SmallVector<Value> w;
+      Value at = k.add(weightsFrom, k.mul(c, V * k.lanes()));
+      for (int64_t v = 0; v < V; ++v)
+        w.push_back(k.load(weights, k.add(at, v * k.lanes()), k.lanes()));
+      Value channelIn = k.add(from, c);
+      for (size_t i = 0; i < valid.size(); ++i) {
+        const int64_t offset = valid[i] * spec.columns.inStep * spec.in.pixel;
+        Value a = k.splat(k.loadScalar(input, k.add(channelIn, offset)));
+        for (int64_t v = 0; v < V; ++v)
+          next[i * V + v] = k.fma(a, w[v], next[i * V + v]);
+      }
+      return next;
+    });
+    for (size_t i = 0; i < valid.size(); ++i)
+      std::copy_n(part.begin() + i * V, V, acc.begin() + valid[i] * V);
     return acc;
   }
 
