@@ -1,0 +1,26 @@
+// What a kernel's machine code consists of, counted without running it: a measure of speed that noise cannot
+// move.
+#ifndef VERNIER_TESTS_CODEGEN_STATICCOUNTS_H
+#define VERNIER_TESTS_CODEGEN_STATICCOUNTS_H
+
+#include "codegen/cpu/Target.h"
+
+#include "llvm/Support/Error.h"
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace vernier::tests {
+
+// All of vector registers. An instruction that multiplies with a memory operand is a load as well. A spill is
+// a load or store of the stack inside a loop.
+enum Count { MultiplyAdds, Loads, Stores, Spills, CodeBytes, NumCounts };
+using StaticCounts = std::array<int64_t, NumCounts>;
+
+// Of all code in an x86 object file.
+llvm::Expected<StaticCounts> countInstructions(const std::string &object, const codegen::Target &target);
+
+} // namespace vernier::tests
+
+#endif
