@@ -23,8 +23,8 @@ View viewOf(Value value) {
   return denseView(1, 1, 1, elements);
 }
 
-// Caches find a line by address bits above the line's own: pixels a multiple of this apart share few sets of a
-// first-level cache, and a tile of them evicts itself.
+// Caches find a line by address bits above the line's own: pixels a multiple of this apart share few sets of
+// a first-level cache, and a tile of them evicts itself.
 constexpr int64_t kAliasingBytes = 2048;
 
 // A map as it lies in the arena: one line more between pixels that would alias.
@@ -119,20 +119,23 @@ Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm:
 // --- placement in advance
 // --------------------------------------------------------------------------------------------
 
+// Whether the op that computes `value` can write it to a given place: a slice is a view of a map that exists
+// already; a block argument has its place too.
+static bool mayBePlaced(Value value) {
+  Operation *producer = value.getDefiningOp();
+  return producer && !isa<vn::SliceOp, vn::ParameterOp>(producer);
+}
+
 // Concats from the last to the first, so that a concat of concats hands its slices on.
-void Lowering::placeConcats(func::FuncOp function) {
-  llvm::SmallVector<vn::ConcatOp> concats;
-  function.walk([&](vn::ConcatOp op) { concats.push_back(op); });
+void Lowering::placeConcats(Block &block) {
+  const auto concats = llvm::to_vector(block.getOps<vn::ConcatOp>());
   for (vn::ConcatOp op : llvm::reverse(concats)) {
     Location whole = result(op.getResult());
     int64_t channel = 0;
     for (Value input : op.getInputs()) {
       View view = viewOf(input);
       view.pixel = whole.view.pixel;
-      Operation *producer = input.getDefiningOp();
-      // A slice is a view of a map that exists already; a block argument has its place too.
-      const bool canWriteSlice = producer && !isa<vn::SliceOp, vn::ParameterOp>(producer);
-      if (canWriteSlice && !locations.count(input) && llvm::count(op.getInputs(), input) == 1)
+      if (mayBePlaced(input) && !locations.count(input) && llvm::count(op.getInputs(), input) == 1)
         locations[input] = {whole.buffer, whole.offset + 4 * channel, view};
       channel += view.c;
     }
@@ -209,8 +212,16 @@ LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Pro
     }
   }
   placeGradients(function);
-  placeConcats(function);
-  for (Operation &op : function.getBody().front()) {
+  if (failed(lower(function.getBody().front())))
+    return failure();
+  planMemory(out.buffers, *program);
+  expandRepeats(*program);
+  return success();
+}
+
+LogicalResult Lowering::lower(Block &block) {
+  placeConcats(block);
+  for (Operation &op : block) {
     if (absorbed.contains(&op))
       continue;
     if (auto attribute = op.getAttrOfType<StringAttr>(vn::kPlaceAttr))
@@ -224,7 +235,35 @@ LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Pro
     if (failed(lower(&op)))
       return failure();
   }
-  planMemory(out.buffers, *program);
+  return success();
+}
+
+// The body's steps once, for the first block of images; the others follow when the memory is planned.
+LogicalResult Lowering::lowerImageBlocks(vn::ImageBlocksOp op) {
+  Repeat repeat;
+  repeat.begin = int(program->steps.size());
+  const auto firstBlock = [&](Location whole) {
+    repeat.count = whole.view.n / int64_t(op.getImages());
+    whole.view.n = op.getImages();
+    repeat.advances[whole.buffer] = 4 * whole.view.n * whole.view.image();
+    return whole;
+  };
+  Block &body = op.getBody().front();
+  Operation *yield = body.getTerminator();
+  for (auto [argument, input] : llvm::zip_equal(body.getArguments(), op.getInputs()))
+    alias(argument, firstBlock(at(input)));
+  for (auto [yielded, whole] : llvm::zip_equal(yield->getOperands(), op.getResults()))
+    if (mayBePlaced(yielded) && !locations.count(yielded))
+      locations[yielded] = firstBlock(result(whole));
+  if (failed(lower(body)))
+    return failure();
+  for (auto [yielded, whole] : llvm::zip_equal(yield->getOperands(), op.getResults())) {
+    const Location from = at(yielded), to = firstBlock(result(whole));
+    if (from.buffer != to.buffer || from.offset != to.offset)
+      step(copy(from.view, to.view, target), {from}, {to});
+  }
+  repeat.end = int(program->steps.size());
+  program->repeats.push_back(std::move(repeat));
   return success();
 }
 
@@ -261,6 +300,10 @@ LogicalResult Lowering::lower(Operation *op) {
     constant.insert(parameter.getResult());
     return success();
   }
+  if (auto blocks = dyn_cast<vn::ImageBlocksOp>(op))
+    return lowerImageBlocks(blocks);
+  if (isa<vn::YieldOp>(op))
+    return success();
   if (auto ret = dyn_cast<func::ReturnOp>(op))
     return outputs(op->getParentOfType<func::FuncOp>(), ret);
   if (op->use_empty() && isMemoryEffectFree(op))

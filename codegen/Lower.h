@@ -14,7 +14,7 @@
 
 namespace vernier::codegen {
 
-// `module` has @infer after --vn-fold-batch-norm and --vn-fuse-epilogue and, for training, @train_step.
+// `module` has @infer after the inference passes and, for training, @train_step.
 // Reports an op that has no kernel at the op and fails.
 mlir::FailureOr<Compilation> lowerModule(mlir::ModuleOp module, const Target &target);
 

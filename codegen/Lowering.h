@@ -43,10 +43,12 @@ private:
              std::initializer_list<Location> writes, int64_t macs = 0);
   Step &step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm::ArrayRef<Location> writes,
              int64_t macs = 0);
-  void placeConcats(mlir::func::FuncOp function);
+  void placeConcats(mlir::Block &block);
   void placeGradients(mlir::func::FuncOp function);
   bool dependsOnParametersOnly(mlir::Operation *op);
+  mlir::LogicalResult lower(mlir::Block &block);
   mlir::LogicalResult lower(mlir::Operation *op);
+  mlir::LogicalResult lowerImageBlocks(vn::ImageBlocksOp op);
   mlir::LogicalResult outputs(mlir::func::FuncOp function, mlir::func::ReturnOp op);
 
   // --- op families

@@ -23,6 +23,15 @@ void planMemory(std::vector<Buffer> &buffers, Program &program) {
         life.last = std::max(life.last, s);
       }
 
+  // What is older than a repeated part of the program, or outlives it, is alive in all of its runs.
+  for (const Repeat &repeat : program.repeats)
+    for (auto &[buffer, life] : lifetimes)
+      if (life.last >= repeat.begin && life.first < repeat.end &&
+          (life.first < repeat.begin || life.last >= repeat.end || repeat.advances.count(buffer))) {
+        life.first = std::min(life.first, repeat.begin);
+        life.last = std::max(life.last, repeat.end - 1);
+      }
+
   // In-place reuse: an output born in the step in which an operand of the same size dies takes its memory
   // over. Chains of such steps end in one representative.
   std::map<int, int> takenOver; // buffer -> the earlier buffer whose memory it has
@@ -86,6 +95,29 @@ void planMemory(std::vector<Buffer> &buffers, Program &program) {
   }
   for (const auto &[buffer, root] : takenOver)
     buffers[buffer].offset = buffers[representative(buffer)].offset;
+}
+
+void expandRepeats(Program &program) {
+  std::vector<Step> steps;
+  int next = 0;
+  const auto appendUntil = [&](int end) {
+    for (; next < end; ++next)
+      steps.push_back(program.steps[next]);
+  };
+  for (const Repeat &repeat : program.repeats) {
+    appendUntil(repeat.begin);
+    for (int64_t run = 0; run < repeat.count; ++run)
+      for (int s = repeat.begin; s < repeat.end; ++s) {
+        steps.push_back(program.steps[s]);
+        for (StepOperand &operand : steps.back().operands)
+          if (auto advance = repeat.advances.find(operand.buffer); advance != repeat.advances.end())
+            operand.offset += run * advance->second;
+      }
+    next = repeat.end;
+  }
+  appendUntil(int(program.steps.size()));
+  program.steps = std::move(steps);
+  program.repeats.clear();
 }
 
 } // namespace vernier::codegen

@@ -11,6 +11,9 @@ namespace vernier::codegen {
 // (Step::mayReuse).
 void planMemory(std::vector<Buffer> &buffers, Program &program);
 
+// Writes out the repeated steps. After planning: the runs of a repeated part share their memory.
+void expandRepeats(Program &program);
+
 } // namespace vernier::codegen
 
 #endif

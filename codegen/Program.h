@@ -5,6 +5,7 @@
 #include "codegen/cpu/Kernels.h"
 #include "vernier/abi.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,17 @@ struct Io {
   std::vector<int64_t> shape;
 };
 
+// Steps [begin, end) run `count` times, each time with these buffers so many bytes further on: the images of
+// a batch, block by block.
+struct Repeat {
+  int begin = 0, end = 0;
+  int64_t count = 1;
+  std::map<int, int64_t> advances; // by buffer
+};
+
 struct Program {
   std::vector<Step> steps;
+  std::vector<Repeat> repeats; // one after the other
   std::vector<Io> io;
   int64_t arenaBytes = 0;
 };

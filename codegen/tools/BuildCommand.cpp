@@ -4,6 +4,7 @@
 #include "codegen/tools/LoadModel.h"
 #include "compiler/analysis/Cost.h"
 #include "compiler/ir/VnOps.h"
+#include "compiler/passes/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/Error.h"
 #include "runtime/io/Weights.h"
@@ -137,7 +138,7 @@ void build(const BuildOptions &options) {
              options.file);
     runPasses(*model.module, "vn-differentiate{loss=" + options.loss + "}");
   }
-  runPasses(*model.module, "vn-fold-batch-norm,vn-fuse-epilogue");
+  runPasses(*model.module, compiler::kInferencePasses);
   auto compiled = codegen::compileModel(*model.module, *target, facts);
   if (!compiled)
     refuse(llvm::toString(compiled.takeError()), options.file);

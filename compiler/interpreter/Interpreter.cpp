@@ -255,9 +255,17 @@ public:
                << shapeText(shapeOf(value));
       values[value] = std::move(tensor);
     }
+    return runBlock(block);
+  }
+
+private:
+  FailureOr<Tensors> runBlock(Block &block) {
     for (Operation &op : block)
-      for (Value operand : op.getOperands())
-        lastUser[operand] = &op;
+      op.walk([&](Operation *user) { // ops in a body use values of the block, too
+        for (Value operand : user->getOperands())
+          if (operand.getParentBlock() == &block)
+            lastUser[operand] = &op;
+      });
     for (Operation &op : block.without_terminator())
       if (failed(runOp(&op)))
         return failure();
@@ -267,7 +275,6 @@ public:
     return results;
   }
 
-private:
   LogicalResult runOp(Operation *op) {
     FailureOr<Tensors> results = compute(op);
     if (failed(results))
@@ -281,6 +288,29 @@ private:
       if (lastUser[operand] == op)
         values.erase(operand);
     return success();
+  }
+
+  FailureOr<Tensors> runBlocks(vn::ImageBlocksOp op) {
+    Block &body = op.getBody().front();
+    const int64_t images = op.getImages();
+    const int64_t batch = shapeOf(op.getInputs().front()).front();
+    Tensors results;
+    for (Value result : op.getResults())
+      results.emplace_back(shapeOf(result));
+    for (int64_t image = 0; image < batch; image += images) {
+      for (auto [argument, input] : llvm::zip_equal(body.getArguments(), op.getInputs())) {
+        Tensor part(shapeOf(argument));
+        std::copy_n(values[input].data.begin() + image * (part.data.size() / images), part.data.size(),
+                    part.data.begin());
+        values[argument] = std::move(part);
+      }
+      FailureOr<Tensors> parts = runBlock(body);
+      if (failed(parts))
+        return failure();
+      for (auto [part, result] : llvm::zip_equal(*parts, results))
+        llvm::copy(part.data, result.data.begin() + image * (part.data.size() / images));
+    }
+    return results;
   }
 
   FailureOr<Tensors> compute(Operation *op) {
@@ -304,6 +334,8 @@ private:
       environment.gradients[store.getName().str()] = values[store.getGradient()];
       return Tensors();
     }
+    if (auto blocks = dyn_cast<vn::ImageBlocksOp>(op))
+      return runBlocks(blocks);
     SmallVector<const Tensor *> operands;
     for (Value operand : op->getOperands())
       operands.push_back(&values.find(operand)->second);

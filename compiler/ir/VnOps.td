@@ -8,5 +8,6 @@ include "compiler/ir/VnSpatialOps.td"
 include "compiler/ir/VnChannelOps.td"
 include "compiler/ir/VnLossOps.td"
 include "compiler/ir/VnGradientOps.td"
+include "compiler/ir/VnBlockOps.td"
 
 #endif

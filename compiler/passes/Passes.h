@@ -9,6 +9,9 @@ namespace vernier::compiler {
 /// What a training step minimises.
 enum class LossKind { Softmax, Binary };
 
+/// What makes @infer ready for code generation, in order.
+inline constexpr const char *kInferencePasses = "vn-fold-batch-norm,vn-fuse-epilogue,vn-block-images";
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "compiler/passes/Passes.h.inc"

@@ -153,6 +153,48 @@ def FuseEpilogue : Pass<"vn-fuse-epilogue", "::mlir::ModuleOp"> {
   let dependentDialects = ["::vernier::vn::VnDialect"];
 }
 
+def BlockImages : Pass<"vn-block-images", "::mlir::ModuleOp"> {
+  let summary = "runs parts of @infer for a few images of the batch at a time";
+  let description = [{
+    Over a large batch, each map of an early layer is larger than the caches: what one op writes, the next reads
+    from memory. Such a part of the network is faster when it runs for a few images at a time
+    (`vn.image_blocks`), its maps staying in the cache. Late layers, with small maps and large weights, are
+    faster for all images at once, because every block reads the weights anew.
+
+    The function is cut into parts, each with its own number of images, so that the estimated cost is least: a
+    byte of a map costs 1 where the maps of an op, for the images of its block, exceed `cache` bytes; a byte of
+    weights costs 0.1 in each block; each run of an op costs 16384 for handing out its tasks; and a cut costs 2 for
+    each byte of the maps, of the whole batch, that cross it. (On the machine of docs/performance.md a megabyte
+    of maps from memory took 160 microseconds, a megabyte of weights, which are read in order, 12.)
+
+    The last pass before code generation. Changes nothing where the batch is one image, where an op mixes the
+    images of the batch, or where the whole batch at once costs least.
+
+    ```mlir
+    %a = vn.activate relu %x : tensor<4x96x96x64xf32>
+    %y = vn.global_avg_pool %a : (tensor<4x96x96x64xf32>) -> tensor<4x1x1x64xf32>
+    ```
+    becomes
+    ```mlir
+    %y = vn.image_blocks of 1 (%x) : (tensor<4x96x96x64xf32>) -> tensor<4x1x1x64xf32> {
+      ^bb0(%image: tensor<1x96x96x64xf32>):
+      %a = vn.activate relu %image : tensor<1x96x96x64xf32>
+      %p = vn.global_avg_pool %a : (tensor<1x96x96x64xf32>) -> tensor<1x1x1x64xf32>
+      vn.yield %p : tensor<1x1x1x64xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"cache", "cache", "int64_t", "8388608", "Bytes of maps that stay in a cache from one op to the next">,
+    Option<"images", "images", "int64_t", "0", "Images at a time, a divisor of the batch, for all ops instead of choosing">,
+  ];
+  let statistics = [
+    Statistic<"parts", "parts", "Parts that run for a few images at a time">,
+    Statistic<"savedMegabytes", "saved-megabytes", "Megabytes of maps per batch that stay in the cache">,
+  ];
+  let dependentDialects = ["::vernier::vn::VnDialect"];
+}
+
 def PrintCost : Pass<"vn-print-cost", "::mlir::ModuleOp"> {
   let summary = "prints what each block costs and sees";
   let description = [{

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cmath>
 #include <fmt/core.h>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
@@ -77,36 +78,59 @@ static std::vector<double> medianPerStep(const Measurement &measurement, size_t 
   return medians;
 }
 
-static void printLayers(const vn_program &program, const std::vector<double> &seconds) {
-  double sum = 0;
-  size_t longest = 5;
-  for (int64_t s = 0; s < program.num_steps; ++s) {
-    sum += seconds[size_t(s)];
-    longest = std::max(longest, std::string_view(program.steps[s].place).size());
-  }
-  fmt::print("\n{:<{}} {:>7} {:>9} {:>6} {:>9} {:>8} {:>7}  kernel\n", "place", longest, "tasks", "ms",
-             "share", "MMACs", "GFLOP/s", "GB/s");
+/// The runs of one kernel at one place: several where the images of a batch go through it in blocks.
+struct Layer {
+  const vn_step *step = nullptr; ///< of the first run
+  int64_t runs = 0, macs = 0, bytes = 0;
+  double seconds = 0;
+};
+
+static std::vector<Layer> layersOf(const vn_program &program, const std::vector<double> &seconds) {
+  std::vector<Layer> layers;
+  std::map<std::pair<std::string_view, std::string_view>, size_t> known;
   for (int64_t s = 0; s < program.num_steps; ++s) {
     const vn_step &step = program.steps[s];
-    const double time = std::max(seconds[size_t(s)], 1e-9);
-    fmt::print("{:<{}} {:>7} {:>9.4f} {:>5.1f}% {:>9.2f} {:>8.1f} {:>7.1f}  {}\n", step.place, longest,
-               step.num_tasks, time * 1e3, 100 * time / sum, double(step.macs) / 1e6,
-               2e-9 * double(step.macs) / time, 1e-9 * double(step.bytes) / time, step.kernel_name);
+    const auto [entry, isNew] = known.try_emplace({step.place, step.kernel_name}, layers.size());
+    if (isNew)
+      layers.push_back({.step = &step});
+    Layer &layer = layers[entry->second];
+    ++layer.runs;
+    layer.macs += step.macs;
+    layer.bytes += step.bytes;
+    layer.seconds += seconds[size_t(s)];
+  }
+  return layers;
+}
+
+static void printLayers(const std::vector<Layer> &layers) {
+  double sum = 0;
+  size_t longest = 5;
+  for (const Layer &layer : layers) {
+    sum += layer.seconds;
+    longest = std::max(longest, std::string_view(layer.step->place).size());
+  }
+  fmt::print("\n{:<{}} {:>4} {:>7} {:>9} {:>6} {:>9} {:>8} {:>7}  kernel\n", "place", longest, "runs",
+             "tasks", "ms", "share", "MMACs", "GFLOP/s", "GB/s");
+  for (const Layer &layer : layers) {
+    const double time = std::max(layer.seconds, 1e-9);
+    fmt::print("{:<{}} {:>4} {:>7} {:>9.4f} {:>5.1f}% {:>9.2f} {:>8.1f} {:>7.1f}  {}\n", layer.step->place,
+               longest, layer.runs, layer.step->num_tasks, time * 1e3, 100 * time / sum,
+               double(layer.macs) / 1e6, 2e-9 * double(layer.macs) / time, 1e-9 * double(layer.bytes) / time,
+               layer.step->kernel_name);
   }
 }
 
-static nlohmann::ordered_json layersJson(const vn_program &program, const std::vector<double> &seconds) {
-  auto layers = nlohmann::ordered_json::array();
-  for (int64_t s = 0; s < program.num_steps; ++s) {
-    const vn_step &step = program.steps[s];
-    layers.push_back({{"place", step.place},
-                      {"kernel", step.kernel_name},
-                      {"tasks", step.num_tasks},
-                      {"milliseconds", seconds[size_t(s)] * 1e3},
-                      {"macs", step.macs},
-                      {"bytes", step.bytes}});
-  }
-  return layers;
+static nlohmann::ordered_json layersJson(const std::vector<Layer> &layers) {
+  auto result = nlohmann::ordered_json::array();
+  for (const Layer &layer : layers)
+    result.push_back({{"place", layer.step->place},
+                      {"kernel", layer.step->kernel_name},
+                      {"runs", layer.runs},
+                      {"tasks", layer.step->num_tasks},
+                      {"milliseconds", layer.seconds * 1e3},
+                      {"macs", layer.macs},
+                      {"bytes", layer.bytes}});
+  return result;
 }
 
 void benchCommand(const vn_model &model, const BenchOptions &options) {
@@ -143,7 +167,7 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
                                      {"arena_bytes", program.arena_bytes},
                                      {"peak_resident_bytes", peakResidentBytes()}};
     if (options.layers)
-      result["layers"] = layersJson(program, seconds);
+      result["layers"] = layersJson(layersOf(program, seconds));
     fmt::print("{}\n", result.dump(2));
     return;
   }
@@ -159,7 +183,7 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
   fmt::print("memory      {} arena, {} resident at most\n", bytesText(uint64_t(program.arena_bytes)),
              bytesText(peakResidentBytes()));
   if (options.layers)
-    printLayers(program, seconds);
+    printLayers(layersOf(program, seconds));
 }
 
 } // namespace vernier::runtime

@@ -211,7 +211,7 @@ std::string Comparison::worstName() const {
 
 Comparison compareWithInterpreter(const std::string &text, const CompareOptions &options) {
   Comparison result;
-  PreparedModule prepared = prepareModule(text, options.train ? options.loss : "");
+  PreparedModule prepared = prepareModule(text, options.train ? options.loss : "", options.passes);
   result.error = prepared.error.empty() ? run(prepared, options, result) : prepared.error;
   return result;
 }

@@ -2,6 +2,8 @@
 #ifndef VERNIER_TESTS_CODEGEN_COMPARE_H
 #define VERNIER_TESTS_CODEGEN_COMPARE_H
 
+#include "compiler/passes/Passes.h"
+
 #include <map>
 #include <string>
 
@@ -24,6 +26,7 @@ struct CompareOptions {
   std::string loss = "softmax"; // or "binary", in training
   unsigned seed = 1;
   int threads = 2;
+  std::string passes = compiler::kInferencePasses;
 };
 
 // `text` is a module of the vn dialect with @infer. The compiled side is folded and fused; the interpreter's

@@ -155,6 +155,33 @@ BOOST_AUTO_TEST_CASE(reasons_not_to_reuse) {
   BOOST_TEST(!apart({64, 64}, {step({write(0)}), step({read(0), write(1)}, {0})}));
 }
 
+// Inside a repeated part memory is shared as elsewhere, but what the part reads from outside lives until its last
+// run ends, and what it leaves behind from its first run on.
+BOOST_AUTO_TEST_CASE(repeated_part) {
+  std::vector<Buffer> buffers = arena({256, 64, 64, 64, 256});
+  Program program;
+  program.steps = {step({write(0)}),         step({read(0), write(1)}), step({read(1), write(2)}),
+                   step({read(2), write(3)}), step({read(3), write(4)}), step({read(4)})};
+  program.repeats = {{1, 5, 4, {{0, 64}, {4, 64}}}};
+  planMemory(buffers, program);
+  BOOST_TEST(buffers[0].offset == 0);
+  BOOST_TEST(buffers[4].offset == 256);
+  BOOST_TEST(buffers[1].offset == 512);
+  BOOST_TEST(buffers[2].offset == 576);
+  BOOST_TEST(buffers[3].offset == 512);
+  BOOST_TEST(program.arenaBytes == 640);
+
+  expandRepeats(program);
+  BOOST_TEST(program.steps.size() == 2u + 4 * 4);
+  BOOST_TEST(program.repeats.empty());
+  for (int run = 0; run < 4; ++run) {
+    BOOST_TEST(program.steps[1 + 4 * run].operands[0].offset == 64 * run);
+    BOOST_TEST(program.steps[1 + 4 * run].operands[1].offset == 0);
+    BOOST_TEST(program.steps[4 + 4 * run].operands[1].offset == 64 * run);
+  }
+  BOOST_TEST(program.steps.back().operands[0].buffer == 4);
+}
+
 // Only the arena is planned.
 BOOST_AUTO_TEST_CASE(other_spaces_stay) {
   std::vector<Buffer> buffers = {

@@ -10,7 +10,8 @@
 
 namespace vernier::tests {
 
-PreparedModule prepareModule(const std::string &text, const std::string &loss) {
+PreparedModule prepareModule(const std::string &text, const std::string &loss,
+                             const std::string &passesBeforeLowering) {
   static const bool registered = [] {
     compiler::registerVernierPasses();
     return true;
@@ -33,7 +34,7 @@ PreparedModule prepareModule(const std::string &text, const std::string &loss) {
     return result;
   }
   result.compiled = result.source->clone();
-  if (!runPasses(*result.compiled, "vn-fold-batch-norm,vn-fuse-epilogue"))
+  if (!runPasses(*result.compiled, passesBeforeLowering))
     result.error = "the passes failed";
   return result;
 }

@@ -2,6 +2,7 @@
 #ifndef VERNIER_TESTS_CODEGEN_PREPAREDMODULE_H
 #define VERNIER_TESTS_CODEGEN_PREPAREDMODULE_H
 
+#include "compiler/passes/Passes.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -14,12 +15,13 @@ namespace vernier::tests {
 struct PreparedModule {
   std::unique_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp> source;   // with @train_step where asked for, but nothing folded or fused
-  mlir::OwningOpRef<mlir::ModuleOp> compiled; // after --vn-fold-batch-norm and --vn-fuse-epilogue
+  mlir::OwningOpRef<mlir::ModuleOp> compiled; // after the inference passes
   std::string error;                          // empty if all went well
 };
 
 // `loss` ("softmax" or "binary") asks for @train_step; empty: inference only.
-PreparedModule prepareModule(const std::string &text, const std::string &loss);
+PreparedModule prepareModule(const std::string &text, const std::string &loss,
+                             const std::string &passesBeforeLowering = compiler::kInferencePasses);
 
 } // namespace vernier::tests
 

@@ -109,4 +109,13 @@ BOOST_AUTO_TEST_CASE(odd_batches) {
   checkNetwork(scales(3), {.train = true, .threads = 3}, kWholeNetwork);
 }
 
+// The same with the batch in blocks, whose maps share memory.
+BOOST_AUTO_TEST_CASE(blocks_of_images) {
+  const std::string passes = "vn-fold-batch-norm,vn-fuse-epilogue,vn-block-images{images=";
+  checkNetwork(res2net(4), {.passes = passes + "1}"}, kWholeNetwork);
+  checkNetwork(elastic(6), {.threads = 3, .passes = passes + "3}"}, kWholeNetwork);
+  checkNetwork(gated(4), {.threads = 1, .passes = passes + "2}"}, kWholeNetwork);
+  checkNetwork(scales(3), {.passes = passes + "1}"}, kWholeNetwork);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

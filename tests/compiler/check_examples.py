@@ -18,6 +18,7 @@ def wrap(example):
         return example
     defined, arguments = set(), {}
     for statement in re.split(r"\n(?=\S)", example):
+        statement = statement.split(" {\n")[0]  # what a region's ops use is defined in it
         left, _, right = statement.rpartition(" = ") if re.match(r"%[^\"]* = vn\.", statement) else ("", "", statement)
         body, _, types = right.partition(" :")
         operands = re.findall(r"%[\w]+", body)
