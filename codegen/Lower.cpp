@@ -2,6 +2,7 @@
 
 #include "codegen/Lowering.h"
 #include "codegen/MemoryPlan.h"
+#include "codegen/Waves.h"
 
 using namespace mlir;
 
@@ -106,9 +107,9 @@ Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm:
   step.tasks = kernel.tasks;
   step.macs = macs;
   for (const Location &location : reads)
-    step.operands.push_back({location.buffer, location.offset, false});
+    step.operands.push_back({location.buffer, location.offset, false, location.view});
   for (const Location &location : writes)
-    step.operands.push_back({location.buffer, location.offset, true});
+    step.operands.push_back({location.buffer, location.offset, true, location.view});
   for (llvm::ArrayRef<Location> list : {reads, writes})
     for (const Location &location : list)
       step.bytes += location.view.size() * 4;
@@ -214,6 +215,7 @@ LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Pro
   placeGradients(function);
   if (failed(lower(function.getBody().front())))
     return failure();
+  formWaves(*program);
   planMemory(out.buffers, *program);
   expandRepeats(*program);
   return success();
@@ -322,6 +324,7 @@ FailureOr<Compilation> lowerModule(ModuleOp module, const Target &target) {
   if (failed(lowering.parameters(infer)) ||
       failed(lowering.function(infer, compilation.infer, &compilation.prepare)))
     return failure();
+  formWaves(compilation.prepare);
   planMemory(compilation.buffers, compilation.prepare);
   if (auto train = module.lookupSymbol<func::FuncOp>(vn::kTrainStepFunction))
     if (failed(lowering.function(train, compilation.trainStep, nullptr)))

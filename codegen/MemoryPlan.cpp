@@ -1,5 +1,7 @@
 #include "codegen/MemoryPlan.h"
 
+#include "codegen/Waves.h"
+
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -14,23 +16,27 @@ struct Lifetime {
 } // namespace
 
 void planMemory(std::vector<Buffer> &buffers, Program &program) {
+  // Time is counted in waves: the steps of one may run in any order.
+  const std::vector<int> time = waveNumbers(program);
   std::map<int, Lifetime> lifetimes;
   for (int s = 0; s < int(program.steps.size()); ++s)
     for (const StepOperand &operand : program.steps[s].operands)
       if (buffers[operand.buffer].space == VN_SPACE_ARENA) {
         Lifetime &life = lifetimes[operand.buffer];
-        life.first = std::min(life.first, s);
-        life.last = std::max(life.last, s);
+        life.first = std::min(life.first, time[s]);
+        life.last = std::max(life.last, time[s]);
       }
 
   // What is older than a repeated part of the program, or outlives it, is alive in all of its runs.
-  for (const Repeat &repeat : program.repeats)
+  for (const Repeat &repeat : program.repeats) {
+    const int first = time[repeat.begin], last = time[repeat.end - 1];
     for (auto &[buffer, life] : lifetimes)
-      if (life.last >= repeat.begin && life.first < repeat.end &&
-          (life.first < repeat.begin || life.last >= repeat.end || repeat.advances.count(buffer))) {
-        life.first = std::min(life.first, repeat.begin);
-        life.last = std::max(life.last, repeat.end - 1);
+      if (life.last >= first && life.first <= last &&
+          (life.first < first || life.last > last || repeat.advances.count(buffer))) {
+        life.first = std::min(life.first, first);
+        life.last = std::max(life.last, last);
       }
+  }
 
   // In-place reuse: an output born in the step in which an operand of the same size dies takes its memory
   // over. Chains of such steps end in one representative.
@@ -40,12 +46,22 @@ void planMemory(std::vector<Buffer> &buffers, Program &program) {
       buffer = takenOver[buffer];
     return buffer;
   };
+  // Operands of the wave of step s whose buffer is `wanted`.
+  const auto usesInWave = [&](int s, auto wanted) {
+    int64_t uses = 0;
+    const auto [begin, end] = std::equal_range(time.begin(), time.end(), time[s]);
+    for (auto t = begin; t != end; ++t)
+      for (const StepOperand &operand : program.steps[t - time.begin()].operands)
+        uses += wanted(operand.buffer);
+    return uses;
+  };
   for (int s = 0; s < int(program.steps.size()); ++s) {
     const Step &step = program.steps[s];
     const auto output =
         std::find_if(step.operands.begin(), step.operands.end(), [](const auto &o) { return o.written; });
     if (output == step.operands.end() || !lifetimes.count(output->buffer) ||
-        lifetimes[output->buffer].first != s || takenOver.count(output->buffer))
+        lifetimes[output->buffer].first != time[s] || takenOver.count(output->buffer) ||
+        usesInWave(s, [&](int buffer) { return buffer == output->buffer; }) != 1)
       continue;
     for (int index : step.mayReuse) {
       const StepOperand &operand = step.operands[index];
@@ -54,12 +70,10 @@ void planMemory(std::vector<Buffer> &buffers, Program &program) {
         continue;
       const int root = representative(operand.buffer);
       // The operand's own last use must be here; its memory may already have passed through several hands.
-      if (lifetimes[operand.buffer].last != s || lifetimes[root].last != s)
+      if (lifetimes[operand.buffer].last != time[s] || lifetimes[root].last != time[s])
         continue;
-      const auto uses = std::count_if(step.operands.begin(), step.operands.end(), [&](const StepOperand &o) {
-        return lifetimes.count(o.buffer) && representative(o.buffer) == root;
-      });
-      if (uses != 1)
+      if (usesInWave(
+              s, [&](int buffer) { return lifetimes.count(buffer) && representative(buffer) == root; }) != 1)
         continue;
       takenOver[output->buffer] = root;
       lifetimes[root].last = lifetimes[output->buffer].last;

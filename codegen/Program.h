@@ -21,6 +21,7 @@ struct StepOperand {
   int buffer = 0;
   int64_t offset = 0; // bytes into the buffer
   bool written = false;
+  View view; // what of it
 };
 
 struct Step {
@@ -31,6 +32,11 @@ struct Step {
   // Operands that may share memory with the output when they die here: the kernel reads each element before
   // it writes the same place, in the same task.
   std::vector<int> mayReuse;
+  // Independent of the steps before it, back to the last one without this mark: they form a wave.
+  bool withPrevious = false;
+
+  // Estimated work, in cycles of one core with vectors of 16: a vector multiply-add, or 16 bytes, per cycle.
+  int64_t cost() const { return 1 + macs / 16 + bytes / 16; }
 };
 
 struct Io {

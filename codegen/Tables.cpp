@@ -64,7 +64,7 @@ public:
       }
       steps.push_back(record({kernel(step.kernel), text(step.kernel), text(step.place), array(operands),
                               integer(step.operands.size()), integer(step.tasks), integer(step.macs),
-                              integer(step.bytes)}));
+                              integer(step.bytes), integer(step.cost()), integer(step.withPrevious)}));
     }
     for (const Io &entry : program.io)
       io.push_back(record({text(entry.name), integer(entry.type), integer(entry.isOutput),

@@ -20,8 +20,8 @@ public:
   /// `epoch` up to 2^24, `index` up to 2^64: an image of the epoch, the hash of a parameter's name. A stream
   /// has 2^34 numbers.
   RandomStream(uint64_t seed, RandomPurpose purpose, uint32_t epoch, uint64_t index)
-      : key{uint32_t(seed), uint32_t(seed >> 32)},
-        counter{0, uint32_t(index), uint32_t(index >> 32), uint32_t(purpose) << 24 | epoch} {}
+      : key{uint32_t(seed), uint32_t(seed >> 32)}, counter{0, uint32_t(index), uint32_t(index >> 32),
+                                                           uint32_t(purpose) << 24 | epoch} {}
 
   uint32_t bits() {
     if (used == 4) {

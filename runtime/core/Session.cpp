@@ -2,10 +2,10 @@
 
 #include "runtime/Error.h"
 #include "runtime/core/CheckModel.h"
-#include "runtime/core/Partition.h"
 #include "runtime/core/Shape.h"
-#include "runtime/core/StepShares.h"
+
 #include "runtime/core/Threads.h"
+#include "runtime/core/WaveShares.h"
 
 #include <algorithm>
 #include <chrono>
@@ -54,15 +54,14 @@ Session::Session(const vn_model &model, SessionOptions options)
   spaces[VN_SPACE_DERIVED] = Buffer(size_t(model.derived_bytes), "packed weights", guarded);
   spaces[VN_SPACE_GRADIENTS] = Buffer(size_t(gradients), "gradients", guarded);
 
-  prepareProgram = bind(model.prepare);
-  inferProgram = bind(model.infer);
+  prepareProgram.emplace(bind(model.prepare));
+  inferProgram.emplace(bind(model.infer));
   if (training)
-    trainProgram = bind(model.train_step);
+    trainProgram.emplace(bind(model.train_step));
 }
 
 Session::Bound Session::bind(const vn_program &program) const {
-  Bound bound;
-  bound.program = &program;
+  Bound bound{program, Schedule(program, numThreads, true), {}, {}, {}};
   for (int64_t s = 0; s < program.num_steps; ++s) {
     const vn_step &step = program.steps[s];
     bound.firstAddress.push_back(bound.addresses.size());
@@ -94,13 +93,13 @@ void Session::prepare(std::vector<double> *seconds) {
     throw Error(VN_ERROR_STATE, "the session has no weights yet")
         .help("load weights before running the model");
   if (!prepared)
-    run(prepareProgram, {}, seconds);
+    run(*prepareProgram, {}, seconds);
   prepared = true;
 }
 
 void Session::infer(std::span<void *const> io, std::vector<double> *seconds) {
   prepare();
-  run(inferProgram, io, seconds);
+  run(*inferProgram, io, seconds);
 }
 
 void Session::trainStep(std::span<void *const> io, std::vector<double> *seconds) {
@@ -109,23 +108,25 @@ void Session::trainStep(std::span<void *const> io, std::vector<double> *seconds)
   if (!haveWeights)
     throw Error(VN_ERROR_STATE, "the session has no weights yet")
         .help("load weights or initialise them first");
-  run(trainProgram, io, seconds);
+  run(*trainProgram, io, seconds);
   prepared = false; // the running statistics changed
 }
 
-void Session::checkGuards(const vn_step &step) const {
+void Session::checkGuards(std::span<const vn_step> wave) const {
   static constexpr const char *names[] = {"the arena", "parameters", "running statistics", "packed weights",
                                           "gradients"};
+  std::string kernels;
+  for (const vn_step &step : wave)
+    kernels += fmt::format("{}`{}`", kernels.empty() ? "" : " or ", step.kernel_name);
   for (int space = 0; space < VN_SPACE_IO; ++space)
     if (!spaces[space].intact())
-      throw Error(VN_ERROR_INTERNAL,
-                  fmt::format("kernel `{}` wrote outside {}", step.kernel_name, names[space]))
-          .at(step.place)
+      throw Error(VN_ERROR_INTERNAL, fmt::format("kernel {} wrote outside {}", kernels, names[space]))
+          .at(wave.front().place)
           .help("this is a defect of the compiler; please report the specification and the build's options");
 }
 
 void Session::run(Bound &bound, std::span<void *const> io, std::vector<double> *seconds) {
-  const vn_program &program = *bound.program;
+  const vn_program &program = bound.program;
   if (int64_t(io.size()) != program.num_io)
     throw Error(VN_ERROR_ARGUMENT,
                 fmt::format("{} arrays given, the program takes {}", io.size(), program.num_io));
@@ -139,34 +140,40 @@ void Session::run(Bound &bound, std::span<void *const> io, std::vector<double> *
   if (guarded)
     spaces[VN_SPACE_ARENA].seal(size_t(program.arena_bytes));
 
+  // To be timed, steps run one after the other.
+  std::optional<Schedule> oneByOne;
+  if (seconds)
+    oneByOne.emplace(program, numThreads, false);
+  const Schedule &schedule = seconds ? *oneByOne : bound.schedule;
+
   using Clock = std::chrono::steady_clock;
   std::exception_ptr broken;
   Clock::time_point before = Clock::now();
-  auto finished = [&](int64_t s) {
+  auto finished = [&](int64_t wave) {
+    const int64_t first = schedule.firstStep(wave);
     if (seconds) {
       const Clock::time_point after = Clock::now();
-      (*seconds)[size_t(s)] = std::chrono::duration<double>(after - before).count();
+      (*seconds)[size_t(first)] = std::chrono::duration<double>(after - before).count();
       before = after;
     }
     if (guarded && !broken) {
       try {
-        checkGuards(program.steps[s]);
+        checkGuards({program.steps + first, program.steps + schedule.firstStep(wave + 1)});
       } catch (...) {
         broken = std::current_exception();
       }
     }
   };
-  auto runShare = [&](int64_t s, int share) {
-    const vn_step &step = program.steps[s];
-    const TaskRange tasks = shareOf(step.num_tasks, share, numThreads);
-    if (tasks.begin < tasks.end)
-      step.kernel(bound.addresses.data() + bound.firstAddress[size_t(s)], tasks.begin, tasks.end);
+  auto runShare = [&](int64_t wave, int share) {
+    for (const TaskRange &tasks : schedule.share(wave, share))
+      program.steps[tasks.step].kernel(bound.addresses.data() + bound.firstAddress[size_t(tasks.step)],
+                                       tasks.begin, tasks.end);
   };
   // The team may be smaller than asked for, as inside another parallel region; its threads then take all
   // shares.
-  StepShares shares(numThreads);
+  WaveShares shares(numThreads);
 #pragma omp parallel num_threads(numThreads)
-  shares.go(program.num_steps, omp_get_thread_num(), runShare, finished);
+  shares.go(schedule.waves(), omp_get_thread_num(), runShare, finished);
   if (broken)
     std::rethrow_exception(broken);
 }

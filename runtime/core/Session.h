@@ -3,9 +3,11 @@
 #define VERNIER_RUNTIME_CORE_SESSION_H
 
 #include "runtime/core/Buffer.h"
+#include "runtime/core/Schedule.h"
 #include "vernier/abi.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -44,7 +46,8 @@ public:
 private:
   /// A program with the addresses of its operands.
   struct Bound {
-    const vn_program *program = nullptr;
+    const vn_program &program;
+    Schedule schedule;
     std::vector<void *> addresses;    ///< of all steps, one after the other
     std::vector<size_t> firstAddress; ///< of each step
     struct Patch {
@@ -56,14 +59,14 @@ private:
 
   Bound bind(const vn_program &program) const;
   void run(Bound &bound, std::span<void *const> io, std::vector<double> *seconds);
-  void checkGuards(const vn_step &step) const;
+  void checkGuards(std::span<const vn_step> wave) const;
 
   const vn_model &theModel;
   int numThreads;
   bool training, guarded;
   bool haveWeights = false, prepared = false;
   Buffer spaces[VN_SPACE_IO];
-  Bound prepareProgram, inferProgram, trainProgram;
+  std::optional<Bound> prepareProgram, inferProgram, trainProgram;
 };
 
 } // namespace vernier::runtime

@@ -1,5 +1,6 @@
 // Laws of the memory plan, on random programs, and a few plans worked out by hand.
 #include "codegen/MemoryPlan.h"
+#include "codegen/Waves.h"
 #include "tests/codegen/Check.h"
 
 using namespace vernier::codegen;
@@ -7,8 +8,8 @@ using vernier::tests::Choice;
 
 namespace {
 
-StepOperand read(int buffer, int64_t offset = 0) { return {buffer, offset, false}; }
-StepOperand write(int buffer, int64_t offset = 0) { return {buffer, offset, true}; }
+StepOperand read(int buffer, int64_t offset = 0) { return {buffer, offset, false, {}}; }
+StepOperand write(int buffer, int64_t offset = 0) { return {buffer, offset, true, {}}; }
 
 Step step(std::vector<StepOperand> operands, std::vector<int> mayReuse = {}) {
   Step result;
@@ -24,38 +25,42 @@ std::vector<Buffer> arena(const std::vector<int64_t> &sizes) {
   return buffers;
 }
 
-struct Life {
+struct Life { // in waves
   int first = -1, last = -1;
 };
 
 std::vector<Life> lives(const std::vector<Buffer> &buffers, const Program &program) {
   std::vector<Life> result(buffers.size());
+  const std::vector<int> wave = waveNumbers(program);
   for (int s = 0; s < int(program.steps.size()); ++s)
     for (const StepOperand &operand : program.steps[s].operands) {
       Life &life = result[operand.buffer];
-      life.first = life.first < 0 ? s : life.first;
-      life.last = s;
+      life.first = life.first < 0 ? wave[s] : life.first;
+      life.last = wave[s];
     }
   return result;
 }
 
-// Whether `program` lets `born` take over the memory of `dying` in the one step in which both are alive.
+// Whether `program` lets `born` take over the memory of `dying` in the one wave in which both are alive.
 bool mayTakeOver(const Program &program, const std::vector<Buffer> &buffers, const std::vector<Life> &life,
                  int dying, int born) {
   if (life[dying].last != life[born].first || buffers[dying].bytes != buffers[born].bytes)
     return false;
-  const Step &step = program.steps[life[born].first];
+  const std::vector<int> wave = waveNumbers(program);
   int uses = 0;
   bool allowed = false;
-  for (size_t i = 0; i < step.operands.size(); ++i) {
-    if (step.operands[i].buffer != dying)
-      continue;
-    ++uses;
-    for (const StepOperand &output : step.operands)
-      if (output.written && output.buffer == born && output.offset == step.operands[i].offset)
-        allowed |= std::count(step.mayReuse.begin(), step.mayReuse.end(), int(i)) > 0;
+  for (size_t s = 0; s < program.steps.size(); ++s) {
+    const Step &step = program.steps[s];
+    for (size_t i = 0; wave[s] == life[born].first && i < step.operands.size(); ++i) {
+      if (step.operands[i].buffer != dying)
+        continue;
+      ++uses;
+      for (const StepOperand &output : step.operands)
+        if (output.written && output.buffer == born && output.offset == step.operands[i].offset)
+          allowed |= std::count(step.mayReuse.begin(), step.mayReuse.end(), int(i)) > 0;
+    }
   }
-  return allowed && uses == 1; // another operand's view of the same memory would see the output
+  return allowed && uses == 1; // another view of the same memory would see the output
 }
 
 // Returns the number of pairs that share memory in place.
@@ -155,12 +160,12 @@ BOOST_AUTO_TEST_CASE(reasons_not_to_reuse) {
   BOOST_TEST(!apart({64, 64}, {step({write(0)}), step({read(0), write(1)}, {0})}));
 }
 
-// Inside a repeated part memory is shared as elsewhere, but what the part reads from outside lives until its last
-// run ends, and what it leaves behind from its first run on.
+// Inside a repeated part memory is shared as elsewhere, but what the part reads from outside lives until its
+// last run ends, and what it leaves behind from its first run on.
 BOOST_AUTO_TEST_CASE(repeated_part) {
   std::vector<Buffer> buffers = arena({256, 64, 64, 64, 256});
   Program program;
-  program.steps = {step({write(0)}),         step({read(0), write(1)}), step({read(1), write(2)}),
+  program.steps = {step({write(0)}),          step({read(0), write(1)}), step({read(1), write(2)}),
                    step({read(2), write(3)}), step({read(3), write(4)}), step({read(4)})};
   program.repeats = {{1, 5, 4, {{0, 64}, {4, 64}}}};
   planMemory(buffers, program);
@@ -222,6 +227,8 @@ BOOST_AUTO_TEST_CASE(random_programs) {
       program.steps.push_back(std::move(next));
       written.push_back(i);
     }
+    if (seed % 2)
+      formWaves(program);
     planMemory(buffers, program);
     shared += checkLaws(buffers, program);
   }

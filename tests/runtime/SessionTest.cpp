@@ -2,9 +2,9 @@
 #include "tests/runtime/Support.h"
 
 #include "runtime/core/IoArrays.h"
-#include "runtime/core/Partition.h"
+#include "runtime/core/Schedule.h"
 #include "runtime/core/Session.h"
-#include "runtime/core/StepShares.h"
+#include "runtime/core/WaveShares.h"
 #include "runtime/io/Weights.h"
 #include "runtime/train/Initialize.h"
 
@@ -38,24 +38,60 @@ static std::vector<float> inferred(Session &session) {
 
 BOOST_AUTO_TEST_SUITE(session)
 
+// Each task is in one share; shares of a step alone differ by one task at most.
 BOOST_AUTO_TEST_CASE(shares_cover_all_tasks_once_and_evenly) {
   for (int64_t tasks = 0; tasks < 40; ++tasks)
-    for (int64_t threads = 1; threads < 12; ++threads) {
+    for (int threads = 1; threads < 12; ++threads) {
+      vn_step step{};
+      step.num_tasks = tasks, step.cost = 1000;
+      const Schedule schedule({&step, 1, nullptr, 0, 0}, threads, true);
+      BOOST_TEST(schedule.waves() == 1);
       int64_t next = 0;
-      for (int64_t thread = 0; thread < threads; ++thread) {
-        const TaskRange share = shareOf(tasks, thread, threads);
-        BOOST_TEST(share.begin == next);
-        BOOST_TEST(share.end - share.begin >= tasks / threads);
-        BOOST_TEST(share.end - share.begin <= tasks / threads + 1);
-        next = share.end;
+      for (int thread = 0; thread < threads; ++thread) {
+        const auto share = schedule.share(0, thread);
+        BOOST_TEST(share.size() <= 1u);
+        if (share.empty()) {
+          BOOST_TEST(tasks < threads);
+          continue;
+        }
+        BOOST_TEST(share[0].begin == next);
+        BOOST_TEST(share[0].end - share[0].begin >= tasks / threads);
+        BOOST_TEST(share[0].end - share[0].begin <= tasks / threads + 1);
+        next = share[0].end;
       }
       BOOST_TEST(next == tasks);
     }
 }
 
-BOOST_AUTO_TEST_CASE(each_share_of_each_step_runs_once_and_in_order) {
+// The threads share a wave by cost: one has most of the costly step, the other its rest and the cheap ones.
+BOOST_AUTO_TEST_CASE(waves_are_divided_by_cost) {
+  vn_step steps[4]{};
+  const int64_t tasks[] = {100, 10, 3, 8}, costs[] = {600, 300, 100, 500};
+  for (int s = 0; s < 4; ++s) {
+    steps[s].num_tasks = tasks[s], steps[s].cost = costs[s];
+    steps[s].with_previous = s == 1 || s == 2;
+  }
+  const vn_program program{steps, 4, nullptr, 0, 0};
+  const Schedule together(program, 2, true);
+  BOOST_TEST(together.waves() == 2);
+  BOOST_TEST(together.firstStep(1) == 3);
+  const auto first = together.share(0, 0), second = together.share(0, 1);
+  BOOST_TEST(first.size() == 1u);
+  BOOST_TEST(first[0].end == 83); // half of 1000 is 500 of its 600
+  BOOST_TEST(second.size() == 3u);
+  BOOST_TEST(second[0].begin == 83);
+  BOOST_TEST(second[1].end == 10);
+  BOOST_TEST(second[2].end == 3);
+  BOOST_TEST(together.share(1, 1)[0].begin == 4);
+
+  const Schedule apart(program, 2, false);
+  BOOST_TEST(apart.waves() == 4);
+  BOOST_TEST(apart.share(2, 0)[0].end == 2);
+}
+
+BOOST_AUTO_TEST_CASE(each_share_of_each_wave_runs_once_and_in_order) {
   constexpr int threads = 5, steps = 500; // more threads than most test machines have CPUs
-  StepShares shares(threads);
+  WaveShares shares(threads);
   std::vector<std::atomic<int>> runs(threads * steps);
   std::atomic<int> finished{0}, early{0};
   auto body = [&](int thread) {
@@ -84,7 +120,7 @@ BOOST_AUTO_TEST_CASE(each_share_of_each_step_runs_once_and_in_order) {
 }
 
 BOOST_AUTO_TEST_CASE(steps_go_on_without_a_thread_that_has_no_cpu) {
-  StepShares shares(3);
+  WaveShares shares(3);
   int finished = 0;
   auto run = [](int64_t, int) {};
   shares.go(100, 1, run, [&](int64_t) { ++finished; }); // threads 0 and 2 have not begun

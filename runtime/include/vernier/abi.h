@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define VN_ABI_VERSION 1
+#define VN_ABI_VERSION 2
 
 /* Where an operand lies. */
 typedef enum vn_space {
@@ -44,6 +44,10 @@ typedef struct vn_step {
   int64_t num_tasks;
   int64_t macs;  /* multiply-adds that this step executes, as the paper counts them (convolution, linear) */
   int64_t bytes; /* operand bytes read and written at least once */
+  int64_t cost;  /* estimated work, by which threads divide the tasks of a wave; 0 counts as 1 */
+  /* 1: together with the step before, and all between the last 0 and here, it forms a wave: steps that may run at the
+   * same time. */
+  int64_t with_previous;
 } vn_step;
 
 typedef enum vn_type { VN_FLOAT32 = 0, VN_INT32 = 1 } vn_type;
