@@ -8,6 +8,10 @@ namespace {
 // How many waves a step may move forward.
 constexpr int kReach = 8;
 
+// A step above this many cycles keeps all threads busy by itself, and each thread finds what it wrote in the
+// step before in its own cache: together with others it would be slower (a training step by a tenth).
+constexpr int64_t kLargeStep = 65536;
+
 // Whether two places in one buffer have no element in common: channels of the same pixels, or parts of a row
 // of numbers.
 bool disjoint(const StepOperand &a, const StepOperand &b) {
@@ -36,7 +40,7 @@ void formWaves(std::vector<Step>::iterator begin, std::vector<Step>::iterator en
   std::vector<std::vector<Step>> waves;
   for (auto step = begin; step != end; ++step) {
     int wave = int(waves.size());
-    while (wave > 0 && int(waves.size()) - wave < kReach &&
+    while (wave > 0 && step->cost() < kLargeStep && int(waves.size()) - wave < kReach &&
            std::none_of(waves[wave - 1].begin(), waves[wave - 1].end(),
                         [&](const Step &other) { return conflict(*step, other); }))
       --wave;
