@@ -102,20 +102,21 @@ static std::vector<Layer> layersOf(const vn_program &program, const std::vector<
   return layers;
 }
 
-static void printLayers(const std::vector<Layer> &layers) {
+/// `peak`: operations per second of a loop of nothing but multiply-adds.
+static void printLayers(const std::vector<Layer> &layers, double peak) {
   double sum = 0;
   size_t longest = 5;
   for (const Layer &layer : layers) {
     sum += layer.seconds;
     longest = std::max(longest, std::string_view(layer.step->place).size());
   }
-  fmt::print("\n{:<{}} {:>4} {:>7} {:>9} {:>6} {:>9} {:>8} {:>7}  kernel\n", "place", longest, "runs",
-             "tasks", "ms", "share", "MMACs", "GFLOP/s", "GB/s");
+  fmt::print("\n{:<{}} {:>4} {:>7} {:>9} {:>6} {:>9} {:>8} {:>5} {:>7}  kernel\n", "place", longest, "runs",
+             "tasks", "ms", "share", "MMACs", "GFLOP/s", "peak", "GB/s");
   for (const Layer &layer : layers) {
-    const double time = std::max(layer.seconds, 1e-9);
-    fmt::print("{:<{}} {:>4} {:>7} {:>9.4f} {:>5.1f}% {:>9.2f} {:>8.1f} {:>7.1f}  {}\n", layer.step->place,
-               longest, layer.runs, layer.step->num_tasks, time * 1e3, 100 * time / sum,
-               double(layer.macs) / 1e6, 2e-9 * double(layer.macs) / time, 1e-9 * double(layer.bytes) / time,
+    const double time = std::max(layer.seconds, 1e-9), speed = 2.0 * double(layer.macs) / time;
+    fmt::print("{:<{}} {:>4} {:>7} {:>9.4f} {:>5.1f}% {:>9.2f} {:>8.1f} {:>4.0f}% {:>7.1f}  {}\n",
+               layer.step->place, longest, layer.runs, layer.step->num_tasks, time * 1e3, 100 * time / sum,
+               double(layer.macs) / 1e6, 1e-9 * speed, 100 * speed / peak, 1e-9 * double(layer.bytes) / time,
                layer.step->kernel_name);
   }
 }
@@ -183,7 +184,7 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
   fmt::print("memory      {} arena, {} resident at most\n", bytesText(uint64_t(program.arena_bytes)),
              bytesText(peakResidentBytes()));
   if (options.layers)
-    printLayers(layersOf(program, seconds));
+    printLayers(layersOf(program, seconds), peak);
 }
 
 } // namespace vernier::runtime
