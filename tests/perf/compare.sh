@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Measures Vernier beside ONNX Runtime and PyTorch and prints a Markdown table.
+# Measures Vernier beside ONNX Runtime, OpenVINO and PyTorch and prints Markdown tables.
 #
-#   tests/perf/compare.sh [--vernier PATH] [--rounds N] [--case NAME]... [--reuse] [--write FILE.md]
+#   tests/perf/compare.sh [--vernier PATH] [--rounds N] [--case NAME]... [--peer NAME]... [--reuse] [--write FILE.md]
 #
 # Everything it makes, the Python environment of the peers included, is below ${BUILD_DIR:-build}/perf.
 set -euo pipefail
