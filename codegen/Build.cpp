@@ -1,13 +1,12 @@
 #include "codegen/Build.h"
 
-#include "codegen/Lower.h"
-
 #include <thread>
 
 namespace vernier::codegen {
 
-llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Target &target, ModelFacts facts) {
-  auto compilation = lowerModule(module, target);
+llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Target &target, ModelFacts facts,
+                                           const LoweringOptions &options) {
+  auto compilation = lowerModule(module, target, options);
   if (failed(compilation))
     return llvm::createStringError("the model cannot be compiled for this target");
   CompiledModel model;

@@ -2,6 +2,7 @@
 #ifndef VERNIER_CODEGEN_BUILD_H
 #define VERNIER_CODEGEN_BUILD_H
 
+#include "codegen/Lower.h"
 #include "codegen/Program.h"
 #include "codegen/Tables.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -16,7 +17,8 @@ struct CompiledModel {
 };
 
 // Lowers `module` (see lowerModule) and generates its code. What is wrong with an op is reported at the op.
-llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Target &target, ModelFacts facts);
+llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Target &target, ModelFacts facts,
+                                           const LoweringOptions &options = {});
 
 // What linking needs beside the objects.
 struct LinkOptions {

@@ -315,9 +315,9 @@ LogicalResult Lowering::lower(Operation *op) {
   return op->emitError("has no kernel on this target");
 }
 
-FailureOr<Compilation> lowerModule(ModuleOp module, const Target &target) {
+FailureOr<Compilation> lowerModule(ModuleOp module, const Target &target, const LoweringOptions &options) {
   Compilation compilation;
-  Lowering lowering(compilation, target);
+  Lowering lowering(compilation, target, options);
   auto infer = module.lookupSymbol<func::FuncOp>(vn::kInferFunction);
   if (!infer)
     return module.emitError("has no @infer");

@@ -9,14 +9,20 @@
 #define VERNIER_CODEGEN_LOWER_H
 
 #include "codegen/Program.h"
+#include "codegen/cpu/Winograd.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Support/LogicalResult.h"
 
 namespace vernier::codegen {
 
+struct LoweringOptions {
+  WinogradOptions winograd;
+};
+
 // `module` has @infer after the inference passes and, for training, @train_step.
 // Reports an op that has no kernel at the op and fails.
-mlir::FailureOr<Compilation> lowerModule(mlir::ModuleOp module, const Target &target);
+mlir::FailureOr<Compilation> lowerModule(mlir::ModuleOp module, const Target &target,
+                                         const LoweringOptions &options = {});
 
 } // namespace vernier::codegen
 

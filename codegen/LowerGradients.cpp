@@ -23,6 +23,12 @@ void Lowering::lowerInputGradient(const View &dyView, const View &dxView, const 
                                   std::array<int64_t, 4> padding, std::array<int64_t, 2> dilation,
                                   int64_t groups) {
   const int64_t macs = dyView.size() * (dxView.c / groups) * kernel[0] * kernel[1];
+  if (kernel == std::array<int64_t, 2>{3, 3}) {
+    // A convolution of dy by the reversed weights, padded by what the forward one leaves of 2.
+    const std::array<int64_t, 4> rest = {2 - padding[0], 2 - padding[1], 2 - padding[2], 2 - padding[3]};
+    if (lowerWinograd(dy, dx, weightValue, true, {kernel, stride, rest, dilation, groups}, {}, {}, macs))
+      return;
+  }
   const auto specs =
       convolutionInputGradient(dyView, dxView, kernel, stride, padding, dilation, groups, target);
   const bool grouped = fitsGrouped(dxView.c, dyView.c, groups, target);

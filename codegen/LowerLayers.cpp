@@ -58,6 +58,9 @@ void Lowering::lowerConvolution(Op op, Value bias, Value residual, Activation ac
   Epilogue epilogue{bool(bias), {}, activation};
   if (residual)
     epilogue.addends.push_back(at(residual).view);
+  if (lowerWinograd(x, y, op.getWeight(), false, {kernel, stride, padding, dilation, groups}, epilogue,
+                    llvm::ArrayRef(reads).drop_front(2), macs))
+    return;
   Kernel code;
   if (fitsGrouped(x.view.c, y.view.c, groups, target)) {
     GroupedSpec spec;

@@ -20,9 +20,17 @@ struct Location {
   View view;
 };
 
+struct ConvolutionShape {
+  std::array<int64_t, 2> kernel{1, 1}, stride{1, 1};
+  std::array<int64_t, 4> padding{0, 0, 0, 0};
+  std::array<int64_t, 2> dilation{1, 1};
+  int64_t groups = 1;
+};
+
 class Lowering {
 public:
-  Lowering(Compilation &out, const Target &target) : out(out), target(target) {}
+  Lowering(Compilation &out, const Target &target, const LoweringOptions &options)
+      : out(out), target(target), options(options) {}
 
   mlir::LogicalResult parameters(mlir::func::FuncOp infer);
   // `prepared` receives what depends on parameters alone; without it those steps run in `program` too.
@@ -65,6 +73,11 @@ private:
                           std::array<int64_t, 2> dilation, int64_t groups);
   void lowerWeightGradient(const WeightGradientSpec &spec, const Location &x, const Location &dy,
                            const Location &dw);
+  // As Winograd convolution where that is expected to be faster; `epilogue` with its operands in `more`.
+  // LowerWinograd.cpp
+  bool lowerWinograd(const Location &x, const Location &y, mlir::Value weight, bool transposed,
+                     const ConvolutionShape &shape, const Epilogue &epilogue, llvm::ArrayRef<Location> more,
+                     int64_t macs);
   Location packed(mlir::Value weight, const Kernel &kernel, int64_t elements);
   // The single user of `value` if it is an Op and nothing else uses the value.
   template <typename Op> Op onlyUser(mlir::Value value) {
@@ -73,6 +86,7 @@ private:
 
   Compilation &out;
   const Target &target;
+  const LoweringOptions &options;
   Program *current = nullptr;  // where steps go now
   Program *program = nullptr;  // the function's own
   Program *prepared = nullptr; // for what depends on parameters alone, or null

@@ -29,6 +29,7 @@ struct Step {
   std::string place;
   std::vector<StepOperand> operands;
   int64_t tasks = 1, macs = 0, bytes = 0;
+  int64_t savedMacs = 0; // of macs, those that the kernel's algorithm does without
   // Operands that may share memory with the output when they die here: the kernel reads each element before
   // it writes the same place, in the same task.
   std::vector<int> mayReuse;
@@ -36,7 +37,7 @@ struct Step {
   bool withPrevious = false;
 
   // Estimated work, in cycles of one core with vectors of 16: a vector multiply-add, or 16 bytes, per cycle.
-  int64_t cost() const { return 1 + macs / 16 + bytes / 16; }
+  int64_t cost() const { return 1 + (macs - savedMacs) / 16 + bytes / 16; }
 };
 
 struct Io {

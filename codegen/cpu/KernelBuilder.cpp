@@ -29,6 +29,8 @@ void KernelBuilder::forTasks(llvm::function_ref<void(Value)> body) {
   forLoop(function.getArgument(count - 2), function.getArgument(count - 1), 1, body);
 }
 
+Value KernelBuilder::firstTask() { return function.getArgument(function.getNumArguments() - 2); }
+
 // --- indices
 // ---------------------------------------------------------------------------------------------------------
 
@@ -187,6 +189,13 @@ Value KernelBuilder::loadScalar(Value buffer, Value position) {
 }
 void KernelBuilder::storeScalar(Value value, Value buffer, Value position) {
   memref::StoreOp::create(b, loc, value, buffer, ValueRange{position});
+}
+Value KernelBuilder::gather(llvm::ArrayRef<Value> scalars) {
+  return vector::FromElementsOp::create(b, loc, vectorType(), ValueRange(scalars));
+}
+Value KernelBuilder::openBuffer(Value buffer) {
+  auto element = cast<MemRefType>(buffer.getType()).getElementType();
+  return memref::CastOp::create(b, loc, MemRefType::get({ShapedType::kDynamic}, element), buffer);
 }
 Value KernelBuilder::splat(Value scalar) { return vector::BroadcastOp::create(b, loc, vectorType(), scalar); }
 

@@ -40,6 +40,7 @@ public:
   Value operand(unsigned i) { return function.getArgument(i); }
   // The loop over this call's tasks.
   void forTasks(llvm::function_ref<void(Value task)> body);
+  Value firstTask(); // of this call's
 
   // --- indices
   // -------------------------------------------------------------------------------------------------------
@@ -82,6 +83,7 @@ public:
   Value constant(float value); // a vector of it
   Value scalar(float value);
   Value load(Value buffer, Value position, int64_t count);
+  Value openBuffer(Value buffer); // without its size: choose() may choose between two of them
   void store(Value value, Value buffer, Value position, int64_t count);
   // Vectors of lanes() doubles, for sums that must not lose float32's last bits.
   Value wide(Value vector);
@@ -92,6 +94,7 @@ public:
   Value loadScalar(Value buffer, Value position);
   void storeScalar(Value value, Value buffer, Value position);
   Value splat(Value scalar);
+  Value gather(llvm::ArrayRef<Value> scalars); // a vector of as many scalars as it has lanes
   Value fma(Value a, Value c, Value accumulator); // fused where the target can
   Value shuffle(Value vector, llvm::ArrayRef<int64_t> lanes);
   Value reduceAdd(Value vector);

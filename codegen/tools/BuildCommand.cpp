@@ -14,12 +14,15 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
+#include <set>
 
 namespace vernier::tools {
 namespace {
 
 struct BuildOptions : ModelOptions {
   std::string weights, purpose = "infer", backend = "cpu", cpu = "native", loss = "softmax", output;
+  codegen::LoweringOptions lowering;
+  bool noWinograd = false;
 };
 
 std::string identifier(const std::string &name) {
@@ -89,6 +92,21 @@ std::string mebibytes(int64_t bytes) {
   return text;
 }
 
+// What Winograd's algorithm saves of a program's multiply-adds.
+void reportWinograd(const char *name, const codegen::Program &program) {
+  std::set<std::pair<std::string, std::string>> convolutions; // blocks of images repeat their steps
+  int64_t saved = 0, all = 0;
+  for (const codegen::Step &step : program.steps) {
+    if (step.savedMacs > 0)
+      convolutions.insert({step.place, step.kernel});
+    saved += step.savedMacs;
+    all += step.macs;
+  }
+  if (!convolutions.empty())
+    llvm::outs() << llvm::format("  winograd in %s: %zu convolutions, %.3f of %.3f G multiply-adds saved\n",
+                                 name, convolutions.size(), 1e-9 * double(saved), 1e-9 * double(all));
+}
+
 void report(const codegen::CompiledModel &model, const codegen::ModelFacts &facts, double seconds) {
   const codegen::Compilation &c = model.compilation;
   llvm::outs() << facts.name << ": " << c.kernels.size() << " kernels, "
@@ -102,6 +120,8 @@ void report(const codegen::CompiledModel &model, const codegen::ModelFacts &fact
   line("prepare", c.prepare);
   line("infer", c.infer);
   line("train_step", c.trainStep);
+  reportWinograd("infer", c.infer);
+  reportWinograd("train_step", c.trainStep);
   llvm::outs() << llvm::format("  built in %.1f s\n", seconds);
 }
 
@@ -113,6 +133,10 @@ void build(const BuildOptions &options) {
   if (!target)
     refuse("`" + options.cpu + "` is no CPU that code can be generated for", "--cpu",
            "one of " + llvm::join(codegen::targetNames(), ", "));
+
+  codegen::LoweringOptions lowering = options.lowering;
+  if (options.noWinograd)
+    lowering.winograd.errorBudget = 0;
 
   LoadedModel model = loadModel(options);
   refuseOpenChoices(*model.module);
@@ -139,7 +163,7 @@ void build(const BuildOptions &options) {
     runPasses(*model.module, "vn-differentiate{loss=" + options.loss + "}");
   }
   runPasses(*model.module, compiler::kInferencePasses);
-  auto compiled = codegen::compileModel(*model.module, *target, facts);
+  auto compiled = codegen::compileModel(*model.module, *target, facts, lowering);
   if (!compiled)
     refuse(llvm::toString(compiled.takeError()), options.file);
   for (const codegen::Program *program : {&compiled->compilation.infer, &compiled->compilation.trainStep})
@@ -177,6 +201,13 @@ void addBuildCommand(CLI::App &app) {
   command->add_option("--cpu", options->cpu, "native, avx512, avx2, sse or aarch64")->capture_default_str();
   command->add_option("--loss", options->loss, "What a training step minimises")
       ->check(CLI::IsMember({"softmax", "binary"}))
+      ->capture_default_str();
+  command->add_flag("--no-winograd", options->noWinograd, "Compute every convolution directly");
+  command
+      ->add_option(
+          "--winograd-error", options->lowering.winograd.errorBudget,
+          "The largest relative error expected of a convolution that Winograd's algorithm may compute")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("-o,--output", options->output, "Directory for the results")->required();
   command->callback([options] { build(*options); });

@@ -61,14 +61,15 @@ struct Library {
   std::string error;
 };
 
-Library load(mlir::ModuleOp module, const std::string &targetName) {
+Library load(mlir::ModuleOp module, const std::string &targetName,
+             const codegen::LoweringOptions &lowering) {
   Library library;
   auto target = codegen::makeTarget(targetName);
   codegen::ModelFacts facts;
   facts.name = facts.symbol = "compared";
   facts.description = "{}";
   facts.batch = facts.channels = facts.height = facts.width = 1;
-  auto model = codegen::compileModel(module, *target, facts);
+  auto model = codegen::compileModel(module, *target, facts, lowering);
   if (!model) {
     library.error = llvm::toString(model.takeError());
     return library;
@@ -162,7 +163,7 @@ std::string compareProgram(mlir::func::FuncOp function, runtime::Session &sessio
 }
 
 std::string run(PreparedModule &prepared, const CompareOptions &options, Comparison &result) {
-  const Library library = load(*prepared.compiled, options.target);
+  const Library library = load(*prepared.compiled, options.target, {options.winograd});
   if (!library.error.empty())
     return library.error;
   std::mt19937 random(options.seed);

@@ -4,6 +4,8 @@
 
 #include "compiler/passes/Passes.h"
 
+#include "codegen/cpu/Winograd.h"
+
 #include <map>
 #include <string>
 
@@ -26,6 +28,7 @@ struct CompareOptions {
   std::string loss = "softmax"; // or "binary", in training
   unsigned seed = 1;
   int threads = 2;
+  codegen::WinogradOptions winograd = {};
   std::string passes = compiler::kInferencePasses;
 };
 

@@ -100,6 +100,8 @@ std::vector<Subject> subjects() {
       {"3x3, stride 2", "conv",
        convolved(56, 128, {.channels = 128, .strides = {2, 2}, .padding = {1, 1, 1, 1}})},
       {"3x3, odd widths and slices", "conv", sliced()},
+      {"3x3, Winograd", "winograd", convolved(56, 64, same3x3(64))},
+      {"3x3, Winograd, 7x7 map", "winograd", convolved(7, 512, same3x3(512))},
       {"1x1, added to shortcut", "conv", residual(56, 64, 256)},
       {"1x1, odd inputs", "conv", residual(14, 349, 1024)},
       {"stem 7x7", "conv",
@@ -126,7 +128,12 @@ std::optional<StaticCounts> countSubject(const Subject &subject, const codegen::
     std::cerr << subject.name << ": " << module.error << "\n";
     return {};
   }
-  auto compilation = codegen::lowerModule(*module.compiled, target);
+  codegen::LoweringOptions options;
+  if (subject.kernels == "winograd")
+    options.winograd.transform = 4;
+  else
+    options.winograd.errorBudget = 0;
+  auto compilation = codegen::lowerModule(*module.compiled, target, options);
   if (failed(compilation))
     return {};
   const codegen::Program &program = subject.training ? compilation->trainStep : compilation->infer;
