@@ -98,7 +98,12 @@ Kernel packWinogradWeights(const WinogradWeights &packed, bool transposed);
 struct WinogradOptions {
   // The largest relative error expected of one convolution for which a transform is taken; 0: none is.
   double errorBudget = 1e-5;
+  // The same where weights change in each run: noise flips decisions of ReLU, and gradients with them, so
+  // that a training step takes only what is about as exact as the direct convolution.
+  double trainingErrorBudget = 1e-6;
   int64_t transform = 0; // 2 or 4: wherever possible, whatever it costs (for tests); 0: what costs least
+
+  static WinogradOptions within(double error) { return {.errorBudget = error, .trainingErrorBudget = error}; }
 };
 
 // Expected cycles of one core. `packsEachRun`: the weights change from run to run, as in training.

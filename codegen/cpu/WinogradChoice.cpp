@@ -105,10 +105,10 @@ std::optional<WinogradSpec> chooseWinograd(const View &in, const View &out, int6
                                            bool packsEachRun, const WinogradOptions &options,
                                            const Target &target) {
   std::optional<WinogradSpec> best;
+  const double budget = packsEachRun ? options.trainingErrorBudget : options.errorBudget;
   double bestCycles = options.transform ? INFINITY : directCycles(in, out, top, left, packsEachRun, target);
   for (int64_t transform : {2, 4}) {
-    if ((options.transform && options.transform != transform) ||
-        winogradError(transform, in.c) > options.errorBudget)
+    if ((options.transform && options.transform != transform) || winogradError(transform, in.c) > budget)
       continue;
     WinogradSpec spec;
     spec.in = in;

@@ -11,6 +11,7 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
@@ -21,7 +22,7 @@ namespace {
 
 struct BuildOptions : ModelOptions {
   std::string weights, purpose = "infer", backend = "cpu", cpu = "native", loss = "softmax", output;
-  codegen::LoweringOptions lowering;
+  std::optional<double> winogradError;
   bool noWinograd = false;
 };
 
@@ -134,9 +135,9 @@ void build(const BuildOptions &options) {
     refuse("`" + options.cpu + "` is no CPU that code can be generated for", "--cpu",
            "one of " + llvm::join(codegen::targetNames(), ", "));
 
-  codegen::LoweringOptions lowering = options.lowering;
-  if (options.noWinograd)
-    lowering.winograd.errorBudget = 0;
+  codegen::LoweringOptions lowering;
+  if (const std::optional<double> error = options.noWinograd ? 0 : options.winogradError)
+    lowering.winograd = codegen::WinogradOptions::within(*error);
 
   LoadedModel model = loadModel(options);
   refuseOpenChoices(*model.module);
@@ -203,12 +204,15 @@ void addBuildCommand(CLI::App &app) {
       ->check(CLI::IsMember({"softmax", "binary"}))
       ->capture_default_str();
   command->add_flag("--no-winograd", options->noWinograd, "Compute every convolution directly");
+  const codegen::WinogradOptions defaults;
   command
-      ->add_option(
-          "--winograd-error", options->lowering.winograd.errorBudget,
-          "The largest relative error expected of a convolution that Winograd's algorithm may compute")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+      ->add_option("--winograd-error", options->winogradError,
+                   "The largest relative error expected of a convolution that Winograd's algorithm may "
+                   "compute (default: " +
+                       llvm::formatv("{0:e1}, in a training step {1:e1})", defaults.errorBudget,
+                                     defaults.trainingErrorBudget)
+                           .str())
+      ->check(CLI::NonNegativeNumber);
   command->add_option("-o,--output", options->output, "Directory for the results")->required();
   command->callback([options] { build(*options); });
 }

@@ -16,7 +16,8 @@ namespace {
 codegen::Compilation lowered(const Network &net, const std::string &loss = "") {
   PreparedModule module = prepareModule(net.text(), loss);
   BOOST_TEST_REQUIRE(module.error == "");
-  auto compilation = codegen::lowerModule(*module.compiled, *codegen::makeTarget("avx2"), {{.errorBudget = 0}});
+  auto compilation = codegen::lowerModule(*module.compiled, *codegen::makeTarget("avx2"),
+                                          {codegen::WinogradOptions::within(0)});
   BOOST_TEST_REQUIRE(succeeded(compilation));
   return std::move(*compilation);
 }

@@ -132,7 +132,7 @@ std::optional<StaticCounts> countSubject(const Subject &subject, const codegen::
   if (subject.kernels == "winograd")
     options.winograd.transform = 4;
   else
-    options.winograd.errorBudget = 0;
+    options.winograd = codegen::WinogradOptions::within(0);
   auto compilation = codegen::lowerModule(*module.compiled, target, options);
   if (failed(compilation))
     return {};
