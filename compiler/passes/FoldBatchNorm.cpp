@@ -2,12 +2,14 @@
 // shift.
 //
 // A batch norm is y = x * s + t with s = gamma / sqrt(var + epsilon), t = beta - mean * s per channel. It
-// merges with the weight and bias of a convolution or linear layer that feeds it, and commutes with a resize
-// in between: each resized pixel is a sum of input pixels whose weights add up to one.
+// merges with the weight and bias of a convolution or linear layer that feeds it, and commutes with a crop
+// and with a resize in between: each resized pixel is a sum of input pixels whose weights add up to one. Of a
+// sum each summand is scaled and one is shifted.
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
@@ -31,63 +33,103 @@ Value foldedBias(PatternRewriter &rewriter, BatchNormOp norm, Value bias) {
   return fold;
 }
 
-// The layer before `norm`, beyond resizes, if nothing else uses what lies between.
-Operation *foldableProducer(Value input) {
-  Operation *producer = input.getDefiningOp();
-  if (!producer || !input.hasOneUse())
-    return nullptr;
-  if (auto resize = dyn_cast<ResizeOp>(producer))
-    return foldableProducer(resize.getInput());
-  return isa<ConvolutionOp, LinearOp>(producer) ? producer : nullptr;
+// Layers that take the scale in place of `value`, if all that it is computed from can: nothing else uses what
+// lies between. A shift goes to the layer with a bias, of which there may be but one.
+struct Producers {
+  int64_t layers = 0, biases = 0;
+  static std::optional<Producers> of(Value value, llvm::StringRef &reason);
+};
+
+std::optional<Producers> Producers::of(Value value, llvm::StringRef &reason) {
+  Operation *op = value.getDefiningOp();
+  if (!value.hasOneUse()) {
+    reason = "what would be scaled has other users, which need it unscaled";
+    return std::nullopt;
+  }
+  if (isa_and_present<ResizeOp, CropOp>(op))
+    return of(op->getOperand(0), reason);
+  if (auto add = dyn_cast_or_null<AddOp>(op)) {
+    if (add.getLhs().getType() != add.getRhs().getType()) {
+      reason = "one summand is broadcast";
+      return std::nullopt;
+    }
+    const auto lhs = of(add.getLhs(), reason);
+    const auto rhs = lhs ? of(add.getRhs(), reason) : std::nullopt;
+    if (!rhs)
+      return std::nullopt;
+    const Producers both = {lhs->layers + rhs->layers, lhs->biases + rhs->biases};
+    if (both.biases > 1) {
+      reason = "two summands have a bias";
+      return std::nullopt;
+    }
+    return both;
+  }
+  const auto single = [](auto layer) { return Producers{1, layer.getBias() ? 1 : 0}; };
+  if (auto convolution = dyn_cast_or_null<ConvolutionOp>(op))
+    return single(convolution);
+  if (auto linear = dyn_cast_or_null<LinearOp>(op))
+    return single(linear);
+  reason = "the input is not made of layers' results";
+  return std::nullopt;
 }
 
 //===- Patterns
 //---------------------------------------------------------------------------------------------------===//
 
-template <typename Layer> struct FoldIntoLayer : OpRewritePattern<BatchNormOp> {
-  FoldIntoLayer(MLIRContext *context) : OpRewritePattern(context, /*benefit=*/2) {}
+struct FoldIntoLayers : OpRewritePattern<BatchNormOp> {
+  FoldIntoLayers(MLIRContext *context) : OpRewritePattern(context, /*benefit=*/2) {}
 
   LogicalResult matchAndRewrite(BatchNormOp norm, PatternRewriter &rewriter) const override {
-    auto layer = norm.getInput().template getDefiningOp<Layer>();
-    if (!layer)
-      return rewriter.notifyMatchFailure(norm, "the input is computed by no such layer");
-    if (!layer->hasOneUse())
-      return rewriter.notifyMatchFailure(norm, "the layer's result has other users, which need it unscaled");
+    llvm::StringRef reason;
+    if (!Producers::of(norm.getInput(), reason))
+      return rewriter.notifyMatchFailure(norm, reason);
+    Operation *before = norm.getInput().getDefiningOp();
+    rewriter.replaceOp(norm, normalized(norm, norm.getInput(), /*shifts=*/true, rewriter));
+    erase(before, rewriter);
+    return success();
+  }
+
+private:
+  // `value` scaled and, if asked, shifted: what computes it anew where `norm` stands.
+  static Value normalized(BatchNormOp norm, Value value, bool shifts, PatternRewriter &rewriter) {
+    Operation *op = value.getDefiningOp();
+    if (auto layer = dyn_cast<ConvolutionOp>(op))
+      return normalizedLayer(norm, layer, shifts, rewriter);
+    if (auto layer = dyn_cast<LinearOp>(op))
+      return normalizedLayer(norm, layer, shifts, rewriter);
+    IRMapping operands;
+    llvm::StringRef reason;
+    const bool shiftsLast =
+        shifts && op->getNumOperands() > 1 && Producers::of(op->getOperands().back(), reason)->biases;
+    for (OpOperand &operand : op->getOpOperands()) {
+      const bool last = operand.getOperandNumber() + 1 == op->getNumOperands();
+      const bool first = operand.getOperandNumber() == 0;
+      operands.map(operand.get(),
+                   normalized(norm, operand.get(), shiftsLast ? last : shifts && first, rewriter));
+    }
+    return rewriter.clone(*op, operands)->getResult(0);
+  }
+
+  template <typename Layer>
+  static Value normalizedLayer(BatchNormOp norm, Layer layer, bool shifts, PatternRewriter &rewriter) {
     auto weight =
         FoldWeightOp::create(rewriter, norm.getLoc(), layer.getWeight().getType(), layer.getWeight(),
                              norm.getGamma(), norm.getVar(), norm.getEpsilonAttr());
     weight->setDiscardableAttrs(norm->getDiscardableAttrDictionary());
-    Value bias = foldedBias(rewriter, norm, layer.getBias());
-    auto folded = Layer::create(rewriter, layer.getLoc(), TypeRange(norm.getType()),
-                                ValueRange{layer.getInput(), weight, bias}, layer.getProperties(),
-                                llvm::to_vector(layer->getDiscardableAttrs()));
-    rewriter.replaceOp(norm, folded);
-    rewriter.eraseOp(layer);
-    return success();
+    Value bias = shifts ? foldedBias(rewriter, norm, layer.getBias()) : Value();
+    return Layer::create(rewriter, layer.getLoc(), TypeRange(layer.getType()),
+                         ValueRange(bias ? llvm::SmallVector<Value>{layer.getInput(), weight, bias}
+                                         : llvm::SmallVector<Value>{layer.getInput(), weight}),
+                         layer.getProperties(), llvm::to_vector(layer->getDiscardableAttrs()));
   }
-};
 
-struct SinkThroughResize : OpRewritePattern<BatchNormOp> {
-  SinkThroughResize(MLIRContext *context) : OpRewritePattern(context, /*benefit=*/2) {}
-
-  LogicalResult matchAndRewrite(BatchNormOp norm, PatternRewriter &rewriter) const override {
-    auto resize = norm.getInput().getDefiningOp<ResizeOp>();
-    if (!resize)
-      return rewriter.notifyMatchFailure(norm, "the input is computed by no resize");
-    if (!resize->hasOneUse())
-      return rewriter.notifyMatchFailure(norm, "the resized map has other users, which need it unscaled");
-    if (!foldableProducer(resize.getInput()))
-      return rewriter.notifyMatchFailure(norm, "no layer below the resize takes the scale");
-    auto inner = BatchNormOp::create(rewriter, norm.getLoc(), resize.getInput().getType(), resize.getInput(),
-                                     norm.getGamma(), norm.getBeta(), norm.getMean(), norm.getVar(),
-                                     norm.getEpsilonAttr(), norm.getMomentumAttr());
-    inner->setDiscardableAttrs(norm->getDiscardableAttrDictionary());
-    auto outer = ResizeOp::create(rewriter, resize.getLoc(), norm.getType(), resize.getModeAttr(), inner,
-                                  resize.getAlignCornersAttr());
-    outer->setDiscardableAttrs(resize->getDiscardableAttrDictionary());
-    rewriter.replaceOp(norm, outer);
-    rewriter.eraseOp(resize);
-    return success();
+  // What nothing needs any more, down to the layers.
+  static void erase(Operation *op, PatternRewriter &rewriter) {
+    const llvm::SmallVector<Value> operands =
+        isa<ConvolutionOp, LinearOp>(op) ? llvm::SmallVector<Value>() : llvm::to_vector(op->getOperands());
+    rewriter.eraseOp(op);
+    for (Value operand : operands)
+      erase(operand.getDefiningOp(), rewriter);
   }
 };
 
@@ -122,15 +164,11 @@ struct FoldBatchNorm : vernier::compiler::impl::FoldBatchNormBase<FoldBatchNorm>
     if (!infer)
       return;
     eraseDeadOps(infer.front());
-    RewritePatternSet set(&getContext());
-    set.add<FoldIntoLayer<ConvolutionOp>, FoldIntoLayer<LinearOp>, SinkThroughResize, TurnIntoAffine>(
-        &getContext());
-    const FrozenRewritePatternSet patterns(std::move(set));
+    RewritePatternSet patterns(&getContext());
+    patterns.add<FoldIntoLayers, TurnIntoAffine>(&getContext());
     int64_t before = count<BatchNormOp>(infer), affineBefore = count<AffineOp>(infer);
-    // Not the greedy driver, which erases unused parameters. Every visit of a batch norm brings it one op
-    // further down, so that this ends.
-    while (count<BatchNormOp>(infer))
-      walkAndApplyPatterns(infer, patterns);
+    // Not the greedy driver, which erases unused parameters.
+    walkAndApplyPatterns(infer, std::move(patterns));
     int64_t affine = count<AffineOp>(infer) - affineBefore;
     toAffine += affine;
     folded += before - affine;

@@ -104,10 +104,12 @@ def Differentiate : Pass<"vn-differentiate", "::mlir::ModuleOp"> {
 def FoldBatchNorm : Pass<"vn-fold-batch-norm", "::mlir::ModuleOp"> {
   let summary = "folds batch norms of @infer into the layers before them";
   let description = [{
-    A batch norm whose input is the result of a convolution or linear layer that nothing else uses, directly or
-    through resizes that nothing else uses, scales that layer's weight (`vn.fold_weight`) and shifts its bias
-    (`vn.fold_bias`). It commutes with a resize because each resized pixel is a mean of input pixels. Any other
-    batch norm becomes a `vn.affine`. What is folded is a function of parameters alone, to be computed once.
+    A batch norm whose input is the result of a convolution or linear layer scales that layer's weight
+    (`vn.fold_weight`) and shifts its bias (`vn.fold_bias`), directly or through resizes, crops and additions. It
+    commutes with a resize because each resized pixel is a mean of input pixels; of a sum each summand is scaled and
+    one is shifted: the one with a bias, of which there may be but one. Nothing else may use the layer's result or
+    what lies between. Any other batch norm becomes a `vn.affine`. What is folded is a function of parameters
+    alone, to be computed once.
 
     For inference only: afterwards @infer has no `vn.batch_norm`, ops without a gradient, and no op that no output needs
     except parameters, which belong to the model's files.

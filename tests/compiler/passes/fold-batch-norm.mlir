@@ -100,6 +100,112 @@ func.func @infer(%x: tensor<1x4x4x5xf32>) -> (tensor<1x4x4x3xf32>, tensor<1x8x8x
 
 // -----
 
+// Of a sum both summands are scaled, through resize and crop too, and one is shifted.
+// CHECK-LABEL: @infer
+// CHECK-DAG: %[[W1:.*]] = vn.parameter "conv1.weight"
+// CHECK-DAG: %[[W2:.*]] = vn.parameter "conv2.weight"
+// CHECK: %[[V1:.*]] = vn.fold_weight %[[W1]],
+// CHECK: %[[B:.*]] = vn.fold_bias
+// CHECK: %[[C1:.*]] = vn.convolution %arg0, %[[V1]] bias %[[B]]
+// CHECK: %[[V2:.*]] = vn.fold_weight %[[W2]],
+// CHECK: %[[C2:.*]] = vn.convolution %arg1, %[[V2]] {{[{:]}}
+// CHECK: %[[U:.*]] = vn.resize bilinear %[[C2]]
+// CHECK: %[[K:.*]] = vn.crop %[[U]]
+// CHECK: %[[Y:.*]] = vn.add %[[C1]], %[[K]] {vn.place = "sum"}
+// CHECK-NEXT: return %[[Y]]
+func.func @infer(%x: tensor<1x4x4x5xf32>, %low: tensor<1x3x3x5xf32>) -> tensor<1x4x4x3xf32> {
+  %w1 = vn.parameter "conv1.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %w2 = vn.parameter "conv2.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %gamma = vn.parameter "bn1.weight" gamma : tensor<3xf32>
+  %beta = vn.parameter "bn1.bias" beta : tensor<3xf32>
+  %mean = vn.parameter "bn1.running_mean" running_mean : tensor<3xf32>
+  %var = vn.parameter "bn1.running_var" running_var : tensor<3xf32>
+  %0 = vn.convolution %x, %w1 : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x4x4x3xf32>
+  %1 = vn.convolution %low, %w2 : (tensor<1x3x3x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x3x3x3xf32>
+  %2 = vn.resize bilinear %1 : (tensor<1x3x3x3xf32>) -> tensor<1x6x6x3xf32>
+  %3 = vn.crop %2 at [1, 1] : (tensor<1x6x6x3xf32>) -> tensor<1x4x4x3xf32>
+  %4 = vn.add %0, %3 {vn.place = "sum"} : (tensor<1x4x4x3xf32>, tensor<1x4x4x3xf32>) -> tensor<1x4x4x3xf32>
+  %5 = vn.batch_norm %4, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<1x4x4x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  return %5 : tensor<1x4x4x3xf32>
+}
+
+// -----
+
+// The summand with a bias is the one that is shifted.
+// CHECK-LABEL: @infer
+// CHECK: %[[BIAS:.*]] = vn.parameter "conv2.bias"
+// CHECK: %[[C1:.*]] = vn.convolution %arg0, %{{[^ ]*}} :
+// CHECK: %[[B:.*]] = vn.fold_bias {{.*}} bias %[[BIAS]]
+// CHECK: %[[C2:.*]] = vn.convolution %arg0, %{{.*}} bias %[[B]]
+// CHECK: vn.add %[[C1]], %[[C2]]
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x3xf32> {
+  %w1 = vn.parameter "conv1.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %w2 = vn.parameter "conv2.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %b2 = vn.parameter "conv2.bias" bias : tensor<3xf32>
+  %gamma = vn.parameter "bn1.weight" gamma : tensor<3xf32>
+  %beta = vn.parameter "bn1.bias" beta : tensor<3xf32>
+  %mean = vn.parameter "bn1.running_mean" running_mean : tensor<3xf32>
+  %var = vn.parameter "bn1.running_var" running_var : tensor<3xf32>
+  %0 = vn.convolution %x, %w1 : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x4x4x3xf32>
+  %1 = vn.convolution %x, %w2 bias %b2 : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  %2 = vn.add %0, %1 : (tensor<1x4x4x3xf32>, tensor<1x4x4x3xf32>) -> tensor<1x4x4x3xf32>
+  %3 = vn.batch_norm %2, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<1x4x4x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  return %3 : tensor<1x4x4x3xf32>
+}
+
+// -----
+
+// Two summands with a bias of their own.
+// CHECK-LABEL: @infer
+// CHECK-NOT: vn.fold_weight
+// CHECK: %[[S:.*]] = vn.add
+// CHECK: vn.affine %[[S]]
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x3xf32> {
+  %w1 = vn.parameter "conv1.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %b1 = vn.parameter "conv1.bias" bias : tensor<3xf32>
+  %w2 = vn.parameter "conv2.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %b2 = vn.parameter "conv2.bias" bias : tensor<3xf32>
+  %gamma = vn.parameter "bn1.weight" gamma : tensor<3xf32>
+  %beta = vn.parameter "bn1.bias" beta : tensor<3xf32>
+  %mean = vn.parameter "bn1.running_mean" running_mean : tensor<3xf32>
+  %var = vn.parameter "bn1.running_var" running_var : tensor<3xf32>
+  %0 = vn.convolution %x, %w1 bias %b1 : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  %1 = vn.convolution %x, %w2 bias %b2 : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  %2 = vn.add %0, %1 : (tensor<1x4x4x3xf32>, tensor<1x4x4x3xf32>) -> tensor<1x4x4x3xf32>
+  %3 = vn.batch_norm %2, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<1x4x4x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  return %3 : tensor<1x4x4x3xf32>
+}
+
+// -----
+
+// A summand that no layer computes, one that is broadcast, a sum with another user.
+// CHECK-LABEL: @infer
+// CHECK-NOT: vn.fold_weight
+// CHECK-COUNT-3: vn.affine
+// CHECK-NOT: vn.batch_norm
+func.func @infer(%x: tensor<1x4x4x5xf32>, %pool: tensor<1x1x1x5xf32>, %r: tensor<1x4x4x3xf32>) -> (tensor<1x4x4x3xf32>, tensor<1x4x4x3xf32>, tensor<1x4x4x3xf32>, tensor<1x4x4x3xf32>) {
+  %w1 = vn.parameter "conv1.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %w2 = vn.parameter "conv2.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %gamma = vn.parameter "bn1.weight" gamma : tensor<3xf32>
+  %beta = vn.parameter "bn1.bias" beta : tensor<3xf32>
+  %mean = vn.parameter "bn1.running_mean" running_mean : tensor<3xf32>
+  %var = vn.parameter "bn1.running_var" running_var : tensor<3xf32>
+  %0 = vn.convolution %x, %w1 : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x4x4x3xf32>
+  %1 = vn.add %0, %r : (tensor<1x4x4x3xf32>, tensor<1x4x4x3xf32>) -> tensor<1x4x4x3xf32>
+  %2 = vn.batch_norm %1, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<1x4x4x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  %3 = vn.convolution %x, %w1 : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x4x4x3xf32>
+  %4 = vn.convolution %pool, %w2 : (tensor<1x1x1x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x1x1x3xf32>
+  %5 = vn.add %3, %4 : (tensor<1x4x4x3xf32>, tensor<1x1x1x3xf32>) -> tensor<1x4x4x3xf32>
+  %6 = vn.batch_norm %5, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<1x4x4x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  %7 = vn.convolution %x, %w1 : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x4x4x3xf32>
+  %8 = vn.convolution %x, %w2 : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x4x4x3xf32>
+  %9 = vn.add %7, %8 : (tensor<1x4x4x3xf32>, tensor<1x4x4x3xf32>) -> tensor<1x4x4x3xf32>
+  %10 = vn.batch_norm %9, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<1x4x4x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  return %2, %6, %9, %10 : tensor<1x4x4x3xf32>, tensor<1x4x4x3xf32>, tensor<1x4x4x3xf32>, tensor<1x4x4x3xf32>
+}
+
+// -----
+
 // The input is computed by no layer: neither directly nor below the resize, which then stays where it is.
 // CHECK-LABEL: @infer
 // CHECK: %[[U:.*]] = vn.resize nearest %arg0
