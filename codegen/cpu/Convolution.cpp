@@ -15,6 +15,8 @@ namespace {
 // enough tasks to divide.
 constexpr int64_t kChunkBytes = 128 * 1024;
 constexpr int64_t kWantedTasks = 32;
+// What may stay in a second-level cache of inputs, and of weights, while the other passes by.
+constexpr int64_t kKeptBytes = 512 * 1024;
 
 // Pixels per tile: what the register file holds beside `vectors` weights and one broadcast input.
 int64_t mostPixels(int64_t vectors, const Target &target) {
@@ -84,12 +86,28 @@ Taps transposedTaps(int64_t residue, int64_t size, int64_t stride, int64_t paddi
 // Bytes between the inputs of neighbouring outputs.
 int64_t inputStride(const ConvolutionSpec &spec) { return 4 * spec.in.pixel * spec.columns.inStep; }
 
-void finish(ConvolutionSpec &spec, const Target &target) {
+void chooseTile(ConvolutionSpec &spec, const Target &target) {
   spec.tile = chooseTile(spec.columns.count, spec.weights.outputs, inputStride(spec), target);
-  // The kind of data that is larger streams once: weights per block in the outer loop, or images.
-  const int64_t weightBytes = spec.weights.groupElements() * spec.weights.groups * 4;
-  const int64_t inputBytes = spec.in.size() / spec.in.n * 4;
-  spec.weightsOuter = weightBytes > inputBytes;
+}
+
+// Of weights and inputs, the kind of data that is larger streams once, or in few pieces.
+void chooseOrder(ConvolutionSpec &spec) {
+  const int64_t weightBytes = spec.weights.groupElements() * 4, inputBytes = spec.in.size() / spec.in.n * 4;
+  spec.weightsOuter = weightBytes * spec.weights.groups > inputBytes;
+  // Each group of rows passes over the weights, each block of weights over the rows of a group.
+  const int64_t blocks = ceilDiv(spec.weights.outputs, spec.weights.block()), rowTasks = spec.rowTasks();
+  int64_t leastBytes = INT64_MAX;
+  for (int64_t rowGroup = rowTasks; rowGroup >= 1; --rowGroup) {
+    if (rowTasks % rowGroup != 0)
+      continue;
+    const int64_t groups = rowTasks / rowGroup;
+    const int64_t bytes = inputBytes * (inputBytes <= groups * kKeptBytes ? 1 : blocks) +
+                          weightBytes * (weightBytes <= kKeptBytes ? 1 : groups);
+    if (bytes <= leastBytes) {
+      leastBytes = bytes;
+      spec.rowGroup = rowGroup;
+    }
+  }
 }
 
 struct Emitter {
@@ -296,7 +314,7 @@ ConvolutionSpec convolutionForward(const View &in, const View &out, std::array<i
     spec.rows.count = 1;
     spec.columns.count = pixels;
   }
-  finish(spec, target);
+  chooseTile(spec, target);
   spec.weights.vectors = spec.tile.vectors;
   if (pointwise) {
     const int64_t pixels = spec.columns.count, P = spec.tile.pixels;
@@ -305,6 +323,7 @@ ConvolutionSpec convolutionForward(const View &in, const View &out, std::array<i
     const int64_t byTasks = ceilDiv(pixels * blocks, kWantedTasks);
     spec.chunk = std::max<int64_t>(1, std::min(byCache, byTasks) / P) * P;
   }
+  chooseOrder(spec);
   return spec;
 }
 
@@ -327,7 +346,7 @@ convolutionInputGradient(const View &dy, const View &dx, std::array<int64_t, 2> 
       spec.columns = {ceilDiv(dx.w - px, stride[1]), px, stride[1], 1,
                       transposedTaps(px, kernel[1], stride[1], padding[2], dilation[1])};
       spec.weights = {groups, dx.c / groups, dy.c / groups, kernel[0], kernel[1], 1, target.lanes};
-      finish(spec, target);
+      chooseTile(spec, target);
       // All residues read the same packed weights.
       vectors = vectors ? std::min(vectors, spec.tile.vectors) : spec.tile.vectors;
       specs.push_back(spec);
@@ -337,13 +356,14 @@ convolutionInputGradient(const View &dy, const View &dx, std::array<int64_t, 2> 
     spec.tile.pixels =
         std::min({spec.columns.count, mostPixels(vectors, target), cachedPixels(inputStride(spec))});
     spec.weights.vectors = vectors;
+    chooseOrder(spec);
   }
   return specs;
 }
 
 Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
   const PackedWeights &w = spec.weights;
-  const int64_t rowTasks = spec.chunk ? ceilDiv(spec.columns.count, spec.chunk) : spec.rows.count;
+  const int64_t rowTasks = spec.rowTasks();
   const int64_t wholeBlocks = w.outputs / w.block(), rest = w.outputs % w.block();
   const int64_t blocks = wholeBlocks + (rest ? 1 : 0);
 
@@ -353,7 +373,10 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
                            spec.in.name() + "_to_" + spec.out.name() + "_w" + w.name() + "_f32_" +
                            std::to_string(spec.tile.pixels) + "x" + std::to_string(w.block()) +
                            (spec.chunk ? "_row" + std::to_string(spec.chunk) : "") +
-                           (spec.weightsOuter ? "_wo" : "") + spec.epilogue.name();
+                           (spec.weightsOuter           ? "_wo"
+                            : spec.rowGroup == rowTasks ? ""
+                                                        : "_of" + std::to_string(spec.rowGroup)) +
+                           spec.epilogue.name();
   kernel.definition.numOperands = 3 + spec.epilogue.operands();
   kernel.definition.build = [spec, rowTasks, blocks, wholeBlocks, rest,
                              name = kernel.definition.name](KernelBuilder &k) {
@@ -374,8 +397,9 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
         auto digits = k.split(task, {w.groups, blocks, spec.in.n, rowTasks});
         group = digits[0], block = digits[1], n = digits[2], row = digits[3];
       } else {
-        auto digits = k.split(task, {spec.in.n, w.groups, blocks, rowTasks});
-        n = digits[0], group = digits[1], block = digits[2], row = digits[3];
+        auto digits = k.split(task, {spec.in.n, w.groups, rowTasks / spec.rowGroup, blocks, spec.rowGroup});
+        n = digits[0], group = digits[1], block = digits[3];
+        row = k.add(k.mul(digits[2], spec.rowGroup), digits[4]);
       }
       Value imageIn = k.add(k.mul(n, spec.in.image()), k.mul(group, w.inputs));
       Value channel = k.add(k.mul(group, w.outputs), k.mul(block, w.block()));

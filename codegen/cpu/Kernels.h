@@ -93,7 +93,10 @@ struct ConvolutionSpec {
   int64_t chunk = 0; // output columns of one task; 0: whole rows
   Tile tile;
   bool weightsOuter = false;
+  int64_t rowGroup = 0; // tasks along the rows that pass over all weights before the next ones do
   Epilogue epilogue;
+
+  int64_t rowTasks() const { return chunk ? ceilDiv(columns.count, chunk) : rows.count; }
 };
 
 // The convolution itself; a stride-1 1x1 one over dense pixels becomes one long row.

@@ -1,6 +1,7 @@
 // Convolutions forward: every attribute, on small shapes around the borders of tiles, blocks and vectors.
 #include "tests/codegen/Check.h"
 
+namespace codegen = vernier::codegen;
 using namespace vernier::tests;
 
 namespace {
@@ -121,6 +122,31 @@ BOOST_AUTO_TEST_CASE(pointwise_over_rows_and_images) {
                                 {.channels = 20, .kernel = {1, 1}, .groups = 20},
                                 {.channels = 20, .kernel = {1, 1}, .groups = 4}})
     net.output(net.convolution(x, o), describe("pointwise", x, o));
+  checkNetwork(net, {}, kOneOp);
+}
+
+// Tasks along the rows, and how many of them pass over all weights before the next ones do.
+std::pair<int64_t, int64_t> rowGroups(int64_t side, int64_t inputs, int64_t outputs, int64_t kernel) {
+  const int64_t around = kernel / 2;
+  const auto spec = codegen::convolutionForward(
+      codegen::denseView(1, side, side, inputs), codegen::denseView(1, side, side, outputs), {kernel, kernel},
+      {1, 1}, {around, around, around, around}, {1, 1}, 1, *codegen::makeTarget("avx512"));
+  return {spec.rowTasks(), spec.rowGroup};
+}
+
+BOOST_AUTO_TEST_CASE(rows_in_groups) {
+  using Pair = std::pair<int64_t, int64_t>;
+  // Weights that stay in a cache are passed over for each task, so that its inputs come but once.
+  BOOST_TEST((rowGroups(56, 256, 64, 1) == Pair(28, 1)));
+  BOOST_TEST((rowGroups(56, 64, 64, 3) == Pair(56, 1)));
+  // Neither stays as a whole: the inputs in pieces that do.
+  BOOST_TEST((rowGroups(26, 320, 448, 1) == Pair(9, 3)));
+  BOOST_TEST((rowGroups(48, 128, 128, 5) == Pair(48, 16)));
+  // Inputs that stay: weights once.
+  BOOST_TEST((rowGroups(7, 512, 512, 3) == Pair(7, 7)));
+
+  Network net(1, 26, 26, 320);
+  net.output(net.convolution(net.image(), {.channels = 448, .kernel = {1, 1}}), "pointwise");
   checkNetwork(net, {}, kOneOp);
 }
 
