@@ -135,11 +135,6 @@ struct Emitter {
   struct TileCode {
     int64_t pixels, vectors, tailCount; // tailCount: channels of the last vector
     std::vector<std::vector<bool>> inside;
-
-    bool allInside() const {
-      return llvm::all_of(inside,
-                          [](const auto &tap) { return llvm::all_of(tap, [](bool b) { return b; }); });
-    }
   };
 
   void tile(const TileCode &code, Value n, Value imageIn, Value oy, Value x, Value weightBase,
@@ -188,10 +183,14 @@ struct Emitter {
                                     Value weightBase, KernelBuilder::Values acc) {
     const Taps &taps = spec.columns.taps;
     const int64_t C = packed().inputs;
-    // Taps that all pixels have, side by side in the input and in the weights, are one run of multiply-adds.
-    const bool oneRun = taps.offsetStep == 1 && taps.indexStep == 1 && spec.in.pixel == C;
-    const int64_t run = oneRun && code.allInside() ? taps.count : 1;
+    // Taps that the same pixels have, side by side in the input and in the weights, are one run of
+    // multiply-adds.
+    const bool sideBySide = taps.offsetStep == 1 && taps.indexStep == 1 && spec.in.pixel == C;
+    int64_t run = 1;
     for (int64_t s = 0; s < taps.count; s += run) {
+      run = 1;
+      while (sideBySide && s + run < taps.count && code.inside[s + run] == code.inside[s])
+        ++run;
       llvm::SmallVector<int64_t> valid;
       for (int64_t p = 0; p < code.pixels; ++p)
         if (code.inside[s][p])
