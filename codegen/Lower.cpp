@@ -11,12 +11,24 @@ namespace vernier::codegen {
 // --- types
 // -----------------------------------------------------------------------------------------------------------
 
+// Weights, which are rows of numbers whatever their rank.
+static bool isParameter(Value value) {
+  return isa_and_nonnull<vn::ParameterOp, vn::FoldWeightOp, vn::ConvolutionWeightGradOp, vn::SliceParameterOp,
+                         vn::ConcatParametersOp, vn::EmbedParameterOp>(value.getDefiningOp());
+}
+
+// Weights that are only packed, within `prepare`: what inference reads are the packed ones.
+static bool isPacked(Value value) {
+  return isa<vn::FoldWeightOp>(value.getDefiningOp()) ||
+         (isa<vn::SliceParameterOp, vn::ConcatParametersOp>(value.getDefiningOp()) &&
+          cast<RankedTensorType>(value.getType()).getRank() != 1);
+}
+
 View viewOf(Value value) {
   if (auto sum = value.getDefiningOp<vn::AddOp>()) // of maps, or of a shared weight's gradients
     return viewOf(sum.getLhs());
   auto shape = cast<RankedTensorType>(value.getType()).getShape();
-  if (shape.size() == 4 && !value.getDefiningOp<vn::ParameterOp>() &&
-      !value.getDefiningOp<vn::FoldWeightOp>() && !value.getDefiningOp<vn::ConvolutionWeightGradOp>())
+  if (shape.size() == 4 && !isParameter(value))
     return denseView(shape[0], shape[1], shape[2], shape[3]);
   int64_t elements = 1;
   for (int64_t extent : shape)
@@ -84,8 +96,7 @@ Location Lowering::result(Value value) {
   auto [entry, isNew] = locations.try_emplace(value);
   if (isNew) {
     const View view = storedView(value);
-    // Folded weights are only packed, within `prepare`: what inference reads are the packed ones.
-    const bool derived = prepared && current == prepared && !value.getDefiningOp<vn::FoldWeightOp>();
+    const bool derived = prepared && current == prepared && !isPacked(value);
     entry->second = {addBuffer(derived ? VN_SPACE_DERIVED : VN_SPACE_ARENA, view.elements() * 4), 0, view};
   }
   return entry->second;
@@ -152,7 +163,8 @@ void Lowering::placeGradients(func::FuncOp function) {
 }
 
 bool Lowering::dependsOnParametersOnly(Operation *op) {
-  return isa<vn::FoldWeightOp, vn::FoldBiasOp, vn::FoldScaleOp>(op) &&
+  return isa<vn::FoldWeightOp, vn::FoldBiasOp, vn::FoldScaleOp, vn::SliceParameterOp, vn::ConcatParametersOp>(
+             op) &&
          llvm::all_of(op->getOperands(), [&](Value v) { return constant.contains(v); });
 }
 

@@ -17,6 +17,22 @@ std::array<int64_t, 2> kernelOf(Value weight) {
   return {shape[2], shape[3]};
 }
 
+// Input channels of a weight, elements of a vector.
+int64_t inputsOf(Value parameter) {
+  auto shape = cast<RankedTensorType>(parameter.getType()).getShape();
+  return shape.size() == 1 ? shape[0] : shape[1];
+}
+
+// Where `part`'s inputs lie in `whole`, from input `begin` on: a slice of a map whose pixels are the rows of
+// the parameter.
+Location inputsWithin(const Location &place, Value whole, int64_t begin, Value part) {
+  const int64_t rows = cast<RankedTensorType>(whole.getType()).getRank() == 1
+                           ? 1
+                           : cast<RankedTensorType>(whole.getType()).getDimSize(0);
+  const int64_t row = place.view.size() / rows, perInput = row / inputsOf(whole);
+  return {place.buffer, place.offset + 4 * begin * perInput, {1, 1, rows, inputsOf(part) * perInput, row}};
+}
+
 template <typename Op> PoolSpec poolOf(Op op, const View &in, const View &out) {
   return {in, out, pair(op.getKernel()), pair(op.getStrides()), four(op.getPadding()), true};
 }
@@ -42,22 +58,24 @@ Location Lowering::packed(Value weight, const Kernel &kernel, int64_t elements) 
   return to;
 }
 
-template <typename Op>
-void Lowering::lowerConvolution(Op op, Value bias, Value residual, Activation activation) {
+template <typename Op> void Lowering::lowerConvolution(Op op, ValueRange addends, Activation activation) {
   const Location x = at(op.getInput()), y = result(op.getResult());
   const auto kernel = kernelOf(op.getWeight()), stride = pair(op.getStrides()),
              dilation = pair(op.getDilations());
   const auto padding = four(op.getPadding());
   const int64_t groups = op.getGroups();
   llvm::SmallVector<Location> reads = {x, {}};
-  if (bias)
-    reads.push_back(at(bias));
-  if (residual)
-    reads.push_back(at(residual));
+  Epilogue epilogue;
+  epilogue.bias = bool(op.getBias());
+  epilogue.activation = activation;
+  if (op.getBias())
+    reads.push_back(at(op.getBias()));
+  for (Value addend : addends) {
+    const View view = at(addend).view;
+    reads.push_back(at(addend));
+    epilogue.addends.push_back({view, {y.view.h / view.h, y.view.w / view.w}});
+  }
   const int64_t macs = convolutionMacs(x.view, y.view, kernel, groups);
-  Epilogue epilogue{bool(bias), {}, activation};
-  if (residual)
-    epilogue.addends.push_back(at(residual).view);
   if (lowerWinograd(x, y, op.getWeight(), false, {kernel, stride, padding, dilation, groups}, epilogue,
                     llvm::ArrayRef(reads).drop_front(2), macs))
     return;
@@ -78,17 +96,22 @@ void Lowering::lowerConvolution(Op op, Value bias, Value residual, Activation ac
   } else {
     ConvolutionSpec spec =
         convolutionForward(x.view, y.view, kernel, stride, padding, dilation, groups, target);
-    for (View &addend : epilogue.addends)
-      if (spec.out.w != y.view.w) // all pixels as one row
-        addend = {1, 1, addend.n * addend.h * addend.w, addend.c, addend.pixel};
+    if (spec.out.w != y.view.w) { // all pixels as one row
+      epilogue.flattenedColumns = y.view.w;
+      for (Addend &addend : epilogue.addends)
+        if (View &view = addend.view; !addend.enlarged())
+          view = {1, 1, view.n * view.h * view.w, view.c, view.pixel};
+    }
     spec.epilogue = epilogue;
     reads[1] = packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.elements());
     code = convolution(spec, target);
   }
   Step &s = step(code, reads, {y}, macs);
-  // The epilogue reads each residual where it writes the result.
-  if (residual && at(residual).view == y.view)
-    s.mayReuse.push_back(int(reads.size()) - 1);
+  // The epilogue reads an addend of the result's size where it writes the result.
+  const size_t firstAddend = reads.size() - addends.size();
+  for (auto [index, addend] : llvm::enumerate(addends))
+    if (at(addend).view == y.view)
+      s.mayReuse.push_back(int(firstAddend + index));
 }
 
 void Lowering::lowerLinear(vn::LinearOp op) {
@@ -126,13 +149,20 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
     elementwise(b, y, 1, s);
   };
 
+  const auto copyInputs = [&](const Location &from, Value fromWhole, int64_t fromBegin, const Location &to,
+                              Value toWhole, int64_t toBegin, Value part) {
+    const Location read = inputsWithin(from, fromWhole, fromBegin, part),
+                   written = inputsWithin(to, toWhole, toBegin, part);
+    step(copy(read.view, written.view, target), {read}, {written});
+  };
+
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<vn::ConvolutionOp>([&](auto conv) {
-        lowerConvolution(conv, conv.getBias(), {}, Activation::None);
+        lowerConvolution(conv, {}, Activation::None);
         return success();
       })
       .Case<vn::FusedConvolutionOp>([&](auto conv) {
-        lowerConvolution(conv, conv.getBias(), conv.getResidual(), activationOf(conv.getActivation()));
+        lowerConvolution(conv, conv.getAddends(), activationOf(conv.getActivation()));
         return success();
       })
       .Case<vn::LinearOp>([&](auto linear) {
@@ -254,6 +284,26 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         const int64_t outputs = at(fold.getGamma()).view.c;
         step(foldWeight(outputs, w.view.size() / outputs, fold.getEpsilon().convertToDouble()),
              {w, at(fold.getGamma()), at(fold.getVar())}, {y});
+        return success();
+      })
+      .Case<vn::SliceParameterOp>([&](auto slice) {
+        const Location x = at(slice.getInput()), y = result(slice.getResult());
+        copyInputs(x, slice.getInput(), slice.getBegin(), y, slice.getResult(), 0, slice.getResult());
+        return success();
+      })
+      .Case<vn::ConcatParametersOp>([&](auto concat) {
+        const Location y = result(concat.getResult());
+        int64_t begin = 0;
+        for (Value input : concat.getInputs()) {
+          copyInputs(at(input), input, 0, y, concat.getResult(), begin, input);
+          begin += inputsOf(input);
+        }
+        return success();
+      })
+      .Case<vn::EmbedParameterOp>([&](auto embed) {
+        const Location x = at(embed.getInput()), y = result(embed.getResult());
+        step(fill(y.view, 0.0f, target), {}, {y});
+        copyInputs(x, embed.getInput(), 0, y, embed.getResult(), embed.getBegin(), embed.getInput());
         return success();
       })
       .Case<vn::FoldScaleOp>([&](auto fold) {

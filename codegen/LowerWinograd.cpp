@@ -36,7 +36,7 @@ bool Lowering::lowerWinograd(const Location &x, const Location &y, Value weight,
   s.savedMacs = macs - spec->products();
   // The epilogue reads each addend where it writes the result.
   for (size_t i = 0; i < epilogue.addends.size(); ++i)
-    if (epilogue.addends[i] == y.view)
+    if (epilogue.addends[i].view == y.view)
       s.mayReuse.push_back(int(2 + epilogue.bias + i));
   return true;
 }

@@ -64,8 +64,7 @@ private:
   mlir::LogicalResult lowerLayer(mlir::Operation *op);    // LowerLayers.cpp
   mlir::LogicalResult lowerGradient(mlir::Operation *op); // LowerGradients.cpp
 
-  template <typename Op>
-  void lowerConvolution(Op op, mlir::Value bias, mlir::Value residual, Activation activation);
+  template <typename Op> void lowerConvolution(Op op, mlir::ValueRange addends, Activation activation);
   void lowerLinear(vn::LinearOp op);
   void lowerInputGradient(const View &dyView, const View &dxView, const Location &dy, const Location &weight,
                           mlir::Value weightValue, const Location &dx, std::array<int64_t, 2> kernel,

@@ -173,9 +173,10 @@ struct Emitter {
     Value outX = k.add(k.mul(x, spec.columns.outStep), spec.columns.outStart);
     for (int64_t p = 0; p < P; ++p)
       for (int64_t v = 0; v < V; ++v) {
-        Value toX = k.add(outX, p * spec.columns.outStep), toChannel = k.add(channel, v * lanes);
-        k.store(epilogue.finish(acc[p * V + v], n, outY, toX, toChannel, count(v)), output,
-                position(k, spec.out, n, outY, toX, toChannel), count(v));
+        const int64_t offset = p * spec.columns.outStep;
+        Value toChannel = k.add(channel, v * lanes);
+        k.store(epilogue.finish(acc[p * V + v], n, outY, outX, offset, toChannel, count(v)), output,
+                position(k, spec.out, n, outY, k.add(outX, offset), toChannel), count(v));
       }
   }
 
@@ -386,7 +387,7 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
     k.begin(name, operands);
     Emitter emit{spec,
                  k,
-                 EpilogueCode(k, spec.epilogue, 2),
+                 EpilogueCode(k, spec.epilogue, 2, spec.columns.outStep == 1 ? spec.tile.pixels : 1),
                  k.operand(0),
                  k.operand(1),
                  k.operand(operands.size() - 1)};

@@ -80,9 +80,9 @@ struct Emitter {
     Value outY = k.add(k.mul(oy, spec.rows.outStep), spec.rows.outStart);
     Value outX = k.add(k.mul(x, spec.columns.outStep), spec.columns.outStart);
     for (int64_t p = 0; p < pixels; ++p) {
-      Value toX = k.add(outX, p * spec.columns.outStep);
-      k.store(epilogue.finish(acc[p], n, outY, toX, channel, count), output,
-              position(k, spec.out, n, outY, toX, channel), count);
+      const int64_t offset = p * spec.columns.outStep;
+      k.store(epilogue.finish(acc[p], n, outY, outX, offset, channel, count), output,
+              position(k, spec.out, n, outY, k.add(outX, offset), channel), count);
     }
   }
 
@@ -133,7 +133,7 @@ Kernel groupedConvolution(const GroupedSpec &spec, const Target &target) {
     k.begin(name, operands);
     Emitter emit{spec,
                  k,
-                 EpilogueCode(k, spec.epilogue, 2),
+                 EpilogueCode(k, spec.epilogue, 2, spec.columns.outStep == 1 ? kPixels : 1),
                  k.operand(0),
                  k.operand(1),
                  k.operand(operands.size() - 1)};

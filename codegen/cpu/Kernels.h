@@ -39,13 +39,24 @@ struct Kernel {
   int64_t tasks = 1;
 };
 
+// A map that a convolution adds to its result: at pixel (y, x) it reads its own (y / factor[0], x /
+// factor[1]), so that a smaller map is enlarged to its nearest pixels on the way.
+struct Addend {
+  View view;
+  std::array<int64_t, 2> factor{1, 1};
+
+  bool enlarged() const { return factor[0] != 1 || factor[1] != 1; }
+};
+
 // What a convolution does with each element of its result before it stores it, in this order: bias, addends,
-// activation. Addends are maps of the result's shape, read at the element's place. operands, between the
-// kernel's weights and its output: [bias], addends.
+// activation. operands, between the kernel's weights and its output: [bias], addends.
 struct Epilogue {
   bool bias = false;
-  std::vector<View> addends;
+  std::vector<Addend> addends;
   Activation activation = Activation::None;
+  // Columns of the result where its pixels are one row to the kernel, and 0 otherwise. Addends of the
+  // result's size are one row then, too; enlarged ones keep their shape.
+  int64_t flattenedColumns = 0;
 
   int64_t operands() const { return bias + int64_t(addends.size()); }
   std::string name() const;

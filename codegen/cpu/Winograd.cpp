@@ -275,7 +275,7 @@ private:
       where(y, i, spec.out.h, [&](Value toY) {
         for (int64_t j = 0; j < m; ++j)
           where(x, j, spec.out.w, [&](Value toX) {
-            Value value = epilogue.finish(addFloat(k, start, rows[i][j]), n, toY, toX, channel, count);
+            Value value = epilogue.finish(addFloat(k, start, rows[i][j]), n, toY, x, j, channel, count);
             k.store(value, output, position(k, spec.out, n, toY, toX, channel), count);
           });
       });
@@ -328,7 +328,7 @@ Kernel winogradConvolution(const WinogradSpec &spec) {
     operands.push_back({spec.out.elements()});
     operands.push_back({spec.scratchElements()});
     k.begin(name, operands);
-    EpilogueCode epilogue(k, spec.epilogue, 2);
+    EpilogueCode epilogue(k, spec.epilogue, 2, spec.weights.transform);
     Value input = k.operand(0), weights = k.operand(1), output = k.operand(operands.size() - 2),
           scratch = k.operand(operands.size() - 1);
     Emitter emit(k, spec);

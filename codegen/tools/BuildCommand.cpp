@@ -5,6 +5,7 @@
 #include "compiler/analysis/Cost.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
+#include "compiler/passes/Report.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/Error.h"
 #include "runtime/io/Weights.h"
@@ -108,7 +109,8 @@ void reportWinograd(const char *name, const codegen::Program &program) {
                                  name, convolutions.size(), 1e-9 * double(saved), 1e-9 * double(all));
 }
 
-void report(const codegen::CompiledModel &model, const codegen::ModelFacts &facts, double seconds) {
+void report(mlir::ModuleOp module, const codegen::CompiledModel &model, const codegen::ModelFacts &facts,
+            double seconds) {
   const codegen::Compilation &c = model.compilation;
   llvm::outs() << facts.name << ": " << c.kernels.size() << " kernels, "
                << mebibytes(c.parameterBytes + c.statisticsBytes) << " of weights, "
@@ -121,6 +123,8 @@ void report(const codegen::CompiledModel &model, const codegen::ModelFacts &fact
   line("prepare", c.prepare);
   line("infer", c.infer);
   line("train_step", c.trainStep);
+  for (llvm::StringRef saved : compiler::reportLines(module))
+    llvm::outs() << "  " << saved << "\n";
   reportWinograd("infer", c.infer);
   reportWinograd("train_step", c.trainStep);
   llvm::outs() << llvm::format("  built in %.1f s\n", seconds);
@@ -182,7 +186,7 @@ void build(const BuildOptions &options) {
                                  {reinterpret_cast<const char *>(bytes.data()), bytes.size()});
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  report(*compiled, facts, seconds.count());
+  report(*model.module, *compiled, facts, seconds.count());
 }
 
 } // namespace

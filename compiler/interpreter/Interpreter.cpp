@@ -60,6 +60,12 @@ ResizeMode toResizeMode(vn::ResizeMode mode) {
 
 std::vector<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape().vec(); }
 
+// Input channels of a weight, elements of a vector.
+int64_t inputsOf(Value parameter) {
+  const std::vector<int64_t> shape = shapeOf(parameter);
+  return shape.size() == 1 ? shape[0] : shape[1];
+}
+
 std::string shapeText(ArrayRef<int64_t> shape) {
   return "[" + llvm::join(llvm::map_range(shape, [](int64_t d) { return std::to_string(d); }), ", ") + "]";
 }
@@ -104,8 +110,8 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
       .Case([&](vn::FusedConvolutionOp op) {
         Tensor y = convolution(in(op.getInput()), in(op.getWeight()), in.orNull(op.getBias()),
                                convolutionGeometry(op));
-        if (op.getResidual())
-          y = add(y, in(op.getResidual()));
+        for (Value addend : op.getAddends()) // one of the result's size resizes to itself
+          y = add(y, resize(in(addend), y.height(), y.width(), ResizeMode::Nearest, false));
         return one(activate(y, toActivation(op.getActivation())));
       })
       .Case([&](vn::LinearOp op) {
@@ -135,6 +141,18 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
       .Case([&](vn::FoldBiasOp op) {
         return one(foldBias(in(op.getGamma()), in(op.getBeta()), in(op.getMean()), in(op.getVar()),
                             in.orNull(op.getBias()), op.getEpsilon().convertToDouble()));
+      })
+      .Case([&](vn::SliceParameterOp op) {
+        return one(sliceParameter(in(op.getInput()), op.getBegin(), inputsOf(op.getResult())));
+      })
+      .Case([&](vn::ConcatParametersOp op) {
+        std::vector<const Tensor *> inputs;
+        for (Value input : op.getInputs())
+          inputs.push_back(&in(input));
+        return one(concatParameters(inputs));
+      })
+      .Case([&](vn::EmbedParameterOp op) {
+        return one(embedParameter(in(op.getInput()), op.getBegin(), inputsOf(op.getResult())));
       })
       .Case([&](vn::ActivateOp op) {
         return one(activate(in(op.getInput()), toActivation(op.getActivation())));

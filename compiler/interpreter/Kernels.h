@@ -65,6 +65,11 @@ Tensor concat(std::span<const Tensor *const> operands);
 // Zeros of `channels` channels with x at channel `begin`: the gradient of slice.
 Tensor embedChannels(const Tensor &x, int64_t begin, int64_t channels);
 
+// The same of a weight's input channels (dimension 1) or a vector's elements (dimension 0).
+Tensor sliceParameter(const Tensor &x, int64_t begin, int64_t count);
+Tensor concatParameters(std::span<const Tensor *const> operands);
+Tensor embedParameter(const Tensor &x, int64_t begin, int64_t inputs);
+
 // --- Normalization.cpp ---
 Tensor affine(const Tensor &x, const Tensor &scale, const Tensor &shift);
 Tensor batchNorm(const Tensor &x, const Tensor &gamma, const Tensor &beta, const Tensor &mean,

@@ -204,6 +204,72 @@ int64_t ParameterOp::getParameterCount() {
   return isTrainable() ? cast<RankedTensorType>(getType()).getNumElements() : 0;
 }
 
+// The dimension of a weight's input channels, and of a vector's elements.
+static unsigned inputDimension(RankedTensorType parameter) { return parameter.getRank() == 1 ? 0 : 1; }
+static int64_t inputsOf(RankedTensorType parameter) {
+  return parameter.getDimSize(inputDimension(parameter));
+}
+static RankedTensorType withInputs(RankedTensorType parameter, int64_t inputs) {
+  return withDimension(parameter, inputDimension(parameter), inputs);
+}
+
+LogicalResult SliceParameterOp::inferShapes(Types &results) {
+  RankedTensorType input = getInput().getType();
+  if (getType().getRank() != input.getRank()) // C2
+    return emitOpError("takes ") << getType() << " out of " << input;
+  int64_t count = inputsOf(getType());
+  if (getBegin() + count > inputsOf(input)) // C1
+    return emitOpError("takes ") << count << " inputs from " << getBegin() << " of " << inputsOf(input);
+  results.push_back(withInputs(input, count)); // C2
+  return success();
+}
+
+void SliceParameterOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                     llvm::function_ref<bool(Value)> wanted,
+                                     MutableArrayRef<Value> operandGradients) {
+  if (wanted(getInput()))
+    operandGradients[0] =
+        EmbedParameterOp::create(builder, getLoc(), getInput().getType(), resultGradients[0], getBeginAttr());
+}
+
+LogicalResult ConcatParametersOp::inferShapes(Types &results) {
+  if (getInputs().empty()) // C1
+    return emitOpError("needs at least one input");
+  auto first = cast<RankedTensorType>(getInputs().front().getType());
+  int64_t inputs = 0;
+  for (Value input : getInputs()) {
+    auto type = cast<RankedTensorType>(input.getType());
+    if (type.getRank() != first.getRank() || withInputs(type, inputsOf(first)) != first) // C2
+      return emitOpError("joins ") << first << " and " << type;
+    inputs += inputsOf(type);
+  }
+  results.push_back(withInputs(first, inputs)); // C3
+  return success();
+}
+
+void ConcatParametersOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                       llvm::function_ref<bool(Value)> wanted,
+                                       MutableArrayRef<Value> operandGradients) {
+  int64_t begin = 0;
+  for (auto [index, input] : llvm::enumerate(getInputs())) {
+    if (wanted(input))
+      operandGradients[index] = SliceParameterOp::create(
+          builder, getLoc(), input.getType(), resultGradients[0], builder.getI64IntegerAttr(begin));
+    begin += inputsOf(cast<RankedTensorType>(input.getType()));
+  }
+}
+
+LogicalResult EmbedParameterOp::inferShapes(Types &results) {
+  RankedTensorType input = getInput().getType();
+  if (getType().getRank() != input.getRank()) // C2
+    return emitOpError("places ") << input << " in " << getType();
+  int64_t count = inputsOf(getType());
+  if (getBegin() + inputsOf(input) > count) // C1
+    return emitOpError("places ") << inputsOf(input) << " inputs at " << getBegin() << " of " << count;
+  results.push_back(withInputs(input, count)); // C2
+  return success();
+}
+
 LogicalResult UpdateRunningOp::verify() {
   if (getBatchMean().getType() != getBatchVar().getType()) // C1
     return emitOpError("has a mean of type ")

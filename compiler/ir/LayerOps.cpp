@@ -68,20 +68,31 @@ void ConvolutionOp::buildGradient(OpBuilder &builder, ValueRange resultGradients
     operandGradients[2] = ChannelSumOp::create(builder, getLoc(), getBias().getType(), dy);
 }
 
-LogicalResult FusedConvolutionOp::inferShapes(Types &results) { return inferConvolution(*this, results); }
-Expected FusedConvolutionOp::expectedOperands(std::optional<int64_t> channels) {
-  Expected expected = expectedOfConvolution(*this, channels);
-  if (getResidual()) { // C6
-    auto residual = cast<RankedTensorType>(getType());
-    expected.push_back(
-        {getBias() ? 3u : 2u, "residual", channels ? withDimension(residual, 3, *channels) : residual});
+LogicalResult FusedConvolutionOp::inferShapes(Types &results) {
+  if (failed(inferConvolution(*this, results)))
+    return failure();
+  RankedTensorType result = results.back();
+  for (Value addend : getAddends()) { // C6
+    auto type = cast<RankedTensorType>(addend.getType());
+    if (batchOf(type) != batchOf(result) || channelsOf(type) != channelsOf(result) ||
+        heightOf(result) % heightOf(type) != 0 || widthOf(result) % widthOf(type) != 0)
+      return emitOpError("adds ") << type << ", which does not enlarge to " << result << " by whole factors";
   }
-  return expected;
+  return success();
+}
+Expected FusedConvolutionOp::expectedOperands(std::optional<int64_t> channels) {
+  return expectedOfConvolution(*this, channels);
 }
 int64_t FusedConvolutionOp::getMacs() { return macsOf(getType(), getWeight().getType()); }
-// The residual is seen pixel by pixel.
 ReceptiveWindow FusedConvolutionOp::getReceptiveWindow(unsigned operand) {
-  return operand == 0 ? windowOfConvolution(*this) : ReceptiveWindow();
+  if (operand == 0)
+    return windowOfConvolution(*this);
+  ReceptiveWindow window;
+  auto type = dyn_cast<RankedTensorType>(getOperand(operand).getType());
+  if (type.getRank() == 4 && llvm::is_contained(getAddends(), getOperand(operand)))
+    for (int axis : {0, 1})
+      window.step[axis] = double(type.getDimSize(1 + axis)) / double(getType().getDimSize(1 + axis));
+  return window;
 }
 
 //===- Linear

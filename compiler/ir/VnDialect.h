@@ -16,6 +16,7 @@ inline constexpr llvm::StringLiteral kPlaceAttr = "vn.place";
 inline constexpr llvm::StringLiteral kScopesAttr = "vn.scopes";
 inline constexpr llvm::StringLiteral kOutputsAttr = "vn.outputs";
 inline constexpr llvm::StringLiteral kModelAttr = "vn.model";
+inline constexpr llvm::StringLiteral kReportAttr = "vn.report";
 
 /// Names of the programs.
 inline constexpr llvm::StringLiteral kInferFunction = "infer";

@@ -19,7 +19,8 @@ def Vn_Dialect : Dialect {
 
     Discardable attributes: `vn.place` is the place in the specification that an op computes (`"layer1.0.conv1"`);
     `vn.scopes` are the block calls around it, outermost first, each `[place, block]`; a function's
-    `vn.outputs` names its results; the module's `vn.model` names the model.
+    `vn.outputs` names its results; the module's `vn.model` names the model; its `vn.report` has a line for each
+    pass, of what that pass saved.
   }];
   let hasOperationAttrVerify = 1;
 }

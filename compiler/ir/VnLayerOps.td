@@ -35,25 +35,28 @@ def Vn_ConvolutionOp : Vn_Op<"convolution", [Pure, Vn_ShapeOfOperands, Vn_Macs, 
 
 def Vn_FusedConvolutionOp : Vn_Op<"fused_convolution", [Pure, AttrSizedOperandSegments, Vn_ShapeOfOperands, Vn_Macs,
                                                        Vn_Window]> {
-  let summary = "convolution with bias, residual and activation in its epilogue";
+  let summary = "convolution with bias, additions and activation in its epilogue";
   let description = [{
-    `activation(convolution(input, weight) + bias + residual)`. Made by `--vn-fuse-epilogue`.
+    `activation(convolution(input, weight) + bias + addends)`. An addend smaller than the result is read as if
+    enlarged by `vn.resize nearest`: pixel (y, x) of the result reads its pixel (y / fy, x / fx), fy and fx being
+    the quotients of the sizes. Made by `--vn-fuse-epilogue`.
 
     - (C1) to (C5) as for `vn.convolution`.
-    - (C6) `residual` has the type of `result`.
+    - (C6) each addend has the batch and channels of `result`, and a height and width that divide its.
 
     Example:
     ```mlir
-    %y = vn.fused_convolution %x, %w bias %b residual %r activation relu padding [1, 1, 1, 1]
-      : (tensor<1x8x8x16xf32>, tensor<16x16x3x3xf32>, tensor<16xf32>, tensor<1x8x8x16xf32>) -> tensor<1x8x8x16xf32>
+    %y = vn.fused_convolution %x, %w bias %b add %r, %half activation relu padding [1, 1, 1, 1]
+      : (tensor<1x8x8x16xf32>, tensor<16x16x3x3xf32>, tensor<16xf32>, tensor<1x8x8x16xf32>, tensor<1x4x4x16xf32>)
+      -> tensor<1x8x8x16xf32>
     ```
   }];
-  let arguments = !con((ins Vn_Map:$input, Vn_Filter:$weight, Optional<Vn_Vector>:$bias, Optional<Vn_Map>:$residual,
+  let arguments = !con((ins Vn_Map:$input, Vn_Filter:$weight, Optional<Vn_Vector>:$bias, Variadic<Vn_Map>:$addends,
                             DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation),
                        Vn_ConvolutionGeometry);
   let results = (outs Vn_Map:$result);
   let assemblyFormat = !strconcat(
-      "$input `,` $weight (`bias` $bias^)? (`residual` $residual^)? (`activation` $activation^)?", Vn_ConvolutionGeometryFormat,
+      "$input `,` $weight (`bias` $bias^)? (`add` $addends^)? (`activation` $activation^)?", Vn_ConvolutionGeometryFormat,
       "attr-dict `:` functional-type(operands, results)");
 }
 

@@ -133,6 +133,62 @@ def Vn_FoldBiasOp : Vn_Op<"fold_bias", [Pure, Vn_Bytes, Vn_ShapeOfOperands]> {
   }];
 }
 
+//===- Parts of parameters ------------------------------------------------------------------------------------===//
+
+def Vn_SliceParameterOp : Vn_Op<"slice_parameter", [Pure, Vn_Bytes, Vn_Shape, Vn_Gradient]> {
+  let summary = "takes consecutive input channels of a weight, or elements of a vector";
+  let description = [{
+    As many as `result` has, from `begin`: along dimension 1 of a weight, dimension 0 of a vector. What a
+    convolution of some of its input's channels needs.
+
+    - (C1) `begin` + the input channels (elements) of `result` is at most those of `input`.
+    - (C2) `result` has the other dimensions of `input`.
+
+    Example:
+    ```mlir
+    %part = vn.slice_parameter %w from 62 : (tensor<256x71x1x1xf32>) -> tensor<256x9x1x1xf32>
+    ```
+  }];
+  let arguments = (ins Vn_AnyFloat:$input, ConfinedAttr<Vn_Integer, [IntMinValue<0>]>:$begin);
+  let results = (outs Vn_AnyFloat:$result);
+  let assemblyFormat = "$input `from` $begin attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_ConcatParametersOp : Vn_Op<"concat_parameters", [Pure, Vn_Bytes, Vn_Shape, Vn_Gradient]> {
+  let summary = "joins weights along their input channels, or vectors";
+  let description = [{
+    - (C1) there is at least one input.
+    - (C2) the inputs differ in their input channels (elements) alone.
+    - (C3) `result` has the sum of them.
+
+    Example:
+    ```mlir
+    %w = vn.concat_parameters %a, %b : (tensor<256x62x1x1xf32>, tensor<256x9x1x1xf32>) -> tensor<256x71x1x1xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<Vn_AnyFloat>:$inputs);
+  let results = (outs Vn_AnyFloat:$result);
+  let assemblyFormat = "$inputs attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_EmbedParameterOp : Vn_Op<"embed_parameter", [Pure, Vn_Bytes, Vn_Shape]> {
+  let summary = "places a part of a parameter among zeros";
+  let description = [{
+    The gradient of `vn.slice_parameter`: `--vn-differentiate` joins those that cover a parameter.
+
+    - (C1) `begin` + the input channels (elements) of `input` is at most those of `result`.
+    - (C2) `result` has the other dimensions of `input`.
+
+    Example:
+    ```mlir
+    %dw = vn.embed_parameter %d at 62 : (tensor<256x9x1x1xf32>) -> tensor<256x71x1x1xf32>
+    ```
+  }];
+  let arguments = (ins Vn_AnyFloat:$input, ConfinedAttr<Vn_Integer, [IntMinValue<0>]>:$begin);
+  let results = (outs Vn_AnyFloat:$result);
+  let assemblyFormat = "$input `at` $begin attr-dict `:` functional-type(operands, results)";
+}
+
 //===- Effects of a training step -----------------------------------------------------------------------------===//
 
 def Vn_UpdateRunningOp : Vn_Op<"update_running", [Vn_Bytes]> {

@@ -8,6 +8,7 @@
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
+#include "compiler/passes/Report.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -172,6 +173,10 @@ struct FoldBatchNorm : vernier::compiler::impl::FoldBatchNormBase<FoldBatchNorm>
     int64_t affine = count<AffineOp>(infer) - affineBefore;
     toAffine += affine;
     folded += before - affine;
+    if (before)
+      vernier::compiler::report(*this, getOperation(),
+                                std::to_string(before - affine) + " of " + std::to_string(before) +
+                                    " batch norms in weights and biases");
   }
 
   template <typename Op> static int64_t count(func::FuncOp function) {

@@ -1,8 +1,9 @@
-// Moves bias, residual addition and activation into the convolution that computes their operand, and
+// Moves additions and activation into the convolution that computes their operand, and
 // activations into affine ops: a kernel then stores each result element once.
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
+#include "compiler/passes/Report.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
@@ -21,7 +22,8 @@ namespace {
 
 struct Convolution {
   Operation *op = nullptr;
-  Value input, weight, bias, residual;
+  Value input, weight, bias;
+  SmallVector<Value> addends;
   Activation activation = Activation::None;
   DenseI64ArrayAttr strides, padding, dilations;
   IntegerAttr groups;
@@ -33,18 +35,18 @@ struct Convolution {
       return Convolution(plain);
     if (auto fused = dyn_cast_or_null<FusedConvolutionOp>(op)) {
       Convolution convolution(fused);
-      convolution.residual = fused.getResidual();
+      convolution.addends = llvm::to_vector(fused.getAddends());
       convolution.activation = fused.getActivation();
       return convolution;
     }
     return std::nullopt;
   }
 
-  // Replaces `last`, the op that the epilogue takes in, and this convolution. Stands where `last` stood: a
-  // residual may be computed after the convolution.
+  // Replaces `last`, the op that the epilogue takes in, and this convolution. Stands where `last` stood: an
+  // addend may be computed after the convolution.
   void replace(Operation *last, PatternRewriter &rewriter) const {
     auto fused = FusedConvolutionOp::create(
-        rewriter, op->getLoc(), last->getResult(0).getType(), input, weight, bias, residual,
+        rewriter, op->getLoc(), last->getResult(0).getType(), input, weight, bias, addends,
         ActivationAttr::get(op->getContext(), activation), strides, padding, dilations, groups);
     fused->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     rewriter.replaceOp(last, fused);
@@ -62,12 +64,12 @@ private:
 //===- Patterns
 //---------------------------------------------------------------------------------------------------===//
 
-struct FuseResidual : OpRewritePattern<AddOp> {
+struct FuseAddition : OpRewritePattern<AddOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(AddOp add, PatternRewriter &rewriter) const override {
     if (add.getLhs().getType() != add.getRhs().getType())
-      return rewriter.notifyMatchFailure(add, "the residual is broadcast");
+      return rewriter.notifyMatchFailure(add, "one summand is broadcast");
     std::optional<Convolution> lhs = candidate(add, add.getLhs(), rewriter);
     std::optional<Convolution> rhs = candidate(add, add.getRhs(), rewriter);
     if (!lhs && !rhs)
@@ -75,12 +77,26 @@ struct FuseResidual : OpRewritePattern<AddOp> {
     // Of two convolutions the later one: the earlier one's result has to exist by then anyway.
     bool takeLhs = lhs && (!rhs || rhs->op->isBeforeInBlock(lhs->op));
     Convolution &convolution = takeLhs ? *lhs : *rhs;
-    convolution.residual = takeLhs ? add.getRhs() : add.getLhs();
+    Value addend = takeLhs ? add.getRhs() : add.getLhs();
+    auto resize = enlarging(addend);
+    convolution.addends.push_back(resize ? resize.getInput() : addend);
     convolution.replace(add, rewriter);
+    if (resize && resize->use_empty())
+      rewriter.eraseOp(resize);
     return success();
   }
 
 private:
+  // The resize, if any, that a convolution's epilogue does while it reads.
+  static ResizeOp enlarging(Value addend) {
+    auto resize = addend.getDefiningOp<ResizeOp>();
+    if (!resize || resize.getMode() != ResizeMode::Nearest)
+      return {};
+    RankedTensorType from = resize.getInput().getType(), to = resize.getType();
+    bool divides = heightOf(to) % heightOf(from) == 0 && widthOf(to) % widthOf(from) == 0;
+    return divides ? resize : ResizeOp();
+  }
+
   static std::optional<Convolution> candidate(AddOp add, Value operand, PatternRewriter &rewriter) {
     auto decline = [&](StringRef reason) {
       (void)rewriter.notifyMatchFailure(add, reason);
@@ -91,8 +107,6 @@ private:
       return decline("the operand is computed by no convolution");
     if (!operand.hasOneUse())
       return decline("the convolution's result has other users");
-    if (convolution->residual)
-      return decline("the convolution has a residual already");
     if (convolution->activation != Activation::None)
       return decline("the activation comes before the addition");
     return convolution;
@@ -142,12 +156,16 @@ struct FuseEpilogue : vernier::compiler::impl::FuseEpilogueBase<FuseEpilogue> {
     if (!infer)
       return;
     RewritePatternSet patterns(&getContext());
-    patterns.add<FuseResidual, FuseActivation, FuseIntoAffine>(&getContext());
+    patterns.add<FuseAddition, FuseActivation, FuseIntoAffine>(&getContext());
     int64_t before = operations(infer);
     // One walk in program order is enough: what is fused is the operand of what comes later. The greedy
     // driver would erase unused parameters.
     walkAndApplyPatterns(infer, std::move(patterns));
-    fusedOps += before - operations(infer);
+    const int64_t fused = before - operations(infer);
+    fusedOps += fused;
+    if (fused)
+      vernier::compiler::report(*this, getOperation(),
+                                std::to_string(fused) + " additions, resizes and activations in epilogues");
   }
 
   static int64_t operations(func::FuncOp function) { return function.front().getOperations().size(); }

@@ -10,7 +10,8 @@ namespace vernier::compiler {
 enum class LossKind { Softmax, Binary };
 
 /// What makes @infer ready for code generation, in order.
-inline constexpr const char *kInferencePasses = "vn-fold-batch-norm,vn-fuse-epilogue,vn-block-images";
+inline constexpr const char *kInferencePasses =
+    "vn-fold-batch-norm,vn-sink-pointwise,vn-fuse-epilogue,vn-block-images";
 
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION

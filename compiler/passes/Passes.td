@@ -132,14 +132,64 @@ def FoldBatchNorm : Pass<"vn-fold-batch-norm", "::mlir::ModuleOp"> {
   let dependentDialects = ["::vernier::vn::VnDialect"];
 }
 
+def SinkPointwise : Pass<"vn-sink-pointwise", "::mlir::ModuleOp"> {
+  let summary = "moves 1x1 convolutions and elementwise ops below resizes";
+  let description = [{
+    A 1x1 convolution of stride 1 whose input comes through a resize that enlarges, directly or through concats and
+    elementwise ops (`vn.activate`, `vn.affine`) that nothing else uses, is split by its concat's inputs. The parts
+    below a resize are computed at the low resolution, those of equal resolution as one convolution, and their
+    resized results are added; what stays at the full resolution is one convolution. An elementwise op and, in its
+    training form, a batch norm move below a resize likewise.
+
+    A convolution and `vn.affine` without activation commute with every resize, an activation with `nearest` alone,
+    batch statistics with `nearest` by whole factors. A part moves if the multiply-adds that it saves outweigh the
+    maps that are moved more (the pass's source has the estimate); partial sums join the coarsest other one that
+    they enlarge to by whole factors.
+
+    `function=infer` follows `--vn-fold-batch-norm`; a function of training has its batch norms in training form and
+    no gradients yet. Precedes `--vn-fuse-epilogue`, which takes the additions, and resizes by whole factors with
+    them, into the convolutions.
+
+    ```mlir
+    %u = vn.resize nearest %b : (tensor<1x4x4x16xf32>) -> tensor<1x8x8x16xf32>
+    %c = vn.concat %a, %u : (tensor<1x8x8x16xf32>, tensor<1x8x8x16xf32>) -> tensor<1x8x8x32xf32>
+    %r = vn.activate relu %c : tensor<1x8x8x32xf32>
+    %y = vn.convolution %r, %w : (tensor<1x8x8x32xf32>, tensor<64x32x1x1xf32>) -> tensor<1x8x8x64xf32>
+    ```
+    becomes
+    ```mlir
+    %r1 = vn.activate relu %b : tensor<1x4x4x16xf32>
+    %w1 = vn.slice_parameter %w from 16 : (tensor<64x32x1x1xf32>) -> tensor<64x16x1x1xf32>
+    %y1 = vn.convolution %r1, %w1 : (tensor<1x4x4x16xf32>, tensor<64x16x1x1xf32>) -> tensor<1x4x4x64xf32>
+    %u = vn.resize nearest %y1 : (tensor<1x4x4x64xf32>) -> tensor<1x8x8x64xf32>
+    %r0 = vn.activate relu %a : tensor<1x8x8x16xf32>
+    %w0 = vn.slice_parameter %w from 0 : (tensor<64x32x1x1xf32>) -> tensor<64x16x1x1xf32>
+    %y0 = vn.convolution %r0, %w0 : (tensor<1x8x8x16xf32>, tensor<64x16x1x1xf32>) -> tensor<1x8x8x64xf32>
+    %y = vn.add %y0, %u : (tensor<1x8x8x64xf32>, tensor<1x8x8x64xf32>) -> tensor<1x8x8x64xf32>
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"infer\"", "the function to rewrite">,
+  ];
+  let statistics = [
+    Statistic<"sunkParts", "sunk-parts", "Parts of 1x1 convolutions moved below a resize">,
+    Statistic<"savedMacs", "saved-macs", "Multiply-adds of the forward program that this saves">,
+    Statistic<"sunkElementwise", "sunk-elementwise", "Elementwise ops moved below a resize">,
+    Statistic<"sunkNorms", "sunk-norms", "Batch norms moved below a resize">,
+  ];
+  let dependentDialects = ["::vernier::vn::VnDialect"];
+}
+
 def FuseEpilogue : Pass<"vn-fuse-epilogue", "::mlir::ModuleOp"> {
-  let summary = "fuses residual additions and activations into convolutions";
+  let summary = "fuses additions and activations into convolutions";
   let description = [{
     An addition of a map of equal shape, and an activation, become part of the convolution that computes their
     operand if nothing else uses it; an activation becomes part of a `vn.affine` likewise. The order of a fused
-    convolution is fixed: bias, residual, activation. What comes in another order stays.
+    convolution is fixed: bias, additions, activation. What comes in another order stays. Of a map that is enlarged
+    by `nearest` and whole factors the convolution adds the small one.
 
-    Follows `--vn-fold-batch-norm`, which brings convolutions next to additions and activations.
+    Follows `--vn-fold-batch-norm` and `--vn-sink-pointwise`, which bring convolutions next to additions and
+    activations.
 
     ```mlir
     %c = vn.convolution %x, %w bias %b : (...) -> tensor<1x8x8x4xf32>
@@ -148,7 +198,7 @@ def FuseEpilogue : Pass<"vn-fuse-epilogue", "::mlir::ModuleOp"> {
     ```
     becomes
     ```mlir
-    %y = vn.fused_convolution %x, %w bias %b residual %r activation relu : (...) -> tensor<1x8x8x4xf32>
+    %y = vn.fused_convolution %x, %w bias %b add %r activation relu : (...) -> tensor<1x8x8x4xf32>
     ```
   }];
   let statistics = [Statistic<"fusedOps", "fused-ops", "Ops that became part of another">];

@@ -216,4 +216,31 @@ BOOST_AUTO_TEST_CASE(epilogues) {
   checkNetwork(net, {}, kOneOp);
 }
 
+// Smaller maps, enlarged while they are added: in tiles that end with a result row and such that do not, by
+// factors that divide a tile and such that do not.
+BOOST_AUTO_TEST_CASE(enlarged_addends) {
+  for (const char *target : {"native", "avx2", "sse"})
+    for (const int64_t width : {28, 12}) {
+      Network net(2, 12, width, 40);
+      const std::vector<std::pair<const char *, Convolution>> kinds = {
+          {"3x3", {.channels = 20, .padding = {1, 1, 1, 1}}},
+          {"pointwise", {.channels = 20, .kernel = {1, 1}, .bias = true}},
+          {"strided", {.channels = 20, .kernel = {1, 1}, .strides = {2, 1}}},
+          {"depthwise", {.channels = 24, .padding = {1, 1, 1, 1}, .groups = 24}}};
+      int combination = 0;
+      for (const auto &[name, kind] : kinds)
+        for (const auto &[h, w] :
+             std::vector<Pair>{{6, width / 2}, {3, width / 4}, {2, width}, {6, 4}, {1, 1}}) {
+          const bool sliced = combination++ % 2;
+          Map y = net.convolution(net.part(12, width, 24, sliced), kind);
+          y = net.add(y, net.resize(net.part(h, w, y.c, sliced, 3), y.h, y.w, "nearest"));
+          if (combination % 3 == 0)
+            y = net.add(net.part(y.h, y.w, y.c, sliced, 5), y);
+          net.output(net.activate(y, "relu"),
+                     std::string(name) + " " + std::to_string(h) + "x" + std::to_string(w));
+        }
+      checkNetwork(net, {.target = target}, kOneOp);
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -116,6 +116,23 @@ BOOST_AUTO_TEST_CASE(weights_are_prepared) {
       BOOST_TEST(!(operand.written && compilation.buffers[operand.buffer].space == VN_SPACE_DERIVED));
 }
 
+// Slices of weights are cut in `prepare`, and a resized map that a convolution adds is never written.
+BOOST_AUTO_TEST_CASE(sunk_convolutions) {
+  Network net(1, 8, 8, 16);
+  std::vector<Map> scales;
+  for (const int64_t side : {8, 4, 2}) {
+    const Map branch = net.convolution(net.part(side, side, 16, false, unsigned(side)), same3x3(16));
+    scales.push_back(side == 8 ? branch : net.resize(branch, 8, 8, "nearest"));
+  }
+  const Map joined = net.activate(net.concat(scales), "relu");
+  net.output(net.batchNorm(net.convolution(joined, {.channels = 16, .kernel = {1, 1}})), "out");
+  const codegen::Compilation compilation = lowered(net);
+  BOOST_TEST(steps(compilation.infer, "conv1s1") == 3);
+  for (const char *prefix : {"resize", "activate", "binary", "copy"})
+    BOOST_TEST(steps(compilation.infer, prefix) == 0, prefix);
+  BOOST_TEST(steps(compilation.prepare, "copy") == 3);
+}
+
 // An activation after an addition or a training batch norm is no step of its own.
 BOOST_AUTO_TEST_CASE(activations_join_their_producer) {
   Network net(1, 8, 8, 16);

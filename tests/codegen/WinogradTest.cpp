@@ -50,19 +50,21 @@ Network oddShapes(unsigned seed, int count) {
   return net;
 }
 
-// Bias, batch norm, residual and activation, all in the epilogue.
+// Bias, batch norm, additions (one of a smaller map, enlarged) and activation, all in the epilogue.
 Network epilogues() {
-  Network net(2, 7, 9, 40);
+  Network net(2, 14, 9, 40);
   int combination = 0;
   for (const char *activation : {"none", "relu", "relu6", "sigmoid"})
-    for (const bool residual : {false, true}) {
+    for (const std::string added : {"", " residual", " enlarged", " residual enlarged"}) {
       const bool sliced = combination % 2;
-      Map y = net.convolution(net.part(7, 9, 24, sliced), same3x3(20, combination++ % 4 < 2));
+      Map y = net.convolution(net.part(14, 9, 24, sliced), same3x3(20, combination++ % 4 < 2));
       if (combination % 3)
         y = net.batchNorm(y);
-      if (residual)
-        y = net.add(y, net.part(7, 9, 20, sliced, 3));
-      net.output(net.activate(y, activation), std::string(activation) + (residual ? " residual" : ""));
+      if (added.find("residual") != std::string::npos)
+        y = net.add(y, net.part(14, 9, 20, sliced, 3));
+      if (added.find("enlarged") != std::string::npos)
+        y = net.add(y, net.resize(net.part(7, 3, 20, sliced, 5), 14, 9, "nearest"));
+      net.output(net.activate(y, activation), activation + added);
     }
   return net;
 }

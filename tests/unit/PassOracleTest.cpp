@@ -93,6 +93,19 @@ BOOST_AUTO_TEST_CASE(fold_batch_norm) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(sink_pointwise) {
+  checkPrograms("sink-pointwise.mlir", [](mlir::ModuleOp module) {
+    return vernier::testing::runPass(module, compiler::createSinkPointwise());
+  });
+}
+
+BOOST_AUTO_TEST_CASE(sink_pointwise_and_fuse) {
+  checkPrograms("sink-pointwise.mlir", [](mlir::ModuleOp module) {
+    return vernier::testing::runPass(module, compiler::createSinkPointwise()) &&
+           vernier::testing::runPass(module, compiler::createFuseEpilogue());
+  });
+}
+
 BOOST_AUTO_TEST_CASE(fuse_epilogue) {
   checkPrograms("fuse-epilogue.mlir", [](mlir::ModuleOp module) {
     return vernier::testing::runPass(module, compiler::createFuseEpilogue());

@@ -14,8 +14,8 @@ module attributes {vn.model = "small"} {
     %w = vn.parameter "conv1.weight" convolution_weight {vn.place = "conv1"} : tensor<6x2x3x3xf32>
     // CHECK: vn.convolution %[[X]], %[[W]] strides [2, 2] padding [1, 1, 1, 1] groups 2 hole @layer1.0.channels[1] {vn.place = "conv1"} :
     %c = vn.convolution %x, %w strides [2, 2] padding [1, 1, 1, 1] dilations [1, 1] groups 2 hole @layer1.0.channels[1] {vn.place = "conv1"} : (tensor<1x8x8x4xf32>, tensor<6x2x3x3xf32>) -> tensor<1x4x4x6xf32>
-    // CHECK: vn.fused_convolution %[[X]], %[[W]] residual %{{.*}} strides [2, 2] padding [1, 1, 1, 1] groups 2 :
-    %f = vn.fused_convolution %x, %w residual %c activation none strides [2, 2] padding [1, 1, 1, 1] groups 2 : (tensor<1x8x8x4xf32>, tensor<6x2x3x3xf32>, tensor<1x4x4x6xf32>) -> tensor<1x4x4x6xf32>
+    // CHECK: vn.fused_convolution %[[X]], %[[W]] add %{{.*}} strides [2, 2] padding [1, 1, 1, 1] groups 2 :
+    %f = vn.fused_convolution %x, %w add %c activation none strides [2, 2] padding [1, 1, 1, 1] groups 2 : (tensor<1x8x8x4xf32>, tensor<6x2x3x3xf32>, tensor<1x4x4x6xf32>) -> tensor<1x4x4x6xf32>
     // CHECK: vn.avg_pool %[[X]] kernel [2, 2] strides [2, 2] :
     %p = vn.avg_pool %x kernel [2, 2] strides [2, 2] padding [0, 0, 0, 0] count_padding true : (tensor<1x8x8x4xf32>) -> tensor<1x4x4x4xf32>
     return %f : tensor<1x4x4x6xf32>

@@ -81,9 +81,9 @@ func.func @fused_result(%x: tensor<1x8x8x6xf32>, %w: tensor<8x6x1x1xf32>) {
 // -----
 
 // vn.fused_convolution (C6)
-func.func @residual(%x: tensor<1x8x8x6xf32>, %w: tensor<8x6x1x1xf32>, %r: tensor<1x1x1x8xf32>) {
-  // expected-error @below {{needs `residual` of type 'tensor<1x8x8x8xf32>', found 'tensor<1x1x1x8xf32>'}}
-  %0 = vn.fused_convolution %x, %w residual %r : (tensor<1x8x8x6xf32>, tensor<8x6x1x1xf32>, tensor<1x1x1x8xf32>) -> tensor<1x8x8x8xf32>
+func.func @addend(%x: tensor<1x8x8x6xf32>, %w: tensor<8x6x1x1xf32>, %r: tensor<1x4x3x8xf32>) {
+  // expected-error @below {{adds 'tensor<1x4x3x8xf32>', which does not enlarge to 'tensor<1x8x8x8xf32>' by whole factors}}
+  %0 = vn.fused_convolution %x, %w add %r : (tensor<1x8x8x6xf32>, tensor<8x6x1x1xf32>, tensor<1x4x3x8xf32>) -> tensor<1x8x8x8xf32>
   return
 }
 

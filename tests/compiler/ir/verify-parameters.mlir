@@ -88,6 +88,78 @@ func.func @fold_bias_result(%c: tensor<8xf32>) {
 
 // -----
 
+// vn.slice_parameter (C1)
+func.func @slice_outside(%w: tensor<8x6x3x3xf32>) {
+  // expected-error @below {{takes 4 inputs from 3 of 6}}
+  %0 = vn.slice_parameter %w from 3 : (tensor<8x6x3x3xf32>) -> tensor<8x4x3x3xf32>
+  return
+}
+
+// -----
+
+// vn.slice_parameter (C2)
+func.func @slice_result(%w: tensor<8x6x3x3xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<8x4x1x1xf32>', its operands make it 'tensor<8x4x3x3xf32>'}}
+  %0 = vn.slice_parameter %w from 2 : (tensor<8x6x3x3xf32>) -> tensor<8x4x1x1xf32>
+  return
+}
+
+// -----
+
+// vn.slice_parameter (C2)
+func.func @slice_rank(%w: tensor<8x6xf32>) {
+  // expected-error @below {{takes 'tensor<6xf32>' out of 'tensor<8x6xf32>'}}
+  %0 = vn.slice_parameter %w from 0 : (tensor<8x6xf32>) -> tensor<6xf32>
+  return
+}
+
+// -----
+
+// vn.concat_parameters (C1)
+func.func @concat_nothing() {
+  // expected-error @below {{needs at least one input}}
+  %0 = "vn.concat_parameters"() : () -> tensor<8xf32>
+  return
+}
+
+// -----
+
+// vn.concat_parameters (C2)
+func.func @concat_outputs(%a: tensor<8x6x1x1xf32>, %b: tensor<4x6x1x1xf32>) {
+  // expected-error @below {{joins 'tensor<8x6x1x1xf32>' and 'tensor<4x6x1x1xf32>'}}
+  %0 = vn.concat_parameters %a, %b : (tensor<8x6x1x1xf32>, tensor<4x6x1x1xf32>) -> tensor<8x12x1x1xf32>
+  return
+}
+
+// -----
+
+// vn.concat_parameters (C3)
+func.func @concat_result(%a: tensor<8xf32>, %b: tensor<4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<8xf32>', its operands make it 'tensor<12xf32>'}}
+  %0 = vn.concat_parameters %a, %b : (tensor<8xf32>, tensor<4xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+// vn.embed_parameter (C1)
+func.func @embed_outside(%w: tensor<8x4x1x1xf32>) {
+  // expected-error @below {{places 4 inputs at 3 of 6}}
+  %0 = vn.embed_parameter %w at 3 : (tensor<8x4x1x1xf32>) -> tensor<8x6x1x1xf32>
+  return
+}
+
+// -----
+
+// vn.embed_parameter (C2)
+func.func @embed_result(%w: tensor<8x4x1x1xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<4x6x1x1xf32>', its operands make it 'tensor<8x6x1x1xf32>'}}
+  %0 = vn.embed_parameter %w at 0 : (tensor<8x4x1x1xf32>) -> tensor<4x6x1x1xf32>
+  return
+}
+
+// -----
+
 // vn.update_running (C1)
 func.func @update(%c: tensor<8xf32>, %d: tensor<6xf32>) {
   // expected-error @below {{has a mean of type 'tensor<8xf32>', a variance of 'tensor<6xf32>'}}

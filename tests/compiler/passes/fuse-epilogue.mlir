@@ -1,8 +1,8 @@
 // RUN: vernier-opt %s --split-input-file --vn-fuse-epilogue | FileCheck %s
 
-// All at once, in the order that the fused op has: bias, residual, activation.
+// All at once, in the order that the fused op has: bias, addition, activation.
 // CHECK-LABEL: @infer
-// CHECK: %[[Y:.*]] = vn.fused_convolution %arg0, %{{.*}} bias %{{.*}} residual %arg1 activation relu6 strides [2, 2] padding [1, 1, 0, 0] dilations [1, 2] groups 2 {vn.place = "conv1"}
+// CHECK: %[[Y:.*]] = vn.fused_convolution %arg0, %{{.*}} bias %{{.*}} add %arg1 activation relu6 strides [2, 2] padding [1, 1, 0, 0] dilations [1, 2] groups 2 {vn.place = "conv1"}
 // CHECK-NEXT: return %[[Y]]
 func.func @infer(%x: tensor<1x4x6x4xf32>, %r: tensor<1x2x1x6xf32>) -> tensor<1x2x1x6xf32> {
   %w = vn.parameter "conv1.weight" convolution_weight : tensor<6x2x3x3xf32>
@@ -15,12 +15,12 @@ func.func @infer(%x: tensor<1x4x6x4xf32>, %r: tensor<1x2x1x6xf32>) -> tensor<1x2
 
 // -----
 
-// The residual may be the first summand, and computed after the convolution. Of two convolutions the later one takes the other.
+// The addend may be the first summand, and computed after the convolution. Of two convolutions the later one takes the other.
 // CHECK-LABEL: @infer
 // CHECK: %[[A:.*]] = vn.convolution %arg0, %{{.*}} {vn.place = "a"}
-// CHECK: %[[B:.*]] = vn.fused_convolution %arg0, %{{.*}} residual %[[A]] {vn.place = "b"}
+// CHECK: %[[B:.*]] = vn.fused_convolution %arg0, %{{.*}} add %[[A]] {vn.place = "b"}
 // CHECK: %[[P:.*]] = vn.max_pool %[[B]]
-// CHECK: %[[C:.*]] = vn.fused_convolution %[[B]], %{{.*}} residual %[[P]] {vn.place = "c"}
+// CHECK: %[[C:.*]] = vn.fused_convolution %[[B]], %{{.*}} add %[[P]] {vn.place = "c"}
 // CHECK: return %[[C]]
 func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32> {
   %w = vn.parameter "a.weight" convolution_weight : tensor<5x5x1x1xf32>
@@ -81,7 +81,7 @@ func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32> {
 
 // -----
 
-// The residual is broadcast.
+// The addend is broadcast.
 // CHECK-LABEL: @infer
 // CHECK: vn.add
 func.func @infer(%x: tensor<1x4x4x5xf32>, %s: tensor<1x1x1x5xf32>) -> tensor<1x4x4x5xf32> {
@@ -107,10 +107,9 @@ func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32> {
 
 // -----
 
-// One residual and one activation are all there is room for.
+// Any number of additions, but one activation.
 // CHECK-LABEL: @infer
-// CHECK: %[[A:.*]] = vn.fused_convolution {{.*}} residual %arg0 :
-// CHECK: %[[B:.*]] = vn.add %[[A]], %arg1
+// CHECK: %[[B:.*]] = vn.fused_convolution {{.*}} add %arg0, %arg1 :
 // CHECK: %[[C:.*]] = vn.fused_convolution %[[B]], {{.*}} activation relu :
 // CHECK: %[[D:.*]] = vn.activate sigmoid %[[C]]
 // CHECK: %[[E:.*]] = vn.affine %[[D]], {{.*}} activation relu :
@@ -128,6 +127,42 @@ func.func @infer(%x: tensor<1x4x4x5xf32>, %r: tensor<1x4x4x5xf32>) -> tensor<1x4
   %7 = vn.activate relu %6 : tensor<1x4x4x5xf32>
   %8 = vn.activate sigmoid %7 : tensor<1x4x4x5xf32>
   return %8 : tensor<1x4x4x5xf32>
+}
+
+// -----
+
+// A map enlarged by whole factors is read while it is added, also by others; so is the convolution's own size.
+// CHECK-LABEL: @infer
+// CHECK: %[[U:.*]] = vn.resize nearest %arg1 {{.*}} -> tensor<1x4x6x5xf32>
+// CHECK-NOT: vn.resize
+// CHECK: %[[Y:.*]] = vn.fused_convolution {{.*}} add %arg1, %arg2 activation relu : (tensor<1x4x6x5xf32>, tensor<5x5x1x1xf32>, tensor<1x2x2x5xf32>, tensor<1x4x3x5xf32>)
+// CHECK: return %[[Y]], %[[U]]
+func.func @infer(%x: tensor<1x4x6x5xf32>, %r: tensor<1x2x2x5xf32>, %s: tensor<1x4x3x5xf32>) -> (tensor<1x4x6x5xf32>, tensor<1x4x6x5xf32>) {
+  %w = vn.parameter "a.weight" convolution_weight : tensor<5x5x1x1xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x6x5xf32>, tensor<5x5x1x1xf32>) -> tensor<1x4x6x5xf32>
+  %1 = vn.resize nearest %r : (tensor<1x2x2x5xf32>) -> tensor<1x4x6x5xf32>
+  %2 = vn.resize nearest %s : (tensor<1x4x3x5xf32>) -> tensor<1x4x6x5xf32>
+  %3 = vn.add %1, %0 : (tensor<1x4x6x5xf32>, tensor<1x4x6x5xf32>) -> tensor<1x4x6x5xf32>
+  %4 = vn.add %3, %2 : (tensor<1x4x6x5xf32>, tensor<1x4x6x5xf32>) -> tensor<1x4x6x5xf32>
+  %5 = vn.activate relu %4 : tensor<1x4x6x5xf32>
+  return %5, %1 : tensor<1x4x6x5xf32>, tensor<1x4x6x5xf32>
+}
+
+// -----
+
+// A map enlarged bilinearly, or by a broken factor, is added as it is.
+// CHECK-LABEL: @infer
+// CHECK: %[[B:.*]] = vn.resize bilinear
+// CHECK: %[[N:.*]] = vn.resize nearest
+// CHECK: vn.fused_convolution {{.*}} add %[[B]], %[[N]] :
+func.func @infer(%x: tensor<1x4x4x5xf32>, %r: tensor<1x2x2x5xf32>, %s: tensor<1x3x4x5xf32>) -> tensor<1x4x4x5xf32> {
+  %w = vn.parameter "a.weight" convolution_weight : tensor<5x5x1x1xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x4x5xf32>, tensor<5x5x1x1xf32>) -> tensor<1x4x4x5xf32>
+  %1 = vn.resize bilinear %r : (tensor<1x2x2x5xf32>) -> tensor<1x4x4x5xf32>
+  %2 = vn.resize nearest %s : (tensor<1x3x4x5xf32>) -> tensor<1x4x4x5xf32>
+  %3 = vn.add %0, %1 : (tensor<1x4x4x5xf32>, tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32>
+  %4 = vn.add %3, %2 : (tensor<1x4x4x5xf32>, tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32>
+  return %4 : tensor<1x4x4x5xf32>
 }
 
 // -----
