@@ -17,6 +17,12 @@ static bool isParameter(Value value) {
                          vn::ConcatParametersOp, vn::EmbedParameterOp>(value.getDefiningOp());
 }
 
+static bool isMap(Value value) {
+  if (auto sum = value.getDefiningOp<vn::AddOp>()) // of maps, or of a shared weight's gradients
+    return isMap(sum.getLhs());
+  return cast<RankedTensorType>(value.getType()).getRank() == 4 && !isParameter(value);
+}
+
 // Weights that are only packed, within `prepare`: what inference reads are the packed ones.
 static bool isPacked(Value value) {
   return isa<vn::FoldWeightOp>(value.getDefiningOp()) ||
@@ -24,11 +30,17 @@ static bool isPacked(Value value) {
           cast<RankedTensorType>(value.getType()).getRank() != 1);
 }
 
+// A result that nothing else reads, and that a kernel writes as a whole.
+static bool onlyReturned(Value value) {
+  return value.hasOneUse() && isa<func::ReturnOp>(*value.user_begin()) &&
+         !value.getDefiningOp<vn::ConcatOp>();
+}
+
 View viewOf(Value value) {
   if (auto sum = value.getDefiningOp<vn::AddOp>()) // of maps, or of a shared weight's gradients
     return viewOf(sum.getLhs());
   auto shape = cast<RankedTensorType>(value.getType()).getShape();
-  if (shape.size() == 4 && !isParameter(value))
+  if (isMap(value))
     return denseView(shape[0], shape[1], shape[2], shape[3]);
   int64_t elements = 1;
   for (int64_t extent : shape)
@@ -39,14 +51,6 @@ View viewOf(Value value) {
 // Caches find a line by address bits above the line's own: pixels a multiple of this apart share few sets of
 // a first-level cache, and a tile of them evicts itself.
 constexpr int64_t kAliasingBytes = 2048;
-
-// A map as it lies in the arena: one line more between pixels that would alias.
-static View storedView(Value value) {
-  View view = viewOf(value);
-  if (view.h * view.w > 1 && 4 * view.c % kAliasingBytes == 0)
-    view.pixel += kAlignment / 4;
-  return view;
-}
 
 Activation activationOf(vn::Activation activation) {
   switch (activation) {
@@ -92,12 +96,22 @@ Location Lowering::addIo(const std::string &name, vn_type type, bool isOutput, s
   return {buffer, 0, view};
 }
 
+// A map as it lies in the arena: one line more between pixels that would alias.
+View Lowering::storedView(Value value) {
+  View view = viewOf(value);
+  if (isMap(value) && prepared && !onlyReturned(value))
+    view.element = options.maps;
+  if (view.h * view.w > 1 && elementBytes(view.element) * view.c % kAliasingBytes == 0)
+    view.pixel += kAlignment / elementBytes(view.element);
+  return view;
+}
+
 Location Lowering::result(Value value) {
   auto [entry, isNew] = locations.try_emplace(value);
   if (isNew) {
     const View view = storedView(value);
     const bool derived = prepared && current == prepared && !isPacked(value);
-    entry->second = {addBuffer(derived ? VN_SPACE_DERIVED : VN_SPACE_ARENA, view.elements() * 4), 0, view};
+    entry->second = {addBuffer(derived ? VN_SPACE_DERIVED : VN_SPACE_ARENA, view.bytes()), 0, view};
   }
   return entry->second;
 }
@@ -123,7 +137,7 @@ Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm:
     step.operands.push_back({location.buffer, location.offset, true, location.view});
   for (llvm::ArrayRef<Location> list : {reads, writes})
     for (const Location &location : list)
-      step.bytes += location.view.size() * 4;
+      step.bytes += location.view.size() * elementBytes(location.view.element);
   current->steps.push_back(std::move(step));
   return current->steps.back();
 }
@@ -147,8 +161,9 @@ void Lowering::placeConcats(Block &block) {
     for (Value input : op.getInputs()) {
       View view = viewOf(input);
       view.pixel = whole.view.pixel;
+      view.element = whole.view.element;
       if (mayBePlaced(input) && !locations.count(input) && llvm::count(op.getInputs(), input) == 1)
-        locations[input] = {whole.buffer, whole.offset + 4 * channel, view};
+        locations[input] = {whole.buffer, whole.offset + elementBytes(view.element) * channel, view};
       channel += view.c;
     }
   }
@@ -259,7 +274,7 @@ LogicalResult Lowering::lowerImageBlocks(vn::ImageBlocksOp op) {
   const auto firstBlock = [&](Location whole) {
     repeat.count = whole.view.n / int64_t(op.getImages());
     whole.view.n = op.getImages();
-    repeat.advances[whole.buffer] = 4 * whole.view.n * whole.view.image();
+    repeat.advances[whole.buffer] = elementBytes(whole.view.element) * whole.view.n * whole.view.image();
     return whole;
   };
   Block &body = op.getBody().front();
@@ -329,6 +344,7 @@ LogicalResult Lowering::lower(Operation *op) {
 
 FailureOr<Compilation> lowerModule(ModuleOp module, const Target &target, const LoweringOptions &options) {
   Compilation compilation;
+  compilation.maps = options.maps;
   Lowering lowering(compilation, target, options);
   auto infer = module.lookupSymbol<func::FuncOp>(vn::kInferFunction);
   if (!infer)

@@ -17,6 +17,9 @@ namespace vernier::codegen {
 
 struct LoweringOptions {
   WinogradOptions winograd;
+  // Of the maps and packed weights of @infer: F32 or BF16. Parameters, vectors, results and everything in
+  // training are float32.
+  Element maps = Element::F32;
 };
 
 // `module` has @infer after the inference passes and, for training, @train_step.

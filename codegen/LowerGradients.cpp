@@ -37,7 +37,7 @@ void Lowering::lowerInputGradient(const View &dyView, const View &dxView, const 
     const int64_t counted = first ? macs : 0;
     first = false;
     if (!grouped) {
-      const Location w = packed(weightValue, packWeights(spec.weights, true), spec.weights.elements());
+      const Location w = packed(weightValue, packWeights(spec.weights, true), spec.weights.operand());
       step(convolution(spec, target), {dy, w}, {dx}, counted);
       continue;
     }
@@ -54,7 +54,7 @@ void Lowering::lowerInputGradient(const View &dyView, const View &dxView, const 
       narrow.columns = {dxView.w, 0, 1, 1, {1, 0, 1, 0, 1}};
     }
     const Location w =
-        packed(weightValue, packGroupedWeights(narrow, true, target), narrow.weightElements(target.lanes));
+        packed(weightValue, packGroupedWeights(narrow, true, target), narrow.weightOperand(target.lanes));
     step(groupedConvolution(narrow, target), {dy, w}, {dx}, counted);
   }
 }

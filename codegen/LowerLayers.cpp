@@ -33,6 +33,8 @@ Location inputsWithin(const Location &place, Value whole, int64_t begin, Value p
   return {place.buffer, place.offset + 4 * begin * perInput, {1, 1, rows, inputsOf(part) * perInput, row}};
 }
 
+bool sameShape(const View &a, const View &b) { return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c; }
+
 template <typename Op> PoolSpec poolOf(Op op, const View &in, const View &out) {
   return {in, out, pair(op.getKernel()), pair(op.getStrides()), four(op.getPadding()), true};
 }
@@ -40,7 +42,7 @@ template <typename Op> PoolSpec poolOf(Op op, const View &in, const View &out) {
 } // namespace
 
 // Weights in a kernel's layout: once for each layout, in `prepare` where the weight is known there.
-Location Lowering::packed(Value weight, const Kernel &kernel, int64_t elements) {
+Location Lowering::packed(Value weight, const Kernel &kernel, KernelOperand packed) {
   const Location from = at(weight);
   const std::string key =
       std::to_string(from.buffer) + "/" + std::to_string(from.offset) + "/" + kernel.definition.name;
@@ -50,8 +52,8 @@ Location Lowering::packed(Value weight, const Kernel &kernel, int64_t elements) 
   const bool early = prepared && constant.contains(weight);
   Program *saved = current;
   current = early ? prepared : program;
-  Location to{addBuffer(early ? VN_SPACE_DERIVED : VN_SPACE_ARENA, elements * 4), 0,
-              denseView(1, 1, 1, elements)};
+  const View view = denseView(1, 1, 1, packed.elements, packed.type);
+  Location to{addBuffer(early ? VN_SPACE_DERIVED : VN_SPACE_ARENA, view.bytes()), 0, view};
   step(kernel, {from}, {to});
   current = saved;
   entry->second = to;
@@ -91,7 +93,7 @@ template <typename Op> void Lowering::lowerConvolution(Op op, ValueRange addends
     spec.columns = {y.view.w, 0, 1, stride[1], {kernel[1], -padding[2], dilation[1], 0, 1}};
     spec.epilogue = epilogue;
     reads[1] =
-        packed(op.getWeight(), packGroupedWeights(spec, false, target), spec.weightElements(target.lanes));
+        packed(op.getWeight(), packGroupedWeights(spec, false, target), spec.weightOperand(target.lanes));
     code = groupedConvolution(spec, target);
   } else {
     ConvolutionSpec spec =
@@ -99,11 +101,11 @@ template <typename Op> void Lowering::lowerConvolution(Op op, ValueRange addends
     if (spec.out.w != y.view.w) { // all pixels as one row
       epilogue.flattenedColumns = y.view.w;
       for (Addend &addend : epilogue.addends)
-        if (View &view = addend.view; !addend.enlarged())
-          view = {1, 1, view.n * view.h * view.w, view.c, view.pixel};
+        if (!addend.enlarged())
+          addend.view = pixelsInOneRow(addend.view);
     }
     spec.epilogue = epilogue;
-    reads[1] = packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.elements());
+    reads[1] = packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.operand());
     code = convolution(spec, target);
   }
   Step &s = step(code, reads, {y}, macs);
@@ -119,7 +121,7 @@ void Lowering::lowerLinear(vn::LinearOp op) {
   ConvolutionSpec spec = convolutionForward(x.view, y.view, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, target);
   spec.epilogue.bias = bool(op.getBias());
   llvm::SmallVector<Location> reads = {
-      x, packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.elements())};
+      x, packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.operand())};
   if (op.getBias())
     reads.push_back(at(op.getBias()));
   step(convolution(spec, target), reads, {y}, convolutionMacs(x.view, y.view, {1, 1}, 1));
@@ -141,8 +143,8 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
     }
     Location a = at(op->getOperand(0)), b = at(op->getOperand(1)), y = result(last);
     // Gradients of a weight used twice: rows of numbers, whatever the rank of their type.
-    if (a.view.size() == b.view.size() && !(a.view == b.view && b.view == y.view) && a.view.dense() &&
-        b.view.dense() && y.view.dense())
+    if (a.view.size() == b.view.size() && !(sameShape(a.view, b.view) && sameShape(b.view, y.view)) &&
+        a.view.dense() && b.view.dense() && y.view.dense())
       a.view = b.view = y.view = denseView(1, 1, 1, y.view.size());
     Step &s = step(binary(kind, a.view, b.view, y.view, activation, target), {a, b}, {y});
     elementwise(a, y, 0, s);
@@ -240,7 +242,7 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
       })
       .Case<vn::SliceOp>([&](auto slice) {
         Location x = at(slice.getInput());
-        x.offset += 4 * slice.getBegin();
+        x.offset += elementBytes(x.view.element) * slice.getBegin();
         x.view.c = viewOf(slice.getResult()).c;
         alias(slice.getResult(), x);
         return success();
@@ -250,8 +252,9 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         int64_t channel = 0;
         for (Value input : concat.getInputs()) {
           const Location from = at(input);
-          Location to{whole.buffer, whole.offset + 4 * channel, from.view};
+          Location to{whole.buffer, whole.offset + elementBytes(whole.view.element) * channel, from.view};
           to.view.pixel = whole.view.pixel;
+          to.view.element = whole.view.element;
           if (from.buffer != to.buffer || from.offset != to.offset)
             step(copy(from.view, to.view, target), {from}, {to});
           channel += from.view.c;
@@ -274,8 +277,9 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
       .Case<vn::EmbedChannelsOp>([&](auto embed) {
         const Location x = at(embed.getInput()), y = result(embed.getResult());
         step(fill(y.view, 0.0f, target), {}, {y});
-        Location part{y.buffer, y.offset + 4 * int64_t(embed.getBegin()), x.view};
+        Location part{y.buffer, y.offset + elementBytes(y.view.element) * int64_t(embed.getBegin()), x.view};
         part.view.pixel = y.view.pixel;
+        part.view.element = y.view.element;
         step(copy(x.view, part.view, target), {x}, {part});
         return success();
       })

@@ -18,7 +18,8 @@ bool Lowering::lowerWinograd(const Location &x, const Location &y, Value weight,
   if (!spec)
     return false;
   spec->epilogue = epilogue;
-  const Location w = packed(weight, packWinogradWeights(spec->weights, transposed), spec->weights.elements());
+  const Location w =
+      packed(weight, packWinogradWeights(spec->weights, transposed), {spec->weights.elements()});
   // Of a scratch operand only the rooms that calls use are touched: no bytes that the step must move.
   const auto rooms = [&](int64_t elements) {
     Location room = scratch(elements);

@@ -45,6 +45,7 @@ private:
                  const View &view);
   // The place of an op's result: given in advance (a slice of a concat, a gradient) or a new buffer.
   Location result(mlir::Value value);
+  View storedView(mlir::Value value);
   Location at(mlir::Value value) { return locations.lookup(value); }
   void alias(mlir::Value value, const Location &location) { locations[value] = location; }
   Step &step(const Kernel &kernel, std::initializer_list<Location> reads,
@@ -77,7 +78,7 @@ private:
   bool lowerWinograd(const Location &x, const Location &y, mlir::Value weight, bool transposed,
                      const ConvolutionShape &shape, const Epilogue &epilogue, llvm::ArrayRef<Location> more,
                      int64_t macs);
-  Location packed(mlir::Value weight, const Kernel &kernel, int64_t elements);
+  Location packed(mlir::Value weight, const Kernel &kernel, KernelOperand packed);
   // The single user of `value` if it is an Op and nothing else uses the value.
   template <typename Op> Op onlyUser(mlir::Value value) {
     return value.hasOneUse() ? llvm::dyn_cast<Op>(*value.user_begin()) : Op();

@@ -76,6 +76,7 @@ struct Compilation {
   std::vector<Parameter> parameters;
   std::vector<KernelDefinition> kernels; // each name once
   Program prepare, infer, trainStep;
+  Element maps = Element::F32; // of @infer
   int64_t parameterBytes = 0, statisticsBytes = 0, derivedBytes = 0;
 };
 

@@ -96,8 +96,9 @@ void writeTables(llvm::Module &module, const Compilation &compilation, const Mod
                                    w.shape(p.shape), w.integer(p.space), w.integer(p.offset)}));
   Constant *model = w.record(
       {w.integer(VN_ABI_VERSION), w.text(facts.name), w.text(facts.description), w.text(facts.target),
-       w.integer(facts.batch), w.integer(facts.channels), w.integer(facts.height), w.integer(facts.width),
-       w.integer(facts.classes), w.integer(facts.macs), w.array(parameters), w.integer(parameters.size()),
+       w.integer(compilation.maps == Element::BF16 ? VN_BFLOAT16 : VN_FLOAT32), w.integer(facts.batch),
+       w.integer(facts.channels), w.integer(facts.height), w.integer(facts.width), w.integer(facts.classes),
+       w.integer(facts.macs), w.array(parameters), w.integer(parameters.size()),
        w.integer(compilation.parameterBytes), w.integer(compilation.statisticsBytes),
        w.integer(compilation.derivedBytes), w.program(compilation.prepare, compilation.buffers),
        w.program(compilation.infer, compilation.buffers),

@@ -18,7 +18,10 @@ bool disjoint(const StepOperand &a, const StepOperand &b) {
   const auto apart = [&](int64_t fromA, int64_t fromB) {
     return fromA + a.view.c <= fromB || fromB + b.view.c <= fromA;
   };
-  const int64_t elementA = a.offset / 4, elementB = b.offset / 4;
+  if (a.view.element != b.view.element)
+    return false;
+  const int64_t bytes = elementBytes(a.view.element);
+  const int64_t elementA = a.offset / bytes, elementB = b.offset / bytes;
   if (a.view.n * a.view.h * a.view.w == 1 && b.view.n * b.view.h * b.view.w == 1)
     return apart(elementA, elementB);
   if (a.view.pixel != b.view.pixel)

@@ -2,6 +2,7 @@
 // while the loop over (r, s, c) streams packed weights past broadcast inputs; nothing is copied and padding
 // costs nothing, because the tiles at the left and right border are their own code, without the taps that
 // fall outside.
+#include "codegen/cpu/BFloat16Code.h"
 #include "codegen/cpu/EpilogueCode.h"
 #include "codegen/cpu/MapLoops.h"
 
@@ -18,9 +19,12 @@ constexpr int64_t kWantedTasks = 32;
 // What may stay in a second-level cache of inputs, and of weights, while the other passes by.
 constexpr int64_t kKeptBytes = 512 * 1024;
 
-// Pixels per tile: what the register file holds beside `vectors` weights and one broadcast input.
-int64_t mostPixels(int64_t vectors, const Target &target) {
-  return std::max<int64_t>(1, std::min<int64_t>(28, target.registers - vectors - 1) / vectors);
+// Pixels per tile: what the register file holds beside `vectors` weights and one broadcast input, both in two
+// halves where pairs of bfloat16 are multiplied in float32.
+int64_t mostPixels(int64_t vectors, Element element, const Target &target) {
+  const int64_t halves = element == Element::BF16 && !target.bfloat16Dot ? 2 : 1;
+  const int64_t sums = std::min<int64_t>(28, target.registers - halves * (vectors + 1));
+  return std::max<int64_t>(1, sums / vectors);
 }
 
 // First-level data caches have at least this many ways of 64 sets of 64 bytes; one way is left to weights and
@@ -41,12 +45,14 @@ int64_t stepCost(int64_t pixels, int64_t vectors) {
   return pixels == 0 || vectors == 0 ? 0 : 4 * std::max<int64_t>(pixels * vectors, 8) + 4 * vectors + pixels;
 }
 
-Tile chooseTile(int64_t columns, int64_t outputs, int64_t inputStride, const Target &target) {
+Tile chooseTile(int64_t columns, int64_t outputs, int64_t inputStride, Element element,
+                const Target &target) {
   Tile best;
   int64_t bestCost = INT64_MAX;
   const int64_t allVectors = ceilDiv(outputs, target.lanes);
   for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, allVectors); ++vectors)
-    for (int64_t pixels = std::min({columns, mostPixels(vectors, target), cachedPixels(inputStride)});
+    for (int64_t pixels =
+             std::min({columns, mostPixels(vectors, element, target), cachedPixels(inputStride)});
          pixels >= 1; --pixels) {
       const auto row = [&](int64_t width) {
         return columns / pixels * stepCost(pixels, width) + stepCost(columns % pixels, width);
@@ -84,15 +90,21 @@ Taps transposedTaps(int64_t residue, int64_t size, int64_t stride, int64_t paddi
 }
 
 // Bytes between the inputs of neighbouring outputs.
-int64_t inputStride(const ConvolutionSpec &spec) { return 4 * spec.in.pixel * spec.columns.inStep; }
+int64_t inputStride(const ConvolutionSpec &spec) {
+  return elementBytes(spec.in.element) * spec.in.pixel * spec.columns.inStep;
+}
 
 void chooseTile(ConvolutionSpec &spec, const Target &target) {
-  spec.tile = chooseTile(spec.columns.count, spec.weights.outputs, inputStride(spec), target);
+  spec.weights.element = spec.in.element;
+  spec.tile =
+      chooseTile(spec.columns.count, spec.weights.outputs, inputStride(spec), spec.in.element, target);
 }
 
 // Of weights and inputs, the kind of data that is larger streams once, or in few pieces.
 void chooseOrder(ConvolutionSpec &spec) {
-  const int64_t weightBytes = spec.weights.groupElements() * 4, inputBytes = spec.in.size() / spec.in.n * 4;
+  const int64_t element = elementBytes(spec.in.element);
+  const int64_t weightBytes = element * spec.weights.groupElements();
+  const int64_t inputBytes = element * spec.in.size() / spec.in.n;
   spec.weightsOuter = weightBytes * spec.weights.groups > inputBytes;
   // Each group of rows passes over the weights, each block of weights over the rows of a group.
   const int64_t blocks = ceilDiv(spec.weights.outputs, spec.weights.block()), rowTasks = spec.rowTasks();
@@ -184,13 +196,22 @@ struct Emitter {
                                     Value weightBase, KernelBuilder::Values acc) {
     const Taps &taps = spec.columns.taps;
     const int64_t C = packed().inputs;
+    const bool padded = packed().paddedInputs() > C;
     // Taps that the same pixels have, side by side in the input and in the weights, are one run of
     // multiply-adds.
-    const bool sideBySide = taps.offsetStep == 1 && taps.indexStep == 1 && spec.in.pixel == C;
+    const bool sideBySide = taps.offsetStep == 1 && taps.indexStep == 1 && spec.in.pixel == C && !padded;
+    const auto multiplyTap = [&](Value s, llvm::ArrayRef<int64_t> valid, int64_t count,
+                                 KernelBuilder::Values sums) {
+      Value ix = k.add(k.add(k.mul(x, spec.columns.inStep), taps.offset), k.mul(s, taps.offsetStep));
+      Value from = k.add(rowIn, k.mul(ix, spec.in.pixel));
+      Value tap = k.add(k.add(k.mul(weightRow, packed().columns), taps.index), k.mul(s, taps.indexStep));
+      Value weightTap = k.add(weightBase, k.mul(tap, packed().paddedInputs() * code.vectors * k.lanes()));
+      return multiplyAdds(code, valid, from, weightTap, count, std::move(sums));
+    };
     int64_t run = 1;
     for (int64_t s = 0; s < taps.count; s += run) {
       run = 1;
-      while (sideBySide && s + run < taps.count && code.inside[s + run] == code.inside[s])
+      while ((sideBySide || padded) && s + run < taps.count && code.inside[s + run] == code.inside[s])
         ++run;
       llvm::SmallVector<int64_t> valid;
       for (int64_t p = 0; p < code.pixels; ++p)
@@ -198,37 +219,52 @@ struct Emitter {
           valid.push_back(p);
       if (valid.empty())
         continue;
-      Value ix = k.add(k.mul(x, spec.columns.inStep), taps.offset + s * taps.offsetStep);
-      Value from = k.add(rowIn, k.mul(ix, spec.in.pixel));
-      Value tap = k.add(k.mul(weightRow, packed().columns), taps.index + s * taps.indexStep);
-      Value weightTap = k.add(weightBase, k.mul(tap, C * code.vectors * k.lanes()));
-      acc = multiplyAdds(code, valid, from, weightTap, run * C, std::move(acc));
+      if (sideBySide || run == 1)
+        acc = multiplyTap(k.index(s), valid, run * C, std::move(acc));
+      else // few channels in pairs: all taps in a row the compiler would reorder, and spill sums
+        acc = k.forLoop(k.index(s), k.index(s + run), 1, acc, [&](Value tap, mlir::ValueRange carried) {
+          return multiplyTap(tap, valid, C, KernelBuilder::Values(carried));
+        });
     }
     return acc;
   }
 
-  // Adds the products of `count` weights in a row with the inputs in a row of each valid pixel.
+  // Adds the products of `count` weights in a row with the inputs in a row of each valid pixel; bfloat16 ones
+  // in pairs, the last of an odd number with the one before it, whose weight in this pair is 0.
   KernelBuilder::Values multiplyAdds(const TileCode &code, llvm::ArrayRef<int64_t> valid, Value from,
                                      Value weightsFrom, int64_t count, KernelBuilder::Values acc) {
-    const int64_t V = code.vectors;
+    const int64_t V = code.vectors, together = packed().inputsTogether();
+    const bool pairs = together == 2;
     KernelBuilder::Values part;
     for (int64_t p : valid)
       part.append(acc.begin() + p * V, acc.begin() + (p + 1) * V);
-    part = k.forLoop(k.index(0), k.index(count), 1, part, [&](Value c, mlir::ValueRange carried) {
+    const auto step = [&](Value c, mlir::ValueRange carried, int64_t before) {
       KernelBuilder::Values next(carried);
       llvm::SmallVector<Value> w;
       Value at = k.add(weightsFrom, k.mul(c, V * k.lanes()));
-      for (int64_t v = 0; v < V; ++v)
-        w.push_back(k.load(weights, k.add(at, v * k.lanes()), k.lanes()));
+      for (int64_t v = 0; v < V; ++v) {
+        Value from = k.add(at, v * together * k.lanes());
+        w.push_back(pairs ? loadPairs(k, weights, from) : k.load(weights, from, k.lanes()));
+      }
       Value channelIn = k.add(from, c);
       for (size_t i = 0; i < valid.size(); ++i) {
         const int64_t offset = valid[i] * spec.columns.inStep * spec.in.pixel;
-        Value a = k.splat(k.loadScalar(input, k.add(channelIn, offset)));
-        for (int64_t v = 0; v < V; ++v)
-          next[i * V + v] = k.fma(a, w[v], next[i * V + v]);
+        Value from = k.add(channelIn, offset - before);
+        Value a = !pairs       ? k.splat(k.loadScalar(input, from))
+                  : count == 1 ? broadcastSecond(k, input, from)
+                               : broadcastPair(k, input, from);
+        for (int64_t v = 0; v < V; ++v) {
+          Value &sum = next[i * V + v];
+          sum = pairs ? dotPairs(k, a, w[v], sum) : k.fma(a, w[v], sum);
+        }
       }
       return next;
-    });
+    };
+    const int64_t whole = count / together * together;
+    part = k.forLoop(k.index(0), k.index(whole), together, part,
+                     [&](Value c, mlir::ValueRange carried) { return step(c, carried, 0); });
+    if (whole < count)
+      part = step(k.index(whole), part, count > 1);
     for (size_t i = 0; i < valid.size(); ++i)
       std::copy_n(part.begin() + i * V, V, acc.begin() + valid[i] * V);
     return acc;
@@ -293,7 +329,7 @@ std::string axisName(const Axis &axis) {
 std::string PackedWeights::name() const {
   return (groups > 1 ? "g" + std::to_string(groups) + "_" : std::string()) + std::to_string(outputs) + "x" +
          std::to_string(inputs) + "x" + std::to_string(rows) + "x" + std::to_string(columns) + "_b" +
-         std::to_string(block());
+         std::to_string(block()) + elementSuffix(element);
 }
 
 ConvolutionSpec convolutionForward(const View &in, const View &out, std::array<int64_t, 2> kernel,
@@ -308,18 +344,18 @@ ConvolutionSpec convolutionForward(const View &in, const View &out, std::array<i
   const bool pointwise = kernel == std::array<int64_t, 2>{1, 1} && stride == std::array<int64_t, 2>{1, 1} &&
                          padding == std::array<int64_t, 4>{0, 0, 0, 0};
   if (pointwise) {
-    const int64_t pixels = out.n * out.h * out.w;
-    spec.in = {1, 1, pixels, in.c, in.pixel};
-    spec.out = {1, 1, pixels, out.c, out.pixel};
+    spec.in = pixelsInOneRow(in);
+    spec.out = pixelsInOneRow(out);
     spec.rows.count = 1;
-    spec.columns.count = pixels;
+    spec.columns.count = spec.out.w;
   }
   chooseTile(spec, target);
   spec.weights.vectors = spec.tile.vectors;
   if (pointwise) {
     const int64_t pixels = spec.columns.count, P = spec.tile.pixels;
     const int64_t blocks = groups * ceilDiv(spec.weights.outputs, spec.weights.block());
-    const int64_t byCache = kChunkBytes / (4 * (spec.weights.inputs + spec.weights.block()));
+    const int64_t byCache =
+        kChunkBytes / (elementBytes(in.element) * (spec.weights.inputs + spec.weights.block()));
     const int64_t byTasks = ceilDiv(pixels * blocks, kWantedTasks);
     spec.chunk = std::max<int64_t>(1, std::min(byCache, byTasks) / P) * P;
   }
@@ -353,8 +389,8 @@ convolutionInputGradient(const View &dy, const View &dx, std::array<int64_t, 2> 
     }
   for (ConvolutionSpec &spec : specs) {
     spec.tile.vectors = vectors;
-    spec.tile.pixels =
-        std::min({spec.columns.count, mostPixels(vectors, target), cachedPixels(inputStride(spec))});
+    spec.tile.pixels = std::min(
+        {spec.columns.count, mostPixels(vectors, dy.element, target), cachedPixels(inputStride(spec))});
     spec.weights.vectors = vectors;
     chooseOrder(spec);
   }
@@ -370,7 +406,8 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
   Kernel kernel;
   kernel.tasks = spec.in.n * w.groups * blocks * rowTasks;
   kernel.definition.name = "conv" + axisName(spec.rows) + "x" + axisName(spec.columns) + "_" +
-                           spec.in.name() + "_to_" + spec.out.name() + "_w" + w.name() + "_f32_" +
+                           spec.in.name() + "_to_" + spec.out.name() + "_w" + w.name() +
+                           (w.element == Element::BF16 ? "_bf16_" : "_f32_") +
                            std::to_string(spec.tile.pixels) + "x" + std::to_string(w.block()) +
                            (spec.chunk ? "_row" + std::to_string(spec.chunk) : "") +
                            (spec.weightsOuter           ? "_wo"
@@ -381,9 +418,9 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
   kernel.definition.build = [spec, rowTasks, blocks, wholeBlocks, rest,
                              name = kernel.definition.name](KernelBuilder &k) {
     const PackedWeights &w = spec.weights;
-    std::vector<KernelOperand> operands = {{spec.in.elements()}, {w.elements()}};
+    std::vector<KernelOperand> operands = {spec.in.operand(), w.operand()};
     EpilogueCode::appendOperands(spec.epilogue, spec.out.c, operands);
-    operands.push_back({spec.out.elements()});
+    operands.push_back(spec.out.operand());
     k.begin(name, operands);
     Emitter emit{spec,
                  k,
@@ -403,8 +440,8 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
       }
       Value imageIn = k.add(k.mul(n, spec.in.image()), k.mul(group, w.inputs));
       Value channel = k.add(k.mul(group, w.outputs), k.mul(block, w.block()));
-      Value weightBase =
-          k.add(k.mul(group, w.groupElements()), k.mul(block, w.block() * w.inputs * w.rows * w.columns));
+      Value weightBase = k.add(k.mul(group, w.groupElements()),
+                               k.mul(block, w.block() * w.paddedInputs() * w.rows * w.columns));
       Value oy = spec.chunk ? k.index(0) : row;
       const auto whole = [&] { emit.row(w.vectors, w.lanes, n, imageIn, oy, row, weightBase, channel); };
       const auto partial = [&] {
@@ -431,32 +468,39 @@ Kernel packWeights(const PackedWeights &packed, bool transposed) {
                            std::to_string(packed.lanes);
   kernel.definition.numOperands = 2;
   kernel.definition.build = [=, name = kernel.definition.name](KernelBuilder &k) {
-    const int64_t spatial = packed.rows * packed.columns;
+    const int64_t spatial = packed.rows * packed.columns, together = packed.inputsTogether();
     const int64_t total = packed.groups * packed.outputs * packed.inputs * spatial;
     // Strides of the weight as stored: O x I/groups x R x S of the forward convolution.
     const int64_t outputStride = transposed ? spatial : packed.inputs * spatial;
     const int64_t inputStride = transposed ? packed.outputs * spatial : spatial;
     const int64_t groupStride = packed.outputs * packed.inputs * spatial;
-    k.begin(name, {{total}, {packed.elements()}});
+    k.begin(name, {{total}, packed.operand()});
     Value from = k.operand(0), to = k.operand(1);
     k.forTasks([&](Value task) {
       auto digits = k.split(task, {packed.groups, blocks, packed.rows});
       Value group = digits[0], block = digits[1], r = digits[2];
       Value first = k.mul(block, packed.block());
       Value width = k.min(k.index(packed.block()), k.sub(k.index(packed.paddedOutputs()), first));
-      Value blockTo = k.add(k.mul(group, packed.groupElements()), k.mul(first, packed.inputs * spatial));
+      Value blockTo =
+          k.add(k.mul(group, packed.groupElements()), k.mul(first, packed.paddedInputs() * spatial));
       Value blockFrom = k.mul(group, groupStride);
       k.forLoop(0, packed.columns, 1, [&](Value s) {
-        k.forLoop(0, packed.inputs, 1, [&](Value c) {
+        k.forLoop(0, packed.paddedInputs(), 1, [&](Value c) {
           Value tap = k.add(k.mul(r, packed.columns), s);
-          Value rowTo = k.add(blockTo, k.mul(k.add(k.mul(tap, packed.inputs), c), width));
-          Value rowFrom = k.add(k.add(blockFrom, tap), k.mul(c, inputStride));
+          Value within = k.rem(c, together), firstTogether = k.sub(c, within);
+          Value rowTo = k.add(
+              k.add(blockTo, k.mul(k.add(k.mul(tap, packed.paddedInputs()), firstTogether), width)), within);
+          // Of an odd number of inputs the last is the second of its pair.
+          Value input = k.min(c, k.index(packed.inputs - 1));
+          Value rowFrom = k.add(k.add(blockFrom, tap), k.mul(input, inputStride));
           k.forLoop(k.index(0), width, 1, [&](Value j) {
             Value o = k.add(first, j);
             Value at = k.add(rowFrom, k.mul(k.min(o, k.index(packed.outputs - 1)), outputStride));
             Value value =
                 k.choose(k.less(o, k.index(packed.outputs)), k.loadScalar(from, at), k.scalar(0.0f));
-            k.storeScalar(value, to, k.add(rowTo, j));
+            if (packed.paddedInputs() > packed.inputs)
+              value = k.choose(k.equal(c, k.index(packed.inputs - 1)), k.scalar(0.0f), value);
+            k.storeScalar(value, to, k.add(rowTo, k.mul(j, together)));
           });
         });
       });

@@ -24,7 +24,7 @@ Kernel binary(Binary op, const View &a, const View &b, const View &y, Activation
   const std::string name = std::string(op == Binary::Add ? "add" : "multiply") +
                            (broadcast ? "_broadcast" : "") + views({a, b, y}) + activationName(activation);
   return makeKernel(
-      name, rowTasks(y), {{a.elements()}, {b.elements()}, {y.elements()}}, [=](KernelBuilder &k, Value row) {
+      name, rowTasks(y), {a.operand(), b.operand(), y.operand()}, [=](KernelBuilder &k, Value row) {
         if (broadcast) {
           Value start = k.mul(k.div(row, y.h), b.pixel);
           overRow(
@@ -46,7 +46,7 @@ Kernel binary(Binary op, const View &a, const View &b, const View &y, Activation
 
 Kernel activate(const View &x, const View &y, Activation activation, const Target &target) {
   return makeKernel("activate" + views({x, y}) + activationName(activation), rowTasks(y),
-                    {{x.elements()}, {y.elements()}}, [=](KernelBuilder &k, Value row) {
+                    {x.operand(), y.operand()}, [=](KernelBuilder &k, Value row) {
                       overRow(k, row, {x, y}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
                         Value value = applyActivation(k, k.load(k.operand(0), at[0], count), activation);
                         k.store(value, k.operand(1), at[1], count);
@@ -55,7 +55,7 @@ Kernel activate(const View &x, const View &y, Activation activation, const Targe
 }
 
 Kernel copy(const View &x, const View &y, const Target &target) {
-  return makeKernel("copy" + views({x, y}), rowTasks(y), {{x.elements()}, {y.elements()}},
+  return makeKernel("copy" + views({x, y}), rowTasks(y), {x.operand(), y.operand()},
                     [=](KernelBuilder &k, Value row) {
                       overRow(k, row, {x, y}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
                         k.store(k.load(k.operand(0), at[0], count), k.operand(1), at[1], count);
@@ -66,7 +66,7 @@ Kernel copy(const View &x, const View &y, const Target &target) {
 Kernel activateGradient(const View &y, const View &dy, const View &dx, Activation activation,
                         const Target &target) {
   return makeKernel("activate_gradient" + views({y, dy, dx}) + activationName(activation), rowTasks(dx),
-                    {{y.elements()}, {dy.elements()}, {dx.elements()}}, [=](KernelBuilder &k, Value row) {
+                    {y.operand(), dy.operand(), dx.operand()}, [=](KernelBuilder &k, Value row) {
                       overRow(k, row, {y, dy, dx}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
                         Value value = activationGradient(k, k.load(k.operand(0), at[0], count),
                                                          k.load(k.operand(1), at[1], count), activation);
@@ -77,7 +77,7 @@ Kernel activateGradient(const View &y, const View &dy, const View &dx, Activatio
 
 Kernel affine(const View &x, const View &y, Activation activation, const Target &target) {
   return makeKernel("affine" + views({x, y}) + activationName(activation), rowTasks(y),
-                    {{x.elements()}, {x.c}, {x.c}, {y.elements()}}, [=](KernelBuilder &k, Value row) {
+                    {x.operand(), {x.c}, {x.c}, y.operand()}, [=](KernelBuilder &k, Value row) {
                       overRow(
                           k, row, {x, y},
                           [&](llvm::ArrayRef<Value> at, Value c, int64_t count) {
@@ -92,7 +92,7 @@ Kernel affine(const View &x, const View &y, Activation activation, const Target 
 
 Kernel fill(const View &y, float value, const Target &target) {
   return makeKernel("fill" + views({y}) + (value == 0.0f ? "_zero" : "_" + std::to_string(value)),
-                    rowTasks(y), {{y.elements()}}, [=](KernelBuilder &k, Value row) {
+                    rowTasks(y), {y.operand()}, [=](KernelBuilder &k, Value row) {
                       overRow(k, row, {y}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
                         k.store(k.constant(value), k.operand(0), at[0], count);
                       });
@@ -100,7 +100,7 @@ Kernel fill(const View &y, float value, const Target &target) {
 }
 
 Kernel fromChannelsFirst(const View &y, const Target &target) {
-  return makeKernel("from_channels_first" + views({y}), rowTasks(y), {{y.size()}, {y.elements()}},
+  return makeKernel("from_channels_first" + views({y}), rowTasks(y), {{y.size()}, y.operand()},
                     [=](KernelBuilder &k, Value row) {
                       auto digits = k.split(row, {y.n, y.h});
                       Value from = k.add(k.mul(digits[0], y.c * y.h * y.w), k.mul(digits[1], y.w));
@@ -115,7 +115,7 @@ Kernel fromChannelsFirst(const View &y, const Target &target) {
 }
 
 Kernel toChannelsFirst(const View &x, const Target &target) {
-  return makeKernel("to_channels_first" + views({x}), rowTasks(x), {{x.elements()}, {x.size()}},
+  return makeKernel("to_channels_first" + views({x}), rowTasks(x), {x.operand(), {x.size()}},
                     [=](KernelBuilder &k, Value row) {
                       auto digits = k.split(row, {x.n, x.h});
                       Value to = k.add(k.mul(digits[0], x.c * x.h * x.w), k.mul(digits[1], x.w));

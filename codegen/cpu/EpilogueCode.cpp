@@ -20,7 +20,7 @@ void EpilogueCode::appendOperands(const Epilogue &epilogue, int64_t channels,
   if (epilogue.bias)
     operands.push_back({channels});
   for (const Addend &addend : epilogue.addends)
-    operands.push_back({addend.view.elements()});
+    operands.push_back(addend.view.operand());
 }
 
 Value EpilogueCode::start(Value channel, int64_t count) {

@@ -1,6 +1,7 @@
 // Convolutions whose groups are narrower than a vector, depthwise ones included: lanes hold the channels of
 // several whole groups, and the inputs of a group reach its lanes by shuffles within the vector instead of
 // broadcasts.
+#include "codegen/cpu/BFloat16Code.h"
 #include "codegen/cpu/EpilogueCode.h"
 #include "codegen/cpu/MapLoops.h"
 
@@ -17,6 +18,14 @@ llvm::SmallVector<int64_t> groupLanes(int64_t lanes, int64_t perGroup, int64_t c
   llvm::SmallVector<int64_t> result;
   for (int64_t j = 0; j < lanes; ++j)
     result.push_back(j / perGroup * perGroup + c);
+  return result;
+}
+
+// Lane j takes the pair of channels `c` and `c` + 1 of its own group.
+llvm::SmallVector<int64_t> groupPairs(int64_t lanes, int64_t perGroup, int64_t c) {
+  llvm::SmallVector<int64_t> result = groupLanes(lanes, perGroup, c);
+  for (int64_t &channel : result)
+    channel /= 2;
   return result;
 }
 
@@ -46,7 +55,8 @@ struct Emitter {
 
   void tile(const Inside &valid, int64_t pixels, Value n, Value oy, Value x, Value channel, Value weightBase,
             int64_t count) {
-    const int64_t lanes = k.lanes(), m = spec.perGroup;
+    const int64_t lanes = k.lanes(), m = spec.perGroup, together = spec.inputsTogether();
+    const bool pairs = together == 2;
     const Taps &rows = spec.rows.taps, &columns = spec.columns.taps;
     KernelBuilder::Values acc(pixels, epilogue.start(channel, count));
     if (rows.count > 0 && columns.count > 0) {
@@ -64,12 +74,22 @@ struct Emitter {
           Value tap = k.add(k.mul(weightRow, spec.kernelColumns), columns.index + s * columns.indexStep);
           Value at = k.add(weightBase, k.mul(tap, m * lanes));
           llvm::SmallVector<Value> w;
-          for (int64_t c = 0; c < m; ++c)
-            w.push_back(k.load(weights, k.add(at, c * lanes), lanes));
+          for (int64_t c = 0; c < m; c += together) {
+            Value from = k.add(at, c * lanes);
+            w.push_back(pairs ? loadPairs(k, weights, from) : k.load(weights, from, lanes));
+          }
           for (int64_t p = 0; p < pixels; ++p) {
             if (!valid[s][p])
               continue;
-            Value pixel = k.load(input, k.add(from, p * spec.columns.inStep * spec.in.pixel), count);
+            Value pixelFrom = k.add(from, p * spec.columns.inStep * spec.in.pixel);
+            if (pairs) {
+              for (int64_t c = 0; c < m; c += 2) {
+                Value a = loadPermutedPairs(k, input, pixelFrom, count, groupPairs(lanes, m, c));
+                next[p] = dotPairs(k, a, w[c / 2], next[p]);
+              }
+              continue;
+            }
+            Value pixel = k.load(input, pixelFrom, count);
             for (int64_t c = 0; c < m; ++c)
               next[p] = k.fma(m == 1 ? pixel : k.shuffle(pixel, groupLanes(lanes, m, c)), w[c], next[p]);
           }
@@ -124,12 +144,13 @@ Kernel groupedConvolution(const GroupedSpec &spec, const Target &target) {
   kernel.tasks = spec.in.n * vectors * spec.rows.count;
   kernel.definition.name = "grouped" + std::to_string(spec.perGroup) + "_conv" + axisName(spec.rows) + "x" +
                            axisName(spec.columns) + "_" + spec.in.name() + "_to_" + spec.out.name() +
-                           "_f32x" + std::to_string(target.lanes) + spec.epilogue.name();
+                           (spec.in.element == Element::BF16 ? "_bf16x" : "_f32x") +
+                           std::to_string(target.lanes) + spec.epilogue.name();
   kernel.definition.numOperands = 3 + spec.epilogue.operands();
   kernel.definition.build = [spec, vectors, rest, name = kernel.definition.name](KernelBuilder &k) {
-    std::vector<KernelOperand> operands = {{spec.in.elements()}, {spec.weightElements(k.lanes())}};
+    std::vector<KernelOperand> operands = {spec.in.operand(), spec.weightOperand(k.lanes())};
     EpilogueCode::appendOperands(spec.epilogue, spec.out.c, operands);
-    operands.push_back({spec.out.elements()});
+    operands.push_back(spec.out.operand());
     k.begin(name, operands);
     Emitter emit{spec,
                  k,
@@ -157,17 +178,17 @@ Kernel groupedConvolution(const GroupedSpec &spec, const Target &target) {
 
 Kernel packGroupedWeights(const GroupedSpec &spec, bool transposed, const Target &target) {
   const int64_t channels = spec.out.c, m = spec.perGroup, spatial = spec.kernelRows * spec.kernelColumns;
-  const int64_t lanes = target.lanes;
+  const int64_t lanes = target.lanes, together = spec.inputsTogether();
   Kernel kernel;
   kernel.tasks = ceilDiv(channels, lanes);
   kernel.definition.name = std::string("pack_grouped") + std::to_string(m) +
                            (transposed ? "_transposed_" : "_") + std::to_string(channels) + "x" +
                            std::to_string(spec.kernelRows) + "x" + std::to_string(spec.kernelColumns) + "x" +
-                           std::to_string(lanes);
+                           std::to_string(lanes) + elementSuffix(spec.in.element);
   kernel.definition.numOperands = 2;
-  kernel.definition.build = [=, elements = spec.weightElements(lanes),
+  kernel.definition.build = [=, packed = spec.weightOperand(lanes),
                              name = kernel.definition.name](KernelBuilder &k) {
-    k.begin(name, {{channels * m * spatial}, {elements}});
+    k.begin(name, {{channels * m * spatial}, packed});
     k.forTasks([&](Value vector) {
       k.forLoop(0, spatial, 1, [&](Value tap) {
         k.forLoop(0, m, 1, [&](Value c) {
@@ -181,7 +202,9 @@ Kernel packGroupedWeights(const GroupedSpec &spec, bool transposed, const Target
             Value at = k.add(k.mul(k.add(k.mul(row, m), column), spatial), tap);
             Value value =
                 k.choose(k.less(wanted, k.index(channels)), k.loadScalar(k.operand(0), at), k.scalar(0.0f));
-            Value to = k.add(k.mul(k.add(k.mul(k.add(k.mul(vector, spatial), tap), m), c), lanes), lane);
+            Value part = k.rem(c, together), firstTogether = k.sub(c, part);
+            Value to = k.mul(k.add(k.mul(k.add(k.mul(vector, spatial), tap), m), firstTogether), lanes);
+            to = k.add(k.add(to, k.mul(lane, together)), part);
             k.storeScalar(value, k.operand(1), to);
           });
         });

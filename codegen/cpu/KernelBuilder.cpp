@@ -1,5 +1,6 @@
 #include "codegen/cpu/KernelBuilder.h"
 
+#include "codegen/cpu/BFloat16Code.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -8,13 +9,26 @@ using namespace mlir;
 
 namespace vernier::codegen {
 
+static Type storedType(OpBuilder &b, Element element) {
+  switch (element) {
+  case Element::F32:
+    return b.getF32Type();
+  case Element::F64:
+    return b.getF64Type();
+  case Element::I32:
+    return b.getI32Type();
+  case Element::BF16:
+    return b.getI16Type();
+  }
+  return {};
+}
+
+static bool isBFloat16(Value buffer) { return getElementTypeOrSelf(buffer.getType()).isInteger(16); }
+
 void KernelBuilder::begin(llvm::StringRef name, llvm::ArrayRef<KernelOperand> operands) {
   llvm::SmallVector<Type> inputs;
   for (const KernelOperand &operand : operands) {
-    Type element = operand.type == Element::F32   ? Type(b.getF32Type())
-                   : operand.type == Element::F64 ? Type(b.getF64Type())
-                                                  : Type(b.getI32Type());
-    inputs.push_back(MemRefType::get({operand.elements}, element));
+    inputs.push_back(MemRefType::get({operand.elements}, storedType(b, operand.type)));
   }
   inputs.append(2, b.getIndexType()); // begin and end of the tasks
   b.setInsertionPointToEnd(module.getBody());
@@ -154,14 +168,23 @@ Value firstLanes(KernelBuilder &k, int64_t count) {
 }
 } // namespace
 
-Value KernelBuilder::load(Value buffer, Value position, int64_t count) {
+Value KernelBuilder::loadStored(Value buffer, Value position, int64_t count) {
+  auto type = VectorType::get({lanes()}, getElementTypeOrSelf(buffer.getType()));
   if (count == lanes())
-    return vector::LoadOp::create(b, loc, vectorType(), buffer, ValueRange{position});
-  return vector::MaskedLoadOp::create(b, loc, vectorType(), buffer, ValueRange{position},
-                                      firstLanes(*this, count), constant(0.0f));
+    return vector::LoadOp::create(b, loc, type, buffer, ValueRange{position});
+  Value zeros = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+  return vector::MaskedLoadOp::create(b, loc, type, buffer, ValueRange{position}, firstLanes(*this, count),
+                                      zeros);
+}
+
+Value KernelBuilder::load(Value buffer, Value position, int64_t count) {
+  Value stored = loadStored(buffer, position, count);
+  return isBFloat16(buffer) ? widenBFloat16(*this, stored) : stored;
 }
 
 void KernelBuilder::store(Value value, Value buffer, Value position, int64_t count) {
+  if (isBFloat16(buffer))
+    value = roundToBFloat16(*this, value);
   if (count == lanes())
     vector::StoreOp::create(b, loc, value, buffer, ValueRange{position});
   else
@@ -185,9 +208,12 @@ void KernelBuilder::storeWide(Value value, Value buffer, Value position) {
 }
 
 Value KernelBuilder::loadScalar(Value buffer, Value position) {
-  return memref::LoadOp::create(b, loc, buffer, ValueRange{position});
+  Value stored = memref::LoadOp::create(b, loc, buffer, ValueRange{position});
+  return isBFloat16(buffer) ? widenBFloat16(*this, stored) : stored;
 }
 void KernelBuilder::storeScalar(Value value, Value buffer, Value position) {
+  if (isBFloat16(buffer))
+    value = roundToBFloat16(*this, value);
   memref::StoreOp::create(b, loc, value, buffer, ValueRange{position});
 }
 Value KernelBuilder::gather(llvm::ArrayRef<Value> scalars) {

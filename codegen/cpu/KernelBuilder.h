@@ -1,4 +1,4 @@
-// Writes the loop nests of kernels: scf, memref, arith and vector operations over flat float32 buffers.
+// Writes the loop nests of kernels: scf, memref, arith and vector operations over flat buffers.
 //
 // A kernel is a function of its operands' buffers and of a range of tasks; forTasks() makes the loop over
 // them. Positions are element indices that the generators compute from compile-time strides, so that every
@@ -6,6 +6,7 @@
 #ifndef VERNIER_CODEGEN_CPU_KERNELBUILDER_H
 #define VERNIER_CODEGEN_CPU_KERNELBUILDER_H
 
+#include "codegen/cpu/Element.h"
 #include "codegen/cpu/Target.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -18,14 +19,6 @@
 namespace vernier::codegen {
 
 using mlir::Value;
-
-enum class Element { F32, I32, F64 };
-
-// One buffer of a kernel, seen from the first element that the kernel uses.
-struct KernelOperand {
-  int64_t elements = 0;
-  Element type = Element::F32;
-};
 
 class KernelBuilder {
 public:
@@ -78,13 +71,16 @@ public:
   // --- floats
   // --------------------------------------------------------------------------------------------------------
   // Vectors always have lanes() elements; of a partial one the first `count` are loaded or stored and the
-  // rest are 0.
+  // rest are 0. A bfloat16 buffer's elements become float32 when they are loaded and are rounded when they
+  // are stored.
   mlir::VectorType vectorType();
   Value constant(float value); // a vector of it
   Value scalar(float value);
   Value load(Value buffer, Value position, int64_t count);
   Value openBuffer(Value buffer); // without its size: choose() may choose between two of them
   void store(Value value, Value buffer, Value position, int64_t count);
+  // As they are stored, bfloat16 as 16-bit integers.
+  Value loadStored(Value buffer, Value position, int64_t count);
   // Vectors of lanes() doubles, for sums that must not lose float32's last bits.
   Value wide(Value vector);
   Value narrow(Value vector);
@@ -94,7 +90,7 @@ public:
   Value loadScalar(Value buffer, Value position);
   void storeScalar(Value value, Value buffer, Value position);
   Value splat(Value scalar);
-  Value gather(llvm::ArrayRef<Value> scalars); // a vector of as many scalars as it has lanes
+  Value gather(llvm::ArrayRef<Value> scalars);    // a vector of as many scalars as it has lanes
   Value fma(Value a, Value c, Value accumulator); // fused where the target can
   Value shuffle(Value vector, llvm::ArrayRef<int64_t> lanes);
   Value reduceAdd(Value vector);

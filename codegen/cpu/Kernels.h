@@ -4,6 +4,7 @@
 #ifndef VERNIER_CODEGEN_CPU_KERNELS_H
 #define VERNIER_CODEGEN_CPU_KERNELS_H
 
+#include "codegen/cpu/Element.h"
 #include "codegen/cpu/Emit.h"
 
 #include <array>
@@ -17,19 +18,23 @@ namespace vernier::codegen {
 // count from the map's first element.
 struct View {
   int64_t n = 1, h = 1, w = 1, c = 1, pixel = 1;
+  Element element = Element::F32;
 
   int64_t row() const { return w * pixel; }
   int64_t image() const { return h * w * pixel; }
   int64_t elements() const { return (n * h * w - 1) * pixel + c; }
   int64_t size() const { return n * h * w * c; }
+  int64_t bytes() const { return elements() * elementBytes(element); } // from the first element to the last
+  KernelOperand operand() const { return {elements(), element}; }
   bool dense() const { return pixel == c; }
-  std::string name() const; // "2x56x56x62of88"
+  std::string name() const; // "2x56x56x62of88", "1x7x7x512bf16"
   bool operator==(const View &) const = default;
 };
 
 inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-View denseView(int64_t n, int64_t h, int64_t w, int64_t c);
+View denseView(int64_t n, int64_t h, int64_t w, int64_t c, Element element = Element::F32);
+View pixelsInOneRow(const View &view);
 
 enum class Activation { None, Relu, Relu6, Sigmoid };
 const char *activationName(Activation activation);
@@ -83,16 +88,21 @@ struct Tile {
 };
 
 // Weights as the register-tiled kernel reads them: [groups][block of vectors * lanes output
-// channels][R][S][C][block]. The last block of a group is only as many vectors wide as it needs.
+// channels][R][S][C][block]. The last block of a group is only as many vectors wide as it needs. bfloat16
+// weights lie in pairs of inputs, [C/2][block][2]; before the last of an odd number lies 0.
 struct PackedWeights {
   int64_t groups = 1, outputs = 1, inputs = 1; // channels per group
   int64_t rows = 1, columns = 1;               // R, S
   int64_t vectors = 1, lanes = 1;
+  Element element = Element::F32;
 
   int64_t block() const { return vectors * lanes; }
   int64_t paddedOutputs() const { return ceilDiv(outputs, lanes) * lanes; }
-  int64_t groupElements() const { return paddedOutputs() * inputs * rows * columns; }
+  int64_t inputsTogether() const { return element == Element::BF16 ? 2 : 1; } // in one multiply-add
+  int64_t paddedInputs() const { return ceilDiv(inputs, inputsTogether()) * inputsTogether(); }
+  int64_t groupElements() const { return paddedOutputs() * paddedInputs() * rows * columns; }
   int64_t elements() const { return groups * groupElements(); }
+  KernelOperand operand() const { return {elements(), element}; }
   std::string name() const;
 };
 
@@ -129,8 +139,9 @@ Kernel packWeights(const PackedWeights &packed, bool transposed);
 // --- grouped convolution with few channels in a group: GroupedConvolution.cpp
 // ------------------------------------------
 
-// As many input as output channels per group, a divisor of the vector width (1: depthwise). Weights:
-// [vector of channels][R][S][channel within group][lanes].
+// As many input as output channels per group, a divisor of the vector width (1: depthwise). Weights, of the
+// input's type: [vector of channels][R][S][channel within group][lanes]; bfloat16 ones in pairs of channels
+// within the group, [pair][lanes][2], except for depthwise convolutions.
 struct GroupedSpec {
   View in, out;
   int64_t perGroup = 1;
@@ -141,6 +152,8 @@ struct GroupedSpec {
   int64_t weightElements(int64_t lanes) const {
     return (out.c + lanes - 1) / lanes * lanes * kernelRows * kernelColumns * perGroup;
   }
+  KernelOperand weightOperand(int64_t lanes) const { return {weightElements(lanes), in.element}; }
+  int64_t inputsTogether() const { return in.element == Element::BF16 && perGroup > 1 ? 2 : 1; }
 };
 bool fitsGrouped(int64_t inputs, int64_t outputs, int64_t groups, const Target &target);
 Kernel groupedConvolution(const GroupedSpec &spec, const Target &target);

@@ -43,8 +43,8 @@ Value reciprocalCount(KernelBuilder &k, const PoolSpec &s, const Window &y, cons
 } // namespace
 
 Kernel maxPool(const PoolSpec &spec, const Target &target) {
-  return makeKernel(poolName("max_pool", spec), rowTasks(spec.out),
-                    {{spec.in.elements()}, {spec.out.elements()}}, [=](KernelBuilder &k, Value row) {
+  return makeKernel(poolName("max_pool", spec), rowTasks(spec.out), {spec.in.operand(), spec.out.operand()},
+                    [=](KernelBuilder &k, Value row) {
                       auto digits = k.split(row, {spec.out.n, spec.out.h});
                       // A position outside is moved to the nearest one inside, which the window covers too:
                       // the maximum is the same.
@@ -78,7 +78,7 @@ Kernel maxPool(const PoolSpec &spec, const Target &target) {
 
 Kernel averagePool(const PoolSpec &spec, const Target &target) {
   return makeKernel(
-      poolName("average_pool", spec), rowTasks(spec.out), {{spec.in.elements()}, {spec.out.elements()}},
+      poolName("average_pool", spec), rowTasks(spec.out), {spec.in.operand(), spec.out.operand()},
       [=](KernelBuilder &k, Value row) {
         auto digits = k.split(row, {spec.out.n, spec.out.h});
         Window y = window(k, digits[1], spec.stride[0], spec.padding[0], spec.kernel[0], spec.in.h);
@@ -111,8 +111,7 @@ Kernel averagePool(const PoolSpec &spec, const Target &target) {
 Kernel maxPoolGradient(const PoolSpec &spec, const View &dy, const View &dx, const Target &target) {
   return makeKernel(
       poolName("max_pool_gradient", spec) + "_" + dy.name() + "_" + dx.name(), channelTasks(dx, target),
-      {{spec.in.elements()}, {spec.out.elements()}, {dy.elements()}, {dx.elements()}},
-      [=](KernelBuilder &k, Value task) {
+      {spec.in.operand(), spec.out.operand(), dy.operand(), dx.operand()}, [=](KernelBuilder &k, Value task) {
         mlir::OpBuilder &b = k.builder();
         const auto loc = k.location();
         overChannelTask(k, task, dx, [&](Value n, Value c, int64_t count) {
@@ -148,7 +147,7 @@ Kernel maxPoolGradient(const PoolSpec &spec, const View &dy, const View &dx, con
 Kernel averagePoolGradient(const PoolSpec &spec, const Target &target) {
   return makeKernel(
       poolName("average_pool_gradient", spec), channelTasks(spec.in, target),
-      {{spec.out.elements()}, {spec.in.elements()}}, [=](KernelBuilder &k, Value task) {
+      {spec.out.operand(), spec.in.operand()}, [=](KernelBuilder &k, Value task) {
         overChannelTask(k, task, spec.in, [&](Value n, Value c, int64_t count) {
           clearChannels(k, k.operand(1), spec.in, n, c, count);
           k.forLoop(0, spec.out.h, 1, [&](Value oy) {
@@ -170,10 +169,10 @@ Kernel averagePoolGradient(const PoolSpec &spec, const Target &target) {
 }
 
 Kernel spatialSum(const View &a, const View &b, bool product, const View &out, const Target &target) {
-  std::vector<KernelOperand> operands = {{a.elements()}};
+  std::vector<KernelOperand> operands = {a.operand()};
   if (product)
-    operands.push_back({b.elements()});
-  operands.push_back({out.elements()});
+    operands.push_back(b.operand());
+  operands.push_back(out.operand());
   const std::string name = std::string(product ? "spatial_dot_" : "spatial_sum_") + a.name() +
                            (product ? "_" + b.name() : "") + "_" + out.name();
   return makeKernel(name, channelTasks(a, target), operands, [=](KernelBuilder &k, Value task) {
@@ -195,7 +194,7 @@ Kernel spatialSum(const View &a, const View &b, bool product, const View &out, c
 
 Kernel globalAveragePool(const View &in, const View &out, const Target &target) {
   return makeKernel("global_average_pool_" + in.name() + "_" + out.name(), channelTasks(in, target),
-                    {{in.elements()}, {out.elements()}}, [=](KernelBuilder &k, Value task) {
+                    {in.operand(), out.operand()}, [=](KernelBuilder &k, Value task) {
                       overChannelTask(k, task, in, [&](Value n, Value c, int64_t count) {
                         auto sum = k.forLoop(k.index(0), k.index(in.h * in.w), 1, k.constant(0.0f),
                                              [&](Value pixel, mlir::ValueRange carried) {
@@ -213,7 +212,7 @@ Kernel globalAveragePool(const View &in, const View &out, const Target &target) 
 Kernel spatialBroadcast(const View &in, const View &out, float factor, const Target &target) {
   // The factor is 1 / (h * w) or 1: the shapes and this letter name it.
   return makeKernel("spatial_broadcast_" + in.name() + "_" + out.name() + (factor == 1.0f ? "" : "_mean"),
-                    rowTasks(out), {{in.elements()}, {out.elements()}}, [=](KernelBuilder &k, Value row) {
+                    rowTasks(out), {in.operand(), out.operand()}, [=](KernelBuilder &k, Value row) {
                       Value from = k.mul(k.div(row, out.h), in.pixel);
                       overRow(
                           k, row, {out},

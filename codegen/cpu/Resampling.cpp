@@ -38,8 +38,8 @@ Value complement(KernelBuilder &k, Value part) { return subFloat(k, k.scalar(1.0
 } // namespace
 
 Kernel resize(const ResizeSpec &spec, const Target &target) {
-  return makeKernel(resizeName("resize", spec), rowTasks(spec.out),
-                    {{spec.in.elements()}, {spec.out.elements()}}, [=](KernelBuilder &k, Value row) {
+  return makeKernel(resizeName("resize", spec), rowTasks(spec.out), {spec.in.operand(), spec.out.operand()},
+                    [=](KernelBuilder &k, Value row) {
                       auto digits = k.split(row, {spec.out.n, spec.out.h});
                       Value n = digits[0], to = k.mul(row, spec.out.row());
                       if (!spec.bilinear) {
@@ -75,7 +75,7 @@ Kernel resize(const ResizeSpec &spec, const Target &target) {
 Kernel resizeGradient(const ResizeSpec &spec, const Target &target) {
   return makeKernel(
       resizeName("resize_gradient", spec), channelTasks(spec.in, target),
-      {{spec.out.elements()}, {spec.in.elements()}}, [=](KernelBuilder &k, Value task) {
+      {spec.out.operand(), spec.in.operand()}, [=](KernelBuilder &k, Value task) {
         overChannelTask(k, task, spec.in, [&](Value n, Value c, int64_t count) {
           clearChannels(k, k.operand(1), spec.in, n, c, count);
           const auto accumulate = [&](Value iy, Value ix, Value value) {
@@ -109,35 +109,34 @@ Kernel shiftCopy(const View &in, const View &out, int64_t top, int64_t left, boo
   const auto text = [](int64_t v) { return v < 0 ? "m" + std::to_string(-v) : std::to_string(v); };
   const std::string name = std::string(replicate ? "pad_replicate" : "pad_zero") + text(top) + "_" +
                            text(left) + "_" + in.name() + "_to_" + out.name();
-  return makeKernel(
-      name, rowTasks(out), {{in.elements()}, {out.elements()}}, [=](KernelBuilder &k, Value row) {
-        auto digits = k.split(row, {out.n, out.h});
-        const auto clamp = [&](Value position, int64_t extent) {
-          return k.min(k.max(position, k.index(0)), k.index(extent - 1));
-        };
-        const auto within = [&](Value position, int64_t extent) {
-          return k.both(k.less(k.index(-1), position), k.less(position, k.index(extent)));
-        };
-        Value iy = k.add(digits[1], -top);
-        k.forLoop(0, out.w, 1, [&](Value ox) {
-          Value ix = k.add(ox, -left);
-          Value inside = k.both(within(iy, in.h), within(ix, in.w));
-          Value to = k.add(k.mul(row, out.row()), k.mul(ox, out.pixel));
-          k.forChannels(out.c, [&](Value c, int64_t count) {
-            Value value =
-                k.load(k.operand(0), position(k, in, digits[0], clamp(iy, in.h), clamp(ix, in.w), c), count);
-            k.store(replicate ? value : k.choose(inside, value, k.constant(0.0f)), k.operand(1), k.add(to, c),
-                    count);
-          });
-        });
+  return makeKernel(name, rowTasks(out), {in.operand(), out.operand()}, [=](KernelBuilder &k, Value row) {
+    auto digits = k.split(row, {out.n, out.h});
+    const auto clamp = [&](Value position, int64_t extent) {
+      return k.min(k.max(position, k.index(0)), k.index(extent - 1));
+    };
+    const auto within = [&](Value position, int64_t extent) {
+      return k.both(k.less(k.index(-1), position), k.less(position, k.index(extent)));
+    };
+    Value iy = k.add(digits[1], -top);
+    k.forLoop(0, out.w, 1, [&](Value ox) {
+      Value ix = k.add(ox, -left);
+      Value inside = k.both(within(iy, in.h), within(ix, in.w));
+      Value to = k.add(k.mul(row, out.row()), k.mul(ox, out.pixel));
+      k.forChannels(out.c, [&](Value c, int64_t count) {
+        Value value =
+            k.load(k.operand(0), position(k, in, digits[0], clamp(iy, in.h), clamp(ix, in.w), c), count);
+        k.store(replicate ? value : k.choose(inside, value, k.constant(0.0f)), k.operand(1), k.add(to, c),
+                count);
       });
+    });
+  });
 }
 
 Kernel replicateGradient(const View &dy, const View &dx, int64_t top, int64_t left, const Target &target) {
   const std::string name = "pad_replicate_gradient" + std::to_string(top) + "_" + std::to_string(left) + "_" +
                            dy.name() + "_to_" + dx.name();
   return makeKernel(
-      name, channelTasks(dx, target), {{dy.elements()}, {dx.elements()}}, [=](KernelBuilder &k, Value task) {
+      name, channelTasks(dx, target), {dy.operand(), dx.operand()}, [=](KernelBuilder &k, Value task) {
         overChannelTask(k, task, dx, [&](Value n, Value c, int64_t count) {
           clearChannels(k, k.operand(1), dx, n, c, count);
           k.forLoop(0, dy.h, 1, [&](Value oy) {

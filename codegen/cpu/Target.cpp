@@ -13,6 +13,14 @@ Target avx512() {
   const char *required = "avx512f,avx512vl,avx512bw,avx512dq,fma";
   return {"avx512", "x86_64-pc-linux-gnu", "x86-64-v4", kWholeRegisters, required, 16, 32, true};
 }
+Target avx512bf16() {
+  Target target = avx512();
+  target.name = "avx512bf16";
+  target.features += ",+avx512bf16";
+  target.required += ",avx512bf16";
+  target.bfloat16Dot = true;
+  return target;
+}
 Target avx2() { return {"avx2", "x86_64-pc-linux-gnu", "x86-64-v3", "", "avx2,fma", 8, 16, true}; }
 Target sse() { return {"sse", "x86_64-pc-linux-gnu", "x86-64", "", "sse2", 4, 16, false}; }
 Target aarch64() { return {"aarch64", "aarch64-linux-gnu", "generic", "+neon", "neon", 4, 32, true}; }
@@ -20,11 +28,13 @@ Target aarch64() { return {"aarch64", "aarch64-linux-gnu", "generic", "+neon", "
 } // namespace
 
 const std::vector<std::string> &targetNames() {
-  static const std::vector<std::string> names = {"native", "avx512", "avx2", "sse", "aarch64"};
+  static const std::vector<std::string> names = {"native", "avx512bf16", "avx512", "avx2", "sse", "aarch64"};
   return names;
 }
 
 std::optional<Target> makeTarget(const std::string &name) {
+  if (name == "avx512bf16")
+    return avx512bf16();
   if (name == "avx512")
     return avx512();
   if (name == "avx2")
@@ -45,7 +55,7 @@ std::optional<Target> makeTarget(const std::string &name) {
   if (llvm::sys::getDefaultTargetTriple().rfind("aarch64", 0) == 0)
     target = aarch64();
   else if (has("avx512f") && has("avx512vl") && has("avx512bw") && has("avx512dq"))
-    target = avx512();
+    target = has("avx512bf16") ? avx512bf16() : avx512();
   else if (has("avx2") && has("fma"))
     target = avx2();
   else

@@ -10,7 +10,7 @@
 namespace vernier::codegen {
 
 struct Target {
-  std::string name;       // as given: "native", "avx512", "avx2", "sse", "aarch64"
+  std::string name;       // as given: "native", "avx512bf16", "avx512", "avx2", "sse", "aarch64"
   std::string triple;     // LLVM target triple
   std::string cpu;        // LLVM CPU name
   std::string features;   // LLVM feature string: "+avx2,+fma"
@@ -18,6 +18,7 @@ struct Target {
   int64_t lanes = 4;      // float32 per vector register
   int64_t registers = 16; // vector registers
   bool fma = false;
+  bool bfloat16Dot = false; // AVX512-BF16: sums of products of bfloat16 pairs, and rounding to bfloat16
 };
 
 // "native" reads this machine; the others name a class of machines. Nothing for an unknown name.

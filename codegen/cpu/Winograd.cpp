@@ -85,9 +85,12 @@ public:
           return k.load(input, k.add(position(i, j), c), count);
         });
       };
-      // What lies outside is read from a pixel of zeros.
+      // What lies outside is read from a pixel of zeros. They are float32: from a bfloat16 map the first
+      // pixel is read instead, and zeros take the place of what was read.
+      const bool readsZeros = spec.in.element == Element::F32;
       const auto border = [&] {
-        Value open = k.openBuffer(input), none = k.openBuffer(zeros.buffer);
+        Value open = k.openBuffer(input), none = readsZeros ? k.openBuffer(zeros.buffer) : open;
+        Value nowhere = readsZeros ? zeros.start : k.index(0);
         llvm::SmallVector<Value> rowInside, columnInside;
         for (int64_t i = 0; i < size; ++i) {
           const auto within = [&](Value first, int64_t extent) {
@@ -97,15 +100,18 @@ public:
           rowInside.push_back(within(y, spec.in.h));
           columnInside.push_back(within(x, spec.in.w));
         }
-        llvm::SmallVector<Value> buffers, positions;
+        llvm::SmallVector<Value> exists, buffers, positions;
         for (int64_t i = 0; i < size; ++i)
           for (int64_t j = 0; j < size; ++j) {
             Value real = k.both(rowInside[i], columnInside[j]);
+            exists.push_back(real);
             buffers.push_back(k.choose(real, open, none));
-            positions.push_back(k.choose(real, position(i, j), zeros.start));
+            positions.push_back(k.choose(real, position(i, j), nowhere));
           }
         overChannels(t, to, [&](int64_t i, int64_t j, Value c, int64_t count) {
-          return k.load(buffers[i * size + j], k.add(positions[i * size + j], c), count);
+          const int64_t at = i * size + j;
+          Value value = k.load(buffers[at], k.add(positions[at], c), count);
+          return readsZeros ? value : k.choose(exists[at], value, k.constant(0.0f));
         });
       };
       if (spec.in.h < size || spec.in.w < size)
@@ -322,10 +328,11 @@ Kernel winogradConvolution(const WinogradSpec &spec) {
                            (spec.split ? "_multiply_" : "_") + spec.name() + spec.epilogue.name();
   kernel.definition.numOperands = 4 + spec.epilogue.operands();
   kernel.definition.build = [spec, name = kernel.definition.name](KernelBuilder &k) {
-    std::vector<KernelOperand> operands = {
-        {spec.split ? spec.groups() * spec.inputElements() : spec.in.elements()}, {spec.weights.elements()}};
+    std::vector<KernelOperand> operands = {spec.split ? KernelOperand{spec.groups() * spec.inputElements()}
+                                                      : spec.in.operand(),
+                                           {spec.weights.elements()}};
     EpilogueCode::appendOperands(spec.epilogue, spec.out.c, operands);
-    operands.push_back({spec.out.elements()});
+    operands.push_back(spec.out.operand());
     operands.push_back({spec.scratchElements()});
     k.begin(name, operands);
     EpilogueCode epilogue(k, spec.epilogue, 2, spec.weights.transform);
@@ -392,7 +399,7 @@ Kernel winogradInput(const WinogradSpec &spec) {
   };
   return makeKernel(
       name, spec.groups() * inputParts(spec),
-      {{spec.in.elements()}, {spec.groups() * spec.inputElements()}, {spec.inputScratchElements()}}, body);
+      {spec.in.operand(), {spec.groups() * spec.inputElements()}, {spec.inputScratchElements()}}, body);
 }
 
 } // namespace vernier::codegen

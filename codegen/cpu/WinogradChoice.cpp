@@ -52,6 +52,8 @@ constexpr int64_t kPackCycles = 400;
 // A byte of weights, read once from memory while both neighbours compute; written and read where weights
 // change in each run.
 constexpr double kCyclesPerByte = 0.4;
+// Of the direct convolution in bfloat16, where the target multiplies pairs and where it widens them first.
+constexpr double kDotProduct = 0.5, kWidened = 1.5;
 // Multiply-adds in flight.
 constexpr int64_t kPipelined = 8;
 
@@ -75,7 +77,9 @@ double directCycles(const View &in, const View &out, int64_t top, int64_t left, 
   const double vectors = double(ceilDiv(out.c, target.lanes));
   const double products =
       double(out.n) * double(meetings(out.h, in.h, top)) * double(meetings(out.w, in.w, left)) * double(in.c);
-  return products * vectors + weightCycles(4.0 * 9 * double(in.c * out.c), packsEachRun);
+  const double cycles = in.element == Element::F32 ? 1 : target.bfloat16Dot ? kDotProduct : kWidened;
+  return products * vectors * cycles +
+         weightCycles(double(elementBytes(in.element) * 9 * in.c * out.c), packsEachRun);
 }
 
 double winogradCycles(const WinogradSpec &spec, bool packsEachRun) {

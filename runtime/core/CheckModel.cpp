@@ -50,6 +50,7 @@ static void checkProgram(const vn_model &model, const vn_program &program, const
     require(io.type == VN_FLOAT32 || io.type == VN_INT32, model,
             fmt::format("array `{}` has no known type", io.name));
   }
+  const int64_t smallest = model.map_type == VN_BFLOAT16 ? 2 : 4; // element's bytes
   for (int64_t s = 0; s < program.num_steps; ++s) {
     const vn_step &step = program.steps[s];
     const std::string where = fmt::format("step {} of {} ({})", s, name, step.kernel_name);
@@ -57,7 +58,7 @@ static void checkProgram(const vn_model &model, const vn_program &program, const
     for (int64_t i = 0; i < step.num_operands; ++i) {
       const vn_operand &operand = step.operands[i];
       const int64_t limit = spaceBytes(model, program, operand.space);
-      require(operand.offset >= 0 && operand.offset % (operand.space == VN_SPACE_IO ? 64 : 4) == 0 &&
+      require(operand.offset >= 0 && operand.offset % (operand.space == VN_SPACE_IO ? 64 : smallest) == 0 &&
                   operand.offset <= limit,
               model, fmt::format("operand {} of {} lies outside its space", i, where));
       require(operand.space != VN_SPACE_IO || operand.offset < limit, model,
@@ -83,6 +84,8 @@ void checkModel(const vn_model &model) {
         .help("build it again for this CPU, or for an older one with `vernier build --cpu`");
   }
 
+  require(model.map_type == VN_FLOAT32 || model.map_type == VN_BFLOAT16, model,
+          "its maps have no known type");
   for (int64_t length : {model.batch, model.channels, model.height, model.width})
     require(length > 0 && length < int64_t(1) << 31, model,
             "batch, channels, height and width are not all positive");

@@ -46,6 +46,11 @@ template <typename A, typename B> double difference(const A &found, const B &exp
   return reference > 0 ? std::sqrt(squares / reference) : std::sqrt(squares);
 }
 
+void roundToWhole(Tensor &t, double most) {
+  for (double &value : t.data)
+    value = std::clamp(std::round(value * (most + 0.5)), -most, most);
+}
+
 // Values exact in float32, so that both sides see the same.
 Tensor randomTensor(std::vector<int64_t> shape, std::mt19937 &random, double low, double high) {
   Tensor t(std::move(shape));
@@ -61,15 +66,14 @@ struct Library {
   std::string error;
 };
 
-Library load(mlir::ModuleOp module, const std::string &targetName,
-             const codegen::LoweringOptions &lowering) {
+Library load(mlir::ModuleOp module, const CompareOptions &options) {
   Library library;
-  auto target = codegen::makeTarget(targetName);
+  auto target = codegen::makeTarget(options.target);
   codegen::ModelFacts facts;
   facts.name = facts.symbol = "compared";
   facts.description = "{}";
   facts.batch = facts.channels = facts.height = facts.width = 1;
-  auto model = codegen::compileModel(module, *target, facts, lowering);
+  auto model = codegen::compileModel(module, *target, facts, {options.winograd, options.maps});
   if (!model) {
     library.error = llvm::toString(model.takeError());
     return library;
@@ -90,12 +94,17 @@ Library load(mlir::ModuleOp module, const std::string &targetName,
 }
 
 // The same random values on both sides.
-void setParameters(runtime::Session &session, interpreter::Environment &environment, std::mt19937 &random) {
+void setParameters(runtime::Session &session, interpreter::Environment &environment, std::mt19937 &random,
+                   bool whole) {
   for (int64_t i = 0; i < session.model().num_parameters; ++i) {
     const vn_parameter &parameter = session.model().parameters[i];
     const bool positive = parameter.kind == VN_GAMMA || parameter.kind == VN_RUNNING_VAR;
     std::vector<int64_t> shape(parameter.shape, parameter.shape + parameter.rank);
     Tensor values = randomTensor(shape, random, positive ? 0.5 : -0.5, positive ? 1.5 : 0.5);
+    if (whole && positive)
+      std::ranges::fill(values.data, 1.0);
+    else if (whole)
+      roundToWhole(values, 1);
     std::copy(values.data.begin(), values.data.end(), session.values(parameter).begin());
     environment.parameters[parameter.name] = std::move(values);
     if (session.trains() && parameter.space == VN_SPACE_PARAMETERS)
@@ -107,7 +116,7 @@ void setParameters(runtime::Session &session, interpreter::Environment &environm
 // Runs one program on random arrays and `function` on the same ones; their outputs' differences go into
 // `result`.
 std::string compareProgram(mlir::func::FuncOp function, runtime::Session &session, bool train,
-                           const std::string &loss, std::mt19937 &random,
+                           const CompareOptions &options, std::mt19937 &random,
                            interpreter::Environment &environment, Comparison &result) {
   const vn_program &program = train ? session.model().train_step : session.model().infer;
   std::vector<Tensor> arguments;
@@ -139,8 +148,10 @@ std::string compareProgram(mlir::func::FuncOp function, runtime::Session &sessio
       continue;
     }
     // The image, targets in [0, 1], or the label smoothing.
-    const double high = i == 0 || loss == "binary" ? 1.0 : 0.3;
+    const double high = i == 0 || options.loss == "binary" ? 1.0 : 0.3;
     arguments.push_back(randomTensor(shape, random, i == 0 ? -1.0 : 0.0, high));
+    if (i == 0 && options.wholeNumbers)
+      roundToWhole(arguments.back(), double(options.wholeNumbers));
     std::ranges::copy(toChannelsFirst(arguments.back()), arrays.back().values().begin());
   }
   auto expected = interpreter::interpret(function, arguments, environment);
@@ -163,17 +174,17 @@ std::string compareProgram(mlir::func::FuncOp function, runtime::Session &sessio
 }
 
 std::string run(PreparedModule &prepared, const CompareOptions &options, Comparison &result) {
-  const Library library = load(*prepared.compiled, options.target, {options.winograd});
+  const Library library = load(*prepared.compiled, options);
   if (!library.error.empty())
     return library.error;
   std::mt19937 random(options.seed);
   interpreter::Environment environment;
   setenv("VERNIER_CHECK_ARENA", "1", 1);
   runtime::Session session(*library.tables, {options.threads, options.train});
-  setParameters(session, environment, random);
+  setParameters(session, environment, random, options.wholeNumbers);
   const auto compare = [&](llvm::StringRef function, bool train) {
     return compareProgram(prepared.source->lookupSymbol<mlir::func::FuncOp>(function), session, train,
-                          options.loss, random, environment, result);
+                          options, random, environment, result);
   };
   std::string error = compare(vn::kInferFunction, false);
   if (!error.empty() || !options.train)

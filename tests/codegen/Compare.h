@@ -2,6 +2,7 @@
 #ifndef VERNIER_TESTS_CODEGEN_COMPARE_H
 #define VERNIER_TESTS_CODEGEN_COMPARE_H
 
+#include "codegen/cpu/Element.h"
 #include "compiler/passes/Passes.h"
 
 #include "codegen/cpu/Winograd.h"
@@ -30,6 +31,10 @@ struct CompareOptions {
   int threads = 2;
   codegen::WinogradOptions winograd = {};
   std::string passes = compiler::kInferencePasses;
+  codegen::Element maps = codegen::Element::F32; // of @infer
+  // Unless 0: the image's values are whole numbers up to this magnitude and the parameters -1, 0 or 1, so
+  // that sums are exact, in bfloat16 up to 256.
+  int64_t wholeNumbers = 0;
 };
 
 // `text` is a module of the vn dialect with @infer. The compiled side is folded and fused; the interpreter's

@@ -1,7 +1,7 @@
 // Convolutions forward: every attribute, on small shapes around the borders of tiles, blocks and vectors.
 #include "tests/codegen/Check.h"
 
-namespace codegen = vernier::codegen;
+using namespace vernier;
 using namespace vernier::tests;
 
 namespace {
@@ -183,6 +183,23 @@ BOOST_AUTO_TEST_CASE(linear_layers) {
   }
 }
 
+// Pairs of channels: odd numbers of them, slices that begin at odd ones, borders, groups.
+BOOST_AUTO_TEST_CASE(bfloat16) {
+  checkBFloat16(denseConvolutions(7, 5), 1);
+  checkBFloat16(groupedConvolutions(8), 1);
+  Network net(3, 4, 14, 21);
+  for (int64_t c : {1, 2, 3, 4, 5, 16, 17}) {
+    const Map x = net.slice(net.image(), c % 4, c);
+    for (const Convolution &o :
+         std::vector<Convolution>{{.channels = 17, .padding = {1, 1, 1, 1}},
+                                  {.channels = 33, .kernel = {1, 1}},
+                                  {.channels = 5, .kernel = {2, 5}, .strides = {1, 2}}})
+      net.output(net.convolution(x, o), describe("conv", x, o));
+    net.output(net.linear(net.maxPool(x, {.kernel = {4, 14}}), 19), "linear " + std::to_string(c));
+  }
+  checkBFloat16(net, 1);
+}
+
 // What the passes put into a convolution's epilogue: batch norm or bias, a residual, an activation.
 BOOST_AUTO_TEST_CASE(epilogues) {
   Network net(2, 7, 9, 40);
@@ -214,6 +231,7 @@ BOOST_AUTO_TEST_CASE(epilogues) {
         net.output(y, text);
       }
   checkNetwork(net, {}, kOneOp);
+  checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
 }
 
 // Smaller maps, enlarged while they are added: in tiles that end with a result row and such that do not, by
@@ -240,6 +258,7 @@ BOOST_AUTO_TEST_CASE(enlarged_addends) {
                      std::string(name) + " " + std::to_string(h) + "x" + std::to_string(w));
         }
       checkNetwork(net, {.target = target}, kOneOp);
+      checkNetwork(net, {.target = target, .maps = codegen::Element::BF16}, kOneOpBFloat16);
     }
 }
 

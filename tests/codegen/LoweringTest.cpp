@@ -2,9 +2,9 @@
 // target generates code.
 #include "codegen/Build.h"
 #include "codegen/Lower.h"
-#include "runtime/core/CpuFeatures.h"
 #include "tests/codegen/Check.h"
 #include "tests/codegen/PreparedModule.h"
+#include "tests/codegen/StaticCounts.h"
 
 #include <set>
 
@@ -13,11 +13,12 @@ using namespace vernier::tests;
 
 namespace {
 
-codegen::Compilation lowered(const Network &net, const std::string &loss = "") {
+codegen::Compilation lowered(const Network &net, const std::string &loss = "",
+                             codegen::Element maps = codegen::Element::F32) {
   PreparedModule module = prepareModule(net.text(), loss);
   BOOST_TEST_REQUIRE(module.error == "");
   auto compilation = codegen::lowerModule(*module.compiled, *codegen::makeTarget("avx2"),
-                                          {codegen::WinogradOptions::within(0)});
+                                          {codegen::WinogradOptions::within(0), maps});
   BOOST_TEST_REQUIRE(succeeded(compilation));
   return std::move(*compilation);
 }
@@ -173,15 +174,42 @@ BOOST_AUTO_TEST_CASE(every_target_generates_an_object) {
   BOOST_TEST(!codegen::makeTarget("z80").has_value());
 }
 
+BOOST_AUTO_TEST_CASE(bfloat16_on_every_target) {
+  for (const std::string &name : codegen::targetNames()) {
+    PreparedModule module = prepareModule(assorted(1).text(), "");
+    const codegen::Target target = *codegen::makeTarget(name);
+    codegen::ModelFacts facts;
+    facts.name = facts.symbol = "assorted";
+    auto model = codegen::compileModel(*module.compiled, target, facts, {.maps = codegen::Element::BF16});
+    BOOST_TEST_REQUIRE(bool(model), name);
+    if (llvm::StringRef(target.triple).starts_with("aarch64"))
+      continue;
+    int64_t dotProducts = 0;
+    for (const std::string &object : model->objects)
+      dotProducts += llvm::cantFail(countInstructions(object, target))[DotProducts];
+    BOOST_TEST((dotProducts > 0) == target.bfloat16Dot, name);
+  }
+}
+
+// Maps and packed weights take half the memory; what parameters and callers hold is float32.
+BOOST_AUTO_TEST_CASE(bfloat16_in_memory) {
+  Network net(1, 8, 8, 16);
+  const Map x = net.activate(net.batchNorm(net.convolution(net.image(), same3x3(32))), "relu");
+  net.output(net.linear(net.globalPool(x), 4), "logits");
+  const codegen::Compilation full = lowered(net), half = lowered(net, "", codegen::Element::BF16);
+  BOOST_TEST(half.infer.arenaBytes == full.infer.arenaBytes / 2);
+  BOOST_TEST(half.parameterBytes == full.parameterBytes);
+  for (const codegen::Io &io : half.infer.io)
+    BOOST_TEST(io.type == VN_FLOAT32);
+  for (const codegen::Step &step : half.infer.steps)
+    if (step.kernel.rfind("conv", 0) == 0)
+      BOOST_TEST(step.kernel.find("_bf16_") != std::string::npos, step.kernel);
+}
+
 // Older instruction sets run on this machine too.
 BOOST_AUTO_TEST_CASE(narrower_vectors) {
-  for (const char *name : {"avx2", "sse"}) {
-    if (!runtime::missingCpuFeatures(codegen::makeTarget(name)->required).empty()) {
-      BOOST_TEST_MESSAGE("this CPU does not run " << name);
-      continue;
-    }
+  for (const std::string &name : runningTargets({"avx2", "sse"}))
     checkNetwork(assorted(3), {.target = name, .train = true}, kWholeNetwork);
-  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

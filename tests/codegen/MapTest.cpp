@@ -1,6 +1,7 @@
 // Every other op forward: pooling, resampling, borders, channels, arithmetic, activations, normalisation.
 #include "tests/codegen/Check.h"
 
+using namespace vernier;
 using namespace vernier::tests;
 
 namespace {
@@ -60,6 +61,7 @@ BOOST_AUTO_TEST_CASE(pooling) {
     net.output(net.averagePool(x, o), describe("average", x, o));
   }
   checkNetwork(net, {}, kOneOp);
+  checkBFloat16(net, 100);
 }
 
 BOOST_AUTO_TEST_CASE(resampling) {
@@ -76,6 +78,7 @@ BOOST_AUTO_TEST_CASE(resampling) {
       net.output(y, describe(mode, x, y) + (align ? " aligned" : ""));
     }
   checkNetwork(net, {}, kOneOp);
+  checkBFloat16(net, 100);
 }
 
 BOOST_AUTO_TEST_CASE(borders) {
@@ -99,6 +102,7 @@ BOOST_AUTO_TEST_CASE(borders) {
     for (const char *mode : {"zero", "replicate"})
       net.output(net.pad(net.image(), by, mode), std::string(mode) + " from " + std::to_string(by[0]));
   checkNetwork(net, {}, kOneOp);
+  checkBFloat16(net, 100);
 }
 
 // Where a concat's operands live: made for it, shared with other users, slices, the same one twice, concats
@@ -127,6 +131,7 @@ BOOST_AUTO_TEST_CASE(concats_and_slices) {
   net.output(x, "the image");
   net.output(net.slice(x, 2, 9), "a slice of the image");
   checkNetwork(net, {}, kOneOp);
+  checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
 }
 
 BOOST_AUTO_TEST_CASE(arithmetic) {
@@ -150,6 +155,7 @@ BOOST_AUTO_TEST_CASE(arithmetic) {
     net.output(net.activate(x, function), function + text);
   }
   checkNetwork(net, {}, kOneOp);
+  checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
 }
 
 // Wide ranges: relu6 saturates, sigmoid's tails.
@@ -181,6 +187,7 @@ BOOST_AUTO_TEST_CASE(affine) {
       net.resize(net.convolution(net.image(), {.channels = 8, .strides = {2, 2}}), 7, 5, "bilinear");
   net.output(net.batchNorm(up), "norm through a resize");
   checkNetwork(net, {}, kOneOp);
+  checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

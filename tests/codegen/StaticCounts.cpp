@@ -57,8 +57,12 @@ bool isVector(llvm::StringRef operand) {
          (operand.contains("%xmm") || operand.contains("%ymm") || operand.contains("%zmm"));
 }
 
+bool isDotProduct(llvm::StringRef mnemonic) {
+  return mnemonic == "vdpbf16ps" || mnemonic.starts_with("vpdpbusd");
+}
+
 bool isMultiplyAdd(llvm::StringRef mnemonic) {
-  if (mnemonic == "vdpbf16ps" || mnemonic.starts_with("vpdpbusd"))
+  if (isDotProduct(mnemonic))
     return true;
   const bool fused = mnemonic.starts_with("vfmadd") || mnemonic.starts_with("vfnmadd") ||
                      mnemonic.starts_with("vfmsub") || mnemonic.starts_with("vfnmsub");
@@ -134,6 +138,7 @@ void add(const Instruction &instruction, bool inLoop, bool frameInRbp, StaticCou
   if (instruction.operands.empty())
     return;
   counts[MultiplyAdds] += isMultiplyAdd(instruction.mnemonic);
+  counts[DotProducts] += isDotProduct(instruction.mnemonic);
   llvm::StringRef memory;
   bool vectorSource = false;
   for (const std::string &operand : instruction.operands) {

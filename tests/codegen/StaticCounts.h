@@ -14,8 +14,8 @@
 namespace vernier::tests {
 
 // All of vector registers. An instruction that multiplies with a memory operand is a load as well. A spill is
-// a load or store of the stack inside a loop.
-enum Count { MultiplyAdds, Loads, Stores, Spills, CodeBytes, NumCounts };
+// a load or store of the stack inside a loop. Dot products, of bfloat16 pairs, are multiply-adds as well.
+enum Count { MultiplyAdds, DotProducts, Loads, Stores, Spills, CodeBytes, NumCounts };
 using StaticCounts = std::array<int64_t, NumCounts>;
 
 // Of all code in an x86 object file.

@@ -2,6 +2,7 @@
 // threads.
 #include "tests/codegen/Check.h"
 
+using namespace vernier;
 using namespace vernier::tests;
 
 namespace {
@@ -99,6 +100,14 @@ BOOST_AUTO_TEST_CASE(one_image) {
   checkNetwork(elastic(1), {.threads = 1}, kWholeNetwork);
   checkNetwork(gated(1), {.threads = 2}, kWholeNetwork);
   checkNetwork(scales(1), {.threads = 3}, kWholeNetwork);
+}
+
+BOOST_AUTO_TEST_CASE(bfloat16) {
+  for (const std::string &target : runningTargets({"avx512bf16", "sse"})) {
+    const CompareOptions options{.target = target, .threads = 3, .maps = codegen::Element::BF16};
+    for (const Network &net : {res2net(2), elastic(3), gated(1), scales(2)})
+      checkNetwork(net, options, kWholeNetworkBFloat16);
+  }
 }
 
 // Inference and a training step of each.

@@ -171,6 +171,18 @@ BOOST_AUTO_TEST_CASE(narrower_vectors) {
       BOOST_TEST_MESSAGE("this CPU does not run " << name);
 }
 
+// Whole numbers are exact between bfloat16 maps.
+BOOST_AUTO_TEST_CASE(between_bfloat16_maps) {
+  for (int64_t transform : {2, 4}) {
+    CompareOptions options{.winograd = always(transform), .maps = Element::BF16, .wholeNumbers = 1};
+    checkNetwork(manyTiles(transform), options, kOneOp);
+    for (const std::string &target : runningTargets({"avx512bf16", "avx2", "sse"})) {
+      options.target = target;
+      checkNetwork(oddShapes(5, 4), options, kOneOp);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(aarch64_generates) {
   PreparedModule module = prepareModule(oddShapes(4, 2).text(), "");
   ModelFacts facts;
@@ -228,6 +240,18 @@ BOOST_AUTO_TEST_CASE(choice_by_cost) {
   // Weights that are transformed in each run need a larger batch.
   BOOST_TEST(chosen(1, 14, 256, 256, {}, true) == 0);
   BOOST_TEST(chosen(64, 14, 256, 256, WinogradOptions::within(1e-5), true) == 4);
+}
+
+// The products of a direct convolution cost half where the target multiplies pairs, and more where it does
+// not.
+BOOST_AUTO_TEST_CASE(choice_between_bfloat16_maps) {
+  const auto takesWinograd = [](int64_t side, int64_t channels, const char *target) {
+    const View map = denseView(1, side, side, channels, Element::BF16);
+    return chooseWinograd(map, map, 1, 1, false, {}, *makeTarget(target)).has_value();
+  };
+  BOOST_TEST(takesWinograd(28, 128, "avx512bf16"));
+  BOOST_TEST(!takesWinograd(14, 256, "avx512bf16"));
+  BOOST_TEST(takesWinograd(14, 256, "avx512"));
 }
 
 BOOST_AUTO_TEST_CASE(choice_by_error) {

@@ -164,6 +164,7 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
                                   "fake",
                                   "{\"model\": \"fake\"}",
                                   "",
+                                  VN_FLOAT32,
                                   N,
                                   C,
                                   H,

@@ -3,8 +3,9 @@
  * A generated object holds kernels and constant tables. The tables describe programs: lists of steps, each a kernel
  * with the places of its operands and a number of independent tasks. The runtime allocates the spaces, divides each
  * step's tasks among its threads and waits for all of them between two steps. Kernels allocate nothing and call
- * nothing. All floats are IEEE binary32. Offsets are in bytes: every buffer starts at a multiple of 64, an operand that is
- * a slice of a buffer at a multiple of 4. */
+ * nothing. Floats are IEEE binary32, and in the arena and the derived space of a model with map_type VN_BFLOAT16 also
+ * bfloat16: the upper halves of binary32 numbers. Offsets are in bytes: every buffer starts at a multiple of 64, an
+ * operand that is a slice of a buffer at a multiple of its elements' size. */
 #ifndef VERNIER_ABI_H
 #define VERNIER_ABI_H
 
@@ -14,7 +15,7 @@
 extern "C" {
 #endif
 
-#define VN_ABI_VERSION 2
+#define VN_ABI_VERSION 3
 
 /* Where an operand lies. */
 typedef enum vn_space {
@@ -50,12 +51,12 @@ typedef struct vn_step {
   int64_t with_previous;
 } vn_step;
 
-typedef enum vn_type { VN_FLOAT32 = 0, VN_INT32 = 1 } vn_type;
+typedef enum vn_type { VN_FLOAT32 = 0, VN_INT32 = 1, VN_BFLOAT16 = 2 } vn_type;
 
 /* An array passed at a call: images and maps are N x C x H x W. */
 typedef struct vn_io {
   const char *name; /* "image", "labels", "label_smoothing", "loss", "logits" or the output's name */
-  int64_t type;     /* vn_type */
+  int64_t type;     /* vn_type: VN_FLOAT32 or VN_INT32 */
   int64_t is_output;
   int64_t rank;
   int64_t shape[4];
@@ -94,6 +95,7 @@ typedef struct vn_model {
   const char *name;        /* model name in the specification */
   const char *description; /* JSON: specification, configuration, per-block table; what `M info --json` prints */
   const char *target;      /* CPU features the code needs, comma-separated: "avx512f,avx512vl,fma" */
+  int64_t map_type;        /* vn_type of infer's maps and packed weights: VN_FLOAT32 or VN_BFLOAT16 */
   int64_t batch, channels, height, width; /* of one call's input image */
   int64_t classes;                        /* length of a row of logits; 0 when the first output is a map */
   int64_t macs;                           /* per image: convolutions and linear layers */
