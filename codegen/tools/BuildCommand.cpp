@@ -22,7 +22,8 @@ namespace vernier::tools {
 namespace {
 
 struct BuildOptions : ModelOptions {
-  std::string weights, purpose = "infer", backend = "cpu", cpu = "native", loss = "softmax", output;
+  std::string weights, purpose = "infer", backend = "cpu", cpu = "native", loss = "softmax",
+                       precision = "f32", output;
   std::optional<double> winogradError;
   bool noWinograd = false;
 };
@@ -138,10 +139,15 @@ void build(const BuildOptions &options) {
   if (!target)
     refuse("`" + options.cpu + "` is no CPU that code can be generated for", "--cpu",
            "one of " + llvm::join(codegen::targetNames(), ", "));
+  if (options.precision == "bf16" && options.purpose == "train")
+    refuse("training is in float32 only", "--precision bf16 --for train",
+           "train in float32, then build for inference with --precision bf16: the weights are the same");
 
   codegen::LoweringOptions lowering;
   if (const std::optional<double> error = options.noWinograd ? 0 : options.winogradError)
     lowering.winograd = codegen::WinogradOptions::within(*error);
+  if (options.precision == "bf16")
+    lowering.maps = codegen::Element::BF16;
 
   LoadedModel model = loadModel(options);
   refuseOpenChoices(*model.module);
@@ -203,7 +209,11 @@ void addBuildCommand(CLI::App &app) {
   command->add_option("--target", options->backend, "Kind of code")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
-  command->add_option("--cpu", options->cpu, "native, avx512, avx2, sse or aarch64")->capture_default_str();
+  command->add_option("--cpu", options->cpu, "native, avx512bf16, avx512, avx2, sse or aarch64")
+      ->capture_default_str();
+  command->add_option("--precision", options->precision, "Of maps and weights within inference")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
   command->add_option("--loss", options->loss, "What a training step minimises")
       ->check(CLI::IsMember({"softmax", "binary"}))
       ->capture_default_str();

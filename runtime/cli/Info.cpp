@@ -32,6 +32,8 @@ void infoCommand(const vn_model &model, bool json) {
   fmt::print("MACs        {} per image\n", countText(double(model.macs)));
   fmt::print("parameters  {}, and {} running statistics\n", trained, statistics);
   fmt::print("CPU         {}\n", *model.target ? model.target : "any");
+  fmt::print("precision   {}\n",
+             model.map_type == VN_BFLOAT16 ? "bfloat16 maps and weights, float32 sums" : "float32");
   fmt::print("arena       {} for inference", bytesText(uint64_t(model.infer.arena_bytes)));
   if (model.train_step.num_steps > 0)
     fmt::print(", {} for training", bytesText(uint64_t(model.train_step.arena_bytes)));

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-LIMIT = "1e-5"
+LIMITS = {"f32": "1e-5", "bf16": "2e-2"}
 
 parser = argparse.ArgumentParser()
 parser.add_argument("record")
@@ -16,6 +16,7 @@ parser.add_argument("specification")
 parser.add_argument("--config")
 parser.add_argument("--bin", required=True, help="folder of vernier and the golden tools")
 parser.add_argument("--cpu", default="native")
+parser.add_argument("--precision", default="f32", choices=LIMITS)
 parser.add_argument("--first", action="store_true", help="only the first input")
 parser.add_argument("--train", action="store_true")
 options = parser.parse_args()
@@ -36,6 +37,7 @@ with tempfile.TemporaryDirectory() as scratch:
 
     def build(shape, purpose):
         command = [tools / "vernier", "build", options.specification, "--model", name, "--cpu", options.cpu, "--for", purpose]
+        command += ["--precision", options.precision]
         command += ["--batch", shape[0], "--input", f"{shape[2]}x{shape[3]}", "-o", scratch / "built"]
         if options.config:
             command += ["--config", options.config]
@@ -53,5 +55,5 @@ with tempfile.TemporaryDirectory() as scratch:
             good = good and build(forward["input"], "infer")
             good = good and run(scratch / "built" / name, "run", "--input", scratch / f"{index}.input.npy", "--output", output,
                                 "--weights", scratch / f"{name}.safetensors")
-            good = good and run(tools / "golden-weights", "--compare", output, scratch / f"{index}.logits.npy", LIMIT)
+            good = good and run(tools / "golden-weights", "--compare", output, scratch / f"{index}.logits.npy", LIMITS[options.precision])
 sys.exit(0 if good else 1)

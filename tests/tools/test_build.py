@@ -60,6 +60,14 @@ class Build(CommandTest):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertTrue((self.folder / cpu / "libtwo_scales8.a").exists())
 
+    def test_bfloat16(self):
+        self.assertEqual(self.build("--precision", "bf16").returncode, 0)
+        info = subprocess.run([self.folder / "built" / "two_scales8", "info"], stdout=subprocess.PIPE, text=True).stdout
+        self.assertIn("precision   bfloat16 maps and weights, float32 sums", info)
+        self.refused(self.build("--precision", "bf16", "--for", "train", output="train"), "training is in float32 only",
+                     "--precision bf16 --for train", "help: train in float32", output="train")
+        self.refused(self.build("--precision", "fp8", output="fp8"), "--precision", "fp8", "f32", "bf16", output="fp8")
+
     def test_weights_go_beside_the_program(self):
         write_zeros(self.folder / "w.safetensors", self.parameters())
         done = self.build("--weights", self.folder / "w.safetensors")
@@ -77,7 +85,7 @@ class Build(CommandTest):
         self.refused(self.build("--weights", path), "error:", str(path))
 
     def test_unknown_options(self):
-        self.refused(self.build("--cpu", "vax"), "`vax`", "one of native, avx512, avx2, sse, aarch64")
+        self.refused(self.build("--cpu", "vax"), "`vax`", "one of native, avx512bf16, avx512, avx2, sse, aarch64")
         self.refused(self.build("--batch", "0"), "a batch of 0 images", "--batch")
         self.refused(self.build("--input", "8by8"), "`8by8` is no input size")
         self.refused(self.build("--fast"), "--fast")
