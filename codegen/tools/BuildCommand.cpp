@@ -171,7 +171,7 @@ void build(const BuildOptions &options) {
     if (facts.classes == 0)
       refuse("model `" + model.name + "` cannot be trained: its first output is a map, not logits",
              options.file);
-    runPasses(*model.module, "vn-differentiate{loss=" + options.loss + "}");
+    runPasses(*model.module, compiler::trainingPasses(options.loss));
   }
   runPasses(*model.module, compiler::kInferencePasses);
   auto compiled = codegen::compileModel(*model.module, *target, facts, lowering);

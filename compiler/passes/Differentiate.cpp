@@ -2,6 +2,7 @@
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
+#include "compiler/passes/TrainingForm.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/MapVector.h"
@@ -20,34 +21,12 @@ namespace {
 //===- Forward
 //------------------------------------------------------------------------------------------------===//
 
-// Clones the ops of @infer, batch norms in their training form, and returns the clones of the results.
-FailureOr<SmallVector<Value>> cloneForward(OpBuilder &builder, func::FuncOp infer, IRMapping &mapping) {
-  for (Operation &op : infer.front().without_terminator()) {
-    auto norm = dyn_cast<BatchNormOp>(op);
-    if (!norm) {
-      builder.clone(op, mapping);
-      continue;
-    }
-    auto mean = norm.getMean().getDefiningOp<ParameterOp>(), var = norm.getVar().getDefiningOp<ParameterOp>();
-    if (!mean || !var)
-      return norm.emitOpError("has running statistics that are no parameters");
-    Value input = mapping.lookup(norm.getInput());
-    RankedTensorType vector = norm.getGamma().getType(), map = norm.getInput().getType();
-    auto training = BatchNormTrainingOp::create(builder, norm.getLoc(), TypeRange{map, vector, vector}, input,
-                                                mapping.lookup(norm.getGamma()),
-                                                mapping.lookup(norm.getBeta()), norm.getEpsilonAttr());
-    auto update =
-        UpdateRunningOp::create(builder, norm.getLoc(), mean.getNameAttr(), var.getNameAttr(),
-                                training.getBatchMean(), training.getBatchVar(), norm.getMomentumAttr(),
-                                builder.getI64IntegerAttr(batchOf(map) * heightOf(map) * widthOf(map)));
-    for (Operation *made : {training.getOperation(), update.getOperation()})
-      made->setDiscardableAttrs(norm->getDiscardableAttrDictionary());
-    mapping.map(norm.getResult(), training.getResult());
-  }
-  SmallVector<Value> results;
-  for (Value result : infer.front().getTerminator()->getOperands())
-    results.push_back(mapping.lookupOrDefault(result));
-  return results;
+// Clones the ops of @train_forward and returns the clones of its results.
+SmallVector<Value> cloneForward(OpBuilder &builder, func::FuncOp forward, IRMapping &mapping) {
+  for (Operation &op : forward.front().without_terminator())
+    builder.clone(op, mapping);
+  return llvm::map_to_vector(forward.front().getTerminator()->getOperands(),
+                             [&](Value result) { return mapping.lookup(result); });
 }
 
 // Values that depend on a trainable parameter: only these need a gradient.
@@ -78,7 +57,9 @@ public:
       return nullptr;
     SmallVector<Value> parts = std::move(found->second);
     contributions.erase(found);
-    joinSlices(value.getLoc(), parts);
+    joinSlices<EmbedChannelsOp, ConcatOp>(value.getLoc(), parts, 3);
+    joinSlices<EmbedParameterOp, ConcatParametersOp>(
+        value.getLoc(), parts, cast<RankedTensorType>(value.getType()).getRank() == 1 ? 0 : 1);
     Value sum = parts.front();
     for (Value part : ArrayRef(parts).drop_front())
       sum = AddOp::create(builder, value.getLoc(), sum.getType(), sum, part);
@@ -106,28 +87,27 @@ public:
   }
 
 private:
-  // Gradients of slices that together cover a map are joined instead of embedded in zeros and added. The
-  // embeddings are left to eraseDeadOps.
-  void joinSlices(Location loc, SmallVectorImpl<Value> &parts) {
-    SmallVector<EmbedChannelsOp> embeds;
+  // Gradients of slices that together cover a map, or a parameter's inputs, are joined instead of embedded in
+  // zeros and added. The embeddings are left to eraseDeadOps: the caller may hold the last op of the block.
+  template <typename Embed, typename Concat>
+  void joinSlices(Location loc, SmallVectorImpl<Value> &parts, unsigned dimension) {
+    SmallVector<Embed> embeds;
     for (Value part : parts)
-      if (auto embed = part.getDefiningOp<EmbedChannelsOp>())
+      if (auto embed = part.getDefiningOp<Embed>())
         embeds.push_back(embed);
-    llvm::sort(embeds, [](EmbedChannelsOp a, EmbedChannelsOp b) { return a.getBegin() < b.getBegin(); });
+    llvm::sort(embeds, [](Embed a, Embed b) { return a.getBegin() < b.getBegin(); });
     int64_t end = 0;
     SmallVector<Value> slices;
-    for (EmbedChannelsOp embed : embeds) {
+    for (Embed embed : embeds) {
       if (embed.getBegin() != end)
         return;
-      end += channelsOf(embed.getInput().getType());
+      end += embed.getInput().getType().getDimSize(dimension);
       slices.push_back(embed.getInput());
     }
-    if (embeds.empty() || end != channelsOf(embeds.front().getType()))
+    if (embeds.empty() || end != embeds.front().getType().getDimSize(dimension))
       return;
-    llvm::erase_if(parts, [](Value part) { return part.getDefiningOp<EmbedChannelsOp>() != nullptr; });
-    parts.push_back(ConcatOp::create(builder, loc, embeds.front().getType(), slices));
-    // The embeds are dead now and go at the end with the others: the caller may hold the last op of the
-    // block.
+    llvm::erase_if(parts, [](Value part) { return part.getDefiningOp<Embed>() != nullptr; });
+    parts.push_back(Concat::create(builder, loc, embeds.front().getType(), slices));
   }
 
   OpBuilder &builder;
@@ -216,20 +196,26 @@ struct Differentiate : vernier::compiler::impl::DifferentiateBase<Differentiate>
     if (failed(logitsType))
       return signalPassFailure();
 
+    FailureOr<func::FuncOp> forwardForm =
+        getOperation().lookupSymbol<func::FuncOp>(vernier::compiler::kTrainForwardFunction);
+    if (!*forwardForm)
+      forwardForm = vernier::compiler::buildTrainingForm(infer);
+    if (failed(forwardForm))
+      return signalPassFailure();
+
     func::FuncOp step = createTrainStep(infer, *logitsType);
     Block &entry = *step.addEntryBlock();
     OpBuilder builder = OpBuilder::atBlockEnd(&entry);
     IRMapping mapping;
-    mapping.map(infer.getArgument(0), entry.getArgument(0));
-    auto outputs = cloneForward(builder, infer, mapping);
-    if (failed(outputs))
-      return signalPassFailure();
+    mapping.map(forwardForm->getArgument(0), entry.getArgument(0));
+    const SmallVector<Value> outputs = cloneForward(builder, *forwardForm, mapping);
+    forwardForm->erase();
 
     SmallVector<Operation *> forward;
     for (Operation &op : entry)
       forward.push_back(&op);
     DenseSet<Value> active = findActive(entry);
-    Value logits = outputs->front();
+    Value logits = outputs.front();
     auto [lossValue, lossGradient] = buildLoss(builder, infer.getLoc(), logits, entry);
 
     Backward backward(builder, active);

@@ -6,6 +6,7 @@
 #include "compiler/passes/Report.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
+#include "llvm/Support/FormatVariadic.h"
 
 namespace vernier::compiler {
 #define GEN_PASS_DEF_FUSEEPILOGUE
@@ -151,21 +152,27 @@ struct FuseIntoAffine : OpRewritePattern<ActivateOp> {
 //-------------------------------------------------------------------------------------------------------===//
 
 struct FuseEpilogue : vernier::compiler::impl::FuseEpilogueBase<FuseEpilogue> {
+  using FuseEpilogueBase::FuseEpilogueBase;
+
   void runOnOperation() override {
-    auto infer = getOperation().lookupSymbol<func::FuncOp>(kInferFunction);
-    if (!infer)
+    auto on = getOperation().lookupSymbol<func::FuncOp>(function);
+    if (!on)
       return;
     RewritePatternSet patterns(&getContext());
-    patterns.add<FuseAddition, FuseActivation, FuseIntoAffine>(&getContext());
-    int64_t before = operations(infer);
+    patterns.add<FuseAddition>(&getContext());
+    if (function == kInferFunction) // the lowering has its own way with activations and their gradients
+      patterns.add<FuseActivation, FuseIntoAffine>(&getContext());
+    int64_t before = operations(on);
     // One walk in program order is enough: what is fused is the operand of what comes later. The greedy
     // driver would erase unused parameters.
-    walkAndApplyPatterns(infer, std::move(patterns));
-    const int64_t fused = before - operations(infer);
+    walkAndApplyPatterns(on, std::move(patterns));
+    const int64_t fused = before - operations(on);
     fusedOps += fused;
     if (fused)
       vernier::compiler::report(*this, getOperation(),
-                                std::to_string(fused) + " additions, resizes and activations in epilogues");
+                                llvm::formatv("{0}: {1} additions, resizes and activations in epilogues",
+                                              function == kInferFunction ? "inference" : "training", fused)
+                                    .str());
   }
 
   static int64_t operations(func::FuncOp function) { return function.front().getOperations().size(); }

@@ -4,6 +4,8 @@
 
 #include "mlir/Pass/Pass.h"
 
+#include <string>
+
 namespace vernier::compiler {
 
 /// What a training step minimises.
@@ -12,6 +14,13 @@ enum class LossKind { Softmax, Binary };
 /// What makes @infer ready for code generation, in order.
 inline constexpr const char *kInferencePasses =
     "vn-fold-batch-norm,vn-sink-pointwise,vn-fuse-epilogue,vn-block-images";
+
+/// What adds @train_step to @infer as the specification has it, in order; before kInferencePasses. `loss` is
+/// the name of a LossKind.
+inline std::string trainingPasses(const std::string &loss) {
+  return "vn-training-form,vn-sink-pointwise{function=train_forward},vn-differentiate{loss=" + loss +
+         "},vn-fuse-epilogue{function=train_step}";
+}
 
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION

@@ -57,9 +57,30 @@ def DropEmpty : Pass<"vn-drop-empty", "::mlir::ModuleOp"> {
   let dependentDialects = ["::vernier::vn::VnDialect"];
 }
 
+def TrainingForm : Pass<"vn-training-form", "::mlir::ModuleOp"> {
+  let summary = "copies @infer to @train_forward, batch norms in training form";
+  let description = [{
+    A batch norm takes the batch's own statistics (`vn.batch_norm_training`) and keeps the running ones
+    (`vn.update_running`). Passes over `@train_forward` rewrite what a training step computes;
+    `--vn-differentiate` turns it into `@train_step`.
+
+    ```mlir
+    %y = vn.batch_norm %x, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 0.1 : (...) -> tensor<8x4x4x5xf32>
+    ```
+    becomes
+    ```mlir
+    %y, %m, %v = vn.batch_norm_training %x, %gamma, %beta epsilon 1.0e-5 : (...)
+    vn.update_running "bn.running_mean", "bn.running_var", %m, %v momentum 0.1 count 128 : tensor<5xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::vernier::vn::VnDialect"];
+}
+
 def Differentiate : Pass<"vn-differentiate", "::mlir::ModuleOp"> {
   let summary = "builds @train_step from @infer";
   let description = [{
+    From `@train_forward`, which it consumes, where `--vn-training-form` made one.
+
     `@train_step(image, labels, smoothing) -> (loss, logits)` runs the network as `@infer` does, with batch
     norms by the batch's own statistics (`vn.batch_norm_training`, `vn.update_running`), then the loss of the
     first output, then the adjoint of every op between trainable parameters and the loss, in reverse order. It
@@ -146,8 +167,7 @@ def SinkPointwise : Pass<"vn-sink-pointwise", "::mlir::ModuleOp"> {
     maps that are moved more (the pass's source has the estimate); partial sums join the coarsest other one that
     they enlarge to by whole factors.
 
-    `function=infer` follows `--vn-fold-batch-norm`; a function of training has its batch norms in training form and
-    no gradients yet. Precedes `--vn-fuse-epilogue`, which takes the additions, and resizes by whole factors with
+    `function=infer` follows `--vn-fold-batch-norm`, `function=train_forward` follows `--vn-training-form`. Precedes `--vn-fuse-epilogue`, which takes the additions, and resizes by whole factors with
     them, into the convolutions.
 
     ```mlir
@@ -189,7 +209,7 @@ def FuseEpilogue : Pass<"vn-fuse-epilogue", "::mlir::ModuleOp"> {
     by `nearest` and whole factors the convolution adds the small one.
 
     Follows `--vn-fold-batch-norm` and `--vn-sink-pointwise`, which bring convolutions next to additions and
-    activations.
+    activations. In `function=train_step` it takes additions alone: the lowering fuses activations with batch norms.
 
     ```mlir
     %c = vn.convolution %x, %w bias %b : (...) -> tensor<1x8x8x4xf32>
@@ -201,6 +221,9 @@ def FuseEpilogue : Pass<"vn-fuse-epilogue", "::mlir::ModuleOp"> {
     %y = vn.fused_convolution %x, %w bias %b add %r activation relu : (...) -> tensor<1x8x8x4xf32>
     ```
   }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"infer\"", "the function to rewrite">,
+  ];
   let statistics = [Statistic<"fusedOps", "fused-ops", "Ops that became part of another">];
   let dependentDialects = ["::vernier::vn::VnDialect"];
 }

@@ -214,6 +214,29 @@ BOOST_AUTO_TEST_CASE(batch_norms) {
   }
 }
 
+// ScaleNet's block: batch norms, relu and slices of the 1x1 convolution run below the resizes that allow it.
+// One convolution has nothing that stays above.
+BOOST_AUTO_TEST_CASE(sunk_convolutions) {
+  Network net(3, 12, 12, 40);
+  // A bias before a batch norm has no gradient.
+  const auto branch = [&](int64_t side, int64_t c) {
+    return net.convolution(net.part(side, side, 3, false, unsigned(side)), {.channels = c, .kernel = {1, 1}});
+  };
+  const auto scale = [&](int64_t side, const std::string &mode) {
+    return net.batchNorm(net.resize(branch(side, 16), 12, 12, mode));
+  };
+  std::vector<Map> scales = {net.batchNorm(branch(12, 17))};
+  for (const int64_t side : {6, 4, 2})
+    scales.push_back(scale(side, "nearest"));
+  for (const char *mode : {"bilinear", "nearest"}) // the latter without a whole factor
+    scales.push_back(scale(5, mode));
+  const Map joined = net.activate(net.concat(scales), "relu");
+  const Map y = net.convolution(joined, {.channels = 20, .kernel = {1, 1}, .bias = true});
+  const Map pair = net.concat({scale(3, "nearest"), scale(3, "nearest")});
+  const Map z = net.convolution(pair, {.channels = 9, .kernel = {1, 1}, .bias = true});
+  checkTraining(net, {y, z}, "softmax", kWholeNetwork);
+}
+
 // One weight in three places, parameters that the loss does not depend on, a linear layer within.
 BOOST_AUTO_TEST_CASE(parameters) {
   Network net(3, 6, 7, 20);

@@ -29,11 +29,12 @@ PreparedModule prepareModule(const std::string &text, const std::string &loss,
     result.error = "the module does not parse";
     return result;
   }
-  if (!loss.empty() && !runPasses(*result.source, "vn-differentiate{loss=" + loss + "}")) {
+  result.compiled = result.source->clone();
+  if (!loss.empty() && !(runPasses(*result.source, "vn-differentiate{loss=" + loss + "}") &&
+                         runPasses(*result.compiled, compiler::trainingPasses(loss)))) {
     result.error = "differentiation failed";
     return result;
   }
-  result.compiled = result.source->clone();
   if (!runPasses(*result.compiled, passesBeforeLowering))
     result.error = "the passes failed";
   return result;

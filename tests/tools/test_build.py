@@ -37,7 +37,7 @@ class Build(CommandTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"infer: \d+ steps \(\d+ copies\), arena \d+\.\d+ MiB")
         # What each pass saved, in order.
-        self.assertRegex(done.stdout, r"(?s)\n  fold-batch-norm: \d+ of \d+ batch norms.*\n  fuse-epilogue: \d+ ")
+        self.assertRegex(done.stdout, r"(?s)\n  fold-batch-norm: \d+ of \d+ batch norms.*\n  fuse-epilogue: inference: \d+ ")
         names = sorted(path.name for path in (self.folder / "built").iterdir())
         self.assertEqual(names, ["libtwo_scales8.a", "libtwo_scales8.so", "two_scales8", "two_scales8.h"])
 
