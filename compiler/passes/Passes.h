@@ -13,7 +13,7 @@ enum class LossKind { Softmax, Binary };
 
 /// What makes @infer ready for code generation, in order.
 inline constexpr const char *kInferencePasses =
-    "vn-fold-batch-norm,vn-sink-pointwise,vn-fuse-epilogue,vn-block-images";
+    "vn-fold-batch-norm,vn-sink-pointwise,vn-share-max-pools,vn-fuse-epilogue,vn-block-images";
 
 /// What adds @train_step to @infer as the specification has it, in order; before kInferencePasses. `loss` is
 /// the name of a LossKind.

@@ -200,6 +200,32 @@ def SinkPointwise : Pass<"vn-sink-pointwise", "::mlir::ModuleOp"> {
   let dependentDialects = ["::vernier::vn::VnDialect"];
 }
 
+def ShareMaxPools : Pass<"vn-share-max-pools", "::mlir::ModuleOp"> {
+  let summary = "computes max pools of @infer from smaller ones of the same map";
+  let description = [{
+    A max pool whose windows lie side by side (kernel equal to strides, no padding, no partial window) reads the
+    result of the largest other such pool of the same map whose kernel divides its own: the map is read once.
+
+    For inference only: in training the gradient of a window goes to the first of its equal elements, row by row,
+    and after a ReLU many are equal.
+
+    ```mlir
+    %2 = vn.max_pool %x kernel [2, 2] strides [2, 2] : (tensor<1x8x8x4xf32>) -> tensor<1x4x4x4xf32>
+    %4 = vn.max_pool %x kernel [4, 4] strides [4, 4] : (tensor<1x8x8x4xf32>) -> tensor<1x2x2x4xf32>
+    ```
+    becomes
+    ```mlir
+    %2 = vn.max_pool %x kernel [2, 2] strides [2, 2] : (tensor<1x8x8x4xf32>) -> tensor<1x4x4x4xf32>
+    %4 = vn.max_pool %2 kernel [2, 2] strides [2, 2] : (tensor<1x4x4x4xf32>) -> tensor<1x2x2x4xf32>
+    ```
+  }];
+  let statistics = [
+    Statistic<"shared", "shared", "Max pools computed from a smaller one">,
+    Statistic<"savedBytes", "saved-bytes", "Bytes of maps that are not read again">,
+  ];
+  let dependentDialects = ["::vernier::vn::VnDialect"];
+}
+
 def FuseEpilogue : Pass<"vn-fuse-epilogue", "::mlir::ModuleOp"> {
   let summary = "fuses additions and activations into convolutions";
   let description = [{

@@ -93,6 +93,12 @@ BOOST_AUTO_TEST_CASE(fold_batch_norm) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(share_max_pools) {
+  checkPrograms("share-max-pools.mlir", [](mlir::ModuleOp module) {
+    return vernier::testing::runPass(module, compiler::createShareMaxPools());
+  });
+}
+
 BOOST_AUTO_TEST_CASE(sink_pointwise) {
   checkPrograms("sink-pointwise.mlir", [](mlir::ModuleOp module) {
     return vernier::testing::runPass(module, compiler::createSinkPointwise());
