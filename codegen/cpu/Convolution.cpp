@@ -160,6 +160,14 @@ struct Emitter {
     for (int64_t p = 0; p < P; ++p)
       acc.append(start.begin(), start.end());
 
+    Value outY = k.add(k.mul(oy, spec.rows.outStep), spec.rows.outStart);
+    Value outX = k.add(k.mul(x, spec.columns.outStep), spec.columns.outStart);
+    // The lines of a large result come from memory while the products are computed, not when it is stored.
+    if (spec.out.bytes() > kKeptBytes)
+      for (int64_t p = 0; p < P; ++p)
+        for (int64_t v = 0; v < V; ++v)
+          k.prefetchForWrite(output, position(k, spec.out, n, outY, k.add(outX, p * spec.columns.outStep),
+                                              k.add(channel, v * lanes)));
     const Taps &taps = spec.rows.taps;
     const auto overRow = [&](Value r, KernelBuilder::Values acc) {
       Value iy = k.add(k.add(k.mul(oy, spec.rows.inStep), taps.offset), k.mul(r, taps.offsetStep));
@@ -181,8 +189,6 @@ struct Emitter {
       });
     }
 
-    Value outY = k.add(k.mul(oy, spec.rows.outStep), spec.rows.outStart);
-    Value outX = k.add(k.mul(x, spec.columns.outStep), spec.columns.outStart);
     for (int64_t p = 0; p < P; ++p)
       for (int64_t v = 0; v < V; ++v) {
         const int64_t offset = p * spec.columns.outStep;

@@ -207,6 +207,11 @@ void KernelBuilder::storeWide(Value value, Value buffer, Value position) {
   vector::StoreOp::create(b, loc, value, buffer, ValueRange{position});
 }
 
+void KernelBuilder::prefetchForWrite(Value buffer, Value position) {
+  memref::PrefetchOp::create(b, loc, buffer, ValueRange{position}, /*isWrite=*/true, /*localityHint=*/3,
+                             /*isDataCache=*/true);
+}
+
 Value KernelBuilder::loadScalar(Value buffer, Value position) {
   Value stored = memref::LoadOp::create(b, loc, buffer, ValueRange{position});
   return isBFloat16(buffer) ? widenBFloat16(*this, stored) : stored;

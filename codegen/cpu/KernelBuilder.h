@@ -87,6 +87,8 @@ public:
   Value wideConstant(double value);
   Value loadWide(Value buffer, Value position);
   void storeWide(Value value, Value buffer, Value position);
+  // Asks for the cache line of an element that will be written soon.
+  void prefetchForWrite(Value buffer, Value position);
   Value loadScalar(Value buffer, Value position);
   void storeScalar(Value value, Value buffer, Value position);
   Value splat(Value scalar);
