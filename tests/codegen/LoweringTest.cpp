@@ -180,7 +180,8 @@ BOOST_AUTO_TEST_CASE(bfloat16_on_every_target) {
     const codegen::Target target = *codegen::makeTarget(name);
     codegen::ModelFacts facts;
     facts.name = facts.symbol = "assorted";
-    auto model = codegen::compileModel(*module.compiled, target, facts, {.maps = codegen::Element::BF16});
+    auto model = codegen::compileModel(*module.compiled, target, facts,
+                                       {.winograd = {}, .maps = codegen::Element::BF16});
     BOOST_TEST_REQUIRE(bool(model), name);
     if (llvm::StringRef(target.triple).starts_with("aarch64"))
       continue;
