@@ -7,11 +7,11 @@
 // sum each summand is scaled and one is shifted.
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
+#include "compiler/passes/DeadOps.h"
 #include "compiler/passes/Passes.h"
 #include "compiler/passes/Report.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 namespace vernier::compiler {
@@ -152,19 +152,12 @@ struct TurnIntoAffine : OpRewritePattern<BatchNormOp> {
 //===- Pass
 //-------------------------------------------------------------------------------------------------------===//
 
-// Erases what no output needs. Parameters stay: published checkpoints have some that no output depends on.
-void eraseDeadOps(Block &block) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (!isa<ParameterOp>(op) && isOpTriviallyDead(&op))
-      op.erase();
-}
-
 struct FoldBatchNorm : vernier::compiler::impl::FoldBatchNormBase<FoldBatchNorm> {
   void runOnOperation() override {
     auto infer = getOperation().lookupSymbol<func::FuncOp>(kInferFunction);
     if (!infer)
       return;
-    eraseDeadOps(infer.front());
+    vernier::compiler::eraseDeadOps(infer.front());
     RewritePatternSet patterns(&getContext());
     patterns.add<FoldIntoLayers, TurnIntoAffine>(&getContext());
     int64_t before = count<BatchNormOp>(infer), affineBefore = count<AffineOp>(infer);

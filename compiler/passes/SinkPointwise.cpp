@@ -12,6 +12,7 @@
 // coarser map is then read where the result is written, and never written at full size.
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
+#include "compiler/passes/DeadOps.h"
 #include "compiler/passes/Passes.h"
 #include "compiler/passes/Report.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -410,12 +411,6 @@ struct SinkBatchNorm : OpRewritePattern<BatchNormTrainingOp> {
 //===- Pass
 //-------------------------------------------------------------------------------------------------------===//
 
-void eraseDeadOps(Block &block) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (!isa<ParameterOp>(op) && isOpTriviallyDead(&op))
-      op.erase();
-}
-
 struct SinkPointwise : vernier::compiler::impl::SinkPointwiseBase<SinkPointwise> {
   using SinkPointwiseBase::SinkPointwiseBase;
 
@@ -433,7 +428,7 @@ struct SinkPointwise : vernier::compiler::impl::SinkPointwiseBase<SinkPointwise>
     for (Saved before{-1}; !(before == saved);) {
       before = saved;
       walkAndApplyPatterns(on, patterns);
-      eraseDeadOps(on.front());
+      vernier::compiler::eraseDeadOps(on.front());
     }
     sunkParts += saved.parts;
     savedMacs += saved.macs;

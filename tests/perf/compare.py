@@ -9,7 +9,6 @@ import datetime
 import json
 import os
 import pathlib
-import subprocess
 import sys
 
 import numpy as np
@@ -114,10 +113,6 @@ def write_between_markers(path, text):
     path.write_text(before + begin + text + "\n" + rest[rest.index(end):])
 
 
-def has_bf16(vernier):
-    return "--precision" in subprocess.run([vernier, "build", "--help"], capture_output=True, text=True).stdout
-
-
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, required=True, help="build folder")
@@ -150,11 +145,7 @@ def chosen_cases(options):
     cases = [CASES[name] for name in options.case] if options.case else list(CASES.values())
     if options.check:
         cases = [case for case in cases if not case.train]
-    if has_bf16(options.vernier):
-        return cases
-    if any(case.precision == "bf16" for case in cases):
-        say("bfloat16 is left out: `vernier build` has no option --precision")
-    return [case for case in cases if case.precision != "bf16"]
+    return cases
 
 
 def main():
