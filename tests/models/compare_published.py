@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Compares the zoo with torchvision and timm: random weights, one random image, the built binary's outputs against
+PyTorch's in double precision, as relative L2 distance. Run by hand:
+
+  tests/models/compare_published.py --vernier build/bin/vernier [--model NAME]... [--write docs/zoo.md]
+
+The Python environment that holds PyTorch (--environment) is made if it is not there. Exits with 1 where a distance is above
+the limit or parameters differ.
+"""
+
+import argparse
+import datetime
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+LIMIT = 1e-5
+BEGIN, END = "<!-- compared: begin -->\n", "<!-- compared: end -->"
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vernier", type=Path, default=ROOT / "build/bin/vernier")
+    parser.add_argument("--models", type=Path, default=ROOT / "models", help="folder of the specifications")
+    parser.add_argument("--model", action="append", help="only this one (repeatable)")
+    parser.add_argument("--environment", type=Path, default=ROOT / "build/published",
+                        help="virtual environment with torch, torchvision and timm")
+    parser.add_argument("--built", type=Path, help="folder to keep the executables in, and to take those that are there from")
+    parser.add_argument("--write", type=Path, help="a Markdown file whose compared part becomes the table")
+    options = parser.parse_args()
+    if not options.vernier.exists():
+        parser.error(f"there is no {options.vernier}: build the project first, or give --vernier")
+    if options.write and BEGIN not in options.write.read_text(encoding="utf-8"):
+        parser.error(f"{options.write} has no marker {BEGIN.strip()}")
+    return options
+
+
+def enter(environment):
+    """Runs this program again with the environment's Python; makes the environment where it is missing."""
+    python = environment / "bin/python"
+    if Path(sys.prefix).resolve() == environment.resolve():
+        return
+    if not python.exists():
+        print(f"installing PyTorch into {environment} (2 GB)", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+        # --no-deps leaves out the gigabytes of CUDA libraries that PyTorch's wheel asks for; cpu_torch.py replaces them.
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+                        "-r", HERE / "requirements.txt"], check=True)
+        subprocess.run([python, ROOT / "tests/perf/cpu_torch.py"], check=True)
+    os.execv(python, [python, "-B", __file__, *sys.argv[1:]])
+
+
+def run(*command):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"exit status {done.returncode} of {shlex.join(str(part) for part in command)}\n{done.stderr}")
+    return done.stdout
+
+
+def randomise(module, generator):
+    """Values that keep the activations of a deep network in an ordinary range; no batch norm is the identity."""
+    import torch
+
+    def fill(tensor, low, high):
+        tensor.copy_(torch.rand(tensor.shape, generator=generator) * (high - low) + low)
+
+    with torch.no_grad():
+        for part in module.modules():
+            if isinstance(part, torch.nn.BatchNorm2d):
+                fill(part.weight, 0.25, 0.75)
+                fill(part.bias, -0.1, 0.1)
+                fill(part.running_mean, -0.1, 0.1)
+                fill(part.running_var, 0.5, 1.5)
+            elif isinstance(part, (torch.nn.Conv2d, torch.nn.Linear)):
+                bound = (6 / part.weight[0].numel()) ** 0.5
+                fill(part.weight, -bound, bound)
+                if part.bias is not None:
+                    fill(part.bias, -0.1, 0.1)
+
+
+def match(published, state, ours):
+    """The published tensors under our names; raises where they are not the same."""
+    theirs = {name: tensor for name, tensor in state.items()
+              if not name.endswith("num_batches_tracked") and not name.startswith(published.unused)}
+    pairs = zip(ours, theirs) if published.by_order else ((name, name) for name in ours)
+    tensors = {}
+    for name, source in pairs:
+        if source not in theirs:
+            raise RuntimeError(f"`{name}` is not in the published model")
+        # A linear layer may be published as one, and be a 1x1 convolution in ours, or the other way around.
+        found, wanted = list(theirs[source].shape), ours[name]
+        if [side for side in found if side != 1] != [side for side in wanted if side != 1]:
+            raise RuntimeError(f"`{name}` has shape {wanted}, published `{source}` {found}")
+        tensors[name] = theirs[source].reshape(wanted).contiguous()
+    if len(theirs) != len(ours):
+        missing = [name for name in theirs if name not in ours]
+        raise RuntimeError(f"{len(theirs)} published tensors, {len(ours)} ours; not in ours: {missing[:5]}")
+    return tensors
+
+
+def distance(found, reference):
+    import torch
+
+    return (torch.linalg.vector_norm(found.double().reshape(-1) - reference.double().reshape(-1))
+            / torch.linalg.vector_norm(reference.double())).item()
+
+
+def compare(published, row, options, folder):
+    """Distances from double precision of our outputs and of PyTorch's own in single precision: the largest of each."""
+    import numpy as np
+    import torch
+    from check_zoo import describe
+    from safetensors.torch import save_file
+
+    name, file, configuration = row[:3]
+    described = describe(options.vernier, options.models, name, file, configuration)
+    module = published.make().eval()
+    generator = torch.Generator().manual_seed(1)
+    randomise(module, generator)
+    image = torch.randn((1, *described["input"]), generator=generator)
+    tensors = match(published, module.state_dict(),
+                    {tensor["name"]: tensor["shape"] for tensor in described["parameters"]})
+
+    command = [options.vernier, "build", options.models / "networks" / file, "--model", name, "--output", folder]
+    if configuration:
+        command += ["--config", options.models / "configurations" / configuration]
+    if not (folder / name).exists():
+        run(*command)
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = Path(scratch)
+        save_file(tensors, scratch / "weights.safetensors")
+        np.save(scratch / "input.npy", image.numpy())
+        run(folder / name, "run", "--input", scratch / "input.npy", "--output", scratch / "output.npy",
+            "--weights", scratch / "weights.safetensors")
+        ours = {output.stem.removeprefix("output").removeprefix("."): torch.from_numpy(np.load(output))
+                for output in scratch.glob("output*.npy")}
+    with torch.no_grad():
+        single = by_name(module(image))
+        double = by_name(module.double()(image.double()))
+    if ours.keys() != double.keys():
+        raise RuntimeError(f"published outputs {list(double)}, ours {list(ours)}")
+    return (max(distance(ours[name], double[name]) for name in double),
+            max(distance(single[name], double[name]) for name in double))
+
+
+def by_name(outputs):
+    """As `M run` names its files: the first output has no name."""
+    if not isinstance(outputs, dict):
+        return {"": outputs}
+    return {name if index else "": tensor for index, (name, tensor) in enumerate(outputs.items())}
+
+
+def write_table(path, lines):
+    text = path.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(before + BEGIN + "\n".join(lines) + "\n" + rest[rest.index(END):], encoding="utf-8")
+    temporary.replace(path)
+
+
+def main():
+    options = parse_options()
+    enter(options.environment)
+    import timm
+    import torch
+    import torchvision
+    from check_zoo import ROW
+    from published import PUBLISHED
+
+    rows = {row[0]: row for row in ROW.findall((options.models / "README.md").read_text(encoding="utf-8"))}
+    names = options.model or list(PUBLISHED)
+    if unknown := [name for name in names if name not in PUBLISHED or name not in rows]:
+        sys.exit("not among the published models or not in models/README.md: " + ", ".join(unknown))
+
+    command = "tests/models/compare_published.py" + "".join(f" --model {name}" for name in options.model or [])
+    lines = [f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, `{command}`, PyTorch {torch.__version__.partition('+')[0]}, "
+             f"torchvision {torchvision.__version__.partition('+')[0]}, timm {timm.__version__}:", "",
+             "| model | published as | relative L2 | PyTorch in single precision |", "| --- | --- | ---: | ---: |"]
+    failures = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in names:
+            try:
+                folder = (options.built or Path(scratch)) / name
+                ours, single = compare(PUBLISHED[name], rows[name], options, folder)
+                lines.append(f"| `{name}` | {PUBLISHED[name].library} | {ours:.1e} | {single:.1e} |")
+                print(f"{name}: {ours:.1e}, PyTorch in single precision {single:.1e}", flush=True)
+                if not ours <= LIMIT:
+                    failures.append(f"{name}: relative L2 {ours:.1e} is above {LIMIT:.0e}")
+            except RuntimeError as error:
+                failures.append(f"{name}: {error}")
+                print(failures[-1], flush=True)
+    if options.write and not failures:
+        write_table(options.write, lines)
+    print("\n".join(failures))
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
