@@ -86,7 +86,7 @@ def randomise(module, generator):
 def match(published, state, ours):
     """The published tensors under our names; raises where they are not the same."""
     theirs = {name: tensor for name, tensor in state.items()
-              if not name.endswith("num_batches_tracked") and not name.startswith(published.unused)}
+              if not name.endswith("num_batches_tracked")}
     pairs = zip(ours, theirs) if published.by_order else ((name, name) for name in ours)
     tensors = {}
     for name, source in pairs:
@@ -140,8 +140,8 @@ def compare(published, row, options, folder):
         ours = {output.stem.removeprefix("output").removeprefix("."): torch.from_numpy(np.load(output))
                 for output in scratch.glob("output*.npy")}
     with torch.no_grad():
-        single = by_name(module(image))
-        double = by_name(module.double()(image.double()))
+        single = by_name(published.outputs(module(image)))
+        double = by_name(published.outputs(module.double()(image.double())))
     if ours.keys() != double.keys():
         raise RuntimeError(f"published outputs {list(double)}, ours {list(ours)}")
     return (max(distance(ours[name], double[name]) for name in double),

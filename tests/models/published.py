@@ -10,14 +10,13 @@ import torchvision
 
 @dataclasses.dataclass
 class Published:
-    """`library` is told in the table; `make` returns a module, whose outputs, where there are several, are a dictionary with
-    our names. Where places differ, tensors are matched by their order; those whose name begins with one of `unused` are not
-    in ours."""
+    """`library` is told in the table. `outputs` turns what the module returns into a tensor or, where there are several,
+    a dictionary with our names. Where places differ, tensors are matched by their order."""
 
     library: str
     make: Callable[[], torch.nn.Module]
     by_order: bool = False
-    unused: tuple[str, ...] = ()
+    outputs: Callable = lambda outputs: outputs
 
 
 def from_torchvision(name, **options):
@@ -34,6 +33,35 @@ KERAS = {"pad_type": "same", "bn_eps": 1e-3}
 
 def mobilenet_v1_075():
     return timm.models.efficientnet._gen_mobilenet_v1("mobilenetv1_100", 0.75, **KERAS)  # only as a private function
+
+
+def multi_label(name):
+    published = from_torchvision(name, num_classes=80)
+    published.outputs = lambda logits: {"logits": logits, "probabilities": torch.sigmoid(logits)}
+    return published
+
+
+def deeplab(name):
+    """torchvision's parts, with the output stride, the multi-grid and the rates of the paper."""
+
+    def make():
+        backbone = torchvision.models.get_model(name, weights=None, replace_stride_with_dilation=[False, False, True])
+        for block, grid in zip(backbone.layer4, (1, 2, 4)):
+            block.conv2.dilation = block.conv2.padding = (2 * grid, 2 * grid)
+        backbone = torchvision.models._utils.IntermediateLayerGetter(backbone, {"layer4": "out"})
+        segmentation = torchvision.models.segmentation
+        head = segmentation.deeplabv3.DeepLabHead(2048, 21, (6, 12, 18))
+        return segmentation.DeepLabV3(backbone, head)
+
+    return Published(f"torchvision `DeepLabV3` on `{name}`", make, outputs=lambda outputs: outputs["out"])
+
+
+def feature_pyramid(name):
+    make = torchvision.models.detection.backbone_utils.resnet_fpn_backbone
+    return Published(
+        f"torchvision `resnet_fpn_backbone` of `{name}`",
+        lambda: make(backbone_name=name, weights=None, norm_layer=torch.nn.BatchNorm2d, trainable_layers=5),
+        outputs=lambda outputs: {f"p{i}": map for i, map in enumerate(outputs.values(), start=2)})
 
 
 PUBLISHED = {
@@ -54,4 +82,9 @@ PUBLISHED = {
     "xception": from_timm("legacy_xception"),
     "inception_v3": from_timm("inception_v3"),
     "hrnet_w18": from_timm("hrnet_w18"),
+    "resnet50_multi_label": multi_label("resnet50"),
+    "resnext50_multi_label": multi_label("resnext50_32x4d"),
+    "deeplab_resnext50": deeplab("resnext50_32x4d"),
+    "fpn_resnet50": feature_pyramid("resnet50"),
+    "fpn_resnet101": feature_pyramid("resnet101"),
 }
