@@ -85,21 +85,26 @@ def randomise(module, generator):
 
 def match(published, state, ours):
     """The published tensors under our names; raises where they are not the same."""
-    theirs = {name: tensor for name, tensor in state.items()
-              if not name.endswith("num_batches_tracked")}
-    pairs = zip(ours, theirs) if published.by_order else ((name, name) for name in ours)
-    tensors = {}
-    for name, source in pairs:
+    import torch
+
+    theirs = {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
+    sources = dict(zip(ours, theirs)) if published.by_order else {name: name for name in ours}
+    tensors, used = {}, set()
+    for name, wanted in ours.items():
+        source = sources.get(name)
         if source not in theirs:
-            raise RuntimeError(f"`{name}` is not in the published model")
+            if not published.unused or published.unused not in name:
+                raise RuntimeError(f"`{name}` is not in the published model")
+            tensors[name] = torch.ones(wanted)
+            continue
         # A linear layer may be published as one, and be a 1x1 convolution in ours, or the other way around.
-        found, wanted = list(theirs[source].shape), ours[name]
+        found = list(theirs[source].shape)
         if [side for side in found if side != 1] != [side for side in wanted if side != 1]:
             raise RuntimeError(f"`{name}` has shape {wanted}, published `{source}` {found}")
         tensors[name] = theirs[source].reshape(wanted).contiguous()
-    if len(theirs) != len(ours):
-        missing = [name for name in theirs if name not in ours]
-        raise RuntimeError(f"{len(theirs)} published tensors, {len(ours)} ours; not in ours: {missing[:5]}")
+        used.add(source)
+    if missing := [name for name in theirs if name not in used]:
+        raise RuntimeError(f"{len(missing)} published tensors are not in ours: {missing[:5]}")
     return tensors
 
 
@@ -172,7 +177,9 @@ def main():
     from check_zoo import ROW
     from published import PUBLISHED
 
-    rows = {row[0]: row for row in ROW.findall((options.models / "README.md").read_text(encoding="utf-8"))}
+    rows = {}
+    for row in ROW.findall((options.models / "README.md").read_text(encoding="utf-8")):
+        rows.setdefault(row[0], row)  # seed forms come second
     names = options.model or list(PUBLISHED)
     if unknown := [name for name in names if name not in PUBLISHED or name not in rows]:
         sys.exit("not among the published models or not in models/README.md: " + ", ".join(unknown))

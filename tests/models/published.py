@@ -11,20 +11,22 @@ import torchvision
 @dataclasses.dataclass
 class Published:
     """`library` is told in the table. `outputs` turns what the module returns into a tensor or, where there are several,
-    a dictionary with our names. Where places differ, tensors are matched by their order."""
+    a dictionary with our names. Where places differ, tensors are matched by their order. Names that contain `unused` are
+    only in ours: the authors' checkpoints hold them, and nothing reads them."""
 
     library: str
     make: Callable[[], torch.nn.Module]
     by_order: bool = False
     outputs: Callable = lambda outputs: outputs
+    unused: str | None = None
 
 
 def from_torchvision(name, **options):
     return Published(f"torchvision `{name}`", lambda: torchvision.models.get_model(name, weights=None, **options))
 
 
-def from_timm(name, by_order=False, **options):
-    return Published(f"timm `{name}`", lambda: timm.create_model(name, **options), by_order)
+def from_timm(name, by_order=False, unused=None, **options):
+    return Published(f"timm `{name}`", lambda: timm.create_model(name, **options), by_order, unused=unused)
 
 
 # MobileNet in timm with the padding and the epsilon of the Keras weights.
@@ -82,6 +84,20 @@ PUBLISHED = {
     "xception": from_timm("legacy_xception"),
     "inception_v3": from_timm("inception_v3"),
     "hrnet_w18": from_timm("hrnet_w18"),
+    "dla60": from_timm("dla60", unused=".project."),
+    "dla60x": from_timm("dla60x", unused=".project."),
+    "dla102x": from_timm("dla102x", unused=".project."),
+    "res2net50_26w_4s": from_timm("res2net50_26w_4s"),
+    "res2net50_48w_2s": from_timm("res2net50_48w_2s"),
+    "res2net50_14w_8s": from_timm("res2net50_14w_8s"),
+    "res2net50_26w_6s": from_timm("res2net50_26w_6s"),
+    "res2net50_26w_8s": from_timm("res2net50_26w_8s"),
+    "res2net101_26w_4s": from_timm("res2net101_26w_4s"),
+    "res2net50_v1b_26w_4s": from_timm("res2net50d"),
+    "res2net101_v1b_26w_4s": from_timm("res2net101d"),
+    "res2next50": from_timm("res2next50"),
+    "res2net_dla60": from_timm("dla60_res2net", unused=".project."),
+    "res2next_dla60": from_timm("dla60_res2next", unused=".project."),
     "resnet50_multi_label": multi_label("resnet50"),
     "resnext50_multi_label": multi_label("resnext50_32x4d"),
     "deeplab_resnext50": deeplab("resnext50_32x4d"),
