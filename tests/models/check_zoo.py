@@ -2,6 +2,7 @@
 published checkpoints, with their tensors' names and shapes."""
 
 import argparse
+import hashlib
 import json
 import re
 import subprocess
@@ -37,6 +38,12 @@ def compare_tensors(described, golden):
         if described[ours_key] != golden[golden_key]:
             differences.append(f"{ours_key}: {described[ours_key]}, published {golden[golden_key]}")
     return differences
+
+
+def digest(described):
+    """Of the parameters' names and shapes, whatever their order."""
+    lines = sorted(f"{tensor['name']} {'x'.join(map(str, tensor['shape']))}\n" for tensor in described["parameters"])
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
 
 
 def compare_counts(described, params, macs):
@@ -90,6 +97,8 @@ def main():
         if name in expected["golden"] and not is_seed:
             golden = options.reference / f"{expected['golden'][name]}.json"
             found += compare_tensors(described, json.loads(golden.read_text(encoding="utf-8")))[:20]
+        if name in expected["tensors"] and not is_seed and digest(described) != expected["tensors"][name]:
+            found.append(f"its parameters' names or shapes (digest {digest(described)}) are no longer those published")
         print(f"{name}: {described['params']:,} parameters, {described['macs']:,} multiply-adds")
         differences += [f"{name}: {difference}" for difference in found]
     differences += compare_variants(counts, expected["same_parameters"])
