@@ -218,6 +218,9 @@ LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Pro
   prepared = preparedProgram;
   locations.clear();
   absorbed.clear();
+  postponed.clear();
+  waiting.clear();
+  sumsFor.clear();
   constant.clear();
   packedAt.clear();
 
@@ -250,18 +253,19 @@ LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Pro
 
 LogicalResult Lowering::lower(Block &block) {
   placeConcats(block);
-  for (Operation &op : block) {
-    if (absorbed.contains(&op))
+  for (Operation &next : block) {
+    Operation *op = absorbed.contains(&next) ? postponed.lookup(&next) : &next;
+    if (!op)
       continue;
-    if (auto attribute = op.getAttrOfType<StringAttr>(vn::kPlaceAttr))
+    if (auto attribute = op->getAttrOfType<StringAttr>(vn::kPlaceAttr))
       place = attribute.str();
     current = program;
-    if (dependsOnParametersOnly(&op)) {
+    if (dependsOnParametersOnly(op)) {
       if (prepared)
         current = prepared;
-      constant.insert(op.result_begin(), op.result_end());
+      constant.insert(op->result_begin(), op->result_end());
     }
-    if (failed(lower(&op)))
+    if (failed(lower(op)))
       return failure();
   }
   return success();

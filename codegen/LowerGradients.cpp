@@ -17,45 +17,56 @@ View asPixels(const View &view) { return {1, 1, view.n, view.c, view.pixel}; }
 
 } // namespace
 
-void Lowering::lowerInputGradient(const View &dyView, const View &dxView, const Location &dy,
-                                  const Location &weight, Value weightValue, const Location &dx,
-                                  std::array<int64_t, 2> kernel, std::array<int64_t, 2> stride,
-                                  std::array<int64_t, 4> padding, std::array<int64_t, 2> dilation,
-                                  int64_t groups) {
+void Lowering::lowerInputGradient(const Location &dy, Value weight, const ConvolutionShape &shape,
+                                  const GradientTail &tail) {
+  const Location dx = result(tail.result);
+  const View &dyView = dy.view, &dxView = dx.view;
+  const auto &[kernel, stride, padding, dilation, groups] = shape;
   const int64_t macs = dyView.size() * (dxView.c / groups) * kernel[0] * kernel[1];
   if (kernel == std::array<int64_t, 2>{3, 3}) {
     // A convolution of dy by the reversed weights, padded by what the forward one leaves of 2.
     const std::array<int64_t, 4> rest = {2 - padding[0], 2 - padding[1], 2 - padding[2], 2 - padding[3]};
-    if (lowerWinograd(dy, dx, weightValue, true, {kernel, stride, rest, dilation, groups}, {}, {}, macs))
+    if (lowerWinograd(dy, tail.result, weight, true, {kernel, stride, rest, dilation, groups},
+                      epilogueOf(tail), macs))
       return;
   }
   const auto specs =
       convolutionInputGradient(dyView, dxView, kernel, stride, padding, dilation, groups, target);
   const bool grouped = fitsGrouped(dxView.c, dyView.c, groups, target);
-  bool first = true;
   for (const ConvolutionSpec &spec : specs) {
-    const int64_t counted = first ? macs : 0;
-    first = false;
+    const int64_t counted = &spec == &specs.front() ? macs : 0;
+    PlacedEpilogue epilogue = epilogueOf(tail);
+    Location packedWeight;
+    Kernel code;
     if (!grouped) {
-      const Location w = packed(weightValue, packWeights(spec.weights, true), spec.weights.operand());
-      step(convolution(spec, target), {dy, w}, {dx}, counted);
-      continue;
+      // With a stride several steps write the gradient, each its own elements.
+      if (specs.size() == 1 && spec.fitsSums())
+        addSums(tail.result, spec.parts(), epilogue);
+      ConvolutionSpec whole = spec;
+      whole.epilogue = spec.chunk ? pixelsInOneRow(epilogue.code, dxView.w) : epilogue.code;
+      packedWeight = packed(weight, packWeights(spec.weights, true), spec.weights.operand());
+      code = convolution(whole, target);
+    } else {
+      GroupedSpec narrow;
+      narrow.in = dyView;
+      narrow.out = dxView;
+      narrow.perGroup = dxView.c / groups;
+      narrow.kernelRows = kernel[0];
+      narrow.kernelColumns = kernel[1];
+      narrow.rows = spec.rows;
+      narrow.columns = spec.columns;
+      if (spec.chunk) { // a 1x1 convolution was flattened to one row
+        narrow.rows = {dxView.h, 0, 1, 1, {1, 0, 1, 0, 1}};
+        narrow.columns = {dxView.w, 0, 1, 1, {1, 0, 1, 0, 1}};
+      }
+      if (specs.size() == 1)
+        addSums(tail.result, narrow.parts(), epilogue);
+      narrow.epilogue = epilogue.code;
+      packedWeight =
+          packed(weight, packGroupedWeights(narrow, true, target), narrow.weightOperand(target.lanes));
+      code = groupedConvolution(narrow, target);
     }
-    GroupedSpec narrow;
-    narrow.in = dyView;
-    narrow.out = dxView;
-    narrow.perGroup = dxView.c / groups;
-    narrow.kernelRows = kernel[0];
-    narrow.kernelColumns = kernel[1];
-    narrow.rows = spec.rows;
-    narrow.columns = spec.columns;
-    if (spec.chunk) { // a 1x1 convolution was flattened to one row
-      narrow.rows = {dxView.h, 0, 1, 1, {1, 0, 1, 0, 1}};
-      narrow.columns = {dxView.w, 0, 1, 1, {1, 0, 1, 0, 1}};
-    }
-    const Location w =
-        packed(weightValue, packGroupedWeights(narrow, true, target), narrow.weightOperand(target.lanes));
-    step(groupedConvolution(narrow, target), {dy, w}, {dx}, counted);
+    step(code, {dy, packedWeight}, dx, epilogue, counted);
   }
 }
 
@@ -69,11 +80,17 @@ void Lowering::lowerWeightGradient(const WeightGradientSpec &spec, const Locatio
 LogicalResult Lowering::lowerGradient(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<vn::ConvolutionInputGradOp>([&](auto grad) {
-        const Location dy = at(grad.getDy()), dx = result(grad.getResult());
+        const auto tail = gradientTail(grad);
+        if (!tail)
+          return success();
         auto shape = cast<RankedTensorType>(grad.getWeight().getType()).getShape();
-        lowerInputGradient(dy.view, dx.view, dy, at(grad.getWeight()), grad.getWeight(), dx,
-                           {shape[2], shape[3]}, pair(grad.getStrides()), four(grad.getPadding()),
-                           pair(grad.getDilations()), grad.getGroups());
+        lowerInputGradient(at(grad.getDy()), grad.getWeight(),
+                           {{shape[2], shape[3]},
+                            pair(grad.getStrides()),
+                            four(grad.getPadding()),
+                            pair(grad.getDilations()),
+                            int64_t(grad.getGroups())},
+                           *tail);
         return success();
       })
       .Case<vn::ConvolutionWeightGradOp>([&](auto grad) {
@@ -90,9 +107,9 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         return success();
       })
       .Case<vn::LinearInputGradOp>([&](auto grad) {
-        const Location dy = at(grad.getDy()), dx = result(grad.getResult());
-        lowerInputGradient(dy.view, dx.view, dy, at(grad.getWeight()), grad.getWeight(), dx, {1, 1}, {1, 1},
-                           {0, 0, 0, 0}, {1, 1}, 1);
+        GradientTail none;
+        none.result = grad.getResult();
+        lowerInputGradient(at(grad.getDy()), grad.getWeight(), {}, none);
         return success();
       })
       .Case<vn::LinearWeightGradOp>([&](auto grad) {
@@ -105,7 +122,7 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
       })
       .Case<vn::ChannelSumOp>([&](auto sum) {
         const Location dy = at(sum.getInput()), db = result(sum.getResult());
-        const Location partial = scratch(2 * partialElements(dy.view, target));
+        const Location partial = scratch(2 * sumsElements(statisticsChunks(dy.view), dy.view.c, target));
         step(channelSums(dy.view, target), {dy}, {partial});
         step(channelSumsFinish(dy.view, target), {partial}, {db});
         return success();
@@ -115,7 +132,7 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         Activation activation = Activation::None;
         Location dy, y;
         if (auto masked = grad.getDy().template getDefiningOp<vn::ActivateGradOp>();
-            masked && masked->hasOneUse()) {
+            masked && masked->hasOneUse() && !absorbed.contains(masked)) {
           activation = activationOf(masked.getActivation());
           dy = at(masked.getDy());
           y = at(masked.getY());
@@ -125,14 +142,20 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         const double epsilon = grad.getEpsilon().convertToDouble();
         const Location x = at(grad.getInput()), mean = at(grad.getMean()), variance = at(grad.getVar());
         const int64_t C = x.view.c;
-        const Location partial = scratch(2 * partialElements(x.view, target)), coefficients = scratch(4 * C);
+        const Location coefficients = scratch(4 * C);
         llvm::SmallVector<Location> reads = {x, dy};
         if (activation != Activation::None)
           reads.push_back(y);
-        llvm::SmallVector<Location> sumReads = reads;
-        sumReads.append({mean, variance});
-        step(batchGradientSums(x.view, dy.view, y.view, activation, epsilon, target), sumReads, {partial});
-        step(batchGradientFinish(x.view, epsilon, target), {partial, at(grad.getGamma()), mean, variance},
+        PartialSums partial = sumsFor.lookup(grad.getOperation());
+        if (!partial.parts) {
+          partial.parts = statisticsChunks(x.view);
+          partial.sums = scratch(2 * sumsElements(partial.parts, C, target));
+          llvm::SmallVector<Location> sumReads = reads;
+          sumReads.push_back(mean);
+          step(batchGradientSums(x.view, dy.view, y.view, activation, target), sumReads, {partial.sums});
+        }
+        step(batchGradientFinish(x.view, partial.parts, epsilon, target),
+             {partial.sums, at(grad.getGamma()), mean, variance},
              {result(grad.getDgamma()), result(grad.getDbeta()), coefficients});
         const Location dx = result(grad.getDx());
         llvm::SmallVector<Location> applyReads = reads;
@@ -156,11 +179,15 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         return success();
       })
       .Case<vn::MaxPoolGradOp>([&](auto grad) {
+        const auto tail = gradientTail(grad);
+        if (!tail)
+          return success();
+        const PlacedEpilogue epilogue = epilogueOf(*tail);
         const Location x = at(grad.getInput()), y = at(grad.getY()), dy = at(grad.getDy()),
-                       dx = result(grad.getResult());
-        PoolSpec spec{
-            x.view, y.view, pair(grad.getKernel()), pair(grad.getStrides()), four(grad.getPadding()), true};
-        step(maxPoolGradient(spec, dy.view, dx.view, target), {x, y, dy}, {dx});
+                       dx = result(tail->result);
+        const Kernel kernel =
+            maxPoolGradient(poolOf(grad, x.view, y.view), dy.view, dx.view, epilogue.code, target);
+        step(kernel, {x, y, dy}, dx, epilogue);
         return success();
       })
       .Case<vn::AvgPoolGradOp>([&](auto grad) {

@@ -35,10 +35,6 @@ Location inputsWithin(const Location &place, Value whole, int64_t begin, Value p
 
 bool sameShape(const View &a, const View &b) { return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c; }
 
-template <typename Op> PoolSpec poolOf(Op op, const View &in, const View &out) {
-  return {in, out, pair(op.getKernel()), pair(op.getStrides()), four(op.getPadding()), true};
-}
-
 } // namespace
 
 // Weights in a kernel's layout: once for each layout, in `prepare` where the weight is known there.
@@ -66,21 +62,21 @@ template <typename Op> void Lowering::lowerConvolution(Op op, ValueRange addends
              dilation = pair(op.getDilations());
   const auto padding = four(op.getPadding());
   const int64_t groups = op.getGroups();
-  llvm::SmallVector<Location> reads = {x, {}};
-  Epilogue epilogue;
-  epilogue.bias = bool(op.getBias());
-  epilogue.activation = activation;
+  const int64_t macs = convolutionMacs(x.view, y.view, kernel, groups);
+  PlacedEpilogue epilogue;
+  epilogue.code.bias = bool(op.getBias());
+  epilogue.code.activation = activation;
   if (op.getBias())
-    reads.push_back(at(op.getBias()));
+    epilogue.reads.push_back(at(op.getBias()));
   for (Value addend : addends) {
     const View view = at(addend).view;
-    reads.push_back(at(addend));
-    epilogue.addends.push_back({view, {y.view.h / view.h, y.view.w / view.w}});
+    epilogue.reads.push_back(at(addend));
+    epilogue.code.addends.push_back({view, {y.view.h / view.h, y.view.w / view.w}});
   }
-  const int64_t macs = convolutionMacs(x.view, y.view, kernel, groups);
-  if (lowerWinograd(x, y, op.getWeight(), false, {kernel, stride, padding, dilation, groups}, epilogue,
-                    llvm::ArrayRef(reads).drop_front(2), macs))
+  if (lowerWinograd(x, op.getResult(), op.getWeight(), false, {kernel, stride, padding, dilation, groups},
+                    epilogue, macs))
     return;
+  Location weight;
   Kernel code;
   if (fitsGrouped(x.view.c, y.view.c, groups, target)) {
     GroupedSpec spec;
@@ -91,29 +87,21 @@ template <typename Op> void Lowering::lowerConvolution(Op op, ValueRange addends
     spec.kernelColumns = kernel[1];
     spec.rows = {y.view.h, 0, 1, stride[0], {kernel[0], -padding[0], dilation[0], 0, 1}};
     spec.columns = {y.view.w, 0, 1, stride[1], {kernel[1], -padding[2], dilation[1], 0, 1}};
-    spec.epilogue = epilogue;
-    reads[1] =
+    addSums(op.getResult(), spec.parts(), epilogue);
+    spec.epilogue = epilogue.code;
+    weight =
         packed(op.getWeight(), packGroupedWeights(spec, false, target), spec.weightOperand(target.lanes));
     code = groupedConvolution(spec, target);
   } else {
     ConvolutionSpec spec =
         convolutionForward(x.view, y.view, kernel, stride, padding, dilation, groups, target);
-    if (spec.out.w != y.view.w) { // all pixels as one row
-      epilogue.flattenedColumns = y.view.w;
-      for (Addend &addend : epilogue.addends)
-        if (!addend.enlarged())
-          addend.view = pixelsInOneRow(addend.view);
-    }
-    spec.epilogue = epilogue;
-    reads[1] = packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.operand());
+    if (spec.fitsSums())
+      addSums(op.getResult(), spec.parts(), epilogue);
+    spec.epilogue = spec.chunk ? pixelsInOneRow(epilogue.code, y.view.w) : epilogue.code;
+    weight = packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.operand());
     code = convolution(spec, target);
   }
-  Step &s = step(code, reads, {y}, macs);
-  // The epilogue reads an addend of the result's size where it writes the result.
-  const size_t firstAddend = reads.size() - addends.size();
-  for (auto [index, addend] : llvm::enumerate(addends))
-    if (at(addend).view == y.view)
-      s.mayReuse.push_back(int(firstAddend + index));
+  step(code, {x, weight}, y, epilogue, macs);
 }
 
 void Lowering::lowerLinear(vn::LinearOp op) {
@@ -185,7 +173,18 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         return success();
       })
       .Case<vn::BatchNormTrainingOp>([&](auto norm) {
+        // An addition and an activation that follow are part of the pass that normalises.
+        llvm::SmallVector<Value> addend;
         Value last = norm.getResult();
+        if (auto add = onlyUser<vn::AddOp>(last); add && !locations.count(last)) {
+          Value other = add.getLhs() == last ? add.getRhs() : add.getLhs();
+          Operation *producer = other.getDefiningOp();
+          if (other.getType() == last.getType() && (!producer || producer->isBeforeInBlock(norm))) {
+            addend.push_back(other);
+            last = add.getResult();
+            absorbed.insert(add);
+          }
+        }
         Activation activation = Activation::None;
         if (auto next = onlyUser<vn::ActivateOp>(last); next && !locations.count(last)) {
           activation = activationOf(next.getActivation());
@@ -196,13 +195,26 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         const Location x = at(norm.getInput()), mean = result(norm.getBatchMean()),
                        variance = result(norm.getBatchVar());
         const int64_t C = x.view.c;
-        const Location partial = scratch(2 * partialElements(x.view, target)), scale = scratch(C),
-                       shift = scratch(C);
-        step(batchSums(x.view, target), {x}, {partial});
-        step(batchFinish(x.view, epsilon, target), {x, partial, at(norm.getGamma()), at(norm.getBeta())},
-             {mean, variance, scale, shift});
+        const Location scale = scratch(C), shift = scratch(C);
+        PartialSums partial = sumsFor.lookup(norm.getOperation());
+        if (!partial.parts) {
+          partial.parts = statisticsChunks(x.view);
+          partial.sums = scratch(2 * sumsElements(partial.parts, C, target));
+          step(batchSums(x.view, target), {x}, {partial.sums});
+        }
+        step(batchFinish(x.view, partial.parts, epsilon, target),
+             {partial.sums, at(norm.getGamma()), at(norm.getBeta())}, {mean, variance, scale, shift});
+        llvm::SmallVector<Location> reads = {x, scale, shift};
+        std::optional<View> added;
+        for (Value value : addend) {
+          reads.push_back(at(value));
+          added = reads.back().view;
+        }
         const Location y = result(last);
-        elementwise(x, y, 0, step(affine(x.view, y.view, activation, target), {x, scale, shift}, {y}));
+        Step &s = step(affine(x.view, y.view, activation, target, added), reads, {y});
+        elementwise(x, y, 0, s);
+        if (added)
+          elementwise(reads.back(), y, 3, s);
         return success();
       })
       .Case<vn::MaxPoolOp>([&](auto pool) {

@@ -5,19 +5,20 @@ using namespace mlir;
 
 namespace vernier::codegen {
 
-bool Lowering::lowerWinograd(const Location &x, const Location &y, Value weight, bool transposed,
-                             const ConvolutionShape &shape, const Epilogue &epilogue,
-                             llvm::ArrayRef<Location> more, int64_t macs) {
+bool Lowering::lowerWinograd(const Location &x, Value value, Value weight, bool transposed,
+                             const ConvolutionShape &shape, PlacedEpilogue epilogue, int64_t macs) {
   using Pair = std::array<int64_t, 2>;
   if (shape.kernel != Pair{3, 3} || shape.stride != Pair{1, 1} || shape.dilation != Pair{1, 1} ||
       shape.groups != 1)
     return false;
+  const Location y = result(value);
   const bool packsEachRun = !(prepared && constant.contains(weight));
   auto spec = chooseWinograd(x.view, y.view, shape.padding[0], shape.padding[2], packsEachRun,
                              options.winograd, target);
   if (!spec)
     return false;
-  spec->epilogue = epilogue;
+  addSums(value, spec->parts(), epilogue);
+  spec->epilogue = epilogue.code;
   const Location w =
       packed(weight, packWinogradWeights(spec->weights, transposed), {spec->weights.elements()});
   // Of a scratch operand only the rooms that calls use are touched: no bytes that the step must move.
@@ -31,14 +32,8 @@ bool Lowering::lowerWinograd(const Location &x, const Location &y, Value weight,
     from = scratch(spec->groups() * spec->inputElements());
     step(winogradInput(*spec), {x}, {from, rooms(spec->inputScratchElements())});
   }
-  llvm::SmallVector<Location> reads = {from, w};
-  reads.append(more.begin(), more.end());
-  Step &s = step(winogradConvolution(*spec), reads, {y, rooms(spec->scratchElements())}, macs);
+  Step &s = step(winogradConvolution(*spec), {from, w}, y, epilogue, macs, rooms(spec->scratchElements()));
   s.savedMacs = macs - spec->products();
-  // The epilogue reads each addend where it writes the result.
-  for (size_t i = 0; i < epilogue.addends.size(); ++i)
-    if (epilogue.addends[i].view == y.view)
-      s.mayReuse.push_back(int(2 + epilogue.bias + i));
   return true;
 }
 

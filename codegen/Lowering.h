@@ -11,6 +11,8 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 
+#include <optional>
+
 namespace vernier::codegen {
 
 // A value's place: a map in a buffer, from `offset` bytes. Vectors and weights are maps of one pixel.
@@ -18,6 +20,28 @@ struct Location {
   int buffer = -1;
   int64_t offset = 0;
   View view;
+};
+
+// Sums in parts that a kernel has written (Sums in codegen/cpu/Kernels.h).
+struct PartialSums {
+  Location sums;
+  int64_t parts = 0; // 0: there are none
+};
+
+// What becomes part of the kernel that computes a map's gradient: additions of the map's other gradients and
+// the gradient of the activation that made the map, as far as nothing else reads what lies between.
+struct GradientTail {
+  mlir::Value result; // of the last of them
+  mlir::Operation *last = nullptr;
+  llvm::SmallVector<mlir::Value> addends;
+  Activation activation = Activation::None;
+  mlir::Value mask; // the activation's result
+};
+
+// An epilogue, and the places of its operands.
+struct PlacedEpilogue {
+  Epilogue code;
+  llvm::SmallVector<Location> reads, writes;
 };
 
 struct ConvolutionShape {
@@ -67,17 +91,27 @@ private:
 
   template <typename Op> void lowerConvolution(Op op, mlir::ValueRange addends, Activation activation);
   void lowerLinear(vn::LinearOp op);
-  void lowerInputGradient(const View &dyView, const View &dxView, const Location &dy, const Location &weight,
-                          mlir::Value weightValue, const Location &dx, std::array<int64_t, 2> kernel,
-                          std::array<int64_t, 2> stride, std::array<int64_t, 4> padding,
-                          std::array<int64_t, 2> dilation, int64_t groups);
+  void lowerInputGradient(const Location &dy, mlir::Value weight, const ConvolutionShape &shape,
+                          const GradientTail &tail);
   void lowerWeightGradient(const WeightGradientSpec &spec, const Location &x, const Location &dy,
                            const Location &dw);
-  // As Winograd convolution where that is expected to be faster; `epilogue` with its operands in `more`.
-  // LowerWinograd.cpp
-  bool lowerWinograd(const Location &x, const Location &y, mlir::Value weight, bool transposed,
-                     const ConvolutionShape &shape, const Epilogue &epilogue, llvm::ArrayRef<Location> more,
-                     int64_t macs);
+  // As Winograd convolution where that is expected to be faster; what it stores is `value`. LowerWinograd.cpp
+  bool lowerWinograd(const Location &x, mlir::Value value, mlir::Value weight, bool transposed,
+                     const ConvolutionShape &shape, PlacedEpilogue epilogue, int64_t macs);
+
+  // --- what joins the kernel before it (LowerEpilogues.cpp)
+  // ----------------------------------------------------------------------------------------------------
+  // The tail of gradient op `op`; nothing if it has to wait for an operand of the tail: then `op` is lowered
+  // in the place of the tail's last op.
+  std::optional<GradientTail> gradientTail(mlir::Operation *op);
+  PlacedEpilogue epilogueOf(const GradientTail &tail);
+  // Lets the convolution that stores `value` add up, in `parts`, the sums that batch norms of it, or the
+  // gradient of one, need.
+  void addSums(mlir::Value value, int64_t parts, PlacedEpilogue &epilogue);
+  // A step with an epilogue, whose operands come behind `reads` and around the output; `scratch` is last.
+  Step &step(const Kernel &kernel, llvm::ArrayRef<Location> reads, const Location &output,
+             const PlacedEpilogue &epilogue, int64_t macs = 0, std::optional<Location> scratch = {});
+
   Location packed(mlir::Value weight, const Kernel &kernel, KernelOperand packed);
   // The single user of `value` if it is an Op and nothing else uses the value.
   template <typename Op> Op onlyUser(mlir::Value value) {
@@ -93,15 +127,24 @@ private:
   std::string place;
   llvm::DenseMap<mlir::Value, Location> locations;
   llvm::DenseSet<mlir::Operation *> absorbed; // part of another op's kernel
-  llvm::DenseSet<mlir::Value> constant;       // depends on parameters alone
+  llvm::DenseMap<mlir::Operation *, mlir::Operation *>
+      postponed;                                           // last op of a tail -> the op whose tail it is
+  llvm::DenseMap<mlir::Operation *, GradientTail> waiting; // tails of postponed ops
+  llvm::DenseMap<mlir::Operation *, PartialSums> sumsFor;  // batch norms and their gradients
+  llvm::DenseSet<mlir::Value> constant;                    // depends on parameters alone
   llvm::StringMap<Location> parameterAt, gradientAt, packedAt;
   llvm::StringSet<> kernelNames;
 };
 
+// The maps that an epilogue reads, of a result of so many columns, with all pixels in one row.
+Epilogue pixelsInOneRow(Epilogue epilogue, int64_t columns);
 View viewOf(mlir::Value value);
 Activation activationOf(vn::Activation activation);
 std::array<int64_t, 2> pair(llvm::ArrayRef<int64_t> values);
 std::array<int64_t, 4> four(llvm::ArrayRef<int64_t> values);
+template <typename Op> PoolSpec poolOf(Op op, const View &in, const View &out) {
+  return {in, out, pair(op.getKernel()), pair(op.getStrides()), four(op.getPadding()), true};
+}
 
 } // namespace vernier::codegen
 

@@ -189,13 +189,21 @@ struct Emitter {
       });
     }
 
+    llvm::SmallVector<Value> columns;
+    for (int64_t p = 0; p < P; ++p)
+      columns.push_back(k.add(outX, p * spec.columns.outStep));
     for (int64_t p = 0; p < P; ++p)
       for (int64_t v = 0; v < V; ++v) {
-        const int64_t offset = p * spec.columns.outStep;
-        Value toChannel = k.add(channel, v * lanes);
-        k.store(epilogue.finish(acc[p * V + v], n, outY, outX, offset, toChannel, count(v)), output,
-                position(k, spec.out, n, outY, k.add(outX, offset), toChannel), count(v));
+        Value toChannel = k.add(channel, v * lanes), &value = acc[p * V + v];
+        value = epilogue.finish(value, n, outY, outX, p * spec.columns.outStep, toChannel, count(v));
+        k.store(value, output, position(k, spec.out, n, outY, columns[p], toChannel), count(v));
       }
+    for (int64_t v = 0; v < V; ++v) {
+      llvm::SmallVector<EpilogueCode::Pixel> pixels;
+      for (int64_t p = 0; p < P; ++p)
+        pixels.push_back({outY, columns[p], acc[p * V + v]});
+      epilogue.addToSums(n, pixels, k.add(channel, v * lanes), count(v));
+    }
   }
 
   KernelBuilder::Values overColumns(const TileCode &code, Value rowIn, Value weightRow, Value x,
@@ -291,6 +299,7 @@ struct Emitter {
   void row(int64_t vectors, int64_t tailCount, Value n, Value imageIn, Value oy, Value chunk,
            Value weightBase, Value channel) {
     const int64_t P = spec.tile.pixels, columns = spec.columns.count;
+    epilogue.beginSums(k.add(k.mul(n, spec.rowTasks()), chunk), channel, vectors);
     if (spec.chunk) {
       const int64_t whole = columns / P * P, rest = columns - whole;
       Value first = k.mul(chunk, spec.chunk);
@@ -424,16 +433,10 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
   kernel.definition.build = [spec, rowTasks, blocks, wholeBlocks, rest,
                              name = kernel.definition.name](KernelBuilder &k) {
     const PackedWeights &w = spec.weights;
-    std::vector<KernelOperand> operands = {spec.in.operand(), w.operand()};
-    EpilogueCode::appendOperands(spec.epilogue, spec.out.c, operands);
-    operands.push_back(spec.out.operand());
-    k.begin(name, operands);
-    Emitter emit{spec,
-                 k,
-                 EpilogueCode(k, spec.epilogue, 2, spec.columns.outStep == 1 ? spec.tile.pixels : 1),
-                 k.operand(0),
-                 k.operand(1),
-                 k.operand(operands.size() - 1)};
+    k.begin(name, EpilogueCode::operands({spec.in.operand(), w.operand()}, spec.epilogue, spec.out,
+                                         spec.parts(), k.getTarget()));
+    EpilogueCode epilogue(k, spec.epilogue, 2, spec.out.c, spec.columns.outStep == 1 ? spec.tile.pixels : 1);
+    Emitter emit{spec, k, epilogue, k.operand(0), k.operand(1), epilogue.output()};
     k.forTasks([&](Value task) {
       Value n, group, block, row;
       if (spec.weightsOuter) {

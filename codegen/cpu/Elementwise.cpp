@@ -75,19 +75,29 @@ Kernel activateGradient(const View &y, const View &dy, const View &dx, Activatio
                     });
 }
 
-Kernel affine(const View &x, const View &y, Activation activation, const Target &target) {
-  return makeKernel("affine" + views({x, y}) + activationName(activation), rowTasks(y),
-                    {x.operand(), {x.c}, {x.c}, y.operand()}, [=](KernelBuilder &k, Value row) {
-                      overRow(
-                          k, row, {x, y},
-                          [&](llvm::ArrayRef<Value> at, Value c, int64_t count) {
-                            Value value =
-                                k.fma(k.load(k.operand(0), at[0], count), k.load(k.operand(1), c, count),
-                                      k.load(k.operand(2), c, count));
-                            k.store(applyActivation(k, value, activation), k.operand(3), at[1], count);
-                          },
-                          /*mayFlatten=*/false);
-                    });
+Kernel affine(const View &x, const View &y, Activation activation, const Target &target,
+              std::optional<View> addend) {
+  std::vector<View> maps = {x, y};
+  std::vector<KernelOperand> operands = {x.operand(), {x.c}, {x.c}};
+  if (addend) {
+    maps.push_back(*addend);
+    operands.push_back(addend->operand());
+  }
+  operands.push_back(y.operand());
+  const std::string name =
+      "affine" + views({x, y}) + (addend ? "_add" + addend->name() : "") + activationName(activation);
+  return makeKernel(name, rowTasks(y), operands, [=](KernelBuilder &k, Value row) {
+    overRow(
+        k, row, maps,
+        [&](llvm::ArrayRef<Value> at, Value c, int64_t count) {
+          Value value = k.fma(k.load(k.operand(0), at[0], count), k.load(k.operand(1), c, count),
+                              k.load(k.operand(2), c, count));
+          if (addend)
+            value = addFloat(k, value, k.load(k.operand(3), at[2], count));
+          k.store(applyActivation(k, value, activation), k.operand(addend ? 4 : 3), at[1], count);
+        },
+        /*mayFlatten=*/false);
+  });
 }
 
 Kernel fill(const View &y, float value, const Target &target) {

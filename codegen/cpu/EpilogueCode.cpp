@@ -5,6 +5,10 @@
 
 namespace vernier::codegen {
 
+int64_t sumsElements(int64_t parts, int64_t channels, const Target &target) {
+  return parts * 2 * ceilDiv(channels, target.lanes) * target.lanes;
+}
+
 std::string Epilogue::name() const {
   std::string name = bias ? "_bias" : "";
   for (const Addend &addend : addends) {
@@ -12,15 +16,31 @@ std::string Epilogue::name() const {
     if (addend.enlarged())
       name += "up" + std::to_string(addend.factor[0]) + "x" + std::to_string(addend.factor[1]);
   }
-  return name + activationName(activation);
+  name += activationName(activation);
+  if (masked != Activation::None)
+    name += "_masked" + mask.name() + activationName(masked);
+  if (sums == Sums::Moments)
+    name += "_moments";
+  if (sums == Sums::Gradient)
+    name += "_gradient_sums" + x.name();
+  return name;
 }
 
-void EpilogueCode::appendOperands(const Epilogue &epilogue, int64_t channels,
-                                  std::vector<KernelOperand> &operands) {
+std::vector<KernelOperand> EpilogueCode::operands(std::vector<KernelOperand> operands,
+                                                  const Epilogue &epilogue, const View &output, int64_t parts,
+                                                  const Target &target) {
   if (epilogue.bias)
-    operands.push_back({channels});
+    operands.push_back({output.c});
   for (const Addend &addend : epilogue.addends)
     operands.push_back(addend.view.operand());
+  if (epilogue.masked != Activation::None)
+    operands.push_back(epilogue.mask.operand());
+  if (epilogue.sums == Sums::Gradient)
+    operands.insert(operands.end(), {epilogue.x.operand(), {output.c}});
+  operands.push_back(output.operand());
+  if (epilogue.sums != Sums::None)
+    operands.push_back({sumsElements(parts, output.c, target), Element::F64});
+  return operands;
 }
 
 Value EpilogueCode::start(Value channel, int64_t count) {
@@ -53,13 +73,68 @@ Value EpilogueCode::enlargedPosition(const Addend &addend, Value n, Value y, Val
 
 Value EpilogueCode::finish(Value sums, Value n, Value y, Value x, int64_t offset, Value channel,
                            int64_t count) {
-  for (size_t i = 0; i < epilogue.addends.size(); ++i) {
-    const Addend &addend = epilogue.addends[i];
+  Value column = k.add(x, offset);
+  int64_t operand = first + epilogue.bias;
+  for (const Addend &addend : epilogue.addends) {
     Value at = addend.enlarged() ? enlargedPosition(addend, n, y, x, offset, channel)
-                                 : position(k, addend.view, n, y, k.add(x, offset), channel);
-    sums = addFloat(k, sums, k.load(k.operand(first + epilogue.bias + i), at, count));
+                                 : position(k, addend.view, n, y, column, channel);
+    sums = addFloat(k, sums, k.load(k.operand(operand++), at, count));
   }
-  return applyActivation(k, sums, epilogue.activation);
+  sums = applyActivation(k, sums, epilogue.activation);
+  if (epilogue.masked != Activation::None) {
+    Value result = k.load(k.operand(operand), position(k, epilogue.mask, n, y, column, channel), count);
+    sums = activationGradient(k, result, sums, epilogue.masked);
+  }
+  return sums;
+}
+
+std::array<Value, 2> EpilogueCode::sumPositions(Value channel) {
+  const int64_t padded = sumsElements(1, channels, k.getTarget()) / 2;
+  Value at = k.add(k.mul(part, 2 * padded), channel);
+  return {at, k.add(at, padded)};
+}
+
+void EpilogueCode::beginSums(Value newPart, Value channel, int64_t vectors) {
+  part = newPart;
+  if (epilogue.sums == Sums::None)
+    return;
+  for (int64_t v = 0; v < vectors; ++v)
+    for (Value at : sumPositions(k.add(channel, v * k.lanes())))
+      k.storeWide(k.wideConstant(0.0), k.operand(first + epilogue.inputs() + 1), at);
+}
+
+// Float32 within the few pixels of a tile, double beyond. The squares are taken of differences from the
+// tile's mean, so that a mean that is large beside the deviation costs no digits.
+void EpilogueCode::addToSums(Value n, llvm::ArrayRef<Pixel> pixels, Value channel, int64_t count) {
+  if (epilogue.sums == Sums::None || pixels.empty())
+    return;
+  Value sum = pixels.front().stored;
+  for (const Pixel &pixel : pixels.drop_front())
+    sum = addFloat(k, sum, pixel.stored);
+  Value second = k.constant(0.0f), wideSum = k.wide(sum), wideSecond;
+  if (epilogue.sums == Sums::Moments) {
+    Value mean = mulFloat(k, sum, k.constant(1.0f / float(pixels.size())));
+    for (const Pixel &pixel : pixels) {
+      Value d = subFloat(k, pixel.stored, mean);
+      second = k.fma(d, d, second);
+    }
+    // The squares about 0: of a sum s over p pixels, sum (v - s / p)^2 + s^2 / p. The tile's mean was
+    // rounded, which changes the first term only in the second order.
+    Value share = mulFloat(k, wideSum, k.wideConstant(1.0 / double(pixels.size())));
+    wideSecond = addFloat(k, k.wide(second), mulFloat(k, wideSum, share));
+  } else {
+    const int64_t x = first + epilogue.inputs() - 2;
+    Value mean = k.load(k.operand(x + 1), channel, count);
+    for (const Pixel &pixel : pixels) {
+      Value at = position(k, epilogue.x, n, pixel.y, pixel.x, channel);
+      second = k.fma(pixel.stored, subFloat(k, k.load(k.operand(x), at, count), mean), second);
+    }
+    wideSecond = k.wide(second);
+  }
+  Value sums = k.operand(first + epilogue.inputs() + 1);
+  const auto positions = sumPositions(channel);
+  k.storeWide(addFloat(k, k.loadWide(sums, positions[0]), wideSum), sums, positions[0]);
+  k.storeWide(addFloat(k, k.loadWide(sums, positions[1]), wideSecond), sums, positions[1]);
 }
 
 } // namespace vernier::codegen

@@ -99,15 +99,20 @@ struct Emitter {
     }
     Value outY = k.add(k.mul(oy, spec.rows.outStep), spec.rows.outStart);
     Value outX = k.add(k.mul(x, spec.columns.outStep), spec.columns.outStart);
+    llvm::SmallVector<EpilogueCode::Pixel> stored;
     for (int64_t p = 0; p < pixels; ++p) {
       const int64_t offset = p * spec.columns.outStep;
-      k.store(epilogue.finish(acc[p], n, outY, outX, offset, channel, count), output,
-              position(k, spec.out, n, outY, k.add(outX, offset), channel), count);
+      Value toX = k.add(outX, offset);
+      Value value = epilogue.finish(acc[p], n, outY, outX, offset, channel, count);
+      k.store(value, output, position(k, spec.out, n, outY, toX, channel), count);
+      stored.push_back({outY, toX, value});
     }
+    epilogue.addToSums(n, stored, channel, count);
   }
 
   void row(Value n, Value oy, Value channel, Value weightBase, int64_t count) {
     const int64_t total = spec.columns.count;
+    epilogue.beginSums(k.add(k.mul(n, spec.rows.count), oy), channel, 1);
     for (int64_t x = 0; x < total;) {
       const int64_t pixels = std::min(kPixels, total - x);
       Inside valid = insideOf(x, pixels);
@@ -148,16 +153,10 @@ Kernel groupedConvolution(const GroupedSpec &spec, const Target &target) {
                            std::to_string(target.lanes) + spec.epilogue.name();
   kernel.definition.numOperands = 3 + spec.epilogue.operands();
   kernel.definition.build = [spec, vectors, rest, name = kernel.definition.name](KernelBuilder &k) {
-    std::vector<KernelOperand> operands = {spec.in.operand(), spec.weightOperand(k.lanes())};
-    EpilogueCode::appendOperands(spec.epilogue, spec.out.c, operands);
-    operands.push_back(spec.out.operand());
-    k.begin(name, operands);
-    Emitter emit{spec,
-                 k,
-                 EpilogueCode(k, spec.epilogue, 2, spec.columns.outStep == 1 ? kPixels : 1),
-                 k.operand(0),
-                 k.operand(1),
-                 k.operand(operands.size() - 1)};
+    k.begin(name, EpilogueCode::operands({spec.in.operand(), spec.weightOperand(k.lanes())}, spec.epilogue,
+                                         spec.out, spec.parts(), k.getTarget()));
+    EpilogueCode epilogue(k, spec.epilogue, 2, spec.out.c, spec.columns.outStep == 1 ? kPixels : 1);
+    Emitter emit{spec, k, epilogue, k.operand(0), k.operand(1), epilogue.output()};
     k.forTasks([&](Value task) {
       auto digits = k.split(task, {spec.in.n, vectors, spec.rows.count});
       Value channel = k.mul(digits[1], k.lanes());

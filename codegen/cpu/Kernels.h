@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,13 @@ struct Kernel {
   int64_t tasks = 1;
 };
 
+// Two sums over all pixels for each channel of a map, as batch normalisation needs them; each task of the
+// kernel that adds them up writes its own part, in double: [part][2][channels in whole vectors].
+//   Moments: of the map and of its squares.
+//   Gradient: of the map g, a gradient, and of g * (x - mean).
+enum class Sums { None, Moments, Gradient };
+int64_t sumsElements(int64_t parts, int64_t channels, const Target &target); // doubles
+
 // A map that a convolution adds to its result: at pixel (y, x) it reads its own (y / factor[0], x /
 // factor[1]), so that a smaller map is enlarged to its nearest pixels on the way.
 struct Addend {
@@ -54,7 +62,10 @@ struct Addend {
 };
 
 // What a convolution does with each element of its result before it stores it, in this order: bias, addends,
-// activation. operands, between the kernel's weights and its output: [bias], addends.
+// activation; or, for a gradient, addends, then `masked`, the gradient of an activation whose result was
+// `mask`. Then come `sums` of what is stored. Mask and x are maps of the result's shape, read at the element's
+// place. operands, between the kernel's weights and its output: [bias], addends, [mask], [x, mean];
+// after it: [sums].
 struct Epilogue {
   bool bias = false;
   std::vector<Addend> addends;
@@ -62,8 +73,15 @@ struct Epilogue {
   // Columns of the result where its pixels are one row to the kernel, and 0 otherwise. Addends of the
   // result's size are one row then, too; enlarged ones keep their shape.
   int64_t flattenedColumns = 0;
+  Activation masked = Activation::None;
+  View mask;
+  Sums sums = Sums::None;
+  View x;
 
-  int64_t operands() const { return bias + int64_t(addends.size()); }
+  int64_t inputs() const {
+    return bias + int64_t(addends.size()) + (masked != Activation::None) + (sums == Sums::Gradient ? 2 : 0);
+  }
+  int64_t operands() const { return inputs() + (sums != Sums::None); }
   std::string name() const;
 };
 
@@ -117,7 +135,11 @@ struct ConvolutionSpec {
   int64_t rowGroup = 0; // tasks along the rows that pass over all weights before the next ones do
   Epilogue epilogue;
 
+  // Tasks with the same output channels: each writes one part of the epilogue's sums.
   int64_t rowTasks() const { return chunk ? ceilDiv(columns.count, chunk) : rows.count; }
+  int64_t parts() const { return in.n * rowTasks(); }
+  // Whether no two blocks of channels share a vector of the sums.
+  bool fitsSums() const { return weights.groups == 1 || weights.outputs % weights.lanes == 0; }
 };
 
 // The convolution itself; a stride-1 1x1 one over dense pixels becomes one long row.
@@ -149,6 +171,7 @@ struct GroupedSpec {
   Axis rows, columns;
   Epilogue epilogue;
 
+  int64_t parts() const { return in.n * rows.count; } // of the epilogue's sums
   int64_t weightElements(int64_t lanes) const {
     return (out.c + lanes - 1) / lanes * lanes * kernelRows * kernelColumns * perGroup;
   }
@@ -185,8 +208,13 @@ struct PoolSpec {
 };
 Kernel maxPool(const PoolSpec &spec, const Target &target);     // x, y
 Kernel averagePool(const PoolSpec &spec, const Target &target); // x, y
-Kernel maxPoolGradient(const PoolSpec &spec, const View &dy, const View &dx,
-                       const Target &target);                           // x, y, dy, dx
+// Windows that share no element.
+bool disjointWindows(const PoolSpec &spec);
+// A gradient's kernel may add other gradients of the same map and apply the gradient of an activation before
+// it (both as in Epilogue) where it writes each element once: of disjoint windows. operands: x, y, dy,
+// addends, [mask], dx.
+Kernel maxPoolGradient(const PoolSpec &spec, const View &dy, const View &dx, const Epilogue &epilogue,
+                       const Target &target);
 Kernel averagePoolGradient(const PoolSpec &spec, const Target &target); // dy (spec.out), dx (spec.in)
 Kernel globalAveragePool(const View &in, const View &out, const Target &target); // x, y
 Kernel spatialBroadcast(const View &in, const View &out, float factor,
@@ -217,29 +245,28 @@ Kernel binary(Binary op, const View &a, const View &b, const View &y, Activation
 Kernel activate(const View &x, const View &y, Activation activation, const Target &target);
 Kernel activateGradient(const View &y, const View &dy, const View &dx, Activation activation,
                         const Target &target);
-// y = act(x * scale + shift), scale and shift per channel. operands: x, scale, shift, y.
-Kernel affine(const View &x, const View &y, Activation activation, const Target &target);
+// y = act(x * scale + shift [+ addend]), scale and shift per channel. operands: x, scale, shift, [addend], y.
+Kernel affine(const View &x, const View &y, Activation activation, const Target &target,
+              std::optional<View> addend = {});
 Kernel fill(const View &y, float value, const Target &target);
 
-// Batch statistics over N, H and W in chunks: each task writes its shifted sums in double,
-// [chunk][2][channels in whole vectors].
+// Batch statistics over N, H and W: sums in parts (see Sums), each over a chunk of rows where a kernel of
+// their own computes them.
 int64_t statisticsChunks(const View &x);
-int64_t partialElements(const View &x, const Target &target); // doubles
-Kernel batchSums(const View &x, const Target &target);        // x, partial sums
-// operands: x, partial, gamma, beta, mean, variance, scale, shift.
-Kernel batchFinish(const View &x, double epsilon, const Target &target);
+Kernel batchSums(const View &x, const Target &target); // x, sums: Moments
+// operands: sums, gamma, beta, mean, variance, scale, shift.
+Kernel batchFinish(const View &x, int64_t parts, double epsilon, const Target &target);
 // operands: mean, variance, running_mean, running_var.
 Kernel updateRunning(int64_t channels, double momentum, double count, const Target &target);
-// Sums of g and of g * normalised x, where g = dy masked by y > 0 for relu. operands: x, dy, [y], mean, var,
-// partial.
-Kernel batchGradientSums(const View &x, const View &dy, const View &y, Activation activation, double epsilon,
+// Sums::Gradient of g = dy masked by y > 0 for relu. operands: x, dy, [y], mean, sums.
+Kernel batchGradientSums(const View &x, const View &dy, const View &y, Activation activation,
                          const Target &target);
-// operands: partial, gamma, mean, var, dgamma, dbeta, coefficients [4][C].
-Kernel batchGradientFinish(const View &x, double epsilon, const Target &target);
+// operands: sums, gamma, mean, var, dgamma, dbeta, coefficients [4][C].
+Kernel batchGradientFinish(const View &x, int64_t parts, double epsilon, const Target &target);
 // dx = c0 * g + c1 * (x - c3) + c2. operands: x, dy, [y], coefficients, dx.
 Kernel batchGradientApply(const View &x, const View &dy, const View &y, const View &dx, Activation activation,
                           const Target &target);
-// operands: dy, partial / partial, sum: gradient of a bias.
+// operands: dy, sums / sums, sum: gradient of a bias.
 Kernel channelSums(const View &dy, const Target &target);
 Kernel channelSumsFinish(const View &dy, const Target &target);
 

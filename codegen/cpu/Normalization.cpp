@@ -20,13 +20,13 @@ int64_t paddedChannels(const View &x, int64_t lanes) { return (x.c + lanes - 1) 
 // Vectors of channels whose sums are in registers together.
 constexpr int64_t kVectorsAtOnce = 4;
 
-// Adds two terms over the pixels of chunk `task` for each vector of channels, into partial
-// [chunk][2][channels]. In double: gradients through a batch norm over few pixels magnify what float32 sums
-// lose.
+// Adds two terms, vectors of doubles, over the pixels of chunk `task` for each vector of channels, into
+// partial [chunk][2][channels]. In double: gradients through a batch norm over few pixels magnify what
+// float32 sums lose.
 void chunkSums(
     KernelBuilder &k, Value task, const View &x, Value partial,
-    llvm::function_ref<std::array<Value, 2>(Value pixel, Value c, int64_t count, std::array<Value, 2>)> terms,
-    llvm::function_ref<std::array<Value, 2>(Value c, int64_t count)> prepare) {
+    llvm::function_ref<std::array<Value, 2>(Value pixel, Value c, int64_t count, Value prepared)> terms,
+    llvm::function_ref<Value(Value c, int64_t count)> prepare) {
   const int64_t rows = rowsPerChunk(x), channels = paddedChannels(x, k.lanes());
   Value first = k.mul(task, rows * x.w);
   Value last = k.min(k.add(first, rows * x.w), k.index(x.n * x.h * x.w));
@@ -36,7 +36,7 @@ void chunkSums(
     const int64_t vectors = std::min(kVectorsAtOnce, (x.c - begin + lanes - 1) / lanes);
     const auto channel = [&](int64_t v) { return k.index(begin + v * lanes); };
     const auto count = [&](int64_t v) { return std::min(lanes, x.c - begin - v * lanes); };
-    llvm::SmallVector<std::array<Value, 2>> constants;
+    llvm::SmallVector<Value> constants;
     for (int64_t v = 0; v < vectors; ++v)
       constants.push_back(prepare(channel(v), count(v)));
     KernelBuilder::Values zeros(2 * vectors, k.wideConstant(0.0));
@@ -44,7 +44,7 @@ void chunkSums(
       KernelBuilder::Values next;
       for (int64_t v = 0; v < vectors; ++v)
         for (auto [i, term] : llvm::enumerate(terms(pixel, channel(v), count(v), constants[v])))
-          next.push_back(addFloat(k, carried[2 * v + i], k.wide(term)));
+          next.push_back(addFloat(k, carried[2 * v + i], term));
       return next;
     });
     for (int64_t v = 0; v < vectors; ++v) {
@@ -55,11 +55,11 @@ void chunkSums(
   }
 }
 
-// The two sums over all chunks, in double.
-std::pair<Value, Value> addChunks(KernelBuilder &k, Value partial, const View &x, Value c) {
+// The two sums over all parts, in double.
+std::pair<Value, Value> addParts(KernelBuilder &k, Value partial, const View &x, int64_t parts, Value c) {
   const int64_t channels = paddedChannels(x, k.lanes());
   auto sums = k.forLoop(
-      k.index(0), k.index(statisticsChunks(x)), 1, mlir::ValueRange{k.wideConstant(0.0), k.wideConstant(0.0)},
+      k.index(0), k.index(parts), 1, mlir::ValueRange{k.wideConstant(0.0), k.wideConstant(0.0)},
       [&](Value chunk, mlir::ValueRange carried) {
         Value at = k.add(k.mul(chunk, 2 * channels), c);
         return KernelBuilder::Values{addFloat(k, carried[0], k.loadWide(partial, at)),
@@ -68,8 +68,18 @@ std::pair<Value, Value> addChunks(KernelBuilder &k, Value partial, const View &x
   return {sums[0], sums[1]};
 }
 
-KernelOperand partialSums(const View &x, const Target &target) {
-  return {partialElements(x, target), Element::F64};
+KernelOperand partialSums(const View &x, int64_t parts, const Target &target) {
+  return {sumsElements(parts, x.c, target), Element::F64};
+}
+
+// A kernel that finishes sums, one vector of channels a task: there may be thousands of parts.
+Kernel finishKernel(std::string name, int64_t channels, std::vector<KernelOperand> operands,
+                    const Target &target, std::function<void(KernelBuilder &, Value c, int64_t count)> body) {
+  const View view = denseView(1, 1, 1, channels);
+  return makeKernel(
+      std::move(name), channelTasks(view, target), std::move(operands), [=](KernelBuilder &k, Value task) {
+        overChannelTask(k, task, view, [&](Value, Value c, int64_t count) { body(k, c, count); });
+      });
 }
 
 Value reciprocalDeviation(KernelBuilder &k, Value variance, double epsilon) {
@@ -104,53 +114,42 @@ Value maskedGradient(KernelBuilder &k, const View &dy, const View &y, Activation
 
 } // namespace
 
-int64_t partialElements(const View &x, const Target &target) {
-  return statisticsChunks(x) * 2 * paddedChannels(x, target.lanes);
-}
-
 int64_t statisticsChunks(const View &x) { return (x.n * x.h + rowsPerChunk(x) - 1) / rowsPerChunk(x); }
 
 Kernel batchSums(const View &x, const Target &target) {
   const int64_t chunks = statisticsChunks(x);
-  return makeKernel("batch_sums_" + x.name(), chunks, {{x.elements()}, partialSums(x, target)},
+  return makeKernel("batch_sums_" + x.name(), chunks, {{x.elements()}, partialSums(x, chunks, target)},
                     [=](KernelBuilder &k, Value task) {
-                      // Sums of differences from the first pixel: the variance does not cancel where the mean
-                      // is large.
+                      // Squares of doubles: the variance does not cancel where the mean is large.
                       chunkSums(
                           k, task, x, k.operand(1),
-                          [&](Value pixel, Value c, int64_t count, std::array<Value, 2> shift) {
-                            Value d = subFloat(k, k.load(k.operand(0), pixelPosition(k, x, pixel, c), count),
-                                               shift[0]);
-                            return std::array{d, mulFloat(k, d, d)};
+                          [&](Value pixel, Value c, int64_t count, Value) {
+                            Value v = k.wide(k.load(k.operand(0), pixelPosition(k, x, pixel, c), count));
+                            return std::array{v, mulFloat(k, v, v)};
                           },
-                          [&](Value c, int64_t count) {
-                            return std::array{k.load(k.operand(0), c, count), Value()};
-                          });
+                          [](Value, int64_t) { return Value(); });
                     });
 }
 
-Kernel batchFinish(const View &x, double epsilon, const Target &target) {
+Kernel batchFinish(const View &x, int64_t parts, double epsilon, const Target &target) {
   const int64_t C = x.c;
   const double reciprocal = 1.0 / double(pixels(x));
-  // x, partial, gamma, beta, mean, variance, scale, shift
-  return makeKernel(
-      "batch_finish_" + x.name() + epsilonName(epsilon), 1,
-      {{x.elements()}, partialSums(x, target), {C}, {C}, {C}, {C}, {C}, {C}}, [=](KernelBuilder &k, Value) {
-        k.forChannels(C, [&](Value c, int64_t count) {
-          auto [sum, squares] = addChunks(k, k.operand(1), x, c);
-          Value d = mulFloat(k, sum, k.wideConstant(reciprocal));
-          Value mean = k.narrow(addFloat(k, d, k.wide(k.load(k.operand(0), c, count))));
-          Value raw =
-              k.narrow(subFloat(k, mulFloat(k, squares, k.wideConstant(reciprocal)), mulFloat(k, d, d)));
-          Value variance = maxFloat(k, raw, k.constant(0.0f));
-          Value scale =
-              mulFloat(k, k.load(k.operand(2), c, count), reciprocalDeviation(k, variance, epsilon));
-          k.store(mean, k.operand(4), c, count);
-          k.store(variance, k.operand(5), c, count);
-          k.store(scale, k.operand(6), c, count);
-          k.store(subFloat(k, k.load(k.operand(3), c, count), mulFloat(k, mean, scale)), k.operand(7), c,
-                  count);
-        });
+  // sums, gamma, beta, mean, variance, scale, shift
+  return finishKernel(
+      "batch_finish_" + x.name() + "_parts" + std::to_string(parts) + epsilonName(epsilon), C,
+      {partialSums(x, parts, target), {C}, {C}, {C}, {C}, {C}, {C}}, target,
+      [=](KernelBuilder &k, Value c, int64_t count) {
+        auto [sum, squares] = addParts(k, k.operand(0), x, parts, c);
+        Value wideMean = mulFloat(k, sum, k.wideConstant(reciprocal)), mean = k.narrow(wideMean);
+        Value raw = k.narrow(
+            subFloat(k, mulFloat(k, squares, k.wideConstant(reciprocal)), mulFloat(k, wideMean, wideMean)));
+        Value variance = maxFloat(k, raw, k.constant(0.0f));
+        Value scale = mulFloat(k, k.load(k.operand(1), c, count), reciprocalDeviation(k, variance, epsilon));
+        k.store(mean, k.operand(3), c, count);
+        k.store(variance, k.operand(4), c, count);
+        k.store(scale, k.operand(5), c, count);
+        k.store(subFloat(k, k.load(k.operand(2), c, count), mulFloat(k, mean, scale)), k.operand(6), c,
+                count);
       });
 }
 
@@ -171,57 +170,51 @@ Kernel updateRunning(int64_t C, double momentum, double count, const Target &tar
       });
 }
 
-Kernel batchGradientSums(const View &x, const View &dy, const View &y, Activation activation, double epsilon,
+Kernel batchGradientSums(const View &x, const View &dy, const View &y, Activation activation,
                          const Target &target) {
   const bool masked = activation != Activation::None;
   const int64_t chunks = statisticsChunks(x), C = x.c;
   std::vector<KernelOperand> operands = {{x.elements()}, {dy.elements()}};
   if (masked)
     operands.push_back({y.elements()});
-  operands.insert(operands.end(), {{C}, {C}, partialSums(x, target)});
+  operands.insert(operands.end(), {{C}, partialSums(x, chunks, target)});
   const unsigned mean = masked ? 3 : 2;
-  return makeKernel(
-      "batch_gradient_sums_" + x.name() + "_" + dy.name() + (masked ? "_" + y.name() : "") +
-          activationName(activation) + epsilonName(epsilon),
-      chunks, operands, [=](KernelBuilder &k, Value task) {
-        chunkSums(
-            k, task, x, k.operand(mean + 2),
-            [&](Value pixel, Value c, int64_t count, std::array<Value, 2> moments) {
-              Value g = maskedGradient(k, dy, y, activation, pixel, c, count);
-              Value d = subFloat(k, k.load(k.operand(0), pixelPosition(k, x, pixel, c), count), moments[0]);
-              return std::array{g, mulFloat(k, g, mulFloat(k, d, moments[1]))};
-            },
-            [&](Value c, int64_t count) {
-              Value variance = k.load(k.operand(mean + 1), c, count);
-              return std::array{k.load(k.operand(mean), c, count), reciprocalDeviation(k, variance, epsilon)};
-            });
-      });
+  return makeKernel("batch_gradient_sums_" + x.name() + "_" + dy.name() + (masked ? "_" + y.name() : "") +
+                        activationName(activation),
+                    chunks, operands, [=](KernelBuilder &k, Value task) {
+                      chunkSums(
+                          k, task, x, k.operand(mean + 1),
+                          [&](Value pixel, Value c, int64_t count, Value batchMean) {
+                            Value g = maskedGradient(k, dy, y, activation, pixel, c, count);
+                            Value d = subFloat(k, k.load(k.operand(0), pixelPosition(k, x, pixel, c), count),
+                                               batchMean);
+                            return std::array{k.wide(g), k.wide(mulFloat(k, g, d))};
+                          },
+                          [&](Value c, int64_t count) { return k.load(k.operand(mean), c, count); });
+                    });
 }
 
-Kernel batchGradientFinish(const View &x, double epsilon, const Target &target) {
+Kernel batchGradientFinish(const View &x, int64_t parts, double epsilon, const Target &target) {
   const int64_t C = x.c;
   const double reciprocal = 1.0 / double(pixels(x));
-  // partial, gamma, mean, variance, dgamma, dbeta, coefficients
-  return makeKernel("batch_gradient_finish_" + x.name() + epsilonName(epsilon), 1,
-                    {partialSums(x, target), {C}, {C}, {C}, {C}, {C}, {4 * C}}, [=](KernelBuilder &k, Value) {
-                      k.forChannels(C, [&](Value c, int64_t count) {
-                        auto [dbeta, dgamma] = addChunks(k, k.operand(0), x, c);
-                        Value deviation = reciprocalDeviation(k, k.load(k.operand(3), c, count), epsilon);
-                        // dx = a * (g - dbeta / m) - a * deviation * dgamma / m * (x - mean), a = gamma *
-                        // deviation
-                        Value a = mulFloat(k, k.load(k.operand(1), c, count), deviation);
-                        const auto share = [&](Value sum) {
-                          return k.narrow(mulFloat(k, sum, k.wideConstant(-reciprocal)));
-                        };
-                        k.store(k.narrow(dgamma), k.operand(4), c, count);
-                        k.store(k.narrow(dbeta), k.operand(5), c, count);
-                        k.store(a, k.operand(6), c, count);
-                        k.store(mulFloat(k, a, mulFloat(k, deviation, share(dgamma))), k.operand(6),
-                                k.add(c, C), count);
-                        k.store(mulFloat(k, a, share(dbeta)), k.operand(6), k.add(c, 2 * C), count);
-                        k.store(k.load(k.operand(2), c, count), k.operand(6), k.add(c, 3 * C), count);
-                      });
-                    });
+  // sums, gamma, mean, variance, dgamma, dbeta, coefficients
+  return finishKernel(
+      "batch_gradient_finish_" + x.name() + "_parts" + std::to_string(parts) + epsilonName(epsilon), C,
+      {partialSums(x, parts, target), {C}, {C}, {C}, {C}, {C}, {4 * C}}, target,
+      [=](KernelBuilder &k, Value c, int64_t count) {
+        auto [dbeta, differences] = addParts(k, k.operand(0), x, parts, c);
+        Value deviation = reciprocalDeviation(k, k.load(k.operand(3), c, count), epsilon);
+        Value dgamma = mulFloat(k, differences, k.wide(deviation));
+        // dx = a * (g - dbeta / m) - a * deviation * dgamma / m * (x - mean), a = gamma * deviation
+        Value a = mulFloat(k, k.load(k.operand(1), c, count), deviation);
+        const auto share = [&](Value sum) { return k.narrow(mulFloat(k, sum, k.wideConstant(-reciprocal))); };
+        k.store(k.narrow(dgamma), k.operand(4), c, count);
+        k.store(k.narrow(dbeta), k.operand(5), c, count);
+        k.store(a, k.operand(6), c, count);
+        k.store(mulFloat(k, a, mulFloat(k, deviation, share(dgamma))), k.operand(6), k.add(c, C), count);
+        k.store(mulFloat(k, a, share(dbeta)), k.operand(6), k.add(c, 2 * C), count);
+        k.store(k.load(k.operand(2), c, count), k.operand(6), k.add(c, 3 * C), count);
+      });
 }
 
 Kernel batchGradientApply(const View &x, const View &dy, const View &y, const View &dx, Activation activation,
@@ -256,27 +249,25 @@ Kernel batchGradientApply(const View &x, const View &dy, const View &y, const Vi
 
 Kernel channelSums(const View &dy, const Target &target) {
   const int64_t chunks = statisticsChunks(dy);
-  return makeKernel(
-      "channel_sums_" + dy.name(), chunks, {{dy.elements()}, partialSums(dy, target)},
-      [=](KernelBuilder &k, Value task) {
-        chunkSums(
-            k, task, dy, k.operand(1),
-            [&](Value pixel, Value c, int64_t count, std::array<Value, 2> zeros) {
-              return std::array{k.load(k.operand(0), pixelPosition(k, dy, pixel, c), count), zeros[1]};
-            },
-            [&](Value, int64_t) {
-              return std::array{Value(), k.constant(0.0f)};
-            });
-      });
+  return makeKernel("channel_sums_" + dy.name(), chunks, {{dy.elements()}, partialSums(dy, chunks, target)},
+                    [=](KernelBuilder &k, Value task) {
+                      chunkSums(
+                          k, task, dy, k.operand(1),
+                          [&](Value pixel, Value c, int64_t count, Value) {
+                            Value v = k.load(k.operand(0), pixelPosition(k, dy, pixel, c), count);
+                            return std::array{k.wide(v), k.wideConstant(0.0)};
+                          },
+                          [](Value, int64_t) { return Value(); });
+                    });
 }
 
 Kernel channelSumsFinish(const View &dy, const Target &target) {
-  return makeKernel("channel_sums_finish_" + dy.name(), 1, {partialSums(dy, target), {dy.c}},
-                    [=](KernelBuilder &k, Value) {
-                      k.forChannels(dy.c, [&](Value c, int64_t count) {
-                        k.store(k.narrow(addChunks(k, k.operand(0), dy, c).first), k.operand(1), c, count);
+  const int64_t parts = statisticsChunks(dy);
+  return finishKernel("channel_sums_finish_" + dy.name(), dy.c, {partialSums(dy, parts, target), {dy.c}},
+                      target, [=](KernelBuilder &k, Value c, int64_t count) {
+                        k.store(k.narrow(addParts(k, k.operand(0), dy, parts, c).first), k.operand(1), c,
+                                count);
                       });
-                    });
 }
 
 Kernel foldWeight(int64_t outputs, int64_t perOutput, double epsilon) {

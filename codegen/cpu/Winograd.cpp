@@ -27,9 +27,7 @@ int64_t zeroElements(const WinogradSpec &spec) { return channelVectors(spec) * s
 // Parts of a group that the split input transform has tasks for.
 constexpr int64_t kPartTiles = 8;
 int64_t inputParts(const WinogradSpec &spec) { return ceilDiv(spec.group, kPartTiles); }
-int64_t tasksOf(const WinogradSpec &spec) {
-  return spec.split ? spec.groups() * spec.weights.blocks() : ceilDiv(spec.groups(), spec.groupsPerTask);
-}
+int64_t tasksOf(const WinogradSpec &spec) { return spec.parts() * (spec.split ? spec.weights.blocks() : 1); }
 int64_t roomElements(const WinogradSpec &spec) {
   return spec.sumElements() + (spec.split ? 0 : zeroElements(spec) + spec.inputElements());
 }
@@ -141,8 +139,8 @@ public:
   }
 
   // Transforms the sums of a block back and stores the outputs.
-  void transformOutputs(const Place &sums, Value group, EpilogueCode &epilogue, Value output, Value block,
-                        int64_t vectors, int64_t tailCount) {
+  void transformOutputs(const Place &sums, Value group, EpilogueCode &epilogue, Value block, int64_t vectors,
+                        int64_t tailCount) {
     const int64_t width = vectors * k.lanes(), m = transforms.outputs;
     overTiles(group, k.index(0), k.index(spec.group), [&](Value t, Value n, Value row, Value column) {
       Value y = k.mul(row, m), x = k.mul(column, m);
@@ -150,7 +148,7 @@ public:
       for (int64_t v = 0; v < vectors; ++v) {
         const int64_t count = v + 1 == vectors ? tailCount : k.lanes();
         Value channel = k.add(k.mul(block, spec.weights.block()), v * k.lanes());
-        outputTile({sums.buffer, k.add(from, v * k.lanes())}, n, y, x, channel, count, epilogue, output);
+        outputTile({sums.buffer, k.add(from, v * k.lanes())}, n, y, x, channel, count, epilogue);
       }
     });
   }
@@ -261,7 +259,7 @@ private:
   }
 
   void outputTile(const Place &sums, Value n, Value y, Value x, Value channel, int64_t count,
-                  EpilogueCode &epilogue, Value output) {
+                  EpilogueCode &epilogue) {
     const int64_t m = transforms.outputs, size = transforms.size();
     const auto rows = transformSquare(
         [&](int64_t i, int64_t j) {
@@ -270,21 +268,32 @@ private:
         size, [&](llvm::ArrayRef<Value> s) { return transformOutput(s); });
     Value start = epilogue.start(channel, count);
     // The pixels that the last tiles of a row or column lack are tested for.
+    const auto exists = [&](int64_t i, int64_t extent) { return extent % m == 0 || i < extent % m; };
     const auto where = [&](Value first, int64_t i, int64_t extent, llvm::function_ref<void(Value)> body) {
       Value at = k.add(first, i);
-      if (extent % m == 0 || i < extent % m)
+      if (exists(i, extent))
         body(at);
       else
         k.ifThen(k.less(at, k.index(extent)), [&] { body(at); });
     };
+    using Pixels = llvm::SmallVector<EpilogueCode::Pixel>;
+    Pixels ofTile;
     for (int64_t i = 0; i < m; ++i)
       where(y, i, spec.out.h, [&](Value toY) {
+        Pixels ofRow;
         for (int64_t j = 0; j < m; ++j)
           where(x, j, spec.out.w, [&](Value toX) {
             Value value = epilogue.finish(addFloat(k, start, rows[i][j]), n, toY, x, j, channel, count);
-            k.store(value, output, position(k, spec.out, n, toY, toX, channel), count);
+            k.store(value, epilogue.output(), position(k, spec.out, n, toY, toX, channel), count);
+            const EpilogueCode::Pixel pixel = {toY, toX, value};
+            if (exists(j, spec.out.w))
+              (exists(i, spec.out.h) ? ofTile : ofRow).push_back(pixel);
+            else
+              epilogue.addToSums(n, pixel, channel, count);
           });
+        epilogue.addToSums(n, ofRow, channel, count);
       });
+    epilogue.addToSums(n, ofTile, channel, count);
   }
 
   void registerTile(int64_t tiles, int64_t vectors, const Place &from, const Place &weights,
@@ -328,16 +337,14 @@ Kernel winogradConvolution(const WinogradSpec &spec) {
                            (spec.split ? "_multiply_" : "_") + spec.name() + spec.epilogue.name();
   kernel.definition.numOperands = 4 + spec.epilogue.operands();
   kernel.definition.build = [spec, name = kernel.definition.name](KernelBuilder &k) {
-    std::vector<KernelOperand> operands = {spec.split ? KernelOperand{spec.groups() * spec.inputElements()}
-                                                      : spec.in.operand(),
-                                           {spec.weights.elements()}};
-    EpilogueCode::appendOperands(spec.epilogue, spec.out.c, operands);
-    operands.push_back(spec.out.operand());
+    std::vector<KernelOperand> operands = EpilogueCode::operands(
+        {spec.split ? KernelOperand{spec.groups() * spec.inputElements()} : spec.in.operand(),
+         {spec.weights.elements()}},
+        spec.epilogue, spec.out, spec.parts(), k.getTarget());
     operands.push_back({spec.scratchElements()});
     k.begin(name, operands);
-    EpilogueCode epilogue(k, spec.epilogue, 2, spec.weights.transform);
-    Value input = k.operand(0), weights = k.operand(1), output = k.operand(operands.size() - 2),
-          scratch = k.operand(operands.size() - 1);
+    EpilogueCode epilogue(k, spec.epilogue, 2, spec.out.c, spec.weights.transform);
+    Value input = k.operand(0), weights = k.operand(1), scratch = k.operand(operands.size() - 1);
     Emitter emit(k, spec);
     // No other call runs this call's first task, so its room is free.
     Value room = k.mul(k.firstTask(), roomElements(spec));
@@ -348,8 +355,10 @@ Kernel winogradConvolution(const WinogradSpec &spec) {
                   rest = spec.weights.outputs % spec.weights.block();
     const auto oneBlock = [&](const Emitter::Place &from, Value group, Value block, bool whole) {
       const int64_t vectors = whole ? spec.weights.vectors : ceilDiv(rest, lanes);
+      if (spec.split)
+        epilogue.beginSums(group, k.mul(block, spec.weights.block()), vectors);
       emit.multiply(from, weights, block, vectors, sums);
-      emit.transformOutputs(sums, group, epilogue, output, block, vectors,
+      emit.transformOutputs(sums, group, epilogue, block, vectors,
                             whole ? lanes : rest - (vectors - 1) * lanes);
     };
     if (!spec.split)
@@ -367,6 +376,7 @@ Kernel winogradConvolution(const WinogradSpec &spec) {
               [&] { oneBlock(from, group, block, false); });
         return;
       }
+      epilogue.beginSums(task, k.index(0), ceilDiv(spec.weights.outputs, lanes));
       Value first = k.mul(task, spec.groupsPerTask);
       Value end = k.min(k.add(first, spec.groupsPerTask), k.index(spec.groups()));
       k.forLoop(first, end, 1, [&](Value group) {

@@ -82,10 +82,11 @@ struct WinogradSpec {
   int64_t inputScratchElements() const; // of the split input transform
   // Multiply-adds between the transforms.
   int64_t products() const { return tiles() * weights.places() * weights.inputs * weights.outputs; }
+  int64_t parts() const { return split ? groups() : ceilDiv(groups(), groupsPerTask); } // of sums
   std::string name() const;
 };
 
-// operands: input (split: transformed inputs), packed weights, the epilogue's, output, scratch.
+// operands: input (split: transformed inputs), packed weights, the epilogue's with the output, scratch.
 Kernel winogradConvolution(const WinogradSpec &spec);
 // operands: input, transformed inputs, scratch. A task for each part of a group.
 Kernel winogradInput(const WinogradSpec &spec);

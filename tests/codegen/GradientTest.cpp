@@ -237,6 +237,49 @@ BOOST_AUTO_TEST_CASE(sunk_convolutions) {
   checkTraining(net, {y, z}, "softmax", kWholeNetwork);
 }
 
+// What becomes part of the kernel before it, in all orders: residuals, masks and sums of batch norms behind
+// convolutions of every kind, with odd widths and tails of channels.
+BOOST_AUTO_TEST_CASE(joined_gradients) {
+  for (const auto &[batch, c] : {std::pair{2, 19}, {3, 32}}) {
+    Network net(batch, 9, 17, 40);
+    std::vector<Map> results;
+    unsigned seed = 0;
+    const auto stem = [&, c = c](const char *function) {
+      const Map x =
+          net.convolution(net.part(9, 17, 4, false, seed++), {.channels = c, .padding = {1, 1, 1, 1}});
+      return net.activate(net.batchNorm(x), function);
+    };
+    for (const Convolution &o : std::vector<Convolution>{
+             {.channels = c, .kernel = {1, 1}},
+             {.channels = c, .padding = {1, 1, 1, 1}},
+             {.channels = c, .kernel = {3, 3}, .padding = {1, 1, 1, 1}, .groups = c},
+         }) {
+      // A mean that is large beside the deviation.
+      const Map x = net.activate(net.convolution(stem("sigmoid"), o), "sigmoid");
+      const Map y = net.activate(net.add(net.batchNorm(net.convolution(x, o)), x), "relu");
+      results.push_back(net.activate(net.add(y, net.batchNorm(net.convolution(y, o))), "relu6"));
+    }
+    // Steps with a stride, each with its part of the mask and of the residual.
+    const Map x = stem("relu");
+    results.push_back(net.add(net.convolution(x, {.channels = c, .strides = {2, 2}}),
+                              net.convolution(x, {.channels = c, .strides = {2, 2}, .groups = c})));
+    // Waiting for what comes later, among it another pool of the same map.
+    const Map y = stem("relu6");
+    results.push_back(net.averagePool(y, {.kernel = {2, 2}, .strides = {1, 1}}));
+    results.push_back(net.convolution(y, {.channels = 3}));
+    results.push_back(net.convolution(y, {.channels = 2, .kernel = {1, 1}}));
+    // Disjoint windows: rows and columns that no window covers, or part of one; several pools of one map.
+    const Map z = stem("relu");
+    for (const bool ceil : {false, true})
+      for (const int64_t side : {2, 4, 7})
+        results.push_back(net.maxPool(z, {.kernel = {side, side}, .strides = {side, side}, .ceil = ceil}));
+    results.push_back(
+        net.maxPool(stem("relu"), {.kernel = {2, 3}, .strides = {2, 3}, .padding = {0, 1, 0, 0}}));
+    results.push_back(net.add(z, net.maxPool(z, {.kernel = {1, 1}, .strides = {1, 1}})));
+    checkTraining(net, results, "softmax", kWholeNetwork);
+  }
+}
+
 // One weight in three places, parameters that the loss does not depend on, a linear layer within.
 BOOST_AUTO_TEST_CASE(parameters) {
   Network net(3, 6, 7, 20);

@@ -28,6 +28,13 @@ int64_t steps(const codegen::Program &program, const std::string &prefix) {
                        [&](const codegen::Step &step) { return step.kernel.rfind(prefix, 0) == 0; });
 }
 
+// Steps of such a kernel whose name has `part` in it.
+int64_t steps(const codegen::Program &program, const std::string &prefix, const std::string &part) {
+  return std::count_if(program.steps.begin(), program.steps.end(), [&](const codegen::Step &step) {
+    return step.kernel.rfind(prefix, 0) == 0 && step.kernel.find(part) != std::string::npos;
+  });
+}
+
 Convolution same3x3(int64_t channels) { return {.channels = channels, .padding = {1, 1, 1, 1}}; }
 
 // A little of everything, for targets.
@@ -145,6 +152,98 @@ BOOST_AUTO_TEST_CASE(activations_join_their_producer) {
   BOOST_TEST(steps(compilation.trainStep, "activate_gradient") ==
              1); // the addition's; the batch norm's is part of its own
   BOOST_TEST(steps(compilation.trainStep, "activate") == 1); // and no other
+}
+
+// Residual blocks: additions of gradients and gradients of activations, sums for batch norms and the addition
+// after one are no steps of their own.
+BOOST_AUTO_TEST_CASE(training_joins_the_convolutions) {
+  Network net(2, 8, 8, 16);
+  Map x = net.activate(net.batchNorm(net.convolution(net.image(), same3x3(16))), "relu");
+  for (int i = 0; i < 2; ++i) {
+    const Map inner = net.activate(net.batchNorm(net.convolution(x, same3x3(9))), "relu");
+    x = net.activate(net.add(net.batchNorm(net.convolution(inner, same3x3(16))), x), "relu");
+  }
+  net.output(net.linear(net.globalPool(x), 4), "logits");
+  const codegen::Program program = lowered(net, "softmax").trainStep;
+  BOOST_TEST(steps(program, "conv", "_moments") == 5);
+  BOOST_TEST(steps(program, "batch_sums") == 0);
+  BOOST_TEST(steps(program, "affine", "_add") == 2);
+  BOOST_TEST(steps(program, "add") == 0);
+  BOOST_TEST(steps(program, "conv", "_add") == 2);
+  BOOST_TEST(steps(program, "conv", "_masked") == 4);
+  BOOST_TEST(steps(program, "conv", "_gradient_sums") == 4);
+  // The last block's gradient comes from the pooling.
+  BOOST_TEST(steps(program, "activate_gradient") == 1);
+  BOOST_TEST(steps(program, "batch_gradient_sums") == 1);
+}
+
+// A gradient whose other part is computed later waits for it; pools that read a map together add up in place.
+BOOST_AUTO_TEST_CASE(gradients_add_up_in_the_last_kernel) {
+  Network net(2, 8, 8, 16);
+  const Map x = net.activate(net.batchNorm(net.convolution(net.image(), same3x3(16))), "relu");
+  const Map average = net.averagePool(x, {.kernel = {3, 3}, .strides = {1, 1}, .padding = {1, 1, 1, 1}});
+  net.output(net.linear(net.globalPool(net.concat({average, net.convolution(x, same3x3(9))})), 4), "logits");
+  const codegen::Program waits = lowered(net, "softmax").trainStep;
+  BOOST_TEST(steps(waits, "add") == 0);
+  BOOST_TEST(steps(waits, "conv", "_add2x8x8x16_masked2x8x8x16_relu") == 1);
+
+  Network pools(2, 8, 8, 16);
+  const Map y = pools.activate(pools.batchNorm(pools.convolution(pools.image(), same3x3(16))), "relu");
+  const Map half = pools.maxPool(y, {}), quarter = pools.maxPool(y, {.kernel = {4, 4}, .strides = {4, 4}});
+  pools.output(pools.linear(pools.concat({pools.globalPool(half), pools.globalPool(quarter)}), 4), "logits");
+  const codegen::Program inPlace = lowered(pools, "softmax").trainStep;
+  BOOST_TEST(steps(inPlace, "add") == 0);
+  BOOST_TEST(steps(inPlace, "max_pool_gradient2x2", "_add2x8x8x16_masked2x8x8x16_relu") == 1);
+}
+
+// Each reason to keep a step of its own.
+BOOST_AUTO_TEST_CASE(training_steps_that_stay_apart) {
+  const auto normed = [](Network &net, const Map &x, const Convolution &o) {
+    return net.activate(net.batchNorm(net.convolution(x, o)), "relu");
+  };
+  const auto lowerTail = [](Network &net, const Map &x) {
+    net.output(net.linear(net.globalPool(x), 4), "logits");
+    return lowered(net, "softmax").trainStep;
+  };
+  { // Several steps compute the gradient: they apply the mask, and the sums are a step.
+    Network net(2, 8, 8, 16);
+    const auto program = lowerTail(
+        net, normed(net, normed(net, net.image(), same3x3(16)), {.channels = 16, .strides = {2, 2}}));
+    BOOST_TEST(steps(program, "conv", "_masked") == 4);
+    BOOST_TEST(steps(program, "conv", "_gradient_sums") == 0);
+    BOOST_TEST(steps(program, "batch_gradient_sums") == 2);
+  }
+  { // Two activations read the gradient.
+    Network net(2, 8, 8, 16);
+    const Map sum = net.add(normed(net, net.image(), same3x3(16)), normed(net, net.image(), same3x3(16)));
+    const auto program = lowerTail(net, net.convolution(sum, same3x3(16)));
+    BOOST_TEST(steps(program, "conv", "_masked") == 0);
+    BOOST_TEST(steps(program, "batch_gradient_sums") == 2);
+    BOOST_TEST(steps(program, "add") == 1); // forward: activations come before it
+  }
+  { // Windows that overlap write an element several times.
+    Network net(2, 8, 8, 16);
+    const auto program = lowerTail(
+        net, net.maxPool(normed(net, net.image(), same3x3(16)), {.kernel = {3, 3}, .strides = {2, 2}}));
+    BOOST_TEST(steps(program, "max_pool_gradient") == 1);
+    BOOST_TEST(steps(program, "max_pool_gradient", "_masked") == 0);
+  }
+  { // No convolution computes the map; two groups share a vector.
+    Network net(2, 8, 8, 18);
+    const Map pooled = net.batchNorm(net.maxPool(net.convolution(net.image(), same3x3(18)), {}));
+    const auto program = lowerTail(
+        net, net.batchNorm(net.convolution(pooled, {.channels = 18, .padding = {1, 1, 1, 1}, .groups = 2})));
+    BOOST_TEST(steps(program, "batch_sums") == 2);
+    BOOST_TEST(steps(program, "conv", "_moments") == 0);
+  }
+  { // What is added is computed after the batch norm, and has a place in advance.
+    Network net(2, 8, 8, 16);
+    const Map norm = net.batchNorm(net.convolution(net.image(), same3x3(16)));
+    const Map sum = net.add(norm, net.convolution(net.image(), same3x3(16)));
+    const auto program = lowerTail(net, sum);
+    BOOST_TEST(steps(program, "affine", "_add") == 0);
+    BOOST_TEST(steps(program, "add") == 1);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

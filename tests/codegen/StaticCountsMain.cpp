@@ -100,6 +100,14 @@ Network trained(const Convolution &options) {
   return net;
 }
 
+// A batch norm of what no convolution has computed: its sums are a step.
+Network pooledAndNormed() {
+  Network net(2, 28, 28, 64);
+  const Map x = net.maxPool(net.convolution(net.image(), same3x3(64)), {});
+  net.outputLogits({net.activate(net.batchNorm(x), "relu")}, 10);
+  return net;
+}
+
 std::vector<Subject> subjects() {
   const Convolution pointwise{.channels = 64, .kernel = {1, 1}};
   return {
@@ -123,7 +131,9 @@ std::vector<Subject> subjects() {
       {"add and relu", "add", added()},
       {"weight gradient 3x3", "weight_gradient", trained(same3x3(64)), true},
       {"weight gradient 1x1", "weight_gradient", trained(pointwise), true},
-      {"batch norm in training, forward", "batch_sums", trained(pointwise), true},
+      {"in training: sums, masks", "conv", trained(pointwise), true},
+      {"max_pool 2x2, gradient", "max_pool_gradient", pooledAndNormed(), true},
+      {"batch norm in training, forward", "batch_sums", pooledAndNormed(), true},
       {"batch norm in training, backward", "batch_gradient", trained(pointwise), true},
   };
 }

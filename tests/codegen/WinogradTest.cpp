@@ -162,6 +162,28 @@ BOOST_AUTO_TEST_CASE(gradients) {
   }
 }
 
+// Sums for batch norms, and residuals, masks and sums in the backward pass: with tasks for groups, some of
+// several, and with tasks for blocks of channels, of which the last is narrower.
+BOOST_AUTO_TEST_CASE(training_epilogues) {
+  for (int64_t transform : {2, 4})
+    for (const auto &[batch, h, w, c] : {std::array<int64_t, 4>{3, 15 * transform + 1, 17 * transform - 1, 20},
+                                         {2, 9, 10, 49}}) {
+      Network net(batch, h, w, 6);
+      Map x = net.activate(net.batchNorm(net.convolution(net.image(), same3x3(c))), "relu");
+      x = net.activate(net.add(net.batchNorm(net.convolution(x, same3x3(c))), x), "relu");
+      net.outputLogits({net.convolution(x, same3x3(c)), x}, 5);
+      checkNetwork(net, {.train = true, .threads = 2, .winograd = always(transform)}, kWholeNetwork);
+      const Program program = lowered(net, {always(transform)}, "softmax").trainStep;
+      const auto joined = [&](const char *part) {
+        return std::count_if(program.steps.begin(), program.steps.end(), [&](const Step &step) {
+          return step.kernel.rfind("winograd", 0) == 0 && step.kernel.find(part) != std::string::npos;
+        });
+      };
+      BOOST_TEST(joined("_moments") == 2);
+      BOOST_TEST(joined("_gradient_sums") == 2);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(narrower_vectors) {
   for (const char *name : {"avx2", "sse"})
     if (runtime::missingCpuFeatures(makeTarget(name)->required).empty())
