@@ -18,6 +18,8 @@ constexpr int64_t kChunkBytes = 128 * 1024;
 constexpr int64_t kWantedTasks = 32;
 // What may stay in a second-level cache of inputs, and of weights, while the other passes by.
 constexpr int64_t kKeptBytes = 512 * 1024;
+// Pixels from which on a row's maps come from beyond that cache, at the pace of the hardware's prefetching.
+constexpr int64_t kLongRow = 4096;
 
 // Pixels per tile: what the register file holds beside `vectors` weights and one broadcast input, both in two
 // halves where pairs of bfloat16 are multiplied in float32.
@@ -45,10 +47,11 @@ int64_t stepCost(int64_t pixels, int64_t vectors) {
   return pixels == 0 || vectors == 0 ? 0 : 4 * std::max<int64_t>(pixels * vectors, 8) + 4 * vectors + pixels;
 }
 
-Tile chooseTile(int64_t columns, int64_t outputs, int64_t inputStride, Element element,
+// `wide`: of blocks that cost about the same the widest, which writes, and whose epilogue reads, longer runs.
+Tile chooseTile(int64_t columns, int64_t outputs, int64_t inputStride, Element element, bool wide,
                 const Target &target) {
   Tile best;
-  int64_t bestCost = INT64_MAX;
+  int64_t bestCost = INT64_MAX, leastCost = INT64_MAX / 32;
   const int64_t allVectors = ceilDiv(outputs, target.lanes);
   for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, allVectors); ++vectors)
     for (int64_t pixels =
@@ -58,10 +61,12 @@ Tile chooseTile(int64_t columns, int64_t outputs, int64_t inputStride, Element e
         return columns / pixels * stepCost(pixels, width) + stepCost(columns % pixels, width);
       };
       const int64_t cost = allVectors / vectors * row(vectors) + row(allVectors % vectors);
-      if (cost < bestCost) {
+      const bool wider = wide && vectors > best.vectors;
+      if (wider ? 16 * cost <= 17 * leastCost : cost < bestCost) {
         bestCost = cost;
         best = {pixels, vectors};
       }
+      leastCost = std::min(leastCost, cost);
     }
   return best;
 }
@@ -96,8 +101,8 @@ int64_t inputStride(const ConvolutionSpec &spec) {
 
 void chooseTile(ConvolutionSpec &spec, const Target &target) {
   spec.weights.element = spec.in.element;
-  spec.tile =
-      chooseTile(spec.columns.count, spec.weights.outputs, inputStride(spec), spec.in.element, target);
+  spec.tile = chooseTile(spec.columns.count, spec.weights.outputs, inputStride(spec), spec.in.element,
+                         spec.columns.count >= kLongRow, target);
 }
 
 // Of weights and inputs, the kind of data that is larger streams once, or in few pieces.

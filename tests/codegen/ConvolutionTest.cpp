@@ -125,6 +125,25 @@ BOOST_AUTO_TEST_CASE(pointwise_over_rows_and_images) {
   checkNetwork(net, {}, kOneOp);
 }
 
+// Rows from beyond a second-level cache: blocks of four vectors, the last one narrower, and a short last
+// tile.
+BOOST_AUTO_TEST_CASE(pointwise_over_long_rows) {
+  Network net(1, 65, 65, 5);
+  const Convolution o{.channels = 80, .kernel = {1, 1}};
+  net.output(net.activate(net.add(net.convolution(net.image(), o), net.convolution(net.image(), o)), "relu"),
+             "pointwise");
+  checkNetwork(net, {}, kOneOp);
+
+  const auto blockOf = [](int64_t side) {
+    const auto spec = codegen::convolutionForward(codegen::denseView(1, side, side, 16),
+                                                  codegen::denseView(1, side, side, 64), {1, 1}, {1, 1},
+                                                  {0, 0, 0, 0}, {1, 1}, 1, *codegen::makeTarget("avx512"));
+    return spec.weights.block();
+  };
+  BOOST_TEST(blockOf(65) == 64);
+  BOOST_TEST(blockOf(32) == 32);
+}
+
 // Tasks along the rows, and how many of them pass over all weights before the next ones do.
 std::pair<int64_t, int64_t> rowGroups(int64_t side, int64_t inputs, int64_t outputs, int64_t kernel) {
   const int64_t around = kernel / 2;
