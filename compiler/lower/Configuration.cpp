@@ -1,22 +1,11 @@
 // Configurations from and to TOML, by toml++.
 #include "compiler/lower/Configuration.h"
+#include "compiler/lower/Toml.h"
 
-#include "dsl/Diagnostics.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/Twine.h"
 #include "llvm/Support/Format.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
-
-// With NDEBUG, toml++ 3.3 promises the optimiser what its parser then checks again with an error, though
-// files such as
-// "[&" break the promise. An assertion that does nothing leaves the checks.
-#undef NDEBUG
-#define TOML_ASSERT(condition) static_assert(true)
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
-#include <toml++/toml.h>
 
 using namespace vernier::compiler;
 using llvm::Twine;
@@ -54,12 +43,7 @@ public:
   }
 
   llvm::Error failure(const toml::source_region &source, const Twine &message, const Twine &help = "") const {
-    std::string text = ("error: " + message + "\n  --> " + path).str();
-    if (source.begin)
-      text += (":" + Twine(source.begin.line) + ":" + Twine(source.begin.column)).str();
-    if (!help.isTriviallyEmpty())
-      text += ("\nhelp: " + help).str();
-    return llvm::createStringError(text);
+    return tomlError(path, source, message, help);
   }
 
 private:
@@ -108,49 +92,14 @@ private:
     return llvm::Error::success();
   }
 
-  llvm::Error unknown(llvm::StringRef kind, const toml::key &key,
+  llvm::Error unknown(llvm::StringRef what, const toml::key &key,
                       const std::vector<std::string> &known) const {
-    std::string closest = vernier::dsl::closestName(key.str(), known);
-    std::string help = closest.empty() ? "known: " + llvm::join(known, ", ")
-                                       : "closest " + kind.str() + ": " + quoted(closest);
-    return failure(key.source(), "unknown " + kind + " " + quoted(key.str()) + " in a configuration", help);
+    return unknownKey(path, what, key, known, "a configuration");
   }
 
   llvm::StringRef path;
   Configuration result;
 };
-
-// toml++ 3.3 runs into undefined behaviour on some letters outside ASCII (U+011E for one). No hole has such a
-// name, so they are blotted out of comments and refused elsewhere: a place in `text`, or npos.
-size_t blotNonAscii(std::string &text) {
-  char quote = 0;
-  bool comment = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    char &c = text[i];
-    if (c == '\n') {
-      quote = 0;
-      comment = false;
-    } else if (static_cast<unsigned char>(c) >= 0x80) {
-      if (!comment)
-        return i;
-      c = '?';
-    } else if (quote) {
-      quote = c == quote ? 0 : quote;
-    } else if (!comment) {
-      comment = c == '#';
-      quote = c == '"' || c == '\'' ? c : 0;
-    }
-  }
-  return std::string::npos;
-}
-
-toml::source_region sourceAt(llvm::StringRef text, size_t offset) {
-  llvm::StringRef before = text.take_front(offset);
-  toml::source_region region;
-  region.begin.line = static_cast<toml::source_index>(before.count('\n') + 1);
-  region.begin.column = static_cast<toml::source_index>(before.size() - (before.rfind('\n') + 1) + 1);
-  return region;
-}
 
 // A TOML basic string.
 void writeString(llvm::raw_ostream &out, llvm::StringRef text) {
@@ -171,22 +120,17 @@ void writeString(llvm::raw_ostream &out, llvm::StringRef text) {
 
 llvm::Expected<Configuration> vernier::compiler::parseConfiguration(llvm::StringRef text,
                                                                     llvm::StringRef path) {
-  Reader reader(path);
-  std::string ascii = text.str();
-  if (size_t offset = blotNonAscii(ascii); offset != std::string::npos)
-    return reader.failure(sourceAt(text, offset), "a configuration is plain ASCII, comments aside");
-  toml::parse_result parsed = toml::parse(ascii, std::string_view(path));
-  if (!parsed)
-    return reader.failure(parsed.error().source(), "not valid TOML: " + Twine(parsed.error().description()));
-  return reader.read(parsed.table());
+  llvm::Expected<toml::table> document = parseToml(text, path, "configuration");
+  if (!document)
+    return document.takeError();
+  return Reader(path).read(*document);
 }
 
 llvm::Expected<Configuration> vernier::compiler::readConfiguration(llvm::StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
-  if (!buffer)
-    return llvm::createStringError("error: cannot read the configuration: " + buffer.getError().message() +
-                                   "\n  --> " + path);
-  return parseConfiguration((*buffer)->getBuffer(), path);
+  llvm::Expected<std::string> text = readTomlFile(path, "configuration");
+  if (!text)
+    return text.takeError();
+  return parseConfiguration(*text, path);
 }
 
 llvm::Error vernier::compiler::writeConfiguration(const Configuration &configuration, llvm::StringRef path) {
