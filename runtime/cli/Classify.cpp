@@ -71,6 +71,7 @@ void classifyCommand(const vn_model &model, const ClassifyOptions &options) {
   OpenSession open = openSession(model, options);
   Preprocessing preprocessing(model);
   preprocessing.restore(open.metadata, open.weights);
+  preprocessing.apply(options.preprocessing);
   const std::vector<std::string> names = classNames(model, options, open.metadata);
   IoArrays arrays(model.infer);
   const auto input = arrays.floats(size_t(0)), logits = arrays.floats(size_t(1));

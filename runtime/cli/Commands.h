@@ -2,6 +2,7 @@
 #ifndef VERNIER_RUNTIME_CLI_COMMANDS_H
 #define VERNIER_RUNTIME_CLI_COMMANDS_H
 
+#include "runtime/image/Preprocess.h"
 #include "vernier/abi.h"
 
 #include <cstdint>
@@ -31,6 +32,8 @@ void benchCommand(const vn_model &model, const BenchOptions &options);
 
 struct EvalOptions : CommonOptions {
   std::string data, split = "test";
+  std::string images, labels; ///< instead of `data`: a folder and the file of its images' classes
+  PreprocessingOptions preprocessing;
   int64_t loaders = 0;
   bool json = false;
 };
@@ -39,6 +42,7 @@ void evalCommand(const vn_model &model, const EvalOptions &options);
 struct ClassifyOptions : CommonOptions {
   std::vector<std::string> images;
   std::string labels; ///< a file with a class name per line
+  PreprocessingOptions preprocessing;
   int64_t top = 5;
 };
 void classifyCommand(const vn_model &model, const ClassifyOptions &options);

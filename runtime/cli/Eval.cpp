@@ -1,5 +1,7 @@
 #include "runtime/cli/Commands.h"
 #include "runtime/cli/OpenSession.h"
+
+#include "runtime/Error.h"
 #include "runtime/train/Evaluate.h"
 
 #include <fmt/core.h>
@@ -7,20 +9,45 @@
 
 namespace vernier::runtime {
 
+static void checkSource(const EvalOptions &options) {
+  if (options.data.empty() == options.images.empty())
+    throw Error(VN_ERROR_ARGUMENT, options.data.empty() ? "there are no images to evaluate on"
+                                                        : "two sources of images are given")
+        .at("--data, --images")
+        .help("either --data DIR, a data set, or --images DIR --labels FILE");
+  if (options.images.empty() != options.labels.empty())
+    throw Error(VN_ERROR_ARGUMENT, "a folder of images needs the labels of its images, and the reverse")
+        .at("--images, --labels")
+        .help("--images DIR --labels FILE, a file with the number of a class per line");
+}
+
+static std::unique_ptr<Dataset> openSource(const EvalOptions &options) {
+  if (options.data.empty())
+    return openImages(options.images, options.labels);
+  return openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
+}
+
 void evalCommand(const vn_model &model, const EvalOptions &options) {
+  checkSource(options);
   OpenSession open = openSession(model, options);
   Preprocessing preprocessing(model);
   preprocessing.restore(open.metadata, open.weights);
-  const auto dataset = openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
+  preprocessing.apply(options.preprocessing);
+  const auto dataset = openSource(options);
   checkLabels(*dataset, model);
   const int loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*dataset);
   const Accuracy accuracy = evaluate(*open.session, *dataset, preprocessing, loaders);
   const double milliseconds = accuracy.seconds * 1e3 / double(accuracy.images);
   if (options.json) {
-    const nlohmann::ordered_json result = {
-        {"model", model.name},       {"data", options.data},        {"split", options.split},
-        {"images", accuracy.images}, {"top1", accuracy.top1},       {"top5", accuracy.top5},
-        {"loss", accuracy.loss},     {"seconds", accuracy.seconds}, {"milliseconds_per_image", milliseconds}};
+    const nlohmann::ordered_json result = {{"model", model.name},
+                                           {"data", options.data + options.images},
+                                           {"split", options.split},
+                                           {"images", accuracy.images},
+                                           {"top1", accuracy.top1},
+                                           {"top5", accuracy.top5},
+                                           {"loss", accuracy.loss},
+                                           {"seconds", accuracy.seconds},
+                                           {"milliseconds_per_image", milliseconds}};
     fmt::print("{}\n", result.dump(2));
     return;
   }

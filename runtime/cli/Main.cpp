@@ -68,6 +68,17 @@ private:
     return added;
   }
 
+  static void addPreprocessing(CLI::App &command, PreprocessingOptions &options) {
+    const auto numbers = [&](const char *name, std::vector<float> &values, const char *description) {
+      command.add_option(name, values, description)->delimiter(',')->allow_extra_args(false);
+    };
+    numbers("--mean", options.mean,
+            "Of red, green and blue in [0, 1] (default: stored with the weights, else ImageNet's)");
+    numbers("--std", options.deviation, "Standard deviations, likewise");
+    command.add_option("--resize", options.resize,
+                       "The shorter side in pixels, before the centre is cropped");
+  }
+
   static void refuseUnknown(CLI::App &command) {
     for (const std::string &word : command.remaining()) {
       std::vector<std::string> known;
@@ -107,10 +118,16 @@ private:
 
   void addEval() {
     CLI::App *app = command("eval", "Measure the accuracy on a data set", evalOptions);
-    app->add_option("--data", evalOptions.data, "Folder of the data set")->required();
+    app->add_option("--data", evalOptions.data, "Folder of the data set");
+    app->add_option("--images", evalOptions.images, "Instead: folder of JPEG and PNG files, with --labels");
+    app->add_option(
+        "--labels", evalOptions.labels,
+        "File with the number of a class per line, in the order of the images' names, or with the name "
+        "of an image before it");
     app->add_option("--split", evalOptions.split, "test or train (test)")
         ->check(CLI::IsMember({"test", "train"}));
     app->add_option("--loaders", evalOptions.loaders, "Threads that read images")->check(CLI::Range(1, 1024));
+    addPreprocessing(*app, evalOptions.preprocessing);
     app->add_flag("--json", evalOptions.json, "JSON");
     app->callback([this] { action = [this] { evalCommand(model, evalOptions); }; });
   }
@@ -121,6 +138,7 @@ private:
     app->add_option("--labels", classifyOptions.labels, "File with the name of a class per line");
     app->add_option("--top", classifyOptions.top, "Number of classes per image (5)")
         ->check(CLI::PositiveNumber);
+    addPreprocessing(*app, classifyOptions.preprocessing);
     app->callback([this] { action = [this] { classifyCommand(model, classifyOptions); }; });
   }
 

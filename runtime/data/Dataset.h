@@ -49,6 +49,13 @@ void parseCifar(Bytes file, int64_t labelBytes, int64_t classes, const std::stri
 /// JPEG and PNG files in one folder per class; classes in alphabetical order, or as `classNames` has them.
 std::unique_ptr<Dataset> openFolder(const std::string &path, const std::vector<std::string> &classNames = {});
 
+/// The label of each of `files`, from a file with a line for each: `LABEL`, in the order of `files`, or `FILE
+/// LABEL` in any order.
+std::vector<int64_t> parseLabels(Bytes text, const std::vector<std::string> &files, const std::string &place);
+
+/// The JPEG and PNG files of one folder, in the order of their names, with the labels that a file gives them.
+std::unique_ptr<Dataset> openImages(const std::string &folder, const std::string &labels);
+
 enum class Split { Training, Test };
 
 /// Opens the data set in a folder, whose form shows in its file names:

@@ -26,6 +26,8 @@ public:
 
 /// The names of the visible folders, or image files, in a folder, sorted.
 static std::vector<std::string> list(const fs::path &path, bool folders) {
+  if (!fs::is_directory(path))
+    throw Error(VN_ERROR_FILE, "there is no such folder of images").at(path.string());
   std::vector<std::string> names;
   for (const fs::directory_entry &entry : fs::directory_iterator(path)) {
     const std::string name = entry.path().filename().string();
@@ -56,6 +58,17 @@ std::unique_ptr<Dataset> openFolder(const std::string &path, const std::vector<s
     throw Error(VN_ERROR_FORMAT, "there is no JPEG or PNG file in a folder of its class here")
         .at(path)
         .help("arrange the images as CLASS/NAME.jpg");
+  return set;
+}
+
+std::unique_ptr<Dataset> openImages(const std::string &folder, const std::string &labels) {
+  const std::vector<std::string> files = list(folder, false);
+  if (files.empty())
+    throw Error(VN_ERROR_FORMAT, "there is no JPEG or PNG file in this folder").at(folder);
+  auto set = std::make_unique<FolderDataset>();
+  set->labels = parseLabels(readFile(labels), files, labels);
+  for (const std::string &file : files)
+    set->paths.push_back((fs::path(folder) / file).string());
   return set;
 }
 

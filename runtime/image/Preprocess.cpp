@@ -9,15 +9,41 @@
 
 namespace vernier::runtime {
 
+static constexpr int64_t mostResize = 65536;
+
 Preprocessing::Preprocessing(const vn_model &model)
-    : channels(model.channels), height(model.height), width(model.width), mean{0.485f, 0.456f, 0.406f},
-      deviation{0.229f, 0.224f, 0.225f} {
+    : channels(model.channels), height(model.height),
+      width(model.width), mean{0.485f, 0.456f, 0.406f}, deviation{0.229f, 0.224f, 0.225f} {
   if (channels == 1)
     mean = {0.449f}, deviation = {0.226f};
   else if (channels != 3)
     throw Error(VN_ERROR_ARGUMENT,
                 fmt::format("model `{}` takes {} channels; images have 1 or 3", model.name, channels))
         .help("give such a model its input with `run --input x.npy`");
+}
+
+void Preprocessing::apply(const PreprocessingOptions &options) {
+  auto take = [&](const char *option, const std::vector<float> &given, std::vector<float> &values) {
+    if (given.empty())
+      return;
+    if (given.size() != size_t(channels))
+      throw Error(VN_ERROR_ARGUMENT,
+                  fmt::format("{} numbers are given, the images have {} channels", given.size(), channels))
+          .at(option)
+          .help(channels == 1 ? "one number, of values in [0, 1]"
+                              : "a number for red, green and blue, of values in [0, 1]: 0.485,0.456,0.406");
+    for (float value : given)
+      if (!std::isfinite(value) || (&values == &deviation && !(value > 0)))
+        throw Error(VN_ERROR_VALUE, fmt::format("images cannot be normalised by {}", value)).at(option);
+    values = given;
+  };
+  take("--mean", options.mean, mean);
+  take("--std", options.deviation, deviation);
+  if (options.resize && (*options.resize < 0 || *options.resize > mostResize))
+    throw Error(VN_ERROR_VALUE, fmt::format("images cannot be resized to {} pixels", *options.resize))
+        .at("--resize")
+        .help(fmt::format("the shorter side in pixels, from 1 to {}; 0: 8/7 of the model's", mostResize));
+  resize = options.resize.value_or(resize);
 }
 
 static std::string join(const std::vector<float> &values) {
@@ -61,7 +87,7 @@ void Preprocessing::restore(const Metadata &metadata, const std::string &place) 
   restoreList("vernier.mean", mean);
   restoreList("vernier.std", deviation);
   if (const auto entry = metadata.find("vernier.resize"); entry != metadata.end())
-    resize = std::clamp<int64_t>(strtoll(entry->second.c_str(), nullptr, 10), 0, 65536);
+    resize = std::clamp<int64_t>(strtoll(entry->second.c_str(), nullptr, 10), 0, mostResize);
 }
 
 /// The image with the model's channels, and its shorter side as `how` wants it.

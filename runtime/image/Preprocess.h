@@ -9,9 +9,16 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace vernier::runtime {
+
+/// What a person says about the images of a model; what is absent stays as it is.
+struct PreprocessingOptions {
+  std::vector<float> mean, deviation; ///< empty: absent
+  std::optional<int64_t> resize;
+};
 
 struct Preprocessing {
   int64_t channels = 3, height = 0, width = 0; ///< of the model's input
@@ -22,6 +29,9 @@ struct Preprocessing {
 
   /// The means and deviations of ImageNet, for grey inputs their average.
   explicit Preprocessing(const vn_model &model);
+
+  /// Refuses what no model of so many channels can take.
+  void apply(const PreprocessingOptions &options);
 
   /// What training writes beside the weights, so that `eval` and `classify` treat images as training did.
   void store(Metadata &metadata) const;

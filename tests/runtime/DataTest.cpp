@@ -71,8 +71,9 @@ BOOST_AUTO_TEST_CASE(idx_headers_are_checked) {
   refuse("announces 6 bytes of data, 4 are there\n  --> i", 7, 3);
   refuse("announces", 4, 255); // billions of images
   refuse("announces 0 bytes", 11, 0);
-  expectError(VN_ERROR_FORMAT, "shorter than its header",
-              [&] { parseIdx(std::vector<unsigned char>{0, 0}, labels, "i", "l"); });
+  expectError(VN_ERROR_FORMAT, "shorter than its header", [&] {
+    parseIdx(std::vector<unsigned char>{0, 0}, labels, "i", "l");
+  });
   good[7] = 1, good[11] = 2;
   expectError(VN_ERROR_FORMAT, "there are 1 images and 2 labels", [&] { parseIdx(good, labels, "i", "l"); });
 }
@@ -99,6 +100,44 @@ BOOST_AUTO_TEST_CASE(cifar) {
   writeText(folder / "test.bin", record);
   expectError(VN_ERROR_FORMAT, "image 0 has label 100, there are 100 classes",
               [&] { openDataset(folder.text(), Split::Test); });
+}
+
+BOOST_AUTO_TEST_CASE(labels_of_a_folders_images) {
+  const std::vector<std::string> files = {"a.jpg", "b c.png"};
+  const auto parse = [&](const std::string &text) {
+    const std::vector<unsigned char> bytes(text.begin(), text.end());
+    return parseLabels(bytes, files, "l");
+  };
+  BOOST_TEST(parse("7\n8") == (std::vector<int64_t>{7, 8}));
+  BOOST_TEST(parse("b c.png 3\r\na.jpg\t12\r\n\n") == (std::vector<int64_t>{12, 3}));
+  const auto refuse = [&](const std::string &message, const std::string &text) {
+    expectError(VN_ERROR_FORMAT, message, [&] { parse(text); });
+  };
+  refuse("1 labels for 2 images\n  --> l\nhelp: a line for each", "7\n");
+  refuse("3 labels for 2 images", "7\n8\n9\n");
+  refuse("1 labels for 2 images\n  --> l\nnote: image `b c.png` has none", "a.jpg 1\n");
+  refuse("`seven` is no label\n  --> l:2", "7\nseven\n");
+  refuse("`-1` is no label\n  --> l:1", "-1\n8\n");
+  refuse("`2147483648` is no label", "2147483648\n8\n");
+  refuse("`99999999999999999999` is no label", "99999999999999999999\n8\n");
+  refuse("some lines name a file, others do not\n  --> l:2", "7\na.jpg 8\n");
+  refuse("there is no image `c.png` in the folder\n  --> l:1", "c.png 8\n");
+  refuse("image `a.jpg` has a second label\n  --> l:2", "a.jpg 8\na.jpg 8\n");
+
+  TemporaryFolder folder;
+  for (const char *name : {"images/b.png", "images/a.PNG"})
+    writeText(folder / name, readText(images + "rgb.png"));
+  writeText(folder / "images/notes.txt", "not an image");
+  writeText(folder / "labels", "4\n9\n");
+  const auto set = openImages(folder / "images", folder / "labels");
+  BOOST_TEST(set->size() == 2);
+  BOOST_TEST(set->label(1) == 9);
+  BOOST_TEST(set->image(1).width == 16);
+  fs::create_directory(folder / "none");
+  expectError(VN_ERROR_FORMAT, "there is no JPEG or PNG file in this folder\n  --> " + folder / "none",
+              [&] { openImages(folder / "none", folder / "labels"); });
+  expectError(VN_ERROR_FILE, "there is no such folder of images\n  --> " + folder / "gone",
+              [&] { openImages(folder / "gone", folder / "labels"); });
 }
 
 BOOST_AUTO_TEST_CASE(folders_of_images) {

@@ -248,6 +248,50 @@ BOOST_AUTO_TEST_CASE(classify_names_classes) {
                 "neither a JPEG nor a PNG image");
 }
 
+BOOST_AUTO_TEST_CASE(eval_takes_images_and_what_is_said_of_them) {
+  TemporaryFolder folder;
+  // Class 1 wins where the mean of the normalised image is positive, else class 0.
+  std::vector<float> weight(7840);
+  std::fill_n(weight.begin() + 784, 784, 1.0f);
+  const std::vector<float> bias = {0, 0, -1e9, -1e9, -1e9, -1e9, -1e9, -1e9, -1e9, -1e9}, mean = {0};
+  writeSafetensors(
+      folder / "w",
+      {{"fc.weight", {10, 784}, weight}, {"fc.bias", {10}, bias}, {"norm.running_mean", {1}, mean}}, {});
+  for (const char *name : {"images/a.png", "images/b.png"})
+    writeText(folder / name, readText(VERNIER_CORPUS "/image/grey.png"));
+  writeText(folder / "labels", "1\n0\n");
+  const auto eval = [&](const std::vector<std::string> &options) {
+    std::vector<std::string> arguments = {"eval", "--weights", folder / "w"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return runFakeModel(arguments);
+  };
+  const std::vector<std::string> images = {"--images", folder / "images", "--labels", folder / "labels"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), images.begin(), images.end());
+    return eval(more);
+  };
+  // Every image is brighter than black and darker than white, however it is scaled.
+  writeText(folder / "ones", "1\n1\n");
+  for (const auto &[value, accuracy] : {std::pair("0", 1.0), std::pair("1", 0.0)}) {
+    const Outcome outcome = eval({"--images", folder / "images", "--labels", folder / "ones", "--mean", value,
+                                  "--std", "0.5", "--json"});
+    BOOST_REQUIRE_MESSAGE(outcome.status == 0, outcome.err);
+    BOOST_TEST(json::parse(outcome.out)["images"] == 2);
+    BOOST_TEST(json::parse(outcome.out)["top1"] == accuracy);
+  }
+  BOOST_TEST(with({"--resize", "28"}).status == 0);
+  expectFailure(with({"--mean", "0.5,0.5,0.5"}),
+                "3 numbers are given, the images have 1 channels\n  --> --mean");
+  expectFailure(with({"--std", "0"}), "images cannot be normalised by 0\n  --> --std");
+  expectFailure(with({"--resize", "99999"}), "images cannot be resized to 99999 pixels\n  --> --resize");
+  expectFailure(with({"--data", folder.text()}), "two sources of images are given\n  --> --data, --images");
+  expectFailure(eval({}),
+                "there are no images to evaluate on\n  --> --data, --images\nhelp: either --data DIR");
+  expectFailure(eval({"--images", folder.text()}), "a folder of images needs the labels of its images");
+  writeText(folder / "labels", "1\n10\n");
+  expectFailure(with({}), "image 1 has label 10, model `fake` has 10 classes");
+}
+
 BOOST_AUTO_TEST_CASE(wrong_command_lines) {
   expectFailure(runFakeModel({"bench", "--lyers"}),
                 "unknown option `--lyers`\nhelp: closest option: `--layers`");
