@@ -15,6 +15,7 @@ int main(int argc, char **argv) {
   addDescribeCommand(app);
   addBuildCommand(app);
   addAllocateCommand(app);
+  addImportWeightsCommand(app);
   const auto fail = [](const std::string &text) {
     if (!text.empty())
       std::fprintf(stderr, "%s%s", text.c_str(), text.back() == '\n' ? "" : "\n");
