@@ -13,6 +13,9 @@ namespace {
 constexpr const char *kKind = "weight mapping";
 constexpr int64_t kMostResize = 65536;
 
+// Far beyond any place; without a bound, rules that lengthen a name could double it again and again.
+constexpr size_t kLongestName = 65536;
+
 // Reads one table; every failure returns an error that says where.
 class Reader {
 public:
@@ -138,11 +141,12 @@ bool WeightMapping::ignores(llvm::StringRef name) const {
 }
 
 std::string WeightMapping::rename(llvm::StringRef name) const {
+  std::string result = name.str();
   for (const Rename &rule : renames)
-    if (const auto match = rule.from.match(name))
-      if (auto result = rule.to.make(*match))
-        return *result;
-  return name.str();
+    if (const auto match = rule.from.match(result))
+      if (auto next = rule.to.make(*match); next && next->size() <= kLongestName)
+        result = std::move(*next);
+  return result;
 }
 
 llvm::Expected<std::vector<WeightMapping>> parseWeightMappings(llvm::StringRef text, llvm::StringRef path) {

@@ -3,7 +3,7 @@
 //   [timm]                                   # one table for each origin
 //   note = "what these are, for people"
 //   ignore = ["aux.*"]                       # tensors that the network does not have
-//   rename = [                               # the first that matches is taken
+//   rename = [                               # each in turn, on what the one before left
 //     ["blocks.{i}.conv_pw.*", "layers.{i+1}.conv1.*"],
 //   ]
 //   mean = [0.5, 0.5, 0.5]                   # how their images are treated

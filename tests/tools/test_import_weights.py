@@ -1,6 +1,7 @@
 """`vernier import-weights`: what it makes of others' names, shapes and types, and what it refuses."""
 
 import json
+import re
 import struct
 import unittest
 
@@ -187,6 +188,52 @@ class ImportWeights(CommandTest):
         self.write()
         self.result = self.folder / "no" / "folder" / "w.safetensors"
         self.refused(self.run_import(), "cannot create the file")
+
+    def parameters(self, network, model):
+        done = self.vernier("describe", MODELS / "networks" / f"{network}.vn", "--model", model, "--json")
+        return {entry["name"]: entry["shape"] for entry in json.loads(done.stdout)["parameters"]}
+
+    # The mappings beside the zoo's networks, with the names that torchvision and timm have.
+    def expect_mapping(self, network, model, theirs, origin):
+        write_zeros(self.weights, theirs)
+        self.network = MODELS / "networks" / f"{network}.vn"
+        done = self.run_import(model=model)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"by the mapping `{origin}`", done.stdout)
+
+    def test_densenet_of_torchvision_2017(self):
+        ours = self.parameters("densenet", "densenet121")
+        self.assertIn("features.denseblock1.denselayer1.norm1.weight", ours)
+        self.expect_mapping("densenet", "densenet121",
+                            {re.sub(r"(denselayer\d+\.(?:norm|conv))(\d)\.", r"\1.\2.", name): shape
+                             for name, shape in ours.items()}, "torchvision-2017")
+
+    def test_inception_of_torchvision(self):
+        theirs = self.parameters("inception_v3", "inception_v3") | {"AuxLogits.conv0.conv.weight": [128, 768, 1, 1],
+                                                                   "AuxLogits.fc.bias": [1000]}
+        self.expect_mapping("inception_v3", "inception_v3", theirs, "torchvision")
+
+    def test_mobilenet_v2_of_timm(self):
+        theirs = {}
+
+        def layer(conv, norm, shape):
+            theirs[f"{conv}.weight"] = shape
+            for name in ("weight", "bias", "running_mean", "running_var"):
+                theirs[f"{norm}.{name}"] = [shape[0]]
+
+        layer("conv_stem", "bn1", [32, 3, 3, 3])
+        layer("blocks.0.0.conv_dw", "blocks.0.0.bn1", [32, 1, 3, 3])
+        layer("blocks.0.0.conv_pw", "blocks.0.0.bn2", [16, 32, 1, 1])
+        channels = 16
+        for stage, (blocks, out) in enumerate([(2, 24), (3, 32), (4, 64), (3, 96), (3, 160), (1, 320)], 1):
+            for block in (f"blocks.{stage}.{i}" for i in range(blocks)):
+                layer(f"{block}.conv_pw", f"{block}.bn1", [6 * channels, channels, 1, 1])
+                layer(f"{block}.conv_dw", f"{block}.bn2", [6 * channels, 1, 3, 3])
+                layer(f"{block}.conv_pwl", f"{block}.bn3", [out, 6 * channels, 1, 1])
+                channels = out
+        layer("conv_head", "bn2", [1280, 320, 1, 1])
+        theirs |= {"classifier.weight": [1000, 1280], "classifier.bias": [1000]}
+        self.expect_mapping("mobilenet_v2", "mobilenet_v2", theirs, "timm")
 
     # Names and shapes as the published checkpoints have them.
     def test_published_checkpoints(self):

@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(reads_tables_in_the_files_order) {
   BOOST_TEST(mappings[0].note == "first");
   BOOST_TEST(mappings[0].ignores("aux.fc.weight"));
   BOOST_TEST(!mappings[0].ignores("fc.weight"));
-  BOOST_TEST(mappings[0].rename("a.x") == "b.x"); // the first rule that matches, and no second one
+  BOOST_TEST(mappings[0].rename("a.x") == "c.b.x"); // one rule after the other
   BOOST_TEST(mappings[0].rename("x") == "c.x");
   BOOST_TEST(mappings[0].mean == std::vector<float>{0.5f});
   BOOST_TEST(mappings[0].deviation == std::vector<float>{1});
