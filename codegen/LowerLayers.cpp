@@ -273,6 +273,11 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         }
         return success();
       })
+      .Case<vn::ChannelShuffleOp>([&](auto shuffle) {
+        const Location x = at(shuffle.getInput()), y = result(shuffle.getResult());
+        step(channelShuffle(x.view, y.view, shuffle.getGroups(), target), {x}, {y});
+        return success();
+      })
       .Case<vn::AddOp>([&](auto) {
         binaryOp(op, Binary::Add);
         return success();

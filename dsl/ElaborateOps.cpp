@@ -61,6 +61,8 @@ Value Elaborator::callOp(const CallExpr &call, Frame &frame, const Value *piped)
     return split(op);
   case Op::Concat:
     return concat(op);
+  case Op::ChannelShuffle:
+    return channelShuffle(op);
   case Op::Add:
     return combine(OpKind::Add, op.values[0], op.values[1], &call, op.op->name, call.callee.span, frame);
   case Op::Multiply:
@@ -395,7 +397,7 @@ Value Elaborator::split(OpCall &op) {
     if (op.failed)
       return {};
     if (input.channels % parts != 0 || parts > input.channels) {
-      auto report = error(diag::UnevenSplit, op.span(1), *op.frame, input.channels, parts);
+      auto report = error(diag::UnevenSplit, op.span(1), *op.frame, "split", input.channels, parts);
       report.help("a list of sizes splits unevenly: `split(x, even(x.channels, " + std::to_string(parts) +
                   "))`");
       if (report)
@@ -424,6 +426,26 @@ Value Elaborator::split(OpCall &op) {
     slices.push_back(value);
   }
   return makeList(std::move(slices), op.call->span);
+}
+
+Value Elaborator::channelShuffle(OpCall &op) {
+  const Shape input = shapeOf(op.values[0]);
+  Node node;
+  node.kind = OpKind::ChannelShuffle;
+  node.operands = {op.values[0].node()};
+  node.groups = intArgument(op, 1, 1, maxChannels, 1);
+  if (op.failed || !constantWidth(op, op.values[0]))
+    return {};
+  if (input.channels % node.groups != 0) {
+    auto report =
+        error(diag::UnevenSplit, op.span(1), *op.frame, "channel_shuffle", input.channels, node.groups);
+    if (report)
+      traceChannels(report, op.values[0]);
+    return {};
+  }
+  node.channels = input.channels;
+  node.shape = input;
+  return addNode(op, std::move(node), nullptr);
 }
 
 LearnedWidth Elaborator::formOf(const Value &tensor) const {

@@ -129,6 +129,7 @@ private:
   Value crop(OpCall &op);
   Value slice(OpCall &op);
   Value split(OpCall &op);
+  Value channelShuffle(OpCall &op);
   Value concat(OpCall &op);
   Value combine(OpKind kind, const Value &a, const Value &b, const CallExpr *call, std::string_view written,
                 Span span, Frame &frame);

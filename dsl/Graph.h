@@ -1,5 +1,6 @@
-// What the front end hands to the compiler: one network, every loop unrolled and every block inlined, for one input
-// size and with learned holes at their seed values. Shapes are per image; the batch belongs to the build.
+// What the front end hands to the compiler: one network, every loop unrolled and every block inlined, for one
+// input size and with learned holes at their seed values. Shapes are per image; the batch belongs to the
+// build.
 #ifndef VERNIER_DSL_GRAPH_H
 #define VERNIER_DSL_GRAPH_H
 
@@ -11,23 +12,24 @@
 namespace vernier::dsl {
 
 enum class OpKind {
-  Input,         // channels, height, width from `shape`
-  Convolution,   // channels, kernel, stride, padding, dilation, groups, bias
-  Linear,        // channels, bias; operand is C x 1 x 1
-  BatchNorm,     // epsilon, momentum
+  Input,       // channels, height, width from `shape`
+  Convolution, // channels, kernel, stride, padding, dilation, groups, bias
+  Linear,      // channels, bias; operand is C x 1 x 1
+  BatchNorm,   // epsilon, momentum
   Relu,
   Relu6,
   Sigmoid,
-  MaxPool,       // kernel, stride, padding, ceil
-  AvgPool,       // kernel, stride, padding, ceil, countPadding
-  GlobalAvgPool, // to C x 1 x 1
-  Resize,        // mode, alignCorners; target size in `shape`
-  Pad,           // padding, replicate
-  Crop,          // offset (top, left); target size in `shape`
-  Slice,         // begin: first channel; count in `shape`
-  Concat,        // along channels
-  Add,           // operands of equal shape, or the second C x 1 x 1
-  Multiply,      // the same
+  MaxPool,        // kernel, stride, padding, ceil
+  AvgPool,        // kernel, stride, padding, ceil, countPadding
+  GlobalAvgPool,  // to C x 1 x 1
+  Resize,         // mode, alignCorners; target size in `shape`
+  Pad,            // padding, replicate
+  Crop,           // offset (top, left); target size in `shape`
+  Slice,          // begin: first channel; count in `shape`
+  Concat,         // along channels
+  ChannelShuffle, // groups
+  Add,            // operands of equal shape, or the second C x 1 x 1
+  Multiply,       // the same
 };
 
 enum class ResizeMode { Nearest, Bilinear };
@@ -57,7 +59,8 @@ struct Scope {
 
 struct Node {
   OpKind kind = OpKind::Input;
-  std::string place; // unique: "layer1.0.conv1"; parameters are place + ".weight", ".bias", ".running_mean", ...
+  std::string
+      place; // unique: "layer1.0.conv1"; parameters are place + ".weight", ".bias", ".running_mean", ...
   std::vector<int> operands;
   Shape shape; // of the result
 
@@ -84,8 +87,8 @@ struct Hole {
   std::string place; // "layer1.0.channels"
   std::vector<int64_t> seed;
   BudgetKind budget = BudgetKind::None;
-  int64_t limit = 0;            // of the budget, for one image
-  std::vector<double> choices;  // Choose
+  int64_t limit = 0;           // of the budget, for one image
+  std::vector<double> choices; // Choose
   Location location;
 };
 

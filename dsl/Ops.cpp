@@ -62,6 +62,7 @@ const std::vector<OpSignature> &operations() {
       {Op::Slice, "slice", "slice", {{"x", Tensor}, {"begin", Int}, {"count", Int}}},
       {Op::Split, "split", "split", {{"x", Tensor}, {"parts", IntOrInts}}},
       {Op::Concat, "concat", "concat", {{"tensors", Tensors}}},
+      {Op::ChannelShuffle, "channel_shuffle", "channel_shuffle", {{"x", Tensor}, {"groups", Int}}},
       {Op::Add, "add", "add", {{"a", Tensor}, {"b", Tensor}}},
       {Op::Multiply, "multiply", "multiply", {{"a", Tensor}, {"b", Tensor}}},
   };

@@ -27,6 +27,7 @@ enum class Op {
   Slice,
   Split,
   Concat,
+  ChannelShuffle,
   Add,
   Multiply,
 };

@@ -237,7 +237,10 @@ Value KernelBuilder::fma(Value a, Value c, Value accumulator) {
 }
 
 Value KernelBuilder::shuffle(Value vector, llvm::ArrayRef<int64_t> lanes) {
-  return vector::ShuffleOp::create(b, loc, vector, vector, lanes);
+  return shuffle(vector, vector, lanes);
+}
+Value KernelBuilder::shuffle(Value a, Value c, llvm::ArrayRef<int64_t> lanes) {
+  return vector::ShuffleOp::create(b, loc, a, c, lanes);
 }
 Value KernelBuilder::reduceAdd(Value vector) {
   // Reassociated: a tree over the lanes rather than a chain.

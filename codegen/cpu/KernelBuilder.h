@@ -95,6 +95,7 @@ public:
   Value gather(llvm::ArrayRef<Value> scalars);    // a vector of as many scalars as it has lanes
   Value fma(Value a, Value c, Value accumulator); // fused where the target can
   Value shuffle(Value vector, llvm::ArrayRef<int64_t> lanes);
+  Value shuffle(Value a, Value c, llvm::ArrayRef<int64_t> lanes); // c's follow a's
   Value reduceAdd(Value vector);
   Value reduceMax(Value vector);
 

@@ -235,6 +235,9 @@ Kernel shiftCopy(const View &in, const View &out, int64_t top, int64_t left, boo
                  const Target &target);
 Kernel replicateGradient(const View &dy, const View &dx, int64_t top, int64_t left, const Target &target);
 
+// Channel i of group g of `in` becomes channel i * groups + g of `out`. ChannelShuffle.cpp
+Kernel channelShuffle(const View &in, const View &out, int64_t groups, const Target &target);
+
 // --- elementwise, normalisation, losses, layouts
 // ----------------------------------------------------------------------
 

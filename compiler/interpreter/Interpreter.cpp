@@ -187,6 +187,7 @@ std::optional<Tensors> computeMap(Operation *op, const Operands &in) {
       .Case([&](vn::SliceOp op) {
         return one(slice(in(op.getInput()), op.getBegin(), shapeOf(op.getResult())[3]));
       })
+      .Case([&](vn::ChannelShuffleOp op) { return one(channelShuffle(in(op.getInput()), op.getGroups())); })
       .Case([&](vn::EmbedChannelsOp op) {
         return one(embedChannels(in(op.getInput()), op.getBegin(), shapeOf(op.getResult())[3]));
       })

@@ -62,6 +62,8 @@ Tensor padReplicateGrad(const Tensor &dy, const std::array<int64_t, 4> &padding)
 Tensor crop(const Tensor &x, int64_t top, int64_t left, int64_t height, int64_t width);
 Tensor slice(const Tensor &x, int64_t begin, int64_t count);
 Tensor concat(std::span<const Tensor *const> operands);
+// Channel i of group g becomes channel i * groups + g.
+Tensor channelShuffle(const Tensor &x, int64_t groups);
 // Zeros of `channels` channels with x at channel `begin`: the gradient of slice.
 Tensor embedChannels(const Tensor &x, int64_t begin, int64_t channels);
 

@@ -1,4 +1,4 @@
-// Operations that move pixels or channels: resize, pad, crop, slice, concat and their gradients.
+// Operations that move pixels or channels: resize, pad, crop, slice, shuffle, concat and their gradients.
 #include "compiler/interpreter/Kernels.h"
 
 #include <algorithm>
@@ -118,6 +118,16 @@ Tensor slice(const Tensor &x, int64_t begin, int64_t count) {
   Tensor y({x.batch(), x.height(), x.width(), count});
   for (int64_t p = 0; p < x.pixels(); ++p)
     std::copy_n(x.data.data() + p * x.channels() + begin, count, y.data.data() + p * count);
+  return y;
+}
+
+Tensor channelShuffle(const Tensor &x, int64_t groups) {
+  Tensor y(x.shape);
+  const int64_t perGroup = x.channels() / groups;
+  for (int64_t p = 0; p < x.pixels(); ++p)
+    for (int64_t g = 0; g < groups; ++g)
+      for (int64_t i = 0; i < perGroup; ++i)
+        y.data[p * x.channels() + i * groups + g] = x.data[p * x.channels() + g * perGroup + i];
   return y;
 }
 

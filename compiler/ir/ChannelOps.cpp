@@ -63,6 +63,23 @@ void ConcatOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
   }
 }
 
+LogicalResult ChannelShuffleOp::inferShapes(Types &results) {
+  RankedTensorType input = getInput().getType();
+  if (channelsOf(input) % getGroups() != 0) // C1
+    return emitOpError("interleaves ") << getGroups() << " groups of " << channelsOf(input) << " channels";
+  results.push_back(input); // C2
+  return success();
+}
+
+void ChannelShuffleOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                     llvm::function_ref<bool(Value)> wanted,
+                                     MutableArrayRef<Value> operandGradients) {
+  if (wanted(getInput()))
+    operandGradients[0] =
+        ChannelShuffleOp::create(builder, getLoc(), getType(), resultGradients[0],
+                                 builder.getI64IntegerAttr(channelsOf(getType()) / getGroups()));
+}
+
 //===- Arithmetic
 //---------------------------------------------------------------------------------------------===//
 

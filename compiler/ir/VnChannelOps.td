@@ -39,6 +39,25 @@ def Vn_ConcatOp : Vn_Op<"concat", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gr
   let assemblyFormat = "$inputs attr-dict `:` functional-type(operands, results)";
 }
 
+def Vn_ChannelShuffleOp : Vn_Op<"channel_shuffle", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
+  let summary = "interleaves groups of channels";
+  let description = [{
+    The channels are `groups` groups of n; channel i of group g becomes channel i * `groups` + g of `result`. A shuffle with n
+    groups undoes it.
+
+    - (C1) `groups` divides the channels of `input`.
+    - (C2) `result` has the type of `input`.
+
+    Example:
+    ```mlir
+    %y = vn.channel_shuffle %x in 2 : (tensor<1x8x8x116xf32>) -> tensor<1x8x8x116xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Count:$groups);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$input `in` $groups attr-dict `:` functional-type(operands, results)";
+}
+
 def Vn_EmbedChannelsOp : Vn_Op<"embed_channels", [Pure, Vn_Shape, Vn_Bytes]> {
   let summary = "places a map among channels of zeros";
   let description = [{

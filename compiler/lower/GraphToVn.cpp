@@ -207,6 +207,8 @@ private:
       return SliceOp::create(builder, loc, type, input, integer(node.begin));
     case dsl::OpKind::Concat:
       return ConcatOp::create(builder, loc, type, operands);
+    case dsl::OpKind::ChannelShuffle:
+      return ChannelShuffleOp::create(builder, loc, type, input, integer(node.groups));
     case dsl::OpKind::Add:
       return AddOp::create(builder, loc, type, input, operands[1]);
     case dsl::OpKind::Multiply:

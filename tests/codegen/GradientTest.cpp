@@ -159,6 +159,8 @@ BOOST_AUTO_TEST_CASE(borders_and_channels) {
   const Map both = trained(net, 5, 6, 11, 8);
   results.push_back(net.slice(both, 0, 11));
   results.push_back(net.activate(both, "sigmoid"));
+  for (int64_t groups : {2, 3, 11, 33, 66})
+    results.push_back(net.channelShuffle(trained(net, 3, 4, 66, 9), groups));
   results.push_back(
       net.concat({net.image(), net.pad(both, {3, 0, 3, 0}, "zero")})); // beside what has no gradient
   checkTraining(net, results);

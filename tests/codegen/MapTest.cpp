@@ -134,6 +134,34 @@ BOOST_AUTO_TEST_CASE(concats_and_slices) {
   checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
 }
 
+// Groups that vectors interleave, or separate, with tails; others; of a slice, into a concat.
+BOOST_AUTO_TEST_CASE(channel_shuffles) {
+  Network net(2, 3, 4, 74);
+  for (const auto &[channels, groups] : {std::pair(74, 2),
+                                         {74, 37},
+                                         {64, 2},
+                                         {64, 32},
+                                         {6, 2},
+                                         {6, 3},
+                                         {66, 3},
+                                         {66, 22},
+                                         {60, 4},
+                                         {12, 1},
+                                         {12, 12},
+                                         {2, 2}})
+    for (const bool sliced : {false, true})
+      net.output(net.channelShuffle(net.part(3, 4, channels, sliced), groups),
+                 std::to_string(channels) + " channels in " + std::to_string(groups) +
+                     (sliced ? " of a slice" : ""));
+  const Map x = net.image();
+  const Map y = net.convolution(x, {.channels = 40, .padding = {1, 1, 1, 1}});
+  net.output(net.concat({net.slice(x, 3, 5), net.channelShuffle(y, 2), net.channelShuffle(y, 20)}),
+             "in a concat");
+  net.output(net.channelShuffle(net.concat({y, x}), 2), "of a concat");
+  checkNetwork(net, {}, kOneOp);
+  checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
+}
+
 BOOST_AUTO_TEST_CASE(arithmetic) {
   Choice choose(14);
   Network net(2, 7, 8, 40);

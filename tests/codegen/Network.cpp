@@ -171,6 +171,10 @@ Map Network::slice(const Map &x, int64_t begin, int64_t count) {
   return result("slice", {x}, " from " + std::to_string(begin), {"", x.n, x.h, x.w, count});
 }
 
+Map Network::channelShuffle(const Map &x, int64_t groups) {
+  return result("channel_shuffle", {x}, " in " + std::to_string(groups), x);
+}
+
 Map Network::concat(const std::vector<Map> &inputs) {
   Map shape = inputs.front();
   shape.c = 0;

@@ -60,6 +60,7 @@ public:
   Map pad(const Map &x, Four padding, const std::string &mode);
   Map crop(const Map &x, int64_t h, int64_t w, Pair offset = {0, 0});
   Map slice(const Map &x, int64_t begin, int64_t count);
+  Map channelShuffle(const Map &x, int64_t groups);
   Map concat(const std::vector<Map> &inputs);
   Map add(const Map &a, const Map &b);
   Map multiply(const Map &a, const Map &b);

@@ -90,7 +90,8 @@ GraphBuilder everyKind() {
   int g = b.add(OpKind::GlobalAvgPool, "squeeze", {j}, {8, 1, 1});
   int q = b.add(OpKind::Sigmoid, "gate", {g}, {8, 1, 1});
   int x = b.add(OpKind::Multiply, "scale", {j, q}, {8, 4, 4});
-  int y = b.add(OpKind::Add, "sum", {x, j}, {8, 4, 4});
+  int i = b.add(OpKind::ChannelShuffle, "shuffle", {x}, {8, 4, 4}, [](dsl::Node &n) { n.groups = 4; });
+  int y = b.add(OpKind::Add, "sum", {i, j}, {8, 4, 4});
   int z = b.add(OpKind::Relu, "relu2", {y}, {8, 4, 4});
   int h = b.add(OpKind::GlobalAvgPool, "head", {z}, {8, 1, 1});
   int l = b.add(OpKind::Linear, "fc", {h}, {10, 1, 1}, [](dsl::Node &n) { n.bias = true; });
@@ -123,6 +124,7 @@ BOOST_AUTO_TEST_CASE(every_kind_of_node) {
            "from 3",
            "vn.activate sigmoid",
            "vn.multiply",
+           "vn.channel_shuffle %18 in 4",
            "vn.activate relu ",
            "(tensor<2x1x1x8xf32>, tensor<10x8xf32>, tensor<10xf32>) -> tensor<2x1x1x10xf32>",
        })

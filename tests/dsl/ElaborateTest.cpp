@@ -121,7 +121,8 @@ BOOST_AUTO_TEST_CASE(parameters_of_operations) {
                   "x = x |> avg_pool(3, stride = 2, padding = 1, ceil = true, count_padding = false)\n"
                   "x = x |> resize(bilinear, size = [9, 7], align_corners = true) |> pad([1, 2, 3, 4], mode "
                   "= replicate)\n"
-                  "x |> crop(size = [2, 3], offset = [4, 5]) |> slice(2, 3)");
+                  "x = x |> crop(size = [2, 3], offset = [4, 5])\n"
+                  "concat([x |> slice(2, 3), x |> slice(0, 4) |> channel_shuffle(2)])");
   const Node &conv = nodeAt(graph, "conv1");
   BOOST_TEST((conv.kernel[0] == 3 && conv.kernel[1] == 5 && conv.stride[0] == 1 && conv.stride[1] == 2));
   BOOST_TEST((conv.padding[0] == 0 && conv.padding[1] == 1 && conv.padding[2] == 2 && conv.padding[3] == 3));
@@ -135,6 +136,8 @@ BOOST_AUTO_TEST_CASE(parameters_of_operations) {
   BOOST_TEST((nodeAt(graph, "pad1").replicate && nodeAt(graph, "pad1").shape == Shape{6, 12, 14}));
   BOOST_TEST((nodeAt(graph, "crop1").offset[1] == 5 && nodeAt(graph, "crop1").shape == Shape{6, 2, 3}));
   BOOST_TEST((nodeAt(graph, "slice1").begin == 2 && nodeAt(graph, "slice1").shape == Shape{3, 2, 3}));
+  const Node &shuffle = nodeAt(graph, "channel_shuffle1");
+  BOOST_TEST((shuffle.groups == 2 && shuffle.shape == Shape{4, 2, 3}));
 }
 
 BOOST_AUTO_TEST_CASE(same_padding_and_defaults) {

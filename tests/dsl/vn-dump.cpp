@@ -13,10 +13,10 @@ using namespace vernier::dsl;
 namespace {
 
 const char *nameOf(OpKind kind) {
-  static const char *const names[] = {"input",  "convolution", "linear",   "batch_norm", "relu",
-                                      "relu6",  "sigmoid",     "max_pool", "avg_pool",   "global_avg_pool",
-                                      "resize", "pad",         "crop",     "slice",      "concat",
-                                      "add",    "multiply"};
+  static const char *const names[] = {
+      "input",   "convolution", "linear",   "batch_norm",      "relu",   "relu6",
+      "sigmoid", "max_pool",    "avg_pool", "global_avg_pool", "resize", "pad",
+      "crop",    "slice",       "concat",   "channel_shuffle", "add",    "multiply"};
   return names[static_cast<int>(kind)];
 }
 
@@ -45,6 +45,8 @@ std::string parametersOf(const Node &node) {
   }
   if (node.kind == OpKind::Resize)
     out += node.mode == ResizeMode::Nearest ? " nearest" : " bilinear";
+  if (node.kind == OpKind::ChannelShuffle)
+    out += " groups=" + std::to_string(node.groups);
   if (node.kind == OpKind::Slice)
     out += " begin=" + std::to_string(node.begin);
   if (node.kind == OpKind::Crop)

@@ -148,6 +148,9 @@ BOOST_AUTO_TEST_CASE(channel_gradients) {
   Tensor x = randomTensor({2, 3, 2, 5}, 1), part = randomTensor({2, 3, 2, 2}, 2),
          dy = randomTensor({2, 3, 2, 7}, 3);
   checkGradient("slice", x, part, embedChannels(part, 2, 5), [](const Tensor &t) { return slice(t, 2, 2); });
+  Tensor wide = randomTensor({2, 3, 2, 6}, 4);
+  checkGradient("channel_shuffle", wide, randomLike(wide, 5), channelShuffle(randomLike(wide, 5), 3),
+                [](const Tensor &t) { return channelShuffle(t, 2); });
   auto joined = [](const Tensor &a, const Tensor &b) {
     const Tensor *operands[] = {&a, &b};
     return concat(operands);

@@ -46,6 +46,24 @@ func.func @concat_result(%a: tensor<1x8x8x4xf32>, %b: tensor<1x8x8x5xf32>) {
 
 // -----
 
+// vn.channel_shuffle (C1)
+func.func @shuffle_groups(%x: tensor<1x8x8x10xf32>) {
+  // expected-error @below {{interleaves 4 groups of 10 channels}}
+  %0 = vn.channel_shuffle %x in 4 : (tensor<1x8x8x10xf32>) -> tensor<1x8x8x10xf32>
+  return
+}
+
+// -----
+
+// vn.channel_shuffle (C2)
+func.func @shuffle_result(%x: tensor<1x8x8x10xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x8x8x8xf32>', its operands make it 'tensor<1x8x8x10xf32>'}}
+  %0 = vn.channel_shuffle %x in 2 : (tensor<1x8x8x10xf32>) -> tensor<1x8x8x8xf32>
+  return
+}
+
+// -----
+
 // vn.embed_channels (C1)
 func.func @embed_outside(%x: tensor<1x8x8x4xf32>) {
   // expected-error @below {{places 4 channels at 7 of 10}}

@@ -108,6 +108,20 @@ func.func @infer(%x: tensor<1x4x4x4xf32>) -> tensor<1x1x1x2xf32> {
 
 // -----
 
+// A shuffle is undone by one with as many groups as its groups have channels.
+// CHECK-LABEL: @train_step
+// CHECK: vn.channel_shuffle %{{.*}} in 2 :
+// CHECK: vn.channel_shuffle %{{.*}} in 3 :
+func.func @infer(%x: tensor<1x4x4x4xf32>) -> tensor<1x1x1x6xf32> {
+  %w = vn.parameter "conv.weight" convolution_weight : tensor<6x4x1x1xf32>
+  %c = vn.convolution %x, %w : (tensor<1x4x4x4xf32>, tensor<6x4x1x1xf32>) -> tensor<1x4x4x6xf32>
+  %a = vn.channel_shuffle %c in 2 : (tensor<1x4x4x6xf32>) -> tensor<1x4x4x6xf32>
+  %p = vn.global_avg_pool %a : (tensor<1x4x4x6xf32>) -> tensor<1x1x1x6xf32>
+  return %p : tensor<1x1x1x6xf32>
+}
+
+// -----
+
 // A parameter that only another output depends on gets zeros, and what computes that output goes.
 // CHECK-LABEL: @train_step
 // CHECK: %[[P:.*]] = vn.global_avg_pool
