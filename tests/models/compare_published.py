@@ -30,7 +30,7 @@ def parse_options():
     parser.add_argument("--model", action="append", help="only this one (repeatable)")
     parser.add_argument("--environment", type=Path, default=ROOT / "build/published",
                         help="virtual environment with torch, torchvision and timm")
-    parser.add_argument("--built", type=Path, help="folder to keep the executables in, and to take those that are there from")
+    parser.add_argument("--built", type=Path, help="folder to keep executables in; those that are there are not built")
     parser.add_argument("--write", type=Path, help="a Markdown file whose compared part becomes the table")
     options = parser.parse_args()
     if not options.vernier.exists():
@@ -45,20 +45,24 @@ def enter(environment):
     python = environment / "bin/python"
     if Path(sys.prefix).resolve() == environment.resolve():
         return
-    if not python.exists():
+    incomplete = environment / "incomplete"  # an installation that was interrupted begins anew
+    if not python.exists() or incomplete.exists():
         print(f"installing PyTorch into {environment} (2 GB)", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+        incomplete.touch()
         # --no-deps leaves out the gigabytes of CUDA libraries that PyTorch's wheel asks for; cpu_torch.py replaces them.
         subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
                         "-r", HERE / "requirements.txt"], check=True)
         subprocess.run([python, ROOT / "tests/perf/cpu_torch.py"], check=True)
+        incomplete.unlink()
     os.execv(python, [python, "-B", __file__, *sys.argv[1:]])
 
 
 def run(*command):
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     if done.returncode != 0:
-        raise RuntimeError(f"exit status {done.returncode} of {shlex.join(str(part) for part in command)}\n{done.stderr}")
+        text = shlex.join(str(part) for part in command)
+        raise RuntimeError(f"exit status {done.returncode} of {text}\n{done.stderr}")
     return done.stdout
 
 
@@ -185,9 +189,10 @@ def main():
         sys.exit("not among the published models or not in models/README.md: " + ", ".join(unknown))
 
     command = "tests/models/compare_published.py" + "".join(f" --model {name}" for name in options.model or [])
-    lines = [f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, `{command}`, PyTorch {torch.__version__.partition('+')[0]}, "
-             f"torchvision {torchvision.__version__.partition('+')[0]}, timm {timm.__version__}:", "",
-             "| model | published as | relative L2 | PyTorch in single precision |", "| --- | --- | ---: | ---: |"]
+    versions = ", ".join(f"{name} {library.__version__.partition('+')[0]}" for name, library in
+                         (("PyTorch", torch), ("torchvision", torchvision), ("timm", timm)))
+    today = datetime.datetime.now(datetime.timezone.utc)
+    lines = [f"{today:%Y-%m-%d}, `{command}`, {versions}:", "", "| model | published as | relative L2 | PyTorch in single precision |", "| --- | --- | ---: | ---: |"]
     failures = []
     with tempfile.TemporaryDirectory() as scratch:
         for name in names:

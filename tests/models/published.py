@@ -58,12 +58,14 @@ def deeplab(name):
     return Published(f"torchvision `DeepLabV3` on `{name}`", make, outputs=lambda outputs: outputs["out"])
 
 
-def feature_pyramid(name):
-    make = torchvision.models.detection.backbone_utils.resnet_fpn_backbone
-    return Published(
-        f"torchvision `resnet_fpn_backbone` of `{name}`",
-        lambda: make(backbone_name=name, weights=None, norm_layer=torch.nn.BatchNorm2d, trainable_layers=5),
-        outputs=lambda outputs: {f"p{i}": map for i, map in enumerate(outputs.values(), start=2)})
+def feature_pyramid(library, name, make):
+    def with_pyramid():
+        layers = {f"layer{i}": f"p{i + 1}" for i in range(1, 5)}
+        pyramid = torchvision.models.detection.backbone_utils.BackboneWithFPN
+        return pyramid(make(name), layers, [256, 512, 1024, 2048], 256)
+
+    return Published(f"torchvision `BackboneWithFPN` of {library} `{name}`", with_pyramid,
+                     outputs=lambda outputs: {("p6" if key == "pool" else key): map for key, map in outputs.items()})
 
 
 PUBLISHED = {
@@ -78,6 +80,8 @@ PUBLISHED = {
     "mobilenet_v1": from_timm("mobilenetv1_100", by_order=True, **KERAS),
     "mobilenet_v1_075": Published("timm `mobilenetv1_100`, its width 0.75", mobilenet_v1_075, by_order=True),
     "mobilenet_v2": from_torchvision("mobilenet_v2"),
+    "shufflenet_v2_x1_0": from_torchvision("shufflenet_v2_x1_0"),
+    "shufflenet_v2_x1_5": from_torchvision("shufflenet_v2_x1_5"),
     "densenet121": from_torchvision("densenet121"),
     "densenet169": from_torchvision("densenet169"),
     "densenet201": from_torchvision("densenet201"),
@@ -101,6 +105,7 @@ PUBLISHED = {
     "resnet50_multi_label": multi_label("resnet50"),
     "resnext50_multi_label": multi_label("resnext50_32x4d"),
     "deeplab_resnext50": deeplab("resnext50_32x4d"),
-    "fpn_resnet50": feature_pyramid("resnet50"),
-    "fpn_resnet101": feature_pyramid("resnet101"),
+    "fpn_resnet50": feature_pyramid("torchvision", "resnet50", torchvision.models.get_model),
+    "fpn_resnet101": feature_pyramid("torchvision", "resnet101", torchvision.models.get_model),
+    "fpn_res2net50": feature_pyramid("timm", "res2net50_26w_4s", timm.create_model),
 }
