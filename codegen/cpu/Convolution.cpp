@@ -141,6 +141,12 @@ struct Emitter {
     return a.taps.offset >= 0 && last < spec.in.h;
   }
 
+  // Whether the inputs of a long row's next tile come from memory, a few with each step over this one's: in
+  // the order of the tile's own reads the hardware does not foresee them.
+  bool asksAhead() const {
+    return spec.chunk && 8 * spec.in.pixel <= 9 * packed().inputs && spec.in.bytes() > kKeptBytes;
+  }
+
   bool columnInside(int64_t x, int64_t tap) const {
     const int64_t position =
         x * spec.columns.inStep + spec.columns.taps.offset + tap * spec.columns.taps.offsetStep;
@@ -276,6 +282,12 @@ struct Emitter {
           Value &sum = next[i * V + v];
           sum = pairs ? dotPairs(k, a, w[v], sum) : k.fma(a, w[v], sum);
         }
+      }
+      if (asksAhead()) {
+        const int64_t each = ceilDiv(code.pixels * spec.in.pixel, count);
+        Value ahead = k.add(from, code.pixels * spec.in.pixel);
+        for (int64_t i = 0; i < each * together; i += kLine / elementBytes(spec.in.element))
+          k.prefetch(input, k.add(k.add(ahead, k.mul(c, each)), i));
       }
       return next;
     };

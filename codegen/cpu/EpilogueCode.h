@@ -14,8 +14,8 @@ public:
   static std::vector<KernelOperand> operands(std::vector<KernelOperand> before, const Epilogue &epilogue,
                                              const View &output, int64_t parts, const Target &target);
 
-  // The epilogue's operands are the kernel's from number `first` on, of a result of `channels` channels. Tiles
-  // begin at multiples of `tilePixels` in a result row; 1 where nothing is known of them.
+  // The epilogue's operands are the kernel's from number `first` on, of a result of `channels` channels.
+  // Tiles begin at multiples of `tilePixels` in a result row; 1 where nothing is known of them.
   EpilogueCode(KernelBuilder &k, const Epilogue &epilogue, int64_t first, int64_t channels,
                int64_t tilePixels)
       : k(k), epilogue(epilogue), first(first), channels(channels), tilePixels(tilePixels) {}

@@ -207,6 +207,10 @@ void KernelBuilder::storeWide(Value value, Value buffer, Value position) {
   vector::StoreOp::create(b, loc, value, buffer, ValueRange{position});
 }
 
+void KernelBuilder::prefetch(Value buffer, Value position) {
+  memref::PrefetchOp::create(b, loc, buffer, ValueRange{position}, /*isWrite=*/false, /*localityHint=*/3,
+                             /*isDataCache=*/true);
+}
 void KernelBuilder::prefetchForWrite(Value buffer, Value position) {
   memref::PrefetchOp::create(b, loc, buffer, ValueRange{position}, /*isWrite=*/true, /*localityHint=*/3,
                              /*isDataCache=*/true);

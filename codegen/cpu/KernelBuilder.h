@@ -87,7 +87,9 @@ public:
   Value wideConstant(double value);
   Value loadWide(Value buffer, Value position);
   void storeWide(Value value, Value buffer, Value position);
-  // Asks for the cache line of an element that will be written soon.
+  // Asks for the cache line of an element that will be read, or written, soon; one beyond the buffer's end
+  // does no harm.
+  void prefetch(Value buffer, Value position);
   void prefetchForWrite(Value buffer, Value position);
   Value loadScalar(Value buffer, Value position);
   void storeScalar(Value value, Value buffer, Value position);

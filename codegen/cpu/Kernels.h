@@ -63,8 +63,8 @@ struct Addend {
 
 // What a convolution does with each element of its result before it stores it, in this order: bias, addends,
 // activation; or, for a gradient, addends, then `masked`, the gradient of an activation whose result was
-// `mask`. Then come `sums` of what is stored. Mask and x are maps of the result's shape, read at the element's
-// place. operands, between the kernel's weights and its output: [bias], addends, [mask], [x, mean];
+// `mask`. Then come `sums` of what is stored. Mask and x are maps of the result's shape, read at the
+// element's place. operands, between the kernel's weights and its output: [bias], addends, [mask], [x, mean];
 // after it: [sums].
 struct Epilogue {
   bool bias = false;

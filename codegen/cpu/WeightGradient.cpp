@@ -5,14 +5,22 @@
 #include "codegen/cpu/KernelBuilder.h"
 #include "codegen/cpu/Kernels.h"
 
+#include "llvm/Support/MathExtras.h"
+
 #include <algorithm>
 
 namespace vernier::codegen {
 namespace {
 
 constexpr int64_t kAccumulators512 = 28;
-// Below this number of tasks the images are divided into parts with sums of their own.
-constexpr int64_t kWantedTasks = 8;
+// Below this number of tasks the images are divided into parts with sums of their own: in powers of two, so
+// that each thread reads its own images, and has as many as the next one.
+constexpr int64_t kWantedTasks = 16;
+// Multiply-adds between asking memory for a pixel and reading it.
+constexpr int64_t kStepsAhead = 384;
+// Maps beyond this size come from memory.
+constexpr int64_t kKeptBytes = 512 * 1024;
+constexpr int64_t kLineElements = 16;
 
 struct Layout {
   int64_t inputs, outputs; // channels per group
@@ -53,8 +61,15 @@ Layout layoutOf(const WeightGradientSpec &spec, const Target &target) {
     l.tiles = ceilDiv(l.inputs, l.tileInputs);
   }
   const int64_t tasks = (l.grouped ? 1 : spec.groups) * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles;
-  l.parts = std::min(spec.x.n, ceilDiv(kWantedTasks, tasks));
+  l.parts = std::min(spec.x.n, int64_t(llvm::PowerOf2Ceil(ceilDiv(kWantedTasks, tasks))));
   return l;
+}
+
+// A single tap reads large maps once from memory, a few channels of each pixel at a time, which the hardware
+// does not foresee.
+bool asksAhead(const WeightGradientSpec &spec) {
+  return spec.kernel == std::array<int64_t, 2>{1, 1} && spec.stride == std::array<int64_t, 2>{1, 1} &&
+         spec.x.bytes() + spec.dy.bytes() > kKeptBytes;
 }
 
 std::string specName(const WeightGradientSpec &s) {
@@ -123,6 +138,13 @@ Kernel weightGradient(const WeightGradientSpec &spec, const Target &target) {
                           llvm::SmallVector<Value> g;
                           for (int64_t v = 0; v < vectors; ++v)
                             g.push_back(k.load(dy, k.add(atDy, v * l.lanes), count(v)));
+                          if (asksAhead(spec)) {
+                            const int64_t pixels = ceilDiv(kStepsAhead, inputs * vectors);
+                            for (int64_t c = 0; c < inputs; c += kLineElements)
+                              k.prefetch(x, k.add(atX, pixels * spec.x.pixel + c));
+                            for (int64_t v = 0; v < vectors; ++v)
+                              k.prefetch(dy, k.add(atDy, pixels * spec.dy.pixel + v * l.lanes));
+                          }
                           Value pixel = l.grouped && inputs > 0 ? k.load(x, atX, count(0)) : Value();
                           for (int64_t c = 0; c < inputs; ++c) {
                             Value a;
