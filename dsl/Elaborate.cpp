@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace vernier::dsl {
 
@@ -288,7 +289,8 @@ bool Elaborator::budget(const LearnedStmt &learned, Hole &hole, Frame &frame) {
       return false;
     hole.limit = *limit;
   } else {
-    size_t nodes = graph_.nodes.size(), holes = graph_.holes.size(), claimed = claimed_.size();
+    size_t nodes = graph_.nodes.size(), holes = graph_.holes.size(), claimed = claimed_.size(),
+           chooses = chooseHoles_.size();
     PlaceScope scratch{"<budget of " + hole.place + ">", {}};
     Frame inner = frame;
     inner.place = &scratch;
@@ -303,6 +305,7 @@ bool Elaborator::budget(const LearnedStmt &learned, Hole &hole, Frame &frame) {
     info_.resize(nodes);
     graph_.holes.resize(holes);
     holeSpans_.resize(holes);
+    chooseHoles_.resize(chooses);
     for (; claimed_.size() > claimed; claimed_.pop_back())
       places_.erase(claimed_.back());
     if (value.error())
@@ -343,7 +346,20 @@ bool Elaborator::executeChoose(const ChooseStmt &choose, Frame &frame) {
   }
   if (hole.choices.empty())
     return bad("are an empty list");
-  frame.names[choose.name.text] = choices.list->elements[0];
+  constexpr size_t most = std::numeric_limits<ChoiceSet>::digits;
+  if (chooseHoles_.size() == most)
+    return bad("come after " + std::to_string(most) + " other `choose` holes, which is the most");
+  for (auto &[place, value] : options_.choices) {
+    const auto found = std::find(hole.choices.begin(), hole.choices.end(), value);
+    if (place != hole.place || found == hole.choices.end())
+      continue;
+    hole.chosen = static_cast<int>(found - hole.choices.begin());
+    hole.bound = true;
+  }
+  Value chosen = choices.list->elements[hole.chosen];
+  chosen.choices = ChoiceSet(1) << chooseHoles_.size();
+  frame.names[choose.name.text] = chosen;
+  chooseHoles_.push_back(static_cast<int>(graph_.holes.size()));
   graph_.holes.push_back(std::move(hole));
   holeSpans_.push_back(choose.name.span);
   return true;
@@ -492,7 +508,8 @@ bool Elaborator::conform(Value &value, const Type &type, std::string_view what, 
       learnedUse(value, what, span, frame);
       return false;
     }
-    value = Value::ofFloat(value.asDouble());
+    value.number = value.asDouble();
+    value.kind = Value::Kind::Float;
     return true;
   case Type::Kind::Bool:
     return value.is(Value::Kind::Bool) || refuse(value);
@@ -513,7 +530,9 @@ bool Elaborator::conform(Value &value, const Type &type, std::string_view what, 
       if (!conform(converted.back(), type.elements[0], "an element of " + std::string(what), span, frame))
         return false;
     }
+    const ChoiceSet choices = value.choices;
     value = Value::ofList(std::move(converted));
+    value.choices = choices;
     return true;
   }
   case Type::Kind::Tuple:
@@ -589,7 +608,9 @@ bool Elaborator::claim(char kind, const std::string &place, std::string_view plu
 }
 
 Value Elaborator::addNode(Node node, const CallExpr *call, std::string_view base, std::string_view written,
-                          Span span, LearnedWidthPtr width, Frame &frame, const std::string &suffix) {
+                          Span span, LearnedWidthPtr width, Frame &frame, const std::string &suffix,
+                          std::optional<ChoiceSet> scale) {
+  const ChoiceSet own = scale ? *scale : scaleOf(node);
   std::string place;
   if (suffix.empty()) {
     auto own = placeOf(call, base, frame);
@@ -621,9 +642,28 @@ Value Elaborator::addNode(Node node, const CallExpr *call, std::string_view base
   node.place = std::move(place);
   node.location = locate(span);
   node.scopes = scopes_;
+  if (node.kind == OpKind::BatchNorm)
+    node.variant = variantOf(own);
   graph_.nodes.push_back(std::move(node));
-  info_.push_back({span, std::string(written), loop_, std::move(width)});
+  info_.push_back({span, std::string(written), loop_, std::move(width), own});
   return Value::ofTensor(static_cast<int>(graph_.nodes.size()) - 1);
+}
+
+ChoiceSet Elaborator::scaleOf(const Node &node) const {
+  ChoiceSet scale = 0;
+  for (int operand : node.operands)
+    scale |= info_[operand].scale;
+  return scale;
+}
+
+std::string Elaborator::variantOf(ChoiceSet scale) const {
+  std::string text;
+  for (size_t i = 0; i < chooseHoles_.size(); ++i)
+    if (scale >> i & 1) {
+      const Hole &hole = graph_.holes[chooseHoles_[i]];
+      text += (text.empty() ? "[" : ",") + formatFloat(hole.choices[hole.chosen]);
+    }
+  return text.empty() ? text : text + "]";
 }
 
 // ---- errors and limits

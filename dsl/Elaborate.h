@@ -24,6 +24,9 @@ struct Limits {
 struct ElaborateOptions {
   int64_t height = 0, width = 0;                              // 0: as the network says
   std::vector<std::pair<std::string, std::string>> overrides; // parameter, value as the language writes it
+  // `choose` holes by their places, and values of them. What is no hole, or none of its choices, is ignored:
+  // Graph::holes say what was bound.
+  std::vector<std::pair<std::string, double>> choices;
   Limits limits;
 };
 

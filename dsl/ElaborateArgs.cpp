@@ -128,4 +128,11 @@ bool Elaborator::sizeArgument(OpCall &op, size_t like, size_t size, int64_t &hei
   return true;
 }
 
+// Where `like` or `size` say how large a map becomes, its former size no longer matters.
+std::optional<ChoiceSet> Elaborator::newScale(const OpCall &op, size_t like, size_t size) const {
+  if (op.given[like])
+    return infoOf(op.values[like]).scale;
+  return op.given[size] ? std::optional(op.values[size].choices) : std::nullopt;
+}
+
 } // namespace vernier::dsl

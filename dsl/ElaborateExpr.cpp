@@ -3,6 +3,7 @@
 #include "dsl/ShapeRules.h"
 
 #include <cmath>
+#include <utility>
 
 namespace vernier::dsl {
 
@@ -16,7 +17,10 @@ Value Elaborator::eval(const Expr &expr, Frame &frame) {
     return {};
   }
   ++evalDepth_;
+  const ChoiceSet outer = std::exchange(read_, 0);
   Value value = evalInner(expr, frame);
+  value.choices = value.is(Value::Kind::Tensor) ? 0 : value.choices | read_;
+  read_ = outer | value.choices;
   --evalDepth_;
   return value;
 }
@@ -361,6 +365,7 @@ Value Elaborator::evalIndex(const IndexExpr &index, Frame &frame) {
       report.help("indices count from 0; the last element is `[len(list) - 1]`");
     return {};
   }
+  read_ = at.choices; // of the list, only this element was read
   return base.list->elements[*i];
 }
 
@@ -376,6 +381,8 @@ Value Elaborator::evalMember(const MemberExpr &member, Frame &frame) {
     return {};
   }
   const Shape &shape = shapeOf(base);
+  if (name != "channels")
+    read_ |= infoOf(base).scale;
   if (name == "height")
     return Value::ofInt(shape.height);
   if (name == "width")

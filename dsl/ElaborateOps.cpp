@@ -24,6 +24,8 @@ Value Elaborator::callOp(const CallExpr &call, Frame &frame, const Value *piped)
     op.values[i] = isPiped ? *piped : eval(*call.bound[i], frame);
     op.failed |= op.values[i].error();
     bool tensor = op.op->parameters[i].kind == OpParam::Tensor;
+    if (!tensor && op.op->parameters[i].kind != OpParam::Tensors)
+      op.choices |= op.values[i].choices;
     if (!op.failed && tensor && !op.values[i].is(Value::Kind::Tensor)) {
       error(diag::TypeMismatch, op.span(i), frame, op.what(i), "a tensor", describe(typeOf(op.values[i])));
       op.failed = true;
@@ -253,7 +255,7 @@ Value Elaborator::globalPool(OpCall &op) {
   node.operands = {op.values[0].node()};
   node.channels = shapeOf(op.values[0]).channels;
   node.shape = {node.channels, 1, 1};
-  return addNode(op, std::move(node), widthOf(op.values[0]));
+  return addNode(op, std::move(node), widthOf(op.values[0]), 0);
 }
 
 Value Elaborator::resize(OpCall &op) {
@@ -287,7 +289,7 @@ Value Elaborator::resize(OpCall &op) {
     }
   }
   node.shape = {input.channels, height, width};
-  return op.failed ? Value() : addNode(op, std::move(node), widthOf(op.values[0]));
+  return op.failed ? Value() : addNode(op, std::move(node), widthOf(op.values[0]), newScale(op, 2, 3));
 }
 
 Value Elaborator::pad(OpCall &op) {
@@ -332,7 +334,7 @@ Value Elaborator::crop(OpCall &op) {
     return {};
   }
   node.shape = {input.channels, height, width};
-  return addNode(op, std::move(node), widthOf(op.values[0]));
+  return addNode(op, std::move(node), widthOf(op.values[0]), newScale(op, 1, 2));
 }
 
 // Slices of a map of learned width would not be where they were for the seed.

@@ -56,6 +56,7 @@ private:
     Frame *frame = nullptr;
     std::vector<Value> values;
     std::vector<bool> given;
+    ChoiceSet choices = 0; // of the arguments that are no tensors
     bool failed = false;
 
     std::string what(size_t i) const; // "`kernel` of `conv`"
@@ -68,6 +69,7 @@ private:
     std::string operation;                   // as written: "max_pool", "+"
     std::shared_ptr<const std::string> loop; // "c = 5, s = 4"
     LearnedWidthPtr width;
+    ChoiceSet scale = 0; // the `choose` holes that the map's size depends on
   };
 
   // Models, blocks, statements.
@@ -139,6 +141,7 @@ private:
   void paddingArgument(OpCall &op, size_t i, int64_t (&out)[4]);
   bool listArgument(OpCall &op, size_t i, size_t count, int64_t least, int64_t most, int64_t *out);
   bool sizeArgument(OpCall &op, size_t like, size_t size, int64_t &height, int64_t &width);
+  std::optional<ChoiceSet> newScale(const OpCall &op, size_t like, size_t size) const;
   bool boolArgument(OpCall &op, size_t i, bool fallback);
   double floatArgument(OpCall &op, size_t i, double fallback);
   std::string wordArgument(OpCall &op, size_t i, std::string_view fallback);
@@ -148,11 +151,17 @@ private:
 
   // Nodes and places.
   Value addNode(Node node, const CallExpr *call, std::string_view base, std::string_view written, Span span,
-                LearnedWidthPtr width, Frame &frame, const std::string &suffix = "");
-  Value addNode(OpCall &op, Node node, LearnedWidthPtr width) {
+                LearnedWidthPtr width, Frame &frame, const std::string &suffix = "",
+                std::optional<ChoiceSet> scale = {});
+  Value addNode(OpCall &op, Node node, LearnedWidthPtr width, std::optional<ChoiceSet> scale = {}) {
+    const ChoiceSet own = scale ? *scale : scaleOf(node) | op.choices;
     return addNode(std::move(node), op.call, op.op->place, op.op->name, op.call->callee.span,
-                   std::move(width), *op.frame);
+                   std::move(width), *op.frame, "", own);
   }
+  // The `choose` holes that its operands' sizes depend on.
+  ChoiceSet scaleOf(const Node &node) const;
+  // "[0.5]": the choices of these holes.
+  std::string variantOf(ChoiceSet scale) const;
   std::optional<std::string> placeOf(const CallExpr *call, std::string_view base, Frame &frame);
   bool claim(char kind, const std::string &place, std::string_view plural, Span span, Frame &frame);
   Location locate(Span span);
@@ -191,6 +200,8 @@ private:
   std::vector<NodeInfo> info_;
   std::vector<Scope> scopes_;
   std::vector<Span> holeSpans_;
+  std::vector<int> chooseHoles_; // index into Graph::holes of each bit of a ChoiceSet
+  ChoiceSet read_ = 0;           // `choose` holes that the expression being evaluated has read
   std::unordered_map<std::string, Span> places_;
   std::vector<std::string> claimed_; // keys of places_ in order, to undo what a budget's expression built
   std::map<std::pair<int, uint32_t>, Location> locations_;

@@ -74,6 +74,9 @@ struct Node {
   int64_t offset[2] = {0, 0}; // Crop: top, left
   int64_t begin = 0;          // Slice
 
+  // Of a batch norm whose map's size depends on `choose` holes: "[0.5]". Each choice has its own parameters,
+  // place + variant + ".weight" and so on: scale-aware batch normalisation.
+  std::string variant;
   std::optional<HoleUse> channelsFrom;
   Location location;
   std::vector<Scope> scopes;
@@ -89,6 +92,8 @@ struct Hole {
   BudgetKind budget = BudgetKind::None;
   int64_t limit = 0;           // of the budget, for one image
   std::vector<double> choices; // Choose
+  int chosen = 0;              // index of the choice that the graph was made with
+  bool bound = false;          // it was asked for
   Location location;
 };
 

@@ -13,12 +13,17 @@ namespace vernier::dsl {
 
 struct ListValue;
 
+// A bit for each `choose` hole, in the order of the graph's.
+using ChoiceSet = uint64_t;
+
 struct Value {
   // Error: something that was reported; whatever is done with it is an Error again, silently.
   enum class Kind { Error, Int, Float, Bool, String, List, Tensor };
   Kind kind = Kind::Error;
   // A number of channels that depends on hole `hole`: its element `element`, or, at -1, something made of it.
   int hole = -1, element = -1;
+  // The `choose` holes that it was computed from; not a tensor's, which its node knows.
+  ChoiceSet choices = 0;
   union {
     int64_t integer = 0; // Int, Bool; Tensor: index of its node
     double number;       // Float

@@ -46,7 +46,7 @@ void refuseOpenChoices(mlir::ModuleOp module) {
     }
   });
   if (open)
-    throw Refusal("help: write the factor in place of `choose`");
+    throw Refusal("help: bind it, in a configuration or by --choose HOLE=VALUE");
 }
 
 // The largest that a model may need, so that a slip of the keyboard is refused before code is generated.

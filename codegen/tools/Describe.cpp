@@ -1,20 +1,23 @@
 // vernier describe
+#include "codegen/tools/Configurations.h"
 #include "codegen/tools/DescribeJson.h"
 #include "codegen/tools/LoadModel.h"
 #include "codegen/tools/TextTable.h"
 #include "compiler/analysis/Cost.h"
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
+#include "dsl/Value.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace vernier::tools {
 namespace {
 
 struct DescribeOptions : ModelOptions {
-  bool json = false;
+  bool json = false, configurations = false;
 };
 
 std::string shapeText(int64_t channels, int64_t height, int64_t width) {
@@ -74,12 +77,28 @@ void printTable(const LoadedModel &model) {
   const auto open = llvm::count_if(model.holes, [](const HoleChannels &hole) { return !hole.bound; });
   if (open > 0)
     out << open << " of " << model.holes.size() << " learned holes at their seeds\n";
+  size_t configurations = 1;
+  for (const HoleChoice &hole : model.choices) {
+    out << "`" << hole.name << "` is " << dsl::formatFloat(hole.choices[hole.chosen])
+        << (hole.bound ? "" : " unless it is bound") << ", of " << choicesText(hole) << "\n";
+    configurations = llvm::SaturatingMultiply(configurations, hole.bound ? 1 : hole.choices.size());
+  }
+  if (configurations > 1)
+    out << "1 of " << configurations << " configurations: --configurations lists them\n";
   out << llvm::format("%.3f G MACs", double(cost.macs) / 1e9) << " (" << withCommas(cost.macs) << "), "
       << llvm::format("%.2f M parameters", double(cost.parameters) / 1e6) << " ("
       << withCommas(cost.parameters) << ")\n";
 }
 
 void describe(const DescribeOptions &options) {
+  if (options.configurations) {
+    const ConfigurationTable table = tabulateConfigurations(options);
+    if (options.json)
+      llvm::outs() << configurationsJson(table);
+    else
+      printConfigurations(table);
+    return;
+  }
   const LoadedModel model = loadModel(options);
   if (options.json)
     llvm::outs() << describeJsonWithParameters(model);
@@ -95,6 +114,8 @@ void addDescribeCommand(CLI::App &app) {
   auto options = std::make_shared<DescribeOptions>();
   addModelOptions(*command, *options);
   command->add_flag("--json", options->json, "Print JSON, with names and shapes of the parameters");
+  command->add_flag("--configurations", options->configurations,
+                    "MACs and parameters of every configuration of `choose` holes instead");
   command->callback([options] { describe(*options); });
 }
 

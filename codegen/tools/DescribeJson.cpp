@@ -30,6 +30,16 @@ Json holesOf(const LoadedModel &model) {
   return holes;
 }
 
+Json choicesOf(const LoadedModel &model) {
+  Json holes = Json::array();
+  for (const HoleChoice &hole : model.choices)
+    holes.push_back({{"name", hole.name},
+                     {"choices", hole.choices},
+                     {"chosen", hole.choices[hole.chosen]},
+                     {"bound", hole.bound}});
+  return holes;
+}
+
 // Upsampling by a factor that does not divide gives fractions.
 Json pixels(double count) { return count == std::floor(count) ? Json(int64_t(count)) : Json(count); }
 
@@ -61,10 +71,10 @@ Json parametersOf(const LoadedModel &model) {
 
 Json describe(const LoadedModel &model) {
   const compiler::CostSummary cost = compiler::summarizeCost(inferOf(model));
-  return {{"model", model.name},       {"input", {model.channels, model.height, model.width}},
-          {"batch", cost.batch},       {"macs", cost.macs},
-          {"params", cost.parameters}, {"holes", holesOf(model)},
-          {"blocks", blocksOf(cost)}};
+  return {{"model", model.name},         {"input", {model.channels, model.height, model.width}},
+          {"batch", cost.batch},         {"macs", cost.macs},
+          {"params", cost.parameters},   {"holes", holesOf(model)},
+          {"choices", choicesOf(model)}, {"blocks", blocksOf(cost)}};
 }
 
 } // namespace

@@ -5,10 +5,12 @@
 #include "compiler/lower/GraphToVn.h"
 #include "compiler/passes/BindHoles.h"
 #include "compiler/passes/Passes.h"
+#include "dsl/Value.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -55,20 +57,69 @@ std::vector<HoleChannels> seedsOf(mlir::ModuleOp module) {
   return holes;
 }
 
-void bindConfiguration(LoadedModel &model, const std::string &path) {
-  auto configuration = compiler::readConfiguration(path);
-  if (!configuration)
-    throw Refusal(llvm::toString(configuration.takeError()));
-  if (!configuration->model.empty() && configuration->model != model.name)
-    refuse("the configuration is for model `" + configuration->model + "`, not `" + model.name + "`", path);
+// What is said of a `choose` hole, and where.
+struct Choice {
+  std::string hole;
+  double value;
+  std::string place;
+};
+
+std::vector<Choice> choicesOf(const ModelOptions &options, const compiler::Configuration &configuration) {
+  std::vector<Choice> choices;
+  for (const compiler::HoleEntry &entry : configuration.holes)
+    if (entry.choice)
+      choices.push_back(
+          {entry.hole, *entry.choice,
+           configuration.path + ":" + std::to_string(entry.line) + ":" + std::to_string(entry.column)});
+  for (const std::string &text : options.choices) {
+    const auto [name, value] = llvm::StringRef(text).split('=');
+    double number = 0;
+    if (name.empty() || value.empty() || value.getAsDouble(number))
+      refuse("`" + text + "` chooses nothing", "--choose", "HOLE=VALUE, such as --choose layer1.factor=0.65");
+    llvm::erase_if(choices, [&](const Choice &choice) { return choice.hole == name; });
+    choices.push_back({name.str(), number, "--choose"});
+  }
+  return choices;
+}
+
+// The elaborator passes over choices that are none.
+void checkChoices(const std::vector<Choice> &choices, const LoadedModel &model) {
+  for (const Choice &choice : choices) {
+    const auto hole =
+        llvm::find_if(model.choices, [&](const HoleChoice &hole) { return hole.name == choice.hole; });
+    if (hole == model.choices.end()) {
+      if (llvm::any_of(model.holes, [&](const HoleChannels &hole) { return hole.name == choice.hole; }))
+        refuse("hole `" + choice.hole +
+                   "` is a `learned` one: it takes a list of channel counts, not a number",
+               choice.place);
+      std::vector<std::string> names;
+      for (const HoleChoice &known : model.choices)
+        names.push_back(known.name);
+      const std::string closest = dsl::closestName(choice.hole, names);
+      refuse("unknown `choose` hole `" + choice.hole + "`", choice.place,
+             names.empty()      ? "this model has no `choose` holes"
+             : !closest.empty() ? "closest hole: `" + closest + "`"
+                                : "it has " + llvm::join(names, ", "));
+    }
+    if (!hole->bound || hole->choices[hole->chosen] != choice.value)
+      refuse(dsl::formatFloat(choice.value) + " is no choice of `" + choice.hole + "`", choice.place,
+             "it is one of " + choicesText(*hole));
+  }
+}
+
+void bindConfiguration(LoadedModel &model, const compiler::Configuration &configuration) {
+  const std::string &path = configuration.path;
+  if (!configuration.model.empty() && configuration.model != model.name)
+    refuse("the configuration is for model `" + configuration.model + "`, not `" + model.name + "`", path);
   std::vector<compiler::HoleBinding> bindings;
-  for (const compiler::HoleEntry &entry : configuration->holes)
-    bindings.push_back({entry.hole, entry.channels,
-                        mlir::FileLineColLoc::get(model.context.get(), path, entry.line, entry.column)});
+  for (const compiler::HoleEntry &entry : configuration.holes)
+    if (!entry.choice)
+      bindings.push_back({entry.hole, entry.channels,
+                          mlir::FileLineColLoc::get(model.context.get(), path, entry.line, entry.column)});
   if (failed(compiler::bindHoles(*model.module, bindings)))
     throw Refusal("");
   runPasses(*model.module, "vn-drop-empty");
-  for (const compiler::HoleEntry &entry : configuration->holes)
+  for (const compiler::HoleEntry &entry : configuration.holes)
     for (HoleChannels &hole : model.holes)
       if (hole.name == entry.hole) {
         hole.channels = entry.channels;
@@ -78,6 +129,13 @@ void bindConfiguration(LoadedModel &model, const std::string &path) {
 
 } // namespace
 
+std::string choicesText(const HoleChoice &hole) {
+  std::vector<std::string> texts;
+  for (double choice : hole.choices)
+    texts.push_back(dsl::formatFloat(choice));
+  return llvm::join(texts, ", ");
+}
+
 void refuse(const std::string &what, const std::string &place, const std::string &help) {
   throw Refusal("error: " + what + (place.empty() ? "" : "\n  --> " + place) +
                 (help.empty() ? "" : "\nhelp: " + help));
@@ -86,8 +144,11 @@ void refuse(const std::string &what, const std::string &place, const std::string
 void addModelOptions(CLI::App &command, ModelOptions &options, bool withConfiguration) {
   command.add_option("FILE", options.file, "The specification (.vn)")->required();
   command.add_option("-m,--model", options.model, "Which of its models; needed where there are several");
-  if (withConfiguration)
+  if (withConfiguration) {
     command.add_option("-c,--config", options.configuration, "Configuration (.toml) that binds holes");
+    command.add_option("--choose", options.choices,
+                       "Value of a `choose` hole, HOLE=VALUE; goes before the configuration's");
+  }
   command.add_option("--input", options.input,
                      "Height and width of the image, HxW; the specification's otherwise");
   command.add_option("--batch", options.batch, "Images per call")->capture_default_str();
@@ -130,6 +191,16 @@ LoadedModel loadModel(const ModelOptions &options) {
       refuse("`" + parameter + "` sets nothing", "--set", "NAME=VALUE, such as --set classes=100");
     elaborate.overrides.push_back({parameter.substr(0, equals), parameter.substr(equals + 1)});
   }
+  compiler::Configuration configuration;
+  if (!options.configuration.empty()) {
+    auto read = compiler::readConfiguration(options.configuration);
+    if (!read)
+      throw Refusal(llvm::toString(read.takeError()));
+    configuration = std::move(*read);
+  }
+  const std::vector<Choice> choices = choicesOf(options, configuration);
+  for (const Choice &choice : choices)
+    elaborate.choices.push_back({choice.hole, choice.value});
   dsl::Program program = loadProgram(options.file, options.importRoots);
   dsl::Diagnostics diagnostics;
   std::optional<dsl::Graph> graph = dsl::elaborateModel(program, options.model, elaborate, diagnostics);
@@ -151,8 +222,12 @@ LoadedModel loadModel(const ModelOptions &options) {
   if (!model.module)
     throw Refusal("");
   model.holes = seedsOf(*model.module);
+  for (const dsl::Hole &hole : graph->holes)
+    if (hole.kind == dsl::Hole::Kind::Choose)
+      model.choices.push_back({hole.place, hole.choices, hole.chosen, hole.bound});
+  checkChoices(choices, model);
   if (!options.configuration.empty())
-    bindConfiguration(model, options.configuration);
+    bindConfiguration(model, configuration);
   return model;
 }
 

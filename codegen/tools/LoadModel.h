@@ -20,9 +20,11 @@ struct ModelOptions {
   int64_t batch = 1;
   std::vector<std::string> importRoots;
   std::vector<std::string> parameters; // "depth=4": of the model's network
+  std::vector<std::string> choices;    // "layer1.factor=0.65": `choose` holes, before the configuration's
 };
 
-// FILE --model --config --input --batch -I --set; `withConfiguration` false leaves --config out.
+// FILE --model --config --choose --input --batch -I --set; `withConfiguration` false leaves --config and
+// --choose out.
 void addModelOptions(CLI::App &command, ModelOptions &options, bool withConfiguration = true);
 
 // The specification, parsed and checked; refuses with its diagnostics.
@@ -38,6 +40,14 @@ struct HoleChannels {
   bool bound = false;
 };
 
+// A `choose` hole and what it is: the first of its choices unless it is bound.
+struct HoleChoice {
+  std::string name; // "layer1.factor"
+  std::vector<double> choices;
+  int chosen = 0;
+  bool bound = false;
+};
+
 struct LoadedModel {
   std::unique_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp>
@@ -45,7 +55,11 @@ struct LoadedModel {
   std::string name; // of the model
   int64_t channels = 0, height = 0, width = 0; // of the image
   std::vector<HoleChannels> holes;             // in the specification's order
+  std::vector<HoleChoice> choices;             // the same
 };
+
+// "0.45, 0.65, 0.85, 1"
+std::string choicesText(const HoleChoice &hole);
 
 // Refuses, with diagnostics, whatever is wrong with the specification, the configuration or the options.
 LoadedModel loadModel(const ModelOptions &options);

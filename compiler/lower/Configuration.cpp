@@ -1,6 +1,7 @@
 // Configurations from and to TOML, by toml++.
 #include "compiler/lower/Configuration.h"
 #include "compiler/lower/Toml.h"
+#include "dsl/Value.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -76,12 +77,18 @@ private:
     if (value.is_table()) // layer1.0.channels = [...] without quotes makes tables of tables
       return failure(key.source(), "the name of a hole must be in quotes",
                      "write \"" + Twine(key.str()) + "....\" = [...]");
+    HoleEntry entry{std::string(key.str()), {}, {}, value.source().begin.line, value.source().begin.column};
+    if (value.is_number()) {
+      entry.choice = *value.value<double>();
+      result.holes.push_back(std::move(entry));
+      return llvm::Error::success();
+    }
     const toml::array *elements = value.as_array();
     if (!elements)
       return failure(value.source(),
-                     "hole " + quoted(key.str()) + " must be bound to a list of channel counts",
-                     "for instance \"" + Twine(key.str()) + "\" = [62, 9, 5, 12]");
-    HoleEntry entry{std::string(key.str()), {}, value.source().begin.line, value.source().begin.column};
+                     "hole " + quoted(key.str()) +
+                         " must be bound to a list of channel counts or to a choice",
+                     "for instance \"" + Twine(key.str()) + "\" = [62, 9, 5, 12], or = 0.65");
     for (const toml::node &element : *elements) {
       const auto *number = element.as_integer();
       if (!number)
@@ -148,6 +155,10 @@ llvm::Error vernier::compiler::writeConfiguration(const Configuration &configura
     out << "\n[holes]\n";
     for (const HoleEntry &entry : configuration.holes) {
       writeString(out, entry.hole);
+      if (entry.choice) {
+        out << " = " << dsl::formatFloat(*entry.choice) << '\n';
+        continue;
+      }
       out << " = [";
       llvm::interleaveComma(entry.channels, out);
       out << "]\n";

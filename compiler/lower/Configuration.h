@@ -5,16 +5,18 @@
 //   budget = "macs"
 //
 //   [holes]
-//   "layer1.0.channels" = [62, 9, 5, 12]
+//   "layer1.0.channels" = [62, 9, 5, 12]     # a `learned` hole
+//   "layer2.factor" = 0.65                   # a `choose` hole
 //
-// Whether a hole exists and a vector fits it is for `bindHoles` (compiler/passes/BindHoles.h) to say; each
-// entry keeps its place in the file for that.
+// Whether a hole exists and what it is bound to fits it is for others to say (`bindHoles` in
+// compiler/passes/BindHoles.h for channels); each entry keeps its place in the file for that.
 #ifndef VERNIER_COMPILER_LOWER_CONFIGURATION_H
 #define VERNIER_COMPILER_LOWER_CONFIGURATION_H
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +25,8 @@ namespace vernier::compiler {
 struct HoleEntry {
   std::string hole; // its place: "layer1.0.channels"
   std::vector<int64_t> channels;
-  unsigned line = 0, column = 0; // of the vector
+  std::optional<double> choice;  // instead of channels
+  unsigned line = 0, column = 0; // of the value
 };
 
 struct Configuration {

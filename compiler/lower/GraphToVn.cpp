@@ -20,7 +20,8 @@ public:
     module->getOperation()->setAttr(kModelAttr, builder.getStringAttr(graph.model));
     builder.setInsertionPointToEnd(module->getBody());
     for (const dsl::Hole &hole : graph.holes)
-      lowerHole(hole);
+      if (!hole.bound) // a choice that was made is in the shapes
+        lowerHole(hole);
     lowerFunction();
     if (failed(verify(*module)))
       return nullptr;
@@ -117,7 +118,7 @@ private:
 
   Value parameter(const dsl::Node &node, StringRef suffix, ParameterKind kind, ArrayRef<int64_t> shape) {
     auto op = ParameterOp::create(builder, locationOf(node.location), floatTensor(&context, shape),
-                                  builder.getStringAttr(node.place + "." + suffix),
+                                  builder.getStringAttr(node.place + node.variant + "." + suffix),
                                   ParameterKindAttr::get(&context, kind));
     describe(op, node);
     return op;
@@ -194,6 +195,8 @@ private:
     case dsl::OpKind::GlobalAvgPool:
       return GlobalAvgPoolOp::create(builder, loc, type, input);
     case dsl::OpKind::Resize:
+      if (type == input.getType())
+        return input; // to the size that it has, such as a factor of 1
       return ResizeOp::create(builder, loc, type,
                               node.mode == dsl::ResizeMode::Nearest ? ResizeMode::Nearest
                                                                     : ResizeMode::Bilinear,

@@ -226,6 +226,64 @@ BOOST_AUTO_TEST_CASE(choose_holes) {
   BOOST_TEST((graph.holes[0].kind == Hole::Kind::Choose));
   BOOST_TEST(graph.holes[0].choices == (std::vector<double>{1, 0.5}));
   BOOST_TEST((nodeAt(graph, "resize1").shape == Shape{3, 32, 32}));
+  BOOST_TEST(!graph.holes[0].bound);
+}
+
+namespace {
+
+// The graph of a body with `choose` holes bound.
+Graph chosen(const std::string &body, const std::vector<std::pair<std::string, double>> &choices) {
+  ElaborateOptions options;
+  options.choices = choices;
+  return graphOf("network net() {\n  input image: [3, 32, 32]\n" + body + "\n}\nmodel m = net()\n", options);
+}
+
+std::string variantOf(const std::string &body) {
+  return nodeAt(chosen("choose f: float from [1, 0.5]\nchoose g: int from [8, 4]\n" + body, {{"f", 0.5}}),
+                "n")
+      .variant;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(bound_choices) {
+  const std::string body = "choose f: float from [1, 0.5]\nchoose g: int from [8, 4]\n"
+                           "image |> resize(bilinear, scale = f) |> conv(g, 1)";
+  Graph graph = chosen(body, {{"f", 0.5}});
+  BOOST_TEST(graph.holes[0].bound);
+  BOOST_TEST(graph.holes[0].chosen == 1);
+  BOOST_TEST(!graph.holes[1].bound);
+  BOOST_TEST((nodeAt(graph, "conv1").shape == Shape{8, 16, 16}));
+  // What is none of the choices, or no hole, binds nothing.
+  BOOST_TEST(!chosen(body, {{"f", 0.7}, {"h", 1}}).holes[0].bound);
+}
+
+// A batch norm has parameters for each choice that its map's size depends on, and for no other.
+BOOST_AUTO_TEST_CASE(scale_aware_batch_norms) {
+  BOOST_TEST(variantOf("image |> n: batch_norm") == "");
+  BOOST_TEST(variantOf("image |> resize(bilinear, scale = f) |> conv(4, 3) |> relu |> n: batch_norm") ==
+             "[0.5]");
+  BOOST_TEST(
+      variantOf("image |> resize(bilinear, scale = f) |> resize(nearest, size = [g, g]) |> n: batch_norm") ==
+      "[8]");
+  BOOST_TEST(
+      variantOf("image |> resize(bilinear, scale = f) |> resize(nearest, size = [9, 9]) |> n: batch_norm") ==
+      "");
+  BOOST_TEST(variantOf("image |> max_pool(g) |> resize(bilinear, scale = f) |> n: batch_norm") == "[0.5,8]");
+  // Through names, arithmetic, lists, blocks' parameters and the size of a map.
+  BOOST_TEST(variantOf("sides = for s in [32, 32]: round(f * s)\nother = [f, 3.0]\n"
+                       "image |> resize(bilinear, size = sides) |> n: batch_norm") == "[0.5]");
+  BOOST_TEST(variantOf("pair = [g, 16]\nimage |> resize(bilinear, size = [pair[1], 16]) |> n: batch_norm") ==
+             "");
+  BOOST_TEST(variantOf("y = image |> resize(bilinear, scale = f)\n"
+                       "image |> resize(bilinear, size = [y.height, 4]) |> n: batch_norm") == "[0.5]");
+  BOOST_TEST(variantOf("y = image |> resize(bilinear, scale = f)\n"
+                       "image |> crop(like = y) |> n: batch_norm") == "[0.5]");
+  BOOST_TEST(variantOf("y = image |> resize(bilinear, scale = f) |> global_avg_pool\n"
+                       "image * y |> n: batch_norm") == "");
+  BOOST_TEST(
+      variantOf("concat([image, image |> resize(bilinear, scale = f) |> resize(nearest, like = image)])\n"
+                "  |> n: batch_norm") == "");
 }
 
 BOOST_AUTO_TEST_CASE(imports) {

@@ -68,10 +68,10 @@ BOOST_AUTO_TEST_CASE(messages) {
   BOOST_TEST(
       errorOf("[holes]\nlayer1.0.channels = [1]\n") ==
       "error: the name of a hole must be in quotes\n  --> c.toml:2:1\nhelp: write \"layer1....\" = [...]");
-  BOOST_TEST(
-      errorOf("[holes]\n\"a.b\" = 3\n") ==
-      "error: hole `a.b` must be bound to a list of channel counts\n  --> c.toml:2:9\nhelp: for instance "
-      "\"a.b\" = [62, 9, 5, 12]");
+  BOOST_TEST(errorOf("[holes]\n\"a.b\" = true\n") ==
+             "error: hole `a.b` must be bound to a list of channel counts or to a choice\n  --> "
+             "c.toml:2:9\nhelp: for instance "
+             "\"a.b\" = [62, 9, 5, 12], or = 0.65");
   BOOST_TEST(errorOf("[holes]\n\"a.b\" = [3, 4.5]\n") ==
              "error: channel counts of hole `a.b` must be integers\n  --> c.toml:2:13");
 }
@@ -87,17 +87,21 @@ BOOST_AUTO_TEST_CASE(letters_outside_ascii) {
 BOOST_AUTO_TEST_CASE(writes_what_it_reads) {
   Folder folder;
   std::string path = (folder.path / "c.toml").string();
-  Configuration written{
-      path, "m", "macs, \"half\"", "line\nbreak \\ tab\t", {{"b.x", {1, 0, 7}, 0, 0}, {"a.x", {5}, 0, 0}}};
+  Configuration written{path,
+                        "m",
+                        "macs, \"half\"",
+                        "line\nbreak \\ tab\t",
+                        {{"b.x", {1, 0, 7}}, {"f", {}, 0.65}, {"a.x", {5}}, {"n", {}, 3.0}}};
   BOOST_TEST_REQUIRE(!writeConfiguration(written, path));
   auto read = readConfiguration(path);
   BOOST_TEST_REQUIRE(static_cast<bool>(read));
   BOOST_TEST(read->model == written.model);
   BOOST_TEST(read->budget == written.budget);
   BOOST_TEST(read->note == written.note);
-  BOOST_TEST_REQUIRE(read->holes.size() == 2u);
-  for (size_t i = 0; i < 2; ++i) {
+  BOOST_TEST_REQUIRE(read->holes.size() == 4u);
+  for (size_t i = 0; i < 4; ++i) {
     BOOST_TEST(read->holes[i].hole == written.holes[i].hole);
+    BOOST_TEST((read->holes[i].choice == written.holes[i].choice));
     BOOST_TEST(read->holes[i].channels == written.holes[i].channels);
   }
 }
