@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <fmt/core.h>
+#include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace vernier::runtime {
 
@@ -23,12 +25,24 @@ static Error mismatch(const Session &session, const Safetensors &file,
       "the file must come from the same specification and configuration; `info` lists the model's tensors");
 }
 
+// "bn1.weight" of "bn1[0.65].weight"; nothing where there is no choice.
+static std::string withoutChoice(std::string_view name) {
+  const size_t begin = name.find('['), end = name.find(']');
+  if (begin == name.npos || end == name.npos || end < begin)
+    return {};
+  return std::string(name.substr(0, begin)) + std::string(name.substr(end + 1));
+}
+
 void loadWeights(Session &session, const Safetensors &file, const std::string &prefix) {
   const vn_model &model = session.model();
   std::unordered_map<std::string, const Safetensors::Tensor *> found;
   for (const Safetensors::Tensor &tensor : file.tensors())
     if (tensor.name.starts_with(prefix))
       found[tensor.name.substr(prefix.size())] = &tensor;
+
+  std::unordered_set<std::string> chosen; // parameters of a choice
+  for (int64_t i = 0; i < model.num_parameters; ++i)
+    chosen.insert(withoutChoice(model.parameters[i].name));
 
   std::vector<std::string> problems;
   std::vector<const Safetensors::Tensor *> sources;
@@ -51,8 +65,11 @@ void loadWeights(Session &session, const Safetensors &file, const std::string &p
                                      parameter.name, tensor.type));
   }
   for (const Safetensors::Tensor &tensor : file.tensors()) {
-    const bool left = tensor.name.starts_with(prefix) && found.count(tensor.name.substr(prefix.size()));
-    if (left && !tensor.name.ends_with(".num_batches_tracked"))
+    if (!tensor.name.starts_with(prefix) || !found.contains(tensor.name.substr(prefix.size())))
+      continue;
+    const std::string shared = withoutChoice(std::string_view(tensor.name).substr(prefix.size()));
+    const bool otherChoice = !shared.empty() && chosen.contains(shared);
+    if (!otherChoice && !tensor.name.ends_with(".num_batches_tracked"))
       problems.push_back(
           fmt::format("tensor `{}` of shape {} is unexpected", tensor.name, shapeText(tensor.shape)));
   }

@@ -5,7 +5,9 @@
 #include "runtime/train/Initialize.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <string_view>
 
 using namespace vernier::runtime;
 using namespace vernier::test;
@@ -45,6 +47,31 @@ BOOST_AUTO_TEST_CASE(every_mismatch_is_listed_and_nothing_is_loaded) {
   expectError(VN_ERROR_WEIGHTS, "note: tensor `fc.bias` of shape [4] is missing", load);
   expectError(VN_ERROR_WEIGHTS, "note: tensor `fc.wieght` of shape [2] is unexpected", load);
   BOOST_TEST(std::ranges::equal(session.values(Fake::parameters[0]), before));
+}
+
+// The weights of a network with `choose` holes have batch norms for each choice; a specialised model takes
+// its own.
+BOOST_AUTO_TEST_CASE(parameters_of_other_choices_are_passed_over) {
+  TemporaryFolder folder;
+  auto parameters = std::to_array(Fake::parameters);
+  const auto norm = std::ranges::find(parameters, std::string_view("norm.running_mean"),
+                                      [](const vn_parameter &p) { return std::string_view(p.name); });
+  norm->name = "norm[0.5].running_mean";
+  vn_model model = Fake::model;
+  model.parameters = parameters.data();
+  Session session(model);
+  initializeWeights(session, {.seed = 5});
+  std::vector<TensorView> tensors = weightTensors(session);
+  const std::vector<float> other(2, 9.0f);
+  tensors.push_back({"norm[1].running_mean", {2}, other});
+  writeSafetensors(folder / "w", tensors, {});
+  const std::vector<float> before(session.values(*norm).begin(), session.values(*norm).end());
+  loadWeights(session, Safetensors::read(folder / "w"));
+  BOOST_TEST(std::ranges::equal(session.values(*norm), before));
+  tensors.push_back({"mean[1].running_mean", {2}, other});
+  writeSafetensors(folder / "w", tensors, {});
+  expectError(VN_ERROR_WEIGHTS, "note: tensor `mean[1].running_mean` of shape [2] is unexpected",
+              [&] { loadWeights(session, Safetensors::read(folder / "w")); });
 }
 
 BOOST_AUTO_TEST_CASE(initial_weights_have_their_distributions) {
