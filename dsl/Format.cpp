@@ -155,10 +155,10 @@ private:
       return true;
     if (braces_ > 0)
       return false;
-    if (afterDeclaration_)
-      return true;
     if (before.comment && before.breaks)
       return false; // the blank line is above the comment
+    if (afterDeclaration_)
+      return true;
     size_t item = i;
     while (item < pieces_.size() && pieces_[item].comment && (item == i || pieces_[item].newlines == 1))
       ++item;

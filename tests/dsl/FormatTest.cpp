@@ -58,6 +58,8 @@ BOOST_AUTO_TEST_CASE(blank_lines) {
         "import a\n\nimport b\n\nblock f(x) {\n  y = x\n\n  y\n}\n\nmodel m = n()\n\n// about g\nblock g(x) "
         "{\n  x\n}\n");
   check("// head\n// of the file\nblock f(x) {\n  x\n}\n", "// head\n// of the file\nblock f(x) {\n  x\n}\n");
+  check("block f(x) {\n  x\n}\n// about\n// g\nblock g(x) {\n  x\n} // after\nblock h(x) {\n  x\n}\n",
+        "block f(x) {\n  x\n}\n\n// about\n// g\nblock g(x) {\n  x\n} // after\n\nblock h(x) {\n  x\n}\n");
 }
 
 BOOST_AUTO_TEST_CASE(comments_stay) {
