@@ -35,20 +35,6 @@ std::string identifier(const std::string &name) {
   return std::isdigit(static_cast<unsigned char>(result[0])) ? "_" + result : result;
 }
 
-void refuseOpenChoices(mlir::ModuleOp module) {
-  bool open = false;
-  module.walk([&](vn::HoleOp hole) {
-    if (hole.getKind() == vn::HoleKind::Choose) {
-      hole.emitError("`choose` hole `")
-          << hole.getSymName()
-          << "` cannot be built: code for several scaling configurations in one binary is not generated yet";
-      open = true;
-    }
-  });
-  if (open)
-    throw Refusal("help: bind it, in a configuration or by --choose HOLE=VALUE");
-}
-
 // The largest that a model may need, so that a slip of the keyboard is refused before code is generated.
 constexpr int64_t kLargestArena = int64_t(1) << 40;
 
@@ -150,7 +136,8 @@ void build(const BuildOptions &options) {
     lowering.maps = codegen::Element::BF16;
 
   LoadedModel model = loadModel(options);
-  refuseOpenChoices(*model.module);
+  refuseOpenChoices(*model.module,
+                    "built: code for several scaling configurations in one binary is not generated yet");
   auto infer = model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
   const compiler::CostSummary cost = compiler::summarizeCost(infer);
 

@@ -25,6 +25,7 @@ void addDescribeCommand(CLI::App &app);
 void addBuildCommand(CLI::App &app);
 void addAllocateCommand(CLI::App &app);
 void addImportWeightsCommand(CLI::App &app);
+void addExportOnnxCommand(CLI::App &app);
 
 } // namespace vernier::tools
 

@@ -178,6 +178,18 @@ void runPasses(mlir::ModuleOp module, const std::string &pipeline) {
     throw Refusal("");
 }
 
+void refuseOpenChoices(mlir::ModuleOp module, const std::string &what) {
+  bool open = false;
+  module.walk([&](vn::HoleOp hole) {
+    if (hole.getKind() == vn::HoleKind::Choose) {
+      hole.emitError("`choose` hole `") << hole.getSymName() << "` cannot be " << what;
+      open = true;
+    }
+  });
+  if (open)
+    throw Refusal("help: bind it, in a configuration or by --choose HOLE=VALUE");
+}
+
 LoadedModel loadModel(const ModelOptions &options) {
   if (options.batch < 1 || options.batch > kMaxBatch)
     refuse("a batch of " + std::to_string(options.batch) + " images cannot be built", "--batch",

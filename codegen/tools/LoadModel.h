@@ -64,6 +64,9 @@ std::string choicesText(const HoleChoice &hole);
 // Refuses, with diagnostics, whatever is wrong with the specification, the configuration or the options.
 LoadedModel loadModel(const ModelOptions &options);
 
+// Refuses holes of kind `choose`: they cannot be `what`, a phrase.
+void refuseOpenChoices(mlir::ModuleOp module, const std::string &what);
+
 // Runs passes by their pipeline text; refuses when one fails.
 void runPasses(mlir::ModuleOp module, const std::string &pipeline);
 

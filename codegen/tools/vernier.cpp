@@ -16,6 +16,7 @@ int main(int argc, char **argv) {
   addBuildCommand(app);
   addAllocateCommand(app);
   addImportWeightsCommand(app);
+  addExportOnnxCommand(app);
   const auto fail = [](const std::string &text) {
     if (!text.empty())
       std::fprintf(stderr, "%s%s", text.c_str(), text.back() == '\n' ? "" : "\n");

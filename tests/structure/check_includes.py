@@ -16,6 +16,7 @@ ALLOWED = [
     ("dsl/", [r"dsl/", STANDARD + "$"]),
     ("compiler/", [r"compiler/", r"dsl/", r"(mlir|llvm)(-c)?/", r"toml\+\+/", STANDARD + "$"]),
     ("codegen/tools/", [r".*"]),
+    ("codegen/onnx/", [r"codegen/onnx/", r"compiler/ir/", r"(mlir|llvm)(-c)?/", r"onnx/", STANDARD + "$"]),
     ("codegen/", [r"codegen/", r"compiler/", r"dsl/", r"vernier/", r"(mlir|llvm|lld)(-c)?/", r"toml\+\+/", r"fmt/",
                   r"nlohmann/", STANDARD + "$"]),
     ("runtime/", [r"vernier/", r"runtime/", r"CLI/", r"toml\+\+/", r"fmt/", r"nlohmann/", r"sys/", STANDARD + "$"]),

@@ -1,0 +1,387 @@
+// Vernier's ops in ONNX's words. Where the two differ in what happens at borders, the node is chosen so that
+// any version of ONNX and any runtime computes the same: windows get explicit padding instead of ceil_mode,
+// and `nearest` becomes a gather where rounding could decide.
+#include "codegen/onnx/ExportOnnx.h"
+
+#include "codegen/onnx/OnnxFile.h"
+#include "codegen/onnx/OnnxGraph.h"
+#include "compiler/ir/Shapes.h"
+#include "compiler/ir/VnOps.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace vernier::codegen {
+namespace {
+
+// Opset 22 is the last that changed an operator used here (what came later are types of elements); IR version
+// 10 is the one that came with it.
+constexpr int64_t kOpset = 22;
+constexpr int64_t kIrVersion = 10;
+
+// Axes of N x C x H x W.
+constexpr int64_t kChannels = 1, kHeight = 2, kWidth = 3;
+
+using Ints = std::vector<int64_t>;
+
+RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+Ints channelsFirst(RankedTensorType map) {
+  return {vn::batchOf(map), vn::channelsOf(map), vn::heightOf(map), vn::widthOf(map)};
+}
+
+bool isOnePixel(RankedTensorType map) { return vn::heightOf(map) == 1 && vn::widthOf(map) == 1; }
+
+// Ours are top, bottom, left, right.
+Ints onnxPadding(ArrayRef<int64_t> padding) { return {padding[0], padding[2], padding[1], padding[3]}; }
+
+class Exporter {
+public:
+  Exporter(func::FuncOp function, const OnnxOptions &options, onnx::GraphProto &proto)
+      : function(function), options(options), graph(proto) {}
+
+  llvm::Error run() {
+    nameOutputs();
+    auto input = function.getArgument(0);
+    names[input] = graph.unique("image");
+    graph.addInput(names[input], channelsFirst(typeOf(input)));
+    for (Operation &op : function.getBody().front())
+      if (llvm::Error error = translate(&op))
+        return error;
+    return llvm::Error::success();
+  }
+
+private:
+  //===- Names ---------------------------------------------------------------------------------------===//
+
+  // Outputs and parameters keep their names; everything else goes by its place.
+  void nameOutputs() {
+    auto given = function->getAttrOfType<ArrayAttr>(vn::kOutputsAttr);
+    Operation *end = function.getBody().front().getTerminator();
+    for (auto [index, value] : llvm::enumerate(end->getOperands())) {
+      const std::string name = given && index < given.size() ? cast<StringAttr>(given[index]).str()
+                                                             : "output" + std::to_string(index);
+      outputs.push_back(name);
+      graph.reserve(name);
+      // An output that a node gives as it is; others get a node of their own.
+      const bool direct =
+          value.getDefiningOp() && (!isOnePixel(typeOf(value)) || isa<vn::LinearOp>(value.getDefiningOp()));
+      if (direct)
+        results.try_emplace(value, name);
+    }
+    function.walk([&](vn::ParameterOp op) { graph.reserve(op.getName()); });
+  }
+
+  std::string resultName(Operation *op) {
+    const auto output = results.find(op->getResult(0));
+    if (output != results.end())
+      return output->second;
+    const auto place = op->getAttrOfType<StringAttr>(vn::kPlaceAttr);
+    return graph.unique(place ? place.getValue() : op->getName().stripDialect());
+  }
+
+  // The name of a value as N x C x H x W.
+  std::string at(Value value) {
+    const auto name = names.find(value);
+    if (name != names.end())
+      return name->second;
+    // A linear layer gives a matrix.
+    const Ints shape = channelsFirst(typeOf(value));
+    const std::string &matrix = matrices.at(value);
+    return names[value] =
+               graph.node("Reshape", {matrix, graph.integers(shape)}, graph.unique(matrix + "_map"));
+  }
+
+  // The name of an N x 1 x 1 x C value as N x C.
+  std::string matrixAt(Value value) {
+    auto &name = matrices[value];
+    if (name.empty()) {
+      const std::string map = names.at(value);
+      name = graph.node("Flatten", {map}, graph.unique(map + "_matrix"), {{"axis", int64_t(1)}});
+    }
+    return name;
+  }
+
+  void give(Operation *op, const char *operation, ArrayRef<std::string> operands,
+            ArrayRef<OnnxGraph::Attribute> attributes = {}) {
+    names[op->getResult(0)] = graph.node(operation, operands, resultName(op), attributes);
+  }
+
+  //===- Ops -----------------------------------------------------------------------------------------===//
+
+  llvm::Error translate(Operation *op) {
+    return llvm::TypeSwitch<Operation *, llvm::Error>(op)
+        .Case<vn::ParameterOp, vn::ConvolutionOp, vn::LinearOp, vn::BatchNormOp, vn::ActivateOp,
+              vn::MaxPoolOp, vn::AvgPoolOp, vn::GlobalAvgPoolOp, vn::ResizeOp, vn::PadOp, vn::CropOp,
+              vn::SliceOp, vn::ChannelShuffleOp, vn::ConcatOp, vn::AddOp, vn::MultiplyOp, func::ReturnOp>(
+            [&](auto typed) { return add(typed); })
+        .Default([](Operation *other) {
+          return llvm::createStringError(
+              "`" + other->getName().getStringRef() +
+              "` has no translation to ONNX; the program must be the specification's");
+        });
+  }
+
+  llvm::Error add(vn::ParameterOp op) {
+    if (op.getResult().use_empty()) // ONNX has no use for it either
+      return llvm::Error::success();
+    const std::string name = op.getName().str();
+    const auto shape = op.getType().getShape();
+    const std::vector<float> values = options.weights(name);
+    if (int64_t(values.size()) != op.getType().getNumElements())
+      return llvm::createStringError("parameter `" + name + "` has " + llvm::Twine(values.size()) +
+                                     " values, its shape has " + llvm::Twine(op.getType().getNumElements()));
+    names[op] = graph.weight(name, shape, values);
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::ConvolutionOp op) {
+    std::vector<std::string> operands = {at(op.getInput()), names.at(op.getWeight())};
+    if (op.getBias())
+      operands.push_back(names.at(op.getBias()));
+    const auto window = typeOf(op.getWeight()).getShape().take_back(2);
+    give(op, "Conv", operands,
+         {{"kernel_shape", window.vec()},
+          {"strides", op.getStrides().vec()},
+          {"pads", onnxPadding(op.getPadding())},
+          {"dilations", op.getDilations().vec()},
+          {"group", int64_t(op.getGroups())}});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::LinearOp op) {
+    std::vector<std::string> operands = {matrixAt(op.getInput()), names.at(op.getWeight())};
+    if (op.getBias())
+      operands.push_back(names.at(op.getBias()));
+    matrices[op.getResult()] = graph.node("Gemm", operands, resultName(op), {{"transB", int64_t(1)}});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::BatchNormOp op) {
+    give(op, "BatchNormalization",
+         {at(op.getInput()), names.at(op.getGamma()), names.at(op.getBeta()), names.at(op.getMean()),
+          names.at(op.getVar())},
+         {{"epsilon", float(op.getEpsilon().convertToDouble())}});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::ActivateOp op) {
+    const std::string input = at(op.getInput());
+    switch (op.getActivation()) {
+    case vn::Activation::None:
+      give(op, "Identity", {input});
+      break;
+    case vn::Activation::Relu:
+      give(op, "Relu", {input});
+      break;
+    case vn::Activation::Relu6:
+      give(op, "Clip", {input, graph.scalar(0), graph.scalar(6)});
+      break;
+    case vn::Activation::Sigmoid:
+      give(op, "Sigmoid", {input});
+      break;
+    }
+    return llvm::Error::success();
+  }
+
+  // How far the last window reaches beyond the padded input, per axis: 0 or more with `ceil`, else 0.
+  template <class Pool> std::array<int64_t, 2> overhang(Pool op) {
+    const RankedTensorType in = typeOf(op.getInput()), out = typeOf(op.getResult());
+    std::array<int64_t, 2> result;
+    for (int axis : {0, 1}) {
+      const int64_t padded =
+          in.getDimSize(1 + axis) + op.getPadding()[2 * axis] + op.getPadding()[2 * axis + 1];
+      const int64_t reached = (out.getDimSize(1 + axis) - 1) * op.getStrides()[axis] + op.getKernel()[axis];
+      result[axis] = std::max<int64_t>(0, reached - padded);
+    }
+    return result;
+  }
+
+  llvm::Error add(vn::MaxPoolOp op) {
+    const auto [below, right] = overhang(op);
+    Ints padding = onnxPadding(op.getPadding()); // never the largest value, so that there may be more of it
+    padding[2] += below;
+    padding[3] += right;
+    give(op, "MaxPool", {at(op.getInput())},
+         {{"kernel_shape", op.getKernel().vec()}, {"strides", op.getStrides().vec()}, {"pads", padding}});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::AvgPoolOp op) {
+    const auto [below, right] = overhang(op);
+    std::string input = at(op.getInput());
+    Ints padding = onnxPadding(op.getPadding());
+    bool count = op.getCountPadding();
+    if (below + right > 0 && count && llvm::any_of(padding, [](int64_t p) { return p > 0; })) {
+      // The padding counts and what lies beyond does not: two kinds that one node cannot tell apart.
+      input = graph.node("Pad", {input, graph.integers(padsOf(padding))}, graph.unique(input + "_padded"));
+      padding = {0, 0, 0, 0};
+    }
+    if (below + right > 0) {
+      padding[2] += below;
+      padding[3] += right;
+      count = false;
+    }
+    give(op, "AveragePool", {input},
+         {{"kernel_shape", op.getKernel().vec()},
+          {"strides", op.getStrides().vec()},
+          {"pads", padding},
+          {"count_include_pad", int64_t(count)}});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::GlobalAvgPoolOp op) {
+    give(op, "GlobalAveragePool", {at(op.getInput())});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::ResizeOp op) {
+    const RankedTensorType in = typeOf(op.getInput()), out = typeOf(op.getResult());
+    const std::string input = at(op.getInput());
+    const bool whole = vn::heightOf(out) % vn::heightOf(in) == 0 && vn::widthOf(out) % vn::widthOf(in) == 0;
+    if (op.getMode() == vn::ResizeMode::Nearest && !whole) {
+      const std::string rows = graph.node("Gather", {input, nearestRows(vn::heightOf(in), vn::heightOf(out))},
+                                          graph.unique(input + "_rows"), {{"axis", kHeight}});
+      give(op, "Gather", {rows, nearestRows(vn::widthOf(in), vn::widthOf(out))}, {{"axis", kWidth}});
+      return llvm::Error::success();
+    }
+    std::vector<OnnxGraph::Attribute> attributes;
+    if (op.getMode() == vn::ResizeMode::Nearest)
+      attributes = {{"mode", std::string("nearest")},
+                    {"coordinate_transformation_mode", std::string("asymmetric")},
+                    {"nearest_mode", std::string("floor")}};
+    else
+      attributes = {{"mode", std::string("linear")},
+                    {"coordinate_transformation_mode",
+                     std::string(op.getAlignCorners() ? "align_corners" : "half_pixel")}};
+    // Whole scales let runtimes keep layouts of their own; other scales would be rounded, sizes are not.
+    std::vector<std::string> operands = {input, ""};
+    if (whole) {
+      operands.push_back(graph.scales(
+          {1, 1, float(vn::heightOf(out) / vn::heightOf(in)), float(vn::widthOf(out) / vn::widthOf(in))}));
+    } else {
+      operands.push_back("");
+      operands.push_back(graph.integers(channelsFirst(out)));
+    }
+    give(op, "Resize", operands, attributes);
+    return llvm::Error::success();
+  }
+
+  // The input row of each result row, exactly.
+  std::string nearestRows(int64_t in, int64_t out) {
+    Ints rows;
+    for (int64_t i = 0; i < out; ++i)
+      rows.push_back(i * in / out);
+    return graph.integers(rows);
+  }
+
+  // Of all axes: what is added before, then what is added behind.
+  static Ints padsOf(ArrayRef<int64_t> onnxPadding) {
+    return {0, 0, onnxPadding[0], onnxPadding[1], 0, 0, onnxPadding[2], onnxPadding[3]};
+  }
+
+  llvm::Error add(vn::PadOp op) {
+    give(op, "Pad", {at(op.getInput()), graph.integers(padsOf(onnxPadding(op.getPadding())))},
+         {{"mode", std::string(op.getMode() == vn::PadMode::Replicate ? "edge" : "constant")}});
+    return llvm::Error::success();
+  }
+
+  void giveSlice(Operation *op, Value input, Ints begin, Ints end, Ints axes) {
+    give(op, "Slice", {at(input), graph.integers(begin), graph.integers(end), graph.integers(axes)});
+  }
+
+  llvm::Error add(vn::CropOp op) {
+    const RankedTensorType out = typeOf(op.getResult());
+    const int64_t top = op.getOffset()[0], left = op.getOffset()[1];
+    giveSlice(op, op.getInput(), {top, left}, {top + vn::heightOf(out), left + vn::widthOf(out)},
+              {kHeight, kWidth});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::SliceOp op) {
+    const int64_t begin = op.getBegin();
+    giveSlice(op, op.getInput(), {begin}, {begin + vn::channelsOf(typeOf(op.getResult()))}, {kChannels});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::ChannelShuffleOp op) {
+    const Ints map = channelsFirst(typeOf(op.getResult()));
+    const int64_t groups = op.getGroups();
+    const std::string input = at(op.getInput());
+    const Ints apart = {map[0], groups, map[1] / groups, map[2], map[3]};
+    const std::string split =
+        graph.node("Reshape", {input, graph.integers(apart)}, graph.unique(input + "_groups"));
+    const std::string turned = graph.node("Transpose", {split}, graph.unique(input + "_interleaved"),
+                                          {{"perm", Ints{0, 2, 1, 3, 4}}});
+    give(op, "Reshape", {turned, graph.integers(map)});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::ConcatOp op) {
+    std::vector<std::string> operands;
+    for (Value input : op.getInputs())
+      operands.push_back(at(input));
+    give(op, "Concat", operands, {{"axis", kChannels}});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::AddOp op) {
+    give(op, "Add", {at(op.getLhs()), at(op.getRhs())});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::MultiplyOp op) {
+    give(op, "Mul", {at(op.getLhs()), at(op.getRhs())});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(func::ReturnOp op) {
+    llvm::StringSet<> given;
+    for (auto [value, name] : llvm::zip_equal(op.getOperands(), outputs)) {
+      const RankedTensorType type = typeOf(value);
+      const Ints map = channelsFirst(type);
+      const bool matrix = isOnePixel(type);
+      const auto direct = results.find(value);
+      if (direct == results.end() || direct->second != name) {
+        if (matrix)
+          graph.node("Flatten", {at(value)}, name, {{"axis", int64_t(1)}});
+        else
+          graph.node("Identity", {at(value)}, name);
+      }
+      graph.addOutput(name, matrix ? Ints{map[0], map[1]} : map);
+    }
+    return llvm::Error::success();
+  }
+
+  func::FuncOp function;
+  const OnnxOptions &options;
+  OnnxGraph graph;
+  llvm::DenseMap<Value, std::string> names;    // of maps and parameters
+  llvm::DenseMap<Value, std::string> matrices; // of values that exist as N x C
+  llvm::DenseMap<Value, std::string> results;  // of values that are outputs as their node gives them
+  std::vector<std::string> outputs;
+};
+
+} // namespace
+
+llvm::Expected<OnnxFiles> exportOnnx(func::FuncOp infer, const OnnxOptions &options,
+                                     const std::string &path) {
+  onnx::ModelProto model;
+  model.set_ir_version(kIrVersion);
+  model.add_opset_import()->set_version(kOpset);
+  model.set_producer_name("vernier");
+  model.set_producer_version(VERNIER_VERSION);
+  for (const auto &[key, value] : options.metadata) {
+    onnx::StringStringEntryProto &entry = *model.add_metadata_props();
+    entry.set_key(key);
+    entry.set_value(value);
+  }
+  model.mutable_graph()->set_name(options.model);
+  if (llvm::Error error = Exporter(infer, options, *model.mutable_graph()).run())
+    return std::move(error);
+  return writeOnnxFile(model, path, options.externalData);
+}
+
+} // namespace vernier::codegen

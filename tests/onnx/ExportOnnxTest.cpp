@@ -1,0 +1,240 @@
+// What `export-onnx` writes is valid ONNX and has the shapes that the specification has, for every operation.
+// Whether it also computes the same is for compare_onnxruntime.py to say, where ONNX Runtime is installed.
+#define BOOST_TEST_MODULE Onnx
+#include <boost/test/included/unit_test.hpp>
+
+#include "codegen/onnx/ExportOnnx.h"
+#include "compiler/ir/Shapes.h"
+#include "compiler/ir/VnOps.h"
+#include "dsl/Ops.h"
+#include "tests/support/SpecificationModule.h"
+
+#include <onnx/checker.h>
+#include <onnx/onnx_pb.h>
+#include <onnx/shape_inference/implementation.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+
+using namespace vernier;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Folder {
+  fs::path path;
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "vernier-onnx-XXXXXX").string();
+    BOOST_TEST_REQUIRE(mkdtemp(name.data()));
+    path = name;
+  }
+  ~Folder() { fs::remove_all(path); }
+};
+
+// A program and what its export holds.
+struct Exported {
+  std::unique_ptr<mlir::MLIRContext> context = testing::makeContext();
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  codegen::OnnxFiles files;
+  onnx::ModelProto model;
+
+  mlir::func::FuncOp infer() { return module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction); }
+};
+
+// Element i of a parameter whose name has n characters is n + i.
+std::vector<float> valuesOf(mlir::func::FuncOp infer, const std::string &name) {
+  std::vector<float> values;
+  infer.walk([&](vn::ParameterOp op) {
+    if (op.getName() == name)
+      for (int64_t i = 0; i < op.getType().getNumElements(); ++i)
+        values.push_back(float(name.size()) + float(i));
+  });
+  return values;
+}
+
+onnx::ModelProto parse(const fs::path &path) {
+  std::ifstream file(path, std::ios::binary);
+  onnx::ModelProto model;
+  BOOST_TEST_REQUIRE(model.ParseFromIstream(&file));
+  return model;
+}
+
+Exported exportModel(const testing::Specification &specification, const fs::path &path,
+                     bool externalData = false) {
+  Exported result;
+  result.module = testing::buildModule(*result.context, specification);
+  BOOST_TEST_REQUIRE(static_cast<bool>(result.module));
+  codegen::OnnxOptions options;
+  options.model = specification.model;
+  options.metadata = {{"vernier.mean", "0.5"}};
+  options.weights = [&](const std::string &name) { return valuesOf(result.infer(), name); };
+  options.externalData = externalData;
+  auto files = codegen::exportOnnx(result.infer(), options, path.string());
+  BOOST_TEST_REQUIRE(static_cast<bool>(files), llvm::toString(files.takeError()));
+  result.files = *files;
+  result.model = parse(path);
+  return result;
+}
+
+testing::Specification operations(const std::string &model) {
+  return {VERNIER_TEST_OPERATIONS, model, "", 2};
+}
+
+const std::vector<std::string> kModels = {"convolutions", "pools", "resizes", "borders", "channels", "heads"};
+
+// The checker of this version knows IR versions up to its own; what it checks did not change.
+void check(onnx::ModelProto model) {
+  model.set_ir_version(onnx::IR_VERSION);
+  onnx::checker::check_model(model);
+}
+
+std::vector<int64_t> shapeOf(const onnx::ValueInfoProto &value) {
+  std::vector<int64_t> shape;
+  for (const auto &dim : value.type().tensor_type().shape().dim())
+    shape.push_back(dim.has_dim_value() ? dim.dim_value() : -1);
+  return shape;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(every_operation_of_the_language_is_in_the_models) {
+  std::ifstream file(VERNIER_TEST_OPERATIONS);
+  std::string code;
+  for (std::string line; std::getline(file, line);)
+    code += line.substr(0, line.find("//")) + "\n";
+  for (const dsl::OpSignature &operation : dsl::operations())
+    BOOST_TEST(std::regex_search(code, std::regex("\\b" + std::string(operation.name) + "\\b")),
+               operation.name);
+}
+
+BOOST_AUTO_TEST_CASE(models_are_valid_and_have_the_specified_shapes) {
+  Folder folder;
+  for (const std::string &name : kModels) {
+    BOOST_TEST_CONTEXT(name) {
+      Exported exported = exportModel(operations(name), folder.path / "m.onnx");
+      check(exported.model);
+      // Every map whose node carries a place, and every output, has the size that the specification gives it.
+      onnx::ModelProto inferred = exported.model;
+      onnx::shape_inference::InferShapes(inferred, onnx::OpSchemaRegistry::Instance(), {true, 1});
+      std::map<std::string, std::vector<int64_t>> shapes;
+      for (const auto &value : inferred.graph().value_info())
+        shapes[value.name()] = shapeOf(value);
+      for (const auto &value : inferred.graph().output())
+        shapes[value.name()] = shapeOf(value);
+      int compared = 0;
+      exported.infer().walk([&](mlir::Operation *op) {
+        const auto place = op->getAttrOfType<mlir::StringAttr>(vn::kPlaceAttr);
+        if (!place || mlir::isa<vn::ParameterOp>(op) || !shapes.count(place.str()))
+          return;
+        const auto type = mlir::cast<mlir::RankedTensorType>(op->getResult(0).getType());
+        std::vector<int64_t> expected = {vn::batchOf(type), vn::channelsOf(type), vn::heightOf(type),
+                                         vn::widthOf(type)};
+        const std::vector<int64_t> &found = shapes.at(place.str());
+        expected.resize(found.size()); // a linear layer's matrix
+        BOOST_TEST(found == expected, place.str());
+        ++compared;
+      });
+      const auto names = exported.infer()->getAttrOfType<mlir::ArrayAttr>(vn::kOutputsAttr);
+      BOOST_TEST_REQUIRE(exported.model.graph().output_size() == int(names.size()));
+      for (auto [name, value] : llvm::zip_equal(names, exported.model.graph().output())) {
+        BOOST_TEST(value.name() == mlir::cast<mlir::StringAttr>(name).str());
+        BOOST_TEST(shapes.at(value.name()) == shapeOf(value), value.name());
+        ++compared;
+      }
+      BOOST_TEST(compared >= int(names.size()));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(heads_are_what_users_of_onnx_expect) {
+  Folder folder;
+  Exported exported = exportModel(operations("heads"), folder.path / "m.onnx");
+  std::map<std::string, std::vector<int64_t>> shapes;
+  for (const auto &value : exported.model.graph().output())
+    shapes[value.name()] = shapeOf(value);
+  BOOST_TEST(shapes["logits"] == (std::vector<int64_t>{2, 5}));
+  BOOST_TEST(shapes["again"] == (std::vector<int64_t>{2, 5}));
+  BOOST_TEST(shapes["pixel"] == (std::vector<int64_t>{2, 8}));
+  BOOST_TEST(shapes["unchanged"] == (std::vector<int64_t>{2, 6, 8, 8}));
+  BOOST_TEST(shapeOf(exported.model.graph().input(0)) == (std::vector<int64_t>{2, 6, 8, 8}));
+  BOOST_TEST(exported.model.graph().input(0).name() == "image");
+  BOOST_TEST(exported.model.opset_import(0).version() == 22);
+  BOOST_TEST(exported.model.metadata_props(0).value() == "0.5");
+  // Two linear layers in a row need no map between them.
+  std::map<std::string, const onnx::NodeProto *> producers;
+  for (const onnx::NodeProto &node : exported.model.graph().node())
+    for (const std::string &result : node.output())
+      producers[result] = &node;
+  const onnx::NodeProto &last = *producers.at("stacked");
+  BOOST_TEST(last.op_type() == "Gemm");
+  BOOST_TEST(producers.at(last.input(0))->op_type() == "Gemm");
+}
+
+BOOST_AUTO_TEST_CASE(weights_keep_names_and_values) {
+  Folder folder;
+  for (const bool external : {false, true}) {
+    BOOST_TEST_CONTEXT("external data: " << external) {
+      const fs::path path = folder.path / "m.onnx";
+      Exported exported = exportModel(operations("convolutions"), path, external);
+      std::map<std::string, const onnx::TensorProto *> tensors;
+      for (const onnx::TensorProto &tensor : exported.model.graph().initializer())
+        tensors[tensor.name()] = &tensor;
+      BOOST_TEST(exported.files.data == (external ? path.string() + ".data" : ""));
+      int outside = 0;
+      exported.infer().walk([&](vn::ParameterOp op) {
+        const std::string name = op.getName().str();
+        BOOST_TEST_REQUIRE(tensors.count(name) == 1u, name);
+        const onnx::TensorProto &tensor = *tensors[name];
+        BOOST_TEST(std::vector<int64_t>(tensor.dims().begin(), tensor.dims().end()) ==
+                   op.getType().getShape().vec());
+        const std::vector<float> expected = valuesOf(exported.infer(), name);
+        std::vector<float> found(expected.size());
+        if (tensor.data_location() == onnx::TensorProto::EXTERNAL) {
+          ++outside;
+          std::map<std::string, std::string> entries;
+          for (const auto &entry : tensor.external_data())
+            entries[entry.key()] = entry.value();
+          BOOST_TEST(entries["location"] == "m.onnx.data");
+          BOOST_TEST(std::stoll(entries["length"]) == int64_t(4 * expected.size()));
+          BOOST_TEST(std::stoll(entries["offset"]) % 4096 == 0);
+          std::ifstream data(path.string() + ".data", std::ios::binary);
+          data.seekg(std::stoll(entries["offset"]));
+          data.read(reinterpret_cast<char *>(found.data()), std::streamsize(4 * found.size()));
+        } else {
+          BOOST_TEST_REQUIRE(tensor.raw_data().size() == 4 * expected.size());
+          memcpy(found.data(), tensor.raw_data().data(), 4 * found.size());
+        }
+        BOOST_TEST(found == expected, name);
+      });
+      BOOST_TEST((outside > 0) == external);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_left_of_a_failure) {
+  Folder folder;
+  auto context = testing::makeContext();
+  auto module = testing::buildModule(*context, operations("convolutions"));
+  auto infer = module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
+  codegen::OnnxOptions options;
+  options.weights = [&](const std::string &name) { return valuesOf(infer, name); };
+  options.externalData = true;
+  const std::string path = (folder.path / "no" / "m.onnx").string();
+  auto files = codegen::exportOnnx(infer, options, path);
+  BOOST_TEST_REQUIRE(!files);
+  BOOST_TEST(llvm::toString(files.takeError()).find("No such file or directory") != std::string::npos);
+  // The model's place is taken by a folder: the data that was already written goes again.
+  fs::create_directory(folder.path / "m.onnx");
+  files = codegen::exportOnnx(infer, options, (folder.path / "m.onnx").string());
+  BOOST_TEST_REQUIRE(!files);
+  llvm::consumeError(files.takeError());
+  BOOST_TEST(!fs::exists(folder.path / "m.onnx.data"));
+  // Weights that do not fit are refused before anything is written.
+  options.weights = [](const std::string &) { return std::vector<float>(); };
+  files = codegen::exportOnnx(infer, options, (folder.path / "x.onnx").string());
+  BOOST_TEST_REQUIRE(!files);
+  BOOST_TEST(llvm::toString(files.takeError()).find("has 0 values, its shape has") != std::string::npos);
+  BOOST_TEST(!fs::exists(folder.path / "x.onnx"));
+}
