@@ -2,6 +2,7 @@
 #include "codegen/onnx/ExportOnnx.h"
 #include "codegen/tools/WeightFile.h"
 #include "compiler/ir/VnOps.h"
+#include "compiler/passes/DeadOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include "llvm/Support/FormatVariadic.h"
@@ -38,6 +39,7 @@ void exportOnnx(const ExportOptions &options) {
     return valuesOf(file, file.tensors()[tensors.at(parameter)]);
   };
   auto infer = model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
+  compiler::eraseDeadOps(infer.getBody().front());
   auto written = codegen::exportOnnx(infer, onnx, options.output);
   if (!written)
     refuse(llvm::toString(written.takeError()));

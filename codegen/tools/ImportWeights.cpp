@@ -93,8 +93,12 @@ void report(const WeightChoice &choice, const Safetensors &file, const LoadedMod
   line(assignment.renamed, "renamed");
   line(assignment.reshaped, "between linear layer and 1x1 convolution");
   line(size_t(llvm::count_if(assignment.tensors,
-                             [&](size_t tensor) { return file.tensors()[tensor].type != "F32"; })),
+                             [&](size_t tensor) {
+                               return tensor != compiler::kNoTensor && file.tensors()[tensor].type != "F32";
+                             })),
        "converted to float32");
+  line(size_t(llvm::count(assignment.tensors, compiler::kNoTensor)),
+       "set to zero: the file lacks them, and no output depends on them");
   line(assignment.ignored, "ignored, as the mapping says");
   line(assignment.counters, "counters of batches left out");
   line(assignment.empty, "without elements left out");
@@ -111,7 +115,9 @@ void importWeights(const ImportOptions &options) {
   std::vector<std::vector<float>> values;
   std::vector<runtime::TensorView> tensors;
   for (size_t i = 0; i < parameters.size(); ++i) {
-    values.push_back(valuesOf(file, file.tensors()[choice.assignment.tensors[i]]));
+    const size_t tensor = choice.assignment.tensors[i];
+    values.push_back(tensor == compiler::kNoTensor ? std::vector<float>(elementsOf(parameters[i].shape))
+                                                   : valuesOf(file, file.tensors()[tensor]));
     tensors.push_back({parameters[i].name, parameters[i].shape, values.back()});
   }
   runtime::Metadata metadata = file.metadata();

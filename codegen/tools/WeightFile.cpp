@@ -1,7 +1,10 @@
 #include "codegen/tools/WeightFile.h"
 
 #include "compiler/ir/VnOps.h"
+#include "compiler/passes/DeadOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include "llvm/ADT/StringSet.h"
 
 #include <algorithm>
 #include <cmath>
@@ -13,12 +16,25 @@ using compiler::WeightMapping;
 using runtime::Safetensors;
 
 std::vector<compiler::NamedShape> parametersOf(const LoadedModel &model) {
-  std::vector<compiler::NamedShape> parameters;
   mlir::ModuleOp module = *model.module;
-  module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction).walk([&](vn::ParameterOp parameter) {
-    parameters.push_back({parameter.getName().str(), parameter.getType().getShape().vec()});
+  auto infer = module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
+  mlir::OwningOpRef<mlir::func::FuncOp> live(infer.clone());
+  compiler::eraseDeadOps(live->getBody().front());
+  llvm::StringSet<> used;
+  live->walk([&](vn::ParameterOp parameter) {
+    if (!parameter.getResult().use_empty())
+      used.insert(parameter.getName());
+  });
+  std::vector<compiler::NamedShape> parameters;
+  infer.walk([&](vn::ParameterOp parameter) {
+    parameters.push_back({parameter.getName().str(), parameter.getType().getShape().vec(),
+                          !used.contains(parameter.getName())});
   });
   return parameters;
+}
+
+size_t elementsOf(llvm::ArrayRef<int64_t> shape) {
+  return size_t(std::accumulate(shape.begin(), shape.end(), int64_t(1), std::multiplies<int64_t>()));
 }
 
 Safetensors readWeightFile(const std::string &path) {
@@ -71,9 +87,7 @@ std::vector<float> valuesOf(const Safetensors &file, const Safetensors::Tensor &
   if (!Safetensors::isFloat(tensor))
     refuse("tensor `" + tensor.name + "` has type " + tensor.type + ", which holds no real numbers",
            file.place(), "F32, F64, F16 and BF16 are read");
-  const int64_t count =
-      std::accumulate(tensor.shape.begin(), tensor.shape.end(), int64_t(1), std::multiplies<int64_t>());
-  std::vector<float> values(static_cast<size_t>(count));
+  std::vector<float> values(elementsOf(tensor.shape));
   file.copyFloats(tensor, values.data());
   const auto odd = std::ranges::find_if(values, [](float value) { return !std::isfinite(value); });
   if (odd != values.end())

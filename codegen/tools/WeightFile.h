@@ -8,8 +8,11 @@
 
 namespace vernier::tools {
 
-/// The parameters and running statistics of a model, in order.
+/// The parameters and running statistics of a model, in order, and which of them no output depends on.
 std::vector<compiler::NamedShape> parametersOf(const LoadedModel &model);
+
+/// How many elements a tensor of this shape has.
+size_t elementsOf(llvm::ArrayRef<int64_t> shape);
 
 /// Reads a safetensors file; of a checkpoint of PyTorch it says how to make one.
 runtime::Safetensors readWeightFile(const std::string &path);

@@ -65,8 +65,9 @@ public:
     }
     for (size_t i = 0; i < parameters.size(); ++i) {
       if (!chosen[i]) {
-        missing(i, left);
-        result.tensors.push_back(0);
+        if (!parameters[i].unused)
+          missing(i, left);
+        result.tensors.push_back(kNoTensor);
         continue;
       }
       const Candidate &candidate = candidates[*chosen[i]];

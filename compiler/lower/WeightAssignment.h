@@ -10,7 +10,11 @@ namespace vernier::compiler {
 struct NamedShape {
   std::string name;
   std::vector<int64_t> shape;
+  bool unused = false; // of a parameter: no output depends on it
 };
+
+/// Instead of a tensor's index: there is none.
+inline constexpr size_t kNoTensor = size_t(-1);
 
 /// Why tensors and parameters do not fit each other: the first mismatch, and how many there are.
 struct WeightMismatch {
@@ -21,7 +25,7 @@ struct WeightMismatch {
 };
 
 struct WeightAssignment {
-  std::vector<size_t> tensors; // of each parameter, by index
+  std::vector<size_t> tensors; // of each parameter, by index; kNoTensor: it is unused and may be anything
   size_t renamed = 0;
   size_t reshaped = 0;        // [K, C] for [K, C, 1, 1] or the reverse
   size_t ignored = 0;         // by the mapping
@@ -31,7 +35,10 @@ struct WeightAssignment {
   std::optional<WeightMismatch> mismatch;
 };
 
-/// Finds each parameter's tensor. Names lose `module.`, which PyTorch's DataParallel puts before all of them,
+/// Finds each parameter's tensor. Parameters that no output depends on may lack one: some implementations
+/// have such, others of the same network do not.
+///
+/// Names lose `module.`, which PyTorch's DataParallel puts before all of them,
 /// and go through the mapping. What no network here has is left out: `num_batches_tracked`, and tensors
 /// without elements. The weight of a linear layer and that of a 1x1 convolution are the same numbers.
 WeightAssignment assignWeights(const std::vector<NamedShape> &parameters,

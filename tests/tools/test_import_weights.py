@@ -176,6 +176,19 @@ class ImportWeights(CommandTest):
         self.weights.unlink()
         self.refused(self.run_import(), "cannot open the file")
 
+    def test_parameters_that_nothing_needs(self):
+        self.network.write_text(
+            "network small() {\n  input image: [3, 8, 8]\n  unseen = image |> extra: conv(2, 1) |> norm: batch_norm\n"
+            "  image |> conv(4, 3) |> batch_norm |> relu |> global_avg_pool |> fc: linear(5)\n}\n"
+            "model small5 = small()\n", encoding="utf-8")
+        self.write()
+        done = self.run_import()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("5 set to zero: the file lacks them, and no output depends on them", done.stdout)
+        tensors, _ = read_safetensors(self.result)
+        self.expect_values(tensors)
+        self.assertEqual(tensors["norm.bias"], ("F32", [2], bytes(8)))
+
     def test_wrong_mappings(self):
         self.write()
         self.refused(self.run_import("--from", "timm"), "the network has no weight mappings", "--mapping")

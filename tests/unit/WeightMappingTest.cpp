@@ -191,6 +191,13 @@ BOOST_AUTO_TEST_CASE(first_mismatch_is_explained) {
       "note: 3 of 4 parameters of the model have a tensor by name; 1 tensor of the file is left over\n"
       "help: if `stem.weight` is `conv1.weight` there, say so in a mapping: rename = [[\"stem.weight\", "
       "\"conv1.weight\"]]");
+  // What no output depends on may be missing.
+  Shapes parameters = kModel;
+  parameters[1].unused = true;
+  const WeightAssignment without = assignWeights(parameters, {good[0], good[2], good[3]}, mapping(""));
+  BOOST_TEST(!without.mismatch.has_value());
+  BOOST_TEST(without.tensors == (std::vector<size_t>{0, kNoTensor, 1, 2}));
+
   Shapes more = good;
   more.push_back({"aux.weight", {3}});
   BOOST_TEST(explain(more) ==
