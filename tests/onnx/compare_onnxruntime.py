@@ -2,7 +2,7 @@
 """ONNX Runtime computes from an exported model what the built program computes: relative L2 distance at most 1e-5.
 
   compare_onnxruntime.py --vernier VERNIER SPECIFICATION...          every model of the files
-  compare_onnxruntime.py --vernier VERNIER --zoo models [--only RE]  the models in the table of models/README.md
+  compare_onnxruntime.py --vernier VERNIER --zoo models             the models in the table of models/README.md
 
 Weights and images are random, made of their names alone. Needs numpy, onnx and onnxruntime; exit status 77 without them.
 """
@@ -84,6 +84,10 @@ def compare(vernier, specification, model, options, folder):
     """The largest distance of any output."""
     selection = [specification, "--model", model, *options]
     described = json.loads(run(vernier, "describe", *selection, "--json"))
+    for hole in described["choices"]:
+        if not hole["bound"]:
+            selection += ["--choose", f"{hole['name']}={hole['chosen']}"]
+    described = json.loads(run(vernier, "describe", *selection, "--json"))
     weights, exported, image = folder / "w.safetensors", folder / "m.onnx", folder / "x.npy"
     write_weights(weights, described["parameters"])
     run(vernier, "export-onnx", *selection, "--weights", weights, "-o", exported)
@@ -110,7 +114,7 @@ def cases(options):
         table = (options.zoo / "README.md").read_text(encoding="utf-8")
         for model, file, configuration, size in ROW.findall(table):
             more = ["--config", options.zoo / "configurations" / configuration] if configuration else []
-            yield options.zoo / "networks" / file, model, [*more, "--input", size]
+            yield options.zoo / "networks" / file, model, [*more, "--input", options.input or size]
     for file in options.specifications:
         for model in re.findall(r"^model (\w+)", file.read_text(encoding="utf-8"), re.MULTILINE):
             yield file, model, ["--batch", 2]
@@ -120,10 +124,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--vernier", required=True, type=Path)
     parser.add_argument("--zoo", type=Path, help="folder of the models")
+    parser.add_argument("--input", help="of the models of the zoo, HxW, instead of the table's")
     parser.add_argument("--only", default="", help="regular expression that the models' names match")
     parser.add_argument("specifications", nargs="*", type=Path)
     options = parser.parse_args()
-    failures = compared = 0
+    failures = compared = worst = 0
     for specification, model, more in cases(options):
         if not re.search(options.only, model):
             continue
@@ -135,8 +140,10 @@ def main():
                 failures += 1
                 continue
         compared += 1
+        worst = max(worst, error)
         failures += error > LIMIT
         print(f"{model}: {error:.1e}{'' if error <= LIMIT else ' is too much'}", flush=True)
+    print(f"{compared} compared, at most {worst:.1e} apart; {failures} failures")
     sys.exit(1 if failures or not compared else 0)
 
 
