@@ -11,6 +11,7 @@ the limit or parameters differ.
 import argparse
 import datetime
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def parse_options():
     parser.add_argument("--environment", type=Path, default=ROOT / "build/published",
                         help="virtual environment with torch, torchvision and timm")
     parser.add_argument("--built", type=Path, help="folder to keep executables in; those that are there are not built")
-    parser.add_argument("--write", type=Path, help="a Markdown file whose compared part becomes the table")
+    parser.add_argument("--write", type=Path, help="a Markdown file whose table takes the results")
     options = parser.parse_args()
     if not options.vernier.exists():
         parser.error(f"there is no {options.vernier}: build the project first, or give --vernier")
@@ -164,11 +165,15 @@ def by_name(outputs):
     return {name if index else "": tensor for index, (name, tensor) in enumerate(outputs.items())}
 
 
-def write_table(path, lines):
+def write_row(path, head, name, row, order):
+    """Into the compared part; other models' rows stay."""
     text = path.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
+    measured, after = rest[:rest.index(END)], rest[rest.index(END):]
+    rows = {other: line for line, other in re.findall(r"^(\| `(\w+)` .*)$", measured, re.MULTILINE)} | {name: row}
+    lines = head + [rows[other] for other in order if other in rows]
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(before + BEGIN + "\n".join(lines) + "\n" + rest[rest.index(END):], encoding="utf-8")
+    temporary.write_text(before + BEGIN + "\n".join(lines) + "\n" + after, encoding="utf-8")
     temporary.replace(path)
 
 
@@ -188,26 +193,28 @@ def main():
     if unknown := [name for name in names if name not in PUBLISHED or name not in rows]:
         sys.exit("not among the published models or not in models/README.md: " + ", ".join(unknown))
 
-    command = "tests/models/compare_published.py" + "".join(f" --model {name}" for name in options.model or [])
     versions = ", ".join(f"{name} {library.__version__.partition('+')[0]}" for name, library in
                          (("PyTorch", torch), ("torchvision", torchvision), ("timm", timm)))
-    today = datetime.datetime.now(datetime.timezone.utc)
-    lines = [f"{today:%Y-%m-%d}, `{command}`, {versions}:", "", "| model | published as | relative L2 | PyTorch in single precision |", "| --- | --- | ---: | ---: |"]
+    head = [f"Compared with {versions}:", "",
+            "| model | published as | date | relative L2 | PyTorch in single precision |",
+            "| --- | --- | --- | ---: | ---: |"]
+    today = f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}"
     failures = []
     with tempfile.TemporaryDirectory() as scratch:
         for name in names:
+            published = PUBLISHED[name]
             try:
-                folder = (options.built or Path(scratch)) / name
-                ours, single = compare(PUBLISHED[name], rows[name], options, folder)
-                lines.append(f"| `{name}` | {PUBLISHED[name].library} | {ours:.1e} | {single:.1e} |")
-                print(f"{name}: {ours:.1e}, PyTorch in single precision {single:.1e}", flush=True)
-                if not ours <= LIMIT:
-                    failures.append(f"{name}: relative L2 {ours:.1e} is above {LIMIT:.0e}")
+                ours, single = compare(published, rows[name], options, (options.built or Path(scratch)) / name)
             except RuntimeError as error:
                 failures.append(f"{name}: {error}")
                 print(failures[-1], flush=True)
-    if options.write and not failures:
-        write_table(options.write, lines)
+                continue
+            print(f"{name}: {ours:.1e}, PyTorch in single precision {single:.1e}", flush=True)
+            if not ours <= LIMIT:
+                failures.append(f"{name}: relative L2 {ours:.1e} is above {LIMIT:.0e}")
+            elif options.write:
+                row = f"| `{name}` | {published.library} | {today} | {ours:.1e} | {single:.1e} |"
+                write_row(options.write, head, name, row, PUBLISHED)
     print("\n".join(failures))
     sys.exit(1 if failures else 0)
 
