@@ -246,7 +246,10 @@ LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Pro
   if (failed(lower(function.getBody().front())))
     return failure();
   formWaves(*program);
-  planMemory(out.buffers, *program);
+  if (options.kept)
+    keepApart(function);
+  else
+    planMemory(out.buffers, *program);
   expandRepeats(*program);
   return success();
 }
@@ -269,6 +272,18 @@ LogicalResult Lowering::lower(Block &block) {
       return failure();
   }
   return success();
+}
+
+void Lowering::keepApart(func::FuncOp function) {
+  placeApart(out.buffers, *program);
+  const auto blocks = llvm::to_vector(function.getOps<vn::ImageBlocksOp>()); // each is a repeated part
+  for (auto &[value, location] : locations) {
+    Location place = location;
+    for (auto [op, repeat] : llvm::zip_equal(blocks, program->repeats))
+      if (value.getParentBlock()->getParentOp() == op && repeat.advances.count(place.buffer))
+        place.offset += (repeat.count - 1) * repeat.advances.at(place.buffer);
+    (*options.kept)[value] = place;
+  }
 }
 
 // The body's steps once, for the first block of images; the others follow when the memory is planned.
@@ -357,7 +372,10 @@ FailureOr<Compilation> lowerModule(ModuleOp module, const Target &target, const 
       failed(lowering.function(infer, compilation.infer, &compilation.prepare)))
     return failure();
   formWaves(compilation.prepare);
-  planMemory(compilation.buffers, compilation.prepare);
+  if (options.kept)
+    placeApart(compilation.buffers, compilation.prepare, compilation.infer.arenaBytes);
+  else
+    planMemory(compilation.buffers, compilation.prepare);
   if (auto train = module.lookupSymbol<func::FuncOp>(vn::kTrainStepFunction))
     if (failed(lowering.function(train, compilation.trainStep, nullptr)))
       return failure();

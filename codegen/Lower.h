@@ -13,6 +13,8 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Support/LogicalResult.h"
 
+#include "llvm/ADT/DenseMap.h"
+
 namespace vernier::codegen {
 
 struct LoweringOptions {
@@ -20,6 +22,10 @@ struct LoweringOptions {
   // Of the maps and packed weights of @infer: F32 or BF16. Parameters, vectors, results and everything in
   // training are float32.
   Element maps = Element::F32;
+  // If set: every buffer has memory of its own, and the map receives where each value lies when its program
+  // has run, so that kernels can be compared one by one (`vernier verify`). A value that never leaves a
+  // kernel has no place. In a part that runs for a few images at a time it is the last run's.
+  llvm::DenseMap<mlir::Value, Location> *kept = nullptr;
 };
 
 // `module` has @infer after the inference passes and, for training, @train_step.

@@ -15,13 +15,6 @@
 
 namespace vernier::codegen {
 
-// A value's place: a map in a buffer, from `offset` bytes. Vectors and weights are maps of one pixel.
-struct Location {
-  int buffer = -1;
-  int64_t offset = 0;
-  View view;
-};
-
 // Sums in parts that a kernel has written (Sums in codegen/cpu/Kernels.h).
 struct PartialSums {
   Location sums;
@@ -78,6 +71,7 @@ private:
              int64_t macs = 0);
   void placeConcats(mlir::Block &block);
   void placeGradients(mlir::func::FuncOp function);
+  void keepApart(mlir::func::FuncOp function);
   bool dependsOnParametersOnly(mlir::Operation *op);
   mlir::LogicalResult lower(mlir::Block &block);
   mlir::LogicalResult lower(mlir::Operation *op);

@@ -111,6 +111,16 @@ void planMemory(std::vector<Buffer> &buffers, Program &program) {
     buffers[buffer].offset = buffers[representative(buffer)].offset;
 }
 
+void placeApart(std::vector<Buffer> &buffers, Program &program, int64_t begin) {
+  program.arenaBytes = begin;
+  for (const Step &step : program.steps)
+    for (const StepOperand &operand : step.operands)
+      if (Buffer &buffer = buffers[operand.buffer]; buffer.space == VN_SPACE_ARENA && buffer.offset < 0) {
+        buffer.offset = program.arenaBytes;
+        program.arenaBytes += aligned(buffer.bytes);
+      }
+}
+
 void expandRepeats(Program &program) {
   std::vector<Step> steps;
   int next = 0;

@@ -11,6 +11,9 @@ namespace vernier::codegen {
 // (Step::mayReuse).
 void planMemory(std::vector<Buffer> &buffers, Program &program);
 
+// The same without sharing: every buffer from `begin` on, one after the other.
+void placeApart(std::vector<Buffer> &buffers, Program &program, int64_t begin = 0);
+
 // Writes out the repeated steps. After planning: the runs of a repeated part share their memory.
 void expandRepeats(Program &program);
 

@@ -17,6 +17,13 @@ struct Buffer {
   int64_t offset = -1; // bytes into the space; of an arena buffer once the memory is planned
 };
 
+// A value's place: a map in a buffer, from `offset` bytes. Vectors and weights are maps of one pixel.
+struct Location {
+  int buffer = -1;
+  int64_t offset = 0;
+  View view;
+};
+
 struct StepOperand {
   int buffer = 0;
   int64_t offset = 0; // bytes into the buffer

@@ -6,6 +6,7 @@
 #include "runtime/core/Schedule.h"
 #include "vernier/abi.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -32,6 +33,10 @@ public:
   void weightsChanged() { haveWeights = true, prepared = false; }
   bool hasWeights() const { return haveWeights; }
 
+  /// A space as the last run of a program left it.
+  std::span<const std::byte> contents(vn_space space) const {
+    return {spaces[space].data(), spaces[space].size()};
+  }
   /// Bytes of each space, by vn_space.
   int64_t spaceBytes(vn_space space) const { return int64_t(spaces[space].size()); }
 

@@ -109,6 +109,19 @@ BOOST_AUTO_TEST_CASE(chain) {
   BOOST_TEST(program.arenaBytes == 256);
 }
 
+// For comparing kernels one by one nothing shares memory, whatever dies when.
+BOOST_AUTO_TEST_CASE(placed_apart) {
+  std::vector<Buffer> buffers = arena({100, 64, 100});
+  Program program;
+  program.steps = {step({write(0)}), step({read(0), write(1)}, {0}), step({read(1), write(2)}),
+                   step({read(2)})};
+  placeApart(buffers, program, 640);
+  BOOST_TEST(buffers[0].offset == 640);
+  BOOST_TEST(buffers[1].offset == 768);
+  BOOST_TEST(buffers[2].offset == 832);
+  BOOST_TEST(program.arenaBytes == 960);
+}
+
 // The largest goes first; what lives beside it comes behind, and what lives after both fills from the bottom.
 BOOST_AUTO_TEST_CASE(largest_first) {
   std::vector<Buffer> buffers = arena({64, 640, 256, 320});
