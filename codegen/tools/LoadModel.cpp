@@ -1,6 +1,8 @@
 #include "codegen/tools/LoadModel.h"
 
 #include "compiler/analysis/AllocationBudget.h"
+#include "compiler/analysis/LearnedHoles.h"
+#include "compiler/analysis/ReceptiveField.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/lower/GraphToVn.h"
 #include "compiler/passes/BindHoles.h"
@@ -48,12 +50,30 @@ std::pair<int64_t, int64_t> parseInput(const std::string &text) {
   return {h, w};
 }
 
+// By how much less than the finest scale of its hole each scale is sampled; empty where a scale has no layer.
+std::vector<double> factorsOf(const compiler::LearnedHole &hole, const compiler::ReceptiveFields &fields) {
+  std::vector<double> steps;
+  for (const compiler::HoleScale &scale : hole.scales) {
+    const auto field = scale.layer ? fields.of(scale.layer->getResult(0)) : std::nullopt;
+    if (!field)
+      return {};
+    steps.push_back(field->step[0]);
+  }
+  const double finest = *llvm::min_element(steps);
+  for (double &step : steps)
+    step /= finest;
+  return steps;
+}
+
 std::vector<HoleChannels> seedsOf(mlir::ModuleOp module) {
+  auto infer = module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
+  const compiler::ReceptiveFields fields(infer);
   std::vector<HoleChannels> holes;
-  for (vn::HoleOp hole : module.getOps<vn::HoleOp>())
-    if (hole.getKind() == vn::HoleKind::Learned)
-      holes.push_back({hole.getSymName().str(), hole.getSeed().vec(),
-                       compiler::unitName(hole.getBudget()).str(), hole.getLimit(), false});
+  for (const compiler::LearnedHole &hole : compiler::findLearnedHoles(infer)) {
+    vn::HoleOp op = hole.op;
+    holes.push_back({op.getSymName().str(), op.getSeed().vec(), compiler::unitName(op.getBudget()).str(),
+                     op.getLimit(), false, factorsOf(hole, fields)});
+  }
   return holes;
 }
 
@@ -63,6 +83,15 @@ struct Choice {
   double value;
   std::string place;
 };
+
+compiler::Configuration configurationOf(const ModelOptions &options) {
+  if (options.configuration.empty())
+    return {};
+  auto configuration = compiler::readConfiguration(options.configuration);
+  if (!configuration)
+    throw Refusal(llvm::toString(configuration.takeError()));
+  return std::move(*configuration);
+}
 
 std::vector<Choice> choicesOf(const ModelOptions &options, const compiler::Configuration &configuration) {
   std::vector<Choice> choices;
@@ -107,7 +136,7 @@ void checkChoices(const std::vector<Choice> &choices, const LoadedModel &model) 
   }
 }
 
-void bindConfiguration(LoadedModel &model, const compiler::Configuration &configuration) {
+void bindConfiguration(LoadedModel &model, const compiler::Configuration &configuration, Branches branches) {
   const std::string &path = configuration.path;
   if (!configuration.model.empty() && configuration.model != model.name)
     refuse("the configuration is for model `" + configuration.model + "`, not `" + model.name + "`", path);
@@ -118,7 +147,8 @@ void bindConfiguration(LoadedModel &model, const compiler::Configuration &config
                           mlir::FileLineColLoc::get(model.context.get(), path, entry.line, entry.column)});
   if (failed(compiler::bindHoles(*model.module, bindings)))
     throw Refusal("");
-  runPasses(*model.module, "vn-drop-empty");
+  if (branches == Branches::DropEmpty)
+    runPasses(*model.module, "vn-drop-empty");
   for (const compiler::HoleEntry &entry : configuration.holes)
     for (HoleChannels &hole : model.holes)
       if (hole.name == entry.hole) {
@@ -190,10 +220,7 @@ void refuseOpenChoices(mlir::ModuleOp module, const std::string &what) {
     throw Refusal("help: bind it, in a configuration or by --choose HOLE=VALUE");
 }
 
-LoadedModel loadModel(const ModelOptions &options) {
-  if (options.batch < 1 || options.batch > kMaxBatch)
-    refuse("a batch of " + std::to_string(options.batch) + " images cannot be built", "--batch",
-           "from 1 to " + std::to_string(kMaxBatch));
+dsl::ElaborateOptions elaborateOptions(const ModelOptions &options) {
   dsl::ElaborateOptions elaborate;
   if (!options.input.empty())
     std::tie(elaborate.height, elaborate.width) = parseInput(options.input);
@@ -203,19 +230,20 @@ LoadedModel loadModel(const ModelOptions &options) {
       refuse("`" + parameter + "` sets nothing", "--set", "NAME=VALUE, such as --set classes=100");
     elaborate.overrides.push_back({parameter.substr(0, equals), parameter.substr(equals + 1)});
   }
-  compiler::Configuration configuration;
-  if (!options.configuration.empty()) {
-    auto read = compiler::readConfiguration(options.configuration);
-    if (!read)
-      throw Refusal(llvm::toString(read.takeError()));
-    configuration = std::move(*read);
-  }
-  const std::vector<Choice> choices = choicesOf(options, configuration);
-  for (const Choice &choice : choices)
+  for (const Choice &choice : choicesOf(options, configurationOf(options)))
     elaborate.choices.push_back({choice.hole, choice.value});
+  return elaborate;
+}
+
+LoadedModel loadModel(const ModelOptions &options, Branches branches) {
+  if (options.batch < 1 || options.batch > kMaxBatch)
+    refuse("a batch of " + std::to_string(options.batch) + " images cannot be built", "--batch",
+           "from 1 to " + std::to_string(kMaxBatch));
+  const compiler::Configuration configuration = configurationOf(options);
   dsl::Program program = loadProgram(options.file, options.importRoots);
   dsl::Diagnostics diagnostics;
-  std::optional<dsl::Graph> graph = dsl::elaborateModel(program, options.model, elaborate, diagnostics);
+  std::optional<dsl::Graph> graph =
+      dsl::elaborateModel(program, options.model, elaborateOptions(options), diagnostics);
   if (!graph)
     throw Refusal(dsl::render(diagnostics, program.sources));
 
@@ -237,9 +265,9 @@ LoadedModel loadModel(const ModelOptions &options) {
   for (const dsl::Hole &hole : graph->holes)
     if (hole.kind == dsl::Hole::Kind::Choose)
       model.choices.push_back({hole.place, hole.choices, hole.chosen, hole.bound});
-  checkChoices(choices, model);
+  checkChoices(choicesOf(options, configuration), model);
   if (!options.configuration.empty())
-    bindConfiguration(model, configuration);
+    bindConfiguration(model, configuration, branches);
   return model;
 }
 

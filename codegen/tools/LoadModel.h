@@ -38,6 +38,7 @@ struct HoleChannels {
   std::string budget; // unit of `limit`: macs, params or neurons; empty: no limit
   int64_t limit = 0;
   bool bound = false;
+  std::vector<double> factors; // of each scale, how much coarser than the finest; empty if unknown
 };
 
 // A `choose` hole and what it is: the first of its choices unless it is bound.
@@ -50,9 +51,8 @@ struct HoleChoice {
 
 struct LoadedModel {
   std::unique_ptr<mlir::MLIRContext> context;
-  mlir::OwningOpRef<mlir::ModuleOp>
-      module;       // @infer, holes bound as the configuration says and branches without channels gone
-  std::string name; // of the model
+  mlir::OwningOpRef<mlir::ModuleOp> module;    // @infer, holes bound as the configuration says
+  std::string name;                            // of the model
   int64_t channels = 0, height = 0, width = 0; // of the image
   std::vector<HoleChannels> holes;             // in the specification's order
   std::vector<HoleChoice> choices;             // the same
@@ -61,8 +61,14 @@ struct LoadedModel {
 // "0.45, 0.65, 0.85, 1"
 std::string choicesText(const HoleChoice &hole);
 
+// Of a configuration that gives a branch no channels.
+enum class Branches { DropEmpty, KeepEmpty };
+
 // Refuses, with diagnostics, whatever is wrong with the specification, the configuration or the options.
-LoadedModel loadModel(const ModelOptions &options);
+LoadedModel loadModel(const ModelOptions &options, Branches branches = Branches::DropEmpty);
+
+// The input size, the network's parameters and what `choose` holes are.
+dsl::ElaborateOptions elaborateOptions(const ModelOptions &options);
 
 // Refuses holes of kind `choose`: they cannot be `what`, a phrase.
 void refuseOpenChoices(mlir::ModuleOp module, const std::string &what);

@@ -14,6 +14,7 @@ int main(int argc, char **argv) {
   addFormatCommand(app);
   addDescribeCommand(app);
   addBuildCommand(app);
+  addVerifyCommand(app);
   addAllocateCommand(app);
   addImportWeightsCommand(app);
   addExportOnnxCommand(app);

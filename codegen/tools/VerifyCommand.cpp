@@ -1,0 +1,151 @@
+// vernier verify
+#include "codegen/tools/LoadModel.h"
+#include "codegen/tools/verify/Bounds.h"
+#include "codegen/tools/verify/KernelCheck.h"
+#include "codegen/tools/verify/PassCheck.h"
+#include "codegen/tools/verify/ReducedSize.h"
+#include "compiler/ir/VnOps.h"
+#include "compiler/passes/Passes.h"
+#include "runtime/core/CpuFeatures.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+
+namespace vernier::tools {
+namespace {
+
+struct VerifyOptions : ModelOptions {
+  std::string purpose, cpu = "native", loss = "softmax", precision = "f32", fault;
+  uint64_t seed = 1;
+  int64_t threads = 0;
+  bool noWinograd = false, passesOnly = false;
+  VerifyOptions() { batch = 3; }
+};
+
+codegen::Target targetOf(const VerifyOptions &options) {
+  const auto target = codegen::makeTarget(options.cpu);
+  if (!target)
+    refuse("`" + options.cpu + "` is no CPU that code can be generated for", "--cpu",
+           "one of " + llvm::join(codegen::targetNames(), ", "));
+  const std::vector<std::string> missing = runtime::missingCpuFeatures(target->required);
+  if (!missing.empty())
+    refuse("this machine cannot run code for " + options.cpu + ": it lacks " + llvm::join(missing, ", "),
+           "--cpu");
+  return *target;
+}
+
+bool classifies(mlir::func::FuncOp infer) {
+  auto shape = llvm::cast<mlir::RankedTensorType>(infer.getResultTypes()[0]).getShape();
+  return shape.size() == 4 && shape[1] == 1 && shape[2] == 1;
+}
+
+mlir::func::FuncOp functionOf(mlir::ModuleOp module, llvm::StringRef name) {
+  return module.lookupSymbol<mlir::func::FuncOp>(name);
+}
+
+// Without gradients.
+std::vector<Result> outputs(std::vector<Result> results) {
+  llvm::erase_if(results, [](const Result &result) { return result.isGradient(); });
+  return results;
+}
+
+// The generated code, kernel by kernel and then as it is built.
+void verifyCode(mlir::ModuleOp module, const codegen::Target &target, const VerifyOptions &options,
+                const std::string &faultyKernel, const Inputs &inputs, const PassCheck &check,
+                Report &report) {
+  const bool trains = !check.trainStep().empty();
+  codegen::LoweringOptions lowering;
+  if (options.noWinograd)
+    lowering.winograd = codegen::WinogradOptions::within(0);
+  if (options.precision == "bf16")
+    lowering.maps = codegen::Element::BF16;
+  const LoadedCode code = loadCode(module, target, lowering, faultyKernel);
+  Execution kept(*code.keptModel, 1, trains, /*checked=*/false, inputs);
+  Execution built(*code.builtModel, options.threads, trains, /*checked=*/true, inputs);
+  const auto program = [&](llvm::StringRef name, std::vector<Result> (Execution::*run)(),
+                           const std::vector<Result> &reference, codegen::Element maps) {
+    const std::vector<Result> apart = (kept.*run)();
+    checkKernels(functionOf(module, name), code, kept, inputs, maps, report);
+    if (report.failed())
+      return;
+    const std::string compared = name == vn::kInferFunction ? "inference" : "training step";
+    const std::vector<Result> results = (built.*run)();
+    report.check({"program as built", compared, difference(apart, results), bounds::kAsBuilt},
+                 "the " + compared + " as it is built differs from its kernels run with memory of their own");
+    report.check(
+        {"whole program", compared, difference(outputs(reference), results), bounds::ofProgram(maps)},
+        "the " + compared + " differs from the network as the passes left it");
+  };
+  program(vn::kInferFunction, &Execution::infer, check.inference(), lowering.maps);
+  if (trains && !report.failed())
+    program(vn::kTrainStepFunction, &Execution::trainStep, check.trainStep(), codegen::Element::F32);
+}
+
+void verify(VerifyOptions options) {
+  const codegen::Target target = targetOf(options);
+  if (options.input.empty())
+    options.input = reducedInput(options);
+  LoadedModel model = loadModel(options, Branches::KeepEmpty);
+  refuseOpenChoices(*model.module, "verified while it is open");
+  mlir::ModuleOp module = *model.module;
+  auto infer = functionOf(module, vn::kInferFunction);
+  const bool trains = options.purpose == "train" || (options.purpose.empty() && classifies(infer));
+  if (trains && !classifies(infer))
+    refuse("model `" + model.name + "` cannot be trained: its first output is a map, not logits",
+           options.file);
+  Inputs inputs = Inputs::random(infer, options.loss == "binary", options.seed);
+  llvm::outs() << llvm::formatv("{0}: image {1}x{2}x{3}, batch {4}, seed {5}, {6}\n\n", model.name,
+                                model.channels, model.height, model.width, options.batch, options.seed,
+                                trains ? "inference and training" : "inference");
+
+  Report report;
+  const std::vector<std::string> passes =
+      splitPipeline("vn-drop-empty," + (trains ? compiler::trainingPasses(options.loss) + "," : "") +
+                    compiler::kInferencePasses);
+  PassCheck check(module, inputs, trains ? options.loss : "", report);
+  const bool isPass = llvm::any_of(passes, [&](llvm::StringRef pass) {
+    return pass == options.fault || pass.split('{').first == options.fault;
+  });
+  if (isPass)
+    check.injectFault(options.fault);
+  check.run(passes);
+  if (isPass && !check.faultInjected())
+    refuse("pass `" + options.fault + "` rewrites nothing in this network that could be broken",
+           "--inject-fault");
+  if (!report.failed() && !options.passesOnly)
+    verifyCode(module, target, options, isPass ? "" : options.fault, inputs, check, report);
+
+  report.print(llvm::outs());
+  llvm::outs().flush();
+  if (const auto &found = report.finding())
+    throw Refusal("error: " + found->what + "\n  --> " + found->place + "\nnote: " + found->details);
+}
+
+} // namespace
+
+void addVerifyCommand(CLI::App &app) {
+  auto *command = app.add_subcommand(
+      "verify", "Compare what the network computes before and after each pass, and each generated kernel");
+  auto options = std::make_shared<VerifyOptions>();
+  addModelOptions(*command, *options);
+  command->get_option("--input")->description("Height and width of the image, HxW; small ones otherwise");
+  command->add_option("--for", options->purpose, "infer or train; both where the model can be trained")
+      ->check(CLI::IsMember({"infer", "train"}));
+  command->add_option("--cpu", options->cpu, "native, avx512bf16, avx512, avx2 or sse")
+      ->capture_default_str();
+  command->add_option("--precision", options->precision, "Of maps and weights within inference")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
+  command->add_option("--loss", options->loss, "What a training step minimises")
+      ->check(CLI::IsMember({"softmax", "binary"}))
+      ->capture_default_str();
+  command->add_flag("--passes-only", options->passesOnly, "Generate no code");
+  command->add_flag("--no-winograd", options->noWinograd, "Compute every convolution directly");
+  command->add_option("--seed", options->seed, "Of the random weights and images")->capture_default_str();
+  command->add_option("--threads", options->threads, "Of the program as it is built; all otherwise");
+  // For the tests: breaks a rewrite of this pass, or the first kernel whose name begins so.
+  command->add_option("--inject-fault", options->fault)->group("");
+  command->callback([options] { verify(*options); });
+}
+
+} // namespace vernier::tools

@@ -1,0 +1,23 @@
+// Faults for the tests of `vernier verify`: what it must find.
+#ifndef VERNIER_CODEGEN_TOOLS_VERIFY_FAULT_H
+#define VERNIER_CODEGEN_TOOLS_VERIFY_FAULT_H
+
+#include "codegen/Program.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include <vector>
+
+namespace vernier::tools {
+
+// Breaks one of the rewrites that led from `before` to `after`: one op that is new takes another operand of
+// the same type or, where there is none, looks at one pixel of its window. False where no op is new that
+// could do so.
+bool breakRewrite(mlir::ModuleOp before, mlir::ModuleOp after);
+
+// Lets the first kernel whose name begins with `name` leave out its multiply-adds, or else another operation
+// on floats, or a store. False where no kernel has the name.
+bool breakKernel(std::vector<codegen::KernelDefinition> &kernels, llvm::StringRef name);
+
+} // namespace vernier::tools
+
+#endif

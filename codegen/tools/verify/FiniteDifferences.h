@@ -1,0 +1,17 @@
+// The gradients of a training step against differences of its loss.
+#ifndef VERNIER_CODEGEN_TOOLS_VERIFY_FINITEDIFFERENCES_H
+#define VERNIER_CODEGEN_TOOLS_VERIFY_FINITEDIFFERENCES_H
+
+#include "codegen/tools/verify/Results.h"
+
+namespace vernier::tools {
+
+// `gradients`: what a training step computed, "gradient of NAME" among it. `lossOnly` has the loss of the
+// same network as first result; it is taken apart. All parameters move at once, each by the same part of its
+// own size, half along its gradient and half at random; the loss must change as the gradients say.
+Difference finiteDifferences(mlir::func::FuncOp lossOnly, Inputs &inputs,
+                             const std::vector<Result> &gradients, double goodEnough);
+
+} // namespace vernier::tools
+
+#endif

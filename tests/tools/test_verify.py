@@ -1,0 +1,105 @@
+"""`vernier verify`: what holds passes, and a fault in any pass or kernel is found and named."""
+
+import re
+import unittest
+from pathlib import Path
+
+from commands import CommandTest
+
+NETWORKS = Path(__file__).parent / "verify_networks.vn"
+# Rewrites of every pass but the last, which acts on large batches.
+PASSES = ["vn-drop-empty", "vn-training-form", "vn-sink-pointwise{function=train_forward}", "vn-differentiate",
+          "vn-fuse-epilogue{function=train_step}", "vn-fold-batch-norm", "vn-sink-pointwise", "vn-share-max-pools",
+          "vn-fuse-epilogue"]
+IN_BLOCKS = ["--for", "infer", "--input", "64x64", "--batch", "48"]
+ROW = re.compile(r"^(\S.*?)  +(\S.*?)  +(\S+)( !)?  +(\S+)(?:  .*)?$", re.MULTILINE)
+
+
+class Verify(CommandTest):
+    def verify(self, model, *options):
+        return self.vernier("verify", NETWORKS, "--model", model, *options)
+
+    def aggregated(self, *options):
+        """The model with three scales, one of them without channels in the second block."""
+        configuration = self.folder / "c.toml"
+        configuration.write_text("[holes]\n\"first.channels\" = [9, 7, 5]\n\"second.channels\" = [9, 0, 6]\n", encoding="utf-8")
+        return self.verify("aggregated5", "--config", configuration, *options)
+
+    def rows(self, done):
+        """stage -> (difference, bound), the largest difference where a stage is compared twice"""
+        rows = {}
+        for stage, _, difference, _, bound in ROW.findall(done.stdout):
+            if stage != "stage":
+                rows[stage] = max(rows.get(stage, (0.0, 0.0)), (float(difference), float(bound)))
+        return rows
+
+    def expect_named(self, done, name):
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertRegex(done.stderr, rf"^error: {name}")
+        self.assertRegex(done.stdout, r"(?m)^\S.* ! ")
+
+    def test_everything_holds(self):
+        done = self.aggregated()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("aggregated5: image 3x16x24, batch 3, seed 1, inference and training", done.stdout)
+        rows = self.rows(done)
+        for stage in [*PASSES[:3], "vn-differentiate{loss=softmax}", *PASSES[4:], "vn-block-images", "kernels of vn.max_pool",
+                      "kernels of vn.batch_norm_grad", "program as built", "whole program"]:
+            self.assertIn(stage, rows)
+            self.assertLessEqual(*rows[stage])
+        # Not for want of differences.
+        for stage in ["vn-sink-pointwise", "vn-fold-batch-norm", "vn-differentiate{loss=softmax}",
+                      "kernels of vn.fused_convolution", "whole program"]:
+            self.assertGreater(rows[stage][0], 0, stage)
+
+    def test_faults_in_passes(self):
+        for name in PASSES:
+            with self.subTest(name):
+                done = self.aggregated("--inject-fault", name)
+                self.expect_named(done, "pass `" + re.escape(name) + (r"\{loss=softmax\}" if name == "vn-differentiate" else "") + "`")
+
+    def test_images_in_blocks(self):
+        done = self.verify("aggregated5", *IN_BLOCKS)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^vn-block-images +inference +0 +0$")
+        self.expect_named(self.verify("aggregated5", *IN_BLOCKS, "--inject-fault", "vn-block-images"), "pass `vn-block-images`")
+
+    def test_faults_in_kernels(self):
+        """The kernel that wrote the result is named, or is among those that had a part in it."""
+        for name in ["conv3s1", "max_pool2x2", "fold_weight", "pack_", "from_channels_first", "linear"]:
+            with self.subTest(name):
+                name = {"linear": "conv1s1p0d1x1s1p0d1_1x1x3x16_to_1x1x3x5"}.get(name, name)
+                done = self.aggregated("--no-winograd", "--for", "infer", "--inject-fault", name)
+                self.assertEqual(done.returncode, 1, done.stdout)
+                self.assertRegex(done.stderr, "^error: kernel `")
+                self.assertIn("`" + name, done.stderr)
+        for name in ["weight_gradient", "unpack_gradient", "batch_sums", "batch_gradient_apply", "max_pool_gradient", "softmax_gradient",
+                     "update_running"]:
+            with self.subTest(name):
+                done = self.aggregated("--inject-fault", name)
+                self.assertEqual(done.returncode, 1, done.stdout)
+                self.assertRegex(done.stderr, "^error: kernel `.*` computes vn\\..* of the training step wrongly")
+                self.assertIn("`" + name, done.stderr)
+
+    def test_several_outputs(self):
+        done = self.verify("maps2")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("seed 1, inference\n", done.stdout)
+        self.assertNotIn("training", done.stdout)
+        self.expect_refusal(self.verify("maps2", "--for", "train"), "cannot be trained: its first output is a map")
+
+    def test_options(self):
+        for options in (["--precision", "bf16"], ["--loss", "binary"], ["--cpu", "sse", "--seed", "7", "--threads", "3"]):
+            with self.subTest(options):
+                done = self.aggregated(*options)
+                self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.aggregated("--for", "infer").stdout, self.aggregated("--for", "infer").stdout)
+
+    def test_refusals(self):
+        self.expect_refusal(self.verify("aggregated5", "--cpu", "aarch64"), "this machine cannot run code for aarch64")
+        self.expect_refusal(self.verify("aggregated5", "--input", "2x2"), "error")
+        self.expect_refusal(self.verify("other"), "other")
+
+
+if __name__ == "__main__":
+    unittest.main()
