@@ -70,7 +70,8 @@ step "Build the inference programs and classify the test set"
 measure seed
 measure even --config "$out/even.toml"
 measure allocated --config "$out/allocated.toml"
-"$scripts/plot_channels.py" --scales 1,2,4 -o "$out/channels.svg" "$out/even.toml" "$out/allocated.toml"
+"$vernier" describe "$network" --model $model --config "$out/even.toml" --diff "$out/allocated.toml" \
+  --svg "$out/channels.svg" > "$out/difference.txt"
 
 step "Fashion-MNIST, $model"
 "$scripts/compare_table.py" "$out"/{seed,even,allocated}

@@ -1,6 +1,10 @@
 // vernier describe
 #include "codegen/tools/Configurations.h"
+#include "codegen/tools/DescribeDiff.h"
+#include "codegen/tools/DescribeDot.h"
 #include "codegen/tools/DescribeJson.h"
+#include "codegen/tools/DescribeSvg.h"
+#include "codegen/tools/DescribeText.h"
 #include "codegen/tools/LoadModel.h"
 #include "codegen/tools/TextTable.h"
 #include "compiler/analysis/Cost.h"
@@ -8,15 +12,18 @@
 #include "compiler/ir/VnOps.h"
 #include "dsl/Value.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/io/File.h"
 
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/MathExtras.h"
+#include "llvm/Support/Path.h"
 
 namespace vernier::tools {
 namespace {
 
 struct DescribeOptions : ModelOptions {
+  std::string svg, dot, other;
   bool json = false, configurations = false;
 };
 
@@ -24,53 +31,51 @@ std::string shapeText(int64_t channels, int64_t height, int64_t width) {
   return std::to_string(channels) + "x" + std::to_string(height) + "x" + std::to_string(width);
 }
 
-// "3..6", or "3x5..6x9" where height and width differ.
-std::string fieldText(const compiler::ReceptiveField &field) {
-  const auto size = [](const double(&pixels)[2]) {
+compiler::CostSummary costOf(const LoadedModel &model) {
+  mlir::ModuleOp module = *model.module;
+  return compiler::summarizeCost(module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction));
+}
+
+// What each kind of op costs.
+void printKinds(llvm::raw_ostream &out, const compiler::CostSummary &cost) {
+  TextTable table({"kind of op", ">ops", ">MACs", ">share", ">MiB moved"});
+  const auto number = [](const char *format, double value) {
     std::string text;
-    llvm::raw_string_ostream out(text);
-    out << llvm::format("%.6g", pixels[0]);
-    if (pixels[0] != pixels[1])
-      out << llvm::format("x%.6g", pixels[1]);
+    llvm::raw_string_ostream(text) << llvm::format(format, value);
     return text;
   };
-  return size(field.least) + ".." + size(field.most);
+  for (const compiler::KindCost &kind : cost.kinds)
+    table.add({kind.kind, std::to_string(kind.ops), kind.macs ? withCommas(kind.macs) : "",
+               kind.macs ? number("%.1f%%", 100.0 * double(kind.macs) / double(cost.macs)) : "",
+               number("%.2f", double(kind.bytes) / (1 << 20))});
+  table.print(out);
 }
 
-// A hole belongs to the block that declares it.
-std::string blockOf(const HoleChannels &hole) {
-  const size_t dot = hole.name.rfind('.');
-  return dot == std::string::npos ? "" : hole.name.substr(0, dot);
-}
-
-void printTable(const LoadedModel &model) {
-  mlir::ModuleOp module = *model.module;
-  const compiler::CostSummary cost =
-      compiler::summarizeCost(module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction));
+void printTable(const LoadedModel &model, const compiler::CostSummary &cost) {
   llvm::raw_ostream &out = llvm::outs();
   out << model.name << ": image " << shapeText(model.channels, model.height, model.width) << "\n\n";
 
   llvm::StringSet<> shown; // names of holes
   TextTable table({"place", "block", "result", "channels", ">MACs", ">parameters", ">receptive field"});
   for (const compiler::BlockCost &block : cost.blocks) {
-    std::string channels;
     for (const HoleChannels &hole : model.holes)
-      if (blockOf(hole) == block.place) {
-        channels += (channels.empty() ? "" : ", ") + spaced(hole.channels);
+      if (blockOf(hole) == block.place)
         shown.insert(hole.name);
-      }
     std::string result, field;
     if (block.field) {
       result = shapeText(vn::channelsOf(block.result), vn::heightOf(block.result), vn::widthOf(block.result));
       field = fieldText(*block.field);
     }
-    table.add({std::string(2 * block.depth, ' ') + block.place, block.block, result, channels,
-               withCommas(block.macs), withCommas(block.parameters), field});
+    table.add({std::string(2 * block.depth, ' ') + block.place, block.block, result,
+               channelsText(model, block.place), withCommas(block.macs), withCommas(block.parameters),
+               field});
   }
   if (!cost.blocks.empty()) {
     table.print(out);
     out << "\n";
   }
+  printKinds(out, cost);
+  out << "\n";
   for (const HoleChannels &hole : model.holes)
     if (!shown.contains(hole.name))
       out << "channels of `" << hole.name << "`: " << spaced(hole.channels) << "\n";
@@ -90,6 +95,11 @@ void printTable(const LoadedModel &model) {
       << withCommas(cost.parameters) << ")\n";
 }
 
+// The name under which a configuration is drawn.
+std::string titleOf(const LoadedModel &model, const std::string &configuration) {
+  return configuration.empty() ? model.name : llvm::sys::path::stem(configuration).str();
+}
+
 void describe(const DescribeOptions &options) {
   if (options.configurations) {
     const ConfigurationTable table = tabulateConfigurations(options);
@@ -99,11 +109,31 @@ void describe(const DescribeOptions &options) {
       printConfigurations(table);
     return;
   }
+  if (options.json && !options.other.empty())
+    refuse("--json describes one configuration", "--diff",
+           "describe each with --json and compare the results");
   const LoadedModel model = loadModel(options);
+  const compiler::CostSummary cost = costOf(model);
+  std::vector<Drawn> drawn = {{titleOf(model, options.configuration), model, cost}};
+  std::optional<LoadedModel> other;
+  compiler::CostSummary otherCost;
+  if (!options.other.empty()) {
+    ModelOptions otherOptions = options;
+    otherOptions.configuration = options.other;
+    other = loadModel(otherOptions);
+    otherCost = costOf(*other);
+    drawn.push_back({titleOf(*other, options.other), *other, otherCost});
+  }
+  if (!options.svg.empty())
+    runtime::writeFileAtomically(options.svg, drawSvg(drawn));
+  if (!options.dot.empty())
+    runtime::writeFileAtomically(options.dot, drawDot(model));
   if (options.json)
     llvm::outs() << describeJsonWithParameters(model);
+  else if (other)
+    printDifference(llvm::outs(), model, cost, *other, otherCost);
   else
-    printTable(model);
+    printTable(model, cost);
 }
 
 } // namespace
@@ -116,6 +146,11 @@ void addDescribeCommand(CLI::App &app) {
   command->add_flag("--json", options->json, "Print JSON, with names and shapes of the parameters");
   command->add_flag("--configurations", options->configurations,
                     "MACs and parameters of every configuration of `choose` holes instead");
+  command->add_option("--svg", options->svg,
+                      "Draw each block's shares of channels and receptive field into this file");
+  command->add_option("--dot", options->dot, "Write the network as a graph for Graphviz into this file");
+  command->add_option("--diff", options->other,
+                      "Another configuration (.toml): print what it changes, and draw both");
   command->callback([options] { describe(*options); });
 }
 

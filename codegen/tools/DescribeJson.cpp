@@ -59,6 +59,13 @@ Json blocksOf(const compiler::CostSummary &cost) {
   return blocks;
 }
 
+Json kindsOf(const compiler::CostSummary &cost) {
+  Json kinds = Json::array();
+  for (const compiler::KindCost &kind : cost.kinds)
+    kinds.push_back({{"kind", kind.kind}, {"ops", kind.ops}, {"macs", kind.macs}, {"bytes", kind.bytes}});
+  return kinds;
+}
+
 Json parametersOf(const LoadedModel &model) {
   Json parameters = Json::array();
   inferOf(model).walk([&](vn::ParameterOp parameter) {
@@ -74,7 +81,8 @@ Json describe(const LoadedModel &model) {
   return {{"model", model.name},         {"input", {model.channels, model.height, model.width}},
           {"batch", cost.batch},         {"macs", cost.macs},
           {"params", cost.parameters},   {"holes", holesOf(model)},
-          {"choices", choicesOf(model)}, {"blocks", blocksOf(cost)}};
+          {"choices", choicesOf(model)}, {"kinds", kindsOf(cost)},
+          {"blocks", blocksOf(cost)}};
 }
 
 } // namespace

@@ -1,13 +1,28 @@
 #include "compiler/analysis/Cost.h"
 #include "compiler/ir/VnDialect.h"
 #include "compiler/ir/VnInterfaces.h"
+#include "compiler/ir/VnOps.h"
 #include "llvm/ADT/StringMap.h"
+#include <map>
 
 using namespace mlir;
 using namespace vernier::compiler;
 namespace vn = vernier::vn;
 
 namespace {
+
+// Convolutions by their kernel and groups, other ops by their name.
+std::string kindOf(Operation &op) {
+  std::string kind = op.getName().stripDialect().str();
+  auto convolution = dyn_cast<vn::ConvolutionOp>(op);
+  if (!convolution)
+    return kind;
+  ArrayRef<int64_t> weight = convolution.getWeight().getType().getShape();
+  kind += " " + std::to_string(weight[2]) + "x" + std::to_string(weight[3]);
+  if (convolution.getGroups() > 1)
+    kind += weight[1] == 1 ? " depthwise" : " grouped";
+  return kind;
+}
 
 class Summary {
 public:
@@ -19,7 +34,14 @@ public:
         add(op, cost);
   }
 
-  CostSummary take() { return std::move(summary); }
+  CostSummary take() {
+    for (auto &[name, kind] : kinds)
+      summary.kinds.push_back(kind);
+    llvm::sort(summary.kinds, [](const KindCost &a, const KindCost &b) {
+      return std::tie(b.macs, b.bytes, a.kind) < std::tie(a.macs, a.bytes, b.kind);
+    });
+    return std::move(summary);
+  }
 
 private:
   void add(Operation &op, vn::CostOpInterface cost) {
@@ -28,6 +50,13 @@ private:
     summary.macs += macs;
     summary.parameters += parameters;
     summary.bytes += bytes;
+    if (!isa<vn::ParameterOp>(op)) {
+      KindCost &kind = kinds[kindOf(op)];
+      kind.kind = kindOf(op);
+      ++kind.ops;
+      kind.macs += macs;
+      kind.bytes += bytes;
+    }
     auto scopes = op.getAttrOfType<ArrayAttr>(vn::kScopesAttr);
     if (!scopes)
       return;
@@ -63,6 +92,7 @@ private:
 
   ReceptiveFields fields;
   CostSummary summary;
+  std::map<std::string, KindCost> kinds;
   llvm::StringMap<size_t> index; // of summary.blocks, by place
 };
 

@@ -20,12 +20,21 @@ struct BlockCost {
   std::optional<ReceptiveField> field; // of its last op
 };
 
+/// All ops of one kind.
+struct KindCost {
+  std::string kind; // "convolution 3x3 depthwise", "max_pool"
+  int64_t ops = 0;
+  int64_t macs = 0;  // per image
+  int64_t bytes = 0; // read and written by one call of the program
+};
+
 struct CostSummary {
   int64_t batch = 1;
   int64_t macs = 0; // per image: convolutions and linear layers
   int64_t parameters = 0;
   int64_t bytes = 0;
   std::vector<BlockCost> blocks; // in the order of the program, a block before those it calls
+  std::vector<KindCost> kinds;   // the most multiply-adds first, then the most bytes; parameters are no op
 };
 
 /// Adds up the ops' costs. A block call that adds no element to the path counts with the block around it.
