@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh VERNIER [DATA]: checks, describes, builds and briefly trains the network of gated_dilations.vn.
+# run.sh VERNIER [DATA]: checks, describes, verifies, builds and briefly trains the network of gated_dilations.vn.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 vernier=$1
@@ -9,6 +9,7 @@ trap 'rm -rf "$out"' EXIT
 
 "$vernier" check "$here/gated_dilations.vn"
 "$vernier" describe "$here/gated_dilations.vn" --model gated2
+"$vernier" verify "$here/gated_dilations.vn" --model gated2
 "$vernier" build "$here/gated_dilations.vn" --model gated2 --for train --batch 32 -o "$out"
 "$out/gated2" info
 if [[ -d $data ]]; then

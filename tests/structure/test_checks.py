@@ -4,6 +4,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import check_extending
 import check_file_sizes
 import check_includes
 import check_links
@@ -47,6 +48,19 @@ class Checks(unittest.TestCase):
         self.write("a.sh", "cp /" + "home/ada/x .\n")
         self.write("b.sh", "ls /usr/lib models/work/x ~/home\n")
         self.assertEqual(len(check_machine_paths.check(self.root)), 1)
+
+    def test_extending(self):
+        self.write("examples/custom_block/gated_dilations.vn", "block\n")
+        self.write("dsl/Ops.h", "GlobalAvgPool")
+        page = "```vernier\nblock\n```\n| `dsl/Ops.h` | `GlobalAvgPool` | |\n"
+        self.write("docs/extending.md", page)
+        self.assertEqual(check_extending.check(self.root), [])
+        self.write("docs/extending.md", page.replace("block", "blok").replace("GlobalA", "GlobalB") + "`dsl/None.h`\n")
+        self.assertEqual(check_extending.check(self.root), [
+            "docs/extending.md: does not show examples/custom_block/gated_dilations.vn as it is",
+            "docs/extending.md: there is no dsl/None.h",
+            "docs/extending.md: `GlobalBvgPool` is not in dsl/Ops.h",
+        ])
 
     def test_snippets(self):
         page = "```vernier\n// a.vn\nblock\n```\n\n```console\n$ cat a.vn\n// a.vn\n...\n$ echo 1\n2\n```\n"
