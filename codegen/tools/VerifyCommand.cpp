@@ -86,7 +86,6 @@ void verify(VerifyOptions options) {
   if (options.input.empty())
     options.input = reducedInput(options);
   LoadedModel model = loadModel(options, Branches::KeepEmpty);
-  refuseOpenChoices(*model.module, "verified while it is open");
   mlir::ModuleOp module = *model.module;
   auto infer = functionOf(module, vn::kInferFunction);
   const bool trains = options.purpose == "train" || (options.purpose.empty() && classifies(infer));
