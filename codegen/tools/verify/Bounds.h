@@ -40,7 +40,11 @@ inline constexpr double kAsBuilt = 0;
 // The outputs of the whole program in float32 or bfloat16 against double precision; what it adds to the
 // checks above is that nothing was left out. Errors add up here. Of gradients, no bound can be given: where a
 // ReLU near zero decides otherwise, and where a batch norm has few pixels, they jump.
-inline double ofProgram(codegen::Element maps) { return maps == codegen::Element::BF16 ? 0.3 : 1e-2; }
+// In training, batch norms over a few pixels of a reduced image magnify rounding errors: up to 1.1e-2 (a
+// ScaleNet of 50 layers).
+inline double ofProgram(codegen::Element maps, bool training) {
+  return maps == codegen::Element::BF16 ? 0.3 : training ? 1e-1 : 1e-2;
+}
 
 } // namespace vernier::tools::bounds
 
