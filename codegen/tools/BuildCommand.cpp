@@ -1,5 +1,6 @@
 // vernier build
 #include "codegen/Build.h"
+#include "codegen/tools/CodeOptions.h"
 #include "codegen/tools/DescribeJson.h"
 #include "codegen/tools/LoadModel.h"
 #include "compiler/analysis/Cost.h"
@@ -21,11 +22,8 @@
 namespace vernier::tools {
 namespace {
 
-struct BuildOptions : ModelOptions {
-  std::string weights, purpose = "infer", backend = "cpu", cpu = "native", loss = "softmax",
-                       precision = "f32", output;
-  std::optional<double> winogradError;
-  bool noWinograd = false;
+struct BuildOptions : ModelOptions, CodeOptions {
+  std::string weights, purpose = "infer", backend = "cpu", output;
 };
 
 std::string identifier(const std::string &name) {
@@ -121,19 +119,10 @@ void build(const BuildOptions &options) {
   const auto start = std::chrono::steady_clock::now();
   if (options.backend == "cuda")
     refuse("CUDA code is not generated yet", "--target cuda", "--target cpu");
-  const auto target = codegen::makeTarget(options.cpu);
-  if (!target)
-    refuse("`" + options.cpu + "` is no CPU that code can be generated for", "--cpu",
-           "one of " + llvm::join(codegen::targetNames(), ", "));
+  const codegen::Target target = targetOf(options);
   if (options.precision == "bf16" && options.purpose == "train")
     refuse("training is in float32 only", "--precision bf16 --for train",
            "train in float32, then build for inference with --precision bf16: the weights are the same");
-
-  codegen::LoweringOptions lowering;
-  if (const std::optional<double> error = options.noWinograd ? 0 : options.winogradError)
-    lowering.winograd = codegen::WinogradOptions::within(*error);
-  if (options.precision == "bf16")
-    lowering.maps = codegen::Element::BF16;
 
   LoadedModel model = loadModel(options);
   refuseOpenChoices(*model.module,
@@ -145,23 +134,20 @@ void build(const BuildOptions &options) {
   facts.name = model.name;
   facts.symbol = identifier(model.name);
   facts.description = describeJson(model);
-  facts.target = target->required;
+  facts.target = target.required;
   facts.batch = options.batch;
   facts.channels = model.channels;
   facts.height = model.height;
   facts.width = model.width;
   facts.macs = cost.macs;
-  auto result = llvm::cast<mlir::RankedTensorType>(infer.getResultTypes()[0]).getShape();
-  facts.classes = result[1] == 1 && result[2] == 1 ? result[3] : 0;
+  facts.classes = classesOf(model);
 
   if (options.purpose == "train") {
-    if (facts.classes == 0)
-      refuse("model `" + model.name + "` cannot be trained: its first output is a map, not logits",
-             options.file);
+    requireClasses(model, options);
     runPasses(*model.module, compiler::trainingPasses(options.loss));
   }
   runPasses(*model.module, compiler::kInferencePasses);
-  auto compiled = codegen::compileModel(*model.module, *target, facts, lowering);
+  auto compiled = codegen::compileModel(*model.module, target, facts, loweringOf(options));
   if (!compiled)
     refuse(llvm::toString(compiled.takeError()), options.file);
   for (const codegen::Program *program : {&compiled->compilation.infer, &compiled->compilation.trainStep})
@@ -171,7 +157,7 @@ void build(const BuildOptions &options) {
   if (!options.weights.empty())
     checkWeights(compiled->compilation, facts, options.weights);
   if (llvm::Error error =
-          codegen::packageModel(*compiled, facts, *target, options.output, codegen::defaultLinkOptions()))
+          codegen::packageModel(*compiled, facts, target, options.output, codegen::defaultLinkOptions()))
     refuse(llvm::toString(std::move(error)), options.output);
   if (!options.weights.empty()) {
     const std::vector<unsigned char> bytes = runtime::readFile(options.weights);
@@ -196,24 +182,7 @@ void addBuildCommand(CLI::App &app) {
   command->add_option("--target", options->backend, "Kind of code")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
-  command->add_option("--cpu", options->cpu, "native, avx512bf16, avx512, avx2, sse or aarch64")
-      ->capture_default_str();
-  command->add_option("--precision", options->precision, "Of maps and weights within inference")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
-  command->add_option("--loss", options->loss, "What a training step minimises")
-      ->check(CLI::IsMember({"softmax", "binary"}))
-      ->capture_default_str();
-  command->add_flag("--no-winograd", options->noWinograd, "Compute every convolution directly");
-  const codegen::WinogradOptions defaults;
-  command
-      ->add_option("--winograd-error", options->winogradError,
-                   "The largest relative error expected of a convolution that Winograd's algorithm may "
-                   "compute (default: " +
-                       llvm::formatv("{0:e1}, in a training step {1:e1})", defaults.errorBudget,
-                                     defaults.trainingErrorBudget)
-                           .str())
-      ->check(CLI::NonNegativeNumber);
+  addCodeOptions(*command, *options);
   command->add_option("-o,--output", options->output, "Directory for the results")->required();
   command->callback([options] { build(*options); });
 }

@@ -1,5 +1,5 @@
 // vernier verify
-#include "codegen/tools/LoadModel.h"
+#include "codegen/tools/CodeOptions.h"
 #include "codegen/tools/verify/Bounds.h"
 #include "codegen/tools/verify/KernelCheck.h"
 #include "codegen/tools/verify/PassCheck.h"
@@ -14,29 +14,21 @@
 namespace vernier::tools {
 namespace {
 
-struct VerifyOptions : ModelOptions {
-  std::string purpose, cpu = "native", loss = "softmax", precision = "f32", fault;
+struct VerifyOptions : ModelOptions, CodeOptions {
+  std::string purpose, fault;
   uint64_t seed = 1;
   int64_t threads = 0;
-  bool noWinograd = false, passesOnly = false;
+  bool passesOnly = false;
   VerifyOptions() { batch = 3; }
 };
 
-codegen::Target targetOf(const VerifyOptions &options) {
-  const auto target = codegen::makeTarget(options.cpu);
-  if (!target)
-    refuse("`" + options.cpu + "` is no CPU that code can be generated for", "--cpu",
-           "one of " + llvm::join(codegen::targetNames(), ", "));
-  const std::vector<std::string> missing = runtime::missingCpuFeatures(target->required);
+codegen::Target targetThatRunsHere(const VerifyOptions &options) {
+  const codegen::Target target = targetOf(options);
+  const std::vector<std::string> missing = runtime::missingCpuFeatures(target.required);
   if (!missing.empty())
     refuse("this machine cannot run code for " + options.cpu + ": it lacks " + llvm::join(missing, ", "),
            "--cpu");
-  return *target;
-}
-
-bool classifies(mlir::func::FuncOp infer) {
-  auto shape = llvm::cast<mlir::RankedTensorType>(infer.getResultTypes()[0]).getShape();
-  return shape.size() == 4 && shape[1] == 1 && shape[2] == 1;
+  return target;
 }
 
 mlir::func::FuncOp functionOf(mlir::ModuleOp module, llvm::StringRef name) {
@@ -54,11 +46,7 @@ void verifyCode(mlir::ModuleOp module, const codegen::Target &target, const Veri
                 const std::string &faultyKernel, const Inputs &inputs, const PassCheck &check,
                 Report &report) {
   const bool trains = !check.trainStep().empty();
-  codegen::LoweringOptions lowering;
-  if (options.noWinograd)
-    lowering.winograd = codegen::WinogradOptions::within(0);
-  if (options.precision == "bf16")
-    lowering.maps = codegen::Element::BF16;
+  const codegen::LoweringOptions lowering = loweringOf(options);
   const LoadedCode code = loadCode(module, target, lowering, faultyKernel);
   Execution kept(*code.keptModel, 1, trains, /*checked=*/false, inputs);
   Execution built(*code.builtModel, options.threads, trains, /*checked=*/true, inputs);
@@ -82,16 +70,15 @@ void verifyCode(mlir::ModuleOp module, const codegen::Target &target, const Veri
 }
 
 void verify(VerifyOptions options) {
-  const codegen::Target target = targetOf(options);
+  const codegen::Target target = targetThatRunsHere(options);
   if (options.input.empty())
     options.input = reducedInput(options);
   LoadedModel model = loadModel(options, Branches::KeepEmpty);
   mlir::ModuleOp module = *model.module;
   auto infer = functionOf(module, vn::kInferFunction);
-  const bool trains = options.purpose == "train" || (options.purpose.empty() && classifies(infer));
-  if (trains && !classifies(infer))
-    refuse("model `" + model.name + "` cannot be trained: its first output is a map, not logits",
-           options.file);
+  const bool trains = options.purpose == "train" || (options.purpose.empty() && classesOf(model) > 0);
+  if (trains)
+    requireClasses(model, options);
   Inputs inputs = Inputs::random(infer, options.loss == "binary", options.seed);
   llvm::outs() << llvm::formatv("{0}: image {1}x{2}x{3}, batch {4}, seed {5}, {6}\n\n", model.name,
                                 model.channels, model.height, model.width, options.batch, options.seed,
@@ -130,16 +117,8 @@ void addVerifyCommand(CLI::App &app) {
   command->get_option("--input")->description("Height and width of the image, HxW; small ones otherwise");
   command->add_option("--for", options->purpose, "infer or train; both where the model can be trained")
       ->check(CLI::IsMember({"infer", "train"}));
-  command->add_option("--cpu", options->cpu, "native, avx512bf16, avx512, avx2 or sse")
-      ->capture_default_str();
-  command->add_option("--precision", options->precision, "Of maps and weights within inference")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
-  command->add_option("--loss", options->loss, "What a training step minimises")
-      ->check(CLI::IsMember({"softmax", "binary"}))
-      ->capture_default_str();
+  addCodeOptions(*command, *options);
   command->add_flag("--passes-only", options->passesOnly, "Generate no code");
-  command->add_flag("--no-winograd", options->noWinograd, "Compute every convolution directly");
   command->add_option("--seed", options->seed, "Of the random weights and images")->capture_default_str();
   command->add_option("--threads", options->threads, "Of the program as it is built; all otherwise");
   // For the tests: breaks a rewrite of this pass, or the first kernel whose name begins so.
