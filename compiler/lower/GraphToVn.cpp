@@ -156,6 +156,9 @@ private:
   }
 
   Value lowerNode(const dsl::Node &node) {
+    // A resize to the size that the map has, such as by a factor of 1, is no op.
+    if (node.kind == dsl::OpKind::Resize && node.shape == graph.nodes[node.operands[0]].shape)
+      return values[node.operands[0]];
     Value value = build(node);
     describe(value.getDefiningOp(), node);
     return value;
@@ -195,8 +198,6 @@ private:
     case dsl::OpKind::GlobalAvgPool:
       return GlobalAvgPoolOp::create(builder, loc, type, input);
     case dsl::OpKind::Resize:
-      if (type == input.getType())
-        return input; // to the size that it has, such as a factor of 1
       return ResizeOp::create(builder, loc, type,
                               node.mode == dsl::ResizeMode::Nearest ? ResizeMode::Nearest
                                                                     : ResizeMode::Bilinear,

@@ -152,6 +152,39 @@ BOOST_AUTO_TEST_CASE(costs_are_per_image) {
   BOOST_CHECK_EQUAL(summary.blocks[0].block, "stage");
 }
 
+// A factor of 1: nothing is resized, the choice's batch norm and what is open remain.
+BOOST_AUTO_TEST_CASE(choices_that_were_made) {
+  GraphBuilder b;
+  const auto choose = [&](const char *place, bool bound) {
+    dsl::Hole hole;
+    hole.kind = dsl::Hole::Kind::Choose;
+    hole.place = place;
+    hole.choices = {1, 0.5};
+    hole.bound = bound;
+    b.graph.holes.push_back(hole);
+  };
+  choose("f", true);
+  choose("g", false);
+  int a = b.add(OpKind::Relu, "relu1", {b.add(OpKind::Resize, "resize1", {0}, {4, 8, 8})}, {4, 8, 8});
+  int r = b.add(OpKind::Resize, "resize2", {a}, {4, 8, 8});
+  int n = b.add(OpKind::BatchNorm, "bn1", {r}, {4, 8, 8}, [](dsl::Node &n) { n.variant = "[1]"; });
+  b.graph.outputs = {{"features", n}};
+  mlir::MLIRContext context;
+  auto module = compiler::lowerGraph(context, b.graph, 1);
+  BOOST_REQUIRE(module);
+  std::vector<std::string> names;
+  module->walk([&](vn::ParameterOp parameter) { names.push_back(parameter.getName().str()); });
+  std::vector<std::string> expected = {"bn1[1].weight", "bn1[1].bias", "bn1[1].running_mean",
+                                       "bn1[1].running_var"};
+  BOOST_CHECK_EQUAL_COLLECTIONS(names.begin(), names.end(), expected.begin(), expected.end());
+  int holes = 0, resizes = 0;
+  module->walk([&](vn::HoleOp hole) { holes += hole.getSymName() == "g" ? 1 : 100; });
+  module->walk([&](vn::ResizeOp) { ++resizes; });
+  BOOST_CHECK_EQUAL(holes, 1);
+  BOOST_CHECK_EQUAL(resizes, 0);
+  checkContains(print(*module), "relu1"); // keeps its place
+}
+
 // A shape that contradicts the op is an error at the node's place in the specification.
 BOOST_AUTO_TEST_CASE(wrong_shape_is_an_error_at_its_place) {
   GraphBuilder b;
