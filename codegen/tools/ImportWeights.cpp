@@ -102,6 +102,7 @@ void report(const WeightChoice &choice, const Safetensors &file, const LoadedMod
   line(assignment.ignored, "ignored, as the mapping says");
   line(assignment.counters, "counters of batches left out");
   line(assignment.empty, "without elements left out");
+  line(assignment.otherChoices, "of other choices left out");
   llvm::outs() << "written to " << options.output << "\n";
 }
 

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 using llvm::StringRef;
 
@@ -33,6 +34,13 @@ llvm::ArrayRef<int64_t> asMatrix(llvm::ArrayRef<int64_t> shape) {
   return shape.size() == 4 && shape[2] == 1 && shape[3] == 1 ? shape.take_front(2) : shape;
 }
 
+// "bn1.weight" of "bn1[0.65].weight" (dsl::Node::variant); empty where there is no choice.
+std::string withoutChoice(StringRef name) {
+  const auto [before, rest] = name.split('[');
+  const auto [choice, after] = rest.split(']');
+  return choice.empty() || after.empty() ? std::string() : (before + after).str();
+}
+
 StringRef lastElement(StringRef name) { return name.rsplit('.').second; }
 
 // One tensor on its way to a parameter.
@@ -48,6 +56,9 @@ public:
       : parameters(parameters), tensors(tensors), mapping(mapping) {
     for (size_t i = 0; i < parameters.size(); ++i)
       byName[parameters[i].name] = i;
+    for (const NamedShape &parameter : parameters)
+      if (std::string shared = withoutChoice(parameter.name); !shared.empty())
+        chosen.insert(std::move(shared));
   }
 
   WeightAssignment run() {
@@ -108,6 +119,10 @@ private:
         }
         if (llvm::is_contained(tensors[i].shape, 0)) {
           ++result.empty;
+          continue;
+        }
+        if (chosen.contains(withoutChoice(candidate.name))) {
+          ++result.otherChoices;
           continue;
         }
       }
@@ -214,6 +229,7 @@ private:
   const std::vector<NamedShape> &parameters, &tensors;
   const WeightMapping &mapping;
   std::unordered_map<std::string, size_t> byName; // of parameters
+  std::unordered_set<std::string> chosen;         // names of parameters of a choice, without it
   std::vector<Candidate> candidates;
   WeightAssignment result;
 };

@@ -31,6 +31,7 @@ struct WeightAssignment {
   size_t ignored = 0;         // by the mapping
   size_t counters = 0;        // of PyTorch's batch norms, left out
   size_t empty = 0;           // without elements, left out
+  size_t otherChoices = 0;    // batch norms of choices that this model does not make, left out
   bool withoutModule = false; // `module.` was taken off every name
   std::optional<WeightMismatch> mismatch;
 };
@@ -40,7 +41,8 @@ struct WeightAssignment {
 ///
 /// Names lose `module.`, which PyTorch's DataParallel puts before all of them,
 /// and go through the mapping. What no network here has is left out: `num_batches_tracked`, and tensors
-/// without elements. The weight of a linear layer and that of a 1x1 convolution are the same numbers.
+/// without elements; so is, of a network with `choose` holes, what belongs to other choices than this
+/// model's. The weight of a linear layer and that of a 1x1 convolution are the same numbers.
 WeightAssignment assignWeights(const std::vector<NamedShape> &parameters,
                                const std::vector<NamedShape> &tensors, const WeightMapping &mapping);
 

@@ -153,6 +153,18 @@ BOOST_AUTO_TEST_CASE(every_tensor_is_used_once) {
   BOOST_TEST(result.empty == 1u);
 }
 
+// A file of all choices serves each specialised model.
+BOOST_AUTO_TEST_CASE(other_choices_are_left_out) {
+  const Shapes parameters = {{"conv1.weight", {8, 3, 3, 3}}, {"bn1[0.5].weight", {8}}};
+  const Shapes tensors = {{"conv1.weight", {8, 3, 3, 3}}, {"bn1[1].weight", {8}}, {"bn1[0.5].weight", {8}}};
+  const WeightAssignment result = assignWeights(parameters, tensors, mapping(""));
+  BOOST_TEST_REQUIRE(!result.mismatch.has_value(), result.mismatch->what);
+  BOOST_TEST(result.tensors == (std::vector<size_t>{0, 2}));
+  BOOST_TEST(result.otherChoices == 1u);
+  const Shapes more = {tensors[0], tensors[2], {"bn2[1].weight", {8}}};
+  BOOST_TEST(assignWeights(parameters, more, mapping("")).mismatch->count == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(first_mismatch_is_explained) {
   const Shapes good = {
       {"conv1.weight", {8, 3, 3, 3}}, {"bn1.weight", {8}}, {"fc.weight", {10, 8}}, {"fc.bias", {10}}};
