@@ -20,7 +20,7 @@ from pathlib import Path
 
 SKIPPED = 77
 LIMIT = 1e-5
-ROW = re.compile(r"^\| `(\w+)` \| `(\w+\.vn)` \| (?:`(\w+\.toml)`)? *\| (\d+x\d+) \|", re.MULTILINE)
+ROW = re.compile(r"^\| `(\w+)` \| `(\w+\.vn)` \| (?:`([\w.]+)`)? *\| (\d+x\d+) \|", re.MULTILINE)
 
 try:
     import numpy as np
