@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/Support/GraphWriter.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <map>
@@ -12,21 +13,9 @@
 namespace vernier::tools {
 namespace {
 
-std::string quote(llvm::StringRef text) {
-  std::string out = "\"";
-  for (char c : text) {
-    if (c == '\n') {
-      out += "\\n";
-      continue;
-    }
-    if (c == '"' || c == '\\')
-      out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
+std::string quote(llvm::StringRef text) { return "\"" + llvm::DOT::EscapeString(text.str()) + "\""; }
 
-// "3x3 /2 in 4 groups"
+// "3x3 /2"
 std::string geometry(llvm::ArrayRef<int64_t> kernel, llvm::ArrayRef<int64_t> strides) {
   std::string text = std::to_string(kernel[0]) + "x" + std::to_string(kernel[1]);
   if (strides[0] != 1 || strides[1] != 1)

@@ -2,6 +2,7 @@
 
 #include "codegen/tools/DescribeText.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
@@ -18,17 +19,6 @@ namespace {
 constexpr std::array kColours = {"#1b4965", "#3a86a8", "#8ecae6", "#ffb703", "#fb8500", "#d62828"};
 constexpr double kBar = 30, kGap = 10, kHeight = 220, kLeft = 64, kPanelGap = 64, kLabels = 90, kTop = 44;
 constexpr double kCharacter = 6.2; // width of a character of a label, about
-
-std::string escaped(llvm::StringRef text) {
-  std::string out;
-  for (char c : text)
-    out += c == '&'   ? "&amp;"
-           : c == '<' ? "&lt;"
-           : c == '>' ? "&gt;"
-           : c == '"' ? "&quot;"
-                      : std::string(1, c);
-  return out;
-}
 
 std::string number(double value) {
   std::string text;
@@ -50,7 +40,9 @@ public:
   // `attributes` such as "fill=\"#fff\"".
   void text(double x, double y, llvm::StringRef content, llvm::StringRef attributes = "") {
     out << llvm::format("<text x=\"%.1f\" y=\"%.1f\"", x, y) << (attributes.empty() ? "" : " ") << attributes
-        << ">" << escaped(content) << "</text>\n";
+        << ">";
+    llvm::printHTMLEscaped(content, out);
+    out << "</text>\n";
     extend(x, y);
   }
   void extend(double x, double y) {
