@@ -112,15 +112,16 @@ private:
 
   llvm::Error readNumbers(const toml::key &key, const toml::node &value, std::vector<float> &numbers) {
     const bool deviation = key == "std";
-    return readList(key, value, "a list of one number per channel", [&](const toml::node &entry) -> llvm::Error {
-      const auto number = entry.value<double>();
-      if (!number || !(std::abs(*number) < 1e6) || (deviation && !(*number > 1e-6)))
-        return failure(entry,
-                       "`" + Twine(key.str()) + "` must hold " + (deviation ? "positive numbers" : "numbers"),
-                       "of values in [0, 1]");
-      numbers.push_back(float(*number));
-      return llvm::Error::success();
-    });
+    return readList(
+        key, value, "a list of one number per channel", [&](const toml::node &entry) -> llvm::Error {
+          const auto number = entry.value<double>();
+          if (!number || !(std::abs(*number) < 1e6) || (deviation && !(*number > 1e-6)))
+            return failure(
+                entry, "`" + Twine(key.str()) + "` must hold " + (deviation ? "positive numbers" : "numbers"),
+                "of values in [0, 1]");
+          numbers.push_back(float(*number));
+          return llvm::Error::success();
+        });
   }
 
   llvm::Error readResize(const toml::node &value) {

@@ -12,8 +12,8 @@ namespace vernier::runtime {
 
 /// Loads all of the session's weights from the tensors whose names begin with `prefix`, or, where one is
 /// missing, unexpected or of another shape or type, none; the message then lists each. PyTorch's
-/// `num_batches_tracked` is passed over, and so are other choices' parameters of a batch norm that the model has
-/// for some (`bn1[0.65].weight` beside `bn1[1].weight`): one file serves all configurations.
+/// `num_batches_tracked` is passed over, and so are other choices' parameters of a batch norm that the model
+/// has for some (`bn1[0.65].weight` beside `bn1[1].weight`): one file serves all configurations.
 void loadWeights(Session &session, const Safetensors &file, const std::string &prefix = "");
 
 /// The session's weights as tensors to be written, named with `prefix`.

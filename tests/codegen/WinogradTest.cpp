@@ -166,8 +166,8 @@ BOOST_AUTO_TEST_CASE(gradients) {
 // several, and with tasks for blocks of channels, of which the last is narrower.
 BOOST_AUTO_TEST_CASE(training_epilogues) {
   for (int64_t transform : {2, 4})
-    for (const auto &[batch, h, w, c] : {std::array<int64_t, 4>{3, 15 * transform + 1, 17 * transform - 1, 20},
-                                         {2, 9, 10, 49}}) {
+    for (const auto &[batch, h, w, c] :
+         {std::array<int64_t, 4>{3, 15 * transform + 1, 17 * transform - 1, 20}, {2, 9, 10, 49}}) {
       Network net(batch, h, w, 6);
       Map x = net.activate(net.batchNorm(net.convolution(net.image(), same3x3(c))), "relu");
       x = net.activate(net.add(net.batchNorm(net.convolution(x, same3x3(c))), x), "relu");
