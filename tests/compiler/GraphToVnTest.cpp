@@ -54,8 +54,11 @@ void checkContains(const std::string &text, const std::string &part) {
 
 GraphBuilder everyKind() {
   GraphBuilder b;
-  b.graph.holes.push_back(
-      {dsl::Hole::Kind::Learned, "layer1.channels", {6, 2}, dsl::BudgetKind::Macs, 4096, {}, {}});
+  dsl::Hole &hole = b.graph.holes.emplace_back();
+  hole.place = "layer1.channels";
+  hole.seed = {6, 2};
+  hole.budget = dsl::BudgetKind::Macs;
+  hole.limit = 4096;
   int c = b.add(OpKind::Convolution, "conv1", {0}, {6, 4, 4}, [](dsl::Node &n) {
     n.kernel[0] = n.kernel[1] = 3;
     n.stride[0] = n.stride[1] = 2;
