@@ -4,9 +4,8 @@
 
 namespace vernier::codegen {
 
-llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Target &target, ModelFacts facts,
-                                           const LoweringOptions &options) {
-  auto compilation = lowerModule(module, target, options);
+static llvm::Expected<CompiledModel> compile(mlir::FailureOr<Compilation> compilation, const Target &target,
+                                             ModelFacts facts) {
   if (failed(compilation))
     return llvm::createStringError("the model cannot be compiled for this target");
   CompiledModel model;
@@ -22,6 +21,18 @@ llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Target &
     return tables.takeError();
   model.objects.push_back(std::move(*tables));
   return model;
+}
+
+llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Target &target, ModelFacts facts,
+                                           const LoweringOptions &options) {
+  return compile(lowerModule(module, target, options), target, std::move(facts));
+}
+
+llvm::Expected<CompiledModel> compileSegments(mlir::ModuleOp configuration, std::vector<OpenHole> holes,
+                                              llvm::ArrayRef<SegmentModules> segments, const Target &target,
+                                              ModelFacts facts, const LoweringOptions &options) {
+  return compile(lowerSegments(configuration, std::move(holes), segments, target, options), target,
+                 std::move(facts));
 }
 
 } // namespace vernier::codegen

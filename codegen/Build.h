@@ -20,6 +20,11 @@ struct CompiledModel {
 llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Target &target, ModelFacts facts,
                                            const LoweringOptions &options = {});
 
+// The same of a network with open `choose` holes (see lowerSegments).
+llvm::Expected<CompiledModel> compileSegments(mlir::ModuleOp configuration, std::vector<OpenHole> holes,
+                                              llvm::ArrayRef<SegmentModules> segments, const Target &target,
+                                              ModelFacts facts, const LoweringOptions &options = {});
+
 // What linking needs beside the objects.
 struct LinkOptions {
   std::string compiler;               // a C++ compiler driver

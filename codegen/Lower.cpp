@@ -96,11 +96,23 @@ Location Lowering::addIo(const std::string &name, vn_type type, bool isOutput, s
   return {buffer, 0, view};
 }
 
+Location Lowering::addMapIo(const std::string &name, bool isOutput, Value value) {
+  const View view = viewOf(value);
+  const bool vector = isOutput && view.h * view.w == 1;
+  return addIo(name, VN_FLOAT32, isOutput,
+               vector ? std::vector<int64_t>{view.n, view.c}
+                      : std::vector<int64_t>{view.n, view.c, view.h, view.w},
+               view);
+}
+
 // A map as it lies in the arena: one line more between pixels that would alias.
 View Lowering::storedView(Value value) {
+  return storedView(value, isMap(value) && prepared && !onlyReturned(value) ? options.maps : Element::F32);
+}
+
+View Lowering::storedView(Value value, Element element) {
   View view = viewOf(value);
-  if (isMap(value) && prepared && !onlyReturned(value))
-    view.element = options.maps;
+  view.element = element;
   if (view.h * view.w > 1 && elementBytes(view.element) * view.c % kAliasingBytes == 0)
     view.pixel += kAlignment / elementBytes(view.element);
   return view;
@@ -145,9 +157,8 @@ Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm:
 // --- placement in advance
 // --------------------------------------------------------------------------------------------
 
-// Whether the op that computes `value` can write it to a given place: a slice is a view of a map that exists
-// already; a block argument has its place too.
-static bool mayBePlaced(Value value) {
+// A slice is a view of a map that exists already; a block argument has its place too.
+bool mayBePlaced(Value value) {
   Operation *producer = value.getDefiningOp();
   return producer && !isa<vn::SliceOp, vn::ParameterOp>(producer);
 }
@@ -187,13 +198,21 @@ bool Lowering::dependsOnParametersOnly(Operation *op) {
 // -------------------------------------------------------------------------------------------------------
 
 LogicalResult Lowering::parameters(func::FuncOp infer) {
+  bool fine = true;
   infer.walk([&](vn::ParameterOp op) {
-    if (parameterAt.count(op.getName()))
+    const auto [known, isNew] = parameterIndex.try_emplace(op.getName(), out.parameters.size());
+    auto shape = cast<RankedTensorType>(op.getType()).getShape();
+    if (!isNew) {
+      if (shape != llvm::ArrayRef(out.parameters[known->second].shape)) {
+        mlir::emitError(op.getLoc()) << "parameter `" << op.getName()
+                                     << "` has another shape for each choice of a hole";
+        fine = false;
+      }
       return;
+    }
     Parameter parameter;
     parameter.name = op.getName().str();
     parameter.kind = vn_parameter_kind(static_cast<uint32_t>(op.getKind()));
-    auto shape = cast<RankedTensorType>(op.getType()).getShape();
     parameter.shape.assign(shape.begin(), shape.end());
     parameter.space = op.isTrainable() ? VN_SPACE_PARAMETERS : VN_SPACE_STATISTICS;
     int64_t &bytes = op.isTrainable() ? out.parameterBytes : out.statisticsBytes;
@@ -210,10 +229,10 @@ LogicalResult Lowering::parameters(func::FuncOp infer) {
     }
     out.parameters.push_back(std::move(parameter));
   });
-  return success();
+  return success(fine);
 }
 
-LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Program *preparedProgram) {
+void Lowering::begin(Program &ownProgram, Program *preparedProgram) {
   program = current = &ownProgram;
   prepared = preparedProgram;
   locations.clear();
@@ -223,23 +242,19 @@ LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Pro
   sumsFor.clear();
   constant.clear();
   packedAt.clear();
+}
 
-  static constexpr const char *kTrainingInputs[] = {"image", "labels", "label_smoothing"};
+LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Program *preparedProgram) {
+  begin(ownProgram, preparedProgram);
+  static constexpr const char *kTrainingInputs[] = {kImage, "labels", "label_smoothing"};
   for (BlockArgument argument : function.getArguments()) {
     auto type = cast<RankedTensorType>(argument.getType());
-    const View view = viewOf(argument);
-    std::vector<int64_t> shape(type.getShape());
-    if (shape.size() == 4)
-      shape = {view.n, view.c, view.h, view.w};
-    const vn_type element = type.getElementType().isInteger(32) ? VN_INT32 : VN_FLOAT32;
     const std::string name = kTrainingInputs[std::min<unsigned>(argument.getArgNumber(), 2)];
-    Location io = addIo(name, element, false, shape, view);
-    place = name;
-    if (shape.size() == 4) {
-      Location map = result(argument);
-      step(fromChannelsFirst(map.view, target), {io}, {map});
+    if (type.getRank() == 4) {
+      readImage(argument, addMapIo(name, false, argument));
     } else {
-      alias(argument, io);
+      const vn_type element = type.getElementType().isInteger(32) ? VN_INT32 : VN_FLOAT32;
+      alias(argument, addIo(name, element, false, type.getShape(), viewOf(argument)));
     }
   }
   placeGradients(function);
@@ -252,6 +267,12 @@ LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Pro
     planMemory(out.buffers, *program);
   expandRepeats(*program);
   return success();
+}
+
+void Lowering::readImage(BlockArgument argument, const Location &io) {
+  place = kImage;
+  const Location map = result(argument);
+  step(fromChannelsFirst(map.view, target), {io}, {map});
 }
 
 LogicalResult Lowering::lower(Block &block) {
@@ -318,26 +339,26 @@ LogicalResult Lowering::lowerImageBlocks(vn::ImageBlocksOp op) {
 LogicalResult Lowering::outputs(func::FuncOp function, func::ReturnOp op) {
   auto names = function->getAttrOfType<ArrayAttr>(vn::kOutputsAttr);
   for (auto [index, value] : llvm::enumerate(op.getOperands())) {
-    const View view = viewOf(value);
     std::string name = names && index < names.size() ? cast<StringAttr>(names[index]).str()
                                                      : "output" + std::to_string(index);
     if (function.getName() == vn::kTrainStepFunction)
       name = index == 0 ? "loss" : "logits";
-    place = name;
     auto type = cast<RankedTensorType>(value.getType());
-    std::vector<int64_t> shape(type.getShape());
-    if (shape.size() == 4)
-      shape = view.h * view.w == 1 ? std::vector<int64_t>{view.n, view.c}
-                                   : std::vector<int64_t>{view.n, view.c, view.h, view.w};
-    Location io = addIo(name, VN_FLOAT32, true, shape, view);
-    current = program;
-    const Location from = at(value);
-    if (view.h * view.w == 1)
-      step(copy(from.view, view, target), {from}, {io});
-    else
-      step(toChannelsFirst(from.view, target), {from}, {io});
+    writeOutput(name, value,
+                type.getRank() == 4 ? addMapIo(name, true, value)
+                                    : addIo(name, VN_FLOAT32, true, type.getShape(), viewOf(value)));
   }
   return success();
+}
+
+void Lowering::writeOutput(const std::string &name, Value value, const Location &io) {
+  place = name;
+  current = program;
+  const Location from = at(value);
+  if (io.view.h * io.view.w == 1)
+    step(copy(from.view, io.view, target), {from}, {io});
+  else
+    step(toChannelsFirst(from.view, target), {from}, {io});
 }
 
 LogicalResult Lowering::lower(Operation *op) {
@@ -352,8 +373,10 @@ LogicalResult Lowering::lower(Operation *op) {
     return lowerImageBlocks(blocks);
   if (isa<vn::YieldOp>(op))
     return success();
-  if (auto ret = dyn_cast<func::ReturnOp>(op))
-    return outputs(op->getParentOfType<func::FuncOp>(), ret);
+  if (auto ret = dyn_cast<func::ReturnOp>(op)) {
+    auto function = op->getParentOfType<func::FuncOp>();
+    return function->hasAttr(vn::kPassedOnAttr) ? segmentResults(function, ret) : outputs(function, ret);
+  }
   if (op->use_empty() && isMemoryEffectFree(op))
     return success();
   if (succeeded(lowerLayer(op)) || succeeded(lowerGradient(op)))

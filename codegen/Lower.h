@@ -33,6 +33,23 @@ struct LoweringOptions {
 mlir::FailureOr<Compilation> lowerModule(mlir::ModuleOp module, const Target &target,
                                          const LoweringOptions &options = {});
 
+// A part of a network (compiler/lower/Segments.h) for each choice of the holes that it depends on.
+struct SegmentModules {
+  std::vector<int> holes; // indices into the network's, ascending
+  struct Variant {
+    mlir::ModuleOp module; // after the inference passes
+    int64_t macs = 0;      // before them, of one image
+  };
+  std::vector<Variant> variants; // the last hole's choices change first
+};
+
+// One program for all configurations of a network with open holes, of which `configuration` is one as the
+// specification has it: each segment's code once for each of its choices, with one list of parameters, packed
+// weights that are kept once, and an arena for the largest.
+mlir::FailureOr<Compilation> lowerSegments(mlir::ModuleOp configuration, std::vector<OpenHole> holes,
+                                           llvm::ArrayRef<SegmentModules> segments, const Target &target,
+                                           const LoweringOptions &options = {});
+
 } // namespace vernier::codegen
 
 #endif

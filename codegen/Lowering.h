@@ -37,6 +37,8 @@ struct PlacedEpilogue {
   llvm::SmallVector<Location> reads, writes;
 };
 
+inline constexpr const char *kImage = "image";
+
 struct ConvolutionShape {
   std::array<int64_t, 2> kernel{1, 1}, stride{1, 1};
   std::array<int64_t, 4> padding{0, 0, 0, 0};
@@ -52,6 +54,10 @@ public:
   mlir::LogicalResult parameters(mlir::func::FuncOp infer);
   // `prepared` receives what depends on parameters alone; without it those steps run in `program` too.
   mlir::LogicalResult function(mlir::func::FuncOp function, Program &program, Program *prepared);
+  // The arrays of a network, before its segments.
+  void declareArrays(mlir::func::FuncOp infer, Program &program);
+  // One choice of a segment; `program` receives its steps alone, unplanned.
+  mlir::LogicalResult segment(mlir::func::FuncOp infer, Program &program, Program *prepared);
 
 private:
   // --- buffers and steps (Lower.cpp)
@@ -60,9 +66,13 @@ private:
   Location scratch(int64_t elements);
   Location addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape,
                  const View &view);
+  Location addMapIo(const std::string &name, bool isOutput, mlir::Value value);
+  void readImage(mlir::BlockArgument argument, const Location &io);
+  void writeOutput(const std::string &name, mlir::Value value, const Location &io);
   // The place of an op's result: given in advance (a slice of a concat, a gradient) or a new buffer.
   Location result(mlir::Value value);
   View storedView(mlir::Value value);
+  View storedView(mlir::Value value, Element element);
   Location at(mlir::Value value) { return locations.lookup(value); }
   void alias(mlir::Value value, const Location &location) { locations[value] = location; }
   Step &step(const Kernel &kernel, std::initializer_list<Location> reads,
@@ -77,6 +87,13 @@ private:
   mlir::LogicalResult lower(mlir::Operation *op);
   mlir::LogicalResult lowerImageBlocks(vn::ImageBlocksOp op);
   mlir::LogicalResult outputs(mlir::func::FuncOp function, mlir::func::ReturnOp op);
+  void begin(Program &program, Program *prepared);
+
+  // --- segments (LowerSegments.cpp)
+  // ----------------------------------------------------------------------------------------------------
+  mlir::LogicalResult segmentResults(mlir::func::FuncOp infer, mlir::func::ReturnOp op);
+  // Where a map that segments pass on lies.
+  Location passedOn(llvm::StringRef name, mlir::Value value);
 
   // --- op families
   // ----------------------------------------------------------------------------------------------------
@@ -126,13 +143,18 @@ private:
   llvm::DenseMap<mlir::Operation *, GradientTail> waiting; // tails of postponed ops
   llvm::DenseMap<mlir::Operation *, PartialSums> sumsFor;  // batch norms and their gradients
   llvm::DenseSet<mlir::Value> constant;                    // depends on parameters alone
+  llvm::StringMap<size_t> parameterIndex;                  // in out.parameters
   llvm::StringMap<Location> parameterAt, gradientAt, packedAt;
+  llvm::StringMap<Location> arrayAt; // of declareArrays
+  llvm::StringMap<int> passedOnAt;   // buffers, by the places that compute them
   llvm::StringSet<> kernelNames;
 };
 
 // The maps that an epilogue reads, of a result of so many columns, with all pixels in one row.
 Epilogue pixelsInOneRow(Epilogue epilogue, int64_t columns);
 View viewOf(mlir::Value value);
+// Whether the op that computes `value` can write it to a given place.
+bool mayBePlaced(mlir::Value value);
 Activation activationOf(vn::Activation activation);
 std::array<int64_t, 2> pair(llvm::ArrayRef<int64_t> values);
 std::array<int64_t, 4> four(llvm::ArrayRef<int64_t> values);

@@ -11,6 +11,10 @@ namespace vernier::codegen {
 // (Step::mayReuse).
 void planMemory(std::vector<Buffer> &buffers, Program &program);
 
+// The same for programs that run one after the other, one of each group; what several of them use keeps its
+// place from the first to the last. Returns the bound.
+int64_t planMemory(std::vector<Buffer> &buffers, const std::vector<std::vector<const Program *>> &groups);
+
 // The same without sharing: every buffer from `begin` on, one after the other.
 void placeApart(std::vector<Buffer> &buffers, Program &program, int64_t begin = 0);
 

@@ -62,9 +62,20 @@ struct Repeat {
   std::map<int, int64_t> advances; // by buffer
 };
 
+// Of a network with open `choose` holes: consecutive steps that depend on some of them.
+struct ProgramSegment {
+  std::vector<int> holes; // indices into Compilation::holes, ascending
+  struct Variant {        // steps [begin, end); multiply-adds of one image as the specification has them
+    int begin = 0, end = 0;
+    int64_t macs = 0;
+  };
+  std::vector<Variant> variants; // for each choice of these holes; the last hole's choices change first
+};
+
 struct Program {
   std::vector<Step> steps;
-  std::vector<Repeat> repeats; // one after the other
+  std::vector<Repeat> repeats;          // one after the other
+  std::vector<ProgramSegment> segments; // empty: all steps are run
   std::vector<Io> io;
   int64_t arenaBytes = 0;
 };
@@ -77,12 +88,19 @@ struct Parameter {
   int64_t offset = 0;
 };
 
+// A `choose` hole that each call may choose anew.
+struct OpenHole {
+  std::string name;
+  std::vector<double> choices;
+};
+
 // What one model's code consists of. All programs share the list of buffers and the kernels.
 struct Compilation {
   std::vector<Buffer> buffers;
   std::vector<Parameter> parameters;
   std::vector<KernelDefinition> kernels; // each name once
   Program prepare, infer, trainStep;
+  std::vector<OpenHole> holes;
   Element maps = Element::F32; // of @infer
   int64_t parameterBytes = 0, statisticsBytes = 0, derivedBytes = 0;
 };

@@ -69,8 +69,23 @@ public:
     for (const Io &entry : program.io)
       io.push_back(record({text(entry.name), integer(entry.type), integer(entry.isOutput),
                            integer(entry.shape.size()), shape(entry.shape)}));
-    return record(
-        {array(steps), integer(steps.size()), array(io), integer(io.size()), integer(program.arenaBytes)});
+    llvm::SmallVector<Constant *> segments;
+    for (const ProgramSegment &segment : program.segments) {
+      llvm::SmallVector<Constant *> holes, variants;
+      for (int hole : segment.holes)
+        holes.push_back(integer(hole));
+      for (const ProgramSegment::Variant &variant : segment.variants)
+        variants.push_back(record({integer(variant.begin), integer(variant.end), integer(variant.macs)}));
+      segments.push_back(
+          record({array(holes), integer(holes.size()), array(variants), integer(variants.size())}));
+    }
+    return record({array(steps), integer(steps.size()), array(segments), integer(segments.size()), array(io),
+                   integer(io.size()), integer(program.arenaBytes)});
+  }
+
+  Constant *hole(const OpenHole &hole) {
+    Constant *choices = global(llvm::ConstantDataArray::get(context, hole.choices), 8);
+    return record({text(hole.name), choices, integer(hole.choices.size())});
   }
 
   Constant *global(Constant *value, unsigned alignment) {
@@ -94,15 +109,30 @@ void writeTables(llvm::Module &module, const Compilation &compilation, const Mod
   for (const Parameter &p : compilation.parameters)
     parameters.push_back(w.record({w.text(p.name), w.integer(p.kind), w.integer(p.shape.size()),
                                    w.shape(p.shape), w.integer(p.space), w.integer(p.offset)}));
-  Constant *model = w.record(
-      {w.integer(VN_ABI_VERSION), w.text(facts.name), w.text(facts.description), w.text(facts.target),
-       w.integer(compilation.maps == Element::BF16 ? VN_BFLOAT16 : VN_FLOAT32), w.integer(facts.batch),
-       w.integer(facts.channels), w.integer(facts.height), w.integer(facts.width), w.integer(facts.classes),
-       w.integer(facts.macs), w.array(parameters), w.integer(parameters.size()),
-       w.integer(compilation.parameterBytes), w.integer(compilation.statisticsBytes),
-       w.integer(compilation.derivedBytes), w.program(compilation.prepare, compilation.buffers),
-       w.program(compilation.infer, compilation.buffers),
-       w.program(compilation.trainStep, compilation.buffers)});
+  llvm::SmallVector<Constant *> holes;
+  for (const OpenHole &hole : compilation.holes)
+    holes.push_back(w.hole(hole));
+  Constant *model = w.record({w.integer(VN_ABI_VERSION),
+                              w.text(facts.name),
+                              w.text(facts.description),
+                              w.text(facts.target),
+                              w.integer(compilation.maps == Element::BF16 ? VN_BFLOAT16 : VN_FLOAT32),
+                              w.integer(facts.batch),
+                              w.integer(facts.channels),
+                              w.integer(facts.height),
+                              w.integer(facts.width),
+                              w.integer(facts.classes),
+                              w.integer(facts.macs),
+                              w.array(parameters),
+                              w.integer(parameters.size()),
+                              w.array(holes),
+                              w.integer(holes.size()),
+                              w.integer(compilation.parameterBytes),
+                              w.integer(compilation.statisticsBytes),
+                              w.integer(compilation.derivedBytes),
+                              w.program(compilation.prepare, compilation.buffers),
+                              w.program(compilation.infer, compilation.buffers),
+                              w.program(compilation.trainStep, compilation.buffers)});
   Constant *address = w.global(model, 8);
 
   llvm::IRBuilder<> b(module.getContext());

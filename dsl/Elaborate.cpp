@@ -110,8 +110,11 @@ bool Elaborator::execute(const Stmt &statement, Frame &frame, Value *result) {
     return executeFor(static_cast<const ForStmt &>(statement), frame);
   case Stmt::Kind::If: {
     auto &branch = static_cast<const IfStmt &>(statement);
+    const ChoiceSet outer = std::exchange(read_, 0);
     std::optional<bool> taken = truth(*branch.condition, "a condition", frame);
-    return taken && execute(*taken ? branch.then : branch.otherwise, frame, result);
+    const ChoiceSet condition = std::exchange(read_, outer);
+    return taken &&
+           under(condition, [&] { return execute(*taken ? branch.then : branch.otherwise, frame, result); });
   }
   case Stmt::Kind::Learned:
     return executeLearned(static_cast<const LearnedStmt &>(statement), frame);
@@ -349,13 +352,20 @@ bool Elaborator::executeChoose(const ChooseStmt &choose, Frame &frame) {
   constexpr size_t most = std::numeric_limits<ChoiceSet>::digits;
   if (chooseHoles_.size() == most)
     return bad("come after " + std::to_string(most) + " other `choose` holes, which is the most");
-  for (auto &[place, value] : options_.choices) {
-    const auto found = std::find(hole.choices.begin(), hole.choices.end(), value);
-    if (place != hole.place || found == hole.choices.end())
-      continue;
-    hole.chosen = static_cast<int>(found - hole.choices.begin());
-    hole.bound = true;
-  }
+  const auto bindTo = [&](const std::vector<std::pair<std::string, double>> &values) {
+    bool found = false;
+    for (auto &[place, value] : values) {
+      const auto choice = std::find(hole.choices.begin(), hole.choices.end(), value);
+      if (place != hole.place || choice == hole.choices.end())
+        continue;
+      hole.chosen = static_cast<int>(choice - hole.choices.begin());
+      found = true;
+    }
+    return found;
+  };
+  hole.bound = bindTo(options_.choices);
+  if (!hole.bound)
+    bindTo(options_.trial);
   Value chosen = choices.list->elements[hole.chosen];
   chosen.choices = ChoiceSet(1) << chooseHoles_.size();
   frame.names[choose.name.text] = chosen;
@@ -609,7 +619,7 @@ bool Elaborator::claim(char kind, const std::string &place, std::string_view plu
 
 Value Elaborator::addNode(Node node, const CallExpr *call, std::string_view base, std::string_view written,
                           Span span, LearnedWidthPtr width, Frame &frame, const std::string &suffix,
-                          std::optional<ChoiceSet> scale) {
+                          std::optional<ChoiceSet> scale, ChoiceSet arguments) {
   const ChoiceSet own = scale ? *scale : scaleOf(node);
   std::string place;
   if (suffix.empty()) {
@@ -644,6 +654,10 @@ Value Elaborator::addNode(Node node, const CallExpr *call, std::string_view base
   node.scopes = scopes_;
   if (node.kind == OpKind::BatchNorm)
     node.variant = variantOf(own);
+  const ChoiceSet choices = own | arguments | scaleOf(node) | control_;
+  for (size_t i = 0; i < chooseHoles_.size(); ++i)
+    if (choices >> i & 1)
+      node.choices.push_back(chooseHoles_[i]);
   graph_.nodes.push_back(std::move(node));
   info_.push_back({span, std::string(written), loop_, std::move(width), own});
   return Value::ofTensor(static_cast<int>(graph_.nodes.size()) - 1);

@@ -27,6 +27,8 @@ struct ElaborateOptions {
   // `choose` holes by their places, and values of them. What is no hole, or none of its choices, is ignored:
   // Graph::holes say what was bound.
   std::vector<std::pair<std::string, double>> choices;
+  // The same, but the holes stay open: what one configuration of a network with open holes looks like.
+  std::vector<std::pair<std::string, double>> trial;
   Limits limits;
 };
 

@@ -19,7 +19,7 @@ Value Elaborator::eval(const Expr &expr, Frame &frame) {
   ++evalDepth_;
   const ChoiceSet outer = std::exchange(read_, 0);
   Value value = evalInner(expr, frame);
-  value.choices = value.is(Value::Kind::Tensor) ? 0 : value.choices | read_;
+  value.choices = value.is(Value::Kind::Tensor) ? 0 : value.choices | read_ | control_;
   read_ = outer | value.choices;
   --evalDepth_;
   return value;
@@ -56,7 +56,8 @@ Value Elaborator::evalInner(const Expr &expr, Frame &frame) {
   case Expr::Kind::If: {
     auto &branch = static_cast<const IfExpr &>(expr);
     std::optional<bool> taken = truth(*branch.condition, "a condition", frame);
-    return taken ? eval(*taken ? *branch.then : *branch.otherwise, frame) : Value();
+    return under(read_,
+                 [&] { return taken ? eval(*taken ? *branch.then : *branch.otherwise, frame) : Value(); });
   }
   case Expr::Kind::Comprehension:
     return evalComprehension(static_cast<const ComprehensionExpr &>(expr), frame);

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <unordered_map>
+#include <utility>
 
 namespace vernier::dsl {
 
@@ -152,14 +153,21 @@ private:
   // Nodes and places.
   Value addNode(Node node, const CallExpr *call, std::string_view base, std::string_view written, Span span,
                 LearnedWidthPtr width, Frame &frame, const std::string &suffix = "",
-                std::optional<ChoiceSet> scale = {});
+                std::optional<ChoiceSet> scale = {}, ChoiceSet arguments = 0);
   Value addNode(OpCall &op, Node node, LearnedWidthPtr width, std::optional<ChoiceSet> scale = {}) {
     const ChoiceSet own = scale ? *scale : scaleOf(node) | op.choices;
     return addNode(std::move(node), op.call, op.op->place, op.op->name, op.call->callee.span,
-                   std::move(width), *op.frame, "", own);
+                   std::move(width), *op.frame, "", own, op.choices);
   }
   // The `choose` holes that its operands' sizes depend on.
   ChoiceSet scaleOf(const Node &node) const;
+  // Runs `body`, which `condition` has led to.
+  template <class Body> auto under(ChoiceSet condition, const Body &body) {
+    const ChoiceSet outer = std::exchange(control_, control_ | condition);
+    auto result = body();
+    control_ = outer;
+    return result;
+  }
   // "[0.5]": the choices of these holes.
   std::string variantOf(ChoiceSet scale) const;
   std::optional<std::string> placeOf(const CallExpr *call, std::string_view base, Frame &frame);
@@ -202,6 +210,7 @@ private:
   std::vector<Span> holeSpans_;
   std::vector<int> chooseHoles_; // index into Graph::holes of each bit of a ChoiceSet
   ChoiceSet read_ = 0;           // `choose` holes that the expression being evaluated has read
+  ChoiceSet control_ = 0; // `choose` holes that the conditions around what is being evaluated have read
   std::unordered_map<std::string, Span> places_;
   std::vector<std::string> claimed_; // keys of places_ in order, to undo what a budget's expression built
   std::map<std::pair<int, uint32_t>, Location> locations_;

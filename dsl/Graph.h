@@ -77,6 +77,9 @@ struct Node {
   // Of a batch norm whose map's size depends on `choose` holes: "[0.5]". Each choice has its own parameters,
   // place + variant + ".weight" and so on: scale-aware batch normalisation.
   std::string variant;
+  // Indices into Graph::holes, ascending: the `choose` holes that decide whether this node is there, with
+  // what arguments, on maps of what sizes.
+  std::vector<int> choices;
   std::optional<HoleUse> channelsFrom;
   Location location;
   std::vector<Scope> scopes;

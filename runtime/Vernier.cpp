@@ -87,6 +87,13 @@ vn_status vn_session_weights_changed(vn_session *session) {
   });
 }
 
+vn_status vn_session_choose(vn_session *session, const int64_t *choices, int64_t num_choices) {
+  return guard([&] {
+    require(session && (choices || num_choices == 0) && num_choices >= 0, "a pointer argument is null");
+    session->session.choose({choices, size_t(num_choices)});
+  });
+}
+
 vn_status vn_session_run(vn_session *session, vn_program_id program, void *const *io, int64_t num_io) {
   return guard([&] {
     require(session && io && num_io >= 0, "a pointer argument is null");

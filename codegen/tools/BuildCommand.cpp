@@ -2,7 +2,7 @@
 #include "codegen/Build.h"
 #include "codegen/tools/CodeOptions.h"
 #include "codegen/tools/DescribeJson.h"
-#include "codegen/tools/LoadModel.h"
+#include "codegen/tools/OpenModel.h"
 #include "compiler/analysis/Cost.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
@@ -125,8 +125,9 @@ void build(const BuildOptions &options) {
            "train in float32, then build for inference with --precision bf16: the weights are the same");
 
   LoadedModel model = loadModel(options);
-  refuseOpenChoices(*model.module,
-                    "built: code for several scaling configurations in one binary is not generated yet");
+  const bool open = hasOpenChoices(model);
+  if (options.purpose == "train")
+    refuseOpenChoices(*model.module, "trained: a training step is generated for one configuration only");
   auto infer = model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
   const compiler::CostSummary cost = compiler::summarizeCost(infer);
 
@@ -142,12 +143,19 @@ void build(const BuildOptions &options) {
   facts.macs = cost.macs;
   facts.classes = classesOf(model);
 
-  if (options.purpose == "train") {
-    requireClasses(model, options);
-    runPasses(*model.module, compiler::trainingPasses(options.loss));
+  OpenModel segments;
+  if (open) {
+    segments = loadOpenModel(options, model);
+  } else {
+    if (options.purpose == "train") {
+      requireClasses(model, options);
+      runPasses(*model.module, compiler::trainingPasses(options.loss));
+    }
+    runPasses(*model.module, compiler::kInferencePasses);
   }
-  runPasses(*model.module, compiler::kInferencePasses);
-  auto compiled = codegen::compileModel(*model.module, target, facts, loweringOf(options));
+  auto compiled = open ? codegen::compileSegments(*model.module, segments.holes, segments.segments, target,
+                                                  facts, loweringOf(options))
+                       : codegen::compileModel(*model.module, target, facts, loweringOf(options));
   if (!compiled)
     refuse(llvm::toString(compiled.takeError()), options.file);
   for (const codegen::Program *program : {&compiled->compilation.infer, &compiled->compilation.trainStep})
@@ -166,6 +174,9 @@ void build(const BuildOptions &options) {
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   report(*model.module, *compiled, facts, seconds.count());
+  if (open)
+    llvm::outs() << "  " << segments.configurations() << " configurations, from " << segments.variants()
+                 << " variants of " << segments.segments.size() << " segments\n";
 }
 
 } // namespace

@@ -235,15 +235,23 @@ dsl::ElaborateOptions elaborateOptions(const ModelOptions &options) {
   return elaborate;
 }
 
-LoadedModel loadModel(const ModelOptions &options, Branches branches) {
+static std::shared_ptr<mlir::MLIRContext> newContext() {
+  auto context = std::make_shared<mlir::MLIRContext>(mlir::MLIRContext::Threading::DISABLED);
+  context->loadDialect<vn::VnDialect, mlir::func::FuncDialect>();
+  context->getDiagEngine().registerHandler([](mlir::Diagnostic &d) { printDiagnostic(d); });
+  return context;
+}
+
+LoadedModel loadModel(const ModelOptions &options, Branches branches, const Trial &trial) {
   if (options.batch < 1 || options.batch > kMaxBatch)
     refuse("a batch of " + std::to_string(options.batch) + " images cannot be built", "--batch",
            "from 1 to " + std::to_string(kMaxBatch));
   const compiler::Configuration configuration = configurationOf(options);
   dsl::Program program = loadProgram(options.file, options.importRoots);
   dsl::Diagnostics diagnostics;
-  std::optional<dsl::Graph> graph =
-      dsl::elaborateModel(program, options.model, elaborateOptions(options), diagnostics);
+  dsl::ElaborateOptions elaborate = elaborateOptions(options);
+  elaborate.trial = trial.choices;
+  std::optional<dsl::Graph> graph = dsl::elaborateModel(program, options.model, elaborate, diagnostics);
   if (!graph)
     throw Refusal(dsl::render(diagnostics, program.sources));
 
@@ -255,9 +263,7 @@ LoadedModel loadModel(const ModelOptions &options, Branches branches) {
       model.height = node.shape.height;
       model.width = node.shape.width;
     }
-  model.context = std::make_unique<mlir::MLIRContext>(mlir::MLIRContext::Threading::DISABLED);
-  model.context->loadDialect<vn::VnDialect, mlir::func::FuncDialect>();
-  model.context->getDiagEngine().registerHandler([](mlir::Diagnostic &d) { printDiagnostic(d); });
+  model.context = trial.context ? trial.context : newContext();
   model.module = compiler::lowerGraph(*model.context, *graph, options.batch);
   if (!model.module)
     throw Refusal("");

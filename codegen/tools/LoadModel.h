@@ -50,7 +50,7 @@ struct HoleChoice {
 };
 
 struct LoadedModel {
-  std::unique_ptr<mlir::MLIRContext> context;
+  std::shared_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp> module;    // @infer, holes bound as the configuration says
   std::string name;                            // of the model
   int64_t channels = 0, height = 0, width = 0; // of the image
@@ -64,8 +64,15 @@ std::string choicesText(const HoleChoice &hole);
 // Of a configuration that gives a branch no channels.
 enum class Branches { DropEmpty, KeepEmpty };
 
+// One configuration of `choose` holes that stay open, by their names.
+struct Trial {
+  std::vector<std::pair<std::string, double>> choices;
+  std::shared_ptr<mlir::MLIRContext> context; // of the other configurations; null: a new one
+};
+
 // Refuses, with diagnostics, whatever is wrong with the specification, the configuration or the options.
-LoadedModel loadModel(const ModelOptions &options, Branches branches = Branches::DropEmpty);
+LoadedModel loadModel(const ModelOptions &options, Branches branches = Branches::DropEmpty,
+                      const Trial &trial = {});
 
 // The input size, the network's parameters and what `choose` holes are.
 dsl::ElaborateOptions elaborateOptions(const ModelOptions &options);

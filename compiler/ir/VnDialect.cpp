@@ -29,7 +29,7 @@ LogicalResult VnDialect::verifyOperationAttribute(Operation *op, NamedAttribute 
   Attribute value = attribute.getValue();
   if (name == kPlaceAttr || name == kModelAttr)
     return isa<StringAttr>(value) ? success() : op->emitError() << "`" << name << "` must be a string";
-  if (name == kOutputsAttr || name == kReportAttr)
+  if (llvm::is_contained({kChoicesAttr, kInputsAttr, kOutputsAttr, kPassedOnAttr, kReportAttr}, name))
     return isStringArray(value) ? success()
                                 : op->emitError() << "`" << name << "` must be an array of strings";
   if (name == kScopesAttr) {

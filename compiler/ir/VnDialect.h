@@ -14,7 +14,10 @@ namespace vernier::vn {
 /// Names of the discardable attributes; see the dialect's description.
 inline constexpr llvm::StringLiteral kPlaceAttr = "vn.place";
 inline constexpr llvm::StringLiteral kScopesAttr = "vn.scopes";
+inline constexpr llvm::StringLiteral kChoicesAttr = "vn.choices";
+inline constexpr llvm::StringLiteral kInputsAttr = "vn.inputs";
 inline constexpr llvm::StringLiteral kOutputsAttr = "vn.outputs";
+inline constexpr llvm::StringLiteral kPassedOnAttr = "vn.passed_on";
 inline constexpr llvm::StringLiteral kModelAttr = "vn.model";
 inline constexpr llvm::StringLiteral kReportAttr = "vn.report";
 

@@ -18,9 +18,11 @@ def Vn_Dialect : Dialect {
     binding of holes and `--vn-drop-empty`.
 
     Discardable attributes: `vn.place` is the place in the specification that an op computes (`"layer1.0.conv1"`);
-    `vn.scopes` are the block calls around it, outermost first, each `[place, block]`; a function's
-    `vn.outputs` names its results; the module's `vn.model` names the model; its `vn.report` has a line for each
-    pass, of what that pass saved.
+    `vn.scopes` are the block calls around it, outermost first, each `[place, block]`; `vn.choices` are the open
+    `choose` holes that it depends on; a function's `vn.outputs` names its results; the module's `vn.model` names
+    the model; its `vn.report` has a line for each pass, of what that pass saved. In a segment, a part of a network
+    whose ops depend on the same open holes, `vn.inputs` names the arguments of `@infer`: the image, or the places
+    that compute them; `vn.passed_on` are the places of the results behind the outputs, which later segments take.
   }];
   let hasOperationAttrVerify = 1;
 }

@@ -104,6 +104,14 @@ private:
     return {FlatSymbolRefAttr::get(&context, place), integer(node.channelsFrom->index)};
   }
 
+  SmallVector<StringRef> openChoices(const dsl::Node &node) const {
+    SmallVector<StringRef> open;
+    for (int hole : node.choices)
+      if (!graph.holes[hole].bound)
+        open.push_back(graph.holes[hole].place);
+    return open;
+  }
+
   void describe(Operation *op, const dsl::Node &node) {
     op->setAttr(kPlaceAttr, builder.getStringAttr(node.place));
     SmallVector<Attribute> scopes;
@@ -111,6 +119,8 @@ private:
       scopes.push_back(builder.getStrArrayAttr({scope.place, scope.block}));
     if (!scopes.empty())
       op->setAttr(kScopesAttr, builder.getArrayAttr(scopes));
+    if (const SmallVector<StringRef> open = openChoices(node); !open.empty())
+      op->setAttr(kChoicesAttr, builder.getStrArrayAttr(open));
   }
 
   //===- Nodes
@@ -156,8 +166,10 @@ private:
   }
 
   Value lowerNode(const dsl::Node &node) {
-    // A resize to the size that the map has, such as by a factor of 1, is no op.
-    if (node.kind == dsl::OpKind::Resize && node.shape == graph.nodes[node.operands[0]].shape)
+    // A resize to the size that the map has, such as by a factor of 1, is no op; but with open holes every
+    // configuration has the same ops.
+    if (node.kind == dsl::OpKind::Resize && node.shape == graph.nodes[node.operands[0]].shape &&
+        openChoices(node).empty())
       return values[node.operands[0]];
     Value value = build(node);
     describe(value.getDefiningOp(), node);

@@ -67,6 +67,18 @@ static Measurement measure(Session &session, const BenchOptions &options) {
   return measurement;
 }
 
+/// Seconds to choose another configuration, of the session's and the first choices in turn.
+static double measureSwitch(Session &session) {
+  const Choices chosen(session.choices().begin(), session.choices().end()), first(chosen.size(), 0);
+  std::vector<double> seconds;
+  for (int i = 0; i < 1000; ++i) {
+    const auto before = std::chrono::steady_clock::now();
+    session.choose(i % 2 ? chosen : first);
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count());
+  }
+  return median(std::move(seconds));
+}
+
 static std::vector<double> medianPerStep(const Measurement &measurement, size_t steps) {
   std::vector<double> medians(steps);
   for (size_t s = 0; s < steps; ++s) {
@@ -85,20 +97,22 @@ struct Layer {
   double seconds = 0;
 };
 
-static std::vector<Layer> layersOf(const vn_program &program, const std::vector<double> &seconds) {
+static std::vector<Layer> layersOf(const Session &session, const vn_program &program,
+                                   const std::vector<double> &seconds) {
   std::vector<Layer> layers;
   std::map<std::pair<std::string_view, std::string_view>, size_t> known;
-  for (int64_t s = 0; s < program.num_steps; ++s) {
-    const vn_step &step = program.steps[s];
-    const auto [entry, isNew] = known.try_emplace({step.place, step.kernel_name}, layers.size());
-    if (isNew)
-      layers.push_back({.step = &step});
-    Layer &layer = layers[entry->second];
-    ++layer.runs;
-    layer.macs += step.macs;
-    layer.bytes += step.bytes;
-    layer.seconds += seconds[size_t(s)];
-  }
+  for (const auto &[begin, end] : chosenSteps(session.model(), program, session.choices()))
+    for (int64_t s = begin; s < end; ++s) {
+      const vn_step &step = program.steps[s];
+      const auto [entry, isNew] = known.try_emplace({step.place, step.kernel_name}, layers.size());
+      if (isNew)
+        layers.push_back({.step = &step});
+      Layer &layer = layers[entry->second];
+      ++layer.runs;
+      layer.macs += step.macs;
+      layer.bytes += step.bytes;
+      layer.seconds += seconds[size_t(s)];
+    }
   return layers;
 }
 
@@ -138,6 +152,8 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
   if (options.runs < 1)
     throw Error(VN_ERROR_ARGUMENT, "at least one run is needed").at("option --runs");
   Session session(model, {.threads = options.threads, .training = options.train});
+  if (!options.configuration.empty())
+    session.choose(parseChoices(model, options.configuration));
   if (options.weights.empty())
     initializeWeights(session,
                       {}); // speed does not depend on the values, as long as they are ordinary numbers
@@ -149,13 +165,17 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
   const vn_program &program = options.train ? model.train_step : model.infer;
   const double middle = median(measurement.total), best = std::ranges::min(measurement.total);
   // Forward, gradient of the input and gradient of the weights: three times the paper's count.
-  const double operations = 2.0 * double(model.macs) * double(model.batch) * (options.train ? 3 : 1);
+  const int64_t macs = macsOf(model, session.choices());
+  const double operations = 2.0 * double(macs) * double(model.batch) * (options.train ? 3 : 1);
   std::vector<double> seconds;
   if (options.layers)
     seconds = medianPerStep(measurement, size_t(program.num_steps));
 
+  const std::string configuration = choicesText(model, session.choices());
+  const double switching = configuration.empty() ? 0 : measureSwitch(session);
   if (options.json) {
     nlohmann::ordered_json result = {{"model", model.name},
+                                     {"configuration", configuration},
                                      {"program", options.train ? "train_step" : "infer"},
                                      {"batch", model.batch},
                                      {"threads", session.threads()},
@@ -167,15 +187,19 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
                                      {"fma_peak_gflops", peak * 1e-9},
                                      {"arena_bytes", program.arena_bytes},
                                      {"peak_resident_bytes", peakResidentBytes()}};
+    if (!configuration.empty())
+      result["switch_microseconds"] = switching * 1e6;
     if (options.layers)
-      result["layers"] = layersJson(layersOf(program, seconds));
+      result["layers"] = layersJson(layersOf(session, program, seconds));
     fmt::print("{}\n", result.dump(2));
     return;
   }
   fmt::print("{} of {}, batch {}, {} threads, {} runs\n", options.train ? "training step" : "inference",
              model.name, model.batch, session.threads(), options.runs);
+  if (!configuration.empty())
+    fmt::print("with        {} (chosen in {:.1f} us)\n", configuration, switching * 1e6);
   fmt::print("median      {:.3f} ms ({:.3f} ms and {}MACs per image)\n", middle * 1e3,
-             middle * 1e3 / double(model.batch), countText(double(model.macs)));
+             middle * 1e3 / double(model.batch), countText(double(macs)));
   fmt::print("minimum     {:.3f} ms\n", best * 1e3);
   fmt::print(
       "speed       {:.1f} images/s, {:.1f} GFLOP/s: {:.0f}% of this CPU's {:.1f} GFLOP/s in multiply-adds\n",
@@ -184,7 +208,7 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
   fmt::print("memory      {} arena, {} resident at most\n", bytesText(uint64_t(program.arena_bytes)),
              bytesText(peakResidentBytes()));
   if (options.layers)
-    printLayers(layersOf(program, seconds), peak);
+    printLayers(layersOf(session, program, seconds), peak);
 }
 
 } // namespace vernier::runtime

@@ -14,7 +14,8 @@ namespace vernier::runtime {
 /// What all commands that run the model share.
 struct CommonOptions {
   int64_t threads = 0;
-  std::string weights; ///< empty: <folder of the executable>/<model>.safetensors
+  std::string weights;       ///< empty: <folder of the executable>/<model>.safetensors
+  std::string configuration; ///< of open holes (parseChoices); empty: the first choices
 };
 
 void infoCommand(const vn_model &model, bool json);

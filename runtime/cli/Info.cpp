@@ -1,13 +1,26 @@
 #include "runtime/cli/Commands.h"
 #include "runtime/cli/OpenSession.h"
 #include "runtime/core/CheckModel.h"
+#include "runtime/core/Choices.h"
 #include "runtime/core/Shape.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 namespace vernier::runtime {
+
+/// "4.09 G", or "1.11 G to 4.09 G" of a model with open holes.
+static std::string macsText(const vn_model &model) {
+  int64_t least = 0, most = 0; // the holes of one segment bind those of another: bounds of sums
+  for (int64_t s = 0; s < model.infer.num_segments; ++s) {
+    const auto [low, high] = std::ranges::minmax(variantsOf(model.infer.segments[s]), {}, &vn_variant::macs);
+    least += low.macs, most += high.macs;
+  }
+  return least == most ? countText(double(model.macs))
+                       : fmt::format("{} to {}", countText(double(least)), countText(double(most)));
+}
 
 void infoCommand(const vn_model &model, bool json) {
   checkModel(model);
@@ -29,7 +42,10 @@ void infoCommand(const vn_model &model, bool json) {
   for (int64_t i = 0; i < model.infer.num_io; ++i)
     if (const vn_io &io = model.infer.io[i]; io.is_output)
       fmt::print("output      {} {}\n", io.name, shapeText(shapeOf(io)));
-  fmt::print("MACs        {} per image\n", countText(double(model.macs)));
+  fmt::print("MACs        {} per image\n", macsText(model));
+  for (const vn_hole &hole : holesOf(model))
+    fmt::print("open        {}: {}\n", hole.name,
+               fmt::join(std::span(hole.choices, size_t(hole.num_choices)), ", "));
   fmt::print("parameters  {}, and {} running statistics\n", trained, statistics);
   fmt::print("CPU         {}\n", *model.target ? model.target : "any");
   fmt::print("precision   {}\n",

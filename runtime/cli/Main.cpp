@@ -65,6 +65,11 @@ private:
     added->add_option(
         "--weights", options.weights,
         fmt::format("Weights, safetensors (default: {}.safetensors beside the executable)", model.name));
+    if constexpr (std::is_base_of_v<CommonOptions, Options>)
+      if (model.num_holes > 0)
+        added->add_option(
+            "--configuration", options.configuration,
+            "Choices of the open holes: HOLE=VALUE,..., or a value for each (default: the first)");
     return added;
   }
 

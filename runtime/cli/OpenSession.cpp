@@ -18,6 +18,8 @@ std::string defaultWeights(const vn_model &model) {
 OpenSession openSession(const vn_model &model, const CommonOptions &options) {
   OpenSession open;
   open.session = std::make_unique<Session>(model, SessionOptions{.threads = options.threads});
+  if (!options.configuration.empty())
+    open.session->choose(parseChoices(model, options.configuration));
   const std::string path = options.weights.empty() ? defaultWeights(model) : options.weights;
   if (path.empty())
     throw Error(VN_ERROR_ARGUMENT, fmt::format("model `{}` has no weights", model.name))

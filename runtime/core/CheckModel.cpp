@@ -1,6 +1,7 @@
 #include "runtime/core/CheckModel.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/Choices.h"
 #include "runtime/core/CpuFeatures.h"
 #include "runtime/core/Shape.h"
 
@@ -65,6 +66,24 @@ static void checkProgram(const vn_model &model, const vn_program &program, const
               fmt::format("operand {} of {} names no array", i, where));
     }
   }
+  require((program.num_segments > 0) == (model.num_holes > 0 && program.num_io > 0 && program.num_steps > 0),
+          model, name + " has open holes or segments, but not both");
+  for (int64_t s = 0; s < program.num_segments; ++s) {
+    const vn_segment &segment = program.segments[s];
+    const std::string where = fmt::format("segment {} of {}", s, name);
+    int64_t variants = 1;
+    for (int64_t i = 0; i < segment.num_holes; ++i) {
+      const int64_t hole = segment.holes[i];
+      require(hole >= 0 && hole < model.num_holes && (i == 0 || hole > segment.holes[i - 1]), model,
+              where + " names no hole");
+      variants *= model.holes[hole].num_choices;
+      require(variants <= segment.num_variants, model, where + " has too few variants");
+    }
+    require(variants == segment.num_variants, model, where + " has too many variants");
+    for (const vn_variant &variant : variantsOf(segment))
+      require(variant.begin >= 0 && variant.begin <= variant.end && variant.end <= program.num_steps, model,
+              where + " names no steps");
+  }
 }
 
 void checkModel(const vn_model &model) {
@@ -102,6 +121,9 @@ void checkModel(const vn_model &model) {
                 elementCount(p) <= (limit - p.offset) / 4,
             model, what + " lies outside its space");
   }
+  for (const vn_hole &hole : holesOf(model))
+    require(hole.num_choices > 0 && hole.num_choices < int64_t(1) << 31, model,
+            fmt::format("hole `{}` has no choices", hole.name));
   checkProgram(model, model.prepare, "prepare");
   checkProgram(model, model.infer, "infer");
   checkProgram(model, model.train_step, "train_step");

@@ -4,17 +4,24 @@
 
 namespace vernier::runtime {
 
-Schedule::Schedule(const vn_program &program, int threads, bool together) : threads(threads) {
-  firstRanges.push_back(0);
-  for (int64_t begin = 0; begin < program.num_steps;) {
+Schedule::Schedule(const vn_program &program, StepRange steps, int threads, bool together)
+    : threads(threads) {
+  for (int64_t begin = steps.begin; begin < steps.end;) {
     int64_t end = begin + 1;
-    while (together && end < program.num_steps && program.steps[end].with_previous)
+    while (together && end < steps.end && program.steps[end].with_previous)
       ++end;
-    firstSteps.push_back(begin);
+    waveSteps.push_back({begin, end});
     divide(program, begin, end);
     begin = end;
   }
-  firstSteps.push_back(program.num_steps);
+}
+
+void Schedule::append(const Schedule &other) {
+  waveSteps.insert(waveSteps.end(), other.waveSteps.begin(), other.waveSteps.end());
+  const size_t before = ranges.size();
+  ranges.insert(ranges.end(), other.ranges.begin(), other.ranges.end());
+  for (size_t i = 1; i < other.firstRanges.size(); ++i)
+    firstRanges.push_back(before + other.firstRanges[i]);
 }
 
 /// Lays the steps end to end, each as long as its cost, and cuts the line into equal shares. A cut falls

@@ -16,14 +16,22 @@ struct TaskRange {
   int64_t step = 0, begin = 0, end = 0;
 };
 
+/// Steps [begin, end) of a program.
+struct StepRange {
+  int64_t begin = 0, end = 0;
+};
+
 class Schedule {
 public:
+  explicit Schedule(int threads) : threads(threads) {}
   /// Without `together` each step is a wave of its own, so that it can be timed.
-  Schedule(const vn_program &program, int threads, bool together);
+  Schedule(const vn_program &program, StepRange steps, int threads, bool together);
 
-  int64_t waves() const { return int64_t(firstSteps.size()) - 1; }
-  /// Steps [firstStep(wave), firstStep(wave + 1)) are the wave's.
-  int64_t firstStep(int64_t wave) const { return firstSteps[size_t(wave)]; }
+  /// What follows: `other` is for as many threads.
+  void append(const Schedule &other);
+
+  int64_t waves() const { return int64_t(waveSteps.size()); }
+  StepRange steps(int64_t wave) const { return waveSteps[size_t(wave)]; }
   /// The tasks of one thread in one wave.
   std::span<const TaskRange> share(int64_t wave, int thread) const;
 
@@ -31,9 +39,9 @@ private:
   void divide(const vn_program &program, int64_t begin, int64_t end);
 
   int threads;
-  std::vector<int64_t> firstSteps;
-  std::vector<TaskRange> ranges;   // by wave, then by thread
-  std::vector<size_t> firstRanges; // of each wave and thread
+  std::vector<StepRange> waveSteps;
+  std::vector<TaskRange> ranges;        // by wave, then by thread
+  std::vector<size_t> firstRanges = {0}; // of each wave and thread, and the end
 };
 
 } // namespace vernier::runtime

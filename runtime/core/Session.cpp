@@ -54,6 +54,7 @@ Session::Session(const vn_model &model, SessionOptions options)
   spaces[VN_SPACE_DERIVED] = Buffer(size_t(model.derived_bytes), "packed weights", guarded);
   spaces[VN_SPACE_GRADIENTS] = Buffer(size_t(gradients), "gradients", guarded);
 
+  chosen.assign(size_t(model.num_holes), 0);
   prepareProgram.emplace(bind(model.prepare));
   inferProgram.emplace(bind(model.infer));
   if (training)
@@ -61,7 +62,15 @@ Session::Session(const vn_model &model, SessionOptions options)
 }
 
 Session::Bound Session::bind(const vn_program &program) const {
-  Bound bound{program, Schedule(program, numThreads, true), {}, {}, {}};
+  Bound bound{program, {}, Schedule(numThreads), {}, {}, {}};
+  for (int64_t s = 0; s < program.num_segments; ++s) {
+    std::vector<Schedule> &variants = bound.parts.emplace_back();
+    for (const vn_variant &v : variantsOf(program.segments[s]))
+      variants.emplace_back(program, StepRange{v.begin, v.end}, numThreads, true);
+  }
+  if (program.num_segments == 0)
+    bound.parts.push_back({Schedule(program, {0, program.num_steps}, numThreads, true)});
+  choose(bound);
   for (int64_t s = 0; s < program.num_steps; ++s) {
     const vn_step &step = program.steps[s];
     bound.firstAddress.push_back(bound.addresses.size());
@@ -76,6 +85,23 @@ Session::Bound Session::bind(const vn_program &program) const {
     }
   }
   return bound;
+}
+
+void Session::choose(std::span<const int64_t> choices) {
+  checkChoices(theModel, choices);
+  chosen.assign(choices.begin(), choices.end());
+  choose(*inferProgram);
+  if (trainProgram)
+    choose(*trainProgram);
+}
+
+void Session::choose(Bound &bound) const {
+  bound.schedule = Schedule(numThreads);
+  for (size_t s = 0; s < bound.parts.size(); ++s) {
+    const auto variant =
+        bound.program.num_segments ? variantIndex(theModel, bound.program.segments[s], chosen) : 0;
+    bound.schedule.append(bound.parts[s][variant]);
+  }
 }
 
 std::span<float> Session::values(const vn_parameter &parameter) {
@@ -142,23 +168,26 @@ void Session::run(Bound &bound, std::span<void *const> io, std::vector<double> *
 
   // To be timed, steps run one after the other.
   std::optional<Schedule> oneByOne;
-  if (seconds)
-    oneByOne.emplace(program, numThreads, false);
+  if (seconds) {
+    oneByOne.emplace(numThreads);
+    for (const StepRange &steps : chosenSteps(theModel, program, chosen))
+      oneByOne->append(Schedule(program, steps, numThreads, false));
+  }
   const Schedule &schedule = seconds ? *oneByOne : bound.schedule;
 
   using Clock = std::chrono::steady_clock;
   std::exception_ptr broken;
   Clock::time_point before = Clock::now();
   auto finished = [&](int64_t wave) {
-    const int64_t first = schedule.firstStep(wave);
+    const StepRange steps = schedule.steps(wave);
     if (seconds) {
       const Clock::time_point after = Clock::now();
-      (*seconds)[size_t(first)] = std::chrono::duration<double>(after - before).count();
+      (*seconds)[size_t(steps.begin)] = std::chrono::duration<double>(after - before).count();
       before = after;
     }
     if (guarded && !broken) {
       try {
-        checkGuards({program.steps + first, program.steps + schedule.firstStep(wave + 1)});
+        checkGuards({program.steps + steps.begin, program.steps + steps.end});
       } catch (...) {
         broken = std::current_exception();
       }

@@ -3,6 +3,7 @@
 #define VERNIER_RUNTIME_CORE_SESSION_H
 
 #include "runtime/core/Buffer.h"
+#include "runtime/core/Choices.h"
 #include "runtime/core/Schedule.h"
 #include "vernier/abi.h"
 
@@ -33,6 +34,11 @@ public:
   void weightsChanged() { haveWeights = true, prepared = false; }
   bool hasWeights() const { return haveWeights; }
 
+  /// What follows runs this configuration: for each of the model's holes the index of a choice. Takes
+  /// microseconds; before the first call it is the first of each. Refuses what is no choice.
+  void choose(std::span<const int64_t> choices);
+  std::span<const int64_t> choices() const { return chosen; }
+
   /// A space as the last run of a program left it.
   std::span<const std::byte> contents(vn_space space) const {
     return {spaces[space].data(), spaces[space].size()};
@@ -52,9 +58,10 @@ private:
   /// A program with the addresses of its operands.
   struct Bound {
     const vn_program &program;
-    Schedule schedule;
-    std::vector<void *> addresses;    ///< of all steps, one after the other
-    std::vector<size_t> firstAddress; ///< of each step
+    std::vector<std::vector<Schedule>> parts; ///< of each segment's variants; of all steps if there are none
+    Schedule schedule;                        ///< of what is chosen
+    std::vector<void *> addresses;            ///< of all steps, one after the other
+    std::vector<size_t> firstAddress;         ///< of each step
     struct Patch {
       size_t address;
       int64_t io;
@@ -63,6 +70,7 @@ private:
   };
 
   Bound bind(const vn_program &program) const;
+  void choose(Bound &bound) const;
   void run(Bound &bound, std::span<void *const> io, std::vector<double> *seconds);
   void checkGuards(std::span<const vn_step> wave) const;
 
@@ -70,6 +78,7 @@ private:
   int numThreads;
   bool training, guarded;
   bool haveWeights = false, prepared = false;
+  Choices chosen;
   Buffer spaces[VN_SPACE_IO];
   std::optional<Bound> prepareProgram, inferProgram, trainProgram;
 };

@@ -284,6 +284,51 @@ BOOST_AUTO_TEST_CASE(scale_aware_batch_norms) {
   BOOST_TEST(
       variantOf("concat([image, image |> resize(bilinear, scale = f) |> resize(nearest, like = image)])\n"
                 "  |> n: batch_norm") == "");
+  // Through a condition.
+  BOOST_TEST(
+      variantOf(
+          "s = 8\nif f < 0.7 {\n  s = 4\n}\nimage |> resize(nearest, size = [s, s]) |> n: batch_norm") ==
+      "[0.5]");
+  BOOST_TEST(
+      variantOf("s = if f < 0.7 then 4 else 8\nimage |> resize(nearest, size = [s, s]) |> n: batch_norm") ==
+      "[0.5]");
+}
+
+// The holes that an op depends on: by its operands' sizes, its own, its arguments, or whether it is there.
+BOOST_AUTO_TEST_CASE(choices_of_nodes) {
+  const auto choicesOf = [](const std::string &body) {
+    std::string text;
+    const Graph graph = chosen("choose f: float from [1, 0.5]\nchoose g: int from [8, 4]\n" + body, {});
+    for (int hole : nodeAt(graph, "n").choices)
+      text += hole ? "g" : "f";
+    return text;
+  };
+  BOOST_TEST(choicesOf("image |> n: conv(4, 3)") == "");
+  BOOST_TEST(choicesOf("image |> resize(bilinear, scale = f) |> conv(4, 3) |> n: relu") == "f");
+  BOOST_TEST(choicesOf("image |> resize(bilinear, scale = f) |> n: resize(nearest, size = [g, g])") == "fg");
+  BOOST_TEST(choicesOf("image |> resize(bilinear, scale = f) |> resize(nearest, size = [g, g]) |> n: relu") ==
+             "g");
+  BOOST_TEST(choicesOf("image |> resize(bilinear, scale = f) |> n: global_avg_pool") == "f");
+  BOOST_TEST(choicesOf("image |> resize(bilinear, scale = f) |> global_avg_pool |> n: linear(2)") == "");
+  BOOST_TEST(choicesOf("image |> n: conv(g, 3)") == "g");
+  BOOST_TEST(choicesOf("x = image\nif g == 8 {\n  x = image |> n: relu\n}\nx |> conv(4, 1)") == "g");
+  BOOST_TEST(choicesOf("if g == 8 then image |> n: relu else image") == "g");
+  BOOST_TEST(choicesOf("y = if f == 1 then relu(image) else image\nimage |> n: relu") == "");
+}
+
+// Of a trial the holes stay open; what was chosen goes first.
+BOOST_AUTO_TEST_CASE(trials_of_open_choices) {
+  ElaborateOptions options;
+  options.choices = {{"f", 0.5}};
+  options.trial = {{"f", 1}, {"g", 4}};
+  const Graph graph = graphOf("network net() {\n  input image: [3, 32, 32]\n  choose f: float from [1, 0.5]\n"
+                              "  choose g: int from [8, 4]\n  image |> conv(g, 1)\n}\nmodel m = net()\n",
+                              options);
+  BOOST_TEST(graph.holes[0].bound);
+  BOOST_TEST(graph.holes[0].chosen == 1);
+  BOOST_TEST(!graph.holes[1].bound);
+  BOOST_TEST(graph.holes[1].chosen == 1);
+  BOOST_TEST(nodeAt(graph, "conv1").channels == 4);
 }
 
 BOOST_AUTO_TEST_CASE(imports) {

@@ -136,17 +136,16 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
                                                     biasGradient};
 
   static constexpr int64_t macs = K * inputs;
-  static constexpr vn_step prepareSteps[] = {
-      {pack, "pack", "fc", packOperands, 2, inputs, 0, 8 * K * inputs}};
+  static constexpr vn_step prepareSteps[] = {{pack, "pack", "fc", packOperands, 2, inputs, 0, 8 * K *inputs}};
   static constexpr vn_step inferSteps[] = {
-      {centre, "centre", "norm", inferCentreOperands, 3, N, 0, 8 * N * inputs},
-      {inferLogits, "linear", "fc", inferLogitsOperands, 4, N, N * macs, 4 * (N * inputs + K * inputs)}};
+      {centre, "centre", "norm", inferCentreOperands, 3, N, 0, 8 * N *inputs},
+      {inferLogits, "linear", "fc", inferLogitsOperands, 4, N, N *macs, 4 * (N * inputs + K * inputs)}};
   static constexpr vn_step trainSteps[] = {
-      {updateMean, "update_mean", "norm", meanOperands, 3, 1, 0, 4 * N * inputs},
-      {centre, "centre", "norm", centreOperands, 3, N, 0, 8 * N * inputs},
-      {forward, "linear_softmax", "fc", forwardOperands, 8, N, N * macs, 4 * N * inputs},
+      {updateMean, "update_mean", "norm", meanOperands, 3, 1, 0, 4 * N *inputs},
+      {centre, "centre", "norm", centreOperands, 3, N, 0, 8 * N *inputs},
+      {forward, "linear_softmax", "fc", forwardOperands, 8, N, N *macs, 4 * N *inputs},
       {sumLoss, "sum", "loss", lossOperands, 2, 1, 0, 4 * N},
-      {backward, "linear_weight_gradient", "fc", backwardOperands, 4, K, N * macs, 4 * N * inputs}};
+      {backward, "linear_weight_gradient", "fc", backwardOperands, 4, K, N *macs, 4 * N *inputs}};
 
   static constexpr vn_io inferIo[] = {{"image", VN_FLOAT32, 0, 4, {N, C, H, W}},
                                       {"logits", VN_FLOAT32, 1, 2, {N, K, 0, 0}}};
@@ -173,12 +172,34 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
                                   macs,
                                   parameters,
                                   3,
+                                  nullptr,
+                                  0,
                                   biasAt + align64(4 * K),
                                   64,
                                   align64(4 * K * inputs),
-                                  {prepareSteps, 1, nullptr, 0, 0},
-                                  {inferSteps, 2, inferIo, 2, align64(4 * N * inputs)},
-                                  {trainSteps, 5, trainIo, 5, trainArena}};
+                                  {prepareSteps, 1, nullptr, 0, nullptr, 0, 0},
+                                  {inferSteps, 2, nullptr, 0, inferIo, 2, align64(4 * N * inputs)},
+                                  {trainSteps, 5, nullptr, 0, trainIo, 5, trainArena}};
+
+  // With an open hole: the image is centred, or taken as it is.
+  static constexpr vn_operand plainLogitsOperands[] = {io(0), packed, bias, io(1)};
+  static constexpr vn_step openSteps[] = {
+      inferSteps[0],
+      inferSteps[1],
+      {inferLogits, "linear", "fc", plainLogitsOperands, 4, N, N *macs, 4 * (N * inputs + K * inputs)}};
+  static constexpr double centreChoices[] = {1, 0};
+  static constexpr vn_hole holes[] = {{"norm.centre", centreChoices, 2}};
+  static constexpr int64_t centreHole[] = {0};
+  static constexpr vn_variant always[] = {{0, 1, 0}}, chosen[] = {{1, 2, macs}, {2, 3, macs}};
+  static constexpr vn_segment segments[] = {{nullptr, 0, always, 1}, {centreHole, 1, chosen, 2}};
+  static constexpr vn_model openModel() {
+    vn_model open = model;
+    open.holes = holes;
+    open.num_holes = 1;
+    open.infer = {openSteps, 3, segments, 2, inferIo, 2, align64(4 * N * inputs)};
+    open.train_step = {};
+    return open;
+  }
 };
 
 } // namespace vernier::test

@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(shares_cover_all_tasks_once_and_evenly) {
     for (int threads = 1; threads < 12; ++threads) {
       vn_step step{};
       step.num_tasks = tasks, step.cost = 1000;
-      const Schedule schedule({&step, 1, nullptr, 0, 0}, threads, true);
+      const Schedule schedule({&step, 1, nullptr, 0, nullptr, 0, 0}, {0, 1}, threads, true);
       BOOST_TEST(schedule.waves() == 1);
       int64_t next = 0;
       for (int thread = 0; thread < threads; ++thread) {
@@ -71,10 +71,10 @@ BOOST_AUTO_TEST_CASE(waves_are_divided_by_cost) {
     steps[s].num_tasks = tasks[s], steps[s].cost = costs[s];
     steps[s].with_previous = s == 1 || s == 2;
   }
-  const vn_program program{steps, 4, nullptr, 0, 0};
-  const Schedule together(program, 2, true);
+  const vn_program program{steps, 4, nullptr, 0, nullptr, 0, 0};
+  const Schedule together(program, {0, 4}, 2, true);
   BOOST_TEST(together.waves() == 2);
-  BOOST_TEST(together.firstStep(1) == 3);
+  BOOST_TEST(together.steps(1).begin == 3);
   const auto first = together.share(0, 0), second = together.share(0, 1);
   BOOST_TEST(first.size() == 1u);
   BOOST_TEST(first[0].end == 83); // half of 1000 is 500 of its 600
@@ -84,9 +84,20 @@ BOOST_AUTO_TEST_CASE(waves_are_divided_by_cost) {
   BOOST_TEST(second[2].end == 3);
   BOOST_TEST(together.share(1, 1)[0].begin == 4);
 
-  const Schedule apart(program, 2, false);
+  const Schedule apart(program, {0, 4}, 2, false);
   BOOST_TEST(apart.waves() == 4);
   BOOST_TEST(apart.share(2, 0)[0].end == 2);
+
+  // Parts one after the other.
+  Schedule parts(2);
+  parts.append(Schedule(program, {1, 3}, 2, true));
+  parts.append(together);
+  BOOST_TEST(parts.waves() == 3);
+  BOOST_TEST(parts.steps(0).begin == 1);
+  BOOST_TEST(parts.steps(0).end == 3);
+  BOOST_TEST(parts.steps(2).begin == 3);
+  BOOST_TEST(parts.share(1, 0)[0].end == 83);
+  BOOST_TEST(parts.share(2, 1)[0].begin == 4);
 }
 
 BOOST_AUTO_TEST_CASE(each_share_of_each_wave_runs_once_and_in_order) {
@@ -216,6 +227,73 @@ BOOST_AUTO_TEST_CASE(thread_counts) {
               [] { Session(Fake::model, {.threads = -1}); });
 }
 
+// What runs is what was chosen last; the first choice before that.
+BOOST_AUTO_TEST_CASE(choices_decide_what_runs) {
+  const vn_model open = Fake::openModel();
+  Session session(open), centred(Fake::model);
+  for (Session *each : {&session, &centred}) {
+    initializeWeights(*each, {});
+    each->values(each->model().parameters[0])[0] = 0.25f;
+    each->weightsChanged();
+  }
+  const std::vector<float> expected = inferred(centred);
+  BOOST_TEST(inferred(session) == expected);
+  session.choose(Choices{1});
+  const std::vector<float> plain = inferred(session);
+  BOOST_TEST(plain != expected);
+  centred.values(Fake::parameters[0])[0] = 0;
+  BOOST_TEST(plain == inferred(centred));
+  std::vector<double> seconds; // of the steps that ran
+  IoArrays arrays(open.infer);
+  session.infer(arrays.pointers(), &seconds);
+  BOOST_REQUIRE(seconds.size() == 3u);
+  BOOST_TEST(seconds[1] == 0);
+  BOOST_TEST(seconds[2] > 0);
+  session.choose(Choices{0});
+  BOOST_TEST(inferred(session) == expected);
+  BOOST_TEST(macsOf(open, session.choices()) == Fake::macs);
+
+  expectError(VN_ERROR_ARGUMENT, "0 choices for the 1 open holes", [&] { session.choose({}); });
+  expectError(VN_ERROR_ARGUMENT, "hole `norm.centre` has no choice number 2",
+              [&] { session.choose(Choices{2}); });
+  BOOST_TEST(inferred(session) == expected);
+  expectError(VN_ERROR_ARGUMENT, "1 choices for the 0 open holes", [&] { centred.choose(Choices{0}); });
+}
+
+BOOST_AUTO_TEST_CASE(choices_as_text) {
+  const vn_model open = Fake::openModel();
+  BOOST_TEST(parseChoices(open, "0") == Choices{1});
+  BOOST_TEST(parseChoices(open, "norm.centre=0.0") == Choices{1});
+  BOOST_TEST(choicesText(open, Choices{0}) == "norm.centre=1");
+  expectError(VN_ERROR_ARGUMENT, "`2` is no choice of hole `norm.centre`", [&] { parseChoices(open, "2"); });
+  expectError(VN_ERROR_ARGUMENT, "`` is no choice", [&] { parseChoices(open, ""); });
+  expectError(VN_ERROR_ARGUMENT, "closest hole: `norm.centre`", [&] { parseChoices(open, "norm.center=1"); });
+  expectError(VN_ERROR_ARGUMENT, "2 values for the 1 open holes", [&] { parseChoices(open, "1,0"); });
+  expectError(VN_ERROR_ARGUMENT, "is named twice",
+              [&] { parseChoices(open, "norm.centre=1,norm.centre=0"); });
+  expectError(VN_ERROR_ARGUMENT, "no open holes", [&] { parseChoices(Fake::model, "1"); });
+}
+
+BOOST_AUTO_TEST_CASE(segments_that_contradict_the_holes) {
+  const auto refused = [](const char *message, auto change) {
+    vn_model open = Fake::openModel();
+    std::vector<vn_segment> segments(Fake::segments, Fake::segments + 2);
+    change(open, segments);
+    open.infer.segments = segments.data();
+    expectError(VN_ERROR_ABI, message, [&] { Session{open}; });
+  };
+  static constexpr vn_variant beyond[] = {{1, 2, 0}, {2, 4, 0}};
+  static constexpr int64_t none[] = {1};
+  refused("segment 1 of infer names no steps", [](vn_model &, auto &s) { s[1].variants = beyond; });
+  refused("segment 1 of infer names no hole", [](vn_model &, auto &s) { s[1].holes = none; });
+  refused("segment 1 of infer has too few variants", [](vn_model &, auto &s) { s[1].num_variants = 1; });
+  refused("segment 0 of infer has too many variants", [](vn_model &, auto &s) { s[0].num_variants = 2; });
+  refused("infer has open holes or segments, but not both",
+          [](vn_model &m, auto &) { m.infer.num_segments = 0; });
+  static constexpr vn_hole empty[] = {{"norm.centre", Fake::centreChoices, 0}};
+  refused("hole `norm.centre` has no choices", [](vn_model &m, auto &) { m.holes = empty; });
+}
+
 BOOST_AUTO_TEST_CASE(guards_name_the_kernel_that_leaves_the_arena) {
   const EnvironmentVariable check("VERNIER_CHECK_ARENA", "1");
   {
@@ -256,6 +334,10 @@ BOOST_AUTO_TEST_CASE(c_interface_returns_a_status_per_cause) {
   BOOST_TEST(vn_session_weights_changed(session) == VN_OK);
   BOOST_TEST(vn_session_run(session, VN_PROGRAM_INFER, io.data(), 2) == VN_OK);
   BOOST_TEST(arrays.floats("logits")[4] == 5);
+  const int64_t choice = 0;
+  BOOST_TEST(vn_session_choose(session, nullptr, 0) == VN_OK);
+  BOOST_TEST(vn_session_choose(session, nullptr, 1) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_choose(session, &choice, 1) == VN_ERROR_ARGUMENT);
   IoArrays training(Fake::model.train_step);
   BOOST_TEST(vn_session_run(session, VN_PROGRAM_TRAIN_STEP, training.pointers().data(), 5) == VN_OK);
   BOOST_TEST(vn_session_gradient(session, 0, &values, &count) == VN_ERROR_ARGUMENT);

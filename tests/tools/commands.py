@@ -1,6 +1,7 @@
 """Runs `vernier` and writes the files that its tests need."""
 
 import json
+import re
 import struct
 import subprocess
 import sys
@@ -37,3 +38,19 @@ def write_safetensors(path, tensors, kind="F32", shapes={}):
         header[name] = {"dtype": kind, "shape": shapes.get(name, [len(values)]), "data_offsets": [begin, len(data)]}
     text = json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def write_npy(path, shape, values):
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({', '.join(map(str, shape))},), }}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() +
+                     struct.pack(f"<{len(values)}f", *values))
+
+
+def read_npy(path):
+    """Shape and values of an array of floats."""
+    data = path.read_bytes()
+    length = struct.unpack("<H", data[8:10])[0]
+    shape = [int(extent) for extent in re.search(r"\((.*?),?\)", data[10:10 + length].decode())[1].split(",")]
+    values = data[10 + length:]
+    return shape, struct.unpack(f"<{len(values) // 4}f", values)

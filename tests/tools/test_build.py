@@ -101,8 +101,8 @@ class Build(CommandTest):
         specification.write_text("network n() {\n  input image: [3, 8, 8]\n  choose f: float from [0.5, 1.0]\n"
                                  "  image |> resize(bilinear, scale = f) |> conv(4, 3) |> global_avg_pool |> linear(2)\n}\n"
                                  "model m = n()\n", encoding="utf-8")
-        done = self.vernier("build", specification, "-o", self.folder / "built")
-        self.refused(done, "`choose` hole `f` cannot be built", "choice.vn:3:")
+        done = self.vernier("build", specification, "--for", "train", "-o", self.folder / "built")
+        self.refused(done, "`choose` hole `f` cannot be trained", "choice.vn:3:")
 
     def test_configuration_of_an_unknown_hole(self):
         configuration = self.folder / "c.toml"

@@ -1,11 +1,12 @@
 /* The contract between generated code and the runtime: plain C structs, no behaviour.
  *
- * A generated object holds kernels and constant tables. The tables describe programs: lists of steps, each a kernel
- * with the places of its operands and a number of independent tasks. The runtime allocates the spaces, divides each
- * step's tasks among its threads and waits for all of them between two steps. Kernels allocate nothing and call
- * nothing. Floats are IEEE binary32, and in the arena and the derived space of a model with map_type VN_BFLOAT16 also
- * bfloat16: the upper halves of binary32 numbers. Offsets are in bytes: every buffer starts at a multiple of 64, an
- * operand that is a slice of a buffer at a multiple of its elements' size. */
+ * A generated object holds kernels and constant tables. The tables describe programs: lists of steps, each a
+ * kernel with the places of its operands and a number of independent tasks. The runtime allocates the spaces,
+ * divides each step's tasks among its threads and waits for all of them between two steps. Kernels allocate
+ * nothing and call nothing. Floats are IEEE binary32, and in the arena and the derived space of a model with
+ * map_type VN_BFLOAT16 also bfloat16: the upper halves of binary32 numbers. Offsets are in bytes: every
+ * buffer starts at a multiple of 64, an operand that is a slice of a buffer at a multiple of its elements'
+ * size. */
 #ifndef VERNIER_ABI_H
 #define VERNIER_ABI_H
 
@@ -15,7 +16,7 @@
 extern "C" {
 #endif
 
-#define VN_ABI_VERSION 3
+#define VN_ABI_VERSION 4
 
 /* Where an operand lies. */
 typedef enum vn_space {
@@ -32,8 +33,8 @@ typedef struct vn_operand {
   int64_t offset; /* bytes from the start of the space (VN_SPACE_IO: 64 * index) */
 } vn_operand;
 
-/* Runs tasks [begin, end) of a step. operands[i] is the address of the step's i-th operand. Tasks of one step may run
- * in any order and at the same time. */
+/* Runs tasks [begin, end) of a step. operands[i] is the address of the step's i-th operand. Tasks of one step
+ * may run in any order and at the same time. */
 typedef void (*vn_kernel)(void *const *operands, int64_t begin, int64_t end);
 
 typedef struct vn_step {
@@ -46,8 +47,8 @@ typedef struct vn_step {
   int64_t macs;  /* multiply-adds that this step executes, as the paper counts them (convolution, linear) */
   int64_t bytes; /* operand bytes read and written at least once */
   int64_t cost;  /* estimated work, by which threads divide the tasks of a wave; 0 counts as 1 */
-  /* 1: together with the step before, and all between the last 0 and here, it forms a wave: steps that may run at the
-   * same time. */
+  /* 1: together with the step before, and all between the last 0 and here, it forms a wave: steps that may
+   * run at the same time. */
   int64_t with_previous;
 } vn_step;
 
@@ -62,9 +63,25 @@ typedef struct vn_io {
   int64_t shape[4];
 } vn_io;
 
+/* Steps [begin, end) of a program: a segment with some choice. */
+typedef struct vn_variant {
+  int64_t begin, end;
+  int64_t macs; /* of this part of the specification per image: convolutions and linear layers */
+} vn_variant;
+
+/* A part of a program of a model with open holes: what runs depends on the choices of some of them. */
+typedef struct vn_segment {
+  const int64_t *holes; /* indices into vn_model.holes, ascending */
+  int64_t num_holes;
+  const vn_variant *variants; /* for each choice of these holes; the last hole's choices change first */
+  int64_t num_variants;
+} vn_segment;
+
 typedef struct vn_program {
   const vn_step *steps;
   int64_t num_steps;
+  const vn_segment *segments; /* of each, one after the other, one variant runs; none: all steps run */
+  int64_t num_segments;
   const vn_io *io; /* the pointers of a call, in order */
   int64_t num_io;
   int64_t arena_bytes; /* the bound that the memory plan proved; kernels touch nothing beyond */
@@ -89,24 +106,35 @@ typedef struct vn_parameter {
   int64_t offset; /* bytes into that space */
 } vn_parameter;
 
-/* A compiled model: one channel allocation, one input size, one batch. */
+/* What a specification leaves open to each call: one of a list of values (`choose`). */
+typedef struct vn_hole {
+  const char *name;      /* "layer1.factor" */
+  const double *choices; /* the first one is chosen where nothing is said */
+  int64_t num_choices;
+} vn_hole;
+
+/* A compiled model: one channel allocation, one input size, one batch; all configurations of its open holes.
+ */
 typedef struct vn_model {
   int64_t abi_version;
-  const char *name;        /* model name in the specification */
-  const char *description; /* JSON: specification, configuration, per-block table; what `M info --json` prints */
-  const char *target;      /* CPU features the code needs, comma-separated: "avx512f,avx512vl,fma" */
-  int64_t map_type;        /* vn_type of infer's maps and packed weights: VN_FLOAT32 or VN_BFLOAT16 */
+  const char *name; /* model name in the specification */
+  const char
+      *description;   /* JSON: specification, configuration, per-block table; what `M info --json` prints */
+  const char *target; /* CPU features the code needs, comma-separated: "avx512f,avx512vl,fma" */
+  int64_t map_type;   /* vn_type of infer's maps and packed weights: VN_FLOAT32 or VN_BFLOAT16 */
   int64_t batch, channels, height, width; /* of one call's input image */
   int64_t classes;                        /* length of a row of logits; 0 when the first output is a map */
-  int64_t macs;                           /* per image: convolutions and linear layers */
-  const vn_parameter *parameters;         /* in the specification's order, statistics included */
+  int64_t macs;                   /* per image: convolutions and linear layers, in the first configuration */
+  const vn_parameter *parameters; /* in the specification's order, statistics included */
   int64_t num_parameters;
+  const vn_hole *holes; /* the open ones */
+  int64_t num_holes;
   int64_t parameter_bytes, statistics_bytes, derived_bytes;
   /* prepare: parameters and statistics -> derived; to be run after weights change and before infer.
    * infer: io = image, then outputs ("logits" first for a classifier).
    * train_step: io = image, labels (int32[N], or float32[N x classes] for binary cross-entropy),
-   * label_smoothing (float32[1]), loss (float32[1], mean over the batch), logits (float32[N x classes]); writes every
-   * gradient and updates the running statistics. num_steps is 0 in an inference build. */
+   * label_smoothing (float32[1]), loss (float32[1], mean over the batch), logits (float32[N x classes]);
+   * writes every gradient and updates the running statistics. num_steps is 0 in an inference build. */
   vn_program prepare, infer, train_step;
 } vn_model;
 

@@ -1,0 +1,29 @@
+// A model with open `choose` holes: its segments with all their choices.
+#ifndef VERNIER_CODEGEN_TOOLS_OPENMODEL_H
+#define VERNIER_CODEGEN_TOOLS_OPENMODEL_H
+
+#include "codegen/Lower.h"
+#include "codegen/tools/LoadModel.h"
+#include "compiler/lower/Segments.h"
+
+namespace vernier::tools {
+
+struct OpenModel {
+  std::vector<codegen::OpenHole> holes;
+  std::vector<codegen::SegmentModules> segments; // after the inference passes
+  std::vector<mlir::OwningOpRef<mlir::ModuleOp>> modules;
+
+  int64_t configurations() const;
+  int64_t variants() const { return int64_t(modules.size()); }
+};
+
+// Whether `choose` holes of `model` are open.
+bool hasOpenChoices(const LoadedModel &model);
+
+// All choices of the segments of `first`, which is `options`' model with the first choices. Refuses a network
+// whose operations, not only their sizes, depend on a choice.
+OpenModel loadOpenModel(const ModelOptions &options, const LoadedModel &first);
+
+} // namespace vernier::tools
+
+#endif

@@ -1,0 +1,166 @@
+"""A build with open `choose` holes: one binary whose configurations compute what the specialised binaries compute."""
+
+import json
+import random
+import re
+import struct
+import subprocess
+import unittest
+
+from commands import CommandTest, read_npy, write_npy, write_safetensors
+
+# Three stages, of which the second has an odd size for a factor; a gate, whose pooled maps depend on no choice, within
+# a stage; a batch norm that folds into nothing; two outputs; and a concat of what comes from two segments.
+SPECIFICATION = """block stage(x, channels: int, base: int) {
+  choose factor: float from [1.0, 0.7, 0.45]
+  y = x |> resize(bilinear, size = [round(factor * base), round(factor * base)])
+  z = y |> conv1: conv(channels, 3) |> bn1: batch_norm |> relu
+  gate = z |> global_avg_pool |> squeeze: linear(channels) |> sigmoid
+  z = z * gate |> conv2: conv(channels, 1) |> bn2: batch_norm
+  if channels == x.channels then relu(z + y) else relu(z)
+}
+
+network stages() {
+  input image: [3, 32, 32]
+  x = image |> stem: conv(8, 3, stride = 2) |> bn: batch_norm |> relu
+  a = x |> first: stage(8, 16)
+  b = a |> max_pool(2) |> second: stage(24, 8)
+  c = b |> resize(nearest, size = [8, 8]) |> norm: batch_norm
+  d = concat([c, x |> max_pool(2)]) |> third: stage(32, 8)
+  output logits = d |> global_avg_pool |> fc: linear(5)
+  output features = c |> head: conv(3, 1)
+}
+
+model m = stages()
+"""
+HOLES = ("first.factor", "second.factor", "third.factor")
+FACTORS = (1.0, 0.7, 0.45)
+
+
+class OpenModel(CommandTest):
+    def setUp(self):
+        super().setUp()
+        self.specification = self.folder / "m.vn"
+        self.specification.write_text(SPECIFICATION, encoding="utf-8")
+
+    def build(self, output, *options):
+        done = self.vernier("build", self.specification, "-o", self.folder / output, *options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def run_model(self, output, *arguments):
+        return subprocess.run([self.folder / output / "m", *map(str, arguments)], capture_output=True, text=True)
+
+    def write_weights(self):
+        """For every parameter of the binary with open holes, as `info` lists them."""
+        values = random.Random(3)
+        shapes = {}
+        for line in self.run_model("open", "info").stdout.splitlines():
+            if found := re.fullmatch(r"(\S+)  +\[([\d, ]+)\]", line):
+                shapes[found[1]] = [int(extent) for extent in found[2].split(",")]
+        tensors = {}
+        for name, shape in shapes.items():
+            count = 1
+            for extent in shape:
+                count *= extent
+            low, high = (0.5, 1.5) if name.endswith("running_var") else (-0.5, 0.5)
+            tensors[name] = [values.uniform(low, high) for _ in range(count)]
+        write_safetensors(self.folder / "w.safetensors", tensors, shapes=shapes)
+        return shapes
+
+    def outputs(self, built, *options):
+        result = self.folder / "y.npy"
+        done = self.run_model(built, "run", "--input", self.folder / "x.npy", "--output", result, "--weights",
+                              self.folder / "w.safetensors", *options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [read_npy(path)[1] for path in (result, self.folder / "y.features.npy")]
+
+    def check_configurations(self, configurations, *options, tolerance=1e-5):
+        """The outputs of the binary with open holes are those of the binaries for these configurations."""
+        self.build("open", *options)
+        shapes = self.write_weights()
+        values = random.Random(5)
+        write_npy(self.folder / "x.npy", [3, 3, 32, 32], [values.uniform(-1, 1) for _ in range(3 * 3 * 32 * 32)])
+        seen = set()
+        for configuration in configurations:
+            choices = [f"{hole}={value}" for hole, value in zip(HOLES, configuration)]
+            self.build("bound", *options, *(word for choice in choices for word in ("--choose", choice)))
+            found = self.outputs("open", "--configuration", ",".join(choices))
+            for ours, expected in zip(found, self.outputs("bound")):
+                distance = sum((a - b) ** 2 for a, b in zip(ours, expected)) / sum(b * b for b in expected)
+                self.assertLess(distance, tolerance ** 2, configuration)
+            seen.add(tuple(found[0]))
+        self.assertEqual(len(seen), len(configurations))  # they do compute different things
+        return shapes
+
+    def test_every_choice(self):
+        shapes = self.check_configurations([(1.0, 1.0, 1.0), (0.7, 0.45, 0.7), (0.45, 0.7, 1.0), (1.0, 0.7, 0.45)])
+        # Convolutions once, batch norms for each choice.
+        self.assertEqual(shapes["first.conv1.weight"], [8, 8, 3, 3])
+        self.assertEqual({name for name in shapes if name.startswith("first.bn1") and name.endswith(".weight")},
+                         {f"first.bn1[{factor:g}].weight" for factor in FACTORS})
+
+    def test_no_choice_is_the_first(self):
+        self.build("open")
+        self.write_weights()
+        write_npy(self.folder / "x.npy", [1, 3, 32, 32], [0.25] * (3 * 32 * 32))
+        self.assertEqual(self.outputs("open"), self.outputs("open", "--configuration", "1,1,1"))
+
+    def test_batch_in_half_precision(self):
+        self.check_configurations([(0.45, 0.7, 0.45), (0.7, 1.0, 1.0)], "--batch", "4", "--precision", "bf16",
+                                  tolerance=1e-2)
+
+    def test_one_open_hole(self):
+        self.build("open", "--choose", "first.factor=0.7", "--choose", "third.factor=1")
+        info = self.run_model("open", "info").stdout
+        self.assertIn("open        second.factor: 1, 0.7, 0.45\n", info)
+        self.assertNotIn("first.factor", info)
+        self.assertIn("first.bn1.weight", info.replace("[0.7]", ""))
+
+    def test_code_is_shared(self):
+        report = self.build("open")
+        # The stem, each stage with its factors, and what lies between two.
+        self.assertRegex(report, r"27 configurations, from \d+ variants of \d+ segments")
+        variants = int(re.search(r"from (\d+) variants", report)[1])
+        self.assertLess(variants, 40)
+        table = json.loads(self.vernier("describe", self.specification, "--configurations", "--json").stdout)
+        for row in (table["configurations"][0], table["configurations"][17]):
+            choices = ",".join(f"{hole}={value}" for hole, value in row["choices"].items())
+            bench = json.loads(self.run_model("open", "bench", "--runs", "1", "--json", "--layers", "--configuration",
+                                              choices).stdout)
+            self.assertEqual(bench["configuration"], choices.replace("1.0", "1"))
+            self.assertLessEqual(sum(layer["macs"] for layer in bench["layers"]), row["macs"])
+
+    def test_mistakes(self):
+        self.build("open")
+        for text, *messages in [
+                ("first.factor=0.5", "`0.5` is no choice of hole `first.factor`", "it is one of 1, 0.7, 0.45"),
+                ("first.facto=1", "no open hole `first.facto`", "closest hole: `first.factor`"),
+                ("1,1", "2 values for the 3 open holes of model `m`"),
+                ("first.factor=1,first.factor=1", "`first.factor` is named twice"),
+                ("first.factor=1,1", "`1` names no hole"), ("1,x,1", "`x` is no choice of hole `second.factor`")]:
+            self.expect_refusal(self.run_model("open", "bench", "--runs", "1", "--configuration", text), *messages)
+        self.build("bound", *(word for hole in HOLES for word in ("--choose", f"{hole}=1")))
+        self.expect_refusal(self.run_model("bound", "bench", "--configuration", "1"), "unknown option `--configuration`")
+
+    def test_refused(self):
+        def refusal(body, *texts):
+            self.specification.write_text(f"network n() {{\n  input image: [3, 8, 8]\n{body}\n}}\nmodel m = n()\n",
+                                          encoding="utf-8")
+            self.expect_refusal(self.vernier("build", self.specification, "-o", self.folder / "refused"), *texts)
+            self.assertFalse((self.folder / "refused").exists())
+
+        choose = "  choose f: int from [1, 2]\n"
+        refusal(choose + "  x = image |> conv(4, 3)\n  x = if f == 2 then relu(x) else x\n"
+                "  x |> global_avg_pool |> linear(2)", "has other operations or parameters with f = 2", "--choose HOLE=VALUE")
+        refusal(choose + "  image |> conv(4, 3) |> max_pool(f)", "output `", "has another size for each choice")
+        refusal(choose + "  image |> conv(4 * f, 3) |> conv2: conv(4, 1) |> global_avg_pool |> linear(2)",
+                "parameter `conv1.weight` has another shape for each choice")
+        holes = "".join(f"  choose f{i}: int from [1, 2]\n" for i in range(13))
+        scales = "".join(f" |> resize(nearest, scale = f{i}) |> max_pool(f{i})" for i in range(13))
+        refusal(holes + "  image" + scales + " |> global_avg_pool |> linear(2)", "more than 4096 variants",
+                "help: a part depends on the choices of many holes")
+
+
+if __name__ == "__main__":
+    unittest.main()
