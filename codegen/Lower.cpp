@@ -235,6 +235,7 @@ LogicalResult Lowering::parameters(func::FuncOp infer) {
 void Lowering::begin(Program &ownProgram, Program *preparedProgram) {
   program = current = &ownProgram;
   prepared = preparedProgram;
+  backward = nullptr;
   locations.clear();
   absorbed.clear();
   postponed.clear();
@@ -281,6 +282,10 @@ LogicalResult Lowering::lower(Block &block) {
     Operation *op = absorbed.contains(&next) ? postponed.lookup(&next) : &next;
     if (!op)
       continue;
+    if (backward && op->hasAttr(vn::kBackwardAttr)) {
+      copyPassedOn(op->getParentOfType<func::FuncOp>(), vn::kPassedOnAttr);
+      program = std::exchange(backward, nullptr);
+    }
     if (auto attribute = op->getAttrOfType<StringAttr>(vn::kPlaceAttr))
       place = attribute.str();
     current = program;
@@ -375,7 +380,7 @@ LogicalResult Lowering::lower(Operation *op) {
     return success();
   if (auto ret = dyn_cast<func::ReturnOp>(op)) {
     auto function = op->getParentOfType<func::FuncOp>();
-    return function->hasAttr(vn::kPassedOnAttr) ? segmentResults(function, ret) : outputs(function, ret);
+    return function->hasAttr(vn::kPassedOnAttr) ? segmentResults(function) : outputs(function, ret);
   }
   if (op->use_empty() && isMemoryEffectFree(op))
     return success();

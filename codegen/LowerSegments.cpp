@@ -29,46 +29,189 @@ Location Lowering::passedOn(StringRef name, Value value) {
   return {entry->second, 0, view};
 }
 
-LogicalResult Lowering::segment(func::FuncOp infer, Program &ownProgram, Program *preparedProgram) {
-  begin(ownProgram, preparedProgram);
-  auto inputs = infer->getAttrOfType<ArrayAttr>(vn::kInputsAttr);
-  for (auto [name, argument] : llvm::zip_equal(inputs, infer.getArguments())) {
+void Lowering::declareTrainingArrays(func::FuncOp infer, func::FuncOp loss, Program &whole) {
+  begin(whole, nullptr);
+  arrayAt.clear();
+  passedOnAt.clear(); // inference has memory of its own
+  arrayAt[kImage] = addMapIo(kImage, false, infer.getArgument(0));
+  const auto add = [&](const std::string &name, bool isOutput, Value value) {
+    auto type = cast<RankedTensorType>(value.getType());
+    arrayAt[name] = type.getRank() == 4
+                        ? addMapIo(name, isOutput, value)
+                        : addIo(name, type.getElementType().isInteger(32) ? VN_INT32 : VN_FLOAT32, isOutput,
+                                type.getShape(), viewOf(value));
+  };
+  for (Value argument : loss.getArguments().take_back(2))
+    add(cast<StringAttr>(
+            loss->getAttrOfType<ArrayAttr>(vn::kInputsAttr)[cast<BlockArgument>(argument).getArgNumber()])
+            .str(),
+        false, argument);
+  auto outputs = loss->getAttrOfType<ArrayAttr>(vn::kOutputsAttr);
+  for (auto [name, value] : llvm::zip(outputs, loss.front().getTerminator()->getOperands()))
+    add(cast<StringAttr>(name).str(), true, value);
+}
+
+void Lowering::segmentArguments(func::FuncOp function) {
+  auto inputs = function->getAttrOfType<ArrayAttr>(vn::kInputsAttr);
+  for (auto [name, argument] : llvm::zip_equal(inputs, function.getArguments())) {
     const StringRef text = cast<StringAttr>(name).getValue();
     if (text == kImage)
       readImage(argument, arrayAt.lookup(text));
     else
-      alias(argument, passedOn(text, argument));
+      alias(argument, arrayAt.count(text) ? arrayAt.lookup(text) : passedOn(text, argument));
   }
-  auto names = infer->getAttrOfType<ArrayAttr>(vn::kPassedOnAttr);
-  const auto passed = infer.front().getTerminator()->getOperands().take_back(names.size());
-  for (auto [name, value] : llvm::zip_equal(names, passed))
+}
+
+// Calls `body` with the names and values that segments hand on: first come the outputs, then what
+// vn.passed_on names, then what vn.gradients names.
+template <typename Body>
+static void forEachPassedOn(func::FuncOp function, StringRef attribute, const Body &body) {
+  const auto names = [&](StringRef name) {
+    auto array = function->getAttrOfType<ArrayAttr>(name);
+    return array ? array.getValue() : ArrayRef<Attribute>();
+  };
+  size_t begin = names(vn::kOutputsAttr).size();
+  if (attribute == vn::kGradientsAttr)
+    begin += names(vn::kPassedOnAttr).size();
+  for (auto [name, value] :
+       llvm::zip(names(attribute), function.front().getTerminator()->getOperands().drop_front(begin)))
+    body(cast<StringAttr>(name).getValue(), value);
+}
+
+void Lowering::placePassedOn(func::FuncOp function, StringRef attribute) {
+  forEachPassedOn(function, attribute, [&](StringRef name, Value value) {
     if (mayBePlaced(value))
-      locations.try_emplace(value, passedOn(cast<StringAttr>(name).getValue(), value));
+      locations.try_emplace(value, passedOn(name, value));
+  });
+}
+
+void Lowering::copyPassedOn(func::FuncOp function, StringRef attribute) {
+  current = program;
+  forEachPassedOn(function, attribute, [&](StringRef name, Value value) {
+    const Location from = at(value), to = passedOn(name, value);
+    place = name.str();
+    if (from.buffer != to.buffer || from.offset != to.offset)
+      step(copy(from.view, to.view, target), {from}, {to});
+  });
+}
+
+LogicalResult Lowering::segment(func::FuncOp infer, Program &ownProgram, Program *preparedProgram) {
+  begin(ownProgram, preparedProgram);
+  segmentArguments(infer);
+  placePassedOn(infer, vn::kPassedOnAttr);
   if (failed(lower(infer.front())))
     return failure();
-  formWaves(*program);
+  formWaves(ownProgram);
   return success();
 }
 
-LogicalResult Lowering::segmentResults(func::FuncOp infer, func::ReturnOp op) {
-  auto outputs = infer->getAttrOfType<ArrayAttr>(vn::kOutputsAttr);
-  auto passed = infer->getAttrOfType<ArrayAttr>(vn::kPassedOnAttr);
-  for (auto [name, value] : llvm::zip(outputs, op.getOperands())) {
+LogicalResult Lowering::trainSegment(func::FuncOp step, Program &forwardProgram, Program &backwardProgram) {
+  begin(forwardProgram, nullptr);
+  backward = &backwardProgram;
+  segmentArguments(step);
+  placePassedOn(step, vn::kPassedOnAttr);
+  placePassedOn(step, vn::kGradientsAttr);
+  placeGradients(step);
+  if (failed(lower(step.front())))
+    return failure();
+  formWaves(forwardProgram);
+  formWaves(backwardProgram);
+  return success();
+}
+
+LogicalResult Lowering::segmentResults(func::FuncOp function) {
+  if (backward) { // nothing to do after the later segments
+    copyPassedOn(function, vn::kPassedOnAttr);
+    program = std::exchange(backward, nullptr);
+  } else if (!function->hasAttr(vn::kGradientsAttr)) {
+    copyPassedOn(function, vn::kPassedOnAttr);
+  }
+  copyPassedOn(function, vn::kGradientsAttr);
+  auto names = function->getAttrOfType<ArrayAttr>(vn::kOutputsAttr);
+  for (auto [name, value] : llvm::zip(names, function.front().getTerminator()->getOperands())) {
     const StringRef text = cast<StringAttr>(name).getValue();
     const Location io = arrayAt.lookup(text);
     if (io.view != viewOf(value))
-      return mlir::emitError(op.getLoc())
+      return mlir::emitError(value.getLoc())
              << "output `" << text
              << "` has another size for each choice of a hole, which one binary cannot give";
     writeOutput(text.str(), value, io);
   }
-  current = program;
-  for (auto [name, value] : llvm::zip_equal(passed, op.getOperands().drop_front(outputs.size()))) {
-    const Location from = at(value), to = passedOn(cast<StringAttr>(name).getValue(), value);
-    place = cast<StringAttr>(name).str();
-    if (from.buffer != to.buffer || from.offset != to.offset)
-      step(copy(from.view, to.view, target), {from}, {to});
+  return success();
+}
+
+namespace {
+
+// One program for each variant of each segment.
+using SegmentPrograms = std::vector<std::vector<Program>>;
+
+// `groups` in the order in which they run, each with its segment, planned together and put one after the
+// other into `whole`.
+void join(const std::vector<std::pair<size_t, std::vector<Program> *>> &groups,
+          llvm::ArrayRef<SegmentModules> segments, std::vector<Buffer> &buffers, Program &whole) {
+  std::vector<Alternatives> alternatives;
+  for (const auto &[segment, variants] : groups) {
+    Alternatives &group = alternatives.emplace_back();
+    group.segment = int(segment);
+    for (const Program &variant : *variants)
+      group.variants.push_back(&variant);
   }
+  whole.arenaBytes = planMemory(buffers, alternatives);
+  for (const auto &[segment, variants] : groups) {
+    ProgramSegment &range = whole.segments.emplace_back();
+    range.holes = segments[segment].holes;
+    for (auto [variant, program] : llvm::zip_equal(segments[segment].variants, *variants)) {
+      expandRepeats(program);
+      const int begin = int(whole.steps.size());
+      std::move(program.steps.begin(), program.steps.end(), std::back_inserter(whole.steps));
+      range.variants.push_back({begin, int(whole.steps.size()), variant.macs});
+    }
+  }
+}
+
+func::FuncOp trainStepOf(const SegmentModules &segment, size_t variant = 0) {
+  return ModuleOp(segment.variants[variant].module).lookupSymbol<func::FuncOp>(vn::kTrainStepFunction);
+}
+
+} // namespace
+
+static LogicalResult lowerInference(Lowering &lowering, llvm::ArrayRef<SegmentModules> segments,
+                                    Compilation &compilation) {
+  SegmentPrograms programs(segments.size());
+  std::vector<std::pair<size_t, std::vector<Program> *>> groups;
+  for (size_t s = 0; s < segments.size(); ++s) {
+    for (SegmentModules::Variant variant : segments[s].variants) {
+      auto infer = variant.module.lookupSymbol<func::FuncOp>(vn::kInferFunction);
+      if (failed(lowering.parameters(infer)) ||
+          failed(lowering.segment(infer, programs[s].emplace_back(), &compilation.prepare)))
+        return failure();
+    }
+    groups.push_back({s, &programs[s]});
+  }
+  join(groups, segments, compilation.buffers, compilation.infer);
+  return success();
+}
+
+// All segments forward, then backward in the reverse order.
+static LogicalResult lowerTraining(Lowering &lowering, func::FuncOp configuration,
+                                   llvm::ArrayRef<SegmentModules> segments, Compilation &compilation) {
+  for (const SegmentModules &segment : segments)
+    if (auto step = trainStepOf(segment); step && !step->getAttrOfType<ArrayAttr>(vn::kOutputsAttr).empty())
+      lowering.declareTrainingArrays(configuration, step, compilation.trainStep);
+  SegmentPrograms forward(segments.size()), backward(segments.size());
+  std::vector<std::pair<size_t, std::vector<Program> *>> groups, back;
+  for (size_t s = 0; s < segments.size(); ++s) {
+    if (!trainStepOf(segments[s]))
+      continue; // the loss does not depend on it
+    for (size_t v = 0; v < segments[s].variants.size(); ++v)
+      if (failed(lowering.trainSegment(trainStepOf(segments[s], v), forward[s].emplace_back(),
+                                       backward[s].emplace_back())))
+        return failure();
+    groups.push_back({s, &forward[s]});
+    back.push_back({s, &backward[s]});
+  }
+  groups.insert(groups.end(), back.rbegin(), back.rend());
+  join(groups, segments, compilation.buffers, compilation.trainStep);
   return success();
 }
 
@@ -79,39 +222,16 @@ FailureOr<Compilation> lowerSegments(ModuleOp configuration, std::vector<OpenHol
   compilation.maps = options.maps;
   compilation.holes = std::move(holes);
   Lowering lowering(compilation, target, options);
-  lowering.declareArrays(configuration.lookupSymbol<func::FuncOp>(vn::kInferFunction), compilation.infer);
-  std::vector<std::vector<Program>> programs;
-  for (const SegmentModules &segment : segments) {
-    programs.emplace_back();
-    for (SegmentModules::Variant variant : segment.variants) {
-      auto infer = variant.module.lookupSymbol<func::FuncOp>(vn::kInferFunction);
-      if (failed(lowering.parameters(infer)) ||
-          failed(lowering.segment(infer, programs.back().emplace_back(), &compilation.prepare)))
-        return failure();
-    }
-  }
-
-  std::vector<std::vector<const Program *>> groups;
-  for (const std::vector<Program> &variants : programs) {
-    groups.emplace_back();
-    for (const Program &variant : variants)
-      groups.back().push_back(&variant);
-  }
-  Program &infer = compilation.infer;
-  infer.arenaBytes = planMemory(compilation.buffers, groups);
-  for (auto [segment, variants] : llvm::zip_equal(segments, programs)) {
-    ProgramSegment &range = infer.segments.emplace_back();
-    range.holes = segment.holes;
-    for (auto [variant, program] : llvm::zip_equal(segment.variants, variants)) {
-      expandRepeats(program);
-      const int begin = int(infer.steps.size());
-      std::move(program.steps.begin(), program.steps.end(), std::back_inserter(infer.steps));
-      range.variants.push_back({begin, int(infer.steps.size()), variant.macs});
-    }
-  }
+  auto infer = configuration.lookupSymbol<func::FuncOp>(vn::kInferFunction);
+  lowering.declareArrays(infer, compilation.infer);
+  if (failed(lowerInference(lowering, segments, compilation)))
+    return failure();
   shareEqualSteps(compilation);
   formWaves(compilation.prepare);
   planMemory(compilation.buffers, compilation.prepare);
+  if (llvm::any_of(segments, [](const SegmentModules &segment) { return bool(trainStepOf(segment)); }))
+    if (failed(lowerTraining(lowering, infer, segments, compilation)))
+      return failure();
   return compilation;
 }
 

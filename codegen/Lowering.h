@@ -56,8 +56,12 @@ public:
   mlir::LogicalResult function(mlir::func::FuncOp function, Program &program, Program *prepared);
   // The arrays of a network, before its segments.
   void declareArrays(mlir::func::FuncOp infer, Program &program);
+  // Those of a training step, `loss` being the segment with the loss.
+  void declareTrainingArrays(mlir::func::FuncOp infer, mlir::func::FuncOp loss, Program &program);
   // One choice of a segment; `program` receives its steps alone, unplanned.
   mlir::LogicalResult segment(mlir::func::FuncOp infer, Program &program, Program *prepared);
+  // The same of a training step: what runs before the later segments, and after them.
+  mlir::LogicalResult trainSegment(mlir::func::FuncOp step, Program &forward, Program &backward);
 
 private:
   // --- buffers and steps (Lower.cpp)
@@ -91,7 +95,12 @@ private:
 
   // --- segments (LowerSegments.cpp)
   // ----------------------------------------------------------------------------------------------------
-  mlir::LogicalResult segmentResults(mlir::func::FuncOp infer, mlir::func::ReturnOp op);
+  void segmentArguments(mlir::func::FuncOp function);
+  // Lets what `function` hands to other segments be computed in its place, where that can be.
+  void placePassedOn(mlir::func::FuncOp function, llvm::StringRef attribute);
+  // Copies the others there.
+  void copyPassedOn(mlir::func::FuncOp function, llvm::StringRef attribute);
+  mlir::LogicalResult segmentResults(mlir::func::FuncOp function);
   // Where a map that segments pass on lies.
   Location passedOn(llvm::StringRef name, mlir::Value value);
 
@@ -135,6 +144,7 @@ private:
   Program *current = nullptr;  // where steps go now
   Program *program = nullptr;  // the function's own
   Program *prepared = nullptr; // for what depends on parameters alone, or null
+  Program *backward = nullptr; // for the second half of a segment's training step, or null
   std::string place;
   llvm::DenseMap<mlir::Value, Location> locations;
   llvm::DenseSet<mlir::Operation *> absorbed; // part of another op's kernel

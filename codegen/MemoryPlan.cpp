@@ -12,12 +12,12 @@ namespace {
 // The waves of all groups, one group after the other, between which a buffer is in use.
 struct Lifetime {
   int first = INT32_MAX, last = -1;
-  int group = 0, variant = 0; // variant -1: more than one program of a group, or several groups, use it
+  int segment = 0, variant = 0; // variant -1: several use it
 
-  void use(int wave, int inGroup, int inVariant) {
+  void use(int wave, int inSegment, int inVariant) {
     if (last < 0)
-      group = inGroup, variant = inVariant;
-    else if (group != inGroup || variant != inVariant)
+      segment = inSegment, variant = inVariant;
+    else if (segment != inSegment || variant != inVariant)
       variant = -1;
     first = std::min(first, wave);
     last = std::max(last, wave);
@@ -25,7 +25,7 @@ struct Lifetime {
   bool shared() const { return variant < 0; }
   bool meets(const Lifetime &other) const {
     const bool alternatives =
-        !shared() && !other.shared() && group == other.group && variant != other.variant;
+        !shared() && !other.shared() && segment == other.segment && variant != other.variant;
     return first <= other.last && other.first <= last && !alternatives;
   }
 };
@@ -34,38 +34,38 @@ class Planner {
 public:
   explicit Planner(std::vector<Buffer> &buffers) : buffers(buffers) {}
 
-  int64_t plan(const std::vector<std::vector<const Program *>> &groups) {
+  int64_t plan(const std::vector<Alternatives> &groups) {
     std::vector<std::vector<std::vector<int>>> times; // of each step
     int begin = 0;
-    for (int g = 0; g < int(groups.size()); ++g) {
+    for (const auto &[segment, variants] : groups) {
       times.emplace_back();
       int end = begin;
-      for (int v = 0; v < int(groups[g].size()); ++v) {
+      for (int v = 0; v < int(variants.size()); ++v) {
         // Time is counted in waves: the steps of one may run in any order.
-        std::vector<int> &time = times.back().emplace_back(waveNumbers(*groups[g][v]));
+        std::vector<int> &time = times.back().emplace_back(waveNumbers(*variants[v]));
         for (int &wave : time)
           wave += begin;
         if (!time.empty())
           end = std::max(end, time.back() + 1);
-        findUses(*groups[g][v], time, g, v);
+        findUses(*variants[v], time, segment, v);
       }
       begin = end;
     }
     for (size_t g = 0; g < groups.size(); ++g)
-      for (size_t v = 0; v < groups[g].size(); ++v)
-        keepThroughRepeats(*groups[g][v], times[g][v]);
+      for (size_t v = 0; v < groups[g].variants.size(); ++v)
+        keepThroughRepeats(*groups[g].variants[v], times[g][v]);
     for (size_t g = 0; g < groups.size(); ++g)
-      for (size_t v = 0; v < groups[g].size(); ++v)
-        reuseInPlace(*groups[g][v], times[g][v]);
+      for (size_t v = 0; v < groups[g].variants.size(); ++v)
+        reuseInPlace(*groups[g].variants[v], times[g][v]);
     return place();
   }
 
 private:
-  void findUses(const Program &program, const std::vector<int> &time, int group, int variant) {
+  void findUses(const Program &program, const std::vector<int> &time, int segment, int variant) {
     for (size_t s = 0; s < program.steps.size(); ++s)
       for (const StepOperand &operand : program.steps[s].operands)
         if (buffers[operand.buffer].space == VN_SPACE_ARENA)
-          lifetimes[operand.buffer].use(time[s], group, variant);
+          lifetimes[operand.buffer].use(time[s], segment, variant);
   }
 
   // What is older than a repeated part of the program, or outlives it, is alive in all of its runs.
@@ -168,10 +168,10 @@ private:
 } // namespace
 
 void planMemory(std::vector<Buffer> &buffers, Program &program) {
-  program.arenaBytes = planMemory(buffers, {{&program}});
+  program.arenaBytes = planMemory(buffers, {{0, {&program}}});
 }
 
-int64_t planMemory(std::vector<Buffer> &buffers, const std::vector<std::vector<const Program *>> &groups) {
+int64_t planMemory(std::vector<Buffer> &buffers, const std::vector<Alternatives> &groups) {
   return Planner(buffers).plan(groups);
 }
 

@@ -11,9 +11,15 @@ namespace vernier::codegen {
 // (Step::mayReuse).
 void planMemory(std::vector<Buffer> &buffers, Program &program);
 
-// The same for programs that run one after the other, one of each group; what several of them use keeps its
+// Programs of which one runs: the variants of a segment.
+struct Alternatives {
+  int segment = 0; // several groups of one segment run the same variant
+  std::vector<const Program *> variants;
+};
+
+// The same for programs that run one after the other, one of each group; what several segments use keeps its
 // place from the first to the last. Returns the bound.
-int64_t planMemory(std::vector<Buffer> &buffers, const std::vector<std::vector<const Program *>> &groups);
+int64_t planMemory(std::vector<Buffer> &buffers, const std::vector<Alternatives> &groups);
 
 // The same without sharing: every buffer from `begin` on, one after the other.
 void placeApart(std::vector<Buffer> &buffers, Program &program, int64_t begin = 0);

@@ -126,8 +126,6 @@ void build(const BuildOptions &options) {
 
   LoadedModel model = loadModel(options);
   const bool open = hasOpenChoices(model);
-  if (options.purpose == "train")
-    refuseOpenChoices(*model.module, "trained: a training step is generated for one configuration only");
   auto infer = model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
   const compiler::CostSummary cost = compiler::summarizeCost(infer);
 
@@ -144,13 +142,15 @@ void build(const BuildOptions &options) {
   facts.classes = classesOf(model);
 
   OpenModel segments;
+  const bool trains = options.purpose == "train";
+  if (trains)
+    requireClasses(model, options);
   if (open) {
-    segments = loadOpenModel(options, model);
+    const auto loss = options.loss == "binary" ? compiler::LossKind::Binary : compiler::LossKind::Softmax;
+    segments = loadOpenModel(options, model, trains ? std::optional(loss) : std::nullopt);
   } else {
-    if (options.purpose == "train") {
-      requireClasses(model, options);
+    if (trains)
       runPasses(*model.module, compiler::trainingPasses(options.loss));
-    }
     runPasses(*model.module, compiler::kInferencePasses);
   }
   auto compiled = open ? codegen::compileSegments(*model.module, segments.holes, segments.segments, target,

@@ -2,7 +2,7 @@
 
 #include "compiler/analysis/Cost.h"
 #include "compiler/ir/VnOps.h"
-#include "compiler/passes/Passes.h"
+#include "compiler/passes/DifferentiateSegment.h"
 #include "dsl/Value.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -27,7 +27,8 @@ std::string textOf(mlir::ModuleOp module) {
 
 class Collector {
 public:
-  Collector(const ModelOptions &options, const LoadedModel &first) : options(options), first(first) {
+  Collector(const ModelOptions &options, const LoadedModel &first, std::optional<compiler::LossKind> loss)
+      : options(options), first(first), loss(loss) {
     for (const HoleChoice &hole : first.choices)
       if (!hole.bound)
         model.holes.push_back({hole.name, hole.choices});
@@ -48,6 +49,8 @@ public:
         if (!known[s].count(keyOf(s, digits)))
           collect(digits);
       });
+    if (loss)
+      planTraining();
     for (size_t s = 0; s < model.segments.size(); ++s)
       forEachVariant(s, [&](const Digits &digits) { finish(s, known[s].at(keyOf(s, digits)).module); });
     return std::move(model);
@@ -145,9 +148,25 @@ private:
            options.file, "bind its `choose` holes, in a configuration or by --choose HOLE=VALUE");
   }
 
+  void planTraining() {
+    std::vector<mlir::ModuleOp> modules;
+    for (const auto &variants : known)
+      modules.push_back(*variants.begin()->second.module);
+    mlir::ModuleOp whole = *first.module;
+    auto infer = whole.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
+    auto logits = llvm::cast<mlir::StringAttr>(infer->getAttrOfType<mlir::ArrayAttr>(vn::kOutputsAttr)[0]);
+    training = compiler::planSegmentTraining(modules, logits.getValue());
+  }
+
   void finish(size_t segment, mlir::OwningOpRef<mlir::ModuleOp> &module) {
     auto infer = module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
     const int64_t macs = compiler::summarizeCost(infer).macs;
+    if (loss && training[segment].needed) {
+      runPasses(*module, compiler::kTrainForwardPasses);
+      if (failed(compiler::differentiateSegment(*module, training[segment], *loss)))
+        throw Refusal("");
+      runPasses(*module, compiler::kTrainStepPasses);
+    }
     runPasses(*module, compiler::kInferencePasses);
     model.segments[segment].variants.push_back({*module, macs});
     model.modules.push_back(std::move(module));
@@ -155,8 +174,10 @@ private:
 
   const ModelOptions &options;
   const LoadedModel &first;
+  const std::optional<compiler::LossKind> loss;
   OpenModel model;
-  std::vector<std::map<Digits, Variant>> known; // of each segment, by the choices of its holes
+  std::vector<compiler::SegmentTraining> training; // of each segment
+  std::vector<std::map<Digits, Variant>> known;    // of each segment, by the choices of its holes
 };
 
 } // namespace
@@ -173,8 +194,9 @@ bool hasOpenChoices(const LoadedModel &model) {
   return llvm::any_of(model.choices, [](const HoleChoice &hole) { return !hole.bound; });
 }
 
-OpenModel loadOpenModel(const ModelOptions &options, const LoadedModel &first) {
-  return Collector(options, first).run();
+OpenModel loadOpenModel(const ModelOptions &options, const LoadedModel &first,
+                        std::optional<compiler::LossKind> loss) {
+  return Collector(options, first, loss).run();
 }
 
 } // namespace vernier::tools

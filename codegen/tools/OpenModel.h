@@ -5,6 +5,7 @@
 #include "codegen/Lower.h"
 #include "codegen/tools/LoadModel.h"
 #include "compiler/lower/Segments.h"
+#include "compiler/passes/Passes.h"
 
 namespace vernier::tools {
 
@@ -20,9 +21,10 @@ struct OpenModel {
 // Whether `choose` holes of `model` are open.
 bool hasOpenChoices(const LoadedModel &model);
 
-// All choices of the segments of `first`, which is `options`' model with the first choices. Refuses a network
-// whose operations, not only their sizes, depend on a choice.
-OpenModel loadOpenModel(const ModelOptions &options, const LoadedModel &first);
+// All choices of the segments of `first`, which is `options`' model with the first choices; with a `loss`
+// their training steps too. Refuses a network whose operations, not only their sizes, depend on a choice.
+OpenModel loadOpenModel(const ModelOptions &options, const LoadedModel &first,
+                        std::optional<compiler::LossKind> loss = {});
 
 } // namespace vernier::tools
 

@@ -29,9 +29,12 @@ LogicalResult VnDialect::verifyOperationAttribute(Operation *op, NamedAttribute 
   Attribute value = attribute.getValue();
   if (name == kPlaceAttr || name == kModelAttr)
     return isa<StringAttr>(value) ? success() : op->emitError() << "`" << name << "` must be a string";
-  if (llvm::is_contained({kChoicesAttr, kInputsAttr, kOutputsAttr, kPassedOnAttr, kReportAttr}, name))
+  if (llvm::is_contained(
+          {kChoicesAttr, kInputsAttr, kOutputsAttr, kPassedOnAttr, kGradientsAttr, kReportAttr}, name))
     return isStringArray(value) ? success()
                                 : op->emitError() << "`" << name << "` must be an array of strings";
+  if (name == kBackwardAttr)
+    return isa<UnitAttr>(value) ? success() : op->emitError() << "`" << name << "` must be a unit";
   if (name == kScopesAttr) {
     auto scopes = dyn_cast<ArrayAttr>(value);
     if (!scopes || !llvm::all_of(scopes, [](Attribute scope) { return isStringArray(scope, 2); }))

@@ -18,8 +18,13 @@ inline constexpr llvm::StringLiteral kChoicesAttr = "vn.choices";
 inline constexpr llvm::StringLiteral kInputsAttr = "vn.inputs";
 inline constexpr llvm::StringLiteral kOutputsAttr = "vn.outputs";
 inline constexpr llvm::StringLiteral kPassedOnAttr = "vn.passed_on";
+inline constexpr llvm::StringLiteral kGradientsAttr = "vn.gradients";
+inline constexpr llvm::StringLiteral kBackwardAttr = "vn.backward";
 inline constexpr llvm::StringLiteral kModelAttr = "vn.model";
 inline constexpr llvm::StringLiteral kReportAttr = "vn.report";
+
+/// The input of a segment that is the network's.
+inline constexpr llvm::StringLiteral kImageInput = "image";
 
 /// Names of the programs.
 inline constexpr llvm::StringLiteral kInferFunction = "infer";

@@ -22,7 +22,9 @@ def Vn_Dialect : Dialect {
     `choose` holes that it depends on; a function's `vn.outputs` names its results; the module's `vn.model` names
     the model; its `vn.report` has a line for each pass, of what that pass saved. In a segment, a part of a network
     whose ops depend on the same open holes, `vn.inputs` names the arguments of `@infer`: the image, or the places
-    that compute them; `vn.passed_on` are the places of the results behind the outputs, which later segments take.
+    that compute them; `vn.passed_on` are the places of the results behind the outputs, which later segments take. In
+    a segment's `@train_step` `vn.gradients` names the results behind those, gradients for earlier segments, and
+    `vn.backward` marks the ops that run when the later segments have run.
   }];
   let hasOperationAttrVerify = 1;
 }

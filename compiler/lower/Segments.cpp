@@ -13,8 +13,6 @@ using namespace vernier::vn;
 namespace vernier::compiler {
 namespace {
 
-constexpr StringLiteral kImage = "image";
-
 // Ops of one segment, and its holes as a set of bits.
 struct Part {
   uint64_t holes = 0;
@@ -139,7 +137,7 @@ private:
   StringAttr nameOf(Value value) {
     if (Operation *op = value.getDefiningOp())
       return op->getAttrOfType<StringAttr>(kPlaceAttr);
-    return StringAttr::get(module.getContext(), kImage);
+    return StringAttr::get(module.getContext(), kImageInput);
   }
 
   Segment extract(const Part &part) {

@@ -15,11 +15,15 @@ enum class LossKind { Softmax, Binary };
 inline constexpr const char *kInferencePasses =
     "vn-fold-batch-norm,vn-sink-pointwise,vn-share-max-pools,vn-fuse-epilogue,vn-block-images";
 
+/// Of a training step: what comes before the gradients are added, and after it.
+inline constexpr const char *kTrainForwardPasses =
+    "vn-training-form,vn-sink-pointwise{function=train_forward}";
+inline constexpr const char *kTrainStepPasses = "vn-fuse-epilogue{function=train_step}";
+
 /// What adds @train_step to @infer as the specification has it, in order; before kInferencePasses. `loss` is
 /// the name of a LossKind.
 inline std::string trainingPasses(const std::string &loss) {
-  return "vn-training-form,vn-sink-pointwise{function=train_forward},vn-differentiate{loss=" + loss +
-         "},vn-fuse-epilogue{function=train_step}";
+  return std::string(kTrainForwardPasses) + ",vn-differentiate{loss=" + loss + "}," + kTrainStepPasses;
 }
 
 #define GEN_PASS_DECL

@@ -65,11 +65,10 @@ private:
     added->add_option(
         "--weights", options.weights,
         fmt::format("Weights, safetensors (default: {}.safetensors beside the executable)", model.name));
-    if constexpr (std::is_base_of_v<CommonOptions, Options>)
-      if (model.num_holes > 0)
-        added->add_option(
-            "--configuration", options.configuration,
-            "Choices of the open holes: HOLE=VALUE,..., or a value for each (default: the first)");
+    if (model.num_holes > 0)
+      added->add_option(
+          "--configuration", options.configuration,
+          "Choices of the open holes: HOLE=VALUE,..., or a value for each (default: the first)");
     return added;
   }
 
@@ -150,6 +149,9 @@ private:
   void addTrain() {
     CLI::App *app = command("train", "Train the model", trainOptions);
     app->get_option("--weights")->description("Weights to begin from (default: fresh ones)");
+    if (model.num_holes > 0)
+      app->get_option("--configuration")
+          ->description("Train this configuration alone (default: all, as the recipe says)");
     app->add_option("--data", trainOptions.data, "Folder of the data set")->required();
     app->add_option("--recipe", trainOptions.recipe, "How to train, TOML")->required();
     app->add_option("--out", trainOptions.out, "Folder for weights, logs and checkpoints")->required();

@@ -55,6 +55,26 @@ int64_t macsOf(const vn_model &model, std::span<const int64_t> choices) {
   return macs;
 }
 
+std::vector<bool> trainedParameters(const vn_model &model, std::span<const int64_t> choices) {
+  std::vector<std::pair<int64_t, int64_t>> begins; // offset, parameter
+  for (int64_t i = 0; i < model.num_parameters; ++i)
+    if (model.parameters[i].space == VN_SPACE_PARAMETERS)
+      begins.push_back({model.parameters[i].offset, i});
+  std::ranges::sort(begins);
+  std::vector<bool> trained(size_t(model.num_parameters));
+  for (const auto &[begin, end] : chosenSteps(model, model.train_step, choices))
+    for (int64_t s = begin; s < end; ++s)
+      for (int64_t i = 0; i < model.train_step.steps[s].num_operands; ++i) {
+        const vn_operand &operand = model.train_step.steps[s].operands[i];
+        if (operand.space != VN_SPACE_GRADIENTS)
+          continue;
+        const auto next = std::ranges::upper_bound(begins, std::pair(operand.offset, INT64_MAX));
+        if (next != begins.begin())
+          trained[size_t(std::prev(next)->second)] = true;
+      }
+  return trained;
+}
+
 static std::vector<std::string> splitAtCommas(const std::string &text) {
   std::vector<std::string> parts;
   for (size_t begin = 0; begin <= text.size();) {

@@ -35,6 +35,9 @@ std::vector<StepRange> chosenSteps(const vn_model &model, const vn_program &prog
 /// Multiply-adds per image with these choices.
 int64_t macsOf(const vn_model &model, std::span<const int64_t> choices);
 
+/// Whether train_step with these choices writes the gradient, for each of the model's parameters.
+std::vector<bool> trainedParameters(const vn_model &model, std::span<const int64_t> choices);
+
 /// The choices that `text` names: HOLE=VALUE[,HOLE=VALUE...], where holes that it does not name are at their
 /// first choice; or, as many values as there are holes, VALUE[,VALUE...]. Refuses, with the known names, what
 /// is no hole or no choice.

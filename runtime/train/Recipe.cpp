@@ -212,6 +212,20 @@ static std::string asciiOnly(std::string_view text, const std::string &place) {
   return result;
 }
 
+static void readChoices(Section section, Recipe &recipe, const std::string &place) {
+  std::string sampling = "fair";
+  section.readChoice("sampling", sampling, {"fair", "random"});
+  recipe.choices.sampling = sampling == "fair" ? Sampling::Fair : Sampling::Random;
+  section.read("target", recipe.choices.target);
+  int64_t epochs = 0;
+  if (section.read("target_epochs", epochs, int64_t(0), recipe.epochs)) {
+    recipe.choices.targetEpochs = epochs;
+    if (epochs > 0 && recipe.choices.target.empty())
+      throw Error(VN_ERROR_FORMAT, "`target_epochs` needs a `target`").at(place);
+  }
+  section.finish();
+}
+
 Recipe parseRecipe(std::string_view text, const std::string &place) {
   toml::table table;
   try {
@@ -240,6 +254,7 @@ Recipe parseRecipe(std::string_view text, const std::string &place) {
   augmentation.read("crop_padding", recipe.augmentation.cropPadding, int64_t(0), int64_t(65536));
   augmentation.read("flip", recipe.augmentation.flip);
   augmentation.finish();
+  readChoices(top.section("choices"), recipe, place);
   top.finish();
   return recipe;
 }
@@ -270,7 +285,13 @@ std::string Recipe::canonical() const {
              schedule.finalLearningRate) +
          fmt::format("limit = {}\nresize = {}\nmean = {}\nstd = {}\ncrop_padding = {}\nflip = {}\n",
                      data.limit, data.resize, listText(data.mean), listText(data.deviation),
-                     augmentation.cropPadding, augmentation.flip);
+                     augmentation.cropPadding, augmentation.flip) +
+         fmt::format("sampling = {}\ntarget = {}\ntarget_epochs = {}\n",
+                     choices.sampling == Sampling::Fair ? "fair" : "random", choices.target, targetEpochs());
+}
+
+int64_t Recipe::targetEpochs() const {
+  return choices.targetEpochs.value_or(choices.target.empty() ? 0 : epochs / 3);
 }
 
 double learningRate(const Recipe &recipe, int64_t step, int64_t stepsPerEpoch) {

@@ -3,8 +3,10 @@
 #define VERNIER_RUNTIME_TRAIN_RECIPE_H
 
 #include "runtime/image/Preprocess.h"
+#include "runtime/train/Sampling.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,9 +43,19 @@ struct Recipe {
 
   Augmentation augmentation;
 
+  /// Of a model with open holes; text as parseChoices takes it.
+  struct Choices {
+    Sampling sampling = Sampling::Fair;
+    std::string target; ///< what is validated, and trained alone at the end; empty: the first
+    std::optional<int64_t> targetEpochs; ///< the last ones; a third of them where a target is named
+  } choices;
+
   int64_t validateEvery = 1;   ///< epochs; 0: after the last one only
   int64_t checkpointEvery = 0; ///< steps; 0: after each epoch only
   int64_t logEvery = 50;       ///< steps
+
+  /// Of `epochs`, those at the end that train the target alone.
+  int64_t targetEpochs() const;
 
   /// All values as text, one `key = value` per line: what a resumed run must have in common with the
   /// interrupted one.

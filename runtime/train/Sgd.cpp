@@ -23,8 +23,8 @@ Sgd::Sgd(Session &session, const Recipe::Optimizer &options) : session(session),
     const double decay = isWeight || options.decayNormsAndBiases ? options.weightDecay : 0.0;
     for (int64_t first = 0; first < count; first += chunkSize)
       chunks.push_back({session.values(parameter).data() + first, session.gradient(parameter).data() + first,
-                        momentum[size_t(i)].data() + first, std::min(chunkSize, count - first),
-                        float(decay)});
+                        momentum[size_t(i)].data() + first, std::min(chunkSize, count - first), float(decay),
+                        size_t(i)});
   }
 }
 
@@ -32,8 +32,9 @@ Sgd::Sgd(Session &session, const Recipe::Optimizer &options) : session(session),
 #if defined(__x86_64__) && defined(__linux__)
 __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
-static void update(float *__restrict weights, const float *__restrict gradients, float *__restrict momentum,
-                   int64_t count, float decay, float mu, float rate, bool nesterov) {
+static void
+update(float *__restrict weights, const float *__restrict gradients, float *__restrict momentum,
+       int64_t count, float decay, float mu, float rate, bool nesterov) {
   if (nesterov) {
     for (int64_t i = 0; i < count; ++i) {
       const float g = gradients[i] + decay * weights[i];
@@ -48,11 +49,13 @@ static void update(float *__restrict weights, const float *__restrict gradients,
   }
 }
 
-void Sgd::step(double learningRate) {
+void Sgd::step(double learningRate, const std::vector<bool> *trained) {
   const float mu = float(options.momentum), rate = float(learningRate);
 #pragma omp parallel for schedule(static) num_threads(session.threads())
   for (size_t i = 0; i < chunks.size(); ++i) {
     const Chunk &chunk = chunks[i];
+    if (trained && !(*trained)[chunk.parameter])
+      continue;
     update(chunk.weights, chunk.gradients, chunk.momentum, chunk.count, chunk.decay, mu, rate,
            options.nesterov);
   }

@@ -17,8 +17,9 @@ class Sgd {
 public:
   Sgd(Session &session, const Recipe::Optimizer &options);
 
-  /// Updates all parameters from the session's gradients.
-  void step(double learningRate);
+  /// Updates all parameters from the session's gradients; with `trained`, which has an entry for each of the
+  /// model's parameters, those alone.
+  void step(double learningRate, const std::vector<bool> *trained = nullptr);
 
   /// Momentum as tensors to be written, named as the parameters, with `prefix`.
   std::vector<TensorView> tensors(const std::string &prefix) const;
@@ -32,6 +33,7 @@ private:
     float *momentum;
     int64_t count;
     float decay;
+    size_t parameter; ///< number in the model
   };
 
   Session &session;

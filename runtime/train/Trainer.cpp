@@ -5,6 +5,7 @@
 #include "runtime/data/Loader.h"
 #include "runtime/io/Weights.h"
 #include "runtime/train/Checkpoint.h"
+#include "runtime/train/GradientSum.h"
 #include "runtime/train/Initialize.h"
 #include "runtime/train/Log.h"
 #include "runtime/train/Progress.h"
@@ -32,7 +33,7 @@ class InterruptGuard {
 public:
   InterruptGuard() {
     interruptions = 0;
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = noteInterruption;
     action.sa_flags = int(SA_RESETHAND); // a second interrupt ends the process at once
     sigaction(SIGINT, &action, &oldInterrupt);
@@ -92,6 +93,7 @@ public:
       : model(model), options(options), recipe(readRecipe(options.recipe)), preprocessing(model),
         session(model, {.threads = options.threads, .training = true}), optimizer(session, recipe.optimizer) {
     applyRecipe();
+    applyChoices();
     training = openDataset(options.data, Split::Training);
     validation = openDataset(options.data, Split::Test);
     checkLabels(*training, model);
@@ -142,6 +144,60 @@ private:
     }
   }
 
+  void applyChoices() {
+    target.assign(size_t(model.num_holes), 0);
+    if (model.num_holes == 0) {
+      if (!recipe.choices.target.empty())
+        throw Error(VN_ERROR_ARGUMENT, fmt::format("model `{}` has no open holes to choose for", model.name))
+            .at(options.recipe)
+            .help("build it without binding its `choose` holes, or leave `target` out");
+      return;
+    }
+    if (!options.configuration.empty())
+      recipe.choices.target = options.configuration, recipe.choices.targetEpochs = recipe.epochs;
+    if (!recipe.choices.target.empty())
+      target = parseChoices(model, recipe.choices.target);
+    firstOfTarget = recipe.epochs - recipe.targetEpochs();
+    session.choose(target);
+    if (firstOfTarget > 0)
+      sum.emplace(session);
+  }
+
+  /// One update's gradients; returns the loss. Of a model with open holes the sum over several
+  /// configurations, as algorithm 1 of Resizable Neural Networks has it, and the mean of their losses.
+  double computeGradients(StepArrays &arrays, const Batch &batch, int64_t epoch) {
+    if (model.num_holes == 0 || epoch >= firstOfTarget) {
+      const double loss = arrays.run(session, batch);
+      state.correct += arrays.correct(batch);
+      state.images += batch.count;
+      return loss;
+    }
+    const auto configurations = sampleConfigurations(model, recipe.choices.sampling, recipe.seed, state.step);
+    double loss = 0;
+    sum->clear();
+    for (const Choices &configuration : configurations) {
+      session.choose(configuration);
+      loss += arrays.run(session, batch);
+      sum->add();
+      state.correct += arrays.correct(batch);
+      state.images += batch.count;
+    }
+    sum->finish();
+    session.choose(target);
+    return loss / double(configurations.size());
+  }
+
+  /// The parameters that an update of this epoch trains: of a target alone those that it has.
+  const std::vector<bool> *trainedIn(int64_t epoch) {
+    if (model.num_holes == 0)
+      return nullptr;
+    if (epoch < firstOfTarget)
+      return &sum->added();
+    if (targetParameters.empty())
+      targetParameters = trainedParameters(model, target);
+    return &targetParameters;
+  }
+
   std::string checkpointPath() const { return options.out + "/checkpoint.safetensors"; }
 
   void prepareOutput() {
@@ -189,19 +245,17 @@ private:
     Clock::time_point before = Clock::now();
     while (const Batch *batch = loader.next()) {
       const double rate = learningRate(recipe, state.step, stepsPerEpoch);
-      const double loss = arrays.run(session, *batch);
+      const double loss = computeGradients(arrays, *batch, epoch);
       if (!std::isfinite(loss))
         throw Error(VN_ERROR_VALUE, fmt::format("the loss is {} at step {} (epoch {}, learning rate {:.4g})",
                                                 loss, state.step, epoch + 1, rate))
             .help("lower the learning rate or lengthen the warm-up; the last checkpoint is unchanged");
-      optimizer.step(rate);
+      optimizer.step(rate, trainedIn(epoch));
       const Clock::time_point after = Clock::now();
       const double seconds = std::chrono::duration<double>(after - before).count();
       before = after;
       ++state.step;
       state.lossSum += loss;
-      state.correct += arrays.correct(*batch);
-      state.images += batch->count;
       state.epochSeconds += seconds;
       if (state.step % recipe.logEvery == 0)
         log.step(state.step, epoch + 1, loss, rate, double(batch->count) / seconds);
@@ -253,13 +307,17 @@ private:
     }
     const auto &validated = state.epochs.back().validation; // missing where a longer run was cut here
     const Accuracy final = validated ? *validated : evaluate(session, *validation, preprocessing, loaders);
-    const ordered_json summary = {{"model", model.name},       {"data", options.data},
-                                  {"epochs", recipe.epochs},   {"steps", state.step},
-                                  {"batch", model.batch},      {"seed", recipe.seed},
-                                  {"macs", model.macs},        {"accuracy", final.top1},
-                                  {"top5", final.top5},        {"validation_loss", final.loss},
-                                  {"loss", std::move(losses)}, {"validation", std::move(accuracies)},
-                                  {"seconds", state.seconds}};
+    ordered_json summary = {{"model", model.name},       {"data", options.data},
+                            {"epochs", recipe.epochs},   {"steps", state.step},
+                            {"batch", model.batch},      {"seed", recipe.seed},
+                            {"macs", model.macs},        {"accuracy", final.top1},
+                            {"top5", final.top5},        {"validation_loss", final.loss},
+                            {"loss", std::move(losses)}, {"validation", std::move(accuracies)},
+                            {"seconds", state.seconds}};
+    if (model.num_holes > 0) {
+      summary["configuration"] = choicesText(model, target);
+      summary["macs"] = macsOf(model, target);
+    }
     writeFileAtomically(options.out + "/summary.json", summary.dump(2) + "\n");
     fmt::print("accuracy {:.2f}% (top-5 {:.2f}%) after {} epochs in {}: {}/weights.safetensors\n",
                100 * final.top1, 100 * final.top5, recipe.epochs, durationText(state.seconds), options.out);
@@ -273,6 +331,10 @@ private:
   Sgd optimizer;
   std::unique_ptr<Dataset> training, validation;
   int64_t images = 0, stepsPerEpoch = 0;
+  Choices target;                 ///< what is validated
+  int64_t firstOfTarget = 0;      ///< the epoch from which on it is trained alone
+  std::optional<GradientSum> sum; ///< of configurations
+  std::vector<bool> targetParameters;
   int loaders = 1;
   TrainState state;
 };

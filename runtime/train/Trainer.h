@@ -10,11 +10,12 @@ namespace vernier::runtime {
 
 struct TrainOptions {
   std::string data, recipe, out;
-  std::string weights; ///< to begin from; empty: fresh ones
-  int64_t epochs = 0;  ///< instead of the recipe's; 0: the recipe's
-  int64_t threads = 0; ///< see threadCount
-  int64_t loaders = 0; ///< threads that make batches; 0: as defaultLoaderThreads has it
-  bool resume = false; ///< continue from the checkpoint in `out`, if there is one
+  std::string weights;       ///< to begin from; empty: fresh ones
+  std::string configuration; ///< of a model with open holes, to be trained alone; empty: as the recipe says
+  int64_t epochs = 0;        ///< instead of the recipe's; 0: the recipe's
+  int64_t threads = 0;       ///< see threadCount
+  int64_t loaders = 0;       ///< threads that make batches; 0: as defaultLoaderThreads has it
+  bool resume = false;       ///< continue from the checkpoint in `out`, if there is one
 };
 
 /// Trains the model and leaves in `out`: weights.safetensors, summary.json, log.jsonl, log.csv,

@@ -256,12 +256,30 @@ BOOST_AUTO_TEST_CASE(variants_share_memory) {
   large.steps = {step({read(0), write(1)}), step({read(1), write(3)})};
   small.steps = {step({read(0), write(2)}), step({read(2), write(3)})};
   last.steps = {step({read(3)})};
-  const int64_t bytes = planMemory(buffers, {{&first}, {&large, &small}, {&last}});
+  const int64_t bytes = planMemory(buffers, {{0, {&first}}, {1, {&large, &small}}, {2, {&last}}});
   BOOST_TEST(buffers[1].offset == 0);
   BOOST_TEST(buffers[2].offset == 0);
   BOOST_TEST(buffers[0].offset >= 640);
   BOOST_TEST(buffers[3].offset >= 640);
   BOOST_TEST(bytes == 704); // the first dies before the last is born
+}
+
+// Two groups of one segment run the same variant: what the first leaves for the second shares memory with
+// what another variant leaves.
+BOOST_AUTO_TEST_CASE(a_segment_in_two_groups) {
+  std::vector<Buffer> buffers = arena({640, 320, 64});
+  Program large, small, between, largeAgain, smallAgain;
+  large.steps = {step({write(0)})};
+  small.steps = {step({write(1)})};
+  between.steps = {step({write(2)})};
+  largeAgain.steps = {step({read(0)})};
+  smallAgain.steps = {step({read(1)})};
+  const auto plan = [&](int second) {
+    return planMemory(buffers,
+                      {{0, {&large, &small}}, {1, {&between}}, {second, {&largeAgain, &smallAgain}}});
+  };
+  BOOST_TEST(plan(0) == 640 + 64);
+  BOOST_TEST(plan(2) == 640 + 320 + 64); // of segments apart any variants may run together
 }
 
 // Whichever variants are chosen, the programs that run keep the laws.
@@ -297,11 +315,11 @@ BOOST_AUTO_TEST_CASE(random_variants) {
       }
       passedOn.push_back(result);
     }
-    std::vector<std::vector<const Program *>> pointers;
+    std::vector<Alternatives> pointers;
     for (const std::vector<Program> &variants : groups) {
-      pointers.emplace_back();
+      pointers.push_back({int(pointers.size()), {}});
       for (const Program &program : variants)
-        pointers.back().push_back(&program);
+        pointers.back().variants.push_back(&program);
     }
     const int64_t bytes = planMemory(buffers, pointers);
     for (int path = 0; path < 8; ++path) {

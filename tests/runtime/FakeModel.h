@@ -191,13 +191,18 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
   static constexpr vn_hole holes[] = {{"norm.centre", centreChoices, 2}};
   static constexpr int64_t centreHole[] = {0};
   static constexpr vn_variant always[] = {{0, 1, 0}}, chosen[] = {{1, 2, macs}, {2, 3, macs}};
+  // Centred by the running mean, which stays as it is, or by the batch's, which updates it.
+  static constexpr vn_step openTrainSteps[] = {trainSteps[0], trainSteps[1], inferSteps[0],
+                                               trainSteps[2], trainSteps[3], trainSteps[4]};
+  static constexpr vn_variant centred[] = {{0, 2, 0}, {2, 3, 0}}, trained[] = {{3, 6, 0}};
+  static constexpr vn_segment trainSegments[] = {{centreHole, 1, centred, 2}, {nullptr, 0, trained, 1}};
   static constexpr vn_segment segments[] = {{nullptr, 0, always, 1}, {centreHole, 1, chosen, 2}};
   static constexpr vn_model openModel() {
     vn_model open = model;
     open.holes = holes;
     open.num_holes = 1;
     open.infer = {openSteps, 3, segments, 2, inferIo, 2, align64(4 * N * inputs)};
-    open.train_step = {};
+    open.train_step = {openTrainSteps, 6, trainSegments, 2, trainIo, 5, trainArena};
     return open;
   }
 };

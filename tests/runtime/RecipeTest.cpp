@@ -52,6 +52,9 @@ std = [0.25, 0.25, 0.25]
 [augmentation]
 crop_padding = 4
 flip = true
+[choices]
+sampling = "random"
+target = "1,0.5"
 )",
                                   "r.toml");
   BOOST_TEST(full.batch == 256);
@@ -61,6 +64,10 @@ flip = true
   BOOST_TEST(full.schedule.milestones == (std::vector<double>{30, 60.5}));
   BOOST_TEST(full.data.deviation[2] == 0.25f);
   BOOST_TEST(full.augmentation.cropPadding == 4);
+  BOOST_TEST((full.choices.sampling == Sampling::Random));
+  BOOST_TEST(full.choices.target == "1,0.5");
+  BOOST_TEST(full.targetEpochs() == 30); // a third
+  BOOST_TEST(simple.targetEpochs() == 0);
   BOOST_TEST(full.canonical() != simple.canonical());
   BOOST_TEST(full.canonical().find("weight_decay = 0.0001\n") != std::string::npos);
 }

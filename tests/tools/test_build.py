@@ -96,14 +96,6 @@ class Build(CommandTest):
         self.assertEqual(done.returncode, 1)
         self.assertIn("cannot create directory /proc/built", done.stderr)
 
-    def test_open_choice(self):
-        specification = self.folder / "choice.vn"
-        specification.write_text("network n() {\n  input image: [3, 8, 8]\n  choose f: float from [0.5, 1.0]\n"
-                                 "  image |> resize(bilinear, scale = f) |> conv(4, 3) |> global_avg_pool |> linear(2)\n}\n"
-                                 "model m = n()\n", encoding="utf-8")
-        done = self.vernier("build", specification, "--for", "train", "-o", self.folder / "built")
-        self.refused(done, "`choose` hole `f` cannot be trained", "choice.vn:3:")
-
     def test_configuration_of_an_unknown_hole(self):
         configuration = self.folder / "c.toml"
         configuration.write_text("[holes]\nchanels = [3, 0]\n", encoding="utf-8")

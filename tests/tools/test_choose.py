@@ -82,10 +82,6 @@ class Choose(CommandTest):
         done = self.vernier("build", self.specification, "--choose", "first.factor=0.5", "--choose",
                             "second.factor=1", "-o", built)
         self.assertEqual(done.returncode, 0, done.stderr)
-        # Half of the choices are not enough to train.
-        self.expect_refusal(self.vernier("build", self.specification, "--choose", "first.factor=0.5", "--for", "train",
-                                         "-o", built),
-                            "`choose` hole `second.factor` cannot be trained", "--choose HOLE=VALUE")
 
     def test_mistakes(self):
         self.expect_refusal(self.describe("--choose", "first.factor=0.7"), "0.7 is no choice of `first.factor`",

@@ -1,5 +1,6 @@
 """A build with open `choose` holes: one binary whose configurations compute what the specialised binaries compute."""
 
+import ctypes
 import json
 import random
 import re
@@ -7,7 +8,7 @@ import struct
 import subprocess
 import unittest
 
-from commands import CommandTest, read_npy, write_npy, write_safetensors
+from commands import CommandTest, read_npy, read_safetensors, write_npy, write_safetensors
 
 # Three stages, of which the second has an odd size for a factor; a gate, whose pooled maps depend on no choice, within
 # a stage; a batch norm that folds into nothing; two outputs; and a concat of what comes from two segments.
@@ -35,6 +36,62 @@ model m = stages()
 """
 HOLES = ("first.factor", "second.factor", "third.factor")
 FACTORS = (1.0, 0.7, 0.45)
+
+
+class Parameter(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("kind", ctypes.c_int64), ("rank", ctypes.c_int64),
+                ("shape", ctypes.c_int64 * 4), ("space", ctypes.c_int64), ("offset", ctypes.c_int64)]
+
+
+class Model(ctypes.Structure):
+    _fields_ = [("abi_version", ctypes.c_int64), ("name", ctypes.c_char_p), ("description", ctypes.c_char_p),
+                ("target", ctypes.c_char_p), ("sizes", ctypes.c_int64 * 7), ("parameters", ctypes.POINTER(Parameter)),
+                ("num_parameters", ctypes.c_int64)]
+
+
+class Training:
+    """A session of a built library that trains, through the C interface."""
+    TRAINABLE, TRAIN_STEP = 1, 1
+
+    def __init__(self, path, weights, batch):
+        self.library, self.batch = ctypes.CDLL(str(path)), batch
+        self.library.m_model.restype = ctypes.POINTER(Model)
+        self.library.vn_last_error.restype = ctypes.c_char_p
+        self.model = self.library.m_model()
+        self.session = ctypes.c_void_p()
+        self.check(self.library.vn_session_create(self.model, ctypes.c_int64(2), ctypes.c_int64(1),
+                                                  ctypes.byref(self.session)))
+        self.check(self.library.vn_session_load_weights(self.session, str(weights).encode()))
+
+    def check(self, status):
+        if status != 0:
+            raise AssertionError(self.library.vn_last_error().decode())
+
+    def choose(self, *choices):
+        self.check(self.library.vn_session_choose(self.session, (ctypes.c_int64 * len(choices))(*choices),
+                                                  ctypes.c_int64(len(choices))))
+
+    def step(self, image, labels, classes):
+        """Runs a training step; returns the loss."""
+        loss = (ctypes.c_float * 1)()
+        arrays = [(ctypes.c_float * len(image))(*image), (ctypes.c_int32 * self.batch)(*labels),
+                  (ctypes.c_float * 1)(0.1), loss, (ctypes.c_float * (self.batch * classes))()]
+        pointers = (ctypes.c_void_p * 5)(*(ctypes.cast(array, ctypes.c_void_p) for array in arrays))
+        self.check(self.library.vn_session_run(self.session, self.TRAIN_STEP, pointers, ctypes.c_int64(5)))
+        return loss[0]
+
+    def read(self, gradients):
+        """By name: gradients of parameters, or running statistics."""
+        function = self.library.vn_session_gradient if gradients else self.library.vn_session_parameter
+        result = {}
+        for index in range(self.model.contents.num_parameters):
+            parameter = self.model.contents.parameters[index]
+            if (parameter.space == self.TRAINABLE) != gradients:
+                continue
+            values, count = ctypes.POINTER(ctypes.c_float)(), ctypes.c_int64()
+            self.check(function(self.session, ctypes.c_int64(index), ctypes.byref(values), ctypes.byref(count)))
+            result[parameter.name.decode()] = values[:count.value]
+        return result
 
 
 class OpenModel(CommandTest):
@@ -109,6 +166,79 @@ class OpenModel(CommandTest):
     def test_batch_in_half_precision(self):
         self.check_configurations([(0.45, 0.7, 0.45), (0.7, 1.0, 1.0)], "--batch", "4", "--precision", "bf16",
                                   tolerance=1e-2)
+
+    def test_training_step(self):
+        """Loss, gradients and statistics of the specialised binaries, which `vernier verify` compares with the
+        interpreter; what belongs to other choices stays as it is."""
+        self.build("open", "--for", "train", "--batch", "4")
+        self.write_weights()
+        values = random.Random(11)
+        image = [values.uniform(-1, 1) for _ in range(4 * 3 * 32 * 32)]
+        ours = Training(self.folder / "open" / "libm.so", self.folder / "w.safetensors", 4)
+        for configuration in ((0, 0, 0), (1, 2, 0), (2, 0, 1)):
+            choices = [f"{hole}={FACTORS[choice]}" for hole, choice in zip(HOLES, configuration)]
+            output = "bound" + "".join(map(str, configuration))  # a library is loaded once
+            self.build(output, "--for", "train", "--batch", "4", *(word for c in choices for word in ("--choose", c)))
+            bound = Training(self.folder / output / "libm.so", self.folder / "w.safetensors", 4)
+            ours.check(ours.library.vn_session_load_weights(ours.session, str(self.folder / "w.safetensors").encode()))
+            before = ours.read(False), ours.read(True)
+            ours.choose(*configuration)
+            self.assertAlmostEqual(ours.step(image, [0, 3, 1, 4], 5), bound.step(image, [0, 3, 1, 4], 5), 5)
+            for gradients in (False, True):
+                expected, found = bound.read(gradients), ours.read(gradients)
+                for name, reference in expected.items():
+                    distance = sum((a - b) ** 2 for a, b in zip(found[name], reference))
+                    self.assertLess(distance, 1e-8 * sum(b * b for b in reference) + 1e-14, (configuration, name))
+                for name in set(found) - set(expected):
+                    self.assertEqual(found[name], before[gradients][name], name)
+
+    def train(self, out, *options, sampling="fair", target="", status=0):
+        """Trains the binary with open holes for two epochs of eight updates."""
+        recipe = self.folder / "r.toml"
+        recipe.write_text(f'epochs = 2\ncheckpoint_every = 3\n[optimizer]\nlearning_rate = 0.005\n[schedule]\n'
+                          f'kind = "constant"\n[choices]\nsampling = "{sampling}"\ntarget = "{target}"\n',
+                          encoding="utf-8")
+        done = self.run_model("open", "train", "--data", self.folder / "data", "--recipe", recipe, "--out",
+                              self.folder / out, *options)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done
+
+    def test_training(self):
+        self.build("open", "--for", "train", "--batch", "4")
+        (self.folder / "data").mkdir()
+        values = random.Random(2)
+        for name, images in (("train", 32), ("test", 8)):
+            # In the form of CIFAR-100: bright and dark images, of class 0 and 1.
+            (self.folder / "data" / f"{name}.bin").write_bytes(b"".join(
+                bytes([0, i % 2]) + bytes(values.randrange(60) + 150 * (i % 2) for _ in range(3072)) for i in range(images)))
+        self.train("all")
+        summary = json.loads((self.folder / "all" / "summary.json").read_text())
+        self.assertLess(summary["loss"][1], summary["loss"][0])
+        self.assertEqual(summary["configuration"], "first.factor=1,second.factor=1,third.factor=1")
+        weights = (self.folder / "all" / "weights.safetensors").read_bytes()
+        # A run that goes on from a checkpoint draws the configurations that it would have drawn.
+        self.train("resumed", "--epochs", "1")
+        self.train("resumed", "--resume")
+        self.assertEqual((self.folder / "resumed" / "weights.safetensors").read_bytes(), weights)
+        self.train("random", sampling="random")
+        self.assertNotEqual((self.folder / "random" / "weights.safetensors").read_bytes(), weights)
+        # One configuration alone leaves the batch norms of others as they were.
+        self.train("one", "--configuration", "0.7,1,1", "--weights", self.folder / "all" / "weights.safetensors")
+        before, after = (read_safetensors(self.folder / out / "weights.safetensors") for out in ("all", "one"))
+        changed = {name for name in before if before[name] != after[name]}
+        self.assertIn("first.bn1[0.7].weight", changed)
+        self.assertIn("first.bn1[0.7].running_mean", changed)
+        self.assertIn("first.conv1.weight", changed)
+        self.assertFalse({name for name in changed if name.startswith("first.") and ("[1]" in name or "[0.45]" in name)})
+        # All first, then the target: its binary takes the weights as they are.
+        self.train("target", target="second.factor=0.45", sampling="fair")
+        self.build("bound", "--choose", "first.factor=1", "--choose", "second.factor=0.45", "--choose", "third.factor=1",
+                   "--weights", self.folder / "target" / "weights.safetensors")
+        found = [json.loads(self.run_model(*command, "--data", self.folder / "data", "--json").stdout)
+                 for command in (("bound", "eval"), ("open", "eval", "--configuration", "second.factor=0.45", "--weights",
+                                                     self.folder / "target" / "weights.safetensors"))]
+        self.assertAlmostEqual(found[0]["loss"], found[1]["loss"], 4)
+        self.assertIn("`0.5` is no choice", self.train("wrong", target="first.factor=0.5", status=1).stderr)
 
     def test_one_open_hole(self):
         self.build("open", "--choose", "first.factor=0.7", "--choose", "third.factor=1")

@@ -1,0 +1,148 @@
+#include "compiler/passes/Backward.h"
+
+#include "compiler/ir/Shapes.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+using namespace mlir;
+using namespace vernier::vn;
+
+namespace vernier::compiler {
+
+SmallVector<Value> cloneForward(OpBuilder &builder, func::FuncOp forward, IRMapping &mapping) {
+  for (Operation &op : forward.front().without_terminator())
+    builder.clone(op, mapping);
+  return llvm::map_to_vector(forward.front().getTerminator()->getOperands(),
+                             [&](Value result) { return mapping.lookup(result); });
+}
+
+void eraseUnused(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+}
+
+//===- Loss
+//---------------------------------------------------------------------------------------------------===//
+
+Type labelsType(OpBuilder &builder, LossKind kind, RankedTensorType logits) {
+  if (kind == LossKind::Softmax)
+    return RankedTensorType::get({batchOf(logits)}, builder.getI32Type());
+  return floatTensor(builder.getContext(), {batchOf(logits), channelsOf(logits)});
+}
+
+std::pair<Value, Value> buildLoss(OpBuilder &builder, LossKind kind, Value logits, Value labels,
+                                  Value smoothing) {
+  Location loc = logits.getLoc();
+  Type scalar = floatTensor(builder.getContext(), {1});
+  Value lossValue, gradient;
+  if (kind == LossKind::Softmax) {
+    lossValue = SoftmaxCrossEntropyOp::create(builder, loc, scalar, logits, labels, smoothing);
+    gradient = SoftmaxCrossEntropyGradOp::create(builder, loc, logits.getType(), logits, labels, smoothing);
+  } else {
+    lossValue = BinaryCrossEntropyOp::create(builder, loc, scalar, logits, labels);
+    gradient = BinaryCrossEntropyGradOp::create(builder, loc, logits.getType(), logits, labels);
+  }
+  for (Value value : {lossValue, gradient})
+    value.getDefiningOp()->setAttr(kPlaceAttr, builder.getStringAttr("loss"));
+  return {lossValue, gradient};
+}
+
+//===- Backward
+//-----------------------------------------------------------------------------------------------===//
+
+Backward::Backward(OpBuilder &builder, Block &block, ArrayRef<Value> inputs)
+    : builder(builder), block(block), active(inputs.begin(), inputs.end()) {
+  for (Operation &op : block) {
+    forward.push_back(&op);
+    auto parameter = dyn_cast<ParameterOp>(op);
+    if ((parameter && parameter.isTrainable()) ||
+        llvm::any_of(op.getOperands(), [&](Value operand) { return active.contains(operand); }))
+      active.insert(op.result_begin(), op.result_end());
+  }
+}
+
+Value Backward::gradientOf(Value value) {
+  auto found = contributions.find(value);
+  if (found == contributions.end())
+    return nullptr;
+  SmallVector<Value> parts = std::move(found->second);
+  contributions.erase(found);
+  joinSlices<EmbedChannelsOp, ConcatOp>(value.getLoc(), parts, 3);
+  joinSlices<EmbedParameterOp, ConcatParametersOp>(
+      value.getLoc(), parts, cast<RankedTensorType>(value.getType()).getRank() == 1 ? 0 : 1);
+  Value sum = parts.front();
+  for (Value part : ArrayRef(parts).drop_front())
+    sum = AddOp::create(builder, value.getLoc(), sum.getType(), sum, part);
+  return sum;
+}
+
+// The adjoint of `op`, whose users have all been visited.
+LogicalResult Backward::visit(Operation &op) {
+  SmallVector<Value> resultGradients;
+  for (Value result : op.getResults())
+    resultGradients.push_back(gradientOf(result));
+  if (resultGradients.empty() || !resultGradients.front() ||
+      llvm::none_of(op.getOperands(), [&](Value operand) { return active.contains(operand); }))
+    return success();
+  auto differentiable = dyn_cast<GradientOpInterface>(op);
+  if (!differentiable)
+    return op.emitOpError("has no gradient: differentiate before folding and fusing");
+  SmallVector<Value> operandGradients(op.getNumOperands());
+  differentiable.buildGradient(
+      builder, resultGradients, [&](Value value) { return active.contains(value); }, operandGradients);
+  for (auto [operand, gradient] : llvm::zip_equal(op.getOperands(), operandGradients))
+    if (gradient)
+      contribute(operand, gradient);
+  return success();
+}
+
+// Gradients of slices that together cover a map, or a parameter's inputs, are joined instead of embedded in
+// zeros and added. The embeddings are left to eraseDeadOps: the caller may hold the last op of the block.
+template <typename Embed, typename Concat>
+void Backward::joinSlices(Location loc, SmallVectorImpl<Value> &parts, unsigned dimension) {
+  SmallVector<Embed> embeds;
+  for (Value part : parts)
+    if (auto embed = part.getDefiningOp<Embed>())
+      embeds.push_back(embed);
+  llvm::sort(embeds, [](Embed a, Embed b) { return a.getBegin() < b.getBegin(); });
+  int64_t end = 0;
+  SmallVector<Value> slices;
+  for (Embed embed : embeds) {
+    if (embed.getBegin() != end)
+      return;
+    end += embed.getInput().getType().getDimSize(dimension);
+    slices.push_back(embed.getInput());
+  }
+  if (embeds.empty() || end != embeds.front().getType().getDimSize(dimension))
+    return;
+  llvm::erase_if(parts, [](Value part) { return part.getDefiningOp<Embed>() != nullptr; });
+  parts.push_back(Concat::create(builder, loc, embeds.front().getType(), slices));
+}
+
+void Backward::storeGradient(ParameterOp parameter, Value gradient) {
+  if (gradient)
+    ++storedGradients;
+  else {
+    ++zeroGradients;
+    gradient = ZerosOp::create(builder, parameter.getLoc(), parameter.getType());
+  }
+  StoreGradientOp::create(builder, parameter.getLoc(), parameter.getNameAttr(), gradient);
+}
+
+LogicalResult Backward::run() {
+  for (Operation *op : llvm::reverse(forward)) {
+    Operation *last = &block.back();
+    if (auto parameter = dyn_cast<ParameterOp>(op)) {
+      Value gradient = gradientOf(parameter.getResult());
+      if (parameter.isTrainable())
+        storeGradient(parameter, gradient);
+    } else if (failed(visit(*op)))
+      return failure();
+    if (auto place = op->getAttrOfType<StringAttr>(kPlaceAttr))
+      for (Operation &made : llvm::make_range(std::next(last->getIterator()), block.end()))
+        made.setAttr(kPlaceAttr, place);
+  }
+  return success();
+}
+
+} // namespace vernier::compiler

@@ -1,0 +1,37 @@
+// The gradients of several training steps, added up.
+#ifndef VERNIER_RUNTIME_TRAIN_GRADIENTSUM_H
+#define VERNIER_RUNTIME_TRAIN_GRADIENTSUM_H
+
+#include "runtime/core/Session.h"
+
+#include <map>
+#include <vector>
+
+namespace vernier::runtime {
+
+class GradientSum {
+public:
+  explicit GradientSum(Session &session);
+
+  void clear();
+  /// Adds the gradients that the session's last training step wrote, of the parameters that its configuration
+  /// has.
+  void add();
+  /// Puts the sums in the place of the session's gradients. Of a parameter to which nothing was added the
+  /// gradient stays as it is.
+  void finish();
+  /// Whether something was added, for each of the model's parameters.
+  const std::vector<bool> &added() const { return has; }
+
+private:
+  const std::vector<bool> &trained();
+
+  Session &session;
+  std::vector<std::vector<float>> sums; ///< of each parameter; empty for statistics
+  std::vector<bool> has;
+  std::map<Choices, std::vector<bool>> known; ///< parameters of configurations
+};
+
+} // namespace vernier::runtime
+
+#endif
