@@ -1,6 +1,7 @@
 // vernier build
+#include "codegen/tools/BuildCommand.h"
+
 #include "codegen/Build.h"
-#include "codegen/tools/CodeOptions.h"
 #include "codegen/tools/DescribeJson.h"
 #include "codegen/tools/OpenModel.h"
 #include "compiler/analysis/Cost.h"
@@ -21,10 +22,6 @@
 
 namespace vernier::tools {
 namespace {
-
-struct BuildOptions : ModelOptions, CodeOptions {
-  std::string weights, purpose = "infer", backend = "cpu", output;
-};
 
 std::string identifier(const std::string &name) {
   std::string result;
@@ -115,6 +112,8 @@ void report(mlir::ModuleOp module, const codegen::CompiledModel &model, const co
   llvm::outs() << llvm::format("  built in %.1f s\n", seconds);
 }
 
+} // namespace
+
 void build(const BuildOptions &options) {
   const auto start = std::chrono::steady_clock::now();
   if (options.backend == "cuda")
@@ -178,8 +177,6 @@ void build(const BuildOptions &options) {
     llvm::outs() << "  " << segments.configurations() << " configurations, from " << segments.variants()
                  << " variants of " << segments.segments.size() << " segments\n";
 }
-
-} // namespace
 
 void addBuildCommand(CLI::App &app) {
   auto *command = app.add_subcommand("build", "Generate a specialised executable, library and header");

@@ -24,6 +24,7 @@ void addFormatCommand(CLI::App &app);
 void addDescribeCommand(CLI::App &app);
 void addBuildCommand(CLI::App &app);
 void addVerifyCommand(CLI::App &app);
+void addSearchCommand(CLI::App &app);
 void addAllocateCommand(CLI::App &app);
 void addImportWeightsCommand(CLI::App &app);
 void addExportOnnxCommand(CLI::App &app);

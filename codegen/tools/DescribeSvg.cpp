@@ -1,8 +1,8 @@
 #include "codegen/tools/DescribeSvg.h"
 
+#include "codegen/tools/Canvas.h"
 #include "codegen/tools/DescribeText.h"
 
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
@@ -25,44 +25,6 @@ std::string number(double value) {
   llvm::raw_string_ostream(text) << llvm::format("%.4g", value);
   return text;
 }
-
-class Canvas {
-public:
-  void rectangle(double x, double y, double width, double height, llvm::StringRef fill) {
-    out << llvm::format("<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"", x, y, width, height)
-        << " fill=\"" << fill << "\"/>\n";
-    extend(x + width, y + height);
-  }
-  void line(double x1, double x2, double y) {
-    out << llvm::format("<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>\n", x1, x2,
-                        y, y);
-  }
-  // `attributes` such as "fill=\"#fff\"".
-  void text(double x, double y, llvm::StringRef content, llvm::StringRef attributes = "") {
-    out << llvm::format("<text x=\"%.1f\" y=\"%.1f\"", x, y) << (attributes.empty() ? "" : " ") << attributes
-        << ">";
-    llvm::printHTMLEscaped(content, out);
-    out << "</text>\n";
-    extend(x, y);
-  }
-  void extend(double x, double y) {
-    width = std::max(width, x + 20);
-    height = std::max(height, y + 20);
-  }
-  std::string finish() {
-    return llvm::formatv("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:F0}\" height=\"{1:F0}\" "
-                         "viewBox=\"0 0 {0:F0} {1:F0}\" font-family=\"sans-serif\" font-size=\"11\">\n"
-                         "<rect width=\"{0:F0}\" height=\"{1:F0}\" fill=\"#fff\"/>\n",
-                         width, height)
-               .str() +
-           body + "</svg>\n";
-  }
-
-private:
-  std::string body;
-  llvm::raw_string_ostream out{body};
-  double width = 0, height = 0;
-};
 
 double barX(size_t number) { return kLeft + kGap / 2 + double(number) * (kBar + kGap); }
 

@@ -15,6 +15,7 @@ int main(int argc, char **argv) {
   addDescribeCommand(app);
   addBuildCommand(app);
   addVerifyCommand(app);
+  addSearchCommand(app);
   addAllocateCommand(app);
   addImportWeightsCommand(app);
   addExportOnnxCommand(app);

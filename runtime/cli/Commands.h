@@ -40,6 +40,15 @@ struct EvalOptions : CommonOptions {
 };
 void evalCommand(const vn_model &model, const EvalOptions &options);
 
+/// Of a model with open holes.
+struct TabulateOptions : CommonOptions {
+  std::string data, split = "test", out, shard = "0/1";
+  int64_t first = 0, count = 0; ///< images; 0: all from `first` on
+  int64_t sample = 0, seed = 1; ///< configurations; 0: all
+  int64_t runs = 0;             ///< timed ones of each; 0: accuracy instead of speed
+};
+void tabulateCommand(const vn_model &model, const TabulateOptions &options);
+
 struct ClassifyOptions : CommonOptions {
   std::vector<std::string> images;
   std::string labels; ///< a file with a class name per line

@@ -27,6 +27,8 @@ public:
     addBench();
     addEval();
     addClassify();
+    if (model.num_holes > 0)
+      addTabulate();
     if (model.train_step.num_steps > 0)
       addTrain();
   }
@@ -146,6 +148,27 @@ private:
     app->callback([this] { action = [this] { classifyCommand(model, classifyOptions); }; });
   }
 
+  void addTabulate() {
+    CLI::App *app = command("tabulate", "Measure all configurations of the open holes", tabulateOptions);
+    app->remove_option(app->get_option("--configuration"));
+    app->add_option("--data", tabulateOptions.data, "Accuracy on this data set");
+    app->add_option("--split", tabulateOptions.split, "test or train (test)")
+        ->check(CLI::IsMember({"test", "train"}));
+    app->add_option("--first", tabulateOptions.first, "The first image of the split that is used (0)")
+        ->check(CLI::NonNegativeNumber);
+    app->add_option("--count", tabulateOptions.count, "How many images are used (all)")
+        ->check(CLI::PositiveNumber);
+    app->add_option("--runs", tabulateOptions.runs, "Instead of the accuracy the time of so many runs")
+        ->check(CLI::PositiveNumber);
+    app->add_option("--sample", tabulateOptions.sample, "So many configurations, drawn at random (all)")
+        ->check(CLI::PositiveNumber);
+    app->add_option("--seed", tabulateOptions.seed, "Of the sample (1)");
+    app->add_option("--shard", tabulateOptions.shard, "I/N: the I-th of N parts; mpi: the part of this rank");
+    app->add_option("--out", tabulateOptions.out, "File of a line of JSON per configuration; goes on with it")
+        ->required();
+    app->callback([this] { action = [this] { tabulateCommand(model, tabulateOptions); }; });
+  }
+
   void addTrain() {
     CLI::App *app = command("train", "Train the model", trainOptions);
     app->get_option("--weights")->description("Weights to begin from (default: fresh ones)");
@@ -171,6 +194,7 @@ private:
   BenchOptions benchOptions;
   EvalOptions evalOptions;
   ClassifyOptions classifyOptions;
+  TabulateOptions tabulateOptions;
   TrainOptions trainOptions;
 };
 

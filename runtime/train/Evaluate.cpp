@@ -51,15 +51,15 @@ int defaultLoaderThreads(const Dataset &dataset) {
 }
 
 Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing,
-                  int loaderThreads) {
+                  int loaderThreads, ImageRange images) {
   const vn_model &model = session.model();
   const auto begin = std::chrono::steady_clock::now();
   IoArrays arrays(model.infer);
   const std::span<float> image = arrays.floats(size_t(0)), logits = arrays.floats(size_t(1));
   LoaderOptions options;
   options.batch = model.batch;
-  options.order.resize(size_t(dataset.size()));
-  std::iota(options.order.begin(), options.order.end(), int64_t(0));
+  options.order.resize(size_t(std::min(images.count, dataset.size() - images.first)));
+  std::iota(options.order.begin(), options.order.end(), images.first);
   options.padLast = true;
   options.threads = loaderThreads;
   Loader loader(dataset, preprocessing, std::move(options));
@@ -78,8 +78,8 @@ Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing 
     }
     result.images += batch->count;
   }
-  const double images = double(std::max<int64_t>(result.images, 1));
-  result.top1 = double(best) / images, result.top5 = double(bestFive) / images, result.loss = loss / images;
+  const double count = double(std::max<int64_t>(result.images, 1));
+  result.top1 = double(best) / count, result.top5 = double(bestFive) / count, result.loss = loss / count;
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }

@@ -24,9 +24,14 @@ struct Accuracy {
 /// Refuses a data set whose labels the model does not have.
 void checkLabels(const Dataset &dataset, const vn_model &model);
 
-/// Runs `infer` on all images; the last batch is padded.
+/// Images [first, first + count) of a data set.
+struct ImageRange {
+  int64_t first = 0, count = INT64_MAX;
+};
+
+/// Runs `infer` on these images; the last batch is padded.
 Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing,
-                  int loaderThreads);
+                  int loaderThreads, ImageRange images = {});
 
 /// Enough to keep up with the model: one for images in memory, one per CPU for those to be decoded.
 int defaultLoaderThreads(const Dataset &dataset);

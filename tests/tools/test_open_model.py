@@ -1,11 +1,13 @@
 """A build with open `choose` holes: one binary whose configurations compute what the specialised binaries compute."""
 
+import csv
 import ctypes
 import json
 import random
 import re
 import struct
 import subprocess
+import tomllib
 import unittest
 
 from commands import CommandTest, read_npy, read_safetensors, write_npy, write_safetensors
@@ -203,14 +205,67 @@ class OpenModel(CommandTest):
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         return done
 
-    def test_training(self):
-        self.build("open", "--for", "train", "--batch", "4")
+    def write_data(self):
+        """In the form of CIFAR-100: bright and dark images, of class 0 and 1."""
         (self.folder / "data").mkdir()
         values = random.Random(2)
         for name, images in (("train", 32), ("test", 8)):
-            # In the form of CIFAR-100: bright and dark images, of class 0 and 1.
             (self.folder / "data" / f"{name}.bin").write_bytes(b"".join(
                 bytes([0, i % 2]) + bytes(values.randrange(60) + 150 * (i % 2) for _ in range(3072)) for i in range(images)))
+
+    def search(self, *options, status=0):
+        done = self.vernier("search", self.specification, "--weights", self.folder / "w.safetensors", "--data",
+                            self.folder / "data", "--split", "train", "--first", "8", "--count", "20", "--batch", "4",
+                            "--runs", "3", "-o", self.folder / "found", *options)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout if status == 0 else done.stderr
+
+    def test_search(self):
+        self.build("open")
+        self.write_weights()
+        self.write_data()
+        report = self.search("--processes", "2", "--budget", "macs=700k", "--budget", "latency=9s", "--build")
+        self.assertIn("27 configurations of m on 20 images", report)
+        rows = list(csv.DictReader((self.folder / "found" / "table.csv").read_text().splitlines()))
+        self.assertEqual(len(rows), 27)
+        # Every row is what `eval`, `describe` and the budget say.
+        best = max((row for row in rows if int(row["macs"]) <= 700e3), key=lambda row: float(row["accuracy"]))
+        self.assertRegex(report, r"within macs=700k and latency=9s:\n(.*\n){1,2}.*" + f"{100 * float(best['accuracy']):.2f}%")
+        described = json.loads(self.vernier("describe", self.specification, "--config", self.folder / "found" / "best.toml",
+                                            "--json").stdout)
+        self.assertLessEqual(described["macs"], 700e3)
+        self.assertTrue((self.folder / "found" / "best" / "m").exists())
+        table = tomllib.loads((self.folder / "found" / "table.toml").read_text())
+        entry = table["configuration"][5]
+        choices = [f"{hole}={value}" for hole, value in entry["holes"].items()]
+        described = json.loads(self.vernier("describe", self.specification, "--json",
+                                            *(word for choice in choices for word in ("--choose", choice))).stdout)
+        self.assertEqual((entry["macs"], entry["parameters"]), (described["macs"], described["params"]))
+        self.assertLessEqual(entry["milliseconds_low"], entry["milliseconds"])
+        # It goes on where it was stopped: nothing is measured again, a torn line is.
+        lines = self.folder / "found" / "accuracy-1-of-2.jsonl"
+        whole = lines.read_text()
+        lines.write_text(whole[:-10])
+        self.search("--processes", "2", "--budget", "macs=1M")
+        self.assertEqual(lines.read_text(), whole)
+        self.assertIn("<polyline", (self.folder / "found" / "pareto-macs.svg").read_text())
+        self.assertIn("no configuration is within macs=1k", self.search("--processes", "2", "--budget", "macs=1k", status=1))
+        for budget, message in (("macs=", "positive number"), ("latency=8", "in us, ms or s"), ("watts=3", "begins with"),
+                                ("macs=3T", "k, M or G"), ("macs=-1", "positive number")):
+            self.assertIn(message, self.search("--budget", budget, status=1))
+
+    def test_search_of_a_sample(self):
+        self.build("open")
+        self.write_weights()
+        self.write_data()
+        self.assertIn("5 configurations of m", self.search("--sample", "5"))
+        self.assertIn("another network, weights, images or options", self.search("--sample", "6", status=1))
+        self.assertIn("has no open `choose` holes", self.search(*(word for hole in HOLES for word in
+                                                                   ("--choose", f"{hole}=1")), status=1))
+
+    def test_training(self):
+        self.build("open", "--for", "train", "--batch", "4")
+        self.write_data()
         self.train("all")
         summary = json.loads((self.folder / "all" / "summary.json").read_text())
         self.assertLess(summary["loss"][1], summary["loss"][0])

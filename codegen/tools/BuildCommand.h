@@ -1,0 +1,20 @@
+// vernier build, also for commands that build on the way.
+#ifndef VERNIER_CODEGEN_TOOLS_BUILDCOMMAND_H
+#define VERNIER_CODEGEN_TOOLS_BUILDCOMMAND_H
+
+#include "codegen/tools/CodeOptions.h"
+#include "codegen/tools/LoadModel.h"
+
+namespace vernier::tools {
+
+struct BuildOptions : ModelOptions, CodeOptions {
+  std::string weights, purpose = "infer", backend = "cpu", output;
+};
+
+// Leaves executable, libraries, header and weights in `output` and prints what they take; refuses, leaving
+// nothing, what cannot be built.
+void build(const BuildOptions &options);
+
+} // namespace vernier::tools
+
+#endif
