@@ -146,37 +146,43 @@ private:
       throw Refusal(""); // which the process has explained
   }
 
-  static std::vector<nlohmann::json> readRows(const std::string &file) {
+  // Calls `body` with each line; the files may come from other machines.
+  template <class Body> static void forEachRow(const std::string &file, const Body &body) {
     const std::vector<unsigned char> bytes = runtime::readFile(file);
-    std::vector<nlohmann::json> rows;
     llvm::SmallVector<llvm::StringRef> lines;
-    llvm::StringRef(reinterpret_cast<const char *>(bytes.data()), bytes.size()).split(lines, '\n', -1, false);
-    for (llvm::StringRef line : lines)
-      rows.push_back(nlohmann::json::parse(line.begin(), line.end()));
-    return rows;
+    llvm::StringRef(reinterpret_cast<const char *>(bytes.data()), bytes.size())
+        .split(lines, '\n', -1, /*KeepEmpty=*/false);
+    for (auto [number, line] : llvm::enumerate(lines)) {
+      try {
+        body(nlohmann::json::parse(line.begin(), line.end()));
+      } catch (const nlohmann::json::exception &) {
+        refuse("this is no line of a configuration", file + ":" + std::to_string(number + 1),
+               "remove the file: what it held is measured again");
+      }
+    }
   }
 
   void collect() {
     llvm::StringMap<nlohmann::json> times;
-    for (nlohmann::json &row : readRows(path("times.jsonl")))
-      times[row["configuration"].get<std::string>()] = row;
+    forEachRow(path("times.jsonl"),
+               [&](const nlohmann::json &row) { times[row.at("configuration").get<std::string>()] = row; });
     for (const std::string &file : accuracyFiles)
-      for (const nlohmann::json &row : readRows(file)) {
+      forEachRow(file, [&](const nlohmann::json &row) {
         SearchRow entry;
-        entry.configuration = row["configuration"];
-        entry.macs = row["macs"];
-        entry.accuracy = row["accuracy"];
-        entry.top5 = row["top5"];
-        entry.loss = row["loss"];
-        table.images = row["images"];
+        entry.configuration = row.at("configuration");
+        entry.macs = row.at("macs");
+        entry.accuracy = row.at("accuracy");
+        entry.top5 = row.at("top5");
+        entry.loss = row.at("loss");
+        table.images = row.at("images");
         const nlohmann::json &time = times[entry.configuration];
-        entry.milliseconds = time["milliseconds"];
-        entry.low = time["milliseconds_low"];
-        entry.high = time["milliseconds_high"];
+        entry.milliseconds = time.at("milliseconds");
+        entry.low = time.at("milliseconds_low");
+        entry.high = time.at("milliseconds_high");
         readValues(entry);
         entry.parameters = parametersOf(entry);
         table.rows.push_back(std::move(entry));
-      }
+      });
     llvm::sort(table.rows,
                [](const SearchRow &a, const SearchRow &b) { return a.configuration < b.configuration; });
     table.threads = threads;
@@ -268,8 +274,8 @@ private:
     answer.print(out);
     std::string configuration = "# The most accurate within " + llvm::join(texts, " and ") + ": " +
                                 llvm::formatv("{0:F2}%", 100 * best->accuracy).str() + " on " +
-                                std::to_string(table.images) + " images.\n[configuration]\nmodel = \"" + table.model +
-                                "\"\n\n[holes]\n";
+                                std::to_string(table.images) + " images.\n[configuration]\nmodel = \"" +
+                                table.model + "\"\n\n[holes]\n";
     for (auto [hole, value] : llvm::zip_equal(table.holes, best->values))
       configuration += "\"" + hole + "\" = " + dsl::formatFloat(value) + "\n";
     write(path("best.toml"), configuration);

@@ -248,6 +248,9 @@ class OpenModel(CommandTest):
         lines.write_text(whole[:-10])
         self.search("--processes", "2", "--budget", "macs=1M")
         self.assertEqual(lines.read_text(), whole)
+        lines.write_text(whole + '{"configuration": "first.factor=9"}\n')
+        self.assertIn("accuracy-1-of-2.jsonl:14", self.search("--processes", "2", status=1))
+        lines.write_text(whole)
         self.assertIn("<polyline", (self.folder / "found" / "pareto-macs.svg").read_text())
         self.assertIn("no configuration is within macs=1k", self.search("--processes", "2", "--budget", "macs=1k", status=1))
         for budget, message in (("macs=", "positive number"), ("latency=8", "in us, ms or s"), ("watts=3", "begins with"),
