@@ -55,10 +55,13 @@ void Lowering::segmentArguments(func::FuncOp function) {
   auto inputs = function->getAttrOfType<ArrayAttr>(vn::kInputsAttr);
   for (auto [name, argument] : llvm::zip_equal(inputs, function.getArguments())) {
     const StringRef text = cast<StringAttr>(name).getValue();
-    if (text == kImage)
-      readImage(argument, arrayAt.lookup(text));
+    const bool isMap = cast<RankedTensorType>(argument.getType()).getRank() == 4;
+    if (text == vn::kImageInput)
+      readImage(argument, arrayAt.lookup(kImage));
+    else if (isMap) // whose place may have the name of an array
+      alias(argument, passedOn(text, argument));
     else
-      alias(argument, arrayAt.count(text) ? arrayAt.lookup(text) : passedOn(text, argument));
+      alias(argument, arrayAt.lookup(text));
   }
 }
 

@@ -23,8 +23,8 @@ inline constexpr llvm::StringLiteral kBackwardAttr = "vn.backward";
 inline constexpr llvm::StringLiteral kModelAttr = "vn.model";
 inline constexpr llvm::StringLiteral kReportAttr = "vn.report";
 
-/// The input of a segment that is the network's.
-inline constexpr llvm::StringLiteral kImageInput = "image";
+/// In vn.inputs the network's image, which is no op's place.
+inline constexpr llvm::StringLiteral kImageInput = "<image>";
 
 /// Names of the programs.
 inline constexpr llvm::StringLiteral kInferFunction = "infer";

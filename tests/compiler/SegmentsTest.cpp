@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(of_consecutive_ops_with_the_same_holes) {
   check(segments[1].holes, {"f"});
   check(segments[2].holes, {"g"});
   BOOST_CHECK_EQUAL(ops(segments[1]), 2);
-  check(names(segments[0], vn::kInputsAttr), {"image"});
+  check(names(segments[0], vn::kInputsAttr), {"<image>"});
   check(names(segments[0], vn::kPassedOnAttr), {"a"});
   check(names(segments[1], vn::kInputsAttr), {"a"});
   check(names(segments[1], vn::kPassedOnAttr), {"c"});
@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(a_network_without_open_holes_is_one) {
   const auto segments = split(op("a", "image") + op("b", "a"), "\"y\", \"x\"", "%b, %image");
   BOOST_REQUIRE_EQUAL(segments.size(), 1u);
   check(names(segments[0], vn::kOutputsAttr), {"y", "x"});
-  check(names(segments[0], vn::kInputsAttr), {"image"});
+  check(names(segments[0], vn::kInputsAttr), {"<image>"});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

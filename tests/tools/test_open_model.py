@@ -13,7 +13,8 @@ import unittest
 from commands import CommandTest, read_npy, read_safetensors, write_npy, write_safetensors
 
 # Three stages, of which the second has an odd size for a factor; a gate, whose pooled maps depend on no choice, within
-# a stage; a batch norm that folds into nothing; two outputs; and a concat of what comes from two segments.
+# a stage; a batch norm that folds into nothing; a concat of what comes from two segments; and two outputs, of which one has the
+# name of the op that computes it and is read again two segments later.
 SPECIFICATION = """block stage(x, channels: int, base: int) {
   choose factor: float from [1.0, 0.7, 0.45]
   y = x |> resize(bilinear, size = [round(factor * base), round(factor * base)])
@@ -24,14 +25,16 @@ SPECIFICATION = """block stage(x, channels: int, base: int) {
 }
 
 network stages() {
-  input image: [3, 32, 32]
-  x = image |> stem: conv(8, 3, stride = 2) |> bn: batch_norm |> relu
+  input picture: [3, 32, 32]
+  x = picture |> image: conv(8, 3, stride = 2) |> bn: batch_norm |> relu
   a = x |> first: stage(8, 16)
   b = a |> max_pool(2) |> second: stage(24, 8)
   c = b |> resize(nearest, size = [8, 8]) |> norm: batch_norm
+  y = c |> features: conv(3, 1)
   d = concat([c, x |> max_pool(2)]) |> third: stage(32, 8)
-  output logits = d |> global_avg_pool |> fc: linear(5)
-  output features = c |> head: conv(3, 1)
+  z = d |> resize(nearest, size = [8, 8]) |> last: conv(3, 1)
+  output logits = concat([d |> global_avg_pool, relu(z + y) |> global_avg_pool]) |> fc: linear(5)
+  output features = y
 }
 
 model m = stages()
