@@ -97,7 +97,7 @@ private:
 
   // Accuracies by several processes that share the threads; times by one alone.
   void measure() {
-    const int64_t processes = std::min(options.processes, threads);
+    const int64_t processes = options.processes;
     std::vector<std::vector<std::string>> commands;
     for (int64_t i = 0; i < processes; ++i) {
       std::vector<std::string> command = common(std::max<int64_t>(1, threads / processes));
