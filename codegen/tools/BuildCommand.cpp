@@ -33,9 +33,10 @@ std::string identifier(const std::string &name) {
 // The largest that a model may need, so that a slip of the keyboard is refused before code is generated.
 constexpr int64_t kLargestArena = int64_t(1) << 40;
 
-// Reads the weights as the built model will: names, shapes and types are checked against its parameters.
-void checkWeights(const codegen::Compilation &compilation, const codegen::ModelFacts &facts,
-                  const std::string &path) {
+// Reads the weights as the built model will, which checks names, shapes and types against its parameters.
+// Returns the file that goes beside it: what a file of all configurations has for others is left out.
+std::string weightsOf(const codegen::Compilation &compilation, const codegen::ModelFacts &facts,
+                      const std::string &path) {
   std::vector<vn_parameter> parameters;
   for (const codegen::Parameter &p : compilation.parameters) {
     vn_parameter entry = {p.name.c_str(), p.kind, int64_t(p.shape.size()), {1, 1, 1, 1}, p.space, p.offset};
@@ -62,7 +63,13 @@ void checkWeights(const codegen::Compilation &compilation, const codegen::ModelF
   model.infer.io = arrays;
   model.infer.num_io = 2;
   runtime::Session session(model, {1, false});
-  runtime::loadWeights(session, runtime::Safetensors::read(path));
+  std::vector<unsigned char> bytes = runtime::readFile(path);
+  std::string whole(bytes.begin(), bytes.end());
+  const runtime::Safetensors file = runtime::Safetensors::parse(std::move(bytes), path);
+  runtime::loadWeights(session, file);
+  return file.tensors().size() == parameters.size()
+             ? whole
+             : runtime::safetensorsBytes(runtime::weightTensors(session), file.metadata());
 }
 
 int64_t copies(const codegen::Program &program, llvm::StringRef kernel) {
@@ -161,16 +168,14 @@ void build(const BuildOptions &options) {
     if (program->arenaBytes > kLargestArena)
       refuse("the model needs " + mebibytes(program->arenaBytes) + " of memory", options.file,
              "a smaller --batch or --input");
+  std::string weights;
   if (!options.weights.empty())
-    checkWeights(compiled->compilation, facts, options.weights);
+    weights = weightsOf(compiled->compilation, facts, options.weights);
   if (llvm::Error error =
           codegen::packageModel(*compiled, facts, target, options.output, codegen::defaultLinkOptions()))
     refuse(llvm::toString(std::move(error)), options.output);
-  if (!options.weights.empty()) {
-    const std::vector<unsigned char> bytes = runtime::readFile(options.weights);
-    runtime::writeFileAtomically(options.output + "/" + model.name + ".safetensors",
-                                 {reinterpret_cast<const char *>(bytes.data()), bytes.size()});
-  }
+  if (!options.weights.empty())
+    runtime::writeFileAtomically(options.output + "/" + model.name + ".safetensors", weights);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   report(*model.module, *compiled, facts, seconds.count());
   if (open)

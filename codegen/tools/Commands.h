@@ -23,6 +23,7 @@ void addCheckCommand(CLI::App &app);
 void addFormatCommand(CLI::App &app);
 void addDescribeCommand(CLI::App &app);
 void addBuildCommand(CLI::App &app);
+void addTrainCommand(CLI::App &app);
 void addVerifyCommand(CLI::App &app);
 void addSearchCommand(CLI::App &app);
 void addAllocateCommand(CLI::App &app);

@@ -14,6 +14,7 @@ int main(int argc, char **argv) {
   addFormatCommand(app);
   addDescribeCommand(app);
   addBuildCommand(app);
+  addTrainCommand(app);
   addVerifyCommand(app);
   addSearchCommand(app);
   addAllocateCommand(app);

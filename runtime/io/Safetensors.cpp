@@ -159,8 +159,8 @@ void Safetensors::copyFloats(const Tensor &tensor, float *values) const {
   }
 }
 
-void writeSafetensors(const std::string &path, const std::vector<TensorView> &tensors,
-                      const Metadata &metadata) {
+/// What comes before the tensors' bytes.
+static std::string headerOf(const std::vector<TensorView> &tensors, const Metadata &metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty())
     header["__metadata__"] = metadata;
@@ -172,13 +172,24 @@ void writeSafetensors(const std::string &path, const std::vector<TensorView> &te
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' '); // so that the data is aligned
-  unsigned char length[8];
+  std::string length(8, '\0');
   for (int i = 0; i < 8; ++i)
-    length[i] = (unsigned char)(text.size() >> 8 * i);
+    length[i] = char(text.size() >> 8 * i);
+  return length + text;
+}
 
+std::string safetensorsBytes(const std::vector<TensorView> &tensors, const Metadata &metadata) {
+  std::string bytes = headerOf(tensors, metadata);
+  for (const TensorView &tensor : tensors)
+    bytes.append(reinterpret_cast<const char *>(tensor.values.data()), tensor.values.size_bytes());
+  return bytes;
+}
+
+void writeSafetensors(const std::string &path, const std::vector<TensorView> &tensors,
+                      const Metadata &metadata) {
+  const std::string header = headerOf(tensors, metadata);
   AtomicFile file(path);
-  file.write(length, 8);
-  file.write(text.data(), text.size());
+  file.write(header.data(), header.size());
   for (const TensorView &tensor : tensors)
     file.write(tensor.values.data(), tensor.values.size_bytes());
   file.commit();

@@ -53,7 +53,9 @@ struct TensorView {
   std::span<const float> values;
 };
 
-/// Writes F32 tensors in the order given, atomically.
+/// A file of F32 tensors in the order given.
+std::string safetensorsBytes(const std::vector<TensorView> &tensors, const Metadata &metadata);
+/// Writes it, atomically.
 void writeSafetensors(const std::string &path, const std::vector<TensorView> &tensors,
                       const Metadata &metadata);
 

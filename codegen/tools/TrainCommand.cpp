@@ -1,0 +1,135 @@
+// vernier train
+#include "codegen/tools/BuildCommand.h"
+#include "codegen/tools/OpenModel.h"
+#include "dsl/Value.h"
+#include "runtime/train/Recipe.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace vernier::tools {
+namespace {
+
+struct TrainOptions : ModelOptions, CodeOptions {
+  std::string recipe, data, weights, output;
+  int64_t epochs = 0, threads = 0, batchOfBinary = 1;
+  bool resume = false;
+};
+
+// The values of the open holes that a recipe's target names: HOLE=VALUE,..., or a value for each. A hole that
+// it does not name has its first choice.
+std::vector<std::string> choicesOf(const std::string &target, const LoadedModel &model,
+                                   const std::string &place) {
+  std::vector<const HoleChoice *> open;
+  for (const HoleChoice &hole : model.choices)
+    if (!hole.bound)
+      open.push_back(&hole);
+  llvm::SmallVector<llvm::StringRef> parts;
+  llvm::StringRef(target).split(parts, ',');
+  const bool named = llvm::StringRef(target).contains('=');
+  if (!named && parts.size() != open.size())
+    refuse("the target `" + target + "` has " + std::to_string(parts.size()) + " values for the " +
+               std::to_string(open.size()) + " open holes of model `" + model.name + "`",
+           place);
+  std::vector<double> values;
+  for (const HoleChoice *hole : open)
+    values.push_back(hole->choices.front());
+  for (auto [index, part] : llvm::enumerate(parts)) {
+    const auto [name, text] = named ? part.trim().split('=') : std::pair(llvm::StringRef(), part.trim());
+    const auto found =
+        named ? llvm::find_if(open, [&, name = name](const HoleChoice *hole) { return name == hole->name; })
+              : open.begin() + ptrdiff_t(index);
+    if (found == open.end())
+      refuse("`" + name.str() + "` in the target is no open hole of model `" + model.name + "`", place,
+             open.empty() ? "all are bound" : "such as `" + open.front()->name + "`");
+    double value = 0;
+    if (text.getAsDouble(value) || !llvm::is_contained((*found)->choices, value))
+      refuse("`" + text.str() + "` in the target is no choice of `" + (*found)->name + "`", place,
+             "it is one of " + choicesText(**found));
+    values[size_t(found - open.begin())] = value;
+  }
+  std::vector<std::string> result;
+  for (auto [hole, value] : llvm::zip_equal(open, values))
+    result.push_back(hole->name + "=" + dsl::formatFloat(value));
+  return result;
+}
+
+void runTraining(const TrainOptions &options, const std::string &program, const std::string &results) {
+  std::vector<std::string> command = {program,  "train",      "--recipe", options.recipe,
+                                      "--data", options.data, "--out",    results};
+  if (!options.weights.empty())
+    command.insert(command.end(), {"--weights", options.weights});
+  if (options.epochs)
+    command.insert(command.end(), {"--epochs", std::to_string(options.epochs)});
+  if (options.threads)
+    command.insert(command.end(), {"--threads", std::to_string(options.threads)});
+  if (options.resume)
+    command.push_back("--resume");
+  const std::vector<llvm::StringRef> words(command.begin(), command.end());
+  std::string message;
+  bool failed = false;
+  const int status = llvm::sys::ExecuteAndWait(program, words, std::nullopt, {}, 0, 0, &message, &failed);
+  if (failed || status < 0)
+    refuse("cannot train: " + message, program);
+  if (status != 0)
+    throw Refusal(""); // which the program has explained
+}
+
+// Trains with all configurations that the specification leaves open, then builds the one that the recipe
+// names as its target; without a target, all of them.
+void train(TrainOptions options) {
+  const runtime::Recipe recipe = runtime::readRecipe(options.recipe);
+  if (recipe.batch && options.batch != 1 && options.batch != recipe.batch)
+    refuse("--batch " + std::to_string(options.batch) + " contradicts the recipe's batch, which is " +
+               std::to_string(recipe.batch),
+           options.recipe, "leave --batch out");
+  BuildOptions training;
+  static_cast<ModelOptions &>(training) = options;
+  static_cast<CodeOptions &>(training) = options;
+  training.batch = recipe.batch ? recipe.batch : options.batch;
+  training.purpose = "train";
+  training.precision = "f32";
+  training.output = options.output + "/training";
+
+  BuildOptions result;
+  static_cast<ModelOptions &>(result) = options;
+  static_cast<CodeOptions &>(result) = options;
+  result.batch = options.batchOfBinary;
+  result.output = options.output;
+  result.weights = options.output + "/trained/weights.safetensors";
+  const LoadedModel model = loadModel(options);
+  if (!recipe.choices.target.empty()) {
+    for (std::string &choice : choicesOf(recipe.choices.target, model, options.recipe))
+      result.choices.push_back(std::move(choice));
+  }
+
+  build(training);
+  runTraining(options, training.output + "/" + model.name, options.output + "/trained");
+  build(result);
+}
+
+} // namespace
+
+void addTrainCommand(CLI::App &app) {
+  auto *command =
+      app.add_subcommand("train", "Build for training, train, and build the binary of what was trained");
+  auto options = std::make_shared<TrainOptions>();
+  addModelOptions(*command, *options);
+  command->get_option("--batch")->description("Images per update, unless the recipe says it");
+  command->add_option("--recipe", options->recipe, "How to train, TOML (docs/training.md)")->required();
+  command->add_option("--data", options->data, "Folder of the data set")->required();
+  command->add_option("-w,--weights", options->weights, "Weights to begin from; fresh ones otherwise");
+  command->add_option("--epochs", options->epochs, "Instead of the recipe's")->check(CLI::Range(1, 1 << 24));
+  command->add_option("--threads", options->threads, "Of the training; one per CPU otherwise")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--resume", options->resume, "Continue a training that was interrupted");
+  command->add_option("--batch-of-binary", options->batchOfBinary, "Images per call of the result")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  addCodeOptions(*command, *options);
+  command->add_option("-o,--output", options->output, "Directory for the results")->required();
+  command->callback([options] { train(*options); });
+}
+
+} // namespace vernier::tools

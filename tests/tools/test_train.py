@@ -1,0 +1,98 @@
+"""`vernier train`: from a recipe to the binary of what was trained."""
+
+import json
+import random
+import subprocess
+import unittest
+
+from commands import CommandTest, read_safetensors
+
+SPECIFICATION = """network n() {
+  input image: [3, 32, 32]
+  choose factor: float from [1.0, 0.5]
+  choose later: float from [1.0, 0.75]
+  x = image |> stem: conv(4, 3, stride = 4) |> relu
+  x = x |> resize(bilinear, size = [round(8 * factor), round(8 * factor)]) |> conv1: conv(8, 3) |> bn1: batch_norm |> relu
+  x = x |> resize(bilinear, size = [round(8 * later), round(8 * later)]) |> conv2: conv(8, 3) |> bn2: batch_norm |> relu
+  x |> global_avg_pool |> fc: linear(100)
+}
+
+model m = n()
+"""
+RECIPE = """epochs = 3
+batch = 5
+[optimizer]
+learning_rate = 0.05
+"""
+
+
+class Train(CommandTest):
+    def setUp(self):
+        super().setUp()
+        self.specification = self.folder / "m.vn"
+        self.specification.write_text(SPECIFICATION, encoding="utf-8")
+        self.data = self.folder / "data"
+        self.data.mkdir()
+        values = random.Random(11)
+        for name in ("train.bin", "test.bin"):
+            self.data.joinpath(name).write_bytes(
+                b"".join(bytes([0, image % 7]) + values.randbytes(3072) for image in range(20)))
+
+    def train(self, *options, choices=""):
+        recipe = self.folder / "r.toml"
+        recipe.write_text(RECIPE + choices, encoding="utf-8")
+        return self.vernier("train", self.specification, "--recipe", recipe, "--data", self.data, "-o", self.folder / "out",
+                            *options)
+
+    def loss(self, *program):
+        done = subprocess.run([*program, "--data", self.data, "--json"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)["loss"]
+
+    def test_target(self):
+        """Resizable-Aug by one command: all configurations, then the target, then the target's binary."""
+        done = self.train(choices='[choices]\ntarget = "0.5,0.75"\n')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        out = self.folder / "out"
+        self.assertNotIn("configurations", done.stdout.rpartition("m: ")[2])
+        weights = out / "trained" / "weights.safetensors"
+        self.assertAlmostEqual(
+            self.loss(out / "m", "eval"),
+            self.loss(out / "training" / "m", "eval", "--weights", weights, "--configuration", "0.5,0.75"), 4)
+        # What goes with the binary is what it uses, as it was trained.
+        trained, taken = read_safetensors(weights), read_safetensors(out / "m.safetensors")
+        self.assertIn("bn1[1].weight", trained)
+        self.assertIn("bn1[0.5].weight", taken)
+        self.assertEqual({name for name in trained if not ("[1]" in name)}, set(taken))
+        self.assertEqual(taken, {name: trained[name] for name in taken})
+
+    def test_all(self):
+        done = self.train("--epochs", "1", "--batch-of-binary", "2")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("4 configurations", done.stdout.rpartition("m: ")[2])
+        info = subprocess.run([self.folder / "out" / "m", "info"], capture_output=True, text=True).stdout
+        self.assertIn("factor: 1, 0.5", info)
+        self.loss(self.folder / "out" / "m", "eval", "--configuration", "0.5,1")
+        # Again where it ended, and on from there.
+        self.expect_failure(self.train("--epochs", "2"), "--resume")
+        again = self.train("--epochs", "2", "--resume")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(len((self.folder / "out" / "trained" / "log.csv").read_text().splitlines()), 3)
+
+    def expect_failure(self, done, *texts):
+        """As a refusal, by the training that was built meanwhile."""
+        self.assertEqual(done.returncode, 1)
+        for text in texts:
+            self.assertIn(text, done.stderr)
+
+    def test_mistakes(self):
+        for target, *texts in [("0.5,0.5", "`0.5` in the target is no choice of `later`", "r.toml", "it is one of 1, 0.75"),
+                               ("0.5", "has 1 values for the 2 open holes", "r.toml"),
+                               ("factr=1", "`factr` in the target is no open hole of model `m`", "such as `factor`")]:
+            self.expect_refusal(self.train(choices=f'[choices]\ntarget = "{target}"\n'), *texts)
+        self.expect_refusal(self.train("--batch", "4"), "contradicts the recipe's batch, which is 5")
+        self.assertFalse((self.folder / "out").exists())
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[__file__])
