@@ -99,14 +99,28 @@ def table(titles, rows):
     return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
 
 
-def curves(summaries):
+def figure(options, name, x, y, lines):
+    """Markdown of a figure beside the page; `lines`: points by name. Drawn in an environment of its own, made once."""
+    environment = options.out / "environment"
+    python = environment / "bin/python"
+    if not (environment / "complete").exists():
+        say("installing matplotlib")
+        run(sys.executable, "-m", "venv", "--clear", environment)
+        run(python, "-m", "pip", "install", "--quiet", "matplotlib==3.10.*")
+        (environment / "complete").touch()
+    numbers = options.out / f"{name}.json"
+    numbers.write_text(json.dumps({"x": x, "y": y, "lines": lines}), encoding="utf-8")
+    folder = PAGE.with_suffix("") if options.write else options.out
+    folder.mkdir(exist_ok=True)
+    run(python, pathlib.Path(__file__).with_name("plot.py"), numbers, folder / f"{name}.svg")
+    return f"![{y} over {x}](experiments/{name}.svg)"
+
+
+def curves(options, name, summaries):
     """Accuracy after each epoch of several trainings."""
-    epochs = max(len(summary["validation"]) for summary in summaries.values())
-    rows = []
-    for epoch in range(epochs):
-        rows.append([epoch + 1] + [percent(summary["validation"][epoch]["top1"]) if epoch < len(summary["validation"])
-                                   else "" for summary in summaries.values()])
-    return table(["epoch", *summaries], rows)
+    return figure(options, name, "epoch", "test accuracy in percent",
+                  {name: [[epoch + 1, 100 * entry["top1"]] for epoch, entry in enumerate(summary["validation"])]
+                   for name, summary in summaries.items()})
 
 
 def publish(options, section, text):

@@ -20,7 +20,7 @@ def main():
              f"{summary['loss'][-1]:.3f}", f"{summary['validation_loss']:.3f}"] for name, summary in summaries.items()]
     publish(options, "resizable-aug",
             table(["training", "epochs", "minutes", "test accuracy", "training loss", "test loss"], rows) +
-            "\n\nTest accuracy of the full network after each epoch:\n\n" + curves(summaries))
+            "\n\nTest accuracy of the full network after each epoch:\n\n" + curves(options, "resizable-aug", summaries))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def main():
     publish(options, "super-network",
             table(["budget", "factors", "MACs", "trained alone", "super-network, fair", "super-network, random"], rows) +
             "\n\nAccuracy of the full configuration, or of the one trained alone, after each epoch:\n\n" +
-            curves(supers | singles) + "\n\nMinutes of training: " +
+            curves(options, "super-network", supers | singles) + "\n\nMinutes of training: " +
             ", ".join(f"{name} {value:.1f}" for name, value in minutes.items()) + ".")
 
 
