@@ -104,7 +104,7 @@ Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, const
     writes.push_back(*scratch);
   Step &result = step(kernel, allReads, writes, macs);
   // The kernel reads each element of an addend or of the mask before it stores the output's.
-  const size_t first = epilogue.code.bias;
+  const size_t first = size_t(epilogue.code.scale + epilogue.code.bias);
   const size_t count = epilogue.code.addends.size() + (epilogue.code.masked != Activation::None);
   for (size_t i = first; i < first + count; ++i)
     if (epilogue.reads[i].view == output.view)

@@ -56,6 +56,12 @@ Location Lowering::packed(Value weight, const Kernel &kernel, KernelOperand pack
   return to;
 }
 
+bool Lowering::scalesSums(vn::FoldWeightOp fold) const {
+  return shareWeights && llvm::all_of(fold->getUsers(), [](Operation *user) {
+           return isa<vn::ConvolutionOp, vn::FusedConvolutionOp>(user);
+         });
+}
+
 template <typename Op> void Lowering::lowerConvolution(Op op, ValueRange addends, Activation activation) {
   const Location x = at(op.getInput()), y = result(op.getResult());
   const auto kernel = kernelOf(op.getWeight()), stride = pair(op.getStrides()),
@@ -64,6 +70,12 @@ template <typename Op> void Lowering::lowerConvolution(Op op, ValueRange addends
   const int64_t groups = op.getGroups();
   const int64_t macs = convolutionMacs(x.view, y.view, kernel, groups);
   PlacedEpilogue epilogue;
+  Value weights = op.getWeight();
+  if (auto fold = weights.getDefiningOp<vn::FoldWeightOp>(); fold && scalesSums(fold)) {
+    weights = fold.getWeight();
+    epilogue.code.scale = true;
+    epilogue.reads.push_back(at(fold.getResult()));
+  }
   epilogue.code.bias = bool(op.getBias());
   epilogue.code.activation = activation;
   if (op.getBias())
@@ -73,8 +85,8 @@ template <typename Op> void Lowering::lowerConvolution(Op op, ValueRange addends
     epilogue.reads.push_back(at(addend));
     epilogue.code.addends.push_back({view, {y.view.h / view.h, y.view.w / view.w}});
   }
-  if (lowerWinograd(x, op.getResult(), op.getWeight(), false, {kernel, stride, padding, dilation, groups},
-                    epilogue, macs))
+  if (lowerWinograd(x, op.getResult(), weights, false, {kernel, stride, padding, dilation, groups}, epilogue,
+                    macs))
     return;
   Location weight;
   Kernel code;
@@ -89,8 +101,7 @@ template <typename Op> void Lowering::lowerConvolution(Op op, ValueRange addends
     spec.columns = {y.view.w, 0, 1, stride[1], {kernel[1], -padding[2], dilation[1], 0, 1}};
     addSums(op.getResult(), spec.parts(), epilogue);
     spec.epilogue = epilogue.code;
-    weight =
-        packed(op.getWeight(), packGroupedWeights(spec, false, target), spec.weightOperand(target.lanes));
+    weight = packed(weights, packGroupedWeights(spec, false, target), spec.weightOperand(target.lanes));
     code = groupedConvolution(spec, target);
   } else {
     ConvolutionSpec spec =
@@ -98,7 +109,7 @@ template <typename Op> void Lowering::lowerConvolution(Op op, ValueRange addends
     if (spec.fitsSums())
       addSums(op.getResult(), spec.parts(), epilogue);
     spec.epilogue = spec.chunk ? pixelsInOneRow(epilogue.code, y.view.w) : epilogue.code;
-    weight = packed(op.getWeight(), packWeights(spec.weights, false), spec.weights.operand());
+    weight = packed(weights, packWeights(spec.weights, false), spec.weights.operand());
     code = convolution(spec, target);
   }
   step(code, {x, weight}, y, epilogue, macs);
@@ -301,8 +312,16 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         return success();
       })
       .Case<vn::FoldWeightOp>([&](auto fold) {
-        const Location w = at(fold.getWeight()), y = result(fold.getResult());
         const int64_t outputs = at(fold.getGamma()).view.c;
+        if (scalesSums(fold)) { // the scale takes the place of the weights that it would give
+          const Location scale{addBuffer(prepared ? VN_SPACE_DERIVED : VN_SPACE_ARENA, outputs * 4), 0,
+                               denseView(1, 1, 1, outputs)};
+          alias(fold.getResult(), scale);
+          step(foldScale(outputs, fold.getEpsilon().convertToDouble()),
+               {at(fold.getGamma()), at(fold.getVar())}, {scale});
+          return success();
+        }
+        const Location w = at(fold.getWeight()), y = result(fold.getResult());
         step(foldWeight(outputs, w.view.size() / outputs, fold.getEpsilon().convertToDouble()),
              {w, at(fold.getGamma()), at(fold.getVar())}, {y});
         return success();

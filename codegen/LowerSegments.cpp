@@ -98,8 +98,10 @@ void Lowering::copyPassedOn(func::FuncOp function, StringRef attribute) {
   });
 }
 
-LogicalResult Lowering::segment(func::FuncOp infer, Program &ownProgram, Program *preparedProgram) {
+LogicalResult Lowering::segment(func::FuncOp infer, bool share, Program &ownProgram,
+                                Program *preparedProgram) {
   begin(ownProgram, preparedProgram);
+  shareWeights = share;
   segmentArguments(infer);
   placePassedOn(infer, vn::kPassedOnAttr);
   if (failed(lower(infer.front())))
@@ -186,7 +188,8 @@ static LogicalResult lowerInference(Lowering &lowering, llvm::ArrayRef<SegmentMo
     for (SegmentModules::Variant variant : segments[s].variants) {
       auto infer = variant.module.lookupSymbol<func::FuncOp>(vn::kInferFunction);
       if (failed(lowering.parameters(infer)) ||
-          failed(lowering.segment(infer, programs[s].emplace_back(), &compilation.prepare)))
+          failed(lowering.segment(infer, segments[s].variants.size() > 1, programs[s].emplace_back(),
+                                  &compilation.prepare)))
         return failure();
     }
     groups.push_back({s, &programs[s]});

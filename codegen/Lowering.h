@@ -59,7 +59,9 @@ public:
   // Those of a training step, `loss` being the segment with the loss.
   void declareTrainingArrays(mlir::func::FuncOp infer, mlir::func::FuncOp loss, Program &program);
   // One choice of a segment; `program` receives its steps alone, unplanned.
-  mlir::LogicalResult segment(mlir::func::FuncOp infer, Program &program, Program *prepared);
+  // With `shareWeights` batch norms scale sums instead of weights, which are then those of all choices.
+  mlir::LogicalResult segment(mlir::func::FuncOp infer, bool shareWeights, Program &program,
+                              Program *prepared);
   // The same of a training step: what runs before the later segments, and after them.
   mlir::LogicalResult trainSegment(mlir::func::FuncOp step, Program &forward, Program &backward);
 
@@ -109,6 +111,8 @@ private:
   mlir::LogicalResult lowerLayer(mlir::Operation *op);    // LowerLayers.cpp
   mlir::LogicalResult lowerGradient(mlir::Operation *op); // LowerGradients.cpp
 
+  // Whether kernels multiply by what `fold` would multiply the weights by.
+  bool scalesSums(vn::FoldWeightOp fold) const;
   template <typename Op> void lowerConvolution(Op op, mlir::ValueRange addends, Activation activation);
   void lowerLinear(vn::LinearOp op);
   void lowerInputGradient(const Location &dy, mlir::Value weight, const ConvolutionShape &shape,
@@ -145,6 +149,7 @@ private:
   Program *program = nullptr;  // the function's own
   Program *prepared = nullptr; // for what depends on parameters alone, or null
   Program *backward = nullptr; // for the second half of a segment's training step, or null
+  bool shareWeights = false;   // see segment
   std::string place;
   llvm::DenseMap<mlir::Value, Location> locations;
   llvm::DenseSet<mlir::Operation *> absorbed; // part of another op's kernel

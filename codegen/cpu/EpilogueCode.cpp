@@ -10,7 +10,8 @@ int64_t sumsElements(int64_t parts, int64_t channels, const Target &target) {
 }
 
 std::string Epilogue::name() const {
-  std::string name = bias ? "_bias" : "";
+  std::string name = scale ? "_scale" : "";
+  name += bias ? "_bias" : "";
   for (const Addend &addend : addends) {
     name += "_add" + addend.view.name();
     if (addend.enlarged())
@@ -29,8 +30,7 @@ std::string Epilogue::name() const {
 std::vector<KernelOperand> EpilogueCode::operands(std::vector<KernelOperand> operands,
                                                   const Epilogue &epilogue, const View &output, int64_t parts,
                                                   const Target &target) {
-  if (epilogue.bias)
-    operands.push_back({output.c});
+  operands.insert(operands.end(), size_t(epilogue.scale + epilogue.bias), {output.c});
   for (const Addend &addend : epilogue.addends)
     operands.push_back(addend.view.operand());
   if (epilogue.masked != Activation::None)
@@ -44,7 +44,7 @@ std::vector<KernelOperand> EpilogueCode::operands(std::vector<KernelOperand> ope
 }
 
 Value EpilogueCode::start(Value channel, int64_t count) {
-  return epilogue.bias ? k.load(k.operand(first), channel, count) : k.constant(0.0f);
+  return epilogue.bias && !epilogue.scale ? k.load(k.operand(first), channel, count) : k.constant(0.0f);
 }
 
 // The addend's pixel below (n, y, x + offset). What depends on the tile alone is the same expression for each
@@ -74,7 +74,12 @@ Value EpilogueCode::enlargedPosition(const Addend &addend, Value n, Value y, Val
 Value EpilogueCode::finish(Value sums, Value n, Value y, Value x, int64_t offset, Value channel,
                            int64_t count) {
   Value column = k.add(x, offset);
-  int64_t operand = first + epilogue.bias;
+  int64_t operand = first + epilogue.scale + epilogue.bias;
+  if (epilogue.scale) {
+    Value scale = k.load(k.operand(first), channel, count);
+    sums = epilogue.bias ? k.fma(sums, scale, k.load(k.operand(first + 1), channel, count))
+                         : mulFloat(k, sums, scale);
+  }
   for (const Addend &addend : epilogue.addends) {
     Value at = addend.enlarged() ? enlargedPosition(addend, n, y, x, offset, channel)
                                  : position(k, addend.view, n, y, column, channel);

@@ -22,7 +22,7 @@ public:
 
   Value output() { return k.operand(first + epilogue.inputs()); }
 
-  // What `count` sums from `channel` on begin with: the bias, or 0.
+  // What `count` sums from `channel` on begin with: the bias, or 0 where it comes after the scale.
   Value start(Value channel, int64_t count);
   // The elements to store for these sums of result pixel (n, y, x + offset), x being where the tile begins.
   Value finish(Value sums, Value n, Value y, Value x, int64_t offset, Value channel, int64_t count);

@@ -67,6 +67,7 @@ struct Addend {
 // element's place. operands, between the kernel's weights and its output: [bias], addends, [mask], [x, mean];
 // after it: [sums].
 struct Epilogue {
+  bool scale = false; // of each channel: sums are multiplied by it before the bias is added
   bool bias = false;
   std::vector<Addend> addends;
   Activation activation = Activation::None;
@@ -79,7 +80,7 @@ struct Epilogue {
   View x;
 
   int64_t inputs() const {
-    return bias + int64_t(addends.size()) + (masked != Activation::None) + (sums == Sums::Gradient ? 2 : 0);
+    return scale + bias + int64_t(addends.size()) + (masked != Activation::None) + (sums == Sums::Gradient ? 2 : 0);
   }
   int64_t operands() const { return inputs() + (sums != Sums::None); }
   std::string name() const;
