@@ -8,6 +8,7 @@
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
 #include "compiler/passes/Report.h"
+#include "compiler/passes/ScalePolicy.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/Error.h"
 #include "runtime/io/Weights.h"
@@ -119,6 +120,21 @@ void report(mlir::ModuleOp module, const codegen::CompiledModel &model, const co
   llvm::outs() << llvm::format("  built in %.1f s\n", seconds);
 }
 
+// The scores become an output; the description says where each is in it.
+void addScalePolicy(const BuildOptions &options, mlir::func::FuncOp infer, codegen::ModelFacts &facts) {
+  for (mlir::Attribute name : infer->getAttrOfType<mlir::ArrayAttr>(vn::kOutputsAttr))
+    if (llvm::cast<mlir::StringAttr>(name).getValue() == compiler::kScalePolicyOutput)
+      refuse("an output of the network is called `" + compiler::kScalePolicyOutput.str() + "`", options.file,
+             "give it another name, or leave --scale-policy out");
+  const std::vector<compiler::ScaleScore> scores = compiler::addScalePolicy(infer);
+  if (scores.empty())
+    refuse("model `" + facts.name + "` has no scale policy: it adds no branches of two resolutions",
+           options.file,
+           "leave --scale-policy out; a score needs a sum of a branch that is sampled down, convolved and "
+           "sampled up, and of one that is convolved at full resolution, as in models/blocks/elastic.vn");
+  facts.description = withScalePolicy(facts.description, scores);
+}
+
 } // namespace
 
 void build(const BuildOptions &options) {
@@ -132,6 +148,8 @@ void build(const BuildOptions &options) {
 
   LoadedModel model = loadModel(options);
   const bool open = hasOpenChoices(model);
+  if (options.scalePolicy)
+    refuseOpenChoices(*model.module, "left open in a binary that computes scale policy scores");
   auto infer = model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
   const compiler::CostSummary cost = compiler::summarizeCost(infer);
 
@@ -157,6 +175,8 @@ void build(const BuildOptions &options) {
   } else {
     if (trains)
       runPasses(*model.module, compiler::trainingPasses(options.loss));
+    if (options.scalePolicy)
+      addScalePolicy(options, infer, facts);
     runPasses(*model.module, compiler::kInferencePasses);
   }
   auto compiled = open ? codegen::compileSegments(*model.module, segments.holes, segments.segments, target,
@@ -196,6 +216,8 @@ void addBuildCommand(CLI::App &app) {
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
   addCodeOptions(*command, *options);
+  command->add_flag("--scale-policy", options->scalePolicy,
+                    "The binary also computes ELASTIC's scale policy scores, for its --scale-policy");
   command->add_option("-o,--output", options->output, "Directory for the results")->required();
   command->callback([options] { build(*options); });
 }

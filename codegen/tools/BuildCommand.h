@@ -9,6 +9,7 @@ namespace vernier::tools {
 
 struct BuildOptions : ModelOptions, CodeOptions {
   std::string weights, purpose = "infer", backend = "cpu", output;
+  bool scalePolicy = false;
 };
 
 // Leaves executable, libraries, header and weights in `output` and prints what they take; refuses, leaving

@@ -106,4 +106,23 @@ std::string describeJsonWithParameters(const LoadedModel &model) {
   return text + "\n}\n";
 }
 
+std::string withScalePolicy(const std::string &description, const std::vector<compiler::ScaleScore> &scores) {
+  const auto ranges = [](const std::vector<compiler::ChannelRange> &channels) {
+    Json list = Json::array();
+    for (compiler::ChannelRange range : channels)
+      list.push_back({range.begin, range.end});
+    return list;
+  };
+  Json list = Json::array();
+  for (const compiler::ScaleScore &score : scores)
+    list.push_back({{"place", score.place},
+                    {"full_size", score.fullSize},
+                    {"full_channels", ranges(score.full)},
+                    {"reduced_size", score.reducedSize},
+                    {"reduced_channels", ranges(score.reduced)}});
+  Json result = Json::parse(description);
+  result["scale_policy"] = std::move(list);
+  return result.dump();
+}
+
 } // namespace vernier::tools

@@ -3,6 +3,7 @@
 #define VERNIER_CODEGEN_TOOLS_DESCRIBEJSON_H
 
 #include "codegen/tools/LoadModel.h"
+#include "compiler/passes/ScalePolicy.h"
 
 #include <string>
 
@@ -13,6 +14,10 @@ std::string describeJson(const LoadedModel &model);
 
 /// The same with the parameters, one entry of each list to a line.
 std::string describeJsonWithParameters(const LoadedModel &model);
+
+/// `description` with a list `scale_policy`, from which a built model's --scale-policy reads what its output
+/// of this name holds.
+std::string withScalePolicy(const std::string &description, const std::vector<compiler::ScaleScore> &scores);
 
 } // namespace vernier::tools
 

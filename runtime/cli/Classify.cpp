@@ -1,5 +1,6 @@
 #include "runtime/cli/Commands.h"
 #include "runtime/cli/OpenSession.h"
+#include "runtime/cli/ScalePolicy.h"
 
 #include "runtime/Error.h"
 #include "runtime/core/IoArrays.h"
@@ -73,6 +74,7 @@ void classifyCommand(const vn_model &model, const ClassifyOptions &options) {
   preprocessing.restore(open.metadata, open.weights);
   preprocessing.apply(options.preprocessing);
   const std::vector<std::string> names = classNames(model, options, open.metadata);
+  ScalePolicyLog scalePolicy(model, options.scalePolicy);
   IoArrays arrays(model.infer);
   const auto input = arrays.floats(size_t(0)), logits = arrays.floats(size_t(1));
   const size_t imageSize = input.size() / size_t(model.batch), classes = size_t(model.classes);
@@ -83,9 +85,12 @@ void classifyCommand(const vn_model &model, const ClassifyOptions &options) {
     for (size_t i = 0; i < count; ++i)
       writeInput(readImage(options.images[first + i]), preprocessing, &input[i * imageSize]);
     open.session->infer(arrays.pointers());
-    for (size_t i = 0; i < count; ++i)
+    for (size_t i = 0; i < count; ++i) {
       printBest(options.images[first + i], logits.subspan(i * classes, classes), names, options.top);
+      scalePolicy.add(arrays, int64_t(i), options.images[first + i]);
+    }
   }
+  scalePolicy.write();
 }
 
 } // namespace vernier::runtime

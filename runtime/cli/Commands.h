@@ -18,10 +18,16 @@ struct CommonOptions {
   std::string configuration; ///< of open holes (parseChoices); empty: the first choices
 };
 
+/// Where scale policy scores go; empty: nowhere.
+struct ScalePolicyOptions {
+  std::string csv, svg;
+};
+
 void infoCommand(const vn_model &model, bool json);
 
 struct RunOptions : CommonOptions {
   std::string input, output;
+  ScalePolicyOptions scalePolicy;
 };
 void runCommand(const vn_model &model, const RunOptions &options);
 
@@ -35,6 +41,7 @@ struct EvalOptions : CommonOptions {
   std::string data, split = "test";
   std::string images, labels; ///< instead of `data`: a folder and the file of its images' classes
   PreprocessingOptions preprocessing;
+  ScalePolicyOptions scalePolicy;
   int64_t loaders = 0;
   bool json = false;
 };
@@ -53,6 +60,7 @@ struct ClassifyOptions : CommonOptions {
   std::vector<std::string> images;
   std::string labels; ///< a file with a class name per line
   PreprocessingOptions preprocessing;
+  ScalePolicyOptions scalePolicy;
   int64_t top = 5;
 };
 void classifyCommand(const vn_model &model, const ClassifyOptions &options);

@@ -1,5 +1,6 @@
 #include "runtime/cli/Commands.h"
 #include "runtime/cli/OpenSession.h"
+#include "runtime/cli/ScalePolicy.h"
 
 #include "runtime/Error.h"
 #include "runtime/train/Evaluate.h"
@@ -36,7 +37,14 @@ void evalCommand(const vn_model &model, const EvalOptions &options) {
   const auto dataset = openSource(options);
   checkLabels(*dataset, model);
   const int loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*dataset);
-  const Accuracy accuracy = evaluate(*open.session, *dataset, preprocessing, loaders);
+  ScalePolicyLog scalePolicy(model, options.scalePolicy);
+  const Accuracy accuracy =
+      evaluate(*open.session, *dataset, preprocessing, loaders, {},
+               [&](IoArrays &arrays, int64_t first, int64_t count) {
+                 for (int64_t i = 0; i < count; ++i)
+                   scalePolicy.add(arrays, i, dataset->name(first + i), dataset->label(first + i));
+               });
+  scalePolicy.write();
   const double milliseconds = accuracy.seconds * 1e3 / double(accuracy.images);
   if (options.json) {
     const nlohmann::ordered_json result = {{"model", model.name},

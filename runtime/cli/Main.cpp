@@ -85,6 +85,12 @@ private:
                        "The shorter side in pixels, before the centre is cropped");
   }
 
+  static void addScalePolicy(CLI::App &command, ScalePolicyOptions &options) {
+    command.add_option("--scale-policy", options.csv,
+                       "CSV file for each image's scale policy scores, of a model built with --scale-policy");
+    command.add_option("--scale-policy-svg", options.svg, "A figure of them, SVG");
+  }
+
   static void refuseUnknown(CLI::App &command) {
     for (const std::string &word : command.remaining()) {
       std::vector<std::string> known;
@@ -110,6 +116,7 @@ private:
     app->add_option("--output", runOptions.output,
                     "Where the first output goes, npy; further ones go beside it")
         ->required();
+    addScalePolicy(*app, runOptions.scalePolicy);
     app->callback([this] { action = [this] { runCommand(model, runOptions); }; });
   }
 
@@ -134,6 +141,7 @@ private:
         ->check(CLI::IsMember({"test", "train"}));
     app->add_option("--loaders", evalOptions.loaders, "Threads that read images")->check(CLI::Range(1, 1024));
     addPreprocessing(*app, evalOptions.preprocessing);
+    addScalePolicy(*app, evalOptions.scalePolicy);
     app->add_flag("--json", evalOptions.json, "JSON");
     app->callback([this] { action = [this] { evalCommand(model, evalOptions); }; });
   }
@@ -145,6 +153,7 @@ private:
     app->add_option("--top", classifyOptions.top, "Number of classes per image (5)")
         ->check(CLI::PositiveNumber);
     addPreprocessing(*app, classifyOptions.preprocessing);
+    addScalePolicy(*app, classifyOptions.scalePolicy);
     app->callback([this] { action = [this] { classifyCommand(model, classifyOptions); }; });
   }
 

@@ -1,5 +1,6 @@
 #include "runtime/cli/Commands.h"
 #include "runtime/cli/OpenSession.h"
+#include "runtime/cli/ScalePolicy.h"
 
 #include "runtime/Error.h"
 #include "runtime/core/IoArrays.h"
@@ -37,6 +38,7 @@ static std::string outputPath(const std::string &path, const vn_io &io, bool fir
 
 void runCommand(const vn_model &model, const RunOptions &options) {
   OpenSession open = openSession(model, options);
+  ScalePolicyLog scalePolicy(model, options.scalePolicy);
   const NpyArray input = readNpy(options.input);
   const int64_t images = imageCount(model, input, options.input);
   IoArrays arrays(model.infer);
@@ -49,6 +51,8 @@ void runCommand(const vn_model &model, const RunOptions &options) {
     const auto source = std::span(input.values).subspan(size_t(first) * imageSize, size_t(count) * imageSize);
     std::ranges::fill(std::ranges::copy(source, image.begin()).out, image.end(), 0.0f); // pads the last batch
     open.session->infer(arrays.pointers());
+    for (int64_t i = 0; i < count; ++i)
+      scalePolicy.add(arrays, i, std::to_string(first + i));
     for (size_t i = 0; i < results.size(); ++i)
       if (model.infer.io[i].is_output) {
         const auto output = arrays.floats(i);
@@ -67,6 +71,7 @@ void runCommand(const vn_model &model, const RunOptions &options) {
     writeNpy(outputPath(options.output, io, isFirst), shape, results[i]);
     isFirst = false;
   }
+  scalePolicy.write();
 }
 
 } // namespace vernier::runtime

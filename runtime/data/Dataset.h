@@ -18,6 +18,8 @@ public:
   virtual int64_t label(int64_t index) const = 0;
   /// May be called from several threads at once.
   virtual Image image(int64_t index) const = 0;
+  /// The image's file, or its number where the format has no files of images.
+  virtual std::string name(int64_t index) const { return std::to_string(index); }
 
   std::vector<std::string> classNames; ///< empty where the format holds no names
 };

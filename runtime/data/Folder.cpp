@@ -20,6 +20,7 @@ public:
   int64_t size() const override { return int64_t(paths.size()); }
   int64_t label(int64_t index) const override { return labels[size_t(index)]; }
   Image image(int64_t index) const override { return readImage(paths[size_t(index)]); }
+  std::string name(int64_t index) const override { return paths[size_t(index)]; }
 };
 
 } // namespace

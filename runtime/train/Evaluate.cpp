@@ -1,7 +1,6 @@
 #include "runtime/train/Evaluate.h"
 
 #include "runtime/Error.h"
-#include "runtime/core/IoArrays.h"
 #include "runtime/data/Loader.h"
 
 #include <algorithm>
@@ -51,7 +50,7 @@ int defaultLoaderThreads(const Dataset &dataset) {
 }
 
 Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing,
-                  int loaderThreads, ImageRange images) {
+                  int loaderThreads, ImageRange images, const BatchObserver &observer) {
   const vn_model &model = session.model();
   const auto begin = std::chrono::steady_clock::now();
   IoArrays arrays(model.infer);
@@ -76,6 +75,8 @@ Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing 
       best += rank < 1, bestFive += rank < 5;
       loss += crossEntropy(row, label);
     }
+    if (observer)
+      observer(arrays, images.first + result.images, batch->count);
     result.images += batch->count;
   }
   const double count = double(std::max<int64_t>(result.images, 1));

@@ -1,11 +1,13 @@
 #ifndef VERNIER_RUNTIME_TRAIN_EVALUATE_H
 #define VERNIER_RUNTIME_TRAIN_EVALUATE_H
 
+#include "runtime/core/IoArrays.h"
 #include "runtime/core/Session.h"
 #include "runtime/data/Dataset.h"
 #include "runtime/image/Preprocess.h"
 
 #include <cstdint>
+#include <functional>
 #include <span>
 
 namespace vernier::runtime {
@@ -29,9 +31,12 @@ struct ImageRange {
   int64_t first = 0, count = INT64_MAX;
 };
 
+/// Sees what each call computed of images [first, first + count) of the data set.
+using BatchObserver = std::function<void(IoArrays &arrays, int64_t first, int64_t count)>;
+
 /// Runs `infer` on these images; the last batch is padded.
 Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing,
-                  int loaderThreads, ImageRange images = {});
+                  int loaderThreads, ImageRange images = {}, const BatchObserver &observer = {});
 
 /// Enough to keep up with the model: one for images in memory, one per CPU for those to be decoded.
 int defaultLoaderThreads(const Dataset &dataset);
