@@ -39,7 +39,8 @@ void benchCommand(const vn_model &model, const BenchOptions &options);
 
 struct EvalOptions : CommonOptions {
   std::string data, split = "test";
-  std::string images, labels; ///< instead of `data`: a folder and the file of its images' classes
+  int64_t first = 0, count = 0; ///< of the split; 0: all from `first` on
+  std::string images, labels;   ///< instead of `data`: a folder and the file of its images' classes
   PreprocessingOptions preprocessing;
   ScalePolicyOptions scalePolicy;
   int64_t loaders = 0;
@@ -50,9 +51,12 @@ void evalCommand(const vn_model &model, const EvalOptions &options);
 /// Of a model with open holes.
 struct TabulateOptions : CommonOptions {
   std::string data, split = "test", out, shard = "0/1";
-  int64_t first = 0, count = 0; ///< images; 0: all from `first` on
-  int64_t sample = 0, seed = 1; ///< configurations; 0: all
-  int64_t runs = 0;             ///< timed ones of each; 0: accuracy instead of speed
+  int64_t first = 0, count = 0, every = 1; ///< images; 0: all from `first` on
+  int64_t sample = 0, seed = 1;            ///< configurations; 0: all
+  std::string only;                        ///< a file of configurations, instead of the sample
+  int64_t runs = 0;                        ///< timed ones of each; 0: accuracy instead of speed
+  std::string kernels;                     ///< file of the kernels' times, which are measured too
+  std::string predict;                     ///< such a file, instead of measuring
 };
 void tabulateCommand(const vn_model &model, const TabulateOptions &options);
 

@@ -37,12 +37,13 @@ void evalCommand(const vn_model &model, const EvalOptions &options) {
   const auto dataset = openSource(options);
   checkLabels(*dataset, model);
   const int loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*dataset);
+  const ImageRange images{options.first, options.count ? options.count : INT64_MAX};
+  checkRange(*dataset, images);
   ScalePolicyLog scalePolicy(model, options.scalePolicy);
   const Accuracy accuracy =
-      evaluate(*open.session, *dataset, preprocessing, loaders, {},
-               [&](IoArrays &arrays, int64_t first, int64_t count) {
-                 for (int64_t i = 0; i < count; ++i)
-                   scalePolicy.add(arrays, i, dataset->name(first + i), dataset->label(first + i));
+      evaluate(*open.session, *dataset, preprocessing, loaders, images,
+               [&](IoArrays &arrays, int64_t row, int64_t index) {
+                 scalePolicy.add(arrays, row, dataset->name(index), dataset->label(index));
                });
   scalePolicy.write();
   const double milliseconds = accuracy.seconds * 1e3 / double(accuracy.images);

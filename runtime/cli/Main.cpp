@@ -139,6 +139,10 @@ private:
         "of an image before it");
     app->add_option("--split", evalOptions.split, "test or train (test)")
         ->check(CLI::IsMember({"test", "train"}));
+    app->add_option("--first", evalOptions.first, "The first image that is used (0)")
+        ->check(CLI::NonNegativeNumber);
+    app->add_option("--count", evalOptions.count, "How many images are used (all)")
+        ->check(CLI::PositiveNumber);
     app->add_option("--loaders", evalOptions.loaders, "Threads that read images")->check(CLI::Range(1, 1024));
     addPreprocessing(*app, evalOptions.preprocessing);
     addScalePolicy(*app, evalOptions.scalePolicy);
@@ -167,14 +171,23 @@ private:
         ->check(CLI::NonNegativeNumber);
     app->add_option("--count", tabulateOptions.count, "How many images are used (all)")
         ->check(CLI::PositiveNumber);
-    app->add_option("--runs", tabulateOptions.runs, "Instead of the accuracy the time of so many runs")
-        ->check(CLI::PositiveNumber);
+    app->add_option("--every", tabulateOptions.every, "Of these, each K-th (1)")->check(CLI::PositiveNumber);
+    auto *runs =
+        app->add_option("--runs", tabulateOptions.runs, "Instead of the accuracy the time of so many runs")
+            ->check(CLI::PositiveNumber);
+    auto *kernels =
+        app->add_option("--kernels", tabulateOptions.kernels,
+                        "With --runs: the time of every kernel too, in this file; goes on with it");
+    kernels->needs(runs);
+    app->add_option("--predict", tabulateOptions.predict, "Instead: the times that such a file predicts")
+        ->excludes(runs);
     app->add_option("--sample", tabulateOptions.sample, "So many configurations, drawn at random (all)")
         ->check(CLI::PositiveNumber);
     app->add_option("--seed", tabulateOptions.seed, "Of the sample (1)");
+    app->add_option("--only", tabulateOptions.only, "Instead: the configurations of this file, one per line");
     app->add_option("--shard", tabulateOptions.shard, "I/N: the I-th of N parts; mpi: the part of this rank");
-    app->add_option("--out", tabulateOptions.out, "File of a line of JSON per configuration; goes on with it")
-        ->required();
+    app->add_option("--out", tabulateOptions.out,
+                    "File of a line of JSON per configuration; goes on with it. {i} and {n} are the shard's");
     app->callback([this] { action = [this] { tabulateCommand(model, tabulateOptions); }; });
   }
 

@@ -1,64 +1,25 @@
 // Measures the configurations of a model with open holes, one line of JSON for each.
 #include "runtime/cli/Commands.h"
+#include "runtime/cli/KernelTimes.h"
 #include "runtime/cli/OpenSession.h"
+#include "runtime/cli/TabulateTimes.h"
 
 #include "runtime/Error.h"
-#include "runtime/core/IoArrays.h"
-#include "runtime/core/Random.h"
+#include "runtime/core/Configurations.h"
+#include "runtime/io/File.h"
 #include "runtime/train/Evaluate.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <cstdlib>
 #include <fmt/core.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 namespace vernier::runtime {
 
 using nlohmann::ordered_json;
-
-static constexpr int64_t mostConfigurations = int64_t(1) << 20;
-
-static int64_t configurationCount(const vn_model &model) {
-  int64_t count = 1;
-  for (const vn_hole &hole : holesOf(model))
-    count = std::min(count * std::min(hole.num_choices, mostConfigurations), mostConfigurations + 1);
-  return count;
-}
-
-/// All configurations, the last hole's choices first; or a sample of them, each once.
-static std::vector<Choices> chooseConfigurations(const vn_model &model, const TabulateOptions &options) {
-  const auto holes = holesOf(model);
-  const int64_t count = configurationCount(model);
-  std::vector<Choices> result;
-  if (options.sample == 0 || options.sample >= count) {
-    if (count > mostConfigurations)
-      throw Error(VN_ERROR_ARGUMENT,
-                  fmt::format("model `{}` has more than {} configurations", model.name, mostConfigurations))
-          .help("measure some of them: --sample N");
-    for (int64_t index = 0; index < count; ++index) {
-      Choices choices(holes.size());
-      int64_t rest = index;
-      for (size_t h = holes.size(); h-- > 0; rest /= holes[h].num_choices)
-        choices[h] = rest % holes[h].num_choices;
-      result.push_back(std::move(choices));
-    }
-    return result;
-  }
-  RandomStream random(uint64_t(options.seed), RandomPurpose::Sampling, 1, 0);
-  std::set<Choices> drawn;
-  while (int64_t(result.size()) < options.sample) {
-    Choices choices(holes.size());
-    for (size_t h = 0; h < holes.size(); ++h)
-      choices[h] = random.below(uint32_t(holes[h].num_choices));
-    if (drawn.insert(choices).second)
-      result.push_back(std::move(choices));
-  }
-  return result;
-}
 
 /// "I/N", or "mpi": the rank among those that mpirun started.
 static std::pair<int64_t, int64_t> parseShard(const std::string &text) {
@@ -104,66 +65,151 @@ static std::set<std::string> readRows(const std::string &path) {
   return known;
 }
 
-/// Milliseconds of each of so many runs, in ascending order, after two that warm up.
-static std::vector<double> timeRuns(Session &session, IoArrays &arrays, int64_t runs) {
-  std::vector<double> times;
-  for (int64_t run = -2; run < runs; ++run) {
-    const auto before = std::chrono::steady_clock::now();
-    session.infer(arrays.pointers());
-    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - before;
-    if (run >= 0)
-      times.push_back(time.count());
-  }
-  std::ranges::sort(times);
-  return times;
+/// The configurations that a file lists, one per line.
+static std::vector<Choices> readConfigurations(const vn_model &model, const std::string &path) {
+  const std::vector<unsigned char> bytes = readFile(path);
+  std::istringstream lines(std::string(bytes.begin(), bytes.end()));
+  std::vector<Choices> result;
+  for (std::string line; std::getline(lines, line);)
+    if (!line.empty())
+      result.push_back(parseChoices(model, line));
+  return result;
 }
 
-void tabulateCommand(const vn_model &model, const TabulateOptions &options) {
-  if (options.runs == 0 && options.data.empty())
-    throw Error(VN_ERROR_ARGUMENT, "there is nothing to measure")
-        .at("--data, --runs")
-        .help("--data DIR for accuracies, --runs N for times");
-  const auto [index, count] = parseShard(options.shard);
-  OpenSession open = openSession(model, options);
-  Preprocessing preprocessing(model);
-  preprocessing.restore(open.metadata, open.weights);
-  std::unique_ptr<Dataset> dataset;
-  ImageRange images{options.first, options.count ? options.count : INT64_MAX};
-  if (options.runs == 0) {
-    dataset = openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
-    checkLabels(*dataset, model);
-    if (options.first >= dataset->size())
-      throw Error(VN_ERROR_ARGUMENT,
-                  fmt::format("there are {} images, none from {} on", dataset->size(), options.first))
-          .at("--first");
+namespace {
+
+/// The file of the lines, to which they are added one by one.
+class Rows {
+public:
+  explicit Rows(const std::string &path) : path(path), known(readRows(path)), out(path, std::ios::app) {}
+
+  bool contains(const std::string &configuration) const { return known.contains(configuration); }
+
+  void add(const ordered_json &row) {
+    out << row.dump() << std::endl;
+    if (!out)
+      throw Error(VN_ERROR_FILE, "cannot write").at(path);
   }
-  const std::vector<Choices> configurations = chooseConfigurations(model, options);
-  const std::set<std::string> known = readRows(options.out);
-  std::ofstream out(options.out, std::ios::app);
-  IoArrays arrays(model.infer);
-  for (size_t i = size_t(index); i < configurations.size(); i += size_t(count)) {
-    const std::string text = choicesText(model, configurations[i]);
-    if (known.contains(text))
-      continue;
-    open.session->choose(configurations[i]);
-    ordered_json row = {{"configuration", text}, {"macs", macsOf(model, configurations[i])}};
-    if (options.runs > 0) {
-      const std::vector<double> times = timeRuns(*open.session, arrays, options.runs);
-      row.update({{"milliseconds", times[times.size() / 2] / double(model.batch)},
-                  {"milliseconds_low", times.front() / double(model.batch)},
-                  {"milliseconds_high", times[times.size() * 9 / 10] / double(model.batch)}});
-    } else {
+
+private:
+  const std::string path;
+  const std::set<std::string> known;
+  std::ofstream out;
+};
+
+class Tabulation {
+public:
+  Tabulation(const vn_model &model, const TabulateOptions &options)
+      : model(model), options(options), shard(parseShard(options.shard)), out(options.out) {
+    const auto replace = [&](const std::string &mark, int64_t number) {
+      for (size_t place; (place = out.find(mark)) != std::string::npos;)
+        out.replace(place, mark.size(), std::to_string(number));
+    };
+    replace("{i}", shard.first);
+    replace("{n}", shard.second);
+    configurations = options.only.empty() ? enumerateConfigurations(model, options.sample, options.seed)
+                                          : readConfigurations(model, options.only);
+  }
+
+  void predict() const {
+    KernelTimes kernels(model);
+    kernels.read(options.predict);
+    if (!kernels.complete())
+      throw Error(VN_ERROR_FORMAT, "the file does not have the times of all kernels")
+          .at(options.predict)
+          .help("measure them: --runs N --kernels FILE");
+    std::string text;
+    for (const Choices &choices : part()) {
+      ordered_json row = newRow(choices);
+      row["predicted_milliseconds"] = perImage(kernels.predict(choices));
+      text += row.dump() + "\n";
+    }
+    writeFileAtomically(out, text);
+  }
+
+  void time() {
+    OpenSession open = openSession(model, options);
+    const TimingOptions timing{options.runs, options.kernels};
+    if (out.empty()) {
+      timeConfigurations(*open.session, {}, timing, {});
+      return;
+    }
+    Rows rows(out);
+    timeConfigurations(*open.session, missing(rows), timing,
+                       [&](const Choices &choices, const std::vector<double> &seconds) {
+                         ordered_json row = newRow(choices);
+                         row.update({{"milliseconds", perImage(seconds[seconds.size() / 2])},
+                                     {"milliseconds_low", perImage(seconds.front())},
+                                     {"milliseconds_high", perImage(seconds[seconds.size() * 9 / 10])}});
+                         rows.add(row);
+                       });
+  }
+
+  void evaluateAll() {
+    OpenSession open = openSession(model, options);
+    Preprocessing preprocessing(model);
+    preprocessing.restore(open.metadata, open.weights);
+    const auto dataset = openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
+    checkLabels(*dataset, model);
+    const ImageRange images{options.first, options.count ? options.count : INT64_MAX, options.every};
+    checkRange(*dataset, images);
+    Rows rows(out);
+    for (const Choices &choices : missing(rows)) {
+      open.session->choose(choices);
       const Accuracy accuracy =
           evaluate(*open.session, *dataset, preprocessing, defaultLoaderThreads(*dataset), images);
+      ordered_json row = newRow(choices);
       row.update({{"accuracy", accuracy.top1},
                   {"top5", accuracy.top5},
                   {"loss", accuracy.loss},
                   {"images", accuracy.images}});
+      rows.add(row);
     }
-    out << row.dump() << std::endl;
-    if (!out)
-      throw Error(VN_ERROR_FILE, "cannot write").at(options.out);
   }
+
+private:
+  ordered_json newRow(const Choices &choices) const {
+    return {{"configuration", choicesText(model, choices)}, {"macs", macsOf(model, choices)}};
+  }
+  double perImage(double seconds) const { return 1e3 * seconds / double(model.batch); }
+
+  /// This shard's configurations.
+  std::vector<Choices> part() const {
+    std::vector<Choices> result;
+    for (size_t i = size_t(shard.first); i < configurations.size(); i += size_t(shard.second))
+      result.push_back(configurations[i]);
+    return result;
+  }
+
+  std::vector<Choices> missing(const Rows &rows) const {
+    std::vector<Choices> result = part();
+    std::erase_if(result, [&](const Choices &choices) { return rows.contains(choicesText(model, choices)); });
+    return result;
+  }
+
+  const vn_model &model;
+  const TabulateOptions &options;
+  const std::pair<int64_t, int64_t> shard;
+  std::string out;
+  std::vector<Choices> configurations;
+};
+
+} // namespace
+
+void tabulateCommand(const vn_model &model, const TabulateOptions &options) {
+  if (options.runs == 0 && options.data.empty() && options.predict.empty())
+    throw Error(VN_ERROR_ARGUMENT, "there is nothing to measure")
+        .at("--data, --runs")
+        .help("--data DIR for accuracies, --runs N for times");
+  if (options.out.empty() && options.kernels.empty())
+    throw Error(VN_ERROR_ARGUMENT, "there is no place for the results").at("--out").help("--out FILE");
+  Tabulation tabulation(model, options);
+  if (!options.predict.empty())
+    tabulation.predict();
+  else if (options.runs > 0)
+    tabulation.time();
+  else
+    tabulation.evaluateAll();
 }
 
 } // namespace vernier::runtime

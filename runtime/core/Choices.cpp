@@ -31,6 +31,17 @@ size_t variantIndex(const vn_model &model, const vn_segment &segment, std::span<
   return size_t(index);
 }
 
+std::string variantText(const vn_model &model, const vn_segment &segment, int64_t variant) {
+  std::string text;
+  for (int64_t i = segment.num_holes; i-- > 0;) {
+    const vn_hole &hole = model.holes[segment.holes[i]];
+    text = fmt::format("{}={}{}{}", hole.name, hole.choices[variant % hole.num_choices],
+                       text.empty() ? "" : ",", text);
+    variant /= hole.num_choices;
+  }
+  return text;
+}
+
 std::vector<StepRange> chosenSteps(const vn_model &model, const vn_program &program,
                                    std::span<const int64_t> choices) {
   std::vector<StepRange> ranges;

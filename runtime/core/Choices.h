@@ -28,6 +28,9 @@ void checkChoices(const vn_model &model, std::span<const int64_t> choices);
 /// The variant of a segment that runs with these choices.
 size_t variantIndex(const vn_model &model, const vn_segment &segment, std::span<const int64_t> choices);
 
+/// The choices of a segment's holes that a variant stands for, as choicesText has them.
+std::string variantText(const vn_model &model, const vn_segment &segment, int64_t variant);
+
 /// What runs with these choices, in order.
 std::vector<StepRange> chosenSteps(const vn_model &model, const vn_program &program,
                                    std::span<const int64_t> choices);

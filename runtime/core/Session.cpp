@@ -123,9 +123,9 @@ void Session::prepare(std::vector<double> *seconds) {
   prepared = true;
 }
 
-void Session::infer(std::span<void *const> io, std::vector<double> *seconds) {
+void Session::infer(std::span<void *const> io, std::vector<double> *seconds, Timed timed) {
   prepare();
-  run(*inferProgram, io, seconds);
+  run(*inferProgram, io, seconds, timed);
 }
 
 void Session::trainStep(std::span<void *const> io, std::vector<double> *seconds) {
@@ -151,7 +151,7 @@ void Session::checkGuards(std::span<const vn_step> wave) const {
           .help("this is a defect of the compiler; please report the specification and the build's options");
 }
 
-void Session::run(Bound &bound, std::span<void *const> io, std::vector<double> *seconds) {
+void Session::run(Bound &bound, std::span<void *const> io, std::vector<double> *seconds, Timed timed) {
   const vn_program &program = bound.program;
   if (int64_t(io.size()) != program.num_io)
     throw Error(VN_ERROR_ARGUMENT,
@@ -166,14 +166,13 @@ void Session::run(Bound &bound, std::span<void *const> io, std::vector<double> *
   if (guarded)
     spaces[VN_SPACE_ARENA].seal(size_t(program.arena_bytes));
 
-  // To be timed, steps run one after the other.
   std::optional<Schedule> oneByOne;
-  if (seconds) {
+  if (seconds && timed == Timed::Steps) {
     oneByOne.emplace(numThreads);
     for (const StepRange &steps : chosenSteps(theModel, program, chosen))
       oneByOne->append(Schedule(program, steps, numThreads, false));
   }
-  const Schedule &schedule = seconds ? *oneByOne : bound.schedule;
+  const Schedule &schedule = oneByOne ? *oneByOne : bound.schedule;
 
   using Clock = std::chrono::steady_clock;
   std::exception_ptr broken;

@@ -20,6 +20,10 @@ struct SessionOptions {
   bool training = false; ///< allocate gradients and the arena of train_step
 };
 
+/// What is timed: each step, which then run one after the other, or each wave of steps as it is, at the place
+/// of its first step.
+enum class Timed { Steps, Waves };
+
 class Session {
 public:
   explicit Session(const vn_model &model, SessionOptions options = {});
@@ -47,10 +51,10 @@ public:
   int64_t spaceBytes(vn_space space) const { return int64_t(spaces[space].size()); }
 
   /// Runs `prepare` where weights changed since its last run. `seconds`, here and below, receives the time of
-  /// each step.
+  /// each step, or wave.
   void prepare(std::vector<double> *seconds = nullptr);
   /// Runs `prepare` where needed, then `infer`.
-  void infer(std::span<void *const> io, std::vector<double> *seconds = nullptr);
+  void infer(std::span<void *const> io, std::vector<double> *seconds = nullptr, Timed timed = Timed::Steps);
   /// Runs `train_step`: gradients are then in gradient(), running statistics are updated.
   void trainStep(std::span<void *const> io, std::vector<double> *seconds = nullptr);
 
@@ -71,7 +75,7 @@ private:
 
   Bound bind(const vn_program &program) const;
   void choose(Bound &bound) const;
-  void run(Bound &bound, std::span<void *const> io, std::vector<double> *seconds);
+  void run(Bound &bound, std::span<void *const> io, std::vector<double> *seconds, Timed timed = Timed::Steps);
   void checkGuards(std::span<const vn_step> wave) const;
 
   const vn_model &theModel;

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cmath>
 #include <fmt/core.h>
-#include <numeric>
 #include <thread>
 
 namespace vernier::runtime {
@@ -44,21 +43,30 @@ void checkLabels(const Dataset &dataset, const vn_model &model) {
                                   dataset.classNames.size()));
 }
 
+void checkRange(const Dataset &dataset, const ImageRange &images) {
+  if (images.first >= dataset.size())
+    throw Error(VN_ERROR_ARGUMENT,
+                fmt::format("there are {} images, none from {} on", dataset.size(), images.first))
+        .at("--first");
+}
+
 int defaultLoaderThreads(const Dataset &dataset) {
   const bool inMemory = dynamic_cast<const MemoryDataset *>(&dataset) != nullptr;
   return inMemory ? 1 : int(std::clamp(std::thread::hardware_concurrency(), 1u, 16u));
 }
 
 Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing,
-                  int loaderThreads, ImageRange images, const BatchObserver &observer) {
+                  int loaderThreads, ImageRange images, const ImageObserver &observer) {
   const vn_model &model = session.model();
   const auto begin = std::chrono::steady_clock::now();
   IoArrays arrays(model.infer);
   const std::span<float> image = arrays.floats(size_t(0)), logits = arrays.floats(size_t(1));
   LoaderOptions options;
   options.batch = model.batch;
-  options.order.resize(size_t(std::min(images.count, dataset.size() - images.first)));
-  std::iota(options.order.begin(), options.order.end(), images.first);
+  const int64_t end = images.first + std::min(images.count, dataset.size() - images.first);
+  for (int64_t i = images.first; i < end; i += images.every)
+    options.order.push_back(i);
+  const std::vector<int64_t> order = options.order;
   options.padLast = true;
   options.threads = loaderThreads;
   Loader loader(dataset, preprocessing, std::move(options));
@@ -74,9 +82,9 @@ Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing 
       const int64_t label = batch->labels[size_t(i)], rank = rankOf(row, label);
       best += rank < 1, bestFive += rank < 5;
       loss += crossEntropy(row, label);
+      if (observer)
+        observer(arrays, i, order[size_t(result.images + i)]);
     }
-    if (observer)
-      observer(arrays, images.first + result.images, batch->count);
     result.images += batch->count;
   }
   const double count = double(std::max<int64_t>(result.images, 1));

@@ -26,17 +26,20 @@ struct Accuracy {
 /// Refuses a data set whose labels the model does not have.
 void checkLabels(const Dataset &dataset, const vn_model &model);
 
-/// Images [first, first + count) of a data set.
+/// Of the images [first, first + count) of a data set, each `every`-th.
 struct ImageRange {
-  int64_t first = 0, count = INT64_MAX;
+  int64_t first = 0, count = INT64_MAX, every = 1;
 };
 
-/// Sees what each call computed of images [first, first + count) of the data set.
-using BatchObserver = std::function<void(IoArrays &arrays, int64_t first, int64_t count)>;
+/// Refuses a range that begins behind the last image.
+void checkRange(const Dataset &dataset, const ImageRange &images);
+
+/// Sees what a call computed of its `row`-th image, which is the `index`-th of the data set.
+using ImageObserver = std::function<void(IoArrays &arrays, int64_t row, int64_t index)>;
 
 /// Runs `infer` on these images; the last batch is padded.
 Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing,
-                  int loaderThreads, ImageRange images = {}, const BatchObserver &observer = {});
+                  int loaderThreads, ImageRange images = {}, const ImageObserver &observer = {});
 
 /// Enough to keep up with the model: one for images in memory, one per CPU for those to be decoded.
 int defaultLoaderThreads(const Dataset &dataset);

@@ -249,6 +249,21 @@ BOOST_AUTO_TEST_CASE(choices_decide_what_runs) {
   BOOST_REQUIRE(seconds.size() == 3u);
   BOOST_TEST(seconds[1] == 0);
   BOOST_TEST(seconds[2] > 0);
+  // Steps that run together are timed together.
+  vn_step together[3] = {open.infer.steps[0], open.infer.steps[1], open.infer.steps[2]};
+  together[2].with_previous = 1;
+  const vn_variant both[] = {{1, 3, Fake::macs}};
+  const vn_segment inOneWave[] = {open.infer.segments[0], {nullptr, 0, both, 1}};
+  vn_model waves = open;
+  waves.infer.steps = together;
+  waves.infer.segments = inOneWave;
+  Session timed(waves);
+  initializeWeights(timed, {});
+  timed.infer(arrays.pointers(), &seconds, Timed::Waves);
+  BOOST_TEST(seconds[1] > 0);
+  BOOST_TEST(seconds[2] == 0);
+  timed.infer(arrays.pointers(), &seconds);
+  BOOST_TEST(seconds[2] > 0);
   session.choose(Choices{0});
   BOOST_TEST(inferred(session) == expected);
   BOOST_TEST(macsOf(open, session.choices()) == Fake::macs);

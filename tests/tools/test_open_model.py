@@ -1,46 +1,13 @@
 """A build with open `choose` holes: one binary whose configurations compute what the specialised binaries compute."""
 
-import csv
 import ctypes
 import json
 import random
 import re
-import struct
-import subprocess
-import tomllib
 import unittest
 
-from commands import CommandTest, read_npy, read_safetensors, write_npy, write_safetensors
-
-# Three stages, of which the second has an odd size for a factor; a gate, whose pooled maps depend on no choice, within
-# a stage; a batch norm that folds into nothing; a concat of what comes from two segments; and two outputs, of which one has the
-# name of the op that computes it and is read again two segments later.
-SPECIFICATION = """block stage(x, channels: int, base: int) {
-  choose factor: float from [1.0, 0.7, 0.45]
-  y = x |> resize(bilinear, size = [round(factor * base), round(factor * base)])
-  z = y |> conv1: conv(channels, 3) |> bn1: batch_norm |> relu
-  gate = z |> global_avg_pool |> squeeze: linear(channels) |> sigmoid
-  z = z * gate |> conv2: conv(channels, 1) |> bn2: batch_norm
-  if channels == x.channels then relu(z + y) else relu(z)
-}
-
-network stages() {
-  input picture: [3, 32, 32]
-  x = picture |> image: conv(8, 3, stride = 2) |> bn: batch_norm |> relu
-  a = x |> first: stage(8, 16)
-  b = a |> max_pool(2) |> second: stage(24, 8)
-  c = b |> resize(nearest, size = [8, 8]) |> norm: batch_norm
-  y = c |> features: conv(3, 1)
-  d = concat([c, x |> max_pool(2)]) |> third: stage(32, 8)
-  z = d |> resize(nearest, size = [8, 8]) |> last: conv(3, 1)
-  output logits = concat([d |> global_avg_pool, relu(z + y) |> global_avg_pool]) |> fc: linear(5)
-  output features = y
-}
-
-model m = stages()
-"""
-HOLES = ("first.factor", "second.factor", "third.factor")
-FACTORS = (1.0, 0.7, 0.45)
+from commands import read_npy, read_safetensors, write_npy
+from stages import FACTORS, HOLES, StagesTest
 
 
 class Parameter(ctypes.Structure):
@@ -99,37 +66,7 @@ class Training:
         return result
 
 
-class OpenModel(CommandTest):
-    def setUp(self):
-        super().setUp()
-        self.specification = self.folder / "m.vn"
-        self.specification.write_text(SPECIFICATION, encoding="utf-8")
-
-    def build(self, output, *options):
-        done = self.vernier("build", self.specification, "-o", self.folder / output, *options)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout
-
-    def run_model(self, output, *arguments):
-        return subprocess.run([self.folder / output / "m", *map(str, arguments)], capture_output=True, text=True)
-
-    def write_weights(self):
-        """For every parameter of the binary with open holes, as `info` lists them."""
-        values = random.Random(3)
-        shapes = {}
-        for line in self.run_model("open", "info").stdout.splitlines():
-            if found := re.fullmatch(r"(\S+)  +\[([\d, ]+)\]", line):
-                shapes[found[1]] = [int(extent) for extent in found[2].split(",")]
-        tensors = {}
-        for name, shape in shapes.items():
-            count = 1
-            for extent in shape:
-                count *= extent
-            low, high = (0.5, 1.5) if name.endswith("running_var") else (-0.5, 0.5)
-            tensors[name] = [values.uniform(low, high) for _ in range(count)]
-        write_safetensors(self.folder / "w.safetensors", tensors, shapes=shapes)
-        return shapes
-
+class OpenModel(StagesTest):
     def outputs(self, built, *options):
         result = self.folder / "y.npy"
         done = self.run_model(built, "run", "--input", self.folder / "x.npy", "--output", result, "--weights",
@@ -207,67 +144,6 @@ class OpenModel(CommandTest):
                               self.folder / out, *options)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         return done
-
-    def write_data(self):
-        """In the form of CIFAR-100: bright and dark images, of class 0 and 1."""
-        (self.folder / "data").mkdir()
-        values = random.Random(2)
-        for name, images in (("train", 32), ("test", 8)):
-            (self.folder / "data" / f"{name}.bin").write_bytes(b"".join(
-                bytes([0, i % 2]) + bytes(values.randrange(60) + 150 * (i % 2) for _ in range(3072)) for i in range(images)))
-
-    def search(self, *options, status=0):
-        done = self.vernier("search", self.specification, "--weights", self.folder / "w.safetensors", "--data",
-                            self.folder / "data", "--split", "train", "--first", "8", "--count", "20", "--batch", "4",
-                            "--runs", "3", "-o", self.folder / "found", *options)
-        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
-        return done.stdout if status == 0 else done.stderr
-
-    def test_search(self):
-        self.build("open")
-        self.write_weights()
-        self.write_data()
-        report = self.search("--processes", "2", "--budget", "macs=700k", "--budget", "latency=9s", "--build")
-        self.assertIn("27 configurations of m on 20 images", report)
-        rows = list(csv.DictReader((self.folder / "found" / "table.csv").read_text().splitlines()))
-        self.assertEqual(len(rows), 27)
-        # Every row is what `eval`, `describe` and the budget say.
-        best = max((row for row in rows if int(row["macs"]) <= 700e3), key=lambda row: float(row["accuracy"]))
-        self.assertRegex(report, r"within macs=700k and latency=9s:\n(.*\n){1,2}.*" + f"{100 * float(best['accuracy']):.2f}%")
-        described = json.loads(self.vernier("describe", self.specification, "--config", self.folder / "found" / "best.toml",
-                                            "--json").stdout)
-        self.assertLessEqual(described["macs"], 700e3)
-        self.assertTrue((self.folder / "found" / "best" / "m").exists())
-        table = tomllib.loads((self.folder / "found" / "table.toml").read_text())
-        entry = table["configuration"][5]
-        choices = [f"{hole}={value}" for hole, value in entry["holes"].items()]
-        described = json.loads(self.vernier("describe", self.specification, "--json",
-                                            *(word for choice in choices for word in ("--choose", choice))).stdout)
-        self.assertEqual((entry["macs"], entry["parameters"]), (described["macs"], described["params"]))
-        self.assertLessEqual(entry["milliseconds_low"], entry["milliseconds"])
-        # It goes on where it was stopped: nothing is measured again, a torn line is.
-        lines = self.folder / "found" / "accuracy-1-of-2.jsonl"
-        whole = lines.read_text()
-        lines.write_text(whole[:-10])
-        self.search("--processes", "2", "--budget", "macs=1M")
-        self.assertEqual(lines.read_text(), whole)
-        lines.write_text(whole + '{"configuration": "first.factor=9"}\n')
-        self.assertIn("accuracy-1-of-2.jsonl:14", self.search("--processes", "2", status=1))
-        lines.write_text(whole)
-        self.assertIn("<polyline", (self.folder / "found" / "pareto-macs.svg").read_text())
-        self.assertIn("no configuration is within macs=1k", self.search("--processes", "2", "--budget", "macs=1k", status=1))
-        for budget, message in (("macs=", "positive number"), ("latency=8", "in us, ms or s"), ("watts=3", "begins with"),
-                                ("macs=3T", "k, M or G"), ("macs=-1", "positive number")):
-            self.assertIn(message, self.search("--budget", budget, status=1))
-
-    def test_search_of_a_sample(self):
-        self.build("open")
-        self.write_weights()
-        self.write_data()
-        self.assertIn("5 configurations of m", self.search("--sample", "5"))
-        self.assertIn("another network, weights, images or options", self.search("--sample", "6", status=1))
-        self.assertIn("has no open `choose` holes", self.search(*(word for hole in HOLES for word in
-                                                                   ("--choose", f"{hole}=1")), status=1))
 
     def test_training(self):
         self.build("open", "--for", "train", "--batch", "4")

@@ -1,6 +1,7 @@
 #include "codegen/tools/search/SearchTable.h"
 
 #include "codegen/tools/Canvas.h"
+#include "codegen/tools/TextTable.h"
 #include "dsl/Value.h"
 
 #include <cmath>
@@ -8,36 +9,70 @@
 namespace vernier::tools {
 namespace {
 
-using Unit = SearchBudget::Unit;
-
-double cost(const SearchRow &row, Unit unit) {
-  switch (unit) {
-  case Unit::Macs:
-    return double(row.macs);
-  case Unit::Latency:
-    return row.milliseconds;
-  case Unit::Parameters:
-    return double(row.parameters);
-  }
-  return 0;
-}
-
-std::string text(double value, const char *format = "%.6g") {
+std::string numberText(double value, const char *format = "%.6g") {
   std::string result;
   llvm::raw_string_ostream(result) << llvm::format(format, value);
   return result;
 }
 
-// The columns behind those of the holes.
+// The columns behind those of the holes; empty where nothing is known.
 std::vector<std::pair<const char *, std::string>> columns(const SearchRow &row) {
-  return {{"accuracy", text(row.accuracy)},
-          {"top5", text(row.top5)},
-          {"loss", text(row.loss)},
+  const auto time = [&](double MeasuredTime::*part) {
+    return row.measured ? numberText(*row.measured.*part) : std::string();
+  };
+  return {{"accuracy", numberText(row.accuracy)},
+          {"top5", numberText(row.top5)},
+          {"loss", numberText(row.loss)},
+          {"images", std::to_string(row.images)},
           {"macs", std::to_string(row.macs)},
           {"parameters", std::to_string(row.parameters)},
-          {"milliseconds", text(row.milliseconds)},
-          {"milliseconds_low", text(row.low)},
-          {"milliseconds_high", text(row.high)}};
+          {"memory_bytes", std::to_string(row.memory)},
+          {"milliseconds", time(&MeasuredTime::median)},
+          {"milliseconds_low", time(&MeasuredTime::fastest)},
+          {"milliseconds_high", time(&MeasuredTime::nineTenths)},
+          {"predicted_milliseconds", row.predicted ? numberText(*row.predicted) : std::string()}};
+}
+
+// A budget's number: what its suffix multiplies it by, or none.
+std::optional<double> scaleOf(SearchUnit unit, llvm::StringRef suffix) {
+  using Scales = std::initializer_list<std::pair<llvm::StringRef, double>>;
+  static const Scales times = {{"us", 1e-3}, {"ms", 1}, {"s", 1e3}};
+  static const Scales counts = {{"", 1}, {"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}};
+  static const Scales bytes = {{"B", 1},    {"kB", 1e3},      {"KB", 1e3},      {"MB", 1e6},
+                               {"GB", 1e9}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+  for (const auto &[name, scale] : unit == SearchUnit::Latency  ? times
+                                   : unit == SearchUnit::Memory ? bytes
+                                                                : counts)
+    if (suffix == name)
+      return scale;
+  return std::nullopt;
+}
+
+const char *suffixesOf(SearchUnit unit) {
+  switch (unit) {
+  case SearchUnit::Latency:
+    return "a latency is in us, ms or s";
+  case SearchUnit::Memory:
+    return "memory is in B, kB, MB, GB, KiB, MiB or GiB";
+  case SearchUnit::Macs:
+  case SearchUnit::Parameters:
+    break;
+  }
+  return "a number may end in k, M or G";
+}
+
+const char *axisOf(SearchUnit unit) {
+  switch (unit) {
+  case SearchUnit::Latency:
+    return "milliseconds per image";
+  case SearchUnit::Memory:
+    return "megabytes";
+  case SearchUnit::Macs:
+    return "millions of multiply-adds";
+  case SearchUnit::Parameters:
+    return "millions of parameters";
+  }
+  return "";
 }
 
 } // namespace
@@ -59,14 +94,24 @@ std::string SearchTable::csv() const {
 }
 
 std::string SearchTable::toml() const {
-  std::string out = "# Written by `vernier search`: accuracies on " + std::to_string(images) +
-                    " images, milliseconds per image of batches of " + std::to_string(batch) + " on " +
-                    std::to_string(threads) + " threads (median, fastest, nine tenths).\nmodel = \"" + model +
-                    "\"\n";
+  std::string out =
+      "# Written by `vernier search`: accuracies on `images` images, milliseconds per image of "
+      "batches of " +
+      std::to_string(batch) + "\n# on " + std::to_string(threads) +
+      " threads (median, fastest, nine tenths), bytes of a process of one configuration.\nmodel "
+      "= \"" +
+      model + "\"\n";
+  if (const auto errors = predictionErrors(*this))
+    out += "\n[prediction] # of the median milliseconds\nconfigurations = " +
+           std::to_string(errors->configurations) +
+           "\nshare_within_5_percent = " + numberText(errors->within) +
+           "\nmedian_error = " + numberText(errors->median) + "\nworst_error = " + numberText(errors->worst) +
+           "\n";
   for (const SearchRow &row : rows) {
     out += "\n[[configuration]]\n";
     for (const auto &[name, value] : columns(row))
-      out += std::string(name) + " = " + value + "\n";
+      if (!value.empty())
+        out += std::string(name) + " = " + value + "\n";
     out += "[configuration.holes]\n";
     for (auto [hole, value] : llvm::zip_equal(holes, row.values))
       out += "\"" + hole + "\" = " + dsl::formatFloat(value) + "\n";
@@ -82,45 +127,64 @@ llvm::Expected<SearchBudget> SearchBudget::parse(llvm::StringRef text) {
     return llvm::createStringError("`" + budget.text + "` is no budget: " + what);
   };
   if (name == "macs")
-    budget.unit = Unit::Macs;
+    budget.unit = SearchUnit::Macs;
   else if (name == "latency")
-    budget.unit = Unit::Latency;
+    budget.unit = SearchUnit::Latency;
+  else if (name == "memory")
+    budget.unit = SearchUnit::Memory;
   else if (name == "parameters")
-    budget.unit = Unit::Parameters;
+    budget.unit = SearchUnit::Parameters;
   else
-    return failure("it begins with macs=, latency= or parameters=");
+    return failure("it begins with macs=, latency=, memory= or parameters=");
   const size_t end = value.find_if([](char c) { return std::isalpha(static_cast<unsigned char>(c)); });
-  const llvm::StringRef suffix = value.substr(std::min(end, value.size()));
-  double scale = 1;
-  if (budget.unit == Unit::Latency) {
-    if (suffix == "us")
-      scale = 1e-3;
-    else if (suffix == "s")
-      scale = 1e3;
-    else if (suffix != "ms")
-      return failure("a latency is in us, ms or s");
-  } else if (suffix == "k" || suffix == "K") {
-    scale = 1e3;
-  } else if (suffix == "M") {
-    scale = 1e6;
-  } else if (suffix == "G") {
-    scale = 1e9;
-  } else if (!suffix.empty()) {
-    return failure("a number may end in k, M or G");
-  }
+  const auto scale = scaleOf(budget.unit, value.substr(std::min(end, value.size())));
+  if (!scale)
+    return failure(suffixesOf(budget.unit));
   double number = 0;
-  if (value.take_front(end).getAsDouble(number) || !(number > 0) || !std::isfinite(number * scale))
+  if (value.take_front(end).getAsDouble(number) || !(number > 0) || !std::isfinite(number * *scale))
     return failure("it needs a positive number");
-  budget.limit = number * scale;
+  budget.limit = number * *scale;
   return budget;
 }
 
-double SearchBudget::costOf(const SearchRow &row) const { return cost(row, unit); }
+std::string SearchBudget::costText(double cost) const {
+  const std::string name = llvm::StringRef(text).split('=').first.str() + "=";
+  switch (unit) {
+  case SearchUnit::Latency:
+    return name + numberText(cost) + "ms";
+  case SearchUnit::Memory:
+    return name + withCommas(int64_t(cost)) + "B";
+  case SearchUnit::Macs:
+  case SearchUnit::Parameters:
+    break;
+  }
+  return name + withCommas(int64_t(cost));
+}
+
+double costOf(const SearchRow &row, SearchUnit unit) {
+  switch (unit) {
+  case SearchUnit::Macs:
+    return double(row.macs);
+  case SearchUnit::Latency:
+    return row.latency();
+  case SearchUnit::Memory:
+    return double(row.memory);
+  case SearchUnit::Parameters:
+    return double(row.parameters);
+  }
+  return 0;
+}
+
+std::string textOf(llvm::ArrayRef<SearchBudget> budgets) {
+  return llvm::join(llvm::map_range(budgets, [](const SearchBudget &budget) { return budget.text; }),
+                    " and ");
+}
 
 const SearchRow *bestWithin(const SearchTable &table, llvm::ArrayRef<SearchBudget> budgets) {
   const SearchRow *best = nullptr;
   for (const SearchRow &row : table.rows) {
-    if (llvm::any_of(budgets, [&](const SearchBudget &budget) { return budget.costOf(row) > budget.limit; }))
+    if (!table.isFinal(row) ||
+        !llvm::all_of(budgets, [&](const SearchBudget &budget) { return budget.allows(row); }))
       continue;
     if (!best || std::pair(row.accuracy, -row.macs) > std::pair(best->accuracy, -best->macs))
       best = &row;
@@ -128,12 +192,13 @@ const SearchRow *bestWithin(const SearchTable &table, llvm::ArrayRef<SearchBudge
   return best;
 }
 
-std::vector<const SearchRow *> paretoFront(const SearchTable &table, Unit unit) {
+std::vector<const SearchRow *> paretoFront(const SearchTable &table, SearchUnit unit) {
   std::vector<const SearchRow *> order;
   for (const SearchRow &row : table.rows)
-    order.push_back(&row);
-  llvm::stable_sort(order, [&](const SearchRow *a, const SearchRow *b) {
-    return std::pair(cost(*a, unit), -a->accuracy) < std::pair(cost(*b, unit), -b->accuracy);
+    if (table.isFinal(row))
+      order.push_back(&row);
+  llvm::sort(order, [&](const SearchRow *a, const SearchRow *b) {
+    return std::tuple(costOf(*a, unit), -a->accuracy, a) < std::tuple(costOf(*b, unit), -b->accuracy, b);
   });
   std::vector<const SearchRow *> front;
   for (const SearchRow *row : order)
@@ -142,35 +207,34 @@ std::vector<const SearchRow *> paretoFront(const SearchTable &table, Unit unit) 
   return front;
 }
 
-std::string paretoSvg(const SearchTable &table, Unit unit) {
+std::string paretoSvg(const SearchTable &table, SearchUnit unit) {
   constexpr double left = 60, top = 30, width = 560, height = 320;
-  const double scale = unit == Unit::Latency ? 1 : 1e-6;
+  const double scale = unit == SearchUnit::Latency ? 1 : 1e-6;
   double lowest = 1, highest = 0, dearest = 0;
-  for (const SearchRow &row : table.rows) {
-    lowest = std::min(lowest, row.accuracy);
-    highest = std::max(highest, row.accuracy);
-    dearest = std::max(dearest, cost(row, unit));
+  std::vector<const SearchRow *> rows;
+  for (const SearchRow &row : table.rows)
+    if (table.isFinal(row))
+      rows.push_back(&row);
+  for (const SearchRow *row : rows) {
+    lowest = std::min(lowest, row->accuracy);
+    highest = std::max(highest, row->accuracy);
+    dearest = std::max(dearest, costOf(*row, unit));
   }
   const double span = std::max(highest - lowest, 1e-6);
   const auto place = [&](const SearchRow &row) {
-    return std::pair(left + width * cost(row, unit) / std::max(dearest, 1e-9),
+    return std::pair(left + width * costOf(row, unit) / std::max(dearest, 1e-9),
                      top + height * (highest - row.accuracy) / span);
   };
   Canvas canvas;
-  canvas.text(left, top - 14,
-              table.model + ": accuracy over " +
-                  (unit == Unit::Latency ? "milliseconds per image"
-                   : unit == Unit::Macs  ? "millions of multiply-adds"
-                                         : "millions of parameters"),
-              "font-weight=\"bold\"");
+  canvas.text(left, top - 14, table.model + ": accuracy over " + axisOf(unit), "font-weight=\"bold\"");
   for (int i = 0; i <= 4; ++i) {
     const double y = top + height * i / 4, x = left + width * i / 4;
     canvas.line(left, left + width, y);
-    canvas.text(left - 6, y + 4, text(100 * (highest - span * i / 4), "%.1f%%"), "text-anchor=\"end\"");
-    canvas.text(x, top + height + 18, text(dearest * scale * i / 4, "%.4g"), "text-anchor=\"middle\"");
+    canvas.text(left - 6, y + 4, numberText(100 * (highest - span * i / 4), "%.1f%%"), "text-anchor=\"end\"");
+    canvas.text(x, top + height + 18, numberText(dearest * scale * i / 4, "%.4g"), "text-anchor=\"middle\"");
   }
-  for (const SearchRow &row : table.rows) {
-    const auto [x, y] = place(row);
+  for (const SearchRow *row : rows) {
+    const auto [x, y] = place(*row);
     canvas.circle(x, y, 2.5, "#8ecae6");
   }
   std::vector<std::pair<double, double>> front;
@@ -180,6 +244,23 @@ std::string paretoSvg(const SearchTable &table, Unit unit) {
   }
   canvas.polyline(front, "#d62828");
   return canvas.finish();
+}
+
+std::optional<PredictionErrors> predictionErrors(const SearchTable &table) {
+  std::vector<double> errors;
+  for (const SearchRow &row : table.rows)
+    if (row.measured && row.predicted)
+      errors.push_back(std::abs(*row.predicted - row.measured->median) / row.measured->median);
+  if (errors.empty())
+    return std::nullopt;
+  llvm::sort(errors);
+  PredictionErrors result;
+  result.configurations = errors.size();
+  result.within = double(llvm::count_if(errors, [](double e) { return e <= PredictionErrors::kGoal; })) /
+                  double(errors.size());
+  result.median = errors[errors.size() / 2];
+  result.worst = errors.back();
+  return result;
 }
 
 } // namespace vernier::tools

@@ -1,0 +1,80 @@
+"""A small network with three open `choose` holes, for the tests of what is done with such networks."""
+
+import random
+import re
+import subprocess
+
+from commands import CommandTest, write_safetensors
+
+# Three stages, of which the second has an odd size for a factor; a gate, whose pooled maps depend on no choice, within
+# a stage; a batch norm that folds into nothing; a concat of what comes from two segments; and two outputs, of which one has the
+# name of the op that computes it and is read again two segments later.
+SPECIFICATION = """block stage(x, channels: int, base: int) {
+  choose factor: float from [1.0, 0.7, 0.45]
+  y = x |> resize(bilinear, size = [round(factor * base), round(factor * base)])
+  z = y |> conv1: conv(channels, 3) |> bn1: batch_norm |> relu
+  gate = z |> global_avg_pool |> squeeze: linear(channels) |> sigmoid
+  z = z * gate |> conv2: conv(channels, 1) |> bn2: batch_norm
+  if channels == x.channels then relu(z + y) else relu(z)
+}
+
+network stages() {
+  input picture: [3, 32, 32]
+  x = picture |> image: conv(8, 3, stride = 2) |> bn: batch_norm |> relu
+  a = x |> first: stage(8, 16)
+  b = a |> max_pool(2) |> second: stage(24, 8)
+  c = b |> resize(nearest, size = [8, 8]) |> norm: batch_norm
+  y = c |> features: conv(3, 1)
+  d = concat([c, x |> max_pool(2)]) |> third: stage(32, 8)
+  z = d |> resize(nearest, size = [8, 8]) |> last: conv(3, 1)
+  output logits = concat([d |> global_avg_pool, relu(z + y) |> global_avg_pool]) |> fc: linear(5)
+  output features = y
+}
+
+model m = stages()
+"""
+HOLES = ("first.factor", "second.factor", "third.factor")
+FACTORS = (1.0, 0.7, 0.45)
+
+
+class StagesTest(CommandTest):
+    def setUp(self):
+        super().setUp()
+        self.specification = self.folder / "m.vn"
+        self.write_specification()
+
+    def write_specification(self):
+        self.specification.write_text(SPECIFICATION, encoding="utf-8")
+
+    def build(self, output, *options):
+        done = self.vernier("build", self.specification, "-o", self.folder / output, *options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def run_model(self, output, *arguments):
+        return subprocess.run([self.folder / output / "m", *map(str, arguments)], capture_output=True, text=True)
+
+    def write_weights(self):
+        """For every parameter of the binary with open holes, as `info` lists them."""
+        values = random.Random(3)
+        shapes = {}
+        for line in self.run_model("open", "info").stdout.splitlines():
+            if found := re.fullmatch(r"(\S+)  +\[([\d, ]+)\]", line):
+                shapes[found[1]] = [int(extent) for extent in found[2].split(",")]
+        tensors = {}
+        for name, shape in shapes.items():
+            count = 1
+            for extent in shape:
+                count *= extent
+            low, high = (0.5, 1.5) if name.endswith("running_var") else (-0.5, 0.5)
+            tensors[name] = [values.uniform(low, high) for _ in range(count)]
+        write_safetensors(self.folder / "w.safetensors", tensors, shapes=shapes)
+        return shapes
+
+    def write_data(self):
+        """In the form of CIFAR-100: bright and dark images, of class 0 and 1."""
+        (self.folder / "data").mkdir()
+        values = random.Random(2)
+        for name, images in (("train", 32), ("test", 8)):
+            (self.folder / "data" / f"{name}.bin").write_bytes(b"".join(
+                bytes([0, i % 2]) + bytes(values.randrange(60) + 150 * (i % 2) for _ in range(3072)) for i in range(images)))

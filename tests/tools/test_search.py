@@ -1,0 +1,264 @@
+"""`vernier search`: what it measures, predicts, leaves and answers, and that it goes on where it was stopped."""
+
+import csv
+import ctypes
+import itertools
+import json
+import os
+import shutil
+import tempfile
+import tomllib
+import unittest
+from pathlib import Path
+
+from stages import HOLES, StagesTest
+
+CONFIGURATIONS = 27
+OPTIONS = ("--batch", "4")
+# Starts N processes with the variables by which Open MPI tells a process its rank.
+LAUNCHER = """#!/bin/sh
+[ "$1" = -n ] || exit 2
+ranks=$2
+shift 2
+pids=
+for rank in $(seq 0 $((ranks - 1))); do
+  OMPI_COMM_WORLD_RANK=$rank OMPI_COMM_WORLD_SIZE=$ranks "$@" &
+  pids="$pids $!"
+done
+status=0
+for pid in $pids; do wait $pid || status=1; done
+exit $status
+"""
+
+
+class Sizes(ctypes.Structure):
+    """vn_model, up to the bytes of its spaces."""
+    _fields_ = [("before", ctypes.c_int64 * 15), ("parameter_bytes", ctypes.c_int64), ("statistics_bytes", ctypes.c_int64),
+                ("derived_bytes", ctypes.c_int64)]
+
+
+class Search(StagesTest):
+    """All searches begin with the same binary of all configurations, which is built once."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.built = Path(folder.name)
+        case = cls("build")
+        case.folder, case.specification = cls.built, cls.built / "m.vn"
+        case.write_specification()
+        case.build("open", *OPTIONS)
+        case.write_weights()
+        case.write_data()
+
+    def setUp(self):
+        super().setUp()
+        for name in ("open", "data"):
+            (self.folder / name).symlink_to(self.built / name)
+        shutil.copy(self.built / "w.safetensors", self.folder)
+
+    def search(self, *options, status=0, found="found", build=False):
+        output = self.folder / found
+        if not build and not output.exists():
+            output.mkdir()
+            (output / "all").symlink_to(self.built / "open")
+        done = self.vernier("search", self.specification, "--weights", self.folder / "w.safetensors", "--data",
+                            self.folder / "data", "--split", "train", "--first", "8", "--count", "20", *OPTIONS,
+                            "--runs", "3", "-o", output, *options)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout if status == 0 else done.stderr
+
+    def rows(self, found="found"):
+        """The table, by configuration."""
+        lines = (self.folder / found / "table.csv").read_text().splitlines()
+        return {",".join(f"{hole}={row[hole].removesuffix('.0')}" for hole in HOLES): row for row in csv.DictReader(lines)}
+
+    def accuracies(self, found="found"):
+        return {name: row["accuracy"] for name, row in self.rows(found).items()}
+
+    def lines(self, pattern, found="found"):
+        return [json.loads(line) for path in sorted((self.folder / found).glob(pattern))
+                for line in path.read_text().splitlines()]
+
+    def choices(self, configuration):
+        return [word for choice in configuration.split(",") for word in ("--choose", choice)]
+
+    def test_budgets(self):
+        report = self.search("--processes", "2", "--budget", "macs=700k", "--budget", "latency=9s", "--budget",
+                             "memory=1GB", "--build", build=True)
+        self.assertIn(f"{CONFIGURATIONS} configurations of m on 20 images", report)
+        rows = self.rows()
+        self.assertEqual(len(rows), CONFIGURATIONS)
+        # Every row is what `eval`, `describe` and the budget say.
+        best = max((row for row in rows.values() if int(row["macs"]) <= 700e3), key=lambda row: float(row["accuracy"]))
+        self.assertRegex(report, r"within macs=700k and latency=9s and memory=1GB:\n(.*\n){1,2}.*" +
+                         f"{100 * float(best['accuracy']):.2f}%")
+        described = json.loads(self.vernier("describe", self.specification, "--config", self.folder / "found" / "best.toml",
+                                            "--json").stdout)
+        self.assertLessEqual(described["macs"], 700e3)
+        table = tomllib.loads((self.folder / "found" / "table.toml").read_text())
+        entry = table["configuration"][5]
+        choices = ",".join(f"{hole}={value}" for hole, value in entry["holes"].items())
+        described = json.loads(self.vernier("describe", self.specification, "--json", *self.choices(choices)).stdout)
+        self.assertEqual((entry["macs"], entry["parameters"]), (described["macs"], described["params"]))
+        self.assertLessEqual(entry["milliseconds_low"], entry["milliseconds"])
+        for unit in ("macs", "latency", "memory"):
+            self.assertIn("<polyline", (self.folder / "found" / f"pareto-{unit}.svg").read_text())
+        self.check_memory(tomllib.loads((self.folder / "found" / "best.toml").read_text())["holes"])
+        self.check_goes_on()
+
+    def check_memory(self, holes):
+        """The memory in the table is what the specialised binary allocates."""
+        library = ctypes.CDLL(str(self.folder / "found" / "best" / "libm.so"))
+        library.m_model.restype = ctypes.POINTER(Sizes)
+        sizes = library.m_model().contents
+        bench = json.loads(self.run_model("found/best", "bench", "--runs", "1", "--json").stdout)
+        row = self.rows()[",".join(f"{hole}={value:g}" for hole, value in holes.items())]
+        self.assertEqual(int(row["memory_bytes"]), sizes.parameter_bytes + sizes.statistics_bytes + sizes.derived_bytes +
+                         bench["arena_bytes"])
+
+    def check_goes_on(self):
+        """Nothing is measured again; a torn line is, by whichever process."""
+        before = self.accuracies()
+        times = (self.folder / "found" / "times.jsonl").read_text()
+        lines = self.folder / "found" / "accuracy-1-of-2.jsonl"
+        whole = lines.read_text()
+        lines.write_text(whole[:-10])
+        self.search("--processes", "3", "--budget", "macs=1M")
+        self.assertEqual(self.accuracies(), before)
+        again = [row["configuration"] for row in self.lines("accuracy-*-of-3.jsonl")]
+        self.assertEqual(again, [json.loads(whole.splitlines()[-1])["configuration"]])
+        self.assertEqual((self.folder / "found" / "times.jsonl").read_text(), times)
+        lines.write_text(whole + '{"configuration": "first.factor=9"}\n')
+        self.assertIn("accuracy-1-of-2.jsonl:14", self.search(status=1))
+        lines.write_text(whole)
+
+    def test_mistakes(self):
+        for budget, message in (("macs=", "positive number"), ("latency=8", "in us, ms or s"), ("watts=3", "begins with"),
+                                ("macs=3T", "k, M or G"), ("macs=-1", "positive number"), ("memory=3M", "in B, kB, MB")):
+            self.assertIn(message, self.search("--budget", budget, status=1))
+        self.assertIn("no budget that a configuration could be the best within", self.search("--build", status=1))
+        self.assertIn("cannot open the file", self.search("--budget", "macs=1M", "--fine-tune", "1", "--recipe",
+                                                  self.folder / "none.toml", status=1))
+        self.assertIn("has no open `choose` holes", self.search(*self.choices(",".join(f"{h}=1" for h in HOLES)), status=1))
+        self.assertIn("there is no command", self.search("--mpi", " ", status=1))
+        self.assertIn("5 configurations of m", self.search("--sample", "5", found="sample"))
+        self.assertIn("another network, weights, images or options", self.search("--sample", "6", found="sample", status=1))
+        self.assertRegex(self.search("--sample", "5", "--budget", "macs=1k", found="sample", status=1),
+                         r"no configuration is within macs=1k(.*\n)*help: the least .* macs=\d+,\d+")
+
+    def test_predicted_latency(self):
+        """A prediction is the sum of the times of the kernels that the configuration runs."""
+        report = self.search("--latency", "predicted", "--budget", "latency=1s")
+        self.assertNotIn("of the measured", report)
+        self.assertFalse((self.folder / "found" / "times.jsonl").exists())
+        kernels = self.lines("kernels.jsonl")
+        call = [row for row in kernels if row["kernel"] == "call"]
+        self.assertEqual(len(call), 1)
+        segments = {}
+        for row in kernels:
+            if "segment" in row:
+                segments.setdefault(row["segment"], {}).setdefault(row["choices"], []).append(row)
+        for variants in segments.values():
+            holes = [choice.split("=")[0] for choice in next(iter(variants)).split(",") if choice]
+            self.assertEqual(len(variants), 3 ** len(holes))  # each was run
+        for configuration, row in self.rows().items():
+            chosen = set(configuration.split(","))
+            expected = call[0]["microseconds"]
+            for variants in segments.values():
+                expected += sum(kernel["microseconds"] for choices, kernels in variants.items()
+                                if set(filter(None, choices.split(","))) <= chosen for kernel in kernels)
+            self.assertAlmostEqual(float(row["predicted_milliseconds"]) * 4e3 / expected, 1, 4)
+            self.assertEqual(row["milliseconds"], "")
+        # Measured too, the table says how far they are apart.
+        report = self.search()
+        errors = sorted(abs(float(row["predicted_milliseconds"]) / float(row["milliseconds"]) - 1)
+                        for row in self.rows().values())
+        within = sum(error <= 0.05 for error in errors) / len(errors)
+        self.assertIn(f"within 5% of the measured: {100 * within:.1f}% of 27", report)
+        prediction = tomllib.loads((self.folder / "found" / "table.toml").read_text())["prediction"]
+        self.assertAlmostEqual(prediction["share_within_5_percent"], within, 5)
+        self.assertAlmostEqual(prediction["worst_error"], errors[-1], 4)
+        lines = self.folder / "found" / "kernels.jsonl"
+        lines.write_text(lines.read_text().replace('"kernel":"', '"kernel":"not_', 1))
+        self.assertIn("no time of a kernel of model `m`", self.search(status=1))
+
+    def test_halving(self):
+        options = ("--halving", "5", "--finalists", "4", "--latency", "predicted")
+        report = self.search(*options)
+        rows, first, second = self.rows(), self.lines("every-4-*"), self.lines("every-2-*")
+        self.assertEqual((len(first), len(second)), (27, 14))
+        self.assertEqual({row["images"] for row in first}, {5})
+        self.assertEqual({row["images"] for row in second}, {10})
+        self.assertIn("27 configurations on 5 images, 14 stay", report)
+        self.assertIn("7 configurations of m on 20 images\n20 more on fewer images", report)
+        final = {name for name, row in rows.items() if row["images"] == "20"}
+        self.assertEqual(sorted(int(row["images"]) for row in rows.values()), [5] * 13 + [10] * 7 + [20] * 7)
+        # What stays is beaten by nothing that goes, in accuracy and multiply-adds; the cheapest stays too.
+        for rung, kept in ((first, {row["configuration"] for row in second}), (second, final)):
+            for stays, goes in itertools.product((r for r in rung if r["configuration"] in kept),
+                                                 (r for r in rung if r["configuration"] not in kept)):
+                self.assertFalse(goes["macs"] < stays["macs"] and goes["accuracy"] >= stays["accuracy"] or
+                                 goes["macs"] <= stays["macs"] and goes["accuracy"] > stays["accuracy"])
+        # The same by several processes, and for a budget only what is within it.
+        self.search(*options, "--processes", "3", found="other")
+        self.assertEqual({row["configuration"] for row in self.lines("accuracy-*", found="other")}, final)
+        self.search(*options, "--budget", "macs=600k")
+        self.assertTrue(all(int(row["macs"]) <= 600e3 for row in self.rows().values()))
+        best = tomllib.loads((self.folder / "found" / "best.toml").read_text())["holes"]
+        self.assertEqual(self.rows()[",".join(f"{hole}={value:g}" for hole, value in best.items())]["images"], "20")
+        self.assertEqual(len(self.lines("every-4-*")), 27)
+        self.assertIn("no configuration is within", self.search(*options, "--budget", "memory=1kB", status=1))
+
+    def test_fine_tuning(self):
+        recipe = self.folder / "r.toml"
+        recipe.write_text('epochs = 30\nbatch = 8\n[optimizer]\nlearning_rate = 0.02\n[schedule]\nkind = "constant"\n',
+                          encoding="utf-8")
+        options = ("--sample", "3", "--latency", "predicted", "--budget", "macs=5M", "--fine-tune", "6", "--recipe", recipe)
+        report = self.search(*options)
+        result = tomllib.loads((self.folder / "found" / "fine-tuned.toml").read_text())
+        before, after = result["accuracy_before"], result["accuracy_after"]
+        self.assertEqual(f"{before:.4g}", self.accuracies()[result["configuration"]])
+        self.assertGreater(after, before)  # bright and dark images are soon told apart
+        self.assertIn(f"fine-tuned for 6 epochs: {100 * before:.2f}% before, {100 * after:.2f}% after", report)
+        run = next((self.folder / "found" / "tuned").iterdir()) / "run"
+        summary = json.loads((run / "summary.json").read_text())
+        self.assertEqual((summary["epochs"], summary["batch"]), (6, 8))
+        self.assertEqual((self.folder / "found" / "best" / "m.safetensors").read_bytes(),
+                         (run / "weights.safetensors").read_bytes())
+        evaluated = json.loads(self.run_model("found/best", "eval", "--data", self.folder / "data", "--split", "train",
+                                              "--first", "8", "--count", "20", "--json").stdout)
+        self.assertEqual((evaluated["images"], evaluated["top1"]), (20, after))
+        self.assertIn("fine-tuned for 6 epochs", self.search(*options))  # which does not train again
+
+    def check_ranks(self, launcher, ranks):
+        self.search("--mpi", f"{launcher} -n {ranks}", "--threads", "1", "--sample", "8", "--latency", "predicted",
+                    found="ranks")
+        self.search("--processes", "1", "--sample", "8", "--latency", "predicted", found="alone")
+        self.assertEqual(self.accuracies("ranks"), self.accuracies("alone"))
+        files = sorted((self.folder / "ranks").glob("accuracy-*"))
+        self.assertEqual([path.name for path in files], [f"accuracy-{i}-of-{ranks}.jsonl" for i in range(ranks)])
+        for index, path in enumerate(files):
+            self.assertEqual(len(path.read_text().splitlines()), len(range(index, 8, ranks)))
+
+    def test_ranks(self):
+        launcher = self.folder / "launcher with spaces"
+        launcher.write_text(LAUNCHER, encoding="utf-8")
+        launcher.chmod(0o755)
+        self.check_ranks(f'"{launcher}"', 3)
+        # A launcher that knows nothing of ranks starts no shard.
+        self.assertIn("no rank of an MPI program", self.search("--mpi", "env", "--sample", "3", found="none", status=1))
+        self.assertIn("cannot run no-such-launcher", self.search("--mpi", "no-such-launcher", "--sample", "3", found="none",
+                                                                 status=1))
+
+    @unittest.skipUnless(shutil.which("mpirun"), "there is no mpirun")
+    def test_mpirun(self):
+        # Open MPI asks for these where a container knows no other user, or has fewer cores than ranks.
+        for name in ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMPI_MCA_rmaps_base_oversubscribe"):
+            os.environ[name] = "1"
+        self.check_ranks("mpirun", 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
