@@ -69,6 +69,7 @@ void classifyCommand(const vn_model &model, const ClassifyOptions &options) {
     throw Error(VN_ERROR_ARGUMENT,
                 fmt::format("model `{}` is no classifier: its first output is a map", model.name))
         .help("use `run --input x.npy --output y.npy`");
+  requireImages(model);
   OpenSession open = openSession(model, options);
   Preprocessing preprocessing(model);
   preprocessing.restore(open.metadata, open.weights);

@@ -64,11 +64,15 @@ std::unique_ptr<Dataset> openDataset(const std::string &path, Split split) {
                      1);
   if (fs::exists(folder / "train.bin") || fs::exists(folder / "test.bin"))
     return openCifar(folder, {training ? "train.bin" : "test.bin"}, 2);
+  if (fs::exists(folder / "train-arrays.npy") || fs::exists(folder / "test-arrays.npy")) {
+    const std::string prefix = (folder / (training ? "train" : "test")).string();
+    return openArrays(prefix + "-arrays.npy", prefix + "-labels.npy");
+  }
   if (!fs::is_directory(folder / "train"))
     throw Error(VN_ERROR_FORMAT, "this folder holds no data set that Vernier knows")
         .at(path)
-        .help(
-            "it knows IDX files (Fashion-MNIST), CIFAR-10 and CIFAR-100 binary files, and train/CLASS/*.jpg");
+        .help("it knows IDX files (Fashion-MNIST), CIFAR-10 and CIFAR-100 binary files, arrays "
+              "(train-arrays.npy) and train/CLASS/*.jpg");
   auto trainingSet = openFolder((folder / "train").string());
   if (training)
     return trainingSet;

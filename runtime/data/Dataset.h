@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,10 +17,12 @@ public:
   virtual ~Dataset() = default;
   virtual int64_t size() const = 0;
   virtual int64_t label(int64_t index) const = 0;
-  /// May be called from several threads at once.
+  /// Both may be called from several threads at once. A data set holds either images or arrays.
   virtual Image image(int64_t index) const = 0;
   /// The image's file, or its number where the format has no files of images.
   virtual std::string name(int64_t index) const { return std::to_string(index); }
+  /// The model's input itself; empty: there are images.
+  virtual std::span<const float> array(int64_t) const { return {}; }
 
   std::vector<std::string> classNames; ///< empty where the format holds no names
 };
@@ -35,6 +38,22 @@ public:
   int64_t label(int64_t index) const override { return labels[size_t(index)]; }
   Image image(int64_t index) const override;
 };
+
+/// Arrays of one shape, which need no preprocessing.
+class ArrayDataset : public Dataset {
+public:
+  std::vector<int64_t> shape; ///< of one: channels, height, width
+  std::vector<float> values;  ///< one array after the other
+  std::vector<int32_t> labels;
+
+  int64_t size() const override { return int64_t(labels.size()); }
+  int64_t label(int64_t index) const override { return labels[size_t(index)]; }
+  Image image(int64_t) const override { return {0, 0, 0}; }
+  std::span<const float> array(int64_t index) const override;
+};
+
+/// Arrays, N x C x H x W, and the label of each.
+std::unique_ptr<ArrayDataset> openArrays(const std::string &arrays, const std::string &labels);
 
 /// The most bytes of images that are kept in memory.
 inline constexpr size_t mostDatasetBytes = size_t(8) << 30;
@@ -64,6 +83,7 @@ enum class Split { Training, Test };
 ///   train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-...   (each with or without .gz)
 ///   data_batch_1.bin ... data_batch_5.bin, test_batch.bin         CIFAR-10
 ///   train.bin, test.bin                                           CIFAR-100
+///   train-arrays.npy, train-labels.npy, test-...                  arrays, for a model that takes no images
 ///   train/CLASS/*.jpg, and val/ or test/                          JPEG and PNG files by class
 std::unique_ptr<Dataset> openDataset(const std::string &path, Split split);
 

@@ -68,6 +68,10 @@ void Loader::fill(int64_t number, Batch &batch) const {
     const int64_t index = options.order[first + i];
     batch.labels[i] = int32_t(dataset.label(index));
     float *input = &batch.images[i * imageSize];
+    if (const auto array = dataset.array(index); !array.empty()) {
+      std::ranges::copy(array, input);
+      continue;
+    }
     const Image image = dataset.image(index);
     if (options.augmentation) {
       const RandomStream random(options.seed, RandomPurpose::Augmentation, options.epoch, uint64_t(index));

@@ -17,8 +17,13 @@ Preprocessing::Preprocessing(const vn_model &model)
   if (channels == 1)
     mean = {0.449f}, deviation = {0.226f};
   else if (channels != 3)
+    mean.clear(), deviation.clear();
+}
+
+void requireImages(const vn_model &model) {
+  if (model.channels != 1 && model.channels != 3)
     throw Error(VN_ERROR_ARGUMENT,
-                fmt::format("model `{}` takes {} channels; images have 1 or 3", model.name, channels))
+                fmt::format("model `{}` takes {} channels; images have 1 or 3", model.name, model.channels))
         .help("give such a model its input with `run --input x.npy`");
 }
 
@@ -54,6 +59,8 @@ static std::string join(const std::vector<float> &values) {
 }
 
 void Preprocessing::store(Metadata &metadata) const {
+  if (mean.empty())
+    return;
   metadata["vernier.mean"] = join(mean);
   metadata["vernier.std"] = join(deviation);
   metadata["vernier.resize"] = std::to_string(resize);
@@ -71,6 +78,8 @@ static std::vector<float> split(const std::string &text) {
 }
 
 void Preprocessing::restore(const Metadata &metadata, const std::string &place) {
+  if (mean.empty())
+    return;
   auto restoreList = [&](const char *key, std::vector<float> &values) {
     const auto entry = metadata.find(key);
     if (entry == metadata.end())

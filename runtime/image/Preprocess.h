@@ -25,7 +25,8 @@ struct Preprocessing {
   /// The shorter side before cropping; 0: images of exactly the model's size stay as they are, others get 8/7
   /// of the model's shorter side (256 for 224).
   int64_t resize = 0;
-  std::vector<float> mean, deviation; ///< per channel, of values in [0, 1]
+  /// Per channel, of values in [0, 1]; empty: the model takes no images but arrays as they are.
+  std::vector<float> mean, deviation;
 
   /// The means and deviations of ImageNet, for grey inputs their average.
   explicit Preprocessing(const vn_model &model);
@@ -38,6 +39,9 @@ struct Preprocessing {
   /// Takes over what `metadata` holds; `place` is named in messages.
   void restore(const Metadata &metadata, const std::string &place);
 };
+
+/// Refuses a model whose input has neither one channel nor three.
+void requireImages(const vn_model &model);
 
 struct Augmentation {
   int64_t cropPadding = 0; ///< black pixels on each side before a random crop

@@ -1,10 +1,9 @@
 #include "runtime/train/Evaluate.h"
 
 #include "runtime/Error.h"
-#include "runtime/data/Loader.h"
+#include "runtime/core/Shape.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <fmt/core.h>
 #include <thread>
@@ -29,7 +28,28 @@ static double crossEntropy(std::span<const float> logits, int64_t label) {
   return largest + std::log(sum) - double(logits[size_t(label)]);
 }
 
+void AccuracyMeter::add(std::span<const float> logits, int64_t label) {
+  const int64_t rank = rankOf(logits, label);
+  best += rank < 1, bestFive += rank < 5;
+  loss += crossEntropy(logits, label);
+  ++images;
+}
+
+Accuracy AccuracyMeter::result() const {
+  const double count = double(std::max<int64_t>(images, 1));
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  return {images, double(best) / count, double(bestFive) / count, loss / count, seconds.count()};
+}
+
 void checkLabels(const Dataset &dataset, const vn_model &model) {
+  if (const auto *arrays = dynamic_cast<const ArrayDataset *>(&dataset)) {
+    const std::vector<int64_t> input = {model.channels, model.height, model.width};
+    if (arrays->shape != input)
+      throw Error(VN_ERROR_ARGUMENT, fmt::format("the arrays have shape {}, model `{}` takes {}",
+                                                 shapeText(arrays->shape), model.name, shapeText(input)));
+  } else {
+    requireImages(model);
+  }
   if (model.classes <= 0)
     throw Error(VN_ERROR_ARGUMENT,
                 fmt::format("model `{}` is no classifier: its first output is a map", model.name));
@@ -51,46 +71,41 @@ void checkRange(const Dataset &dataset, const ImageRange &images) {
 }
 
 int defaultLoaderThreads(const Dataset &dataset) {
-  const bool inMemory = dynamic_cast<const MemoryDataset *>(&dataset) != nullptr;
+  const bool inMemory =
+      dynamic_cast<const MemoryDataset *>(&dataset) || dynamic_cast<const ArrayDataset *>(&dataset);
   return inMemory ? 1 : int(std::clamp(std::thread::hardware_concurrency(), 1u, 16u));
+}
+
+LoaderOptions inOrder(const Dataset &dataset, int64_t batch, int loaderThreads, ImageRange images) {
+  LoaderOptions options;
+  options.batch = batch;
+  const int64_t end = images.first + std::min(images.count, dataset.size() - images.first);
+  for (int64_t i = images.first; i < end; i += images.every)
+    options.order.push_back(i);
+  options.padLast = true;
+  options.threads = loaderThreads;
+  return options;
 }
 
 Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing,
                   int loaderThreads, ImageRange images, const ImageObserver &observer) {
   const vn_model &model = session.model();
-  const auto begin = std::chrono::steady_clock::now();
+  AccuracyMeter meter;
   IoArrays arrays(model.infer);
   const std::span<float> image = arrays.floats(size_t(0)), logits = arrays.floats(size_t(1));
-  LoaderOptions options;
-  options.batch = model.batch;
-  const int64_t end = images.first + std::min(images.count, dataset.size() - images.first);
-  for (int64_t i = images.first; i < end; i += images.every)
-    options.order.push_back(i);
-  const std::vector<int64_t> order = options.order;
-  options.padLast = true;
-  options.threads = loaderThreads;
-  Loader loader(dataset, preprocessing, std::move(options));
-
-  Accuracy result;
-  int64_t best = 0, bestFive = 0;
-  double loss = 0;
+  const LoaderOptions options = inOrder(dataset, model.batch, loaderThreads, images);
+  Loader loader(dataset, preprocessing, options);
+  size_t done = 0;
   while (const Batch *batch = loader.next()) {
     std::ranges::copy(batch->images, image.begin());
     session.infer(arrays.pointers());
-    for (int64_t i = 0; i < batch->count; ++i) {
-      const auto row = logits.subspan(size_t(i * model.classes), size_t(model.classes));
-      const int64_t label = batch->labels[size_t(i)], rank = rankOf(row, label);
-      best += rank < 1, bestFive += rank < 5;
-      loss += crossEntropy(row, label);
+    for (int64_t i = 0; i < batch->count; ++i, ++done) {
+      meter.add(logits.subspan(size_t(i * model.classes), size_t(model.classes)), batch->labels[size_t(i)]);
       if (observer)
-        observer(arrays, i, order[size_t(result.images + i)]);
+        observer(arrays, i, options.order[done]);
     }
-    result.images += batch->count;
   }
-  const double count = double(std::max<int64_t>(result.images, 1));
-  result.top1 = double(best) / count, result.top5 = double(bestFive) / count, result.loss = loss / count;
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  return result;
+  return meter.result();
 }
 
 } // namespace vernier::runtime

@@ -3,9 +3,10 @@
 
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Session.h"
-#include "runtime/data/Dataset.h"
+#include "runtime/data/Loader.h"
 #include "runtime/image/Preprocess.h"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -23,7 +24,19 @@ struct Accuracy {
   double seconds = 0;
 };
 
-/// Refuses a data set whose labels the model does not have.
+/// Adds up what is said of single images. The time is that since it was made.
+class AccuracyMeter {
+public:
+  void add(std::span<const float> logits, int64_t label);
+  Accuracy result() const;
+
+private:
+  std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
+  int64_t images = 0, best = 0, bestFive = 0;
+  double loss = 0;
+};
+
+/// Refuses a data set whose labels the model does not have, or whose arrays it does not take.
 void checkLabels(const Dataset &dataset, const vn_model &model);
 
 /// Of the images [first, first + count) of a data set, each `every`-th.
@@ -36,6 +49,9 @@ void checkRange(const Dataset &dataset, const ImageRange &images);
 
 /// Sees what a call computed of its `row`-th image, which is the `index`-th of the data set.
 using ImageObserver = std::function<void(IoArrays &arrays, int64_t row, int64_t index)>;
+
+/// A loader's options for these images, one after the other, as evaluation takes them.
+LoaderOptions inOrder(const Dataset &dataset, int64_t batch, int loaderThreads, ImageRange images = {});
 
 /// Runs `infer` on these images; the last batch is padded.
 Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing,

@@ -98,6 +98,11 @@ public:
     validation = openDataset(options.data, Split::Test);
     checkLabels(*training, model);
     checkLabels(*validation, model);
+    if (dynamic_cast<const ArrayDataset *>(training.get()) &&
+        (recipe.augmentation.flip || recipe.augmentation.cropPadding))
+      throw Error(VN_ERROR_ARGUMENT, "arrays that are no images cannot be augmented")
+          .at(options.recipe)
+          .help("leave the table `augmentation` out");
     images = recipe.data.limit ? std::min(recipe.data.limit, training->size()) : training->size();
     stepsPerEpoch = images / model.batch; // the images of an epoch's last, partial batch are left out
     if (stepsPerEpoch == 0)

@@ -3,6 +3,8 @@
 
 #include "runtime/data/Dataset.h"
 #include "runtime/data/Loader.h"
+#include "runtime/io/Npy.h"
+#include "runtime/train/Evaluate.h"
 
 #include <numeric>
 #include <zlib.h>
@@ -100,6 +102,50 @@ BOOST_AUTO_TEST_CASE(cifar) {
   writeText(folder / "test.bin", record);
   expectError(VN_ERROR_FORMAT, "image 0 has label 100, there are 100 classes",
               [&] { openDataset(folder.text(), Split::Test); });
+}
+
+BOOST_AUTO_TEST_CASE(arrays) {
+  TemporaryFolder folder;
+  const int64_t shape[] = {3, 5, 2, 1};
+  std::vector<float> values(30);
+  std::iota(values.begin(), values.end(), -4.0f);
+  const float labels[] = {2, 0, 1};
+  const std::string arrays = folder / "train-arrays.npy", classes = folder / "train-labels.npy";
+  writeNpy(arrays, shape, values);
+  writeNpy(classes, std::span(shape).first(1), labels);
+  const auto set = openDataset(folder.text(), Split::Training);
+  BOOST_TEST(set->size() == 3);
+  BOOST_TEST(set->label(0) == 2);
+  BOOST_TEST(set->array(2)[1] == 17);
+
+  // They reach the model as they are, and only a model of their shape.
+  vn_model model = {};
+  model.name = "m", model.channels = 5, model.height = 2, model.width = 1, model.classes = 3;
+  checkLabels(*set, model);
+  Loader loader(*set, Preprocessing(model), {.batch = 2, .order = {2, 0}});
+  const Batch *batch = loader.next();
+  BOOST_TEST(batch->labels == (std::vector<int32_t>{1, 2}), boost::test_tools::per_element());
+  std::vector<float> expected(values.begin() + 20, values.end());
+  expected.insert(expected.end(), values.begin(), values.begin() + 10);
+  BOOST_TEST(batch->images == expected, boost::test_tools::per_element());
+  model.width = 2;
+  expectError(VN_ERROR_ARGUMENT, "the arrays have shape [5, 2, 1], model `m` takes [5, 2, 2]",
+              [&] { checkLabels(*set, model); });
+  MemoryDataset images;
+  expectError(VN_ERROR_ARGUMENT, "model `m` takes 5 channels; images have 1 or 3",
+              [&] { checkLabels(images, model); });
+
+  expectError(VN_ERROR_FILE, "test-arrays.npy", [&] { openDataset(folder.text(), Split::Test); });
+  const float broken[] = {2, 0, 1.5f};
+  writeNpy(classes, std::span(shape).first(1), broken);
+  expectError(VN_ERROR_FORMAT, "the label 1.5 is no class's number",
+              [&] { openDataset(folder.text(), Split::Training); });
+  writeNpy(classes, std::span(shape).subspan(2, 1), std::span(labels).first(2));
+  expectError(VN_ERROR_FORMAT, "there are 3 arrays, and labels of shape [2]",
+              [&] { openDataset(folder.text(), Split::Training); });
+  writeNpy(arrays, std::span(shape).first(1), labels);
+  expectError(VN_ERROR_FORMAT, "the arrays have shape [3]",
+              [&] { openDataset(folder.text(), Split::Training); });
 }
 
 BOOST_AUTO_TEST_CASE(labels_of_a_folders_images) {

@@ -1,0 +1,38 @@
+#include "runtime/data/Dataset.h"
+
+#include "runtime/Error.h"
+#include "runtime/core/Shape.h"
+#include "runtime/io/Npy.h"
+
+#include <fmt/core.h>
+
+namespace vernier::runtime {
+
+std::span<const float> ArrayDataset::array(int64_t index) const {
+  const size_t length = values.size() / labels.size();
+  return std::span(values).subspan(size_t(index) * length, length);
+}
+
+std::unique_ptr<ArrayDataset> openArrays(const std::string &arrays, const std::string &labels) {
+  NpyArray inputs = readNpy(arrays);
+  const NpyArray classes = readNpy(labels);
+  if (inputs.shape.size() != 4 || inputs.values.empty())
+    throw Error(VN_ERROR_FORMAT, fmt::format("the arrays have shape {}", shapeText(inputs.shape)))
+        .at(arrays)
+        .help("give N x C x H x W, N of them");
+  if (classes.shape.size() != 1 || classes.shape[0] != inputs.shape[0])
+    throw Error(VN_ERROR_FORMAT, fmt::format("there are {} arrays, and labels of shape {}", inputs.shape[0],
+                                             shapeText(classes.shape)))
+        .at(labels);
+  auto set = std::make_unique<ArrayDataset>();
+  set->shape.assign(inputs.shape.begin() + 1, inputs.shape.end());
+  set->values = std::move(inputs.values);
+  for (float value : classes.values) {
+    if (!(value >= 0 && value < float(1 << 24) && value == float(int32_t(value))))
+      throw Error(VN_ERROR_FORMAT, fmt::format("the label {} is no class's number", value)).at(labels);
+    set->labels.push_back(int32_t(value));
+  }
+  return set;
+}
+
+} // namespace vernier::runtime
