@@ -1,8 +1,23 @@
 #include "codegen/Build.h"
 
+#include <set>
 #include <thread>
 
 namespace vernier::codegen {
+
+// The objects of kernels and tables.
+static llvm::Error emit(CompiledModel &model, const std::vector<KernelDefinition> &kernels,
+                        const Target &target, llvm::function_ref<void(llvm::Module &)> writeTables) {
+  auto objects = emitKernels(kernels, target, std::max(1u, std::thread::hardware_concurrency()));
+  if (!objects)
+    return objects.takeError();
+  model.objects = std::move(*objects);
+  auto tables = emitModule(target, writeTables);
+  if (!tables)
+    return tables.takeError();
+  model.objects.push_back(std::move(*tables));
+  return llvm::Error::success();
+}
 
 static llvm::Expected<CompiledModel> compile(mlir::FailureOr<Compilation> compilation, const Target &target,
                                              ModelFacts facts) {
@@ -10,16 +25,10 @@ static llvm::Expected<CompiledModel> compile(mlir::FailureOr<Compilation> compil
     return llvm::createStringError("the model cannot be compiled for this target");
   CompiledModel model;
   model.compilation = std::move(*compilation);
-  auto objects =
-      emitKernels(model.compilation.kernels, target, std::max(1u, std::thread::hardware_concurrency()));
-  if (!objects)
-    return objects.takeError();
-  model.objects = std::move(*objects);
   facts.target = target.required;
-  auto tables = emitModule(target, [&](llvm::Module &out) { writeTables(out, model.compilation, facts); });
-  if (!tables)
-    return tables.takeError();
-  model.objects.push_back(std::move(*tables));
+  if (llvm::Error error = emit(model, model.compilation.kernels, target,
+                               [&](llvm::Module &out) { writeTables(out, model.compilation, facts); }))
+    return error;
   return model;
 }
 
@@ -33,6 +42,27 @@ llvm::Expected<CompiledModel> compileSegments(mlir::ModuleOp configuration, std:
                                               ModelFacts facts, const LoweringOptions &options) {
   return compile(lowerSegments(configuration, std::move(holes), segments, target, options), target,
                  std::move(facts));
+}
+
+llvm::Expected<CompiledModel> compileAdaptive(AdaptivePart network, AdaptivePart classifier,
+                                              llvm::ArrayRef<int64_t> candidates, const Target &target) {
+  network.facts.target = classifier.facts.target = target.required;
+  // A kernel's name holds all that its code depends on: both models share those of one name.
+  std::vector<KernelDefinition> kernels = network.compilation.kernels;
+  std::set<std::string> names;
+  for (const KernelDefinition &kernel : kernels)
+    names.insert(kernel.name);
+  for (const KernelDefinition &kernel : classifier.compilation.kernels)
+    if (names.insert(kernel.name).second)
+      kernels.push_back(kernel);
+  CompiledModel model;
+  model.adaptive = true;
+  if (llvm::Error error = emit(model, kernels, target, [&](llvm::Module &out) {
+        writeAdaptiveTables(out, network, classifier, candidates);
+      }))
+    return error;
+  model.compilation = std::move(network.compilation);
+  return model;
 }
 
 } // namespace vernier::codegen

@@ -14,6 +14,7 @@ namespace vernier::codegen {
 struct CompiledModel {
   Compilation compilation;
   std::vector<std::string> objects; // the bytes of object files
+  bool adaptive = false;            // with vn_adaptive, of which `compilation` is the network
 };
 
 // Lowers `module` (see lowerModule) and generates its code. What is wrong with an op is reported at the op.
@@ -25,10 +26,14 @@ llvm::Expected<CompiledModel> compileSegments(mlir::ModuleOp configuration, std:
                                               llvm::ArrayRef<SegmentModules> segments, const Target &target,
                                               ModelFacts facts, const LoweringOptions &options = {});
 
+// A network with open holes and the classifier that chooses among candidates for it; see writeAdaptiveTables.
+llvm::Expected<CompiledModel> compileAdaptive(AdaptivePart network, AdaptivePart classifier,
+                                              llvm::ArrayRef<int64_t> candidates, const Target &target);
+
 // What linking needs beside the objects.
 struct LinkOptions {
   std::string compiler;               // a C++ compiler driver
-  std::string runtimeDirectory;       // of libvernier_runtime.a and libvernier_main.a
+  std::string runtimeDirectory;       // of libvernier_runtime.a and libvernier_[adaptive_]main.a
   std::vector<std::string> libraries; // further arguments
 };
 

@@ -92,7 +92,7 @@ Location Lowering::addIo(const std::string &name, vn_type type, bool isOutput, s
                          const View &view) {
   const int buffer = addBuffer(VN_SPACE_IO, view.size() * 4);
   out.buffers[buffer].offset = kAlignment * int64_t(program->io.size());
-  program->io.push_back({name, type, isOutput, std::move(shape)});
+  program->io.push_back({name, type, isOutput ? VN_OUTPUT : VN_INPUT, std::move(shape)});
   return {buffer, 0, view};
 }
 

@@ -22,6 +22,9 @@ struct LoweringOptions {
   // Of the maps and packed weights of @infer: F32 or BF16. Parameters, vectors, results and everything in
   // training are float32.
   Element maps = Element::F32;
+  // Of a network with open holes: an output that only the choices give with which it has the size that it has
+  // in the configuration (see lowerSegments). Empty: there is none.
+  std::string partialOutput;
   // If set: every buffer has memory of its own, and the map receives where each value lies when its program
   // has run, so that kernels can be compared one by one (`vernier verify`). A value that never leaves a
   // kernel has no place. In a part that runs for a few images at a time it is the last run's.
@@ -43,9 +46,9 @@ struct SegmentModules {
   std::vector<Variant> variants; // the last hole's choices change first
 };
 
-// One program for all configurations of a network with open holes, of which `configuration` is one as the
-// specification has it: each segment's code once for each of its choices, with one list of parameters, packed
-// weights that are kept once, and an arena for the largest.
+// One program for all configurations of a network with open holes, of which `configuration` is one, from
+// which the arrays of a call are taken: each segment's code once for each of its choices, with one list of
+// parameters, packed weights that are kept once, and an arena for the largest.
 mlir::FailureOr<Compilation> lowerSegments(mlir::ModuleOp configuration, std::vector<OpenHole> holes,
                                            llvm::ArrayRef<SegmentModules> segments, const Target &target,
                                            const LoweringOptions &options = {});

@@ -15,6 +15,8 @@ void Lowering::declareArrays(func::FuncOp infer, Program &whole) {
   for (auto [name, value] : llvm::zip_equal(names, infer.front().getTerminator()->getOperands())) {
     const std::string text = cast<StringAttr>(name).str();
     arrayAt[text] = addMapIo(text, true, value);
+    if (text == options.partialOutput)
+      whole.io.back().kind = VN_PARTIAL_OUTPUT;
   }
 }
 
@@ -136,6 +138,8 @@ LogicalResult Lowering::segmentResults(func::FuncOp function) {
   for (auto [name, value] : llvm::zip(names, function.front().getTerminator()->getOperands())) {
     const StringRef text = cast<StringAttr>(name).getValue();
     const Location io = arrayAt.lookup(text);
+    if (io.view != viewOf(value) && text == options.partialOutput)
+      continue;
     if (io.view != viewOf(value))
       return mlir::emitError(value.getLoc())
              << "output `" << text

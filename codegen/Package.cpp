@@ -103,7 +103,7 @@ llvm::Error writeLibrary(const std::vector<std::string> &objects, const std::str
                             /*Deterministic=*/true, /*Thin=*/false);
 }
 
-std::string header(const Compilation &compilation, const ModelFacts &facts) {
+std::string header(const CompiledModel &model, const ModelFacts &facts) {
   std::string text;
   llvm::raw_string_ostream s(text);
   std::string guard = llvm::StringRef(facts.symbol).upper() + "_H";
@@ -115,18 +115,19 @@ std::string header(const Compilation &compilation, const ModelFacts &facts) {
     s << " *\n * " << name << ":\n";
     for (size_t i = 0; i < program.io.size(); ++i) {
       const Io &io = program.io[i];
-      s << " *   io[" << i << "] " << (io.isOutput ? "output " : "input  ") << io.name << ": "
+      s << " *   io[" << i << "] " << (io.kind == VN_INPUT ? "input  " : "output ") << io.name << ": "
         << (io.type == VN_INT32 ? "int32_t" : "float");
       for (int64_t extent : io.shape)
         s << "[" << extent << "]";
       s << "\n";
     }
   };
-  list("VN_PROGRAM_INFER", compilation.infer);
-  list("VN_PROGRAM_TRAIN_STEP", compilation.trainStep);
+  list("VN_PROGRAM_INFER", model.compilation.infer);
+  list("VN_PROGRAM_TRAIN_STEP", model.compilation.trainStep);
   s << " */\n#ifndef " << guard << "\n#define " << guard << "\n\n#include \"vernier/vernier.h\"\n\n"
     << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
-    << "const vn_model *" << facts.symbol << "_model(void);\n\n"
+    << "const vn_model *" << facts.symbol << "_model(void);\n"
+    << (model.adaptive ? "const vn_adaptive *" + facts.symbol + "_adaptive(void);\n" : std::string()) << "\n"
     << "#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
   return text;
 }
@@ -171,7 +172,7 @@ llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, co
   std::vector<std::string> names = {"lib" + facts.name + ".a", facts.name + ".h"};
   if (llvm::Error error = writeLibrary(objects, scratch->path(names[0])))
     return error;
-  if (llvm::Error error = writeFile(scratch->path(names[1]), header(model.compilation, facts)))
+  if (llvm::Error error = writeFile(scratch->path(names[1]), header(model, facts)))
     return error;
 
   const bool runsHere =
@@ -184,7 +185,8 @@ llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, co
     };
     names.push_back(facts.name);
     auto executable = link({"-o", scratch->path(facts.name)});
-    executable.push_back(options.runtimeDirectory + "/libvernier_main.a");
+    executable.push_back(options.runtimeDirectory +
+                         (model.adaptive ? "/libvernier_adaptive_main.a" : "/libvernier_main.a"));
     executable.push_back(runtime);
     executable.insert(executable.end(), options.libraries.begin(), options.libraries.end());
     if (llvm::Error error = runLinker(options, executable, *scratch))

@@ -50,7 +50,7 @@ struct Step {
 struct Io {
   std::string name;
   vn_type type = VN_FLOAT32;
-  bool isOutput = false;
+  vn_io_kind kind = VN_INPUT;
   std::vector<int64_t> shape;
 };
 

@@ -67,7 +67,7 @@ public:
                               integer(step.bytes), integer(step.cost()), integer(step.withPrevious)}));
     }
     for (const Io &entry : program.io)
-      io.push_back(record({text(entry.name), integer(entry.type), integer(entry.isOutput),
+      io.push_back(record({text(entry.name), integer(entry.type), integer(entry.kind),
                            integer(entry.shape.size()), shape(entry.shape)}));
     llvm::SmallVector<Constant *> segments;
     for (const ProgramSegment &segment : program.segments) {
@@ -88,11 +88,51 @@ public:
     return record({text(hole.name), choices, integer(hole.choices.size())});
   }
 
+  Constant *model(const Compilation &compilation, const ModelFacts &facts) {
+    llvm::SmallVector<Constant *> parameters;
+    for (const Parameter &p : compilation.parameters)
+      parameters.push_back(record({text(p.name), integer(p.kind), integer(p.shape.size()), shape(p.shape),
+                                   integer(p.space), integer(p.offset)}));
+    llvm::SmallVector<Constant *> holes;
+    for (const OpenHole &entry : compilation.holes)
+      holes.push_back(hole(entry));
+    return record({integer(VN_ABI_VERSION),
+                   text(facts.name),
+                   text(facts.description),
+                   text(facts.target),
+                   integer(compilation.maps == Element::BF16 ? VN_BFLOAT16 : VN_FLOAT32),
+                   integer(facts.batch),
+                   integer(facts.channels),
+                   integer(facts.height),
+                   integer(facts.width),
+                   integer(facts.classes),
+                   integer(facts.macs),
+                   array(parameters),
+                   integer(parameters.size()),
+                   array(holes),
+                   integer(holes.size()),
+                   integer(compilation.parameterBytes),
+                   integer(compilation.statisticsBytes),
+                   integer(compilation.derivedBytes),
+                   program(compilation.prepare, compilation.buffers),
+                   program(compilation.infer, compilation.buffers),
+                   program(compilation.trainStep, compilation.buffers)});
+  }
+
   Constant *global(Constant *value, unsigned alignment) {
     auto *variable =
         new llvm::GlobalVariable(module, value->getType(), true, llvm::GlobalValue::PrivateLinkage, value);
     variable->setAlignment(llvm::Align(alignment));
     return variable;
+  }
+
+  // A function without arguments that returns `address`.
+  void define(const std::string &name, Constant *address, llvm::GlobalValue::LinkageTypes linkage) {
+    llvm::IRBuilder<> b(context);
+    auto *function =
+        llvm::Function::Create(llvm::FunctionType::get(b.getPtrTy(), false), linkage, name, module);
+    b.SetInsertPoint(llvm::BasicBlock::Create(context, "", function));
+    b.CreateRet(address);
   }
 
 private:
@@ -105,46 +145,24 @@ private:
 
 void writeTables(llvm::Module &module, const Compilation &compilation, const ModelFacts &facts) {
   Writer w(module);
-  llvm::SmallVector<Constant *> parameters;
-  for (const Parameter &p : compilation.parameters)
-    parameters.push_back(w.record({w.text(p.name), w.integer(p.kind), w.integer(p.shape.size()),
-                                   w.shape(p.shape), w.integer(p.space), w.integer(p.offset)}));
-  llvm::SmallVector<Constant *> holes;
-  for (const OpenHole &hole : compilation.holes)
-    holes.push_back(w.hole(hole));
-  Constant *model = w.record({w.integer(VN_ABI_VERSION),
-                              w.text(facts.name),
-                              w.text(facts.description),
-                              w.text(facts.target),
-                              w.integer(compilation.maps == Element::BF16 ? VN_BFLOAT16 : VN_FLOAT32),
-                              w.integer(facts.batch),
-                              w.integer(facts.channels),
-                              w.integer(facts.height),
-                              w.integer(facts.width),
-                              w.integer(facts.classes),
-                              w.integer(facts.macs),
-                              w.array(parameters),
-                              w.integer(parameters.size()),
-                              w.array(holes),
-                              w.integer(holes.size()),
-                              w.integer(compilation.parameterBytes),
-                              w.integer(compilation.statisticsBytes),
-                              w.integer(compilation.derivedBytes),
-                              w.program(compilation.prepare, compilation.buffers),
-                              w.program(compilation.infer, compilation.buffers),
-                              w.program(compilation.trainStep, compilation.buffers)});
-  Constant *address = w.global(model, 8);
-
-  llvm::IRBuilder<> b(module.getContext());
-  const auto define = [&](const std::string &name, llvm::GlobalValue::LinkageTypes linkage) {
-    auto *function =
-        llvm::Function::Create(llvm::FunctionType::get(b.getPtrTy(), false), linkage, name, module);
-    b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "", function));
-    b.CreateRet(address);
-  };
-  define(facts.symbol + "_model", llvm::GlobalValue::ExternalLinkage);
+  Constant *address = w.global(w.model(compilation, facts), 8);
+  w.define(facts.symbol + "_model", address, llvm::GlobalValue::ExternalLinkage);
   // Weak: several models' libraries may be linked into one program, which then names them.
-  define("vernier_model", llvm::GlobalValue::WeakAnyLinkage);
+  w.define("vernier_model", address, llvm::GlobalValue::WeakAnyLinkage);
+}
+
+void writeAdaptiveTables(llvm::Module &module, const AdaptivePart &network, const AdaptivePart &classifier,
+                         llvm::ArrayRef<int64_t> candidates) {
+  Writer w(module);
+  Constant *model = w.global(w.model(network.compilation, network.facts), 8);
+  Constant *chooser = w.global(w.model(classifier.compilation, classifier.facts), 8);
+  Constant *choices = w.global(llvm::ConstantDataArray::get(module.getContext(), candidates), 8);
+  const int64_t count = int64_t(candidates.size() / network.compilation.holes.size());
+  Constant *adaptive = w.global(w.record({model, chooser, choices, w.integer(count)}), 8);
+  w.define(network.facts.symbol + "_model", model, llvm::GlobalValue::ExternalLinkage);
+  w.define("vernier_model", model, llvm::GlobalValue::WeakAnyLinkage);
+  w.define(network.facts.symbol + "_adaptive", adaptive, llvm::GlobalValue::ExternalLinkage);
+  w.define("vernier_adaptive", adaptive, llvm::GlobalValue::WeakAnyLinkage);
 }
 
 } // namespace vernier::codegen

@@ -21,6 +21,17 @@ struct ModelFacts {
 // Defines `<symbol>_model` and, for the executable's main, `vernier_model`.
 void writeTables(llvm::Module &module, const Compilation &compilation, const ModelFacts &facts);
 
+// One of the models of an adaptive one.
+struct AdaptivePart {
+  Compilation compilation;
+  ModelFacts facts;
+};
+
+// The same for vn_adaptive, of which `network` gives the name: also `<symbol>_adaptive` and
+// `vernier_adaptive`. `candidates` holds the choices of each, one after the other.
+void writeAdaptiveTables(llvm::Module &module, const AdaptivePart &network, const AdaptivePart &classifier,
+                         llvm::ArrayRef<int64_t> candidates);
+
 } // namespace vernier::codegen
 
 #endif

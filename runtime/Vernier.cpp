@@ -2,6 +2,7 @@
 #include "vernier/vernier.h"
 
 #include "runtime/Error.h"
+#include "runtime/adapt/Adaptive.h"
 #include "runtime/core/Session.h"
 #include "runtime/io/Weights.h"
 
@@ -11,6 +12,10 @@ using namespace vernier::runtime;
 
 struct vn_session {
   Session session;
+};
+
+struct vn_adaptive_session {
+  Adaptive adaptive;
 };
 
 static thread_local std::string lastError;
@@ -58,7 +63,7 @@ void vn_session_destroy(vn_session *session) { delete session; }
 vn_status vn_session_load_weights(vn_session *session, const char *path) {
   return guard([&] {
     require(session && path, "a pointer argument is null");
-    loadWeights(session->session, Safetensors::read(path));
+    loadWeights(session->session, Safetensors::read(path), "", std::string(classifierPrefix));
   });
 }
 
@@ -102,6 +107,33 @@ vn_status vn_session_run(vn_session *session, vn_program_id program, void *const
       session->session.infer({io, size_t(num_io)});
     else
       session->session.trainStep({io, size_t(num_io)});
+  });
+}
+
+vn_status vn_adaptive_session_create(const vn_adaptive *model, int64_t threads,
+                                     vn_adaptive_session **session) {
+  return guard([&] {
+    require(model && session, "a pointer argument is null");
+    *session = nullptr;
+    *session = new vn_adaptive_session{Adaptive(*model, threads)};
+  });
+}
+
+void vn_adaptive_session_destroy(vn_adaptive_session *session) { delete session; }
+
+vn_status vn_adaptive_session_load_weights(vn_adaptive_session *session, const char *path) {
+  return guard([&] {
+    require(session && path, "a pointer argument is null");
+    session->adaptive.loadWeights(Safetensors::read(path));
+  });
+}
+
+vn_status vn_adaptive_session_run(vn_adaptive_session *session, const float *images, int64_t count,
+                                  double cost_weight, float *logits, int64_t *chosen) {
+  return guard([&] {
+    require(session && count >= 0 && (count == 0 || (images && logits)), "a pointer argument is null");
+    session->adaptive.setCostWeight(cost_weight);
+    session->adaptive.runAll(images, count, logits, chosen);
   });
 }
 

@@ -137,6 +137,28 @@ void addScalePolicy(const BuildOptions &options, mlir::func::FuncOp infer, codeg
 
 } // namespace
 
+codegen::ModelFacts factsOf(const LoadedModel &model, const ModelOptions &options) {
+  mlir::ModuleOp module = *model.module;
+  codegen::ModelFacts facts;
+  facts.name = model.name;
+  facts.symbol = identifier(model.name);
+  facts.description = describeJson(model);
+  facts.batch = options.batch;
+  facts.channels = model.channels;
+  facts.height = model.height;
+  facts.width = model.width;
+  facts.macs = compiler::summarizeCost(module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction)).macs;
+  facts.classes = classesOf(model);
+  return facts;
+}
+
+void requireMemory(const codegen::Compilation &compilation, const std::string &file) {
+  for (const codegen::Program *program : {&compilation.infer, &compilation.trainStep})
+    if (program->arenaBytes > kLargestArena)
+      refuse("the model needs " + mebibytes(program->arenaBytes) + " of memory", file,
+             "a smaller --batch or --input");
+}
+
 void build(const BuildOptions &options) {
   const auto start = std::chrono::steady_clock::now();
   if (options.backend == "cuda")
@@ -150,20 +172,8 @@ void build(const BuildOptions &options) {
   const bool open = hasOpenChoices(model);
   if (options.scalePolicy)
     refuseOpenChoices(*model.module, "left open in a binary that computes scale policy scores");
-  auto infer = model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
-  const compiler::CostSummary cost = compiler::summarizeCost(infer);
-
-  codegen::ModelFacts facts;
-  facts.name = model.name;
-  facts.symbol = identifier(model.name);
-  facts.description = describeJson(model);
+  codegen::ModelFacts facts = factsOf(model, options);
   facts.target = target.required;
-  facts.batch = options.batch;
-  facts.channels = model.channels;
-  facts.height = model.height;
-  facts.width = model.width;
-  facts.macs = cost.macs;
-  facts.classes = classesOf(model);
 
   OpenModel segments;
   const bool trains = options.purpose == "train";
@@ -176,7 +186,7 @@ void build(const BuildOptions &options) {
     if (trains)
       runPasses(*model.module, compiler::trainingPasses(options.loss));
     if (options.scalePolicy)
-      addScalePolicy(options, infer, facts);
+      addScalePolicy(options, model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction), facts);
     runPasses(*model.module, compiler::kInferencePasses);
   }
   auto compiled = open ? codegen::compileSegments(*model.module, segments.holes, segments.segments, target,
@@ -184,10 +194,7 @@ void build(const BuildOptions &options) {
                        : codegen::compileModel(*model.module, target, facts, loweringOf(options));
   if (!compiled)
     refuse(llvm::toString(compiled.takeError()), options.file);
-  for (const codegen::Program *program : {&compiled->compilation.infer, &compiled->compilation.trainStep})
-    if (program->arenaBytes > kLargestArena)
-      refuse("the model needs " + mebibytes(program->arenaBytes) + " of memory", options.file,
-             "a smaller --batch or --input");
+  requireMemory(compiled->compilation, options.file);
   std::string weights;
   if (!options.weights.empty())
     weights = weightsOf(compiled->compilation, facts, options.weights);

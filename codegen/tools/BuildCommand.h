@@ -16,6 +16,11 @@ struct BuildOptions : ModelOptions, CodeOptions {
 // nothing, what cannot be built.
 void build(const BuildOptions &options);
 
+// What the tables say of a model, before its holes are bound or its passes run.
+codegen::ModelFacts factsOf(const LoadedModel &model, const ModelOptions &options);
+// Refuses what needs more memory than any machine has.
+void requireMemory(const codegen::Compilation &compilation, const std::string &file);
+
 } // namespace vernier::tools
 
 #endif

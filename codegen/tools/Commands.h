@@ -26,6 +26,7 @@ void addBuildCommand(CLI::App &app);
 void addTrainCommand(CLI::App &app);
 void addVerifyCommand(CLI::App &app);
 void addSearchCommand(CLI::App &app);
+void addAdaptCommand(CLI::App &app);
 void addAllocateCommand(CLI::App &app);
 void addImportWeightsCommand(CLI::App &app);
 void addExportOnnxCommand(CLI::App &app);

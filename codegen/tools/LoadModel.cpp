@@ -5,6 +5,7 @@
 #include "compiler/analysis/ReceptiveField.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/lower/GraphToVn.h"
+#include "compiler/lower/InnerOutput.h"
 #include "compiler/passes/BindHoles.h"
 #include "compiler/passes/Passes.h"
 #include "dsl/Value.h"
@@ -267,6 +268,13 @@ LoadedModel loadModel(const ModelOptions &options, Branches branches, const Tria
   model.module = compiler::lowerGraph(*model.context, *graph, options.batch);
   if (!model.module)
     throw Refusal("");
+  if (options.innerOutput) {
+    const std::string &place = options.innerOutput->place;
+    if (failed(compiler::addInnerOutput(*model.module, options.innerOutput->name, place)))
+      refuse(place.empty() ? "model `" + model.name + "` has no global average pooling of a map"
+                           : "model `" + model.name + "` computes nothing at the place `" + place + "`",
+             options.file, "name the place of an op, as `vernier describe` lists them");
+  }
   model.holes = seedsOf(*model.module);
   for (const dsl::Hole &hole : graph->holes)
     if (hole.kind == dsl::Hole::Kind::Choose)

@@ -10,10 +10,16 @@
 #include "mlir/IR/OwningOpRef.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace vernier::tools {
+
+// A map inside the network that is to be an output too (compiler/lower/InnerOutput.h).
+struct InnerOutput {
+  std::string name, place;
+};
 
 struct ModelOptions {
   std::string file, model, configuration, input;
@@ -21,6 +27,7 @@ struct ModelOptions {
   std::vector<std::string> importRoots;
   std::vector<std::string> parameters; // "depth=4": of the model's network
   std::vector<std::string> choices;    // "layer1.factor=0.65": `choose` holes, before the configuration's
+  std::optional<InnerOutput> innerOutput;
 };
 
 // FILE --model --config --choose --input --batch -I --set; `withConfiguration` false leaves --config and

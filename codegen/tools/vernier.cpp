@@ -17,6 +17,7 @@ int main(int argc, char **argv) {
   addTrainCommand(app);
   addVerifyCommand(app);
   addSearchCommand(app);
+  addAdaptCommand(app);
   addAllocateCommand(app);
   addImportWeightsCommand(app);
   addExportOnnxCommand(app);

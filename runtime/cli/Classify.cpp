@@ -15,9 +15,8 @@
 
 namespace vernier::runtime {
 
-/// From --labels, else those that training stored, else the numbers of the classes.
-static std::vector<std::string> classNames(const vn_model &model, const ClassifyOptions &options,
-                                           const Metadata &metadata) {
+std::vector<std::string> classNames(const vn_model &model, const ClassifyOptions &options,
+                                    const Metadata &metadata) {
   std::vector<std::string> names;
   if (!options.labels.empty()) {
     const std::vector<unsigned char> bytes = readFile(options.labels);
@@ -51,8 +50,8 @@ static std::vector<double> softmax(std::span<const float> logits) {
   return result;
 }
 
-static void printBest(const std::string &image, std::span<const float> logits,
-                      const std::vector<std::string> &names, int64_t top) {
+void printBest(const std::string &image, std::span<const float> logits, const std::vector<std::string> &names,
+               int64_t top) {
   const std::vector<double> probabilities = softmax(logits);
   std::vector<size_t> order(logits.size());
   std::iota(order.begin(), order.end(), size_t(0));

@@ -2,10 +2,14 @@
 #ifndef VERNIER_RUNTIME_CLI_COMMANDS_H
 #define VERNIER_RUNTIME_CLI_COMMANDS_H
 
+#include "runtime/train/Evaluate.h"
 #include "runtime/image/Preprocess.h"
+#include "runtime/io/Npy.h"
 #include "vernier/abi.h"
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,8 +18,10 @@ namespace vernier::runtime {
 /// What all commands that run the model share.
 struct CommonOptions {
   int64_t threads = 0;
-  std::string weights;       ///< empty: <folder of the executable>/<model>.safetensors
-  std::string configuration; ///< of open holes (parseChoices); empty: the first choices
+  std::string weights; ///< empty: <folder of the executable>/<model>.safetensors
+  /// Of open holes (parseChoices); empty: the first choices, or of an adaptive model those of each image.
+  std::string configuration;
+  double costWeight = 0; ///< of an adaptive model: see Adaptive
 };
 
 /// Where scale policy scores go; empty: nowhere.
@@ -24,18 +30,26 @@ struct ScalePolicyOptions {
 };
 
 void infoCommand(const vn_model &model, bool json);
+/// The candidates, then the network.
+void infoCommand(const vn_adaptive &model, bool json);
 
 struct RunOptions : CommonOptions {
   std::string input, output;
   ScalePolicyOptions scalePolicy;
 };
 void runCommand(const vn_model &model, const RunOptions &options);
+void runCommand(const vn_adaptive &model, const RunOptions &options);
+/// What both have in common: the number of images in `input`, which is N x C x H x W or one image C x H x W.
+int64_t imageCount(const vn_model &model, const NpyArray &input, const std::string &path);
+/// y.NAME.npy of y.npy, for the outputs after the first one.
+std::string outputBeside(const std::string &path, const std::string &name);
 
 struct BenchOptions : CommonOptions {
   int64_t runs = 20;
   bool layers = false, train = false, json = false;
 };
 void benchCommand(const vn_model &model, const BenchOptions &options);
+void benchCommand(const vn_adaptive &model, const BenchOptions &options);
 
 struct EvalOptions : CommonOptions {
   std::string data, split = "test";
@@ -45,8 +59,13 @@ struct EvalOptions : CommonOptions {
   ScalePolicyOptions scalePolicy;
   int64_t loaders = 0;
   bool json = false;
+  bool compare = false; ///< of an adaptive model: with each of its configurations for all images
 };
 void evalCommand(const vn_model &model, const EvalOptions &options);
+void evalCommand(const vn_adaptive &model, const EvalOptions &options);
+/// What both have in common.
+std::unique_ptr<Dataset> openSource(const EvalOptions &options);
+ImageRange rangeOf(const Dataset &dataset, const EvalOptions &options);
 
 /// Of a model with open holes.
 struct TabulateOptions : CommonOptions {
@@ -60,6 +79,14 @@ struct TabulateOptions : CommonOptions {
 };
 void tabulateCommand(const vn_model &model, const TabulateOptions &options);
 
+/// Of an adaptive model: data to train its classifier with.
+struct LabelOptions : CommonOptions {
+  std::string data, split = "train", out;
+  int64_t first = 0, count = 0; ///< images; 0: all from `first` on
+  int64_t validateEvery = 10;   ///< of so many images one is for validation
+};
+void labelCommand(const vn_adaptive &model, const LabelOptions &options);
+
 struct ClassifyOptions : CommonOptions {
   std::vector<std::string> images;
   std::string labels; ///< a file with a class name per line
@@ -68,6 +95,13 @@ struct ClassifyOptions : CommonOptions {
   int64_t top = 5;
 };
 void classifyCommand(const vn_model &model, const ClassifyOptions &options);
+void classifyCommand(const vn_adaptive &model, const ClassifyOptions &options);
+/// What both have in common: from --labels, else those that training stored, else the numbers of the classes.
+std::vector<std::string> classNames(const vn_model &model, const ClassifyOptions &options,
+                                    const Metadata &metadata);
+/// `image` is what the lines are headed with.
+void printBest(const std::string &image, std::span<const float> logits, const std::vector<std::string> &names,
+               int64_t top);
 
 } // namespace vernier::runtime
 

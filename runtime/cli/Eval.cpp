@@ -22,23 +22,28 @@ static void checkSource(const EvalOptions &options) {
         .help("--images DIR --labels FILE, a file with the number of a class per line");
 }
 
-static std::unique_ptr<Dataset> openSource(const EvalOptions &options) {
+std::unique_ptr<Dataset> openSource(const EvalOptions &options) {
+  checkSource(options);
   if (options.data.empty())
     return openImages(options.images, options.labels);
   return openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
 }
 
+ImageRange rangeOf(const Dataset &dataset, const EvalOptions &options) {
+  const ImageRange range{options.first, options.count ? options.count : INT64_MAX};
+  checkRange(dataset, range);
+  return range;
+}
+
 void evalCommand(const vn_model &model, const EvalOptions &options) {
-  checkSource(options);
+  const auto dataset = openSource(options);
   OpenSession open = openSession(model, options);
   Preprocessing preprocessing(model);
   preprocessing.restore(open.metadata, open.weights);
   preprocessing.apply(options.preprocessing);
-  const auto dataset = openSource(options);
   checkLabels(*dataset, model);
   const int loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*dataset);
-  const ImageRange images{options.first, options.count ? options.count : INT64_MAX};
-  checkRange(*dataset, images);
+  const ImageRange images = rangeOf(*dataset, options);
   ScalePolicyLog scalePolicy(model, options.scalePolicy);
   const Accuracy accuracy =
       evaluate(*open.session, *dataset, preprocessing, loaders, images,

@@ -40,7 +40,7 @@ void infoCommand(const vn_model &model, bool json) {
   fmt::print("input       {} images of {} x {} x {}\n", model.batch, model.channels, model.height,
              model.width);
   for (int64_t i = 0; i < model.infer.num_io; ++i)
-    if (const vn_io &io = model.infer.io[i]; io.is_output)
+    if (const vn_io &io = model.infer.io[i]; io.is_output == VN_OUTPUT)
       fmt::print("output      {} {}\n", io.name, shapeText(shapeOf(io)));
   fmt::print("MACs        {} per image\n", macsText(model));
   for (const vn_hole &hole : holesOf(model))

@@ -18,8 +18,10 @@ namespace {
 /// The commands with their options; parsing chooses the one to run.
 class CommandLine {
 public:
-  CommandLine(const vn_model &model)
-      : model(model), app(fmt::format("The model `{}`, compiled by Vernier.", model.name)) {
+  /// `adaptive`: the model of which `model` is the network, or null.
+  CommandLine(const vn_model &model, const vn_adaptive *adaptive)
+      : model(model), adaptive(adaptive),
+        app(fmt::format("The model `{}`, compiled by Vernier.", model.name)) {
     app.require_subcommand(1);
     app.failure_message(nullptr);
     addInfo();
@@ -29,6 +31,8 @@ public:
     addClassify();
     if (model.num_holes > 0)
       addTabulate();
+    if (adaptive)
+      addLabel();
     if (model.train_step.num_steps > 0)
       addTrain();
   }
@@ -70,8 +74,28 @@ private:
     if (model.num_holes > 0)
       added->add_option(
           "--configuration", options.configuration,
-          "Choices of the open holes: HOLE=VALUE,..., or a value for each (default: the first)");
+          fmt::format("Choices of the open holes: HOLE=VALUE,..., or a value for each (default: {})",
+                      adaptive ? "chosen for each image" : "the first"));
     return added;
+  }
+
+  void addCostWeight(CLI::App &command, CommonOptions &options) {
+    if (adaptive)
+      command.add_option("--cost-weight", options.costWeight,
+                         "By how much a candidate's score falls with its share of the dearest one's "
+                         "multiply-adds; less than 0 spends more (0)");
+  }
+
+  /// Runs `command` on the adaptive model unless a configuration is named, else on the network alone.
+  template <class Options>
+  void start(void (*onNetwork)(const vn_model &, const Options &),
+             void (*onAdaptive)(const vn_adaptive &, const Options &), const Options &options) {
+    action = [=, this, &options] {
+      if (adaptive && options.configuration.empty())
+        onAdaptive(*adaptive, options);
+      else
+        onNetwork(model, options);
+    };
   }
 
   static void addPreprocessing(CLI::App &command, PreprocessingOptions &options) {
@@ -85,7 +109,9 @@ private:
                        "The shorter side in pixels, before the centre is cropped");
   }
 
-  static void addScalePolicy(CLI::App &command, ScalePolicyOptions &options) {
+  void addScalePolicy(CLI::App &command, ScalePolicyOptions &options) {
+    if (adaptive) // which has the network's logits alone
+      return;
     command.add_option("--scale-policy", options.csv,
                        "CSV file for each image's scale policy scores, of a model built with --scale-policy");
     command.add_option("--scale-policy-svg", options.svg, "A figure of them, SVG");
@@ -107,7 +133,9 @@ private:
   void addInfo() {
     CLI::App *info = command("info", "Describe the model");
     info->add_flag("--json", infoJson, "The whole description as JSON");
-    info->callback([this] { action = [this] { infoCommand(model, infoJson); }; });
+    info->callback([this] {
+      action = [this] { adaptive ? infoCommand(*adaptive, infoJson) : infoCommand(model, infoJson); };
+    });
   }
 
   void addRun() {
@@ -117,7 +145,8 @@ private:
                     "Where the first output goes, npy; further ones go beside it")
         ->required();
     addScalePolicy(*app, runOptions.scalePolicy);
-    app->callback([this] { action = [this] { runCommand(model, runOptions); }; });
+    addCostWeight(*app, runOptions);
+    app->callback([this] { start<RunOptions>(runCommand, runCommand, runOptions); });
   }
 
   void addBench() {
@@ -126,7 +155,7 @@ private:
     app->add_flag("--layers", benchOptions.layers, "A table of every step");
     app->add_flag("--train", benchOptions.train, "A training step instead of inference");
     app->add_flag("--json", benchOptions.json, "JSON");
-    app->callback([this] { action = [this] { benchCommand(model, benchOptions); }; });
+    app->callback([this] { start<BenchOptions>(benchCommand, benchCommand, benchOptions); });
   }
 
   void addEval() {
@@ -146,8 +175,13 @@ private:
     app->add_option("--loaders", evalOptions.loaders, "Threads that read images")->check(CLI::Range(1, 1024));
     addPreprocessing(*app, evalOptions.preprocessing);
     addScalePolicy(*app, evalOptions.scalePolicy);
+    addCostWeight(*app, evalOptions);
+    if (adaptive)
+      app->add_flag(
+          "--compare", evalOptions.compare,
+          "Also with each configuration for all images, and name the best of at most the same cost");
     app->add_flag("--json", evalOptions.json, "JSON");
-    app->callback([this] { action = [this] { evalCommand(model, evalOptions); }; });
+    app->callback([this] { start<EvalOptions>(evalCommand, evalCommand, evalOptions); });
   }
 
   void addClassify() {
@@ -158,7 +192,8 @@ private:
         ->check(CLI::PositiveNumber);
     addPreprocessing(*app, classifyOptions.preprocessing);
     addScalePolicy(*app, classifyOptions.scalePolicy);
-    app->callback([this] { action = [this] { classifyCommand(model, classifyOptions); }; });
+    addCostWeight(*app, classifyOptions);
+    app->callback([this] { start<ClassifyOptions>(classifyCommand, classifyCommand, classifyOptions); });
   }
 
   void addTabulate() {
@@ -191,6 +226,23 @@ private:
     app->callback([this] { action = [this] { tabulateCommand(model, tabulateOptions); }; });
   }
 
+  void addLabel() {
+    CLI::App *app = command("label", "Make what the classifier of scales is trained with", labelOptions);
+    app->remove_option(app->get_option("--configuration"));
+    app->add_option("--data", labelOptions.data, "Folder of the data set")->required();
+    app->add_option("--split", labelOptions.split, "test or train (train)")
+        ->check(CLI::IsMember({"test", "train"}));
+    app->add_option("--first", labelOptions.first, "The first image of the split that is used (0)")
+        ->check(CLI::NonNegativeNumber);
+    app->add_option("--count", labelOptions.count, "How many images are used (all)")
+        ->check(CLI::PositiveNumber);
+    app->add_option("--validate-every", labelOptions.validateEvery,
+                    "Of so many images one is for validation (10)")
+        ->check(CLI::Range(2, 1 << 24));
+    app->add_option("--out", labelOptions.out, "Folder for the arrays and labels")->required();
+    app->callback([this] { action = [this] { labelCommand(*adaptive, labelOptions); }; });
+  }
+
   void addTrain() {
     CLI::App *app = command("train", "Train the model", trainOptions);
     app->get_option("--weights")->description("Weights to begin from (default: fresh ones)");
@@ -209,6 +261,7 @@ private:
   }
 
   const vn_model &model;
+  const vn_adaptive *adaptive;
   CLI::App app;
   std::function<void()> action;
   bool infoJson = false;
@@ -217,17 +270,13 @@ private:
   EvalOptions evalOptions;
   ClassifyOptions classifyOptions;
   TabulateOptions tabulateOptions;
+  LabelOptions labelOptions;
   TrainOptions trainOptions;
 };
 
-} // namespace
-
-} // namespace vernier::runtime
-
-int vn_main(int argc, char **argv, const vn_model *model) {
-  using namespace vernier::runtime;
+int runCommandLine(int argc, char **argv, const vn_model &model, const vn_adaptive *adaptive) {
   try {
-    const int status = CommandLine(*model).run(argc, argv);
+    const int status = CommandLine(model, adaptive).run(argc, argv);
     if (fflush(stdout) != 0)
       throw Error(VN_ERROR_FILE, "cannot write to standard output");
     return status;
@@ -239,4 +288,16 @@ int vn_main(int argc, char **argv, const vn_model *model) {
     fmt::print(stderr, "error: {}\n", error.what());
   }
   return 1;
+}
+
+} // namespace
+
+} // namespace vernier::runtime
+
+int vn_main(int argc, char **argv, const vn_model *model) {
+  return vernier::runtime::runCommandLine(argc, argv, *model, nullptr);
+}
+
+int vn_adaptive_main(int argc, char **argv, const vn_adaptive *model) {
+  return vernier::runtime::runCommandLine(argc, argv, *model->network, model);
 }

@@ -15,20 +15,35 @@ std::string defaultWeights(const vn_model &model) {
   return std::filesystem::exists(weights, ignored) ? weights.string() : std::string();
 }
 
-OpenSession openSession(const vn_model &model, const CommonOptions &options) {
-  OpenSession open;
-  open.session = std::make_unique<Session>(model, SessionOptions{.threads = options.threads});
-  if (!options.configuration.empty())
-    open.session->choose(parseChoices(model, options.configuration));
+static Safetensors readWeights(const vn_model &model, const CommonOptions &options) {
   const std::string path = options.weights.empty() ? defaultWeights(model) : options.weights;
   if (path.empty())
     throw Error(VN_ERROR_ARGUMENT, fmt::format("model `{}` has no weights", model.name))
         .help(fmt::format("give them with --weights FILE, or put {}.safetensors beside the executable",
                           model.name));
-  const Safetensors file = Safetensors::read(path);
-  loadWeights(*open.session, file);
+  return Safetensors::read(path);
+}
+
+OpenAdaptive openAdaptive(const vn_adaptive &model, const CommonOptions &options) {
+  OpenAdaptive open;
+  open.adaptive = std::make_unique<Adaptive>(model, options.threads);
+  open.adaptive->setCostWeight(options.costWeight);
+  const Safetensors file = readWeights(*model.network, options);
+  open.adaptive->loadWeights(file);
   open.metadata = file.metadata();
-  open.weights = path;
+  open.weights = file.place();
+  return open;
+}
+
+OpenSession openSession(const vn_model &model, const CommonOptions &options) {
+  OpenSession open;
+  open.session = std::make_unique<Session>(model, SessionOptions{.threads = options.threads});
+  if (!options.configuration.empty())
+    open.session->choose(parseChoices(model, options.configuration));
+  const Safetensors file = readWeights(model, options);
+  loadWeights(*open.session, file, "", std::string(classifierPrefix));
+  open.metadata = file.metadata();
+  open.weights = file.place();
   return open;
 }
 

@@ -1,6 +1,7 @@
 #ifndef VERNIER_RUNTIME_CLI_OPENSESSION_H
 #define VERNIER_RUNTIME_CLI_OPENSESSION_H
 
+#include "runtime/adapt/Adaptive.h"
 #include "runtime/cli/Commands.h"
 #include "runtime/core/Session.h"
 #include "runtime/io/Safetensors.h"
@@ -21,6 +22,14 @@ std::string defaultWeights(const vn_model &model);
 
 /// An inference session for a command, with the weights that its options name.
 OpenSession openSession(const vn_model &model, const CommonOptions &options);
+
+/// The same of an adaptive model.
+struct OpenAdaptive {
+  std::unique_ptr<Adaptive> adaptive;
+  Metadata metadata;
+  std::string weights;
+};
+OpenAdaptive openAdaptive(const vn_adaptive &model, const CommonOptions &options);
 
 } // namespace vernier::runtime
 

@@ -13,8 +13,7 @@
 
 namespace vernier::runtime {
 
-/// The number of images in `input`, which is N x C x H x W or one image C x H x W.
-static int64_t imageCount(const vn_model &model, const NpyArray &input, const std::string &path) {
+int64_t imageCount(const vn_model &model, const NpyArray &input, const std::string &path) {
   const int64_t image[] = {model.channels, model.height, model.width};
   const std::span<const int64_t> shape = input.shape;
   if ((shape.size() != 3 && shape.size() != 4) || !std::ranges::equal(shape.last(3), image))
@@ -25,14 +24,11 @@ static int64_t imageCount(const vn_model &model, const NpyArray &input, const st
   return shape.size() == 3 ? 1 : shape[0];
 }
 
-/// y.npy for the first output, y.NAME.npy for each further one.
-static std::string outputPath(const std::string &path, const vn_io &io, bool first) {
+std::string outputBeside(const std::string &path, const std::string &name) {
   std::filesystem::path result(path);
-  if (!first) {
-    const std::string extension = result.extension() == ".npy" ? ".npy" : "";
-    result.replace_extension(extension.empty() ? result.extension() : "");
-    result += fmt::format(".{}{}", io.name, extension);
-  }
+  const std::string extension = result.extension() == ".npy" ? ".npy" : "";
+  result.replace_extension(extension.empty() ? result.extension() : "");
+  result += fmt::format(".{}{}", name, extension);
   return result.string();
 }
 
@@ -54,7 +50,7 @@ void runCommand(const vn_model &model, const RunOptions &options) {
     for (int64_t i = 0; i < count; ++i)
       scalePolicy.add(arrays, i, std::to_string(first + i));
     for (size_t i = 0; i < results.size(); ++i)
-      if (model.infer.io[i].is_output) {
+      if (model.infer.io[i].is_output == VN_OUTPUT) {
         const auto output = arrays.floats(i);
         const auto used = output.first(output.size() / size_t(model.batch) * size_t(count));
         results[i].insert(results[i].end(), used.begin(), used.end());
@@ -64,11 +60,11 @@ void runCommand(const vn_model &model, const RunOptions &options) {
   bool isFirst = true;
   for (size_t i = 0; i < results.size(); ++i) {
     const vn_io &io = model.infer.io[i];
-    if (!io.is_output)
+    if (io.is_output != VN_OUTPUT)
       continue;
     std::vector<int64_t> shape(io.shape, io.shape + io.rank);
     shape[0] = images;
-    writeNpy(outputPath(options.output, io, isFirst), shape, results[i]);
+    writeNpy(isFirst ? options.output : outputBeside(options.output, io.name), shape, results[i]);
     isFirst = false;
   }
   scalePolicy.write();

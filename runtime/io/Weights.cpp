@@ -33,7 +33,8 @@ static std::string withoutChoice(std::string_view name) {
   return std::string(name.substr(0, begin)) + std::string(name.substr(end + 1));
 }
 
-void loadWeights(Session &session, const Safetensors &file, const std::string &prefix) {
+void loadWeights(Session &session, const Safetensors &file, const std::string &prefix,
+                 const std::string &others) {
   const vn_model &model = session.model();
   std::unordered_map<std::string, const Safetensors::Tensor *> found;
   for (const Safetensors::Tensor &tensor : file.tensors())
@@ -66,6 +67,8 @@ void loadWeights(Session &session, const Safetensors &file, const std::string &p
   }
   for (const Safetensors::Tensor &tensor : file.tensors()) {
     if (!tensor.name.starts_with(prefix) || !found.contains(tensor.name.substr(prefix.size())))
+      continue;
+    if (!others.empty() && tensor.name.starts_with(others))
       continue;
     const std::string shared = withoutChoice(std::string_view(tensor.name).substr(prefix.size()));
     const bool otherChoice = !shared.empty() && chosen.contains(shared);

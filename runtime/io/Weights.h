@@ -6,6 +6,7 @@
 #include "runtime/io/Safetensors.h"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace vernier::runtime {
@@ -13,8 +14,13 @@ namespace vernier::runtime {
 /// Loads all of the session's weights from the tensors whose names begin with `prefix`, or, where one is
 /// missing, unexpected or of another shape or type, none; the message then lists each. PyTorch's
 /// `num_batches_tracked` is passed over, and so are other choices' parameters of a batch norm that the model
-/// has for some (`bn1[0.65].weight` beside `bn1[1].weight`): one file serves all configurations.
-void loadWeights(Session &session, const Safetensors &file, const std::string &prefix = "");
+/// has for some (`bn1[0.65].weight` beside `bn1[1].weight`): one file serves all configurations. Tensors
+/// whose names begin with `others`, if it is not empty, belong to another model.
+void loadWeights(Session &session, const Safetensors &file, const std::string &prefix = "",
+                 const std::string &others = "");
+
+/// In the file of an adaptive model before the names of its classifier's tensors.
+inline constexpr std::string_view classifierPrefix = "scale_classifier.";
 
 /// The session's weights as tensors to be written, named with `prefix`.
 std::vector<TensorView> weightTensors(Session &session, const std::string &prefix = "");

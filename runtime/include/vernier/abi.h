@@ -54,11 +54,15 @@ typedef struct vn_step {
 
 typedef enum vn_type { VN_FLOAT32 = 0, VN_INT32 = 1, VN_BFLOAT16 = 2 } vn_type;
 
+/* What a call does with an array. A partial output is written in some configurations of a model with open
+ * holes and left alone in the others: what it is for says in which. */
+typedef enum vn_io_kind { VN_INPUT = 0, VN_OUTPUT = 1, VN_PARTIAL_OUTPUT = 2 } vn_io_kind;
+
 /* An array passed at a call: images and maps are N x C x H x W. */
 typedef struct vn_io {
-  const char *name; /* "image", "labels", "label_smoothing", "loss", "logits" or the output's name */
-  int64_t type;     /* vn_type: VN_FLOAT32 or VN_INT32 */
-  int64_t is_output;
+  const char *name;  /* "image", "labels", "label_smoothing", "loss", "logits" or the output's name */
+  int64_t type;      /* vn_type: VN_FLOAT32 or VN_INT32 */
+  int64_t is_output; /* vn_io_kind */
   int64_t rank;
   int64_t shape[4];
 } vn_io;
@@ -137,6 +141,18 @@ typedef struct vn_model {
    * writes every gradient and updates the running statistics. num_steps is 0 in an inference build. */
   vn_program prepare, infer, train_step;
 } vn_model;
+
+/* A network with open holes that chooses a configuration for each image: every image runs in the first
+ * candidate, `classifier` reads a map of that run and gives a score to each candidate, and what another
+ * candidate wins runs again in that one. Both have the same batch. */
+typedef struct vn_adaptive {
+  const vn_model
+      *network; /* the last array of its `infer` is a partial output, which the first candidate writes */
+  const vn_model *classifier; /* that array is its image; its first output is N x num_candidates scores */
+  const int64_t
+      *candidates; /* of each a choice for each of the network's holes; by ascending multiply-adds */
+  int64_t num_candidates;
+} vn_adaptive;
 
 #ifdef __cplusplus
 }

@@ -62,14 +62,34 @@ vn_status vn_session_choose(vn_session *session, const int64_t *choices, int64_t
  * type. */
 vn_status vn_session_run(vn_session *session, vn_program_id program, void *const *io, int64_t num_io);
 
+/* A network that chooses its configuration for each image. Sessions of it load one file that holds the
+ * weights of the network and, with names that begin with "scale_classifier.", of its classifier. */
+typedef struct vn_adaptive_session vn_adaptive_session;
+
+vn_status vn_adaptive_session_create(const vn_adaptive *model, int64_t threads,
+                                     vn_adaptive_session **session);
+void vn_adaptive_session_destroy(vn_adaptive_session *session);
+vn_status vn_adaptive_session_load_weights(vn_adaptive_session *session, const char *path);
+
+/* Runs `count` images, any number of them, N x C x H x W floats; `logits` receives count x classes floats,
+ * and `chosen`, unless it is null, the candidate that each image ran in. Images of one candidate run
+ * together, in batches of the model's size, so that many images take less time each than few. Each
+ * candidate's score is lowered by cost_weight times its share of the last candidate's multiply-adds: 0 takes
+ * the classifier's word, more saves multiply-adds, less spends them. */
+vn_status vn_adaptive_session_run(vn_adaptive_session *session, const float *images, int64_t count,
+                                  double cost_weight, float *logits, int64_t *chosen);
+
 /* The message of this thread's last call that did not return VN_OK; valid until its next call. */
 const char *vn_last_error(void);
 
 /* The main function of a built executable. */
 int vn_main(int argc, char **argv, const vn_model *model);
+int vn_adaptive_main(int argc, char **argv, const vn_adaptive *model);
 
 /* What the generated object exports. */
 const vn_model *vernier_model(void);
+/* And that of an adaptive model, whose network is vernier_model(). */
+const vn_adaptive *vernier_adaptive(void);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,54 @@
+// `info`, `run` and `classify` of an adaptive model.
+#include "runtime/cli/Commands.h"
+#include "runtime/cli/OpenSession.h"
+#include "runtime/core/Shape.h"
+
+#include <fmt/core.h>
+
+namespace vernier::runtime {
+
+void infoCommand(const vn_adaptive &model, bool json) {
+  checkAdaptive(model);
+  if (!json)
+    for (size_t c = 0; c < size_t(model.num_candidates); ++c)
+      fmt::print("{:<11} {} ({} MACs)\n", c ? "" : "candidates",
+                 choicesText(*model.network, candidateChoices(model, c)),
+                 countText(double(macsOf(*model.network, candidateChoices(model, c)))));
+  infoCommand(*model.network, json);
+}
+
+void runCommand(const vn_adaptive &model, const RunOptions &options) {
+  OpenAdaptive open = openAdaptive(model, options);
+  const NpyArray input = readNpy(options.input);
+  const int64_t images = imageCount(*model.network, input, options.input);
+  const int64_t shape[] = {images, model.network->classes};
+  std::vector<float> logits(size_t(images * model.network->classes));
+  std::vector<int64_t> chosen(static_cast<size_t>(images));
+  open.adaptive->runAll(input.values.data(), images, logits.data(), chosen.data());
+  writeNpy(outputBeside(options.output, "candidate"), std::span(shape).first(1),
+           std::vector<float>(chosen.begin(), chosen.end()));
+  writeNpy(options.output, shape, logits);
+}
+
+void classifyCommand(const vn_adaptive &model, const ClassifyOptions &options) {
+  const vn_model &network = *model.network;
+  requireImages(network);
+  OpenAdaptive open = openAdaptive(model, options);
+  Preprocessing preprocessing(network);
+  preprocessing.restore(open.metadata, open.weights);
+  preprocessing.apply(options.preprocessing);
+  const std::vector<std::string> names = classNames(network, options, open.metadata);
+  const size_t count = options.images.size(), classes = size_t(network.classes);
+  const size_t imageSize = size_t(network.channels * network.height * network.width);
+  std::vector<float> images(count * imageSize), logits(count * classes);
+  std::vector<int64_t> chosen(count);
+  for (size_t i = 0; i < count; ++i)
+    writeInput(readImage(options.images[i]), preprocessing, &images[i * imageSize]);
+  open.adaptive->runAll(images.data(), int64_t(count), logits.data(), chosen.data());
+  for (size_t i = 0; i < count; ++i)
+    printBest(fmt::format("{} ({})", options.images[i],
+                          choicesText(network, candidateChoices(model, size_t(chosen[i])))),
+              std::span(logits).subspan(i * classes, classes), names, options.top);
+}
+
+} // namespace vernier::runtime
