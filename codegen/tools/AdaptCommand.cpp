@@ -19,13 +19,14 @@ namespace {
 
 constexpr const char *kFeatures = "scale_features"; // the array between the network and the classifier
 
-// What trains the classifier where no recipe is given; 20 epochs of 20000 small maps take a minute or two.
-constexpr const char *kRecipe = R"(epochs = 20
+// What trains the classifier where no recipe is given. Its labels are noisy: longer, or with less decay, it
+// learns them by heart (on CIFAR-100 the validation loss rises from the fifth epoch on).
+constexpr const char *kRecipe = R"(epochs = 6
 
 [optimizer]
-learning_rate = 0.05
+learning_rate = 0.02
 nesterov = true
-weight_decay = 5e-4
+weight_decay = 5e-3
 decay_norms_and_biases = false
 
 [schedule]

@@ -151,11 +151,12 @@ static void print(const vn_adaptive &model, const EvalOptions &options, const Ad
 }
 
 void evalCommand(const vn_adaptive &model, const EvalOptions &options) {
-  const auto dataset = openSource(options);
+  checkSource(options);
   OpenAdaptive open = openAdaptive(model, options);
   Preprocessing preprocessing(*model.network);
   preprocessing.restore(open.metadata, open.weights);
   preprocessing.apply(options.preprocessing);
+  const auto dataset = openSource(options);
   checkLabels(*dataset, *model.network);
   const int loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*dataset);
   const ImageRange range = rangeOf(*dataset, options);

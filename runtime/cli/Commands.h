@@ -2,9 +2,9 @@
 #ifndef VERNIER_RUNTIME_CLI_COMMANDS_H
 #define VERNIER_RUNTIME_CLI_COMMANDS_H
 
-#include "runtime/train/Evaluate.h"
 #include "runtime/image/Preprocess.h"
 #include "runtime/io/Npy.h"
+#include "runtime/train/Evaluate.h"
 #include "vernier/abi.h"
 
 #include <cstdint>
@@ -63,7 +63,8 @@ struct EvalOptions : CommonOptions {
 };
 void evalCommand(const vn_model &model, const EvalOptions &options);
 void evalCommand(const vn_adaptive &model, const EvalOptions &options);
-/// What both have in common.
+/// What both have in common: whether there is one source of images, and the images.
+void checkSource(const EvalOptions &options);
 std::unique_ptr<Dataset> openSource(const EvalOptions &options);
 ImageRange rangeOf(const Dataset &dataset, const EvalOptions &options);
 

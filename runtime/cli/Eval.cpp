@@ -10,7 +10,7 @@
 
 namespace vernier::runtime {
 
-static void checkSource(const EvalOptions &options) {
+void checkSource(const EvalOptions &options) {
   if (options.data.empty() == options.images.empty())
     throw Error(VN_ERROR_ARGUMENT, options.data.empty() ? "there are no images to evaluate on"
                                                         : "two sources of images are given")
@@ -23,7 +23,6 @@ static void checkSource(const EvalOptions &options) {
 }
 
 std::unique_ptr<Dataset> openSource(const EvalOptions &options) {
-  checkSource(options);
   if (options.data.empty())
     return openImages(options.images, options.labels);
   return openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
@@ -36,11 +35,12 @@ ImageRange rangeOf(const Dataset &dataset, const EvalOptions &options) {
 }
 
 void evalCommand(const vn_model &model, const EvalOptions &options) {
-  const auto dataset = openSource(options);
+  checkSource(options);
   OpenSession open = openSession(model, options);
   Preprocessing preprocessing(model);
   preprocessing.restore(open.metadata, open.weights);
   preprocessing.apply(options.preprocessing);
+  const auto dataset = openSource(options);
   checkLabels(*dataset, model);
   const int loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*dataset);
   const ImageRange images = rangeOf(*dataset, options);
