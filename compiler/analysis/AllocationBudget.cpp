@@ -14,6 +14,21 @@ static llvm::Error malformed(llvm::StringRef text, const llvm::Twine &why) {
   return llvm::createStringError("`" + text + "` is no budget: " + why);
 }
 
+// "0.05ms" in picoseconds; nothing if it is no positive time.
+static std::optional<int64_t> parseTime(llvm::StringRef text) {
+  const llvm::StringRef number = text.take_while([](char c) { return llvm::isDigit(c) || c == '.'; });
+  const double picoseconds = llvm::StringSwitch<double>(text.drop_front(number.size()).trim())
+                                 .Case("ns", 1e3)
+                                 .Case("us", 1e6)
+                                 .Case("ms", 1e9)
+                                 .Case("s", 1e12)
+                                 .Default(0);
+  double value = 0;
+  if (number.getAsDouble(value) || !(value * picoseconds >= 1) || value * picoseconds > 1e18)
+    return std::nullopt;
+  return std::llround(value * picoseconds);
+}
+
 llvm::Expected<AllocationBudget> AllocationBudget::parse(llvm::StringRef text) {
   AllocationBudget budget;
   budget.text = text.str();
@@ -27,16 +42,23 @@ llvm::Expected<AllocationBudget> AllocationBudget::parse(llvm::StringRef text) {
   llvm::StringRef name = rest.take_while([](char c) { return llvm::isAlpha(c); }),
                   amount = rest.drop_front(name.size()).trim();
   if (!name.empty()) {
+    budget.latency = name == "latency";
     budget.unit = llvm::StringSwitch<std::optional<BudgetKind>>(name)
                       .Case("macs", BudgetKind::Macs)
                       .Case("params", BudgetKind::Parameters)
                       .Case("neurons", BudgetKind::Neurons)
                       .Default(std::nullopt);
-    if (!budget.unit)
+    if (!budget.unit && !budget.latency)
       return malformed(text, "unknown unit `" + name + "`");
     if (amount.empty())
       return budget;
     if (amount.consume_front("=")) {
+      if (budget.latency) {
+        budget.limit = parseTime(amount.trim());
+        if (!budget.limit)
+          return malformed(text, "`" + amount.trim() + "` is no time such as 0.05ms");
+        return budget;
+      }
       int64_t limit;
       if (amount.trim().getAsInteger(10, limit) || limit < 1)
         return malformed(text, "`" + amount.trim() + "` is no positive integer");
@@ -88,21 +110,37 @@ BudgetKind vernier::compiler::unitOf(const AllocationBudget &budget, vn::HoleOp 
   return budget.unit.value_or(hole.getBudget());
 }
 
-std::optional<int64_t> vernier::compiler::limitOf(const AllocationBudget &budget, const LearnedHole &hole) {
+// A product such as 0.29 * 100 falls short of the integer it means by a rounding error.
+static int64_t wholeLimit(double limit) { return int64_t(std::min(std::floor(limit * (1 + 1e-12)), 0x1p62)); }
+
+// `cost`: of one neuron at a scale, in the unit of the result.
+static std::optional<int64_t> limitBy(const AllocationBudget &budget, const LearnedHole &hole,
+                                      llvm::function_ref<int64_t(size_t scale)> cost) {
   if (budget.limit)
     return budget.limit;
-  vn::HoleOp op = hole.op;
-  BudgetKind own = op.getBudget(), unit = unitOf(budget, op);
+  vernier::vn::HoleOp op = hole.op;
+  const BudgetKind own = op.getBudget();
   if (own == BudgetKind::None)
     return std::nullopt;
-  double limit = double(op.getLimit());
-  if (unit != own) {
-    const HoleScale &dearest = *std::max_element(hole.scales.begin(), hole.scales.end(),
-                                                 [&](const HoleScale &a, const HoleScale &b) {
-                                                   return costOf(a, own, false) < costOf(b, own, false);
-                                                 });
-    limit *= double(costOf(dearest, unit, false)) / double(std::max<int64_t>(1, costOf(dearest, own, false)));
-  }
-  // A product such as 0.29 * 100 falls short of the integer it means by a rounding error.
-  return int64_t(std::min(std::floor(limit * budget.fraction * (1 + 1e-12)), 0x1p62));
+  const auto ownCost = [&](const HoleScale &scale) { return costOf(scale, own, false); };
+  const auto dearest =
+      std::max_element(hole.scales.begin(), hole.scales.end(),
+                       [&](const HoleScale &a, const HoleScale &b) { return ownCost(a) < ownCost(b); });
+  return wholeLimit(double(op.getLimit()) * budget.fraction *
+                    double(cost(size_t(dearest - hole.scales.begin()))) /
+                    double(std::max<int64_t>(1, ownCost(*dearest))));
+}
+
+std::optional<int64_t> vernier::compiler::limitOf(const AllocationBudget &budget, const LearnedHole &hole) {
+  vn::HoleOp op = hole.op;
+  const BudgetKind unit = unitOf(budget, op);
+  if (!budget.limit && unit == op.getBudget() && unit != BudgetKind::None)
+    return wholeLimit(double(op.getLimit()) * budget.fraction);
+  return limitBy(budget, hole, [&](size_t scale) { return costOf(hole.scales[scale], unit, false); });
+}
+
+std::optional<int64_t> vernier::compiler::latencyLimitOf(const AllocationBudget &budget,
+                                                         const LearnedHole &hole,
+                                                         llvm::ArrayRef<int64_t> neurons) {
+  return limitBy(budget, hole, [&](size_t scale) { return neurons[scale]; });
 }

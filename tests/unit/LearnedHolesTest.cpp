@@ -149,6 +149,20 @@ BOOST_AUTO_TEST_CASE(limits_in_another_unit) {
   BOOST_TEST(limit(neurons, "params*0.5") == 6);
 }
 
+BOOST_AUTO_TEST_CASE(limits_in_time) {
+  const Parsed program(kTwoScales);
+  const LearnedHole &hole = program.holes[0];
+  const int64_t neurons[] = {3000, 1000}; // picoseconds
+  // The hole's own limit pays for one neuron at full scale.
+  BOOST_TEST(latencyLimitOf(parse("latency"), hole, neurons).value() == 3000);
+  BOOST_TEST(latencyLimitOf(parse("latency*0.5"), hole, neurons).value() == 1500);
+  BOOST_TEST(latencyLimitOf(parse("latency=0.05ms"), hole, neurons).value() == 50'000'000);
+  BOOST_TEST(latencyLimitOf(parse("latency = 2.5 us"), hole, neurons).value() == 2'500'000);
+  BOOST_TEST(latencyLimitOf(parse("latency=7ns"), hole, neurons).value() == 7000);
+  BOOST_TEST(parse("layer1.*:latency").latency);
+  BOOST_TEST(!parse("macs").latency);
+}
+
 BOOST_AUTO_TEST_CASE(budgets_for_some_holes) {
   BOOST_TEST(parse("0.5").holes == "*");
   BOOST_TEST(parse("layer1.*:neurons=88").holes == "layer1.*");
@@ -157,6 +171,8 @@ BOOST_AUTO_TEST_CASE(budgets_for_some_holes) {
 
 BOOST_AUTO_TEST_CASE(malformed_budgets) {
   expectRefusal("seconds", "unknown unit `seconds`");
+  expectRefusal("latency=5", "`5` is no time such as 0.05ms");
+  expectRefusal("latency=0ms", "`0ms` is no time such as 0.05ms");
   expectRefusal("macs+1", "`*` or `=` must follow the unit");
   expectRefusal("macs*", "`` is no positive number");
   expectRefusal("macs*-1", "`-1` is no positive number");
