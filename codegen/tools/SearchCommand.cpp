@@ -196,7 +196,7 @@ private:
                    << count << " stay\n";
       std::vector<SearchRow> kept;
       std::vector<bool> keeps(rows);
-      for (size_t row : betterRows(table.rows, costs, count))
+      for (size_t row : betterRows(table.rows, costs, count, budgets.empty() ? 0 : count / 2))
         keeps[row] = true;
       for (size_t row = 0; row < rows; ++row)
         (keeps[row] ? kept : dropped).push_back(std::move(table.rows[row]));

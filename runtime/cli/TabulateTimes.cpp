@@ -25,6 +25,17 @@ TimedRun timeRun(Session &session, IoArrays &arrays, bool waves) {
   return run;
 }
 
+/// Puts the timings of the second list between those of the first, evenly.
+std::vector<Timing> spread(const std::vector<Timing> &first, const std::vector<Timing> &second) {
+  std::vector<Timing> all;
+  for (size_t i = 0, j = 0; i < first.size() || j < second.size();)
+    if (j == second.size() || (i < first.size() && i * second.size() <= j * first.size()))
+      all.push_back(first[i++]);
+    else
+      all.push_back(second[j++]);
+  return all;
+}
+
 /// Comes to each configuration several times for a few runs, so that all of them see the same machine where
 /// its speed drifts.
 void timeInTurns(Session &session, std::vector<Timing> &timings, int64_t runs) {
@@ -70,12 +81,13 @@ void timeConfigurations(Session &session, const std::vector<Choices> &configurat
   const int64_t rounds = (fewestRounds - 1) / std::max(int64_t(parts), int64_t(1)) + 1; // of each part
   int64_t round = 0;
   for (size_t part = 0; part < parts || (part == 0 && wanted); ++part) {
-    std::vector<Timing> timings;
+    std::vector<Timing> whole, covering;
     for (size_t i = part * together; i < std::min((part + 1) * together, configurations.size()); ++i)
-      timings.push_back({configurations[i], false, {}});
+      whole.push_back({configurations[i], false, {}});
     for (const int64_t end = round + rounds; wanted && round < end; ++round)
       for (Choices &choices : coveringConfigurations(model, model.infer, round))
-        timings.push_back({std::move(choices), true, {}});
+        covering.push_back({std::move(choices), true, {}});
+    std::vector<Timing> timings = spread(whole, covering);
     timeInTurns(session, timings, options.runs);
     for (Timing &timing : timings)
       if (timing.waves)

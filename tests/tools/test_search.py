@@ -6,11 +6,13 @@ import itertools
 import json
 import os
 import shutil
+import struct
 import tempfile
 import tomllib
 import unittest
 from pathlib import Path
 
+from commands import read_safetensors
 from stages import HOLES, StagesTest
 
 CONFIGURATIONS = 27
@@ -83,6 +85,10 @@ class Search(StagesTest):
 
     def choices(self, configuration):
         return [word for choice in configuration.split(",") for word in ("--choose", choice)]
+
+    def floats(self, path, name):
+        values = read_safetensors(path)[name]
+        return struct.unpack(f"<{len(values) // 4}f", values)
 
     def test_budgets(self):
         report = self.search("--processes", "2", "--budget", "macs=700k", "--budget", "latency=9s", "--budget",
@@ -195,12 +201,18 @@ class Search(StagesTest):
         self.assertIn("7 configurations of m on 20 images\n20 more on fewer images", report)
         final = {name for name, row in rows.items() if row["images"] == "20"}
         self.assertEqual(sorted(int(row["images"]) for row in rows.values()), [5] * 13 + [10] * 7 + [20] * 7)
-        # What stays is beaten by nothing that goes, in accuracy and multiply-adds; the cheapest stays too.
+        # What nothing beats in accuracy and multiply-adds stays; what stays is beaten by nothing that goes.
+        def beats(a, b):
+            return (a["accuracy"], -a["macs"]) != (b["accuracy"], -b["macs"]) and (
+                a["accuracy"] >= b["accuracy"] and a["macs"] <= b["macs"])
+
         for rung, kept in ((first, {row["configuration"] for row in second}), (second, final)):
-            for stays, goes in itertools.product((r for r in rung if r["configuration"] in kept),
-                                                 (r for r in rung if r["configuration"] not in kept)):
-                self.assertFalse(goes["macs"] < stays["macs"] and goes["accuracy"] >= stays["accuracy"] or
-                                 goes["macs"] <= stays["macs"] and goes["accuracy"] > stays["accuracy"])
+            for row in rung:
+                if not any(beats(other, row) for other in rung):
+                    self.assertIn(row["configuration"], kept)
+            for stays, goes in itertools.product((row for row in rung if row["configuration"] in kept),
+                                                 (row for row in rung if row["configuration"] not in kept)):
+                self.assertFalse(beats(goes, stays))
         # The same by several processes, and for a budget only what is within it.
         self.search(*options, "--processes", "3", found="other")
         self.assertEqual({row["configuration"] for row in self.lines("accuracy-*", found="other")}, final)
@@ -210,6 +222,30 @@ class Search(StagesTest):
         self.assertEqual(self.rows()[",".join(f"{hole}={value:g}" for hole, value in best.items())]["images"], "20")
         self.assertEqual(len(self.lines("every-4-*")), 27)
         self.assertIn("no configuration is within", self.search(*options, "--budget", "memory=1kB", status=1))
+
+    def test_halving_by_costs(self):
+        """Where the dearer is the more accurate, throughout, cheap and dear ones stay; under a budget mostly what is close to
+        it."""
+        found = self.folder / "found"
+        options = ("--halving", "5", "--finalists", "13", "--latency", "predicted")
+        found.mkdir()
+        (found / "all").symlink_to(self.built / "open")
+        table = json.loads(self.vernier("describe", self.specification, "--configurations", "--json").stdout)
+        order = [",".join(f"{hole}={value:g}" for hole, value in row["choices"].items())
+                 for row in sorted(table["configurations"], key=lambda row: row["macs"])]
+        (found / "every-4-0-of-1.jsonl").write_text("".join(
+            json.dumps({"configuration": name, "accuracy": (1 + rank) / 100, "top5": 1, "loss": 1, "images": 5}) + "\n"
+            for rank, name in enumerate(order)))
+        self.search(*options)
+        kept = {row["configuration"] for row in self.lines("every-2-*")}
+        self.assertEqual(len(kept), 14)
+        self.assertTrue({order[0], order[-1]} <= kept)
+        self.assertGreaterEqual(len(kept & set(order[:13])), 5)
+        macs = sorted(row["macs"] for row in table["configurations"])[19]
+        self.search(*options, "--budget", f"macs={macs}")
+        kept = {name for name, row in self.rows().items() if row["images"] == "20"}
+        self.assertEqual(len(kept), 13)
+        self.assertTrue({order[0], *order[14:20]} <= kept)
 
     def test_fine_tuning(self):
         recipe = self.folder / "r.toml"
@@ -227,6 +263,11 @@ class Search(StagesTest):
         self.assertEqual((summary["epochs"], summary["batch"]), (6, 8))
         self.assertEqual((self.folder / "found" / "best" / "m.safetensors").read_bytes(),
                          (run / "weights.safetensors").read_bytes())
+        # It began with the weights of all, not with fresh ones.
+        old = self.floats(self.folder / "w.safetensors", "first.conv1.weight")
+        new = self.floats(run / "weights.safetensors", "first.conv1.weight")
+        self.assertLess(sum((a - b) ** 2 for a, b in zip(old, new)), 0.5 * sum(a ** 2 for a in old))
+        self.assertNotEqual(old, new)
         evaluated = json.loads(self.run_model("found/best", "eval", "--data", self.folder / "data", "--split", "train",
                                               "--first", "8", "--count", "20", "--json").stdout)
         self.assertEqual((evaluated["images"], evaluated["top1"]), (20, after))

@@ -40,8 +40,8 @@ std::vector<double> crowdingDistances(const std::vector<Objectives> &objectives,
 
 } // namespace
 
-std::vector<size_t> betterRows(llvm::ArrayRef<SearchRow> rows, llvm::ArrayRef<SearchUnit> costs,
-                               size_t count) {
+std::vector<size_t> betterRows(llvm::ArrayRef<SearchRow> rows, llvm::ArrayRef<SearchUnit> costs, size_t count,
+                               size_t mostAccurate) {
   std::vector<Objectives> objectives;
   std::vector<size_t> rest, kept;
   for (auto [index, row] : llvm::enumerate(rows)) {
@@ -50,6 +50,17 @@ std::vector<size_t> betterRows(llvm::ArrayRef<SearchRow> rows, llvm::ArrayRef<Se
       entry.push_back(costOf(row, unit));
     rest.push_back(index);
   }
+  std::vector<size_t> byAccuracy = rest;
+  llvm::sort(byAccuracy,
+             [&](size_t a, size_t b) { return std::pair(objectives[a], a) < std::pair(objectives[b], b); });
+  std::vector<bool> taken(rows.size());
+  const auto take = [&](size_t row) {
+    if (kept.size() < count && !taken[row])
+      kept.push_back(row);
+    taken[row] = true;
+  };
+  for (size_t i = 0; i < std::min(mostAccurate, byAccuracy.size()); ++i)
+    take(byAccuracy[i]);
   while (kept.size() < count && !rest.empty()) {
     std::vector<size_t> front, behind;
     for (size_t row : rest)
@@ -57,19 +68,14 @@ std::vector<size_t> betterRows(llvm::ArrayRef<SearchRow> rows, llvm::ArrayRef<Se
            ? behind
            : front)
           .push_back(row);
-    if (const size_t room = count - kept.size(); front.size() > room) {
-      const std::vector<double> distances = crowdingDistances(objectives, front);
-      std::vector<size_t> order(front.size());
-      for (size_t i = 0; i < order.size(); ++i)
-        order[i] = i;
-      llvm::sort(order, [&](size_t a, size_t b) {
-        return std::pair(-distances[a], a) < std::pair(-distances[b], b);
-      });
-      for (size_t i = 0; i < room; ++i)
-        kept.push_back(front[order[i]]);
-    } else {
-      llvm::append_range(kept, front);
-    }
+    const std::vector<double> distances = crowdingDistances(objectives, front);
+    std::vector<size_t> order(front.size());
+    for (size_t i = 0; i < order.size(); ++i)
+      order[i] = i;
+    llvm::sort(order,
+               [&](size_t a, size_t b) { return std::pair(-distances[a], a) < std::pair(-distances[b], b); });
+    for (size_t i : order)
+      take(front[i]);
     rest = std::move(behind);
   }
   llvm::sort(kept);

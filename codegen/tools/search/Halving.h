@@ -6,12 +6,13 @@
 
 namespace vernier::tools {
 
-// The `count` rows that no others, or only few in a row, beat in accuracy and in each of the costs: fronts of
-// rows that none of the rest beats are taken one after the other; of the one that does not fit as a whole
-// those that lie farthest apart (Deb et al., NSGA-II). By accuracy alone only the dearest would be left.
-// Returns indices, ascending.
-std::vector<size_t> betterRows(llvm::ArrayRef<SearchRow> rows, llvm::ArrayRef<SearchUnit> costs,
-                               size_t count);
+// The `count` rows that deserve more images; indices, ascending. The first `mostAccurate` places go to
+// accuracy alone. The others go to rows that none, or only few in a row, beat in accuracy and in each of the
+// costs: fronts of rows that none of the rest beats are taken one after the other; of the one that does not
+// fit as a whole those that lie farthest apart (Deb et al., NSGA-II). By accuracy alone only the dearest
+// would be left.
+std::vector<size_t> betterRows(llvm::ArrayRef<SearchRow> rows, llvm::ArrayRef<SearchUnit> costs, size_t count,
+                               size_t mostAccurate);
 
 } // namespace vernier::tools
 

@@ -52,6 +52,15 @@ std::vector<std::string> missingOf(const std::vector<std::string> &configuration
 
 } // namespace
 
+// A launcher may have started fewer ranks than it told them, or on machines that share no files.
+void Measurement::requireAll(const std::vector<std::string> &configurations, const MeasuredRows &rows,
+                             const std::string &what) const {
+  if (const auto left = missingOf(configurations, rows); !left.empty())
+    refuse("there is no " + what + " of " + left.front() + " after all processes have ended",
+           options.launcher.empty() ? "" : "--mpi " + options.launcher,
+           "all ranks write into --output, and `" + binary + "` must run on all their machines");
+}
+
 Measurement::Measurement(const SearchOptions &options, const std::string &model)
     : options(options), binary(options.path("all/" + model)),
       threadCount(options.threads ? options.threads
@@ -132,10 +141,7 @@ MeasuredRows Measurement::accuracies(const std::vector<std::string> &configurati
   const std::string list = writeList(stem, missing);
   evaluate(stem, list, every);
   rows = readShards(stem);
-  if (const auto left = missingOf(configurations, rows); !left.empty())
-    refuse("there is no accuracy of " + left.front() + " after all processes have ended",
-           options.launcher.empty() ? "" : "--mpi " + options.launcher,
-           "all ranks write their files into --output, and `" + binary + "` must run on all their machines");
+  requireAll(configurations, rows, "accuracy");
   llvm::sys::fs::remove(list);
   return rows;
 }
@@ -160,7 +166,9 @@ MeasuredRows Measurement::times(const std::vector<std::string> &configurations) 
   append(command, {"--only", list, "--out", file});
   runTogether({command});
   llvm::sys::fs::remove(list);
-  return read();
+  MeasuredRows rows = read();
+  requireAll(configurations, rows, "time");
+  return rows;
 }
 
 MeasuredRows Measurement::predictions(const std::vector<std::string> &configurations) const {
@@ -174,6 +182,7 @@ MeasuredRows Measurement::predictions(const std::vector<std::string> &configurat
   readRows(file, rows, [](SearchRow &row, const nlohmann::json &json) {
     row.predicted = json.at("predicted_milliseconds");
   });
+  requireAll(configurations, rows, "prediction");
   return rows;
 }
 

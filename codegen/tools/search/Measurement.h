@@ -33,6 +33,8 @@ private:
   Command tabulate(int64_t threads) const;
   void evaluate(const std::string &stem, const std::string &list, int64_t every) const;
   std::string writeList(const std::string &name, const std::vector<std::string> &configurations) const;
+  void requireAll(const std::vector<std::string> &configurations, const MeasuredRows &rows,
+                  const std::string &what) const;
   MeasuredRows readShards(const std::string &stem) const;
 
   const SearchOptions &options;
