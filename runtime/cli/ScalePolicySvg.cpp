@@ -10,7 +10,9 @@ namespace vernier::runtime {
 
 namespace {
 
-constexpr double leftEdge = 84, topEdge = 64, column = 26, panelHeight = 220, labelHeight = 110, row = 3;
+constexpr double topEdge = 64, column = 26, panelHeight = 220, row = 3;
+// What a character of a label at 45 degrees adds to the left and below, about.
+constexpr double slantedCharacter = 4.4;
 constexpr size_t mostRows = 400; // of the lower panel, so that a browser still shows it
 constexpr const char *fullColour = "#1b4965", *reducedColour = "#fb8500", *boxColour = "#8ecae6";
 
@@ -52,11 +54,11 @@ double quantile(const std::vector<double> &sorted, double share) {
   return sorted[below] + (at - double(below)) * (sorted[above] - sorted[below]);
 }
 
-/// A round number of at least a quarter of `range`: 1, 2 or 5 times a power of ten.
+/// A round number of at least a sixth of `range`: 1, 2 or 5 times a power of ten.
 double tick(double range) {
-  const double power = std::pow(10, std::floor(std::log10(range / 4)));
+  const double power = std::pow(10, std::floor(std::log10(range / 6)));
   for (double factor : {1.0, 2.0, 5.0})
-    if (factor * power >= range / 4)
+    if (factor * power >= range / 6)
       return factor * power;
   return 10 * power;
 }
@@ -75,8 +77,13 @@ class Drawing {
 public:
   Drawing(const std::vector<std::string> &places, const std::vector<ScoredImage> &images)
       : places(places), images(images) {
-    for (size_t block = 0; block < places.size(); ++block)
+    size_t longest = 0;
+    for (size_t block = 0; block < places.size(); ++block) {
       sorted.push_back(sortedScores(images, block));
+      longest = std::max(longest, places[block].size());
+    }
+    leftEdge = std::max(72.0, slantedCharacter * double(longest));
+    labelHeight = 44 + slantedCharacter * double(longest);
   }
 
   std::string draw(const std::string &model) {
@@ -165,6 +172,7 @@ private:
   const std::vector<std::string> &places;
   const std::vector<ScoredImage> &images;
   std::vector<std::vector<double>> sorted; // of each block
+  double leftEdge, labelHeight;            // as the longest label needs them
   std::string body;
 };
 
