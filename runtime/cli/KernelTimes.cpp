@@ -35,7 +35,7 @@ std::string KernelTimes::joined(int64_t wave, const char *vn_step::*name) const 
 
 void KernelTimes::add(std::span<const int64_t> choices, std::vector<TimedRun> runs) {
   std::ranges::sort(runs, {}, &TimedRun::whole);
-  const size_t cut = runs.size() / 4;
+  const size_t cut = (runs.size() + 1) / 4; // of three runs the median
   for (size_t r = cut; r < runs.size() - cut; ++r) {
     double rest = runs[r].whole;
     for (const StepRange &steps : chosenSteps(model, model.infer, choices))

@@ -185,7 +185,7 @@ class Search(StagesTest):
         self.assertIn(f"within 5% of the measured: {100 * within:.1f}% of 27", report)
         prediction = tomllib.loads((self.folder / "found" / "table.toml").read_text())["prediction"]
         self.assertAlmostEqual(prediction["share_within_5_percent"], within, 5)
-        self.assertAlmostEqual(prediction["worst_error"], errors[-1], 4)
+        self.assertAlmostEqual(prediction["worst_error"] / errors[-1], 1, 4)
         lines = self.folder / "found" / "kernels.jsonl"
         lines.write_text(lines.read_text().replace('"kernel":"', '"kernel":"not_', 1))
         self.assertIn("no time of a kernel of model `m`", self.search(status=1))
@@ -241,11 +241,11 @@ class Search(StagesTest):
         self.assertEqual(len(kept), 14)
         self.assertTrue({order[0], order[-1]} <= kept)
         self.assertGreaterEqual(len(kept & set(order[:13])), 5)
-        macs = sorted(row["macs"] for row in table["configurations"])[19]
+        macs = sorted(row["macs"] for row in table["configurations"])[18]
         self.search(*options, "--budget", f"macs={macs}")
         kept = {name for name, row in self.rows().items() if row["images"] == "20"}
         self.assertEqual(len(kept), 13)
-        self.assertTrue({order[0], *order[14:20]} <= kept)
+        self.assertTrue({order[0], *order[13:19]} <= kept)
 
     def test_fine_tuning(self):
         recipe = self.folder / "r.toml"
