@@ -14,7 +14,7 @@ namespace {
 struct TrainOptions : ModelOptions, CodeOptions {
   std::string recipe, data, weights, output;
   int64_t epochs = 0, threads = 0, batchOfBinary = 1;
-  bool resume = false;
+  bool resume = false, batchGiven = false;
 };
 
 // The values of the open holes that a recipe's target names: HOLE=VALUE,..., or a value for each. A hole that
@@ -80,7 +80,10 @@ void runTraining(const TrainOptions &options, const std::string &program, const 
 // names as its target; without a target, all of them.
 void train(TrainOptions options) {
   const runtime::Recipe recipe = runtime::readRecipe(options.recipe);
-  if (recipe.batch && options.batch != 1 && options.batch != recipe.batch)
+  if (!recipe.batch && !options.batchGiven)
+    refuse("nothing says how many images an update has", options.recipe,
+           "such as `batch = 64`, or --batch 64");
+  if (recipe.batch && options.batchGiven && options.batch != recipe.batch)
     refuse("--batch " + std::to_string(options.batch) + " contradicts the recipe's batch, which is " +
                std::to_string(recipe.batch),
            options.recipe, "leave --batch out");
@@ -129,7 +132,10 @@ void addTrainCommand(CLI::App &app) {
       ->capture_default_str();
   addCodeOptions(*command, *options);
   command->add_option("-o,--output", options->output, "Directory for the results")->required();
-  command->callback([options] { train(*options); });
+  command->callback([command, options] {
+    options->batchGiven = command->count("--batch") > 0;
+    train(*options);
+  });
 }
 
 } // namespace vernier::tools

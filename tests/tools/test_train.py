@@ -91,6 +91,10 @@ class Train(CommandTest):
                                ("factr=1", "`factr` in the target is no open hole of model `m`", "such as `factor`")]:
             self.expect_refusal(self.train(choices=f'[choices]\ntarget = "{target}"\n'), *texts)
         self.expect_refusal(self.train("--batch", "4"), "contradicts the recipe's batch, which is 5")
+        recipe = self.folder / "without.toml"
+        recipe.write_text(RECIPE.replace("batch = 5\n", ""), encoding="utf-8")
+        self.expect_refusal(self.vernier("train", self.specification, "--recipe", recipe, "--data", self.data, "-o",
+                                         self.folder / "out"), "nothing says how many images an update has")
         self.assertFalse((self.folder / "out").exists())
 
 
