@@ -1,6 +1,7 @@
 // vernier adapt: a binary that chooses a configuration for each image (Resizable-Adapt).
 #include "codegen/tools/BuildCommand.h"
 #include "codegen/tools/OpenModel.h"
+#include "codegen/tools/Processes.h"
 #include "codegen/tools/TextTable.h"
 #include "compiler/ir/VnOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -11,7 +12,6 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace vernier::tools {
@@ -175,31 +175,25 @@ private:
     llvm::outs().flush();
   }
 
-  void runCommand(std::vector<std::string> command) const {
+  void runCommand(Command command) const {
     if (options.threads)
       command.insert(command.end(), {"--threads", std::to_string(options.threads)});
-    const std::vector<llvm::StringRef> words(command.begin(), command.end());
-    std::string message;
-    const int status = llvm::sys::ExecuteAndWait(command[0], words, std::nullopt, {}, 0, 0, &message);
-    if (status < 0)
-      refuse("cannot run " + command[0] + ": " + message);
-    if (status != 0)
-      throw Refusal(""); // which the process has explained
+    runTogether({command});
   }
 
   void label() const {
-    std::vector<std::string> command = {path(network.name),
-                                        "label",
-                                        "--weights",
-                                        options.weights,
-                                        "--data",
-                                        options.data,
-                                        "--split",
-                                        options.split,
-                                        "--first",
-                                        std::to_string(options.first),
-                                        "--out",
-                                        path("labels")};
+    Command command = {path(network.name),
+                       "label",
+                       "--weights",
+                       options.weights,
+                       "--data",
+                       options.data,
+                       "--split",
+                       options.split,
+                       "--first",
+                       std::to_string(options.first),
+                       "--out",
+                       path("labels")};
     if (options.count)
       command.insert(command.end(), {"--count", std::to_string(options.count)});
     runCommand(std::move(command));

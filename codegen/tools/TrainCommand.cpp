@@ -1,12 +1,10 @@
 // vernier train
 #include "codegen/tools/BuildCommand.h"
-#include "codegen/tools/OpenModel.h"
+#include "codegen/tools/Processes.h"
 #include "dsl/Value.h"
 #include "runtime/train/Recipe.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/Program.h"
-#include "llvm/Support/raw_ostream.h"
 
 namespace vernier::tools {
 namespace {
@@ -56,8 +54,7 @@ std::vector<std::string> choicesOf(const std::string &target, const LoadedModel 
 }
 
 void runTraining(const TrainOptions &options, const std::string &program, const std::string &results) {
-  std::vector<std::string> command = {program,  "train",      "--recipe", options.recipe,
-                                      "--data", options.data, "--out",    results};
+  Command command = {program, "train", "--recipe", options.recipe, "--data", options.data, "--out", results};
   if (!options.weights.empty())
     command.insert(command.end(), {"--weights", options.weights});
   if (options.epochs)
@@ -66,14 +63,7 @@ void runTraining(const TrainOptions &options, const std::string &program, const 
     command.insert(command.end(), {"--threads", std::to_string(options.threads)});
   if (options.resume)
     command.push_back("--resume");
-  const std::vector<llvm::StringRef> words(command.begin(), command.end());
-  std::string message;
-  bool failed = false;
-  const int status = llvm::sys::ExecuteAndWait(program, words, std::nullopt, {}, 0, 0, &message, &failed);
-  if (failed || status < 0)
-    refuse("cannot train: " + message, program);
-  if (status != 0)
-    throw Refusal(""); // which the program has explained
+  runTogether({command});
 }
 
 // Trains with all configurations that the specification leaves open, then builds the one that the recipe

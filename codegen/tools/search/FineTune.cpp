@@ -1,6 +1,6 @@
 #include "codegen/tools/search/FineTune.h"
 
-#include "codegen/tools/search/Processes.h"
+#include "codegen/tools/Processes.h"
 #include "dsl/Value.h"
 #include "runtime/io/File.h"
 #include "runtime/train/Recipe.h"

@@ -3,7 +3,7 @@
 #ifndef VERNIER_CODEGEN_TOOLS_SEARCH_MEASUREMENT_H
 #define VERNIER_CODEGEN_TOOLS_SEARCH_MEASUREMENT_H
 
-#include "codegen/tools/search/Processes.h"
+#include "codegen/tools/Processes.h"
 #include "codegen/tools/search/SearchOptions.h"
 #include "codegen/tools/search/SearchTable.h"
 

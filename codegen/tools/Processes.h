@@ -1,6 +1,6 @@
 // Runs other programs.
-#ifndef VERNIER_CODEGEN_TOOLS_SEARCH_PROCESSES_H
-#define VERNIER_CODEGEN_TOOLS_SEARCH_PROCESSES_H
+#ifndef VERNIER_CODEGEN_TOOLS_PROCESSES_H
+#define VERNIER_CODEGEN_TOOLS_PROCESSES_H
 
 #include <string>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "codegen/tools/search/Processes.h"
+#include "codegen/tools/Processes.h"
 
 #include "codegen/tools/Commands.h"
 
@@ -6,6 +6,7 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/StringSaver.h"
+#include "llvm/Support/raw_ostream.h"
 
 namespace vernier::tools {
 namespace {
@@ -35,6 +36,7 @@ void runTogether(const std::vector<Command> &commands) {
   std::vector<llvm::sys::ProcessInfo> running;
   std::string message;
   bool fine = true;
+  llvm::outs().flush(); // before what they print
   for (const Command &command : commands) {
     bool failed = false;
     running.push_back(
