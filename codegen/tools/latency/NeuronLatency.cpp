@@ -1,5 +1,6 @@
 #include "codegen/tools/latency/NeuronLatency.h"
 
+#include "codegen/tools/BuildCommand.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/BindHoles.h"
 #include "compiler/passes/Passes.h"
@@ -54,15 +55,9 @@ public:
                int64_t threads) {
     runPasses(*module, std::string("vn-drop-empty,") + compiler::kInferencePasses);
     const codegen::Target target = targetOf(code);
-    codegen::ModelFacts facts;
-    facts.name = model.name;
+    codegen::ModelFacts facts = factsOf(model, options);
     facts.symbol = "timed";
-    facts.description = "{}";
     facts.target = target.required;
-    facts.batch = options.batch;
-    facts.channels = model.channels;
-    facts.height = model.height;
-    facts.width = model.width;
     auto compiled = codegen::compileModel(*module, target, facts, loweringOf(code));
     if (!compiled)
       refuse(llvm::toString(compiled.takeError()), options.file);
