@@ -1,6 +1,7 @@
 // vernier import-weights
 #include "codegen/tools/WeightFile.h"
 #include "dsl/Diagnostics.h"
+#include "runtime/core/Shape.h"
 #include "runtime/image/Preprocess.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -82,14 +83,14 @@ void storePreprocessing(const ImportOptions &options, const WeightMapping &mappi
 void report(const WeightChoice &choice, const Safetensors &file, const LoadedModel &model,
             const ImportOptions &options) {
   const compiler::WeightAssignment &assignment = choice.assignment;
-  llvm::outs() << model.name << ": " << assignment.tensors.size() << " tensors, " << describe(*choice.mapping)
-               << "\n";
-  const auto line = [](size_t count, const char *what) {
+  llvm::outs() << model.name << ": " << runtime::counted(int64_t(assignment.tensors.size()), "tensor") << ", "
+               << describe(*choice.mapping) << "\n";
+  const auto line = [](size_t count, const llvm::Twine &what) {
     if (count > 0)
       llvm::outs() << "  " << count << " " << what << "\n";
   };
-  if (assignment.withoutModule)
-    llvm::outs() << "  `module.` taken off every name\n";
+  if (!assignment.wrappers.empty())
+    llvm::outs() << "  `" << assignment.wrappers << "` taken off every name\n";
   line(assignment.renamed, "renamed");
   line(assignment.reshaped, "between linear layer and 1x1 convolution");
   line(size_t(llvm::count_if(assignment.tensors,
@@ -100,7 +101,8 @@ void report(const WeightChoice &choice, const Safetensors &file, const LoadedMod
   line(size_t(llvm::count(assignment.tensors, compiler::kNoTensor)),
        "set to zero: the file lacks them, and no output depends on them");
   line(assignment.ignored, "ignored, as the mapping says");
-  line(assignment.counters, "counters of batches left out");
+  line(assignment.counters,
+       llvm::Twine(assignment.counters == 1 ? "counter" : "counters") + " of batches left out");
   line(assignment.empty, "without elements left out");
   line(assignment.otherChoices, "of other choices left out");
   llvm::outs() << "written to " << options.output << "\n";

@@ -14,7 +14,8 @@ using llvm::StringRef;
 namespace vernier::compiler {
 namespace {
 
-constexpr StringRef kModule = "module.";
+// What PyTorch's wrappers of a whole network put before all names.
+constexpr StringRef kWrappers[] = {"module.", "_orig_mod."};
 
 std::string quoted(StringRef name) { return ("`" + name + "`").str(); }
 
@@ -97,16 +98,32 @@ public:
 private:
   //===- Names ---------------------------------------------------------------------------------------===//
 
+  // One wrapper after the other, in any order, as long as all tensors have it and the network itself has none
+  // of this name.
+  void findWrappers() {
+    const auto all = [&](StringRef wrapper) {
+      return llvm::all_of(tensors, [&](const NamedShape &tensor) {
+        return StringRef(tensor.name).drop_front(result.wrappers.size()).starts_with(wrapper);
+      });
+    };
+    const auto own = [&](StringRef wrapper) {
+      return llvm::any_of(parameters,
+                          [&](const NamedShape &p) { return StringRef(p.name).starts_with(wrapper); });
+    };
+    for (bool found = !tensors.empty(); found;) {
+      found = false;
+      for (StringRef wrapper : kWrappers)
+        if (!own(wrapper) && all(wrapper)) {
+          result.wrappers += wrapper;
+          found = true;
+        }
+    }
+  }
+
   void translate() {
-    result.withoutModule = !tensors.empty() && llvm::all_of(tensors, [](const NamedShape &tensor) {
-      return StringRef(tensor.name).starts_with(kModule);
-    });
-    if (llvm::any_of(parameters, [](const NamedShape &p) { return StringRef(p.name).starts_with(kModule); }))
-      result.withoutModule = false;
+    findWrappers();
     for (size_t i = 0; i < tensors.size(); ++i) {
-      StringRef name = tensors[i].name;
-      if (result.withoutModule)
-        name = name.drop_front(kModule.size());
+      const StringRef name = StringRef(tensors[i].name).drop_front(result.wrappers.size());
       if (mapping.ignores(name)) {
         ++result.ignored;
         continue;

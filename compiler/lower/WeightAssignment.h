@@ -27,22 +27,23 @@ struct WeightMismatch {
 struct WeightAssignment {
   std::vector<size_t> tensors; // of each parameter, by index; kNoTensor: it is unused and may be anything
   size_t renamed = 0;
-  size_t reshaped = 0;        // [K, C] for [K, C, 1, 1] or the reverse
-  size_t ignored = 0;         // by the mapping
-  size_t counters = 0;        // of PyTorch's batch norms, left out
-  size_t empty = 0;           // without elements, left out
-  size_t otherChoices = 0;    // batch norms of choices that this model does not make, left out
-  bool withoutModule = false; // `module.` was taken off every name
+  size_t reshaped = 0;     // [K, C] for [K, C, 1, 1] or the reverse
+  size_t ignored = 0;      // by the mapping
+  size_t counters = 0;     // of PyTorch's batch norms, left out
+  size_t empty = 0;        // without elements, left out
+  size_t otherChoices = 0; // batch norms of choices that this model does not make, left out
+  std::string wrappers;    // `module.`, `_orig_mod.`: what was taken off every name
   std::optional<WeightMismatch> mismatch;
 };
 
 /// Finds each parameter's tensor. Parameters that no output depends on may lack one: some implementations
 /// have such, others of the same network do not.
 ///
-/// Names lose `module.`, which PyTorch's DataParallel puts before all of them,
-/// and go through the mapping. What no network here has is left out: `num_batches_tracked`, and tensors
-/// without elements; so is, of a network with `choose` holes, what belongs to other choices than this
-/// model's. The weight of a linear layer and that of a 1x1 convolution are the same numbers.
+/// Names lose `module.`, which PyTorch's DataParallel puts before all of them, and `_orig_mod.`, which its
+/// compile does, however many of them there are, and go through the mapping. What no network here has is left
+/// out: `num_batches_tracked`, and tensors without elements; so is, of a network with `choose` holes, what
+/// belongs to other choices than this model's. The weight of a linear layer and that of a 1x1 convolution are
+/// the same numbers.
 WeightAssignment assignWeights(const std::vector<NamedShape> &parameters,
                                const std::vector<NamedShape> &tensors, const WeightMapping &mapping);
 

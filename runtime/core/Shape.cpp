@@ -11,6 +11,11 @@ std::string shapeText(std::span<const int64_t> shape) {
   return text + "]";
 }
 
+std::string counted(int64_t count, const std::string &noun) {
+  const bool hissing = noun.ends_with("s") || noun.ends_with("tch");
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : hissing ? "es" : "s");
+}
+
 std::string bytesText(uint64_t bytes) {
   if (bytes < 1024)
     return fmt::format("{} B", bytes);

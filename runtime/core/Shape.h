@@ -30,6 +30,9 @@ inline int64_t elementCount(const vn_io &io) { return *elementCount(shapeOf(io))
 /// "[64, 3, 7, 7]"
 std::string shapeText(std::span<const int64_t> shape);
 
+/// "1 epoch", "3 epochs", "2 classes", "2 batches"
+std::string counted(int64_t count, const std::string &noun);
+
 /// "512 B", "1.5 MiB", "31.0 GiB"
 std::string bytesText(uint64_t bytes);
 

@@ -96,9 +96,15 @@ class ImportWeights(CommandTest):
         self.expect_values(tensors)
         self.assertIn("`module.` taken off every name", text)
 
+    def test_prefix_of_compile(self):
+        self.write(names=lambda name: f"module._orig_mod.{name}")
+        text, tensors = self.imported()
+        self.expect_values(tensors)
+        self.assertIn("`module._orig_mod.` taken off every name", text)
+
     def test_counters_are_left_out(self):
         self.write(**{"bn1.num_batches_tracked": [1.0]})
-        self.assertIn("1 counters of batches left out", self.imported()[0])
+        self.assertIn("1 counter of batches left out", self.imported()[0])
 
     def test_classifier_as_convolution(self):
         self.write(shapes={"fc.weight": [5, 4, 1, 1]})
@@ -162,7 +168,7 @@ class ImportWeights(CommandTest):
 
     def test_values_that_no_network_can_use(self):
         self.write(**{"bn1.bias": [1.0, float("nan"), 0.0, 0.0]})
-        self.refused(self.run_import(), "tensor `bn1.bias` holds what is no number (NaN) at element 1")
+        self.refused(self.run_import(), "tensor `bn1.bias` holds nan at [1], the only one of 4 elements")
         write_safetensors(self.weights, {"conv1.weight": [0] * 108, "bn1.weight": [0] * 4, "bn1.bias": [0] * 4,
                                          "bn1.running_mean": [0] * 4, "bn1.running_var": [0] * 4,
                                          "fc.weight": [0] * 20, "fc.bias": [0] * 5}, kind="I32", shapes=self.SHAPES)

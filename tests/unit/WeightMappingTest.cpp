@@ -146,11 +146,37 @@ BOOST_AUTO_TEST_CASE(every_tensor_is_used_once) {
       assignWeights(kModel, tensors, mapping("ignore = [\"aux.*\"]\nrename = [[\"head.*\", \"fc.*\"]]\n"));
   BOOST_TEST_REQUIRE(!result.mismatch.has_value(), result.mismatch->what);
   BOOST_TEST(result.tensors == (std::vector<size_t>{6, 2, 1, 0}));
-  BOOST_TEST(result.withoutModule);
+  BOOST_TEST(result.wrappers == "module.");
   BOOST_TEST(result.reshaped == 1u);
   BOOST_TEST(result.ignored == 1u);
   BOOST_TEST(result.counters == 1u);
   BOOST_TEST(result.empty == 1u);
+}
+
+// DataParallel, compile, and both around each other, as often as they were put on.
+BOOST_AUTO_TEST_CASE(wrappers_of_a_whole_network_are_taken_off) {
+  const auto wrappersOf = [](const std::string &prefix, Shapes parameters = kModel) {
+    Shapes tensors = kModel;
+    for (NamedShape &tensor : tensors)
+      tensor.name = prefix + tensor.name;
+    const WeightAssignment result = assignWeights(parameters, tensors, mapping(""));
+    return result.mismatch ? "mismatch" : result.wrappers;
+  };
+  for (const char *prefix : {"", "module.", "_orig_mod.", "module.module.", "_orig_mod.module.",
+                             "module._orig_mod.", "module.module._orig_mod.module."})
+    BOOST_TEST(wrappersOf(prefix) == prefix);
+  BOOST_TEST(wrappersOf("model.") == "mismatch");
+  // What the network itself is called stays.
+  Shapes own = kModel;
+  for (NamedShape &parameter : own)
+    parameter.name = "module." + parameter.name;
+  BOOST_TEST(wrappersOf("module.", own) == "");
+  BOOST_TEST(wrappersOf("_orig_mod.module.", own) == "_orig_mod.");
+  // One tensor without it: it is no wrapper.
+  Shapes tensors = kModel;
+  for (NamedShape &tensor : llvm::MutableArrayRef(tensors).drop_back())
+    tensor.name = "_orig_mod." + tensor.name;
+  BOOST_TEST(assignWeights(kModel, tensors, mapping("")).mismatch.has_value());
 }
 
 // A file of all choices serves each specialised model.
