@@ -386,7 +386,7 @@ LogicalResult Lowering::lower(Operation *op) {
     return success();
   if (succeeded(lowerLayer(op)) || succeeded(lowerGradient(op)))
     return success();
-  return op->emitError("has no kernel on this target");
+  return op->emitOpError("has no kernel on this target");
 }
 
 FailureOr<Compilation> lowerModule(ModuleOp module, const Target &target, const LoweringOptions &options) {

@@ -17,6 +17,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Regex.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace vernier::tools {
@@ -25,10 +26,25 @@ namespace {
 constexpr int64_t kMaxBatch = 4096;
 constexpr int64_t kMaxSide = 16384;
 
+// A message without the dialect's spelling: "'vn.conv' op has" and "tensor<1x8x8x3xf32>" become "`conv` has"
+// and "1x8x8x3".
+std::string plainWords(llvm::StringRef message) {
+  static const std::pair<llvm::Regex, const char *> rules[] = {
+      {llvm::Regex("'[a-z_]+\\.([a-z_0-9]+)' op "), "`\\1` "},
+      {llvm::Regex("'?tensor<([0-9x]+)x[a-z0-9]+>'?"), "\\1"},
+      {llvm::Regex("'?tensor<[a-z0-9]+>'?"), "one number"},
+  };
+  std::string text = message.str();
+  for (const auto &[pattern, replacement] : rules)
+    while (pattern.match(text))
+      text = pattern.sub(replacement, text);
+  return text;
+}
+
 // Errors of passes and verifiers, in the form of the front end's.
 void printDiagnostic(mlir::Diagnostic &diagnostic) {
   const auto print = [](mlir::Diagnostic &d, const char *severity) {
-    llvm::errs() << severity << ": " << d.str() << "\n";
+    llvm::errs() << severity << ": " << plainWords(d.str()) << "\n";
     if (auto place = d.getLocation()->findInstanceOf<mlir::FileLineColLoc>())
       llvm::errs() << "  --> " << place.getFilename().getValue() << ":" << place.getLine() << ":"
                    << place.getColumn() << "\n";
@@ -239,6 +255,7 @@ dsl::ElaborateOptions elaborateOptions(const ModelOptions &options) {
 static std::shared_ptr<mlir::MLIRContext> newContext() {
   auto context = std::make_shared<mlir::MLIRContext>(mlir::MLIRContext::Threading::DISABLED);
   context->loadDialect<vn::VnDialect, mlir::func::FuncDialect>();
+  context->printOpOnDiagnostic(false); // a person reads the specification, not the dialect
   context->getDiagEngine().registerHandler([](mlir::Diagnostic &d) { printDiagnostic(d); });
   return context;
 }
