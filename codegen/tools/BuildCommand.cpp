@@ -3,6 +3,7 @@
 
 #include "codegen/Build.h"
 #include "codegen/tools/DescribeJson.h"
+#include "codegen/tools/OneValueNorms.h"
 #include "codegen/tools/OpenModel.h"
 #include "compiler/analysis/Cost.h"
 #include "compiler/ir/VnOps.h"
@@ -138,6 +139,12 @@ void addScalePolicy(const BuildOptions &options, mlir::func::FuncOp infer, codeg
 } // namespace
 
 codegen::ModelFacts factsOf(const LoadedModel &model, const ModelOptions &options) {
+// Of batch norms over one value the description tells the built program, which warns again when it trains.
+void noteOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modules, codegen::ModelFacts &facts) {
+  if (const std::vector<std::string> places = warnOfOneValueNorms(modules); !places.empty())
+    facts.description = withOneValueNorms(facts.description, places);
+}
+
   mlir::ModuleOp module = *model.module;
   codegen::ModelFacts facts;
   facts.name = model.name;
@@ -188,7 +195,12 @@ void build(const BuildOptions &options) {
     if (options.scalePolicy)
       addScalePolicy(options, model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction), facts);
     runPasses(*model.module, compiler::kInferencePasses);
+      noteOneValueNorms(segments.parts(), facts);
+  } else {
+    if (trains) {
   }
+      noteOneValueNorms({*model.module}, facts);
+    }
   auto compiled = open ? codegen::compileSegments(*model.module, segments.holes, segments.segments, target,
                                                   facts, loweringOf(options))
                        : codegen::compileModel(*model.module, target, facts, loweringOf(options));

@@ -1,5 +1,6 @@
 // vernier check
 #include "codegen/tools/LoadModel.h"
+#include "codegen/tools/OneValueNorms.h"
 
 #include "llvm/Support/raw_ostream.h"
 
@@ -15,7 +16,8 @@ void check(const ModelOptions &options) {
   for (const std::string &name : models) {
     ModelOptions one = options;
     one.model = name;
-    loadModel(one);
+    const LoadedModel loaded = loadModel(one);
+    warnOfOneValueNorms({*loaded.module});
   }
 }
 

@@ -125,4 +125,10 @@ std::string withScalePolicy(const std::string &description, const std::vector<co
   return result.dump();
 }
 
+std::string withOneValueNorms(const std::string &description, const std::vector<std::string> &places) {
+  Json result = Json::parse(description);
+  result["one_value_batch_norms"] = places;
+  return result.dump();
+}
+
 } // namespace vernier::tools

@@ -19,6 +19,9 @@ std::string describeJsonWithParameters(const LoadedModel &model);
 /// of this name holds.
 std::string withScalePolicy(const std::string &description, const std::vector<compiler::ScaleScore> &scores);
 
+/// `description` with a list `one_value_batch_norms`, of which a built model warns when it trains.
+std::string withOneValueNorms(const std::string &description, const std::vector<std::string> &places);
+
 } // namespace vernier::tools
 
 #endif

@@ -190,6 +190,13 @@ int64_t OpenModel::configurations() const {
   return count;
 }
 
+std::vector<mlir::ModuleOp> OpenModel::parts() const {
+  std::vector<mlir::ModuleOp> result;
+  for (const mlir::OwningOpRef<mlir::ModuleOp> &module : modules)
+    result.push_back(module.get());
+  return result;
+}
+
 bool hasOpenChoices(const LoadedModel &model) {
   return llvm::any_of(model.choices, [](const HoleChoice &hole) { return !hole.bound; });
 }

@@ -16,6 +16,7 @@ struct OpenModel {
 
   int64_t configurations() const;
   int64_t variants() const { return int64_t(modules.size()); }
+  std::vector<mlir::ModuleOp> parts() const;
 };
 
 // Whether `choose` holes of `model` are open.

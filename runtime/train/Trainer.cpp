@@ -121,6 +121,7 @@ public:
     for (int64_t epoch = state.step / stepsPerEpoch; epoch < recipe.epochs; ++epoch) {
       runEpoch(epoch, log, progress);
       finishEpoch(epoch);
+    warnOfOneValueNorms();
       log.epoch(state);
       progress.epoch(state);
       writeCheckpoint(checkpointPath(), session, optimizer, recipe, state);
@@ -135,6 +136,18 @@ private:
     if (recipe.batch != 0 && recipe.batch != model.batch)
       throw Error(VN_ERROR_ARGUMENT,
                   fmt::format("the recipe wants batches of {}, model `{}` was built for {}", recipe.batch,
+  /// Batch norms of which the build found that they learn nothing but their bias.
+  void warnOfOneValueNorms() const {
+    const auto description = ordered_json::parse(model.description, nullptr, false);
+    if (!description.is_object() || !description.contains("one_value_batch_norms"))
+      return;
+    for (const auto &place : description["one_value_batch_norms"])
+      fmt::print(stderr,
+                 "warning: batch norm `{}` has one value per channel in training: it learns its bias alone\n"
+                 "help: build the model with --batch 2 or more, or leave the batch norm out\n",
+                 place.is_string() ? place.get<std::string>() : std::string());
+  }
+
                               model.name, model.batch))
           .at(options.recipe)
           .help(fmt::format("build the model with `--batch {}`", recipe.batch));
