@@ -52,7 +52,7 @@ void benchCommand(const vn_adaptive &model, const BenchOptions &options) {
     initializeWeights(adaptive.network(), {});
     initializeWeights(adaptive.classifier(), {});
   } else {
-    adaptive.loadWeights(Safetensors::read(options.weights));
+    adaptive.loadWeights(Safetensors::read(options.weights), options.nonFinite());
   }
   std::vector<Part> parts;
   for (size_t c = 0; c < adaptive.candidates(); ++c) {
@@ -80,8 +80,9 @@ void benchCommand(const vn_adaptive &model, const BenchOptions &options) {
     fmt::print("{}\n", result.dump(2));
     return;
   }
-  fmt::print("{}, batch {}, {} threads, {} runs: milliseconds per image, alone and when chosen\n",
-             model.network->name, model.network->batch, adaptive.network().threads(), options.runs);
+  fmt::print("{}, batch {}, {}, {}: milliseconds per image, alone and when chosen\n", model.network->name,
+             model.network->batch, counted(adaptive.network().threads(), "thread"),
+             counted(options.runs, "run"));
   for (size_t c = 0; c < parts.size(); ++c)
     fmt::print("  {:9.4f}  {:9.4f}  {:>9} MACs  {}\n", parts[c].milliseconds, total(c),
                countText(double(parts[c].macs)), parts[c].name);

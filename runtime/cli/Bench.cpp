@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <fmt/core.h>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -90,10 +91,29 @@ static std::vector<double> medianPerStep(const Measurement &measurement, size_t 
   return medians;
 }
 
+/// The multiply-adds that a step's kernel does: those of Winograd's algorithm with m x m outputs, which its
+/// name tells (docs/kernel-names.md), are (m + 2)^2 of 9 m^2.
+static double executedMacs(const vn_step &step) {
+  int m = 0;
+  if (std::sscanf(step.kernel_name, "winograd%d", &m) != 1 || m < 1)
+    return double(step.macs);
+  return double(step.macs) * double((m + 2) * (m + 2)) / double(9 * m * m);
+}
+
+/// Of one call of a program, in the configuration that is chosen.
+static double executedMacs(const Session &session, const vn_program &program) {
+  double macs = 0;
+  for (const auto &[begin, end] : chosenSteps(session.model(), program, session.choices()))
+    for (int64_t s = begin; s < end; ++s)
+      macs += executedMacs(program.steps[s]);
+  return macs;
+}
+
 /// The runs of one kernel at one place: several where the images of a batch go through it in blocks.
 struct Layer {
   const vn_step *step = nullptr; ///< of the first run
   int64_t runs = 0, macs = 0, bytes = 0;
+  double executed = 0; ///< multiply-adds
   double seconds = 0;
 };
 
@@ -110,13 +130,15 @@ static std::vector<Layer> layersOf(const Session &session, const vn_program &pro
       Layer &layer = layers[entry->second];
       ++layer.runs;
       layer.macs += step.macs;
+      layer.executed += executedMacs(step);
       layer.bytes += step.bytes;
       layer.seconds += seconds[size_t(s)];
     }
   return layers;
 }
 
-/// `peak`: operations per second of a loop of nothing but multiply-adds.
+/// `peak`: operations per second of a loop of nothing but multiply-adds, against which those count that a
+/// kernel does; the speed is that of those that its layer has.
 static void printLayers(const std::vector<Layer> &layers, double peak) {
   double sum = 0;
   size_t longest = 5;
@@ -130,8 +152,8 @@ static void printLayers(const std::vector<Layer> &layers, double peak) {
     const double time = std::max(layer.seconds, 1e-9), speed = 2.0 * double(layer.macs) / time;
     fmt::print("{:<{}} {:>4} {:>7} {:>9.4f} {:>5.1f}% {:>9.2f} {:>8.1f} {:>4.0f}% {:>7.1f}  {}\n",
                layer.step->place, longest, layer.runs, layer.step->num_tasks, time * 1e3, 100 * time / sum,
-               double(layer.macs) / 1e6, 1e-9 * speed, 100 * speed / peak, 1e-9 * double(layer.bytes) / time,
-               layer.step->kernel_name);
+               double(layer.macs) / 1e6, 1e-9 * speed, 200 * layer.executed / time / peak,
+               1e-9 * double(layer.bytes) / time, layer.step->kernel_name);
   }
 }
 
@@ -158,7 +180,8 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
     initializeWeights(session,
                       {}); // speed does not depend on the values, as long as they are ordinary numbers
   else
-    loadWeights(session, Safetensors::read(options.weights));
+    loadWeights(session, Safetensors::read(options.weights), "", std::string(classifierPrefix),
+                options.nonFinite());
 
   const double peak = measureFmaPeak(session.threads());
   const Measurement measurement = measure(session, options);
@@ -167,6 +190,7 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
   // Forward, gradient of the input and gradient of the weights: three times the paper's count.
   const int64_t macs = macsOf(model, session.choices());
   const double operations = 2.0 * double(macs) * double(model.batch) * (options.train ? 3 : 1);
+  const double executed = 2.0 * executedMacs(session, program);
   std::vector<double> seconds;
   if (options.layers)
     seconds = medianPerStep(measurement, size_t(program.num_steps));
@@ -184,6 +208,7 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
                                      {"minimum_milliseconds", best * 1e3},
                                      {"images_per_second", double(model.batch) / middle},
                                      {"gflops", operations / middle * 1e-9},
+                                     {"executed_gflops", executed / middle * 1e-9},
                                      {"fma_peak_gflops", peak * 1e-9},
                                      {"arena_bytes", program.arena_bytes},
                                      {"peak_resident_bytes", peakResidentBytes()}};
@@ -194,17 +219,18 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
     fmt::print("{}\n", result.dump(2));
     return;
   }
-  fmt::print("{} of {}, batch {}, {} threads, {} runs\n", options.train ? "training step" : "inference",
-             model.name, model.batch, session.threads(), options.runs);
+  fmt::print("{} of {}, batch {}, {}, {}\n", options.train ? "training step" : "inference", model.name,
+             model.batch, counted(session.threads(), "thread"), counted(options.runs, "run"));
   if (!configuration.empty())
     fmt::print("with        {} (chosen in {:.1f} us)\n", configuration, switching * 1e6);
   fmt::print("median      {:.3f} ms ({:.3f} ms and {}MACs per image)\n", middle * 1e3,
              middle * 1e3 / double(model.batch), countText(double(macs)));
   fmt::print("minimum     {:.3f} ms\n", best * 1e3);
-  fmt::print(
-      "speed       {:.1f} images/s, {:.1f} GFLOP/s: {:.0f}% of this CPU's {:.1f} GFLOP/s in multiply-adds\n",
-      double(model.batch) / middle, operations / middle * 1e-9, 100 * operations / middle / peak,
-      peak * 1e-9);
+  fmt::print("speed       {:.1f} images/s, {:.1f} GFLOP/s by these MACs{}\n", double(model.batch) / middle,
+             operations / middle * 1e-9, options.train ? ", three times over" : "");
+  fmt::print("executed    {:.1f} GFLOP/s: {:.0f}% of this CPU's {:.1f} GFLOP/s in float32 multiply-adds{}\n",
+             executed / middle * 1e-9, 100 * executed / middle / peak, peak * 1e-9,
+             model.map_type == VN_BFLOAT16 ? "; bfloat16 may have a higher rate" : "");
   fmt::print("memory      {} arena, {} resident at most\n", bytesText(uint64_t(program.arena_bytes)),
              bytesText(peakResidentBytes()));
   if (options.layers)
