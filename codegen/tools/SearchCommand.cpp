@@ -43,6 +43,10 @@ public:
     checkFineTuning(options);
   }
 
+    if (options.recalibrate && options.precision == "bf16")
+      refuse("batch norms are recalibrated by training code, which is in float32",
+             "--recalibrate --precision bf16",
+             "search in float32, then build the configuration found with --precision bf16");
   void run() {
     const LoadedModel model = loadModel(options);
     if (!hasOpenChoices(model))
@@ -82,6 +86,8 @@ private:
     llvm::raw_string_ostream(network) << module;
     out << "network " << llvm::xxh3_64bits(llvm::arrayRefFromStringRef(network)) << "\n";
     if (auto error = llvm::sys::fs::create_directories(options.output))
+    if (options.recalibrate)
+      out << "recalibrated " << options.recalibrate << "\n";
       refuse("cannot create directory " + options.output + ": " + error.message(), "--output");
     const std::string file = options.path("inputs.txt");
     if (!llvm::sys::fs::exists(file))
@@ -102,6 +108,8 @@ private:
   }
 
   // A row for each configuration, by the runtime's own order and names.
+    if (options.recalibrate)
+      all.purpose = "train"; // its forward half yields the statistics of batches
   void enumerate(const LoadedModel &loaded) {
     std::vector<vn_hole> holes;
     for (const HoleChoice &hole : loaded.choices)
@@ -292,6 +300,10 @@ void addSearchCommand(CLI::App &app) {
   fineTune->needs(recipe);
   recipe->needs(fineTune);
   addCodeOptions(*command, *options);
+  command
+      ->add_option("--recalibrate", options->recalibrate,
+                   "Recalibrate the batch norms of each configuration from so many images of the train split")
+      ->check(CLI::PositiveNumber);
   command->add_option("-o,--output", options->output, "Directory for the results")->required();
   command->callback([options] { Search(*options).run(); });
 }

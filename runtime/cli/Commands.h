@@ -83,9 +83,21 @@ void tabulateCommand(const vn_model &model, const TabulateOptions &options);
 /// Of an adaptive model: data to train its classifier with.
 struct LabelOptions : CommonOptions {
   std::string data, split = "train", out;
+  int64_t recalibrate = 0;                 ///< accuracy after recalibration with so many images; 0: without
+  bool quiet = false;                      ///< no progress
   int64_t first = 0, count = 0; ///< images; 0: all from `first` on
   int64_t validateEvery = 10;   ///< of so many images one is for validation
 };
+/// Of a model built for training: running statistics computed anew.
+struct RecalibrateOptions : CommonOptions {
+  std::string data, split = "train", out;
+  int64_t images = 4096, seed = 1; ///< drawn
+  PreprocessingOptions preprocessing;
+  int64_t loaders = 0;
+  bool quiet = false; ///< no report
+};
+void recalibrateCommand(const vn_model &model, const RecalibrateOptions &options);
+
 void labelCommand(const vn_adaptive &model, const LabelOptions &options);
 
 struct ClassifyOptions : CommonOptions {

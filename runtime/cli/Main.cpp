@@ -36,6 +36,8 @@ public:
     if (model.train_step.num_steps > 0)
       addTrain();
   }
+      addRecalibrate();
+    }
 
   /// Returns the exit status.
   int run(int argc, char **argv) {
@@ -225,6 +227,11 @@ private:
                     "File of a line of JSON per configuration; goes on with it. {i} and {n} are the shard's");
     app->callback([this] { action = [this] { tabulateCommand(model, tabulateOptions); }; });
   }
+    if (model.train_step.num_steps > 0)
+      app->add_option("--recalibrate", tabulateOptions.recalibrate,
+                      "With --data: with batch norms recalibrated from so many images of its train split")
+          ->check(CLI::PositiveNumber)
+          ->excludes(runs);
 
   void addLabel() {
     CLI::App *app = command("label", "Make what the classifier of scales is trained with", labelOptions);
@@ -272,6 +279,24 @@ private:
   TabulateOptions tabulateOptions;
   LabelOptions labelOptions;
   TrainOptions trainOptions;
+  void addRecalibrate() {
+    CLI::App *app = command("recalibrate", "Compute the running statistics of batch norms anew, from images",
+                            recalibrateOptions);
+    app->remove_option(app->get_option("--allow-non-finite")); // they would go into every statistic
+    app->add_option("--data", recalibrateOptions.data, "Folder of the data set")->required();
+    app->add_option("--split", recalibrateOptions.split, "test or train (train)")
+        ->check(CLI::IsMember({"test", "train"}));
+    app->add_option("--images", recalibrateOptions.images, "So many are drawn, at most (4096)")
+        ->check(CLI::PositiveNumber);
+    app->add_option("--seed", recalibrateOptions.seed, "Of the draw (1)");
+    app->add_option("--loaders", recalibrateOptions.loaders, "Threads that read images")
+        ->check(CLI::Range(1, 1024));
+    addPreprocessing(*app, recalibrateOptions.preprocessing);
+    addQuiet(*app, recalibrateOptions.quiet);
+    app->add_option("-o,--out", recalibrateOptions.out, "Where the weights go, safetensors")->required();
+    app->callback([this] { action = [this] { recalibrateCommand(model, recalibrateOptions); }; });
+  }
+
 };
 
 int runCommandLine(int argc, char **argv, const vn_model &model, const vn_adaptive *adaptive) {
@@ -284,6 +309,7 @@ int runCommandLine(int argc, char **argv, const vn_model &model, const vn_adapti
     fmt::print(stderr, "{}\n", error.what());
   } catch (const std::bad_alloc &) {
     fmt::print(stderr, "error: out of memory\n");
+  RecalibrateOptions recalibrateOptions;
   } catch (const std::exception &error) {
     fmt::print(stderr, "error: {}\n", error.what());
   }

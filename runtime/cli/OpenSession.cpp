@@ -35,9 +35,10 @@ OpenAdaptive openAdaptive(const vn_adaptive &model, const CommonOptions &options
   return open;
 }
 
-OpenSession openSession(const vn_model &model, const CommonOptions &options) {
+OpenSession openSession(const vn_model &model, const CommonOptions &options, Purpose purpose) {
   OpenSession open;
-  open.session = std::make_unique<Session>(model, SessionOptions{.threads = options.threads});
+  open.session = std::make_unique<Session>(
+      model, SessionOptions{.threads = options.threads, .training = purpose == Purpose::Training});
   if (!options.configuration.empty())
     open.session->choose(parseChoices(model, options.configuration));
   const Safetensors file = readWeights(model, options);

@@ -20,8 +20,11 @@ struct OpenSession {
 /// Where weights lie unless an option says otherwise; empty where there is no such file.
 std::string defaultWeights(const vn_model &model);
 
-/// An inference session for a command, with the weights that its options name.
-OpenSession openSession(const vn_model &model, const CommonOptions &options);
+enum class Purpose { Inference, Training };
+
+/// A session for a command, with the weights that its options name.
+OpenSession openSession(const vn_model &model, const CommonOptions &options,
+                        Purpose purpose = Purpose::Inference);
 
 /// The same of an adaptive model.
 struct OpenAdaptive {

@@ -9,6 +9,7 @@
 #include "runtime/io/File.h"
 #include "runtime/train/Evaluate.h"
 
+#include "runtime/train/Recalibrate.h"
 #include <algorithm>
 #include <cstdlib>
 #include <fmt/core.h>
@@ -146,7 +147,8 @@ public:
   }
 
   void evaluateAll() {
-    OpenSession open = openSession(model, options);
+    OpenSession open =
+        openSession(model, options, options.recalibrate ? Purpose::Training : Purpose::Inference);
     Preprocessing preprocessing(model);
     preprocessing.restore(open.metadata, open.weights);
     const auto dataset = openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
@@ -154,12 +156,16 @@ public:
     const ImageRange images{options.first, options.count ? options.count : INT64_MAX, options.every};
     checkRange(*dataset, images);
     Rows rows(out);
-    for (const Choices &choices : missing(rows)) {
+    const std::vector<Choices> left = missing(rows);
+    CountProgress progress("configuration", int64_t(left.size()), options.quiet);
+    const Recalibrated recalibrated(*open.session, preprocessing, options);
+    for (const Choices &choices : left) {
       open.session->choose(choices);
       const Accuracy accuracy =
           evaluate(*open.session, *dataset, preprocessing, defaultLoaderThreads(*dataset), images);
       ordered_json row = newRow(choices);
       row.update({{"accuracy", accuracy.top1},
+      recalibrated.update();
                   {"top5", accuracy.top5},
                   {"loss", accuracy.loss},
                   {"images", accuracy.images}});
@@ -172,6 +178,40 @@ private:
     return {{"configuration", choicesText(model, choices)}, {"macs", macsOf(model, choices)}};
   }
   double perImage(double seconds) const { return 1e3 * seconds / double(model.batch); }
+
+  /// Where it is asked for, gives the session's configuration statistics of its own before it is evaluated.
+  /// Batch norms are shared between configurations, so each begins with what was loaded.
+  class Recalibrated {
+  public:
+    Recalibrated(Session &session, const Preprocessing &preprocessing, const TabulateOptions &options)
+        : session(session), preprocessing(preprocessing), images(options.recalibrate) {
+      if (images == 0)
+        return;
+      dataset = openDataset(options.data, Split::Training);
+      checkLabels(*dataset, session.model());
+      for (int64_t i = 0; i < session.model().num_parameters; ++i) {
+        const std::span<float> values = session.values(session.model().parameters[i]);
+        if (session.model().parameters[i].space == VN_SPACE_STATISTICS)
+          loaded.push_back({values, {values.begin(), values.end()}});
+      }
+    }
+
+    void update() const {
+      if (images == 0)
+        return;
+      for (const auto &[values, before] : loaded)
+        std::ranges::copy(before, values.begin());
+      runtime::recalibrate(session, *dataset, preprocessing,
+                           {.images = images, .loaders = defaultLoaderThreads(*dataset)});
+    }
+
+  private:
+    Session &session;
+    const Preprocessing &preprocessing;
+    const int64_t images;
+    std::unique_ptr<Dataset> dataset;
+    std::vector<std::pair<std::span<float>, std::vector<float>>> loaded; ///< statistics
+  };
 
   /// This shard's configurations.
   std::vector<Choices> part() const {

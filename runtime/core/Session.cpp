@@ -61,7 +61,18 @@ Session::Session(const vn_model &model, SessionOptions options)
     trainProgram.emplace(bind(model.train_step));
 }
 
-Session::Bound Session::bind(const vn_program &program) const {
+/// The steps of a range up to the last that reads or writes a running statistic; none where none does.
+static StepRange toLastStatistics(const vn_program &program, StepRange steps) {
+  const auto touches = [](const vn_operand &operand) { return operand.space == VN_SPACE_STATISTICS; };
+  for (; steps.end > steps.begin; --steps.end) {
+    const vn_step &last = program.steps[steps.end - 1];
+    if (std::any_of(last.operands, last.operands + last.num_operands, touches))
+      break;
+  }
+  return steps;
+}
+
+Session::Bound Session::bind(const vn_program &program, Extent extent) const {
   Bound bound{program, {}, Schedule(numThreads), {}, {}, {}};
   for (int64_t s = 0; s < program.num_segments; ++s) {
     std::vector<Schedule> &variants = bound.parts.emplace_back();
@@ -69,7 +80,22 @@ Session::Bound Session::bind(const vn_program &program) const {
       variants.emplace_back(program, StepRange{v.begin, v.end}, numThreads, true);
   }
   if (program.num_segments == 0)
-    bound.parts.push_back({Schedule(program, {0, program.num_steps}, numThreads, true)});
+    parts.push_back({{0, program.num_steps}});
+  if (extent == Extent::ToLastStatistics)
+    for (size_t s = parts.size(); s-- > 0;) {
+      bool any = false;
+      for (StepRange &steps : parts[s]) {
+        steps = toLastStatistics(program, steps);
+        any |= steps.begin < steps.end;
+      }
+      if (any) // what comes before it runs whole
+        break;
+    }
+  for (const std::vector<StepRange> &variants : parts) {
+    std::vector<Schedule> &schedules = bound.parts.emplace_back();
+    for (StepRange steps : variants)
+      schedules.emplace_back(program, steps, numThreads, true);
+  }
   choose(bound);
   for (int64_t s = 0; s < program.num_steps; ++s) {
     const vn_step &step = program.steps[s];
@@ -94,6 +120,8 @@ void Session::choose(std::span<const int64_t> choices) {
   if (trainProgram)
     choose(*trainProgram);
 }
+  if (statisticsProgram)
+    choose(*statisticsProgram);
 
 void Session::choose(Bound &bound) const {
   bound.schedule = Schedule(numThreads);
@@ -139,6 +167,17 @@ void Session::trainStep(std::span<void *const> io, std::vector<double> *seconds)
 }
 
 void Session::checkGuards(std::span<const vn_step> wave) const {
+void Session::updateStatistics(std::span<void *const> io) {
+  if (!training)
+    throw Error(VN_ERROR_STATE, "this session was created for inference");
+  if (!haveWeights)
+    throw Error(VN_ERROR_STATE, "the session has no weights yet").help("load weights first");
+  if (!statisticsProgram)
+    statisticsProgram.emplace(bind(theModel.train_step, Extent::ToLastStatistics));
+  run(*statisticsProgram, io, nullptr);
+  prepared = false;
+}
+
   static constexpr const char *names[] = {"the arena", "parameters", "running statistics", "packed weights",
                                           "gradients"};
   std::string kernels;

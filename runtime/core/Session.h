@@ -57,6 +57,8 @@ public:
   void infer(std::span<void *const> io, std::vector<double> *seconds = nullptr, Timed timed = Timed::Steps);
   /// Runs `train_step`: gradients are then in gradient(), running statistics are updated.
   void trainStep(std::span<void *const> io, std::vector<double> *seconds = nullptr);
+  /// Runs `train_step` as far as it updates running statistics: its outputs and gradients mean nothing then.
+  void updateStatistics(std::span<void *const> io);
 
 private:
   /// A program with the addresses of its operands.
@@ -73,7 +75,9 @@ private:
     std::vector<Patch> patches; ///< addresses that each call's arrays replace
   };
 
-  Bound bind(const vn_program &program) const;
+  /// How much of a program runs.
+  enum class Extent { Whole, ToLastStatistics };
+  Bound bind(const vn_program &program, Extent extent = Extent::Whole) const;
   void choose(Bound &bound) const;
   void run(Bound &bound, std::span<void *const> io, std::vector<double> *seconds, Timed timed = Timed::Steps);
   void checkGuards(std::span<const vn_step> wave) const;
@@ -85,6 +89,7 @@ private:
   Choices chosen;
   Buffer spaces[VN_SPACE_IO];
   std::optional<Bound> prepareProgram, inferProgram, trainProgram;
+  std::optional<Bound> statisticsProgram; ///< made when it is first needed
 };
 
 } // namespace vernier::runtime

@@ -126,6 +126,11 @@ void answer(const SearchOptions &options, const SearchTable &table, llvm::ArrayR
   if (options.buildBest || options.fineTune)
     buildBest(options, table, *best);
 }
+  SearchOptions chosen = options;
+  if (options.recalibrate) {
+    chosen.weights = Measurement(options, table.model).recalibrate(best->configuration);
+    llvm::outs() << "its weights: " << chosen.weights << "\n";
+  }
 
 void refuseBudgets(llvm::ArrayRef<SearchRow> rows, llvm::ArrayRef<SearchBudget> budgets) {
   std::string least;

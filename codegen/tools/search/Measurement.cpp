@@ -118,6 +118,8 @@ void Measurement::evaluate(const std::string &stem, const std::string &list, int
   if (!options.launcher.empty()) {
     // Each rank knows its part, and how many threads its machine has for it.
     Command ranks = parseCommand(options.launcher, "--mpi");
+    if (options.recalibrate)
+      append(result, {"--recalibrate", std::to_string(options.recalibrate)});
     const Command rank = command(options.threads, "mpi", stem + "-{i}-of-{n}.jsonl");
     ranks.insert(ranks.end(), rank.begin(), rank.end());
     return runTogether({ranks});
@@ -151,6 +153,17 @@ MeasuredRows Measurement::times(const std::vector<std::string> &configurations) 
   const auto read = [&] {
     MeasuredRows rows;
     readRows(file, rows, [](SearchRow &row, const nlohmann::json &json) {
+std::string Measurement::recalibrate(const std::string &configuration) const {
+  const std::string file = options.path("recalibrated.safetensors");
+  Command command = {binary,    "recalibrate",     "--weights",   options.weights,
+                     "--data",  options.data,      "--images",    std::to_string(options.recalibrate),
+                     "--quiet", "--configuration", configuration, "--out",
+                     file};
+  append(command, {"--threads", std::to_string(threadCount)});
+  runTogether({command});
+  return file;
+}
+
       row.measured = {json.at("milliseconds"), json.at("milliseconds_low"), json.at("milliseconds_high")};
     });
     return rows;

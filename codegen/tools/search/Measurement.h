@@ -23,6 +23,10 @@ public:
   // On each `every`-th of the search's images, by several processes.
   MeasuredRows accuracies(const std::vector<std::string> &configurations, int64_t every) const;
 
+  // Weights with the batch norms of this configuration recalibrated as --recalibrate says, in a file of the
+  // search's directory.
+  std::string recalibrate(const std::string &configuration) const;
+
   // By one process alone, which times the kernels in between; of no configurations, the kernels only.
   MeasuredRows times(const std::vector<std::string> &configurations) const;
 

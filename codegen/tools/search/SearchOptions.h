@@ -19,7 +19,8 @@ struct SearchOptions : BuildOptions {
   std::vector<std::string> budgets;
   int64_t halving = 0, eta = 2, finalists = 8; // images of the first rung; 0: all configurations on all
   bool buildBest = false;
-  int64_t fineTune = 0; // epochs
+  int64_t recalibrate = 0; // images that each configuration's batch norms are recalibrated from; 0: none
+  int64_t fineTune = 0;    // epochs
   std::string recipe;
 
   std::string path(const std::string &name) const { return output + "/" + name; }
