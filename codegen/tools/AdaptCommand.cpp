@@ -58,7 +58,8 @@ public:
     label();
     train();
     writeWeights();
-    llvm::outs() << "adaptive: " << path(network.name) << " eval --data " << options.data << " --compare\n";
+    if (!options.quiet)
+      llvm::outs() << "adaptive: " << path(network.name) << " eval --data " << options.data << " --compare\n";
   }
 
 private:
@@ -102,7 +103,8 @@ private:
     TextTable table({"candidate", ">MACs"});
     for (const runtime::Choices &candidate : candidates)
       table.add({runtime::choicesText(model, candidate), withCommas(macsOf(candidate))});
-    table.print(llvm::outs());
+    if (!options.quiet)
+      table.print(llvm::outs());
     llvm::outs().flush();
 
     Trial trial;
@@ -172,11 +174,14 @@ private:
     training.purpose = "train";
     training.output = path("classifier");
     build(training);
+    training.quiet = options.quiet;
     llvm::outs().flush();
   }
 
   void runCommand(Command command) const {
     if (options.threads)
+    if (options.quiet)
+      command.push_back("--quiet");
       command.insert(command.end(), {"--threads", std::to_string(options.threads)});
     runTogether({command});
   }
@@ -272,6 +277,7 @@ void addAdaptCommand(CLI::App &app) {
       ->check(CLI::PositiveNumber);
   addCodeOptions(*command, *options);
   command->add_option("-o,--output", options->output, "Directory for the results")->required();
+  addQuietOption(*command, options->quiet);
   command->callback([options] { Adaptation(*options).run(); });
 }
 

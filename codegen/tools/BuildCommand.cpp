@@ -96,20 +96,22 @@ void reportWinograd(const char *name, const codegen::Program &program) {
     all += step.macs;
   }
   if (!convolutions.empty())
-    llvm::outs() << llvm::format("  winograd in %s: %zu convolutions, %.3f of %.3f G multiply-adds saved\n",
-                                 name, convolutions.size(), 1e-9 * double(saved), 1e-9 * double(all));
+    llvm::outs() << llvm::format("  winograd in %s: %s, %.3f of %.3f G multiply-adds saved\n", name,
+                                 runtime::counted(int64_t(convolutions.size()), "convolution").c_str(),
+                                 1e-9 * double(saved), 1e-9 * double(all));
 }
 
 void report(mlir::ModuleOp module, const codegen::CompiledModel &model, const codegen::ModelFacts &facts,
             double seconds) {
   const codegen::Compilation &c = model.compilation;
-  llvm::outs() << facts.name << ": " << c.kernels.size() << " kernels, "
+  llvm::outs() << facts.name << ": " << runtime::counted(int64_t(c.kernels.size()), "kernel") << ", "
                << mebibytes(c.parameterBytes + c.statisticsBytes) << " of weights, "
                << mebibytes(c.derivedBytes) << " prepared\n";
   const auto line = [&](const char *name, const codegen::Program &program) {
     if (!program.steps.empty())
-      llvm::outs() << "  " << name << ": " << program.steps.size() << " steps (" << copies(program, "copy_")
-                   << " copies), arena " << mebibytes(program.arenaBytes) << "\n";
+      llvm::outs() << "  " << name << ": " << runtime::counted(int64_t(program.steps.size()), "step") << " ("
+                   << copies(program, "copy_") << (copies(program, "copy_") == 1 ? " copy" : " copies")
+                   << "), arena " << mebibytes(program.arenaBytes) << "\n";
   };
   line("prepare", c.prepare);
   line("infer", c.infer);
@@ -217,9 +219,16 @@ void build(const BuildOptions &options) {
     runtime::writeFileAtomically(options.output + "/" + model.name + ".safetensors", weights);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   report(*model.module, *compiled, facts, seconds.count());
+  if (options.quiet)
+    return;
   if (open)
-    llvm::outs() << "  " << segments.configurations() << " configurations, from " << segments.variants()
-                 << " variants of " << segments.segments.size() << " segments\n";
+    llvm::outs() << "  " << runtime::counted(segments.configurations(), "configuration") << ", from "
+                 << runtime::counted(segments.variants(), "variant") << " of "
+                 << runtime::counted(int64_t(segments.segments.size()), "segment") << "\n";
+}
+
+void addQuietOption(CLI::App &command, bool &quiet) {
+  command.add_flag("-q,--quiet", quiet, "Print what is asked for, warnings and errors alone");
 }
 
 void addBuildCommand(CLI::App &app) {
@@ -240,5 +249,6 @@ void addBuildCommand(CLI::App &app) {
   command->add_option("-o,--output", options->output, "Directory for the results")->required();
   command->callback([options] { build(*options); });
 }
+  addQuietOption(*command, options->quiet);
 
 } // namespace vernier::tools

@@ -10,7 +10,11 @@ namespace vernier::tools {
 struct BuildOptions : ModelOptions, CodeOptions {
   std::string weights, purpose = "infer", backend = "cpu", output;
   bool scalePolicy = false;
+  bool quiet = false; // no report
 };
+
+// -q, --quiet of a command that builds.
+void addQuietOption(CLI::App &command, bool &quiet);
 
 // Leaves executable, libraries, header and weights in `output` and prints what they take; refuses, leaving
 // nothing, what cannot be built.

@@ -5,6 +5,7 @@
 #include "compiler/ir/VnOps.h"
 #include "dsl/Value.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/core/Shape.h"
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Format.h"
@@ -88,8 +89,8 @@ void printConfigurations(const ConfigurationTable &table) {
   llvm::raw_ostream &out = llvm::outs();
   text.print(out);
   out << "\n"
-      << table.configurations.size() << " configurations of " << table.model << ", "
-      << llvm::format("%.2f M parameters", double(table.parameters) / 1e6) << " together ("
+      << runtime::counted(int64_t(table.configurations.size()), "configuration") << " of " << table.model
+      << ", " << llvm::format("%.2f M parameters", double(table.parameters) / 1e6) << " together ("
       << withCommas(table.parameters) << ")\n";
 }
 

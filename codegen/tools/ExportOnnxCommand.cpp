@@ -4,6 +4,7 @@
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/DeadOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/core/Shape.h"
 
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
@@ -43,7 +44,7 @@ void exportOnnx(const ExportOptions &options) {
   auto written = codegen::exportOnnx(infer, onnx, options.output);
   if (!written)
     refuse(llvm::toString(written.takeError()));
-  llvm::outs() << model.name << ": " << written->nodes << " nodes, "
+  llvm::outs() << model.name << ": " << runtime::counted(int64_t(written->nodes), "node") << ", "
                << llvm::formatv("{0:f2}", double(written->weightBytes) / (1 << 20)) << " MiB of weights\n"
                << "written to " << options.output;
   if (!written->data.empty())

@@ -200,8 +200,9 @@ private:
       const size_t rows = table.rows.size();
       const size_t count =
           std::max<size_t>(size_t(options.finalists), (rows + size_t(options.eta) - 1) / size_t(options.eta));
-      llvm::outs() << "halving: " << rows << " configurations on " << table.rows.front().images << " images, "
-                   << count << " stay\n";
+      if (!options.quiet)
+        llvm::outs() << "halving: " << runtime::counted(int64_t(rows), "configuration") << " on "
+                     << runtime::counted(table.rows.front().images, "image") << ", " << count << " stay\n";
       std::vector<SearchRow> kept;
       std::vector<bool> keeps(rows);
       for (size_t row : betterRows(table.rows, costs, count, budgets.empty() ? 0 : count / 2))
@@ -300,10 +301,7 @@ void addSearchCommand(CLI::App &app) {
   fineTune->needs(recipe);
   recipe->needs(fineTune);
   addCodeOptions(*command, *options);
-  command
-      ->add_option("--recalibrate", options->recalibrate,
-                   "Recalibrate the batch norms of each configuration from so many images of the train split")
-      ->check(CLI::PositiveNumber);
+  addQuietOption(*command, options->quiet);
   command->add_option("-o,--output", options->output, "Directory for the results")->required();
   command->callback([options] { Search(*options).run(); });
 }

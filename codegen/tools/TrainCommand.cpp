@@ -12,7 +12,7 @@ namespace {
 struct TrainOptions : ModelOptions, CodeOptions {
   std::string recipe, data, weights, output;
   int64_t epochs = 0, threads = 0, batchOfBinary = 1;
-  bool resume = false, batchGiven = false;
+  bool resume = false, batchGiven = false, quiet = false;
 };
 
 // The values of the open holes that a recipe's target names: HOLE=VALUE,..., or a value for each. A hole that
@@ -27,8 +27,9 @@ std::vector<std::string> choicesOf(const std::string &target, const LoadedModel 
   llvm::StringRef(target).split(parts, ',');
   const bool named = llvm::StringRef(target).contains('=');
   if (!named && parts.size() != open.size())
-    refuse("the target `" + target + "` has " + std::to_string(parts.size()) + " values for the " +
-               std::to_string(open.size()) + " open holes of model `" + model.name + "`",
+    refuse("the target `" + target + "` has " + runtime::counted(int64_t(parts.size()), "value") +
+               " for the " + runtime::counted(int64_t(open.size()), "open hole") + " of model `" +
+               model.name + "`",
            place);
   std::vector<double> values;
   for (const HoleChoice *hole : open)
@@ -65,6 +66,8 @@ void runTraining(const TrainOptions &options, const std::string &program, const 
     command.push_back("--resume");
   runTogether({command});
 }
+  if (options.quiet)
+    command.push_back("--quiet");
 
 // Trains with all configurations that the specification leaves open, then builds the one that the recipe
 // names as its target; without a target, all of them.
@@ -88,12 +91,14 @@ void train(TrainOptions options) {
   BuildOptions result;
   static_cast<ModelOptions &>(result) = options;
   static_cast<CodeOptions &>(result) = options;
+  training.quiet = options.quiet;
   result.batch = options.batchOfBinary;
   result.output = options.output;
   result.weights = options.output + "/trained/weights.safetensors";
   const LoadedModel model = loadModel(options);
   if (!recipe.choices.target.empty()) {
     for (std::string &choice : choicesOf(recipe.choices.target, model, options.recipe))
+  result.quiet = options.quiet;
       result.choices.push_back(std::move(choice));
   }
 
@@ -125,6 +130,7 @@ void addTrainCommand(CLI::App &app) {
   command->callback([command, options] {
     options->batchGiven = command->count("--batch") > 0;
     train(*options);
+  addQuietOption(*command, options->quiet);
   });
 }
 

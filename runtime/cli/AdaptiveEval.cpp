@@ -130,9 +130,9 @@ static void printRow(const std::string &name, const Accuracy &accuracy, double m
 static void print(const vn_adaptive &model, const EvalOptions &options, const AdaptiveResult &result,
                   const std::vector<StaticResult> &statics) {
   const Accuracy &accuracy = result.accuracy;
-  fmt::print("top-1 {:.2f}%, top-5 {:.2f}%, cross-entropy {:.4f} on {} images, {} MACs and {:.1f} images/s\n",
-             100 * accuracy.top1, 100 * accuracy.top5, accuracy.loss, accuracy.images, countText(result.macs),
-             imagesPerSecond(accuracy));
+  fmt::print("top-1 {:.2f}%, top-5 {:.2f}%, cross-entropy {:.4f} on {}, {} MACs and {:.1f} images/s\n",
+             100 * accuracy.top1, 100 * accuracy.top5, accuracy.loss, counted(accuracy.images, "image"),
+             countText(result.macs), imagesPerSecond(accuracy));
   fmt::print("chosen, after a first run and the classifier ({} MACs):\n",
              countText(double(model.classifier->macs)));
   for (size_t c = 0; c < result.images.size(); ++c)

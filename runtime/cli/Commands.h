@@ -64,6 +64,7 @@ struct EvalOptions : CommonOptions {
 void evalCommand(const vn_model &model, const EvalOptions &options);
 void evalCommand(const vn_adaptive &model, const EvalOptions &options);
 /// What both have in common: whether there is one source of images, and the images.
+  bool quiet = false;   ///< no progress
 void checkSource(const EvalOptions &options);
 std::unique_ptr<Dataset> openSource(const EvalOptions &options);
 ImageRange rangeOf(const Dataset &dataset, const EvalOptions &options);
@@ -97,6 +98,13 @@ struct RecalibrateOptions : CommonOptions {
   bool quiet = false; ///< no report
 };
 void recalibrateCommand(const vn_model &model, const RecalibrateOptions &options);
+/// Of an adaptive model: data to train its classifier with.
+struct LabelOptions : CommonOptions {
+  std::string data, split = "train", out;
+  int64_t first = 0, count = 0; ///< images; 0: all from `first` on
+  int64_t validateEvery = 10;   ///< of so many images one is for validation
+  bool quiet = false;           ///< no report
+};
 
 void labelCommand(const vn_adaptive &model, const LabelOptions &options);
 

@@ -1,10 +1,13 @@
 #include "runtime/cli/Commands.h"
+#include "runtime/cli/CountProgress.h"
 #include "runtime/cli/OpenSession.h"
 #include "runtime/cli/ScalePolicy.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/Shape.h"
 #include "runtime/train/Evaluate.h"
 
+#include <algorithm>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
@@ -45,11 +48,15 @@ void evalCommand(const vn_model &model, const EvalOptions &options) {
   const int loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*dataset);
   const ImageRange images = rangeOf(*dataset, options);
   ScalePolicyLog scalePolicy(model, options.scalePolicy);
-  const Accuracy accuracy =
-      evaluate(*open.session, *dataset, preprocessing, loaders, images,
-               [&](IoArrays &arrays, int64_t row, int64_t index) {
-                 scalePolicy.add(arrays, row, dataset->name(index), dataset->label(index));
-               });
+  Accuracy accuracy;
+  {
+    CountProgress progress("image", std::min(images.count, dataset->size() - images.first), options.quiet);
+    accuracy = evaluate(*open.session, *dataset, preprocessing, loaders, images,
+                        [&](IoArrays &arrays, int64_t row, int64_t index) {
+                          scalePolicy.add(arrays, row, dataset->name(index), dataset->label(index));
+                          progress.next();
+                        });
+  }
   scalePolicy.write();
   const double milliseconds = accuracy.seconds * 1e3 / double(accuracy.images);
   if (options.json) {
@@ -65,8 +72,9 @@ void evalCommand(const vn_model &model, const EvalOptions &options) {
     fmt::print("{}\n", result.dump(2));
     return;
   }
-  fmt::print("top-1 {:.2f}%, top-5 {:.2f}%, cross-entropy {:.4f} on {} images ({:.3f} ms per image)\n",
-             100 * accuracy.top1, 100 * accuracy.top5, accuracy.loss, accuracy.images, milliseconds);
+  fmt::print("top-1 {:.2f}%, top-5 {:.2f}%, cross-entropy {:.4f} on {} ({:.3f} ms per image)\n",
+             100 * accuracy.top1, 100 * accuracy.top5, accuracy.loss, counted(accuracy.images, "image"),
+             milliseconds);
 }
 
 } // namespace vernier::runtime

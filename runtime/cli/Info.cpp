@@ -37,7 +37,7 @@ void infoCommand(const vn_model &model, bool json) {
   }
   const std::string weights = defaultWeights(model);
   fmt::print("model       {}\n", model.name);
-  fmt::print("input       {} images of {} x {} x {}\n", model.batch, model.channels, model.height,
+  fmt::print("input       {} of {} x {} x {}\n", counted(model.batch, "image"), model.channels, model.height,
              model.width);
   for (int64_t i = 0; i < model.infer.num_io; ++i)
     if (const vn_io &io = model.infer.io[i]; io.is_output == VN_OUTPUT)

@@ -5,6 +5,7 @@
 
 #include "runtime/Error.h"
 #include "runtime/core/IoArrays.h"
+#include "runtime/core/Shape.h"
 #include "runtime/train/Evaluate.h"
 
 #include <algorithm>
@@ -52,7 +53,8 @@ public:
     for (size_t c = size_t(model.num_candidates); c-- > 0;)
       runCandidate(c);
     write();
-    report();
+    if (!options.quiet)
+      report();
   }
 
 private:
@@ -101,7 +103,7 @@ private:
 
   void report() const {
     const double images = double(range.count);
-    fmt::print("{} images; right / the cheapest that is right:\n", range.count);
+    fmt::print("{}; right / the cheapest that is right:\n", counted(range.count, "image"));
     for (size_t c = 0; c < accuracies.size(); ++c)
       fmt::print("  {:6.2f}%  {:6.2f}%  {}\n", 100 * accuracies[c],
                  100 * double(std::ranges::count(labels, int32_t(c))) / images,

@@ -85,6 +85,10 @@ private:
     if (adaptive)
       command.add_option("--cost-weight", options.costWeight,
                          "By how much a candidate's score falls with its share of the dearest one's "
+  static void addQuiet(CLI::App &command, bool &quiet) {
+    command.add_flag("-q,--quiet", quiet, "Print what is asked for, warnings and errors alone");
+  }
+
                          "multiply-adds; less than 0 spends more (0)");
   }
 
@@ -187,6 +191,7 @@ private:
   }
 
   void addClassify() {
+    addQuiet(*app, evalOptions.quiet);
     CLI::App *app = command("classify", "Name what images show", classifyOptions);
     app->add_option("images", classifyOptions.images, "JPEG or PNG files")->required();
     app->add_option("--labels", classifyOptions.labels, "File with the name of a class per line");
@@ -234,6 +239,7 @@ private:
           ->excludes(runs);
 
   void addLabel() {
+    addQuiet(*app, tabulateOptions.quiet);
     CLI::App *app = command("label", "Make what the classifier of scales is trained with", labelOptions);
     app->remove_option(app->get_option("--configuration"));
     app->add_option("--data", labelOptions.data, "Folder of the data set")->required();
@@ -251,6 +257,7 @@ private:
   }
 
   void addTrain() {
+    addQuiet(*app, labelOptions.quiet);
     CLI::App *app = command("train", "Train the model", trainOptions);
     app->get_option("--weights")->description("Weights to begin from (default: fresh ones)");
     if (model.num_holes > 0)
@@ -267,6 +274,7 @@ private:
     app->callback([this] { action = [this] { train(model, trainOptions); }; });
   }
 
+    addQuiet(*app, trainOptions.quiet);
   const vn_model &model;
   const vn_adaptive *adaptive;
   CLI::App app;

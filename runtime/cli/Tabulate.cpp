@@ -1,5 +1,6 @@
 // Measures the configurations of a model with open holes, one line of JSON for each.
 #include "runtime/cli/Commands.h"
+#include "runtime/cli/CountProgress.h"
 #include "runtime/cli/KernelTimes.h"
 #include "runtime/cli/OpenSession.h"
 #include "runtime/cli/TabulateTimes.h"
@@ -136,13 +137,16 @@ public:
       return;
     }
     Rows rows(out);
-    timeConfigurations(*open.session, missing(rows), timing,
+    const std::vector<Choices> left = missing(rows);
+    CountProgress progress("configuration", int64_t(left.size()), options.quiet);
+    timeConfigurations(*open.session, left, timing,
                        [&](const Choices &choices, const std::vector<double> &seconds) {
                          ordered_json row = newRow(choices);
                          row.update({{"milliseconds", perImage(seconds[seconds.size() / 2])},
                                      {"milliseconds_low", perImage(seconds.front())},
                                      {"milliseconds_high", perImage(seconds[seconds.size() * 9 / 10])}});
                          rows.add(row);
+                         progress.next();
                        });
   }
 
@@ -170,6 +174,7 @@ public:
                   {"loss", accuracy.loss},
                   {"images", accuracy.images}});
       rows.add(row);
+      progress.next();
     }
   }
 

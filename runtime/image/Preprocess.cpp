@@ -1,6 +1,7 @@
 #include "runtime/image/Preprocess.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/Shape.h"
 
 #include <algorithm>
 #include <cmath>
@@ -33,7 +34,9 @@ void Preprocessing::apply(const PreprocessingOptions &options) {
       return;
     if (given.size() != size_t(channels))
       throw Error(VN_ERROR_ARGUMENT,
-                  fmt::format("{} numbers are given, the images have {} channels", given.size(), channels))
+                  fmt::format("{} given, the images have {}",
+                              counted(int64_t(given.size()), "number") + (given.size() == 1 ? " is" : " are"),
+                              counted(channels, "channel")))
           .at(option)
           .help(channels == 1 ? "one number, of values in [0, 1]"
                               : "a number for red, green and blue, of values in [0, 1]: 0.485,0.456,0.406");

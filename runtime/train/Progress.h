@@ -13,26 +13,41 @@ namespace vernier::runtime {
 /// "0:07", "12:34", "3:00:59"
 std::string durationText(double seconds);
 
+/// What is told between two epochs.
+struct ProgressFacts {
+  int64_t epoch = 0, epochs = 0, step = 0, stepsPerEpoch = 0; ///< from 1, of how many
+  double loss = 0, accuracy = 0, imagesPerSecond = 0, secondsLeft = 0;
+};
+
+/// One line, without its end. On a terminal of `columns` it is shorter than that, so that it never wraps: the
+/// bar shrinks, then what matters least goes. 0 columns: there is no terminal.
+std::string progressLine(const ProgressFacts &facts, int64_t columns);
+
+/// What is told of an epoch, likewise.
+std::string epochLine(const EpochResult &last, int64_t epochs, double secondsLeft, int64_t columns);
+
 class Progress {
 public:
-  /// Training stands at `firstStep` of `steps`.
-  Progress(int64_t firstStep, int64_t steps, int64_t stepsPerEpoch);
+  /// Training stands at `firstStep` of `steps`. `quiet`: nothing is printed.
+  Progress(int64_t firstStep, int64_t steps, int64_t stepsPerEpoch, bool quiet = false);
+  ~Progress();
+  Progress(const Progress &) = delete;
+  Progress &operator=(const Progress &) = delete;
 
   /// After each step; prints some times a second on a terminal, twice a minute elsewhere.
   void step(const TrainState &state);
   void epoch(const TrainState &state);
 
-  /// Seconds since training began in this process.
-  double elapsed() const { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
 private:
   using Clock = std::chrono::steady_clock;
-  std::string remaining(int64_t step) const;
+  /// By the pace of this process: what came before a resumption does not count.
+  double secondsLeft(int64_t step) const;
 
   const int64_t firstStep, steps, stepsPerEpoch;
+  const bool quiet;
   const Clock::time_point begin = Clock::now();
   Clock::time_point lastShown = begin;
-  bool terminal;
+  bool lineIsOpen = false; ///< on a terminal
 };
 
 } // namespace vernier::runtime

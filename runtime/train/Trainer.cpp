@@ -116,7 +116,7 @@ public:
 
   void run() {
     TrainLog log(options.out, state);
-    Progress progress(state.step, recipe.epochs * stepsPerEpoch, stepsPerEpoch);
+    Progress progress(state.step, recipe.epochs * stepsPerEpoch, stepsPerEpoch, options.quiet);
     const InterruptGuard guard;
     for (int64_t epoch = state.step / stepsPerEpoch; epoch < recipe.epochs; ++epoch) {
       runEpoch(epoch, log, progress);
@@ -240,7 +240,8 @@ private:
         throw Error(VN_ERROR_ARGUMENT, fmt::format("the checkpoint is {} steps in, {} epochs have {}",
                                                    state.step, recipe.epochs, recipe.epochs * stepsPerEpoch))
             .at(checkpointPath());
-      fmt::print("resuming after step {} of {}\n", state.step, recipe.epochs * stepsPerEpoch);
+      if (!options.quiet)
+        fmt::print("resuming after step {} of {}\n", state.step, recipe.epochs * stepsPerEpoch);
     } else if (!options.weights.empty()) {
       loadWeights(session, Safetensors::read(options.weights));
     } else {
@@ -337,8 +338,10 @@ private:
       summary["macs"] = macsOf(model, target);
     }
     writeFileAtomically(options.out + "/summary.json", summary.dump(2) + "\n");
-    fmt::print("accuracy {:.2f}% (top-5 {:.2f}%) after {} epochs in {}: {}/weights.safetensors\n",
-               100 * final.top1, 100 * final.top5, recipe.epochs, durationText(state.seconds), options.out);
+    if (!options.quiet)
+      fmt::print("accuracy {:.2f}% (top-5 {:.2f}%) after {} in {}: {}/weights.safetensors\n",
+                 100 * final.top1, 100 * final.top5, counted(recipe.epochs, "epoch"),
+                 durationText(state.seconds), options.out);
   }
 
   const vn_model &model;

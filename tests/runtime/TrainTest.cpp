@@ -3,6 +3,7 @@
 
 #include "runtime/io/Npy.h"
 #include "runtime/io/Safetensors.h"
+#include "runtime/train/Progress.h"
 
 #include <algorithm>
 #include <chrono>
@@ -100,6 +101,53 @@ BOOST_AUTO_TEST_CASE(training_learns_and_leaves_its_results) {
   BOOST_TEST(accuracy["images"] == 250);
   BOOST_TEST(accuracy["top1"].get<double>() == summary["accuracy"].get<double>());
   BOOST_TEST(accuracy["top5"].get<double>() >= accuracy["top1"].get<double>());
+}
+
+// However narrow, the line stays within the terminal; what is left of it says how far training is.
+BOOST_AUTO_TEST_CASE(progress_fits_the_terminal) {
+  const ProgressFacts facts{.epoch = 12,
+                            .epochs = 300,
+                            .step = 4321,
+                            .stepsPerEpoch = 20018,
+                            .loss = 6.9077,
+                            .accuracy = 0.123,
+                            .imagesPerSecond = 1234.5,
+                            .secondsLeft = 123456};
+  const std::string numbers = "loss 6.9077, accuracy 12.30%, 1234 images/s, 34:17:36 left";
+  BOOST_TEST(progressLine(facts, 0) == "epoch 12/300, step 4321/20018: " + numbers);
+  BOOST_TEST(progressLine(facts, 200) == "epoch 12/300 [#####-------------------] 4321/20018  " + numbers);
+  size_t shorter = 1000;
+  for (int64_t columns = 200; columns > 0; --columns) {
+    const std::string line = progressLine(facts, columns);
+    BOOST_TEST(int64_t(line.size()) < columns);
+    BOOST_TEST(line.size() <= shorter);
+    shorter = line.size();
+    if (columns > 45)
+      BOOST_TEST(line.ends_with("34:17:36 left"), line);
+    if (columns > 12)
+      BOOST_TEST(line.starts_with("epoch 12/300"), line);
+  }
+  const EpochResult epoch{12, 6.9077, 0.123, 0.1, 75, Accuracy{1000, 0.456, 0.7, 5.5, 1}};
+  const std::string whole =
+      "epoch 12/300: loss 6.9077, accuracy 12.30%, validation 45.60%, 1:15, 34:17:36 left";
+  BOOST_TEST(epochLine(epoch, 300, 123456, 0) == whole);
+  for (int64_t columns = 200; columns > 0; --columns) {
+    const std::string line = epochLine(epoch, 300, 123456, columns);
+    BOOST_TEST(int64_t(line.size()) < columns);
+    BOOST_TEST((line == whole) == (columns > int64_t(whole.size())));
+    if (columns > 48)
+      BOOST_TEST(line.find("validation 45.60%") != std::string::npos, line);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(quiet_training_prints_nothing) {
+  const Workshop workshop;
+  const Outcome outcome = runFakeModel(workshop.train("out", {"--quiet", "--epochs", "1"}));
+  BOOST_TEST(outcome.status == 0);
+  BOOST_TEST(outcome.out == "");
+  BOOST_TEST(outcome.err == "");
+  const Outcome one = runFakeModel(workshop.train("one", {"--epochs", "1"}));
+  BOOST_TEST(one.out.find(" after 1 epoch in ") != std::string::npos, one.out);
 }
 
 BOOST_AUTO_TEST_CASE(a_killed_and_resumed_run_equals_the_uninterrupted_one) {
@@ -281,7 +329,7 @@ BOOST_AUTO_TEST_CASE(eval_takes_images_and_what_is_said_of_them) {
   }
   BOOST_TEST(with({"--resize", "28"}).status == 0);
   expectFailure(with({"--mean", "0.5,0.5,0.5"}),
-                "3 numbers are given, the images have 1 channels\n  --> --mean");
+                "3 numbers are given, the images have 1 channel\n  --> --mean");
   expectFailure(with({"--std", "0"}), "images cannot be normalised by 0\n  --> --std");
   expectFailure(with({"--resize", "99999"}), "images cannot be resized to 99999 pixels\n  --> --resize");
   expectFailure(with({"--data", folder.text()}), "two sources of images are given\n  --> --data, --images");

@@ -1,8 +1,14 @@
 """`vernier train`: from a recipe to the binary of what was trained."""
 
+import fcntl
 import json
+import os
+import pty
 import random
+import re
+import struct
 import subprocess
+import termios
 import unittest
 
 from commands import CommandTest, read_safetensors
@@ -79,6 +85,31 @@ class Train(CommandTest):
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual(len((self.folder / "out" / "trained" / "log.csv").read_text().splitlines()), 3)
 
+    def test_terminal(self):
+        """What is drawn stays within the window, so that each line replaces the one before; elsewhere there are lines."""
+        self.assertEqual(self.train("--quiet").stdout, "")
+        recipe = self.folder / "long.toml"
+        recipe.write_text(RECIPE.replace("epochs = 3", "epochs = 60"), encoding="utf-8")
+        for columns in (40, 100):
+            parent, child = pty.openpty()
+            fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            program = subprocess.Popen([self.folder / "out" / "training" / "m", "train", "--recipe", recipe, "--data", self.data,
+                                        "--out", self.folder / f"run{columns}"], stdout=child, stderr=child)
+            os.close(child)
+            text = b""
+            try:
+                while piece := os.read(parent, 4096):
+                    text += piece
+            except OSError:  # the end, as Linux reports it
+                pass
+            os.close(parent)
+            self.assertEqual(program.wait(), 0, text)
+            lines = re.split(r"[\r\n]+", text.decode().replace("\033[K", ""))
+            self.assertTrue(any("[#" in line or "[-" in line or "left" in line for line in lines), lines)
+            for line in lines:
+                if line.startswith("epoch"):
+                    self.assertLess(len(line), columns, line)
+
     def expect_failure(self, done, *texts):
         """As a refusal, by the training that was built meanwhile."""
         self.assertEqual(done.returncode, 1)
@@ -87,7 +118,7 @@ class Train(CommandTest):
 
     def test_mistakes(self):
         for target, *texts in [("0.5,0.5", "`0.5` in the target is no choice of `later`", "r.toml", "it is one of 1, 0.75"),
-                               ("0.5", "has 1 values for the 2 open holes", "r.toml"),
+                               ("0.5", "has 1 value for the 2 open holes", "r.toml"),
                                ("factr=1", "`factr` in the target is no open hole of model `m`", "such as `factor`")]:
             self.expect_refusal(self.train(choices=f'[choices]\ntarget = "{target}"\n'), *texts)
         self.expect_refusal(self.train("--batch", "4"), "contradicts the recipe's batch, which is 5")

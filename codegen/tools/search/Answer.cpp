@@ -49,13 +49,14 @@ void printTable(const SearchTable &table) {
   llvm::raw_ostream &out = llvm::outs();
   const size_t finals =
       size_t(llvm::count_if(table.rows, [&](const SearchRow &row) { return table.isFinal(row); }));
-  out << finals << " configurations of " << table.model << " on " << table.images << " images\n";
+  out << runtime::counted(int64_t(finals), "configuration") << " of " << table.model << " on "
+      << runtime::counted(table.images, "image") << "\n";
   if (finals < table.rows.size())
     out << table.rows.size() - finals << " more on fewer images\n";
   if (const auto errors = predictionErrors(table))
     out << "predicted times within " << llvm::formatv("{0:F0}%", 100 * PredictionErrors::kGoal)
         << " of the measured: " << llvm::formatv("{0:F1}%", 100 * errors->within) << " of "
-        << errors->configurations << " configurations; error "
+        << runtime::counted(int64_t(errors->configurations), "configuration") << "; error "
         << llvm::formatv("{0:F1}% in the median, {1:F1}% at worst", 100 * errors->median, 100 * errors->worst)
         << "\n";
   RowTable front(table);
@@ -69,8 +70,8 @@ void printTable(const SearchTable &table) {
 void writeConfiguration(const SearchTable &table, const SearchRow &row, const std::string &within,
                         const std::string &file) {
   std::string text = "# The most accurate within " + within + ": " + percent(row.accuracy) + " on " +
-                     std::to_string(table.images) + " images.\n[configuration]\nmodel = \"" + table.model +
-                     "\"\n\n[holes]\n";
+                     runtime::counted(table.images, "image") + ".\n[configuration]\nmodel = \"" +
+                     table.model + "\"\n\n[holes]\n";
   for (auto [hole, value] : llvm::zip_equal(table.holes, row.values))
     text += "\"" + hole + "\" = " + dsl::formatFloat(value) + "\n";
   runtime::writeFileAtomically(file, text);
@@ -86,7 +87,7 @@ void buildBest(const SearchOptions &options, const SearchTable &table, const Sea
   if (!options.fineTune)
     return;
   const double tuned = accuracyOf(options, best.output + "/" + table.model, table.threads);
-  llvm::outs() << "fine-tuned for " << options.fineTune << (options.fineTune == 1 ? " epoch: " : " epochs: ")
+  llvm::outs() << "fine-tuned for " << runtime::counted(options.fineTune, "epoch") << ": "
                << percent(row.accuracy) << " before, " << percent(tuned) << " after\n";
   runtime::writeFileAtomically(
       options.path("fine-tuned.toml"),
@@ -109,7 +110,8 @@ void writeTable(const SearchOptions &options, const SearchTable &table) {
 }
 
 void answer(const SearchOptions &options, const SearchTable &table, llvm::ArrayRef<SearchBudget> budgets) {
-  printTable(table);
+  if (!options.quiet)
+    printTable(table);
   if (budgets.empty())
     return;
   const SearchRow *best = bestWithin(table, budgets);

@@ -31,9 +31,24 @@ std::string fineTune(const SearchOptions &options, const std::string &model, con
   if (const int64_t batch = runtime::readRecipe(options.recipe).batch)
     training.batch = batch;
   build(training);
-  runTogether({{training.output + "/" + model, "train", "--data", options.data, "--recipe", options.recipe,
-                "--epochs", std::to_string(options.fineTune), "--weights", options.weights, "--out",
-                folder + "/run", "--threads", std::to_string(threads), "--resume"}});
+  Command command = {training.output + "/" + model,
+                     "train",
+                     "--data",
+                     options.data,
+                     "--recipe",
+                     options.recipe,
+                     "--epochs",
+                     std::to_string(options.fineTune),
+                     "--weights",
+                     options.weights,
+                     "--out",
+                     folder + "/run",
+                     "--threads",
+                     std::to_string(threads),
+                     "--resume"};
+  if (options.quiet)
+    command.push_back("--quiet");
+  runTogether({command});
   return folder + "/run/weights.safetensors";
 }
 

@@ -69,6 +69,8 @@ Measurement::Measurement(const SearchOptions &options, const std::string &model)
 Command Measurement::tabulate(int64_t threads) const {
   Command command = {binary, "tabulate", "--weights", options.weights};
   if (threads)
+  if (options.quiet || options.processes > 1) // several would write over each other
+    command.push_back("--quiet");
     append(command, {"--threads", std::to_string(threads)});
   return command;
 }
@@ -99,7 +101,9 @@ MeasuredRows Measurement::readShards(const std::string &stem) const {
     readRows(file, rows, [](SearchRow &row, const nlohmann::json &json) {
       row.accuracy = json.at("accuracy");
       row.top5 = json.at("top5");
-      row.loss = json.at("loss");
+      // JSON has no number for what is none: a network's logits may overflow though its weights are finite.
+      const nlohmann::json &loss = json.at("loss");
+      row.loss = loss.is_null() ? std::numeric_limits<double>::quiet_NaN() : loss.get<double>();
       row.images = json.at("images");
     });
   return rows;
