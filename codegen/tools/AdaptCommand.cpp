@@ -51,6 +51,7 @@ public:
     if (llvm::sys::fs::exists(path("trained")))
       refuse("the directory holds the results of an adaptation already", path("trained"),
              "give another --output, or remove this one");
+    runtime::checkFinite(runtime::Safetensors::read(options.weights));
     loadNetwork();
     findCandidates();
     loadClassifier();
@@ -173,15 +174,15 @@ private:
     training.cpu = options.cpu;
     training.purpose = "train";
     training.output = path("classifier");
-    build(training);
     training.quiet = options.quiet;
+    build(training);
     llvm::outs().flush();
   }
 
   void runCommand(Command command) const {
-    if (options.threads)
     if (options.quiet)
       command.push_back("--quiet");
+    if (options.threads)
       command.insert(command.end(), {"--threads", std::to_string(options.threads)});
     runTogether({command});
   }
@@ -276,8 +277,8 @@ void addAdaptCommand(CLI::App &app) {
   command->add_option("--threads", options->threads, "Of labelling and training; all otherwise")
       ->check(CLI::PositiveNumber);
   addCodeOptions(*command, *options);
-  command->add_option("-o,--output", options->output, "Directory for the results")->required();
   addQuietOption(*command, options->quiet);
+  command->add_option("-o,--output", options->output, "Directory for the results")->required();
   command->callback([options] { Adaptation(*options).run(); });
 }
 

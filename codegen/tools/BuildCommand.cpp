@@ -12,6 +12,7 @@
 #include "compiler/passes/ScalePolicy.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/Error.h"
+#include "runtime/core/Shape.h"
 #include "runtime/io/Weights.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -138,15 +139,15 @@ void addScalePolicy(const BuildOptions &options, mlir::func::FuncOp infer, codeg
   facts.description = withScalePolicy(facts.description, scores);
 }
 
-} // namespace
-
-codegen::ModelFacts factsOf(const LoadedModel &model, const ModelOptions &options) {
 // Of batch norms over one value the description tells the built program, which warns again when it trains.
 void noteOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modules, codegen::ModelFacts &facts) {
   if (const std::vector<std::string> places = warnOfOneValueNorms(modules); !places.empty())
     facts.description = withOneValueNorms(facts.description, places);
 }
 
+} // namespace
+
+codegen::ModelFacts factsOf(const LoadedModel &model, const ModelOptions &options) {
   mlir::ModuleOp module = *model.module;
   codegen::ModelFacts facts;
   facts.name = model.name;
@@ -177,6 +178,8 @@ void build(const BuildOptions &options) {
     refuse("training is in float32 only", "--precision bf16 --for train",
            "train in float32, then build for inference with --precision bf16: the weights are the same");
 
+  if (!options.weights.empty())
+    runtime::checkFinite(runtime::Safetensors::read(options.weights)); // before code is generated
   LoadedModel model = loadModel(options);
   const bool open = hasOpenChoices(model);
   if (options.scalePolicy)
@@ -191,18 +194,17 @@ void build(const BuildOptions &options) {
   if (open) {
     const auto loss = options.loss == "binary" ? compiler::LossKind::Binary : compiler::LossKind::Softmax;
     segments = loadOpenModel(options, model, trains ? std::optional(loss) : std::nullopt);
-  } else {
     if (trains)
-      runPasses(*model.module, compiler::trainingPasses(options.loss));
-    if (options.scalePolicy)
-      addScalePolicy(options, model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction), facts);
-    runPasses(*model.module, compiler::kInferencePasses);
       noteOneValueNorms(segments.parts(), facts);
   } else {
     if (trains) {
-  }
+      runPasses(*model.module, compiler::trainingPasses(options.loss));
       noteOneValueNorms({*model.module}, facts);
     }
+    if (options.scalePolicy)
+      addScalePolicy(options, model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction), facts);
+    runPasses(*model.module, compiler::kInferencePasses);
+  }
   auto compiled = open ? codegen::compileSegments(*model.module, segments.holes, segments.segments, target,
                                                   facts, loweringOf(options))
                        : codegen::compileModel(*model.module, target, facts, loweringOf(options));
@@ -217,10 +219,10 @@ void build(const BuildOptions &options) {
     refuse(llvm::toString(std::move(error)), options.output);
   if (!options.weights.empty())
     runtime::writeFileAtomically(options.output + "/" + model.name + ".safetensors", weights);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  report(*model.module, *compiled, facts, seconds.count());
   if (options.quiet)
     return;
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  report(*model.module, *compiled, facts, seconds.count());
   if (open)
     llvm::outs() << "  " << runtime::counted(segments.configurations(), "configuration") << ", from "
                  << runtime::counted(segments.variants(), "variant") << " of "
@@ -247,8 +249,8 @@ void addBuildCommand(CLI::App &app) {
   command->add_flag("--scale-policy", options->scalePolicy,
                     "The binary also computes ELASTIC's scale policy scores, for its --scale-policy");
   command->add_option("-o,--output", options->output, "Directory for the results")->required();
+  addQuietOption(*command, options->quiet);
   command->callback([options] { build(*options); });
 }
-  addQuietOption(*command, options->quiet);
 
 } // namespace vernier::tools

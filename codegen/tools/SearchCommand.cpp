@@ -6,13 +6,16 @@
 #include "codegen/tools/search/Halving.h"
 #include "codegen/tools/search/Measurement.h"
 #include "runtime/core/Configurations.h"
+#include "runtime/core/Shape.h"
 #include "runtime/data/Dataset.h"
-#include "runtime/io/File.h"
+#include "runtime/io/Weights.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Support/xxhash.h"
+
+#include <cmath>
 
 namespace vernier::tools {
 
@@ -40,14 +43,15 @@ public:
     if ((options.buildBest || options.fineTune) && budgets.empty())
       refuse("there is no budget that a configuration could be the best within", "--build, --fine-tune",
              "such as --budget macs=2.3G");
-    checkFineTuning(options);
-  }
-
     if (options.recalibrate && options.precision == "bf16")
       refuse("batch norms are recalibrated by training code, which is in float32",
              "--recalibrate --precision bf16",
              "search in float32, then build the configuration found with --precision bf16");
+    checkFineTuning(options);
+  }
+
   void run() {
+    runtime::checkFinite(runtime::Safetensors::read(options.weights));
     const LoadedModel model = loadModel(options);
     if (!hasOpenChoices(model))
       refuse("model `" + model.name + "` has no open `choose` holes to search over", options.file);
@@ -82,12 +86,12 @@ private:
         << options.seed << "\n"
         << "batch " << options.batch << " runs " << options.runs << " " << options.cpu << " "
         << options.precision << "\n";
+    if (options.recalibrate)
+      out << "recalibrated " << options.recalibrate << "\n";
     std::string network;
     llvm::raw_string_ostream(network) << module;
     out << "network " << llvm::xxh3_64bits(llvm::arrayRefFromStringRef(network)) << "\n";
     if (auto error = llvm::sys::fs::create_directories(options.output))
-    if (options.recalibrate)
-      out << "recalibrated " << options.recalibrate << "\n";
       refuse("cannot create directory " + options.output + ": " + error.message(), "--output");
     const std::string file = options.path("inputs.txt");
     if (!llvm::sys::fs::exists(file))
@@ -104,12 +108,12 @@ private:
       return;
     BuildOptions all = options;
     all.output = options.path("all");
+    if (options.recalibrate)
+      all.purpose = "train"; // its forward half yields the statistics of batches
     build(all);
   }
 
   // A row for each configuration, by the runtime's own order and names.
-    if (options.recalibrate)
-      all.purpose = "train"; // its forward half yields the statistics of batches
   void enumerate(const LoadedModel &loaded) {
     std::vector<vn_hole> holes;
     for (const HoleChoice &hole : loaded.choices)
@@ -145,6 +149,9 @@ private:
       row.top5 = measured.top5;
       row.loss = measured.loss;
       row.images = measured.images;
+      if (std::isnan(row.loss) && every == 1)
+        llvm::errs() << "warning: the logits of some images are not finite in the configuration "
+                     << row.configuration << "\nnote: such images count as wrong\n";
     }
     if (every == 1)
       table.images = table.rows.front().images;
@@ -293,6 +300,10 @@ void addSearchCommand(CLI::App &app) {
                       "macs=2.3G, latency=8ms (per image), memory=200MB or parameters=20M; several hold "
                       "together");
   command->add_flag("--build", options->buildBest, "Build the best configuration");
+  command
+      ->add_option("--recalibrate", options->recalibrate,
+                   "Recalibrate the batch norms of each configuration from so many images of the train split")
+      ->check(CLI::PositiveNumber);
   auto *fineTune = command
                        ->add_option("--fine-tune", options->fineTune,
                                     "Train the best configuration for so many epochs more, and build it")

@@ -2,6 +2,8 @@
 #include "codegen/tools/BuildCommand.h"
 #include "codegen/tools/Processes.h"
 #include "dsl/Value.h"
+#include "runtime/core/Shape.h"
+#include "runtime/io/Weights.h"
 #include "runtime/train/Recipe.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -64,10 +66,10 @@ void runTraining(const TrainOptions &options, const std::string &program, const 
     command.insert(command.end(), {"--threads", std::to_string(options.threads)});
   if (options.resume)
     command.push_back("--resume");
-  runTogether({command});
-}
   if (options.quiet)
     command.push_back("--quiet");
+  runTogether({command});
+}
 
 // Trains with all configurations that the specification leaves open, then builds the one that the recipe
 // names as its target; without a target, all of them.
@@ -80,6 +82,8 @@ void train(TrainOptions options) {
     refuse("--batch " + std::to_string(options.batch) + " contradicts the recipe's batch, which is " +
                std::to_string(recipe.batch),
            options.recipe, "leave --batch out");
+  if (!options.weights.empty())
+    runtime::checkFinite(runtime::Safetensors::read(options.weights)); // before anything is built
   BuildOptions training;
   static_cast<ModelOptions &>(training) = options;
   static_cast<CodeOptions &>(training) = options;
@@ -87,18 +91,18 @@ void train(TrainOptions options) {
   training.purpose = "train";
   training.precision = "f32";
   training.output = options.output + "/training";
+  training.quiet = options.quiet;
 
   BuildOptions result;
   static_cast<ModelOptions &>(result) = options;
   static_cast<CodeOptions &>(result) = options;
-  training.quiet = options.quiet;
   result.batch = options.batchOfBinary;
   result.output = options.output;
+  result.quiet = options.quiet;
   result.weights = options.output + "/trained/weights.safetensors";
   const LoadedModel model = loadModel(options);
   if (!recipe.choices.target.empty()) {
     for (std::string &choice : choicesOf(recipe.choices.target, model, options.recipe))
-  result.quiet = options.quiet;
       result.choices.push_back(std::move(choice));
   }
 
@@ -126,11 +130,11 @@ void addTrainCommand(CLI::App &app) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   addCodeOptions(*command, *options);
+  addQuietOption(*command, options->quiet);
   command->add_option("-o,--output", options->output, "Directory for the results")->required();
   command->callback([command, options] {
     options->batchGiven = command->count("--batch") > 0;
     train(*options);
-  addQuietOption(*command, options->quiet);
   });
 }
 

@@ -3,11 +3,11 @@
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/DeadOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/core/Finite.h"
 
 #include "llvm/ADT/StringSet.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 namespace vernier::tools {
@@ -89,11 +89,9 @@ std::vector<float> valuesOf(const Safetensors &file, const Safetensors::Tensor &
            file.place(), "F32, F64, F16 and BF16 are read");
   std::vector<float> values(elementsOf(tensor.shape));
   file.copyFloats(tensor, values.data());
-  const auto odd = std::ranges::find_if(values, [](float value) { return !std::isfinite(value); });
-  if (odd != values.end())
-    refuse("tensor `" + tensor.name + "` holds " +
-               (std::isnan(*odd) ? "what is no number (NaN)" : "numbers beyond float32") + " at element " +
-               std::to_string(odd - values.begin()),
+  if (const runtime::NonFinite found = runtime::findNonFinite(values))
+    refuse("tensor `" + tensor.name + "` holds " + runtime::nonFiniteText(found, tensor.shape) +
+               (tensor.type == "F64" ? ", as float32" : ""),
            file.place(), "a network with such a weight computes nothing; the checkpoint may be damaged");
   return values;
 }

@@ -2,7 +2,6 @@
 
 #include "runtime/Error.h"
 #include "runtime/core/Shape.h"
-#include "runtime/io/Weights.h"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -63,9 +62,9 @@ Adaptive::Adaptive(const vn_adaptive &model, int64_t threads)
   }
 }
 
-void Adaptive::loadWeights(const Safetensors &file) {
-  runtime::loadWeights(theClassifier, file, std::string(classifierPrefix));
-  runtime::loadWeights(theNetwork, file, "", std::string(classifierPrefix));
+void Adaptive::loadWeights(const Safetensors &file, const NonFiniteWeights &policy) {
+  runtime::loadWeights(theClassifier, file, std::string(classifierPrefix), "", policy);
+  runtime::loadWeights(theNetwork, file, "", std::string(classifierPrefix), policy);
 }
 
 void Adaptive::prepare() {

@@ -8,7 +8,7 @@
 
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Session.h"
-#include "runtime/io/Safetensors.h"
+#include "runtime/io/Weights.h"
 
 #include <functional>
 #include <vector>
@@ -29,7 +29,7 @@ public:
   explicit Adaptive(const vn_adaptive &model, int64_t threads = 0);
 
   /// The network's weights and the classifier's, whose names have a prefix, or none of them.
-  void loadWeights(const Safetensors &file);
+  void loadWeights(const Safetensors &file, const NonFiniteWeights &policy = {});
   /// Packs the weights, which otherwise the first run does.
   void prepare();
 

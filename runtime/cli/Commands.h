@@ -4,6 +4,7 @@
 
 #include "runtime/image/Preprocess.h"
 #include "runtime/io/Npy.h"
+#include "runtime/io/Weights.h"
 #include "runtime/train/Evaluate.h"
 #include "vernier/abi.h"
 
@@ -21,7 +22,10 @@ struct CommonOptions {
   std::string weights; ///< empty: <folder of the executable>/<model>.safetensors
   /// Of open holes (parseChoices); empty: the first choices, or of an adaptive model those of each image.
   std::string configuration;
-  double costWeight = 0; ///< of an adaptive model: see Adaptive
+  double costWeight = 0;       ///< of an adaptive model: see Adaptive
+  bool allowNonFinite = false; ///< weights that are not finite are named and used; else refused
+
+  NonFiniteWeights nonFinite() const { return {allowNonFinite, "--allow-non-finite"}; }
 };
 
 /// Where scale policy scores go; empty: nowhere.
@@ -34,6 +38,7 @@ void infoCommand(const vn_model &model, bool json);
 void infoCommand(const vn_adaptive &model, bool json);
 
 struct RunOptions : CommonOptions {
+  RunOptions() { allowNonFinite = true; } // its results show them
   std::string input, output;
   ScalePolicyOptions scalePolicy;
 };
@@ -59,12 +64,12 @@ struct EvalOptions : CommonOptions {
   ScalePolicyOptions scalePolicy;
   int64_t loaders = 0;
   bool json = false;
+  bool quiet = false;   ///< no progress
   bool compare = false; ///< of an adaptive model: with each of its configurations for all images
 };
 void evalCommand(const vn_model &model, const EvalOptions &options);
 void evalCommand(const vn_adaptive &model, const EvalOptions &options);
 /// What both have in common: whether there is one source of images, and the images.
-  bool quiet = false;   ///< no progress
 void checkSource(const EvalOptions &options);
 std::unique_ptr<Dataset> openSource(const EvalOptions &options);
 ImageRange rangeOf(const Dataset &dataset, const EvalOptions &options);
@@ -78,17 +83,11 @@ struct TabulateOptions : CommonOptions {
   int64_t runs = 0;                        ///< timed ones of each; 0: accuracy instead of speed
   std::string kernels;                     ///< file of the kernels' times, which are measured too
   std::string predict;                     ///< such a file, instead of measuring
+  int64_t recalibrate = 0;                 ///< accuracy after recalibration with so many images; 0: without
+  bool quiet = false;                      ///< no progress
 };
 void tabulateCommand(const vn_model &model, const TabulateOptions &options);
 
-/// Of an adaptive model: data to train its classifier with.
-struct LabelOptions : CommonOptions {
-  std::string data, split = "train", out;
-  int64_t recalibrate = 0;                 ///< accuracy after recalibration with so many images; 0: without
-  bool quiet = false;                      ///< no progress
-  int64_t first = 0, count = 0; ///< images; 0: all from `first` on
-  int64_t validateEvery = 10;   ///< of so many images one is for validation
-};
 /// Of a model built for training: running statistics computed anew.
 struct RecalibrateOptions : CommonOptions {
   std::string data, split = "train", out;
@@ -98,6 +97,7 @@ struct RecalibrateOptions : CommonOptions {
   bool quiet = false; ///< no report
 };
 void recalibrateCommand(const vn_model &model, const RecalibrateOptions &options);
+
 /// Of an adaptive model: data to train its classifier with.
 struct LabelOptions : CommonOptions {
   std::string data, split = "train", out;
@@ -105,7 +105,6 @@ struct LabelOptions : CommonOptions {
   int64_t validateEvery = 10;   ///< of so many images one is for validation
   bool quiet = false;           ///< no report
 };
-
 void labelCommand(const vn_adaptive &model, const LabelOptions &options);
 
 struct ClassifyOptions : CommonOptions {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <new>
+#include <type_traits>
 
 namespace vernier::runtime {
 
@@ -33,11 +34,11 @@ public:
       addTabulate();
     if (adaptive)
       addLabel();
-    if (model.train_step.num_steps > 0)
+    if (model.train_step.num_steps > 0) {
       addTrain();
-  }
       addRecalibrate();
     }
+  }
 
   /// Returns the exit status.
   int run(int argc, char **argv) {
@@ -78,17 +79,20 @@ private:
           "--configuration", options.configuration,
           fmt::format("Choices of the open holes: HOLE=VALUE,..., or a value for each (default: {})",
                       adaptive ? "chosen for each image" : "the first"));
+    if constexpr (std::is_base_of_v<CommonOptions, Options> && !std::is_same_v<RunOptions, Options>)
+      added->add_flag("--allow-non-finite", options.allowNonFinite,
+                      "Name weights that are infinite or no number, and use them");
     return added;
+  }
+
+  static void addQuiet(CLI::App &command, bool &quiet) {
+    command.add_flag("-q,--quiet", quiet, "Print what is asked for, warnings and errors alone");
   }
 
   void addCostWeight(CLI::App &command, CommonOptions &options) {
     if (adaptive)
       command.add_option("--cost-weight", options.costWeight,
                          "By how much a candidate's score falls with its share of the dearest one's "
-  static void addQuiet(CLI::App &command, bool &quiet) {
-    command.add_flag("-q,--quiet", quiet, "Print what is asked for, warnings and errors alone");
-  }
-
                          "multiply-adds; less than 0 spends more (0)");
   }
 
@@ -187,11 +191,11 @@ private:
           "--compare", evalOptions.compare,
           "Also with each configuration for all images, and name the best of at most the same cost");
     app->add_flag("--json", evalOptions.json, "JSON");
+    addQuiet(*app, evalOptions.quiet);
     app->callback([this] { start<EvalOptions>(evalCommand, evalCommand, evalOptions); });
   }
 
   void addClassify() {
-    addQuiet(*app, evalOptions.quiet);
     CLI::App *app = command("classify", "Name what images show", classifyOptions);
     app->add_option("images", classifyOptions.images, "JPEG or PNG files")->required();
     app->add_option("--labels", classifyOptions.labels, "File with the name of a class per line");
@@ -223,6 +227,11 @@ private:
     kernels->needs(runs);
     app->add_option("--predict", tabulateOptions.predict, "Instead: the times that such a file predicts")
         ->excludes(runs);
+    if (model.train_step.num_steps > 0)
+      app->add_option("--recalibrate", tabulateOptions.recalibrate,
+                      "With --data: with batch norms recalibrated from so many images of its train split")
+          ->check(CLI::PositiveNumber)
+          ->excludes(runs);
     app->add_option("--sample", tabulateOptions.sample, "So many configurations, drawn at random (all)")
         ->check(CLI::PositiveNumber);
     app->add_option("--seed", tabulateOptions.seed, "Of the sample (1)");
@@ -230,16 +239,11 @@ private:
     app->add_option("--shard", tabulateOptions.shard, "I/N: the I-th of N parts; mpi: the part of this rank");
     app->add_option("--out", tabulateOptions.out,
                     "File of a line of JSON per configuration; goes on with it. {i} and {n} are the shard's");
+    addQuiet(*app, tabulateOptions.quiet);
     app->callback([this] { action = [this] { tabulateCommand(model, tabulateOptions); }; });
   }
-    if (model.train_step.num_steps > 0)
-      app->add_option("--recalibrate", tabulateOptions.recalibrate,
-                      "With --data: with batch norms recalibrated from so many images of its train split")
-          ->check(CLI::PositiveNumber)
-          ->excludes(runs);
 
   void addLabel() {
-    addQuiet(*app, tabulateOptions.quiet);
     CLI::App *app = command("label", "Make what the classifier of scales is trained with", labelOptions);
     app->remove_option(app->get_option("--configuration"));
     app->add_option("--data", labelOptions.data, "Folder of the data set")->required();
@@ -253,11 +257,11 @@ private:
                     "Of so many images one is for validation (10)")
         ->check(CLI::Range(2, 1 << 24));
     app->add_option("--out", labelOptions.out, "Folder for the arrays and labels")->required();
+    addQuiet(*app, labelOptions.quiet);
     app->callback([this] { action = [this] { labelCommand(*adaptive, labelOptions); }; });
   }
 
   void addTrain() {
-    addQuiet(*app, labelOptions.quiet);
     CLI::App *app = command("train", "Train the model", trainOptions);
     app->get_option("--weights")->description("Weights to begin from (default: fresh ones)");
     if (model.num_holes > 0)
@@ -270,23 +274,11 @@ private:
         ->check(CLI::Range(1, 1 << 24));
     app->add_option("--loaders", trainOptions.loaders, "Threads that make batches")
         ->check(CLI::Range(1, 1024));
+    addQuiet(*app, trainOptions.quiet);
     app->add_flag("--resume", trainOptions.resume, "Continue from the checkpoint in --out, if there is one");
     app->callback([this] { action = [this] { train(model, trainOptions); }; });
   }
 
-    addQuiet(*app, trainOptions.quiet);
-  const vn_model &model;
-  const vn_adaptive *adaptive;
-  CLI::App app;
-  std::function<void()> action;
-  bool infoJson = false;
-  RunOptions runOptions;
-  BenchOptions benchOptions;
-  EvalOptions evalOptions;
-  ClassifyOptions classifyOptions;
-  TabulateOptions tabulateOptions;
-  LabelOptions labelOptions;
-  TrainOptions trainOptions;
   void addRecalibrate() {
     CLI::App *app = command("recalibrate", "Compute the running statistics of batch norms anew, from images",
                             recalibrateOptions);
@@ -305,6 +297,19 @@ private:
     app->callback([this] { action = [this] { recalibrateCommand(model, recalibrateOptions); }; });
   }
 
+  const vn_model &model;
+  const vn_adaptive *adaptive;
+  CLI::App app;
+  std::function<void()> action;
+  bool infoJson = false;
+  RunOptions runOptions;
+  BenchOptions benchOptions;
+  EvalOptions evalOptions;
+  ClassifyOptions classifyOptions;
+  TabulateOptions tabulateOptions;
+  LabelOptions labelOptions;
+  TrainOptions trainOptions;
+  RecalibrateOptions recalibrateOptions;
 };
 
 int runCommandLine(int argc, char **argv, const vn_model &model, const vn_adaptive *adaptive) {
@@ -317,7 +322,6 @@ int runCommandLine(int argc, char **argv, const vn_model &model, const vn_adapti
     fmt::print(stderr, "{}\n", error.what());
   } catch (const std::bad_alloc &) {
     fmt::print(stderr, "error: out of memory\n");
-  RecalibrateOptions recalibrateOptions;
   } catch (const std::exception &error) {
     fmt::print(stderr, "error: {}\n", error.what());
   }

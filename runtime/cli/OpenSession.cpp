@@ -29,7 +29,7 @@ OpenAdaptive openAdaptive(const vn_adaptive &model, const CommonOptions &options
   open.adaptive = std::make_unique<Adaptive>(model, options.threads);
   open.adaptive->setCostWeight(options.costWeight);
   const Safetensors file = readWeights(*model.network, options);
-  open.adaptive->loadWeights(file);
+  open.adaptive->loadWeights(file, options.nonFinite());
   open.metadata = file.metadata();
   open.weights = file.place();
   return open;
@@ -42,7 +42,7 @@ OpenSession openSession(const vn_model &model, const CommonOptions &options, Pur
   if (!options.configuration.empty())
     open.session->choose(parseChoices(model, options.configuration));
   const Safetensors file = readWeights(model, options);
-  loadWeights(*open.session, file, "", std::string(classifierPrefix));
+  loadWeights(*open.session, file, "", std::string(classifierPrefix), options.nonFinite());
   open.metadata = file.metadata();
   open.weights = file.place();
   return open;

@@ -9,8 +9,8 @@
 #include "runtime/core/Configurations.h"
 #include "runtime/io/File.h"
 #include "runtime/train/Evaluate.h"
-
 #include "runtime/train/Recalibrate.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <fmt/core.h>
@@ -165,11 +165,11 @@ public:
     const Recalibrated recalibrated(*open.session, preprocessing, options);
     for (const Choices &choices : left) {
       open.session->choose(choices);
+      recalibrated.update();
       const Accuracy accuracy =
           evaluate(*open.session, *dataset, preprocessing, defaultLoaderThreads(*dataset), images);
       ordered_json row = newRow(choices);
       row.update({{"accuracy", accuracy.top1},
-      recalibrated.update();
                   {"top5", accuracy.top5},
                   {"loss", accuracy.loss},
                   {"images", accuracy.images}});
@@ -179,11 +179,6 @@ public:
   }
 
 private:
-  ordered_json newRow(const Choices &choices) const {
-    return {{"configuration", choicesText(model, choices)}, {"macs", macsOf(model, choices)}};
-  }
-  double perImage(double seconds) const { return 1e3 * seconds / double(model.batch); }
-
   /// Where it is asked for, gives the session's configuration statistics of its own before it is evaluated.
   /// Batch norms are shared between configurations, so each begins with what was loaded.
   class Recalibrated {
@@ -217,6 +212,11 @@ private:
     std::unique_ptr<Dataset> dataset;
     std::vector<std::pair<std::span<float>, std::vector<float>>> loaded; ///< statistics
   };
+
+  ordered_json newRow(const Choices &choices) const {
+    return {{"configuration", choicesText(model, choices)}, {"macs", macsOf(model, choices)}};
+  }
+  double perImage(double seconds) const { return 1e3 * seconds / double(model.batch); }
 
   /// This shard's configurations.
   std::vector<Choices> part() const {

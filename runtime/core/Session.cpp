@@ -74,10 +74,11 @@ static StepRange toLastStatistics(const vn_program &program, StepRange steps) {
 
 Session::Bound Session::bind(const vn_program &program, Extent extent) const {
   Bound bound{program, {}, Schedule(numThreads), {}, {}, {}};
+  std::vector<std::vector<StepRange>> parts; // of each segment the steps of its variants
   for (int64_t s = 0; s < program.num_segments; ++s) {
-    std::vector<Schedule> &variants = bound.parts.emplace_back();
+    std::vector<StepRange> &variants = parts.emplace_back();
     for (const vn_variant &v : variantsOf(program.segments[s]))
-      variants.emplace_back(program, StepRange{v.begin, v.end}, numThreads, true);
+      variants.push_back({v.begin, v.end});
   }
   if (program.num_segments == 0)
     parts.push_back({{0, program.num_steps}});
@@ -119,9 +120,9 @@ void Session::choose(std::span<const int64_t> choices) {
   choose(*inferProgram);
   if (trainProgram)
     choose(*trainProgram);
-}
   if (statisticsProgram)
     choose(*statisticsProgram);
+}
 
 void Session::choose(Bound &bound) const {
   bound.schedule = Schedule(numThreads);
@@ -166,7 +167,6 @@ void Session::trainStep(std::span<void *const> io, std::vector<double> *seconds)
   prepared = false; // the running statistics changed
 }
 
-void Session::checkGuards(std::span<const vn_step> wave) const {
 void Session::updateStatistics(std::span<void *const> io) {
   if (!training)
     throw Error(VN_ERROR_STATE, "this session was created for inference");
@@ -178,6 +178,7 @@ void Session::updateStatistics(std::span<void *const> io) {
   prepared = false;
 }
 
+void Session::checkGuards(std::span<const vn_step> wave) const {
   static constexpr const char *names[] = {"the arena", "parameters", "running statistics", "packed weights",
                                           "gradients"};
   std::string kernels;

@@ -1,9 +1,11 @@
 #include "runtime/io/Weights.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/Finite.h"
 #include "runtime/core/Shape.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <fmt/core.h>
 #include <string_view>
 #include <unordered_map>
@@ -25,6 +27,46 @@ static Error mismatch(const Session &session, const Safetensors &file,
       "the file must come from the same specification and configuration; `info` lists the model's tensors");
 }
 
+static void checkFinite(const std::vector<const Safetensors::Tensor *> &tensors, const Safetensors &file,
+                        const NonFiniteWeights &policy) {
+  std::vector<std::string> problems;
+  std::vector<float> values;
+  for (const Safetensors::Tensor *tensor : tensors) {
+    values.resize(size_t(*elementCount(tensor->shape)));
+    file.copyFloats(*tensor, values.data());
+    if (const NonFinite found = findNonFinite(values))
+      problems.push_back(
+          fmt::format("tensor `{}` holds {}", tensor->name, nonFiniteText(found, tensor->shape)));
+  }
+  if (problems.empty())
+    return;
+  Error error(VN_ERROR_VALUE,
+              fmt::format("{} of the weights {} not finite", problems.size() == 1 ? "a tensor" : "tensors",
+                          problems.size() == 1 ? "is" : "are"));
+  error.at(file.place());
+  for (size_t i = 0; i < std::min(problems.size(), mostProblemsListed); ++i)
+    error.note(problems[i]);
+  if (problems.size() > mostProblemsListed)
+    error.note(fmt::format("and {} more", problems.size() - mostProblemsListed));
+  if (policy.allowed) {
+    const std::string text = error.what();
+    fmt::print(stderr, "warning{}\n", text.substr(text.find(':')));
+    return;
+  }
+  error.help("the training that wrote them diverged, or the file is damaged: take an earlier one");
+  if (!policy.option.empty())
+    error.help(policy.option + " uses them all the same");
+  throw error;
+}
+
+void checkFinite(const Safetensors &file, const NonFiniteWeights &policy, const std::string &prefix) {
+  std::vector<const Safetensors::Tensor *> tensors;
+  for (const Safetensors::Tensor &tensor : file.tensors())
+    if (tensor.name.starts_with(prefix) && Safetensors::isFloat(tensor))
+      tensors.push_back(&tensor);
+  checkFinite(tensors, file, policy);
+}
+
 // "bn1.weight" of "bn1[0.65].weight"; nothing where there is no choice.
 static std::string withoutChoice(std::string_view name) {
   const size_t begin = name.find('['), end = name.find(']');
@@ -34,7 +76,7 @@ static std::string withoutChoice(std::string_view name) {
 }
 
 void loadWeights(Session &session, const Safetensors &file, const std::string &prefix,
-                 const std::string &others) {
+                 const std::string &others, const NonFiniteWeights &policy) {
   const vn_model &model = session.model();
   std::unordered_map<std::string, const Safetensors::Tensor *> found;
   for (const Safetensors::Tensor &tensor : file.tensors())
@@ -78,6 +120,7 @@ void loadWeights(Session &session, const Safetensors &file, const std::string &p
   }
   if (!problems.empty())
     throw mismatch(session, file, problems);
+  checkFinite(sources, file, policy);
 
   for (int64_t i = 0; i < model.num_parameters; ++i)
     file.copyFloats(*sources[size_t(i)], session.values(model.parameters[i]).data());

@@ -11,13 +11,25 @@
 
 namespace vernier::runtime {
 
+/// What is done with weights that are infinite or no number: a network with such computes nothing, and an
+/// accuracy or a class does not show it.
+struct NonFiniteWeights {
+  bool allowed = false; ///< named in a warning on standard error, and used; else refused
+  std::string option{}; ///< the option that allows them, for the message; empty: there is none
+};
+
+/// Refuses, or only names, tensors of the file that are not finite as float32: which, where and how many
+/// elements. With `prefix`, those whose names begin with it.
+void checkFinite(const Safetensors &file, const NonFiniteWeights &policy = {},
+                 const std::string &prefix = "");
+
 /// Loads all of the session's weights from the tensors whose names begin with `prefix`, or, where one is
-/// missing, unexpected or of another shape or type, none; the message then lists each. PyTorch's
+/// missing, unexpected, not finite or of another shape or type, none; the message then lists each. PyTorch's
 /// `num_batches_tracked` is passed over, and so are other choices' parameters of a batch norm that the model
 /// has for some (`bn1[0.65].weight` beside `bn1[1].weight`): one file serves all configurations. Tensors
 /// whose names begin with `others`, if it is not empty, belong to another model.
 void loadWeights(Session &session, const Safetensors &file, const std::string &prefix = "",
-                 const std::string &others = "");
+                 const std::string &others = "", const NonFiniteWeights &policy = {});
 
 /// In the file of an adaptive model before the names of its classifier's tensors.
 inline constexpr std::string_view classifierPrefix = "scale_classifier.";

@@ -3,6 +3,8 @@
 #include "runtime/Error.h"
 #include "runtime/io/Weights.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <fmt/core.h>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -66,14 +68,41 @@ void writeCheckpoint(const std::string &path, Session &session, const Sgd &optim
                    {{"vernier.recipe", recipe.canonical()}, {"vernier.state", toJson(state).dump()}});
 }
 
-/// The first line in which two canonical recipes differ.
-static std::string firstDifference(const std::string &before, const std::string &now) {
+/// What may be another in a resumed run, such as after the loss was no longer finite.
+static bool mayChange(std::string_view line) {
+  static constexpr std::string_view keys[] = {"learning_rate", "schedule", "warmup_epochs",
+                                              "milestones",    "factor",   "final_learning_rate"};
+  return std::ranges::find(keys, line.substr(0, line.find(" = "))) != std::end(keys);
+}
+
+/// Lines in which two canonical recipes differ, the checkpoint's first.
+static std::vector<std::pair<std::string, std::string>> differences(const std::string &before,
+                                                                    const std::string &now) {
+  std::vector<std::pair<std::string, std::string>> result;
   std::istringstream a(before), b(now);
-  std::string lineA, lineB;
-  while (std::getline(a, lineA) && std::getline(b, lineB))
+  for (;;) {
+    std::string lineA, lineB;
+    const bool hasA = bool(std::getline(a, lineA)), hasB = bool(std::getline(b, lineB));
+    if (!hasA && !hasB)
+      return result;
     if (lineA != lineB)
-      return fmt::format("the checkpoint has `{}`, the recipe `{}`", lineA, lineB);
-  return "they have different keys";
+      result.emplace_back(lineA, lineB);
+  }
+}
+
+/// Refuses a recipe that differs in more than how fast it learns, of which it tells.
+static void compareRecipes(const std::string &before, const std::string &now, const std::string &path) {
+  const auto found = differences(before, now);
+  for (const auto &[checkpoint, recipe] : found)
+    if (!mayChange(checkpoint) || !mayChange(recipe))
+      throw Error(VN_ERROR_ARGUMENT, "the interrupted run had another recipe")
+          .at(path)
+          .note(fmt::format("the checkpoint has `{}`, the recipe `{}`", checkpoint, recipe))
+          .help("resume with the same recipe (more epochs, and another learning rate and schedule, are "
+                "allowed), "
+                "or begin anew with another --out");
+  for (const auto &[checkpoint, recipe] : found)
+    fmt::print(stderr, "warning: from here on `{}` instead of `{}`\n", recipe, checkpoint);
 }
 
 TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimizer, const Recipe &recipe,
@@ -82,11 +111,7 @@ TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimi
   const Metadata &metadata = file.metadata();
   if (!metadata.contains("vernier.recipe") || !metadata.contains("vernier.state"))
     throw Error(VN_ERROR_FORMAT, "the file is no checkpoint of a training run").at(path);
-  if (metadata.at("vernier.recipe") != recipe.canonical())
-    throw Error(VN_ERROR_ARGUMENT, "the interrupted run had another recipe")
-        .at(path)
-        .note(firstDifference(metadata.at("vernier.recipe"), recipe.canonical()))
-        .help("resume with the same recipe (more epochs are allowed), or begin anew with another --out");
+  compareRecipes(metadata.at("vernier.recipe"), recipe.canonical(), path);
   TrainState state;
   try {
     state = fromJson(json::parse(metadata.at("vernier.state")));

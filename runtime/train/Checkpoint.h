@@ -36,7 +36,8 @@ struct TrainState {
 void writeCheckpoint(const std::string &path, Session &session, const Sgd &optimizer, const Recipe &recipe,
                      const TrainState &state);
 
-/// Restores what writeCheckpoint wrote; refuses a checkpoint of another recipe, model or number of images.
+/// Restores what writeCheckpoint wrote; refuses a checkpoint of another recipe, except for its learning rate
+/// and schedule, of another model or number of images.
 TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimizer, const Recipe &recipe,
                           int64_t trainingImages);
 

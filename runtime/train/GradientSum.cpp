@@ -1,7 +1,8 @@
 #include "runtime/train/GradientSum.h"
 
+#include "runtime/core/Finite.h"
+
 #include <algorithm>
-#include <functional>
 
 namespace vernier::runtime {
 
@@ -22,18 +23,29 @@ const std::vector<bool> &GradientSum::trained() {
   return entry->second;
 }
 
-void GradientSum::add() {
+/// Adds or copies; in the same pass it looks whether the gradients are finite.
+static uint32_t accumulate(std::span<float> sums, std::span<const float> gradients, bool first) {
+  uint32_t bad = 0;
+  float *__restrict sum = sums.data();
+  const float *__restrict gradient = gradients.data();
+  for (size_t i = 0; i < sums.size(); ++i) {
+    sum[i] = first ? gradient[i] : sum[i] + gradient[i];
+    bad |= isNonFinite(gradient[i]);
+  }
+  return bad;
+}
+
+bool GradientSum::add() {
+  uint32_t bad = 0;
   const std::vector<bool> &written = trained();
   for (size_t i = 0; i < sums.size(); ++i) {
     if (!written[i])
       continue;
     const std::span<const float> gradient = session.gradient(session.model().parameters[i]);
-    if (has[i])
-      std::ranges::transform(sums[i], gradient, sums[i].begin(), std::plus<>());
-    else
-      std::ranges::copy(gradient, sums[i].begin());
+    bad |= accumulate(sums[i], gradient, !has[i]);
     has[i] = true;
   }
+  return bad == 0;
 }
 
 void GradientSum::finish() {

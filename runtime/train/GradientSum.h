@@ -15,8 +15,8 @@ public:
 
   void clear();
   /// Adds the gradients that the session's last training step wrote, of the parameters that its configuration
-  /// has.
-  void add();
+  /// has. Returns whether they are finite.
+  [[nodiscard]] bool add();
   /// Puts the sums in the place of the session's gradients. Of a parameter to which nothing was added the
   /// gradient stays as it is.
   void finish();

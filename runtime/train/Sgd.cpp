@@ -1,6 +1,7 @@
 #include "runtime/train/Sgd.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/Finite.h"
 #include "runtime/core/Shape.h"
 
 #include <algorithm>
@@ -28,38 +29,45 @@ Sgd::Sgd(Session &session, const Recipe::Optimizer &options) : session(session),
   }
 }
 
-// One version per vector width; the loader of the program picks the widest that the CPU has.
+// One version per vector width; the loader of the program picks the widest that the CPU has. Returns 0 where
+// all new weights are finite: they are at hand here, a pass of its own would read them from memory again.
 #if defined(__x86_64__) && defined(__linux__)
 __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
-static void
+static uint32_t
 update(float *__restrict weights, const float *__restrict gradients, float *__restrict momentum,
        int64_t count, float decay, float mu, float rate, bool nesterov) {
+  uint32_t bad = 0;
   if (nesterov) {
     for (int64_t i = 0; i < count; ++i) {
       const float g = gradients[i] + decay * weights[i];
       momentum[i] = mu * momentum[i] + g;
       weights[i] -= rate * (g + mu * momentum[i]);
+      bad |= isNonFinite(weights[i]);
     }
   } else {
     for (int64_t i = 0; i < count; ++i) {
       momentum[i] = mu * momentum[i] + (gradients[i] + decay * weights[i]);
       weights[i] -= rate * momentum[i];
+      bad |= isNonFinite(weights[i]);
     }
   }
+  return bad;
 }
 
-void Sgd::step(double learningRate, const std::vector<bool> *trained) {
+bool Sgd::step(double learningRate, const std::vector<bool> *trained) {
   const float mu = float(options.momentum), rate = float(learningRate);
-#pragma omp parallel for schedule(static) num_threads(session.threads())
+  uint32_t bad = 0;
+#pragma omp parallel for schedule(static) num_threads(session.threads()) reduction(| : bad)
   for (size_t i = 0; i < chunks.size(); ++i) {
     const Chunk &chunk = chunks[i];
     if (trained && !(*trained)[chunk.parameter])
       continue;
-    update(chunk.weights, chunk.gradients, chunk.momentum, chunk.count, chunk.decay, mu, rate,
-           options.nesterov);
+    bad |= update(chunk.weights, chunk.gradients, chunk.momentum, chunk.count, chunk.decay, mu, rate,
+                  options.nesterov);
   }
   session.weightsChanged();
+  return bad == 0;
 }
 
 std::vector<TensorView> Sgd::tensors(const std::string &prefix) const {
@@ -86,9 +94,20 @@ void Sgd::load(const Safetensors &file, const std::string &prefix) {
           .at(file.place());
     sources[i] = tensor;
   }
-  for (size_t i = 0; i < momentum.size(); ++i)
-    if (sources[i])
-      file.copyFloats(*sources[i], momentum[i].data());
+  std::vector<std::vector<float>> values(momentum.size());
+  for (size_t i = 0; i < momentum.size(); ++i) {
+    if (!sources[i])
+      continue;
+    values[i].resize(momentum[i].size());
+    file.copyFloats(*sources[i], values[i].data());
+    if (const NonFinite found = findNonFinite(values[i]))
+      throw Error(VN_ERROR_VALUE, fmt::format("tensor `{}` holds {}", sources[i]->name,
+                                              nonFiniteText(found, sources[i]->shape)))
+          .at(file.place())
+          .help("the checkpoint is damaged: begin anew with another --out");
+  }
+  for (size_t i = 0; i < momentum.size(); ++i) // in place: the updates know its address
+    std::ranges::copy(values[i], momentum[i].begin());
 }
 
 } // namespace vernier::runtime

@@ -18,8 +18,9 @@ public:
   Sgd(Session &session, const Recipe::Optimizer &options);
 
   /// Updates all parameters from the session's gradients; with `trained`, which has an entry for each of the
-  /// model's parameters, those alone.
-  void step(double learningRate, const std::vector<bool> *trained = nullptr);
+  /// model's parameters, those alone. Returns whether what it wrote is finite: a gradient that is not leaves
+  /// no parameter that is, whatever the rate.
+  [[nodiscard]] bool step(double learningRate, const std::vector<bool> *trained = nullptr);
 
   /// Momentum as tensors to be written, named as the parameters, with `prefix`.
   std::vector<TensorView> tensors(const std::string &prefix) const;

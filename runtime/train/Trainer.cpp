@@ -1,10 +1,13 @@
 #include "runtime/train/Trainer.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/Finite.h"
 #include "runtime/core/IoArrays.h"
+#include "runtime/core/Shape.h"
 #include "runtime/data/Loader.h"
 #include "runtime/io/Weights.h"
 #include "runtime/train/Checkpoint.h"
+#include "runtime/train/Divergence.h"
 #include "runtime/train/GradientSum.h"
 #include "runtime/train/Initialize.h"
 #include "runtime/train/Log.h"
@@ -110,32 +113,29 @@ public:
           .at(options.data)
           .help("build the model with a smaller --batch");
     loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*training);
+    for (int64_t i = 0; i < model.num_parameters; ++i)
+      if (const vn_parameter &parameter = model.parameters[i]; parameter.space == VN_SPACE_STATISTICS)
+        statistics.push_back(session.values(parameter));
     prepareOutput();
     start();
   }
 
   void run() {
+    warnOfOneValueNorms();
     TrainLog log(options.out, state);
     Progress progress(state.step, recipe.epochs * stepsPerEpoch, stepsPerEpoch, options.quiet);
     const InterruptGuard guard;
     for (int64_t epoch = state.step / stepsPerEpoch; epoch < recipe.epochs; ++epoch) {
       runEpoch(epoch, log, progress);
       finishEpoch(epoch);
-    warnOfOneValueNorms();
       log.epoch(state);
       progress.epoch(state);
-      writeCheckpoint(checkpointPath(), session, optimizer, recipe, state);
+      saveCheckpoint();
     }
     writeResults();
   }
 
 private:
-  void applyRecipe() {
-    if (options.epochs)
-      recipe.epochs = options.epochs;
-    if (recipe.batch != 0 && recipe.batch != model.batch)
-      throw Error(VN_ERROR_ARGUMENT,
-                  fmt::format("the recipe wants batches of {}, model `{}` was built for {}", recipe.batch,
   /// Batch norms of which the build found that they learn nothing but their bias.
   void warnOfOneValueNorms() const {
     const auto description = ordered_json::parse(model.description, nullptr, false);
@@ -148,6 +148,12 @@ private:
                  place.is_string() ? place.get<std::string>() : std::string());
   }
 
+  void applyRecipe() {
+    if (options.epochs)
+      recipe.epochs = options.epochs;
+    if (recipe.batch != 0 && recipe.batch != model.batch)
+      throw Error(VN_ERROR_ARGUMENT,
+                  fmt::format("the recipe wants batches of {}, model `{}` was built for {}", recipe.batch,
                               model.name, model.batch))
           .at(options.recipe)
           .help(fmt::format("build the model with `--batch {}`", recipe.batch));
@@ -186,6 +192,7 @@ private:
   double computeGradients(StepArrays &arrays, const Batch &batch, int64_t epoch) {
     if (model.num_holes == 0 || epoch >= firstOfTarget) {
       const double loss = arrays.run(session, batch);
+      requireFinite(loss, batch, epoch);
       state.correct += arrays.correct(batch);
       state.images += batch.count;
       return loss;
@@ -195,8 +202,11 @@ private:
     sum->clear();
     for (const Choices &configuration : configurations) {
       session.choose(configuration);
-      loss += arrays.run(session, batch);
-      sum->add();
+      const double own = arrays.run(session, batch);
+      requireFinite(own, batch, epoch);
+      if (!sum->add())
+        throw diverged(own, batch, epoch);
+      loss += own;
       state.correct += arrays.correct(batch);
       state.images += batch.count;
     }
@@ -214,6 +224,75 @@ private:
     if (targetParameters.empty())
       targetParameters = trainedParameters(model, target);
     return &targetParameters;
+  }
+
+  /// Of a training step's loss and running statistics; the optimizer looks at the rest.
+  void requireFinite(double loss, const Batch &batch, int64_t epoch) {
+    if (!std::isfinite(loss) || !std::ranges::all_of(statistics, allFinite))
+      throw diverged(loss, batch, epoch);
+  }
+
+  TrainingPlace place(int64_t step, int64_t epoch) const {
+    return {.step = step + 1,
+            .steps = recipe.epochs * stepsPerEpoch,
+            .epoch = epoch + 1,
+            .epochs = recipe.epochs,
+            .learningRate = learningRate(recipe, step, stepsPerEpoch),
+            .configuration = choicesText(model, session.choices()),
+            .checkpoint = checkpointPath(),
+            .checkpointStep = checkpointStep};
+  }
+
+  /// "image 5 of the training data holds nan at [1, 2, 3]"; empty where all is finite.
+  static std::string imageText(const Dataset &dataset, const char *which, int64_t index,
+                               const vn_model &model, std::span<const float> values) {
+    const int64_t shape[] = {model.channels, model.height, model.width};
+    const NonFinite found = findNonFinite(values);
+    return found ? fmt::format("image {} of the {} data holds {}", dataset.name(index), which,
+                               nonFiniteText(found, shape))
+                 : std::string();
+  }
+
+  Error diverged(double loss, const Batch &batch, int64_t epoch) {
+    std::vector<std::string> bad;
+    const std::vector<int64_t> order = shuffledOrder(images, recipe.seed, uint32_t(epoch));
+    const size_t first = size_t(state.step % stepsPerEpoch * model.batch);
+    const size_t size = batch.images.size() / size_t(model.batch);
+    for (size_t i = 0; i < size_t(batch.count); ++i)
+      if (std::string text = imageText(*training, "training", order[first + i], model,
+                                       std::span(batch.images).subspan(i * size, size));
+          !text.empty())
+        bad.push_back(std::move(text));
+    return divergence(session, loss, bad, place(state.step, epoch));
+  }
+
+  /// On the validation data; refuses a loss that is not finite.
+  Accuracy validate() {
+    const size_t classes = size_t(model.classes);
+    int64_t count = 0;
+    std::vector<std::string> notes;
+    const Accuracy result = evaluate(
+        session, *validation, preprocessing, loaders, {}, [&](IoArrays &arrays, int64_t row, int64_t index) {
+          if (allFinite(arrays.floats(size_t(1)).subspan(size_t(row) * classes, classes)) || count++ > 0)
+            return;
+          const auto image = arrays.floats(size_t(0));
+          const size_t size = image.size() / size_t(model.batch);
+          notes.push_back(
+              imageText(*validation, "validation", index, model, image.subspan(size_t(row) * size, size)));
+          if (notes.back().empty())
+            notes.back() = fmt::format("the logits of image {} are not finite", validation->name(index));
+        });
+    if (std::isfinite(result.loss))
+      return result;
+    if (count > 1)
+      notes.push_back(
+          fmt::format("the logits of {} more of {} images are not finite", count - 1, result.images));
+    throw validationDivergence(result.loss, notes, place(state.step - 1, (state.step - 1) / stepsPerEpoch));
+  }
+
+  void saveCheckpoint() {
+    writeCheckpoint(checkpointPath(), session, optimizer, recipe, state);
+    checkpointStep = state.step;
   }
 
   std::string checkpointPath() const { return options.out + "/checkpoint.safetensors"; }
@@ -236,6 +315,7 @@ private:
     state.trainingImages = images;
     if (options.resume && fs::exists(checkpointPath())) {
       state = readCheckpoint(checkpointPath(), session, optimizer, recipe, images);
+      checkpointStep = state.step;
       if (state.step > recipe.epochs * stepsPerEpoch)
         throw Error(VN_ERROR_ARGUMENT, fmt::format("the checkpoint is {} steps in, {} epochs have {}",
                                                    state.step, recipe.epochs, recipe.epochs * stepsPerEpoch))
@@ -265,11 +345,8 @@ private:
     while (const Batch *batch = loader.next()) {
       const double rate = learningRate(recipe, state.step, stepsPerEpoch);
       const double loss = computeGradients(arrays, *batch, epoch);
-      if (!std::isfinite(loss))
-        throw Error(VN_ERROR_VALUE, fmt::format("the loss is {} at step {} (epoch {}, learning rate {:.4g})",
-                                                loss, state.step, epoch + 1, rate))
-            .help("lower the learning rate or lengthen the warm-up; the last checkpoint is unchanged");
-      optimizer.step(rate, trainedIn(epoch));
+      if (!optimizer.step(rate, trainedIn(epoch)))
+        throw diverged(loss, *batch, epoch);
       const Clock::time_point after = Clock::now();
       const double seconds = std::chrono::duration<double>(after - before).count();
       before = after;
@@ -283,9 +360,9 @@ private:
       if (lastOfEpoch)
         continue;
       if (recipe.checkpointEvery > 0 && state.step % recipe.checkpointEvery == 0)
-        writeCheckpoint(checkpointPath(), session, optimizer, recipe, state);
+        saveCheckpoint();
       if (interruptions) {
-        writeCheckpoint(checkpointPath(), session, optimizer, recipe, state);
+        saveCheckpoint();
         throw Error(VN_ERROR_STATE, fmt::format("interrupted after step {}", state.step))
             .help("continue with the same command and --resume");
       }
@@ -301,7 +378,7 @@ private:
     result.seconds = state.epochSeconds;
     const bool last = epoch + 1 == recipe.epochs;
     if (last || (recipe.validateEvery > 0 && (epoch + 1) % recipe.validateEvery == 0)) {
-      result.validation = evaluate(session, *validation, preprocessing, loaders);
+      result.validation = validate();
       result.seconds += result.validation->seconds;
     }
     state.seconds += result.seconds;
@@ -325,7 +402,7 @@ private:
             {{"epoch", epoch.epoch}, {"top1", epoch.validation->top1}, {"top5", epoch.validation->top5}});
     }
     const auto &validated = state.epochs.back().validation; // missing where a longer run was cut here
-    const Accuracy final = validated ? *validated : evaluate(session, *validation, preprocessing, loaders);
+    const Accuracy final = validated ? *validated : validate();
     ordered_json summary = {{"model", model.name},       {"data", options.data},
                             {"epochs", recipe.epochs},   {"steps", state.step},
                             {"batch", model.batch},      {"seed", recipe.seed},
@@ -357,7 +434,9 @@ private:
   std::optional<GradientSum> sum; ///< of configurations
   std::vector<bool> targetParameters;
   int loaders = 1;
+  std::vector<std::span<const float>> statistics; ///< all running ones
   TrainState state;
+  std::optional<int64_t> checkpointStep; ///< of the last checkpoint
 };
 
 } // namespace

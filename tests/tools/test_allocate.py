@@ -183,7 +183,7 @@ class Refusals(AllocateTest):
 
     def test_diverged_training(self):
         self.refuse_weights({**GAMMAS, "body.bn.1.weight": [1, 2, float("nan"), 4]},
-                            "tensor `body.bn.1.weight` holds values that are not finite")
+                            "tensor `body.bn.1.weight` holds nan at [2], the only one of 4 elements")
 
     def test_truncated_weights(self):
         self.weights.write_bytes(self.weights.read_bytes()[:-3])

@@ -2,7 +2,9 @@
 
 #include "codegen/tools/TextTable.h"
 #include "codegen/tools/search/FineTune.h"
+#include "codegen/tools/search/Measurement.h"
 #include "dsl/Value.h"
+#include "runtime/core/Shape.h"
 #include "runtime/io/File.h"
 
 #include "llvm/Support/FormatVariadic.h"
@@ -124,15 +126,15 @@ void answer(const SearchOptions &options, const SearchTable &table, llvm::ArrayR
   const std::string file = options.path("best.toml");
   writeConfiguration(table, *best, textOf(budgets), file);
   llvm::outs() << "configuration: " << file << "\n";
-  llvm::outs().flush();
-  if (options.buildBest || options.fineTune)
-    buildBest(options, table, *best);
-}
   SearchOptions chosen = options;
   if (options.recalibrate) {
     chosen.weights = Measurement(options, table.model).recalibrate(best->configuration);
     llvm::outs() << "its weights: " << chosen.weights << "\n";
   }
+  llvm::outs().flush();
+  if (options.buildBest || options.fineTune)
+    buildBest(chosen, table, *best);
+}
 
 void refuseBudgets(llvm::ArrayRef<SearchRow> rows, llvm::ArrayRef<SearchBudget> budgets) {
   std::string least;

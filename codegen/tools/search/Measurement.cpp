@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <limits>
 #include <set>
 #include <thread>
 
@@ -68,9 +69,9 @@ Measurement::Measurement(const SearchOptions &options, const std::string &model)
 
 Command Measurement::tabulate(int64_t threads) const {
   Command command = {binary, "tabulate", "--weights", options.weights};
-  if (threads)
   if (options.quiet || options.processes > 1) // several would write over each other
     command.push_back("--quiet");
+  if (threads)
     append(command, {"--threads", std::to_string(threads)});
   return command;
 }
@@ -117,13 +118,13 @@ void Measurement::evaluate(const std::string &stem, const std::string &list, int
             "--every", std::to_string(every), "--only", list, "--shard", shard, "--out", options.path(out)});
     if (options.count)
       append(result, {"--count", std::to_string(options.count)});
+    if (options.recalibrate)
+      append(result, {"--recalibrate", std::to_string(options.recalibrate)});
     return result;
   };
   if (!options.launcher.empty()) {
     // Each rank knows its part, and how many threads its machine has for it.
     Command ranks = parseCommand(options.launcher, "--mpi");
-    if (options.recalibrate)
-      append(result, {"--recalibrate", std::to_string(options.recalibrate)});
     const Command rank = command(options.threads, "mpi", stem + "-{i}-of-{n}.jsonl");
     ranks.insert(ranks.end(), rank.begin(), rank.end());
     return runTogether({ranks});
@@ -152,11 +153,6 @@ MeasuredRows Measurement::accuracies(const std::vector<std::string> &configurati
   return rows;
 }
 
-MeasuredRows Measurement::times(const std::vector<std::string> &configurations) const {
-  const std::string file = options.path("times.jsonl");
-  const auto read = [&] {
-    MeasuredRows rows;
-    readRows(file, rows, [](SearchRow &row, const nlohmann::json &json) {
 std::string Measurement::recalibrate(const std::string &configuration) const {
   const std::string file = options.path("recalibrated.safetensors");
   Command command = {binary,    "recalibrate",     "--weights",   options.weights,
@@ -168,6 +164,11 @@ std::string Measurement::recalibrate(const std::string &configuration) const {
   return file;
 }
 
+MeasuredRows Measurement::times(const std::vector<std::string> &configurations) const {
+  const std::string file = options.path("times.jsonl");
+  const auto read = [&] {
+    MeasuredRows rows;
+    readRows(file, rows, [](SearchRow &row, const nlohmann::json &json) {
       row.measured = {json.at("milliseconds"), json.at("milliseconds_low"), json.at("milliseconds_high")};
     });
     return rows;
