@@ -25,6 +25,7 @@ class CommandTest(unittest.TestCase):
     def expect_refusal(self, done, *texts):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertEqual(done.stdout, "")
+        self.assertNotRegex(done.stderr, r"see current operation|\bvn\.\w|tensor<|@infer")  # the dialect is not the person's
         for text in texts:
             self.assertIn(text, done.stderr)
 
