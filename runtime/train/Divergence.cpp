@@ -42,6 +42,9 @@ Findings findIn(Session &session, vn_space space, const std::string &kind, bool 
   return findings;
 }
 
+/// Of what is no number the sign means nothing.
+std::string numberText(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
+
 Error stop(const std::string &what, const TrainingPlace &place) {
   Error error(VN_ERROR_VALUE,
               fmt::format("training stops at step {} of {} (epoch {} of {}, learning rate {:.4g}): {}",
@@ -75,7 +78,7 @@ Error divergence(Session &session, double loss, const std::vector<std::string> &
     if (found.back().names.empty())
       found.push_back(findIn(session, VN_SPACE_PARAMETERS, "parameter", false));
   }
-  std::string what = fmt::format("the loss is {}", loss);
+  std::string what = "the loss is " + numberText(loss);
   const auto first = std::ranges::find_if(found, [](const Findings &f) { return !f.names.empty(); });
   if (std::isfinite(loss) && first != found.end())
     what = fmt::format("{} `{}` is not finite", first->kind, first->names.front());
@@ -91,7 +94,7 @@ Error divergence(Session &session, double loss, const std::vector<std::string> &
 }
 
 Error validationDivergence(double loss, const std::vector<std::string> &notes, const TrainingPlace &place) {
-  Error error = stop(fmt::format("the validation loss is {}", loss), place);
+  Error error = stop("the validation loss is " + numberText(loss), place);
   for (const std::string &note : notes)
     error.note(note);
   finish(error, false, place);
