@@ -101,6 +101,7 @@ struct Label {
 struct CallExpr : Expr {
   explicit CallExpr(Span span) : Expr(Kind::Call, span) {}
   Identifier callee;
+  Identifier owner; // `nn` of `nn.relu(x)`, which other languages write; empty in a right program
   std::unique_ptr<Label> label;
   std::vector<Argument> arguments;
   bool piped = false; // the first argument comes through `|>`

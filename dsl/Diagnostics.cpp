@@ -9,7 +9,9 @@ namespace vernier::dsl {
 std::vector<std::string_view> diagnosticCodes() {
   return {
 #define VN_DIAGNOSTIC(name, code, format, ...) code,
+#define VN_WARNING(name, code, format, ...) code,
 #include "dsl/Diagnostics.def"
+#undef VN_WARNING
 #undef VN_DIAGNOSTIC
   };
 }
@@ -38,6 +40,12 @@ DiagnosticBuilder &DiagnosticBuilder::help(std::string text) {
   return *this;
 }
 
+DiagnosticBuilder &DiagnosticBuilder::rewrite(Span span, std::string text) {
+  if (diagnostic_)
+    diagnostic_->rewrite.push_back({span, std::move(text)});
+  return *this;
+}
+
 std::string Diagnostics::fill(std::string_view format, std::initializer_list<std::string> args) {
   std::string out;
   for (size_t i = 0; i < format.size(); ++i) {
@@ -52,28 +60,31 @@ std::string Diagnostics::fill(std::string_view format, std::initializer_list<std
 }
 
 // A loop that is unrolled meets the same mistake many times: the first time tells it.
-DiagnosticBuilder Diagnostics::add(std::string_view code, Span span, std::string message) {
+DiagnosticBuilder Diagnostics::add(Severity severity, std::string_view code, Span span, std::string message) {
   if (!seen_.insert({std::string(code), span.file, span.begin, span.end}).second)
     return DiagnosticBuilder(nullptr);
-  if (all_.size() == maxErrors) {
-    ++dropped_;
+  std::vector<Diagnostic> &kept = severity == Severity::Error ? all_ : warnings_;
+  if (kept.size() == maxErrors) {
+    dropped_ += severity == Severity::Error;
     return DiagnosticBuilder(nullptr);
   }
-  all_.reserve(maxErrors); // builders point into it
-  all_.push_back({std::string(code), std::move(message), span, "", {}, {}, {}});
-  return DiagnosticBuilder(&all_.back());
+  kept.reserve(maxErrors); // builders point into it
+  kept.push_back({severity, std::string(code), std::move(message), span, "", {}, {}, {}, {}});
+  return DiagnosticBuilder(&kept.back());
 }
 
 void Diagnostics::sort() {
-  std::vector<size_t> order(all_.size());
-  std::iota(order.begin(), order.end(), size_t(0));
-  auto key = [&](size_t i) { return std::tuple(all_[i].span.file, all_[i].span.begin, i); };
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return key(a) < key(b); });
-  std::vector<Diagnostic> sorted;
-  sorted.reserve(maxErrors);
-  for (size_t i : order)
-    sorted.push_back(std::move(all_[i]));
-  all_ = std::move(sorted);
+  for (std::vector<Diagnostic> *kept : {&all_, &warnings_}) {
+    std::vector<size_t> order(kept->size());
+    std::iota(order.begin(), order.end(), size_t(0));
+    auto key = [&](size_t i) { return std::tuple((*kept)[i].span.file, (*kept)[i].span.begin, i); };
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return key(a) < key(b); });
+    std::vector<Diagnostic> sorted;
+    sorted.reserve(maxErrors);
+    for (size_t i : order)
+      sorted.push_back(std::move((*kept)[i]));
+    *kept = std::move(sorted);
+  }
 }
 
 namespace {
@@ -139,10 +150,50 @@ std::string renderPlace(Span span, const std::string &label, const SourceSet &so
   return out;
 }
 
+// The lines that a rewrite touches, as they should be. Nothing where they would not fit on a screen.
+std::string renderRewrite(const std::vector<Edit> &rewrite, const SourceSet &sources) {
+  constexpr size_t maxLines = 8;
+  const Source &source = sources[rewrite.front().span.file];
+  const int first = source.lineOf(rewrite.front().span.begin);
+  const int last = source.lineOf(rewrite.back().span.end);
+  uint32_t at = source.lineBegin(first);
+  std::string text;
+  for (const Edit &edit : rewrite) {
+    text += source.slice({edit.span.file, at, edit.span.begin});
+    text += edit.text;
+    at = edit.span.end;
+  }
+  const uint32_t end = source.lineBegin(last) + static_cast<uint32_t>(source.lineText(last).size());
+  if (at < end)
+    text += source.slice({rewrite.front().span.file, at, end});
+  std::vector<std::string> lines;
+  for (size_t from = 0; from <= text.size();) {
+    size_t to = std::min(text.find('\n', from), text.size());
+    std::string line = text.substr(from, to - from);
+    while (!line.empty() && (line.back() == ' ' || line.back() == '\r' || line.back() == '\t'))
+      line.pop_back();
+    if (line.size() > maxLineWidth)
+      return "";
+    lines.push_back(std::move(line));
+    from = to + 1;
+  }
+  if (lines.size() > maxLines)
+    return "";
+  std::string out;
+  const size_t width = std::to_string(first + lines.size() - 1).size();
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const std::string number = std::to_string(first + i);
+    out += std::string(width - number.size() + 1, ' ') + number + " |";
+    out += (lines[i].empty() ? "" : " ") + visible(lines[i]) + "\n";
+  }
+  return out;
+}
+
 } // namespace
 
 std::string render(const Diagnostic &diagnostic, const SourceSet &sources) {
-  std::string out = "error[" + diagnostic.code + "]: " + visible(diagnostic.message) + "\n";
+  std::string out = diagnostic.severity == Severity::Error ? "error[" : "warning[";
+  out += diagnostic.code + "]: " + visible(diagnostic.message) + "\n";
   if (diagnostic.span.valid())
     out += renderPlace(diagnostic.span, diagnostic.label, sources);
   for (auto *notes : {&diagnostic.notes, &diagnostic.calls})
@@ -153,6 +204,11 @@ std::string render(const Diagnostic &diagnostic, const SourceSet &sources) {
     }
   for (const std::string &help : diagnostic.helps)
     out += "help: " + visible(help) + "\n";
+  if (!diagnostic.rewrite.empty()) {
+    const std::string lines = renderRewrite(diagnostic.rewrite, sources);
+    if (!lines.empty())
+      out += (diagnostic.helps.empty() ? "help: write it so:\n" : "") + lines;
+  }
   return out;
 }
 
@@ -161,7 +217,8 @@ std::string render(const Diagnostics &diagnostics, const SourceSet &sources) {
   for (const Diagnostic &diagnostic : diagnostics.all())
     out += (out.empty() ? "" : "\n") + render(diagnostic, sources);
   if (diagnostics.dropped())
-    out += "\n" + std::to_string(diagnostics.dropped()) + " further errors are not shown\n";
+    out += "\n" + std::to_string(diagnostics.dropped()) +
+           (diagnostics.dropped() == 1 ? " further error is" : " further errors are") + " not shown\n";
   return out;
 }
 

@@ -25,24 +25,38 @@ struct Note {
   std::string label; // beside the carets
 };
 
+// What a person would write in place of a span.
+struct Edit {
+  Span span;
+  std::string text;
+};
+
+enum class Severity { Error, Warning };
+
 struct Diagnostic {
+  Severity severity = Severity::Error;
   std::string code, message;
   Span span;
   std::string label;
   std::vector<Note> notes;
   std::vector<Note> calls; // that lead to the place, innermost first; shown after the notes
   std::vector<std::string> helps;
+  std::vector<Edit> rewrite; // of one file, ascending; the lines are shown as they should be, after the helps
 };
 
 template <class... Args> struct DiagnosticKind {
   std::string_view code;
   std::string_view format; // {0}, {1}, ... are the arguments
+  Severity severity = Severity::Error;
 };
 
 namespace diag {
 #define VN_DIAGNOSTIC(name, code, format, ...)                                                               \
   inline constexpr DiagnosticKind<__VA_ARGS__> name{code, format};
+#define VN_WARNING(name, code, format, ...)                                                                  \
+  inline constexpr DiagnosticKind<__VA_ARGS__> name{code, format, Severity::Warning};
 #include "dsl/Diagnostics.def"
+#undef VN_WARNING
 #undef VN_DIAGNOSTIC
 } // namespace diag
 
@@ -56,6 +70,8 @@ public:
   DiagnosticBuilder &note(std::string text, Span span = {}, std::string label = "");
   DiagnosticBuilder &call(std::string text, Span span);
   DiagnosticBuilder &help(std::string text);
+  // `text` belongs in place of `span`; several must be given in ascending order.
+  DiagnosticBuilder &rewrite(Span span, std::string text);
   // Only the first report of an error counts; for the others all of this does nothing.
   explicit operator bool() const { return diagnostic_ != nullptr; }
 
@@ -70,12 +86,14 @@ public:
   template <class... Args>
   DiagnosticBuilder report(const DiagnosticKind<Args...> &kind, Span span,
                            const std::type_identity_t<Args> &...args) {
-    return add(kind.code, span, fill(kind.format, {text(args)...}));
+    return add(kind.severity, kind.code, span, fill(kind.format, {text(args)...}));
   }
 
+  // Errors; a program with warnings alone is a good one.
   bool empty() const { return all_.empty(); }
   size_t size() const { return all_.size(); }
   const std::vector<Diagnostic> &all() const { return all_; }
+  const std::vector<Diagnostic> &warnings() const { return warnings_; }
   // By file and position, as a person reads a program.
   void sort();
   // Errors beyond maxErrors, counted but not kept.
@@ -85,14 +103,14 @@ private:
   static std::string text(std::string_view value) { return std::string(value); }
   static std::string text(int64_t value) { return std::to_string(value); }
   static std::string fill(std::string_view format, std::initializer_list<std::string> args);
-  DiagnosticBuilder add(std::string_view code, Span span, std::string message);
+  DiagnosticBuilder add(Severity severity, std::string_view code, Span span, std::string message);
 
-  std::vector<Diagnostic> all_;
+  std::vector<Diagnostic> all_, warnings_;
   std::set<std::tuple<std::string, int, uint32_t, uint32_t>> seen_;
   size_t dropped_ = 0;
 };
 
-// All of them, as a terminal shows them.
+// All errors, as a terminal shows them.
 std::string render(const Diagnostics &diagnostics, const SourceSet &sources);
 std::string render(const Diagnostic &diagnostic, const SourceSet &sources);
 

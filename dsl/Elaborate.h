@@ -11,6 +11,9 @@
 
 namespace vernier::dsl {
 
+// Height and width of a network's input.
+constexpr int64_t maxInputSide = 65536;
+
 // What a specification may take; beyond, it is refused. Any real network is far below.
 struct Limits {
   int64_t steps = 2'000'000; // expressions and list elements evaluated

@@ -15,7 +15,7 @@
 
 namespace vernier::dsl {
 
-constexpr int64_t maxSide = 65536, maxChannels = 1 << 20, maxKernel = 1023;
+constexpr int64_t maxSide = maxInputSide, maxChannels = 1 << 20, maxKernel = 1023;
 constexpr int64_t maxElements = int64_t(1) << 31;
 constexpr size_t maxText = 512, maxPlace = 1024;
 

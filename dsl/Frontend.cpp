@@ -1,8 +1,10 @@
 #include "dsl/Frontend.h"
 
+#include "dsl/Foreign.h"
 #include "dsl/Format.h"
 #include "dsl/Parser.h"
 #include "dsl/Sema.h"
+#include "dsl/Unused.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -15,6 +17,7 @@ namespace fs = std::filesystem;
 
 std::optional<std::string> readFile(const std::string &path) {
   std::error_code error;
+  // A program is read several times, which a pipe does not allow.
   if (!fs::is_regular_file(path, error))
     return std::nullopt;
   std::ifstream in(path, std::ios::binary);
@@ -31,6 +34,61 @@ std::optional<std::string> readFile(const std::string &path) {
 
 namespace {
 
+std::string whyUnreadable(const std::string &path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  switch (status.type()) {
+  case fs::file_type::not_found:
+    return "there is no such file";
+  case fs::file_type::directory:
+    return "it is a folder";
+  case fs::file_type::fifo:
+    return "it is a pipe, and a specification is read more than once";
+  case fs::file_type::character:
+  case fs::file_type::block:
+    return "it is a device";
+  case fs::file_type::socket:
+    return "it is a socket";
+  case fs::file_type::regular:
+    return "its permissions forbid it";
+  default:
+    return error ? error.message() : "it is no regular file";
+  }
+}
+
+void reportUnreadable(const std::string &path, Diagnostics &diagnostics) {
+  auto report = diagnostics.report(diag::UnreadableFile, {}, path, whyUnreadable(path));
+  const fs::path given(path), folder = given.has_parent_path() ? given.parent_path() : fs::path(".");
+  std::error_code error;
+  std::vector<std::string> names;
+  const bool whole = fs::is_directory(path, error);
+  for (fs::directory_iterator it(whole ? given : folder, error), end; !error && it != end;
+       it.increment(error))
+    if (it->path().extension() == ".vn")
+      names.push_back(it->path().filename().string());
+  std::sort(names.begin(), names.end());
+  const std::string closest = whole ? "" : closestName(given.filename().string(), names);
+  if (whole && !names.empty())
+    report.help("its specifications are " + enumerate(names));
+  else if (!closest.empty() && !fs::exists(path, error))
+    report.help("closest file: `" + (given.has_parent_path() ? (folder / closest).string() : closest) + "`");
+}
+
+// Whether `text` can be a specification.
+bool acceptText(const std::string &path, std::string_view text, Span import, Diagnostics &diagnostics) {
+  if (text.size() > maxFileSize) {
+    diagnostics.report(diag::FileTooLarge, import, path, static_cast<int64_t>(maxFileSize));
+    return false;
+  }
+  const std::string_view encoding = foreignEncoding(text);
+  if (encoding.empty())
+    return true;
+  auto report = diagnostics.report(diag::NotText, import, path, encoding);
+  if (encoding.starts_with("UTF"))
+    report.help("save it as UTF-8, in the editor or by `iconv -f " + std::string(encoding) + " -t UTF-8`");
+  return false;
+}
+
 class Loader {
 public:
   Loader(Program &program, const LoadOptions &options, Diagnostics &diagnostics)
@@ -42,7 +100,7 @@ public:
   void run(const std::string &path) {
     std::optional<std::string> text = options_.read(path);
     if (!text) {
-      diagnostics_.report(diag::UnreadableFile, {}, path).help("is it a file that may be read?");
+      reportUnreadable(path, diagnostics_);
       return;
     }
     add(path, std::move(*text), {});
@@ -56,10 +114,8 @@ public:
 
 private:
   int add(const std::string &path, std::string text, Span import) {
-    if (text.size() > maxFileSize) {
-      diagnostics_.report(diag::FileTooLarge, import, path, static_cast<int64_t>(maxFileSize));
+    if (!acceptText(path, text, import, diagnostics_))
       return -1;
-    }
     if (program_.sources.size() >= maxFiles) {
       diagnostics_.report(diag::TooManyFiles, import, maxFiles);
       return -1;
@@ -106,6 +162,8 @@ private:
     for (const std::string &path : tried)
       list += (list.empty() ? "" : ", ") + path;
     report.note("looked for " + list);
+    if (findForeign(Foreign::Module, import.path[0].text))
+      report.help("operations need no import: leave it out");
     return -1;
   }
 
@@ -128,6 +186,8 @@ Program load(const std::string &path, const LoadOptions &options, Diagnostics &d
       complete = complete && import.file >= 0;
   if (complete)
     check(program, diagnostics);
+  if (diagnostics.empty())
+    warnOfUnused(program, diagnostics);
   diagnostics.sort();
   return program;
 }
@@ -136,13 +196,11 @@ std::optional<std::string> formatFile(const std::string &path, const ReadFile &r
                                       Diagnostics &diagnostics) {
   std::optional<std::string> text = read(path);
   if (!text) {
-    diagnostics.report(diag::UnreadableFile, {}, path).help("is it a file that may be read?");
+    reportUnreadable(path, diagnostics);
     return std::nullopt;
   }
-  if (text->size() > maxFileSize) {
-    diagnostics.report(diag::FileTooLarge, {}, path, static_cast<int64_t>(maxFileSize));
+  if (!acceptText(path, *text, {}, diagnostics))
     return std::nullopt;
-  }
   int file = sources.add(path, std::move(*text));
   return format(sources, file, diagnostics);
 }

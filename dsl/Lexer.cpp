@@ -1,6 +1,11 @@
 #include "dsl/Lexer.h"
 
+#include "dsl/Foreign.h"
+#include "dsl/Ops.h"
+
+#include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 namespace vernier::dsl {
@@ -152,13 +157,52 @@ private:
     uint32_t i = begin + 2;
     while (i < to && text_[i] == ' ')
       ++i;
-    uint32_t digits = i;
-    while (i < to && isDigit(text_[i]))
+    const uint32_t divisor = i;
+    while (i < to && isNamePart(text_[i]))
       ++i;
-    if (i > digits && text_.substr(i, to - i).find_first_not_of(" ),]:") == std::string_view::npos)
-      diagnostics_.report(diag::CommentDivides, {file_, begin, i})
-          .help("division of whole numbers is written `/`; put a comment that is only a number on its own "
-                "line");
+    if (i == divisor)
+      return;
+    const std::string_view rest = text_.substr(i, to - i);
+    const bool number =
+        text_.substr(divisor, i - divisor).find_first_not_of("0123456789") == std::string_view::npos;
+    // A name at the end of a pipeline is an operation, which nothing divides.
+    const size_t count = result_.tokens.size();
+    const bool operation = count > 1 && result_.tokens[count - 2].kind == Tok::Pipe;
+    const bool dividend = last() == Tok::Int || (last() == Tok::Name && !operation);
+    bool divides = number && rest.find_first_not_of(" ),]:") == std::string_view::npos;
+    divides = divides || (brackets_ > 0 && closesBracket(rest)) ||
+              (rest.empty() && dividend && isKnown(divisor, i));
+    if (!divides)
+      return;
+    diagnostics_.report(diag::CommentDivides, {file_, begin, i})
+        .help("division of whole numbers is written `/`; put a comment that is only a number or a name on "
+              "its own "
+              "line")
+        .rewrite({file_, begin, begin + 2}, "/");
+    result_.comments.pop_back();
+    push(Tok::Slash, begin, begin + 2);
+    at_ = begin + 2;
+  }
+
+  // Whether it has a closing bracket without its opening one: code, not prose.
+  static bool closesBracket(std::string_view text) {
+    int open = 0;
+    for (char c : text) {
+      open += c == '(' || c == '[';
+      open -= c == ')' || c == ']';
+      if (open < 0)
+        return true;
+    }
+    return false;
+  }
+
+  // Whether a name was met before.
+  bool isKnown(uint32_t begin, uint32_t end) const {
+    const std::string_view name = text_.substr(begin, end - begin);
+    return std::any_of(result_.tokens.begin(), result_.tokens.end(), [&](const Token &token) {
+      return token.kind == Tok::Name &&
+             text_.substr(token.span.begin, token.span.end - token.span.begin) == name;
+    });
   }
 
   void token(char c) {
@@ -187,27 +231,75 @@ private:
     }
   }
 
-  // A run of characters that no token has is one mistake.
+  // What other languages have and this one not; read as what was meant where that is plain. A habit is one
+  // mistake, however often a file shows it.
   void unexpected() {
     uint32_t begin = at_;
+    const char c = peek();
     ++at_;
+    if ((c == '&' || c == '|') && peek() == c)
+      ++at_;
     while (at_ < end_ && (static_cast<unsigned char>(text_[at_]) & 0xc0) == 0x80)
       ++at_;
     std::string shown(text_.substr(begin, at_ - begin));
     bool printable = static_cast<unsigned char>(shown[0]) >= 0x20 && shown[0] != 0x7f;
-    auto report =
-        diagnostics_.report(diag::UnexpectedCharacter, {file_, begin, at_}, printable ? shown : "?");
-    if (shown == ";")
-      report.help("a statement ends with its line");
-    else if (shown == "'")
-      report.help("strings are written with double quotes");
-    else if (shown == "|")
-      report.help("a pipeline is written `|>`");
-    else if (shown == "&" || shown == "!")
-      report.help("the logical operators are `and`, `or` and `not`");
-    else if (shown == "#")
-      report.help("a comment begins with `//`");
-    push(Tok::Invalid, begin, at_);
+    const ForeignName *foreign = findForeign(Foreign::Character, shown);
+    DiagnosticBuilder report(nullptr);
+    if (!foreign || habits_.insert(shown).second)
+      report = diagnostics_.report(diag::UnexpectedCharacter, {file_, begin, at_}, printable ? shown : "?");
+    if (foreign)
+      report.help(std::string(foreign->help));
+    const Span whole{file_, begin, at_};
+    if (shown == ";" && brackets_ == 0) {
+      report.rewrite(whole, restIsEmpty() ? "" : "\n" + indentation(begin));
+      pendingNewline_ = true;
+    } else if (shown == "#") {
+      report.rewrite(whole, "//");
+      while (at_ < end_ && text_[at_] != '\n')
+        ++at_;
+    } else if (shown == "'" && quoted(begin)) {
+      const std::string_view inside = text_.substr(begin + 1, at_ - begin - 2);
+      const std::string quote = isWord(inside) ? "" : "\"";
+      if (inside.find('"') == std::string_view::npos)
+        report.rewrite({file_, begin, at_}, quote + std::string(inside) + quote);
+      push(Tok::String, begin, at_);
+    } else if (shown == "|" || shown == "&&" || shown == "||") {
+      report.rewrite(whole, std::string(foreign->ours));
+      push(shown == "|" ? Tok::Pipe : shown == "&&" ? Tok::KwAnd : Tok::KwOr, begin, at_);
+    } else if (shown == "!") {
+      report.rewrite(whole, peek() == ' ' ? "not" : "not ");
+      push(Tok::KwNot, begin, at_);
+    } else {
+      push(Tok::Invalid, begin, at_);
+    }
+  }
+
+  // Goes behind the quote that closes the one at `begin`, on the same line.
+  bool quoted(uint32_t begin) {
+    uint32_t i = begin + 1;
+    while (i < end_ && text_[i] != '\'' && text_[i] != '\n')
+      ++i;
+    if (i == end_ || text_[i] != '\'')
+      return false;
+    at_ = i + 1;
+    return true;
+  }
+
+  bool restIsEmpty() const {
+    uint32_t i = at_;
+    while (i < end_ && (text_[i] == ' ' || text_[i] == '\t' || text_[i] == '\r'))
+      ++i;
+    return i == end_ || text_[i] == '\n' || text_.substr(i, 2) == "//";
+  }
+
+  std::string indentation(uint32_t at) const {
+    uint32_t line = at;
+    while (line > 0 && text_[line - 1] != '\n')
+      --line;
+    uint32_t i = line;
+    while (i < at && (text_[i] == ' ' || text_[i] == '\t'))
+      ++i;
+    return std::string(text_.substr(line, i - line));
   }
 
   void number() {
@@ -263,6 +355,7 @@ private:
   uint32_t at_, end_;
   Diagnostics &diagnostics_;
   LexResult result_;
+  std::set<std::string> habits_; // of other languages, reported already
   int brackets_ = 0;
   bool pendingNewline_ = false, freshLine_ = true;
 };

@@ -123,21 +123,35 @@ File Parser::parseFile() {
   file.source = file_;
   for (skipNewlines(); !at(Tok::End); skipNewlines()) {
     size_t before = position_;
+    const bool declares = at(Tok::KwBlock) || at(Tok::KwNetwork);
     if (at(Tok::KwImport))
       parseImport(file);
-    else if (at(Tok::KwBlock) || at(Tok::KwNetwork))
+    else if (declares)
       parseDeclaration(file);
     else if (at(Tok::KwModel))
       parseModel(file);
     else {
-      expected("`import`, `block`, `network` or `model`");
-      skipToItem();
+      if (foreignItem()) { // with what is indented below it
+        do
+          take();
+        while (!at(Tok::End) && !(startsLine() && indentOf(token().span) == 0));
+      } else {
+        expected("`import`, `block`, `network` or `model`");
+        skipToItem();
+      }
       continue;
     }
     if (!at(Tok::Newline) && !at(Tok::End)) {
-      if (position_ > before && !beginsItem(kind()) && !at(Tok::RBrace))
-        expected("the end of the line");
-      skipToItem();
+      if (position_ > before && !beginsItem(kind()) && !at(Tok::RBrace)) {
+        auto report = expected("the end of the line");
+        if (at(Tok::Name) && sourceOf(token().span) == "as")
+          report.help("what is imported keeps its name");
+      }
+      if (declares)
+        skipToItem();
+      else
+        while (!at(Tok::End) && !startsLine() && !beginsItem(kind()))
+          take();
     }
   }
   return file;
@@ -170,11 +184,12 @@ void Parser::parseDeclaration(File &out) {
       take();
   }
   size_t errors = diagnostics_.size() + diagnostics_.dropped();
+  recovered_ = 0;
   skipped_ = false;
   if (at(Tok::LBrace) || !declaration->brokenHeader)
     parseBody(declaration->body, declaration->network ? Context::Network : Context::Block,
               declaration->network);
-  declaration->brokenBody = skipped_ || errors != diagnostics_.size() + diagnostics_.dropped();
+  declaration->brokenBody = skipped_ || errors + recovered_ != diagnostics_.size() + diagnostics_.dropped();
   if (named)
     out.declarations.push_back(std::move(declaration));
 }
@@ -242,7 +257,12 @@ bool Parser::parseType(TypeExpr &out, int depth) {
   else if (name == "tensor")
     out.type = Type::tensor();
   else {
-    expected("a type").help("types are `int`, `float`, `bool`, `string`, `tensor` and lists such as `[int]`");
+    auto report = expected("a type");
+    if (const ForeignName *type = findForeign(Foreign::Type, name);
+        type && !type->ours.empty() && kind(1) != Tok::LBracket)
+      report.help(helpOf(*type)).rewrite(first.span, std::string(type->ours));
+    else
+      report.help("types are `int`, `float`, `bool`, `string`, `tensor` and lists such as `[int]`");
     return false;
   }
   out.span = take().span;
@@ -270,6 +290,8 @@ bool Parser::parseBody(Body &out, Context context, bool network) {
     }
     if (!at(Tok::Newline) && !at(Tok::RBrace) && !at(Tok::End)) {
       auto report = expected("the end of the line");
+      if (statement->kind == Stmt::Kind::Result && at(Tok::Colon))
+        report.help("a body stands in braces: `{ ... }`");
       if (at(Tok::Assign))
         report.help("only names can be bound: `name = expression`");
       skipStatement();
@@ -331,6 +353,8 @@ StmtPtr Parser::parseStatement(bool network) {
   default:
     break;
   }
+  if (StmtPtr other; foreignStatement(other, network))
+    return other;
   if (at(Tok::Name) && (kind(1) == Tok::Assign || kind(1) == Tok::Comma))
     return parseAssign();
   auto result = std::make_unique<ResultStmt>(first.span);
@@ -391,6 +415,12 @@ StmtPtr Parser::parseFor() {
   ExprPtr list;
   if (!parsePattern(pattern, true) || !expect(Tok::KwIn) || !(list = chainWithoutLabels()))
     return nullptr;
+  if (at(Tok::Colon) && atIndentedLoop()) {
+    auto loop = std::make_unique<ForStmt>(begin);
+    loop->pattern = std::move(pattern);
+    loop->list = std::move(list);
+    return indentedFor(std::move(loop));
+  }
   if (at(Tok::Colon) || at(Tok::KwIf)) { // a comprehension as the result
     auto result = std::make_unique<ResultStmt>(begin);
     if (!(result->value = comprehension(begin, std::move(pattern), std::move(list))))
@@ -411,9 +441,18 @@ StmtPtr Parser::parseFor() {
 
 StmtPtr Parser::parseIf(bool network) {
   Span begin = take().span;
-  ExprPtr condition = expression();
+  ExprPtr condition;
+  {
+    Restore inCondition(condition_, true);
+    condition = expression();
+  }
   if (!condition)
     return nullptr;
+  if (at(Tok::Colon)) {
+    auto branch = std::make_unique<IfStmt>(begin);
+    branch->condition = std::move(condition);
+    return indentedIf(std::move(branch), network);
+  }
   if (at(Tok::KwThen)) { // an expression as the result
     auto result = std::make_unique<ResultStmt>(begin);
     if (!(result->value = ifExpression(begin, std::move(condition))))

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 namespace vernier::dsl {
 
@@ -47,17 +48,6 @@ std::optional<Operator> binaryOperator(Tok kind) {
     return std::nullopt;
   }
 }
-
-// Sets a value for the length of a scope.
-template <class T> class Restore {
-public:
-  Restore(T &variable, T value) : variable_(variable), saved_(variable) { variable_ = value; }
-  ~Restore() { variable_ = saved_; }
-
-private:
-  T &variable_;
-  T saved_;
-};
 
 } // namespace
 
@@ -120,7 +110,15 @@ ExprPtr Parser::expression() {
       return nullptr;
     return comprehension(first.span, std::move(pattern), std::move(list));
   }
-  return chain();
+  const std::optional<Span> bracket = std::exchange(bracket_, std::nullopt);
+  ExprPtr value = chain();
+  // A comprehension's list and filter are chains: an `if` or `for` behind a whole expression is another
+  // language's.
+  if (value && at(Tok::KwIf) && !startsLine())
+    return conditional(std::move(value));
+  if (value && at(Tok::KwFor) && !startsLine())
+    return generator(std::move(value), bracket);
+  return value;
 }
 
 ExprPtr Parser::ifExpression(Span begin, ExprPtr condition) {
@@ -190,7 +188,7 @@ std::unique_ptr<CallExpr> Parser::stage() {
   if (atLabel() && !(name = label()))
     return nullptr;
   auto call = std::make_unique<CallExpr>(token().span);
-  if (!expectName(call->callee, "an operation or block"))
+  if (!dottedCallee(*call) && !expectName(call->callee, "an operation or block"))
     return nullptr;
   call->label = std::move(name);
   call->piped = true;
@@ -223,6 +221,15 @@ ExprPtr Parser::binary(int precedence) {
     both->op = found->op;
     both->opSpan = take().span;
     both->left = std::move(left);
+    if (both->op == BinaryOp::Multiply && at(Tok::Star) && token().span.begin == both->opSpan.end) {
+      Span power = cover(both->opSpan, take().span);
+      auto report = foreign("`**`", power);
+      report.help("powers are products: `x * x`");
+      if (at(Tok::Int) && sourceOf(token().span) == "2" && both->left->kind == Expr::Kind::Name)
+        report.rewrite({file_, both->left->span.end, token().span.end},
+                       " * " + std::string(sourceOf(both->left->span)));
+      recovered_ += bool(report);
+    }
     if (!(both->right = binary(found->precedence + 1)))
       return nullptr;
     both->span = cover(both->span, both->right->span);
@@ -260,6 +267,8 @@ ExprPtr Parser::operand() {
     value->span = cover(name->span, value->span);
     static_cast<CallExpr &>(*value).label = std::move(name);
   }
+  if (value && value->kind == Expr::Kind::Call && at(Tok::LParen))
+    return calledResult(std::move(value));
   while (value && (at(Tok::LBracket) || at(Tok::Dot))) {
     Token open = take();
     if (open.kind == Tok::Dot) {
@@ -318,6 +327,16 @@ ExprPtr Parser::primary() {
   case Tok::String:
     return string();
   case Tok::Name: {
+    auto dotted = std::make_unique<CallExpr>(first.span);
+    if (dottedCallee(*dotted)) {
+      if (!arguments(*dotted))
+        return nullptr;
+      return dotted;
+    }
+    if (text == "lambda" && (kind(1) == Tok::Name || kind(1) == Tok::Colon)) {
+      foreign("`lambda`", first.span).help(helpOf(*findForeign(Foreign::Statement, text)));
+      return nullptr;
+    }
     if (kind(1) != Tok::LParen)
       return std::make_unique<NameExpr>(identifier(take()));
     auto call = std::make_unique<CallExpr>(first.span);
@@ -334,10 +353,8 @@ ExprPtr Parser::primary() {
     ExprPtr value = expression();
     if (!value)
       return nullptr;
-    if (at(Tok::Comma)) {
-      expected("`)`").note("to match this `(`", first.span).help("a list is written `[a, b]`");
-      return nullptr;
-    }
+    if (at(Tok::Comma))
+      return tuple(first, std::move(value));
     Span end = token().span;
     if (!expectClosing(Tok::RParen, first))
       return nullptr;
@@ -350,6 +367,9 @@ ExprPtr Parser::primary() {
       report.help("put an `if` or `for` within an expression in parentheses");
     else if (first.kind == Tok::Star)
       report.help("powers and unpacking do not exist");
+    else if (first.kind == Tok::Dot && kind(1) == Tok::Int && adjoins(1))
+      report.help("a number has a digit before its point")
+          .rewrite({file_, first.span.begin, first.span.begin}, "0");
     return nullptr;
   }
   }
@@ -364,9 +384,15 @@ ExprPtr Parser::list() {
     // `[(for ...)]` is a list that holds a list; `[for ...]` is what other languages write for a
     // comprehension.
     bool bare = at(Tok::KwFor);
+    if (elements->elements.empty())
+      bracket_ = open.span;
     ExprPtr element = expression();
+    bracket_.reset();
     if (!element)
       return nullptr;
+    // `[f(x) for x in list]` is a comprehension, which is a list by itself.
+    if (element->kind == Expr::Kind::Comprehension && element->span.begin == open.span.begin)
+      return element;
     if (bare)
       diagnostics_.report(diag::BracketedComprehension, open.span)
           .help("a comprehension is a list by itself: leave the brackets out, or write `[(for ...)]` for a "
@@ -391,6 +417,7 @@ bool Parser::arguments(CallExpr &call) {
   if (!expect(Tok::LParen))
     return false;
   Restore inside(labels_, true);
+  Restore whole(condition_, false);
   bool named = false;
   while (!at(Tok::RParen)) {
     Argument argument;
@@ -428,12 +455,15 @@ bool Parser::atLabel() const {
     return kind(1) == Tok::Colon;
   if (!at(Tok::Name) && !at(Tok::Int))
     return false;
-  auto adjoins = [&](size_t ahead) { return token(ahead).span.begin == token(ahead - 1).span.end; };
   size_t ahead = 1;
   while (kind(ahead) == Tok::Dot && adjoins(ahead) && adjoins(ahead + 1) &&
          (kind(ahead + 1) == Tok::Name || kind(ahead + 1) == Tok::Int || isKeyword(kind(ahead + 1))))
     ahead += 2;
-  return kind(ahead) == Tok::Colon;
+  if (kind(ahead) != Tok::Colon)
+    return false;
+  // In `if width == 8:` the colon is another language's way to begin a body.
+  return !condition_ ||
+         (kind(ahead + 1) == Tok::Name && kind(ahead + 2) == Tok::LParen && !startsLine(ahead + 1));
 }
 
 std::unique_ptr<Label> Parser::label() {

@@ -1,11 +1,26 @@
-// The parser's state, shared by Parser.cpp (items and statements) and ParserExpr.cpp (expressions). Functions
-// that return a pointer return null after they have reported an error.
+// The parser's state, shared by Parser.cpp (items and statements), ParserExpr.cpp (expressions) and
+// ParserForeign.cpp (what other languages write there). Functions that return a pointer return null after
+// they have reported an error.
 #ifndef VERNIER_DSL_PARSERIMPL_H
 #define VERNIER_DSL_PARSERIMPL_H
 
+#include "dsl/Foreign.h"
 #include "dsl/Parser.h"
 
+#include <optional>
+
 namespace vernier::dsl {
+
+// Sets a value for the length of a scope.
+template <class T> class Restore {
+public:
+  Restore(T &variable, T value) : variable_(variable), saved_(variable) { variable_ = value; }
+  ~Restore() { variable_ = saved_; }
+
+private:
+  T &variable_;
+  T saved_;
+};
 
 class Parser {
 public:
@@ -34,6 +49,28 @@ private:
   void skipNewlines();
   void skipStatement();
   void skipToItem();
+
+  // Whether the token begins a line.
+  bool startsLine(size_t ahead = 0) const;
+  bool adjoins(size_t ahead) const { return token(ahead).span.begin == token(ahead - 1).span.end; }
+  std::string_view sourceOf(Span span) const { return sources_.slice(span); }
+  int indentOf(Span span) const;
+
+  // What other languages write. Each is reported with the line as it should be; where it is plain what was
+  // meant, the tree has it, and checking goes on.
+  DiagnosticBuilder foreign(std::string_view what, Span span);
+  bool foreignItem();
+  bool foreignStatement(StmtPtr &out, bool network);
+  StmtPtr compoundAssignment();
+  bool indentedBody(Body &out, Span header, bool network, std::vector<Edit> &edits);
+  StmtPtr indentedIf(std::unique_ptr<IfStmt> branch, bool network);
+  StmtPtr indentedFor(std::unique_ptr<ForStmt> loop);
+  bool atIndentedLoop(size_t colon = 0) const;
+  ExprPtr conditional(ExprPtr then);
+  ExprPtr generator(ExprPtr element, std::optional<Span> bracket);
+  ExprPtr tuple(const Token &open, ExprPtr first);
+  ExprPtr calledResult(ExprPtr callee);
+  bool dottedCallee(CallExpr &call);
 
   // Items.
   void parseImport(File &out);
@@ -82,6 +119,9 @@ private:
   size_t position_ = 0;
   int depth_ = 0;
   bool labels_ = true;         // `name:` begins a label here
+  bool condition_ = false;     // within the condition of an `if`
+  size_t recovered_ = 0;       // errors after which the tree is what was meant
+  std::optional<Span> bracket_; // of the list whose element comes next
   bool skipped_ = false;       // something, because of an error that the lexer or the parser reported
   bool interpolating_ = false; // the tokens are a part of a string
 };

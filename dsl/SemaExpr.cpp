@@ -71,8 +71,12 @@ Type Sema::infer(Expr &expr, Env &env) {
   case Expr::Kind::Pipeline: {
     auto &pipeline = static_cast<PipelineExpr &>(expr);
     Type type = infer(*pipeline.head, env);
-    for (auto &stage : pipeline.stages)
+    uint32_t end = pipeline.head->span.end;
+    for (auto &stage : pipeline.stages) {
+      pipe_ = end;
       type = inferCall(*stage, env, &type);
+      end = stage->span.end;
+    }
     return type;
   }
   }
@@ -91,6 +95,12 @@ Type Sema::inferName(NameExpr &name, Env &env) {
     // Suggestions cost time; this one would not be seen.
   } else if (findOperation(name.name.text) || findFunction(name.name.text) || scope.count(name.name.text)) {
     report.help("to call it, write `" + name.name.text + "(...)`");
+  } else if (const ForeignName *value = findForeign(Foreign::Value, name.name.text)) {
+    report.help(helpOf(*value));
+    if (!value->ours.empty())
+      report.rewrite(name.span, std::string(value->ours));
+  } else if (const ForeignCall *call = findForeignCall(name.name.text)) {
+    report.help(helpOf(*call, name.name.text));
   } else {
     std::vector<std::string> names = {"nearest", "bilinear", "zero", "replicate", "same"};
     for (auto &[known, type] : env.names)
@@ -184,6 +194,8 @@ Type Sema::inferIndex(IndexExpr &index, Env &env) {
 }
 
 Type Sema::inferMember(MemberExpr &member, Env &env) {
+  if (foreignOwner(member, env))
+    return Type::unknown();
   Type base = infer(*member.base, env);
   if (!base.known())
     return Type::unknown();
@@ -193,6 +205,12 @@ Type Sema::inferMember(MemberExpr &member, Env &env) {
       return Type::integer();
     auto report = diagnostics_.report(diag::UnknownProperty, member.name.span, "tensor", name);
     std::string closest = closestName(name, {"channels", "height", "width"});
+    if (const ForeignName *property = findForeign(Foreign::Property, name)) {
+      report.help(helpOf(*property));
+      if (!property->ours.empty())
+        report.rewrite(member.name.span, std::string(property->ours));
+      return Type::unknown();
+    }
     report.help(closest.empty() ? "a tensor has `channels`, `height` and `width`"
                                 : "closest property: `" + closest + "`");
     return Type::unknown();
@@ -216,10 +234,11 @@ Type Sema::inferComprehension(ComprehensionExpr &loop, Env &env) {
 
 // ---- calls
 
-void Sema::unknownCallee(const CallExpr &call, const Env &env) {
+// Whether the call was rewritten whole.
+bool Sema::unknownCallee(const CallExpr &call, const Env &env, bool piped) {
   auto report = diagnostics_.report(diag::UnknownCallee, call.callee.span, call.callee.text);
   if (!report)
-    return;
+    return false;
   std::vector<std::string> names;
   for (auto &[name, declaration] : program_.scopes[env.file])
     if (!declaration->network)
@@ -228,17 +247,23 @@ void Sema::unknownCallee(const CallExpr &call, const Env &env) {
     names.emplace_back(op.name);
   for (const FunctionSignature &function : functions())
     names.emplace_back(function.name);
-  std::string closest = closestName(call.callee.text, names);
   for (auto &[declaration, file] : fileOf_)
     if (declaration->name.text == call.callee.text && !declaration->network && file != env.file) {
       report.note("a block of this name is in a file that is not imported here", declaration->name.span);
-      return;
+      return false;
     }
+  if (findForeignCall(call.callee.text))
+    return explainForeignCall(report, call, piped, {call.span.file, call.callee.span.begin, call.span.end},
+                              "");
+  std::string closest = closestName(call.callee.text, names);
   if (!closest.empty())
-    report.help("closest name: `" + closest + "`");
+    report.help("closest name: `" + closest + "`").rewrite(call.callee.span, closest);
+  return false;
 }
 
 Type Sema::inferCall(CallExpr &call, Env &env, const Type *piped) {
+  if (!call.owner.text.empty())
+    return inferDotted(call, env, piped != nullptr);
   auto &scope = program_.scopes[env.file];
   auto found = scope.find(call.callee.text);
   if (found != scope.end() && !found->second->network) {
@@ -255,8 +280,8 @@ Type Sema::inferCall(CallExpr &call, Env &env, const Type *piped) {
         .help("what networks share is a block");
   else if (env.names.count(call.callee.text))
     diagnostics_.report(diag::NotCallable, call.callee.span, "value", call.callee.text);
-  else
-    unknownCallee(call, env);
+  else if (unknownCallee(call, env, piped != nullptr))
+    return Type::unknown(); // its arguments are in the line as it should be
   for (Argument &argument : call.arguments)
     infer(*argument.value, env);
   return Type::unknown();
@@ -295,8 +320,11 @@ bool Sema::bindArguments(CallExpr &call, const std::vector<ParameterName> &param
         for (size_t i = 0; i < parameters.size() && report; ++i)
           names.push_back(parameters[i].name);
         std::string closest = closestName(argument.name.text, names);
-        if (!closest.empty())
-          report.help("closest parameter: `" + closest + "`");
+        const size_t index = static_cast<size_t>(&argument - call.arguments.data());
+        if (explainForeignArgument(report, call, index, names))
+          ;
+        else if (!closest.empty())
+          report.help("closest parameter: `" + closest + "`").rewrite(argument.name.span, closest);
         else if (!names.empty())
           report.help("it takes " + enumerate(names));
         fine = false;
@@ -402,6 +430,8 @@ Type Sema::inferOpCall(CallExpr &call, Env &env, const Type *piped) {
 
 void Sema::checkOpArgument(const OpSignature &op, const OpParameter &parameter, Expr &argument, Env &env) {
   std::string what = "`" + std::string(parameter.name) + "` of `" + std::string(op.name) + "`";
+  if (foreignWord(op, parameter, argument, env))
+    return;
   if (parameter.kind == OpParam::Word && argument.kind == Expr::Kind::Name) {
     auto &name = static_cast<NameExpr &>(argument);
     const std::string &text = name.name.text;
@@ -411,7 +441,7 @@ void Sema::checkOpArgument(const OpSignature &op, const OpParameter &parameter, 
           diagnostics_.report(diag::BadValue, name.span, what, describe(parameter), "`" + text + "`");
       std::string closest = closestName(text, {parameter.words.begin(), parameter.words.end()});
       if (!closest.empty())
-        report.help("closest word: `" + closest + "`");
+        report.help("closest word: `" + closest + "`").rewrite(name.span, closest);
       return;
     }
   }

@@ -1,8 +1,9 @@
 // The checker's state, shared by Sema.cpp (declarations and statements) and SemaExpr.cpp (expressions and
-// calls).
+// calls) and SemaForeign.cpp (the names of other frameworks).
 #ifndef VERNIER_DSL_SEMAIMPL_H
 #define VERNIER_DSL_SEMAIMPL_H
 
+#include "dsl/Foreign.h"
 #include "dsl/Ops.h"
 #include "dsl/Sema.h"
 
@@ -79,7 +80,19 @@ private:
   Type inferFunctionCall(CallExpr &call, Env &env, const Type *piped);
   Type functionResult(Function function, const std::vector<Type> &types, const std::vector<Span> &spans);
   void checkOpArgument(const OpSignature &op, const OpParameter &parameter, Expr &argument, Env &env);
-  void unknownCallee(const CallExpr &call, const Env &env);
+  bool unknownCallee(const CallExpr &call, const Env &env, bool piped);
+
+  // Names of other frameworks: what they are called here, and the line as it should be.
+  Type inferDotted(CallExpr &call, Env &env, bool piped);
+  bool explainForeignCall(DiagnosticBuilder &report, const CallExpr &call, bool piped, Span written,
+                          const std::string &before);
+  bool explainForeignArgument(DiagnosticBuilder &report, const CallExpr &call, size_t index,
+                              const std::vector<std::string> &names);
+  bool foreignWord(const OpSignature &op, const OpParameter &parameter, const Expr &argument, const Env &env);
+  bool foreignOwner(const MemberExpr &member, const Env &env);
+  std::optional<std::string> ourCall(const CallExpr &call, const ForeignCall &entry, bool piped) const;
+  std::optional<std::string> ourValue(const OpParameter &parameter, const Expr &value) const;
+  std::string ourText(const Expr &value) const;
   bool bindArguments(CallExpr &call, const std::vector<ParameterName> &parameters, bool piped);
   bool bindArguments(CallExpr &call, const Declaration &declaration, bool piped);
 
@@ -89,6 +102,7 @@ private:
   std::unordered_map<const Declaration *, int> fileOf_;
   std::unordered_map<const Declaration *, Result> results_;
   int depth_ = 0;
+  uint32_t pipe_ = 0; // where what is piped into the call being checked ends
 };
 
 } // namespace vernier::dsl

@@ -55,7 +55,29 @@ std::string_view Source::lineText(int line) const {
   return text;
 }
 
+std::string_view withoutByteOrderMark(std::string_view text) {
+  return text.starts_with("\xef\xbb\xbf") ? text.substr(3) : text;
+}
+
+std::string_view foreignEncoding(std::string_view bytes) {
+  using namespace std::string_view_literals;
+  if (bytes.starts_with("\xff\xfe\0\0"sv) || bytes.starts_with("\0\0\xfe\xff"sv))
+    return "UTF-32";
+  if (bytes.starts_with("\xff\xfe"sv) || bytes.starts_with("\xfe\xff"sv))
+    return "UTF-16";
+  const std::string_view head = bytes.substr(0, 4096);
+  if (head.find('\0') == std::string_view::npos)
+    return "";
+  // Without a mark, every second byte of a text in Latin letters is zero.
+  size_t even = 0, odd = 0;
+  for (size_t i = 0; i < head.size(); ++i)
+    (i % 2 ? odd : even) += head[i] == '\0';
+  const size_t half = head.size() / 2, most = half - half / 10;
+  return half > 0 && (odd >= most || even >= most) && (odd == 0 || even == 0) ? "UTF-16" : "a binary file";
+}
+
 int SourceSet::add(std::string path, std::string text) {
+  text.erase(0, text.size() - withoutByteOrderMark(text).size());
   sources_.push_back(std::make_unique<Source>(std::move(path), std::move(text)));
   return size() - 1;
 }

@@ -48,7 +48,13 @@ private:
   std::vector<uint32_t> characters_; // before every stride-th byte: a line may be as long as the file
 };
 
-// The files of a program; Span::file and Location::file are indices here.
+// A text without the byte order mark that some editors begin it with.
+std::string_view withoutByteOrderMark(std::string_view text);
+// "UTF-16", "a binary file": what a file holds instead of text in UTF-8; empty for text.
+std::string_view foreignEncoding(std::string_view bytes);
+
+// The files of a program; byte order marks are left out.
+// Span::file and Location::file are indices here.
 class SourceSet {
 public:
   int add(std::string path, std::string text);

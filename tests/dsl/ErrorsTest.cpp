@@ -1,14 +1,23 @@
-// Each file of errors/ and the errors it must give, word for word: errors/X.vn and errors/X.txt. The first
-// lines of a file may be `// model: NAME`, `// input: HxW`, `// set: NAME=VALUE` and `// limit
-// nodes|memory|depth: N`. With VERNIER_UPDATE=1 in the environment the expected texts are written instead of
-// compared.
+// Each file of errors/ and the errors it must give, word for word: errors/X.vn and errors/X.txt; warnings/
+// holds programs that are right and the warnings they give. The first lines of a file may be `// rewrites:
+// all`, where every error is shown with the line as it should be, and `// model: NAME`, `// input: HxW`, `//
+// set: NAME=VALUE` and `// limit nodes|memory|depth: N`. With VERNIER_UPDATE=1 in the environment the
+// expected texts are written instead of compared.
 #include "TestSupport.h"
+
+#include "dsl/Foreign.h"
+#include "dsl/Ops.h"
 
 #include <boost/test/unit_test.hpp>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -17,7 +26,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path folder = VERNIER_DSL_ERRORS;
+const fs::path folder = VERNIER_DSL_ERRORS, warningFolder = VERNIER_DSL_WARNINGS;
 
 std::string contents(const fs::path &path) {
   std::ifstream in(path, std::ios::binary);
@@ -61,7 +70,11 @@ Settings settingsOf(const std::string &text) {
 // What the file's program is refused with; all its models are elaborated if it is checked without errors.
 Diagnostics refuse(const fs::path &file, std::string &rendered) {
   LoadOptions options;
-  options.read = [](const std::string &path) { return readFile((folder / path).string()); };
+  const fs::path folder = file.parent_path();
+  options.read = [folder](const std::string &path) {
+    std::optional<std::string> text = readFile((folder / path).string());
+    return text ? text : readFile((::folder / path).string());
+  };
   Settings settings = settingsOf(contents(file));
   Diagnostics diagnostics;
   Program program = load(file.filename().string(), options, diagnostics);
@@ -76,6 +89,9 @@ Diagnostics refuse(const fs::path &file, std::string &rendered) {
     }
   }
   rendered = render(diagnostics, program.sources);
+  if (diagnostics.empty())
+    for (const Diagnostic &warning : diagnostics.warnings())
+      rendered += (rendered.empty() ? "" : "\n") + render(warning, program.sources);
   return diagnostics;
 }
 
@@ -84,6 +100,37 @@ std::set<std::string> codesSeen;
 void note(const Diagnostics &diagnostics) {
   for (const Diagnostic &diagnostic : diagnostics.all())
     codesSeen.insert(diagnostic.code);
+  for (const Diagnostic &warning : diagnostics.warnings())
+    codesSeen.insert(warning.code);
+}
+
+std::set<fs::path> programsIn(const fs::path &folder) {
+  std::set<fs::path> files;
+  for (auto &entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".vn")
+      files.insert(entry.path());
+  return files;
+}
+
+// The text with all that the errors say of its first file; empty where they say nothing.
+std::string rewritten(const std::string &text, const Diagnostics &diagnostics) {
+  std::map<uint32_t, Edit> edits;
+  uint32_t applied = 0;
+  for (const Diagnostic &diagnostic : diagnostics.all()) {
+    const std::vector<Edit> &rewrite = diagnostic.rewrite;
+    if (rewrite.empty() || rewrite.front().span.begin < applied)
+      continue; // part of another one's: next time
+    for (const Edit &edit : rewrite)
+      edits[edit.span.begin] = edit;
+    applied = rewrite.back().span.end;
+  }
+  std::string out;
+  uint32_t at = 0;
+  for (auto &[begin, edit] : edits) {
+    out += text.substr(at, begin - at) + edit.text;
+    at = edit.span.end;
+  }
+  return edits.empty() ? "" : out + text.substr(at);
 }
 
 } // namespace
@@ -92,19 +139,18 @@ BOOST_AUTO_TEST_SUITE(errors)
 
 BOOST_AUTO_TEST_CASE(texts) {
   bool update = std::getenv("VERNIER_UPDATE") != nullptr;
-  std::set<fs::path> files;
-  for (auto &entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == ".vn")
-      files.insert(entry.path());
+  std::set<fs::path> files = programsIn(folder), good = programsIn(warningFolder);
   BOOST_TEST(!files.empty());
+  files.insert(good.begin(), good.end());
   for (const fs::path &file : files) {
     std::string rendered;
     Diagnostics diagnostics = refuse(file, rendered);
-    BOOST_TEST(!diagnostics.empty(), file.filename() << " gives no error");
+    BOOST_TEST(diagnostics.empty() == (good.count(file) == 1), file.filename() << " gives:\n" << rendered);
     std::string code = file.stem().string().substr(0, 6);
     bool found = false;
-    for (const Diagnostic &diagnostic : diagnostics.all())
-      found |= diagnostic.code == code;
+    for (auto *all : {&diagnostics.all(), &diagnostics.warnings()})
+      for (const Diagnostic &diagnostic : *all)
+        found |= diagnostic.code == code;
     BOOST_TEST(found, file.filename() << " does not give " << code);
     note(diagnostics);
     fs::path expected = fs::path(file).replace_extension(".txt");
@@ -115,11 +161,106 @@ BOOST_AUTO_TEST_CASE(texts) {
   }
 }
 
+// The lines that errors propose make the program a right one.
+BOOST_AUTO_TEST_CASE(rewrites) {
+  size_t files = 0;
+  for (const fs::path &file : programsIn(folder)) {
+    std::string text = contents(file);
+    if (!text.starts_with("// rewrites: all\n"))
+      continue;
+    ++files;
+    for (int round = 0; round < 6; ++round) {
+      auto checked = test::checkText(text);
+      if (checked.diagnostics.empty()) {
+        for (const std::string &model : modelNames(checked.program))
+          elaborateModel(checked.program, model, {}, checked.diagnostics);
+        BOOST_TEST(checked.diagnostics.empty(), file.filename() << " becomes\n" << text << checked.errors());
+        break;
+      }
+      text = rewritten(text, checked.diagnostics);
+      BOOST_REQUIRE_MESSAGE(!text.empty() && round < 5, file.filename() << " is not repaired:\n"
+                                                                        << checked.errors());
+    }
+  }
+  BOOST_TEST(files >= 3u);
+}
+
+// What the language has needs no explanation, and what is explained is there.
+BOOST_AUTO_TEST_CASE(foreign_names) {
+  for (const ForeignCall &call : foreignCalls()) {
+    BOOST_TEST(foldedName(call.name) == call.name);
+    BOOST_TEST((call.ours.empty() || findOperation(call.ours) || findFunction(call.ours)), call.name);
+    BOOST_TEST((!findOperation(call.name) || call.name == call.ours), call.name << " is an operation now");
+    BOOST_TEST((!call.ours.empty() || !call.help.empty()), call.name);
+    const OpSignature *op = findOperation(call.ours);
+    for (auto [name, value] : call.defaults)
+      BOOST_TEST(std::any_of(op->parameters.begin(), op->parameters.end(),
+                             [name = name](const OpParameter &parameter) { return parameter.name == name; }),
+                 call.name << ": " << name);
+  }
+  for (Foreign kind : {Foreign::Value, Foreign::Type, Foreign::Argument, Foreign::Word, Foreign::Property,
+                       Foreign::Statement, Foreign::Module, Foreign::Character})
+    for (const ForeignName &entry : foreignNames(kind)) {
+      BOOST_TEST(findForeign(kind, entry.name) == &entry, entry.name << " is there twice");
+      BOOST_TEST((!entry.ours.empty() || !entry.help.empty()), entry.name);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(unreadable) {
   auto checked = test::checkFiles({}, "absent.vn");
-  BOOST_TEST(checked.errors() ==
-             "error[VN0001]: cannot read `absent.vn`\nhelp: is it a file that may be read?\n");
+  BOOST_TEST(checked.errors() == "error[VN0001]: cannot read `absent.vn`: there is no such file\n");
   note(checked.diagnostics);
+}
+
+// A missing file, a folder, a pipe and a forbidden file are told apart.
+BOOST_AUTO_TEST_CASE(kinds_of_files) {
+  const fs::path place = fs::temp_directory_path() / ("vernier-kinds-" + std::to_string(getpid()));
+  fs::create_directories(place / "folder");
+  std::ofstream(place / "unet.vn") << "\n";
+  std::ofstream(place / "closed.vn") << "\n";
+  fs::permissions(place / "closed.vn", fs::perms::none);
+  BOOST_REQUIRE(mkfifo((place / "pipe.vn").c_str(), 0600) == 0);
+  auto refused = [&](const std::string &name) {
+    Diagnostics diagnostics;
+    Program program = load((place / name).string(), {}, diagnostics);
+    std::string text = render(diagnostics, program.sources);
+    for (size_t at; (at = text.find(place.string() + "/")) != std::string::npos;)
+      text.erase(at, place.string().size() + 1);
+    return text;
+  };
+  BOOST_TEST(refused("unte.vn") == "error[VN0001]: cannot read `unte.vn`: there is no such file\n"
+                                   "help: closest file: `unet.vn`\n");
+  BOOST_TEST(refused("folder") == "error[VN0001]: cannot read `folder`: it is a folder\n");
+  BOOST_TEST(refused("pipe.vn") ==
+             "error[VN0001]: cannot read `pipe.vn`: it is a pipe, and a specification is read "
+             "more than once\n");
+  BOOST_TEST(refused("").find("it is a folder\nhelp: its specifications are `closed.vn`") !=
+             std::string::npos);
+  if (getuid() != 0) // who may read everything
+    BOOST_TEST(refused("closed.vn") == "error[VN0001]: cannot read `closed.vn`: its permissions forbid it\n");
+  fs::remove_all(place);
+}
+
+BOOST_AUTO_TEST_CASE(encodings) {
+  const std::string text = "network net() {\n  input image: [3, 8, 8]\n  image |> relu\n}\nmodel m = net()\n";
+  auto marked = test::checkFiles({{"m.vn", "\xef\xbb\xbf" + text}}, "m.vn");
+  BOOST_TEST(marked.errors() == "");
+  BOOST_TEST(test::graphOf("\xef\xbb\xbf" + text).nodes.back().location.line == 3);
+  std::string little = "\xff\xfe", big = "\xfe\xff", bare;
+  for (char c : text) {
+    little += {c, '\0'};
+    big += {'\0', c};
+    bare += {c, '\0'};
+  }
+  for (const std::string &wide : {little, big, bare})
+    BOOST_TEST(test::checkText(wide).errors() ==
+               "error[VN0008]: `m.vn` is UTF-16, not text in UTF-8\n"
+               "help: save it as UTF-8, in the editor or by `iconv -f UTF-16 -t UTF-8`\n");
+  auto binary = test::checkText(std::string("\x7f"
+                                            "ELF\x02\x01\x01\0\0\0\x03\0",
+                                            12));
+  BOOST_TEST(binary.errors() == "error[VN0008]: `m.vn` is a binary file, not text in UTF-8\n");
+  note(binary.diagnostics);
 }
 
 BOOST_AUTO_TEST_CASE(too_large) {

@@ -1,0 +1,470 @@
+#include "dsl/Foreign.h"
+
+#include "dsl/Ops.h"
+
+#include <cctype>
+
+namespace vernier::dsl {
+
+namespace {
+
+constexpr std::string_view activations = "the activations are `relu`, `relu6` and `sigmoid`";
+constexpr std::string_view normalisations = "the only normalisation is `batch_norm`";
+constexpr std::string_view types =
+    "types are `int`, `float`, `bool`, `string`, `tensor` and lists such as `[int]`";
+constexpr std::string_view leaveOutShape = "the number of input channels follows from the map: leave it out";
+constexpr std::string_view declareBlock = "a block is declared by `block name(x, channels: int) { ... }`";
+
+const std::vector<ForeignName> values = {
+    {"True", "true", ""},
+    {"False", "false", ""},
+    {"TRUE", "true", ""},
+    {"FALSE", "false", ""},
+    {"None", "",
+     "there is no empty value: leave the argument out, or compare with a number that stands for it"},
+    {"null", "",
+     "there is no empty value: leave the argument out, or compare with a number that stands for it"},
+    {"nullptr", "",
+     "there is no empty value: leave the argument out, or compare with a number that stands for it"},
+    {"self", "",
+     "blocks and networks have no `self`: they see their own parameters and values, by their names"},
+    {"this", "",
+     "blocks and networks have no `this`: they see their own parameters and values, by their names"},
+    {"inf", "", "floats are finite"},
+    {"nan", "", "floats are finite"},
+    {"pi", "3.141592653589793", ""},
+};
+
+const std::vector<ForeignName> typeNames = {
+    {"Tensor", "tensor", ""},  {"Int", "int", ""},
+    {"integer", "int", ""},    {"long", "int", ""},
+    {"int64", "int", ""},      {"int32", "int", ""},
+    {"size_t", "int", ""},     {"double", "float", ""},
+    {"float32", "float", ""},  {"Float", "float", ""},
+    {"boolean", "bool", ""},   {"Bool", "bool", ""},
+    {"str", "string", ""},     {"String", "string", ""},
+    {"list", "[int]", ""},     {"List", "[int]", ""},
+    {"tuple", "[int]", ""},    {"Tuple", "[int]", ""},
+    {"Sequence", "[int]", ""}, {"Optional", "", types},
+    {"Any", "", types},        {"Module", "", "blocks are called by their names; they are no values"},
+};
+
+const std::vector<ForeignName> arguments = {
+    {"in_channels", "", leaveOutShape, true},
+    {"in_planes", "", leaveOutShape, true},
+    {"inplanes", "", leaveOutShape, true},
+    {"input_channels", "", leaveOutShape, true},
+    {"num_features", "", leaveOutShape, true},
+    {"in_features", "", leaveOutShape, true},
+    {"input_shape", "", "the size of a map follows from the network's input: leave it out", true},
+    {"out_channels", "channels", ""},
+    {"output_channels", "channels", ""},
+    {"out_planes", "channels", ""},
+    {"num_filters", "channels", ""},
+    {"filters", "channels", ""},
+    {"out_features", "features", ""},
+    {"units", "features", ""},
+    {"num_classes", "features", ""},
+    {"kernel_size", "kernel", ""},
+    {"kernel_shape", "kernel", ""},
+    {"pool_size", "kernel", ""},
+    {"ksize", "kernel", ""},
+    {"size", "kernel", ""},
+    {"strides", "stride", ""},
+    {"pad", "padding", ""},
+    {"pads", "padding", ""},
+    {"dilations", "dilation", ""},
+    {"dilation_rate", "dilation", ""},
+    {"group", "groups", ""},
+    {"num_groups", "groups", ""},
+    {"use_bias", "bias", ""},
+    {"eps", "epsilon", ""},
+    {"scale_factor", "scale", ""},
+    {"scales", "scale", ""},
+    {"output_size", "size", ""},
+    {"ceil_mode", "ceil", ""},
+    {"count_include_pad", "count_padding", ""},
+    {"interpolation", "mode", ""},
+    {"split_size", "parts", ""},
+    {"chunks", "parts", ""},
+    {"other", "b", ""},
+    {"inplace", "", "values never change: leave it out", true},
+    {"affine", "", "a batch norm always has a weight and a bias: leave it out", true},
+    {"track_running_stats", "", "a batch norm always has running statistics: leave it out", true},
+    {"dim", "", "maps are joined and split along their channels: leave it out", true},
+    {"axis", "", "maps are joined and split along their channels: leave it out", true},
+    {"padding_mode", "", "`conv` pads with zeros; another padding is `pad(1, mode = replicate)` before it"},
+    {"output_padding", "", "transposed convolutions do not exist"},
+    {"return_indices", "", "pools have one result: leave it out", true},
+    {"recompute_scale_factor", "", "leave it out", true},
+    {"antialias", "", "`resize` has no filter against aliasing: leave it out", true},
+    {"dtype", "", "the precision belongs to the build, not to the network: leave it out", true},
+    {"device", "", "the target belongs to the build, not to the network: leave it out", true},
+    {"data_format", "", "the order of a map's elements belongs to the build: leave it out", true},
+    {"activation", "", "an activation is an operation of its own: `|> relu`"},
+    {"kernel_initializer", "", "the initial weights belong to training, not to the network: leave it out",
+     true},
+    {"name", "", "a name is a label before the call: `stem: conv(...)`"},
+};
+
+const std::vector<ForeignName> words = {
+    {"nearest-exact", "nearest",
+     "`nearest` picks the pixels that `nearest` of other frameworks picks; `nearest-exact` does not exist"},
+    {"nearest_exact", "nearest",
+     "`nearest` picks the pixels that `nearest` of other frameworks picks; `nearest-exact` does not exist"},
+    {"linear", "bilinear", ""},
+    {"trilinear", "bilinear", "maps have height and width: `bilinear`"},
+    {"bicubic", "", "the modes are `nearest` and `bilinear`"},
+    {"lanczos", "", "the modes are `nearest` and `bilinear`"},
+    {"area", "", "means of areas are what `avg_pool` computes"},
+    {"zeros", "zero", ""},
+    {"constant", "zero", ""},
+    {"border", "replicate", ""},
+    {"edge", "replicate", ""},
+    {"reflect", "", "the modes are `zero` and `replicate`"},
+    {"reflection", "", "the modes are `zero` and `replicate`"},
+    {"symmetric", "", "the modes are `zero` and `replicate`"},
+    {"circular", "", "the modes are `zero` and `replicate`"},
+    {"SAME", "same", ""},
+    {"valid", "0", "without padding is `padding = 0`"},
+    {"VALID", "0", "without padding is `padding = 0`"},
+};
+
+constexpr std::string_view threeProperties = "a tensor has `channels`, `height` and `width`";
+const std::vector<ForeignName> properties = {
+    {"shape", "", threeProperties},
+    {"size", "", threeProperties},
+    {"ndim", "", threeProperties},
+    {"dtype", "", threeProperties},
+    {"device", "", threeProperties},
+    {"c", "channels", ""},
+    {"C", "channels", ""},
+    {"h", "height", ""},
+    {"H", "height", ""},
+    {"w", "width", ""},
+    {"W", "width", ""},
+    {"out_channels", "channels", ""},
+    {"in_channels", "channels", ""},
+    {"num_channels", "channels", ""},
+};
+
+const std::vector<ForeignName> statements = {
+    {"return", "", "the last line of a block is its result", true},
+    {"let", "", "a value is bound by `name = expression`", true},
+    {"var", "", "a value is bound by `name = expression`; it never changes, but the name may be bound again",
+     true},
+    {"const", "", "a value is bound by `name = expression`", true},
+    {"val", "", "a value is bound by `name = expression`", true},
+    {"auto", "", "a value is bound by `name = expression`", true},
+    {"def", "block", declareBlock},
+    {"fn", "block", declareBlock},
+    {"func", "block", declareBlock},
+    {"function", "block", declareBlock},
+    {"lambda", "", declareBlock},
+    {"class", "",
+     "a network is declared by `network name(width: int) { ... }`, what networks share by `block`"},
+    {"struct", "",
+     "a network is declared by `network name(width: int) { ... }`, what networks share by `block`"},
+    {"while", "", "loops go through a list: `for i in range(n) { ... }`"},
+    {"elif", "else if", "write `else if`, and braces around what depends on it"},
+    {"pass", "", "a body may be empty: `{ }`"},
+    {"break", "", "loops run to their end; `if` decides what they do"},
+    {"continue", "", "loops run to their end; `if` decides what they do"},
+    {"assert", "", "there are no assertions: leave the line out"},
+    {"print", "", "nothing is printed: `vernier describe` shows the network"},
+    {"del", "", "values end with their block: leave the line out"},
+    {"with", "", "leave the line out"},
+    {"raise", "", "there are no exceptions: leave the line out"},
+    {"try", "", "there are no exceptions: leave the line out"},
+    {"yield", "", "a list is made by `for x in list: expression`"},
+    {"global", "", "blocks see their own parameters and values only"},
+    {"nonlocal", "", "blocks see their own parameters and values only"},
+    {"include", "import", "a file is included by `import folder.file`"},
+    {"use", "import", "a file is included by `import folder.file`"},
+    {"using", "import", "a file is included by `import folder.file`"},
+};
+
+constexpr std::string_view noModules = "operations are called by their own names, without a module";
+constexpr std::string_view noSelf = "blocks are called by their own names, without `self`";
+const std::vector<ForeignName> modules = {
+    {"self", "", noSelf},           {"this", "", noSelf},      {"super", "", noSelf},
+    {"nn", "", noModules},          {"F", "", noModules},      {"torch", "", noModules},
+    {"functional", "", noModules},  {"tf", "", noModules},     {"tensorflow", "", noModules},
+    {"keras", "", noModules},       {"layers", "", noModules}, {"np", "", noModules},
+    {"numpy", "", noModules},       {"jnp", "", noModules},    {"jax", "", noModules},
+    {"flax", "", noModules},        {"paddle", "", noModules}, {"mx", "", noModules},
+    {"torchvision", "", noModules}, {"timm", "", noModules},   {"math", "", noModules},
+    {"ops", "", noModules},
+};
+
+const std::vector<ForeignName> characters = {
+    {";", "", "a statement ends with its line"},
+    {"'", "", "strings are written with double quotes"},
+    {"|", "|>", "a pipeline is written `|>`"},
+    {"||", "or", "the logical operators are `and`, `or` and `not`"},
+    {"&", "and", "the logical operators are `and`, `or` and `not`"},
+    {"&&", "and", "the logical operators are `and`, `or` and `not`"},
+    {"!", "not", "the logical operators are `and`, `or` and `not`"},
+    {"#", "//", "a comment begins with `//`"},
+    {"^", "", "powers do not exist: write the product, `x * x`"},
+    {"?", "", "a conditional is written `if condition then a else b`"},
+    {"@", "", "there are neither decorators nor products of matrices"},
+    {"\\", "", "a statement goes on after an operator or a comma, within brackets and before `|>`"},
+    {"~", "", "the logical operators are `and`, `or` and `not`"},
+    {"$", "", "a value in a string is written `\"{name}\"`"},
+    {"`", "", "strings are written with double quotes"},
+};
+
+const std::vector<ForeignCall> calls = {
+    // Layers.
+    {"conv2d",
+     "conv",
+     leaveOutShape,
+     {"in_channels", "channels", "kernel", "stride", "padding", "dilation", "groups", "bias"},
+     {{"padding", "0"}, {"bias", "true"}}},
+    {"convolution", "conv", ""},
+    {"convolution2d", "conv", ""},
+    {"conv1x1", "conv", "a 1x1 convolution is `conv(channels, 1)`"},
+    {"conv3x3", "conv", "a 3x3 convolution is `conv(channels, 3)`"},
+    {"conv1d", "conv", "maps have height and width: `conv` with a kernel of [1, k]"},
+    {"conv3d", "conv", "maps have height and width, no depth"},
+    {"convtranspose2d", "",
+     "transposed convolutions do not exist; `resize(nearest, scale = 2) |> conv(channels, 3)` enlarges a "
+     "map"},
+    {"conv2dtranspose", "",
+     "transposed convolutions do not exist; `resize(nearest, scale = 2) |> conv(channels, 3)` enlarges a "
+     "map"},
+    {"deconv", "",
+     "transposed convolutions do not exist; `resize(nearest, scale = 2) |> conv(channels, 3)` enlarges a "
+     "map"},
+    {"depthwiseconv2d", "conv", "a depthwise convolution is `conv(x.channels, 3, groups = x.channels)`"},
+    {"depthwiseconv", "conv", "a depthwise convolution is `conv(x.channels, 3, groups = x.channels)`"},
+    {"dwconv", "conv", "a depthwise convolution is `conv(x.channels, 3, groups = x.channels)`"},
+    {"separableconv2d", "conv",
+     "a separable convolution is `conv(x.channels, 3, groups = x.channels) |> conv(channels, 1)`"},
+    {"linear", "linear", leaveOutShape, {"in_features", "features", "bias"}},
+    {"dense", "linear", "", {"features"}},
+    {"fc", "linear", ""},
+    {"fullyconnected", "linear", ""},
+    {"matmul", "linear", "there are no products of matrices; a fully connected layer is `linear`"},
+    {"embedding", "", "a network's input is an image"},
+    // Normalisation.
+    {"batchnorm2d", "batch_norm", leaveOutShape, {"num_features", "epsilon", "momentum"}},
+    {"batchnorm", "batch_norm", "", {"num_features", "epsilon", "momentum"}},
+    {"batchnormalization", "batch_norm", ""},
+    {"syncbatchnorm", "batch_norm", ""},
+    {"bn", "batch_norm", ""},
+    {"groupnorm", "", normalisations},
+    {"layernorm", "", normalisations},
+    {"layernorm2d", "", normalisations},
+    {"instancenorm", "", normalisations},
+    {"instancenorm2d", "", normalisations},
+    {"localresponsenorm", "", normalisations},
+    {"rmsnorm", "", normalisations},
+    // Activations.
+    {"relu", "relu", "", {"inplace"}},
+    {"relu6", "relu6", "", {"inplace"}},
+    {"sigmoid", "sigmoid", ""},
+    {"silu", "", "`silu(x)` is `x * sigmoid(x)`"},
+    {"swish", "", "`swish(x)` is `x * sigmoid(x)`"},
+    {"gelu", "", activations},
+    {"hardswish", "", activations},
+    {"hardsigmoid", "", activations},
+    {"hardtanh", "", activations},
+    {"leakyrelu", "", activations},
+    {"prelu", "", activations},
+    {"rrelu", "", activations},
+    {"elu", "", activations},
+    {"selu", "", activations},
+    {"celu", "", activations},
+    {"mish", "", activations},
+    {"softplus", "", activations},
+    {"softsign", "", activations},
+    {"tanh", "", activations},
+    {"glu", "", activations},
+    {"activation", "", activations},
+    {"clamp", "", "`relu` bounds below by 0, `relu6` above by 6 too"},
+    {"clip", "", "`relu` bounds below by 0, `relu6` above by 6 too"},
+    {"softmax", "", "a network ends with its logits: training and `classify` apply softmax to them"},
+    {"logsoftmax", "", "a network ends with its logits: training and `classify` apply softmax to them"},
+    {"crossentropyloss", "", "the loss belongs to training: a network ends with its logits"},
+    {"crossentropy", "", "the loss belongs to training: a network ends with its logits"},
+    {"bceloss", "", "the loss belongs to training: a network ends with its logits"},
+    {"mseloss", "", "the loss belongs to training: a network ends with its logits"},
+    // Regularisation.
+    {"dropout", "", "dropout does not exist: leave it out", {}, {}, true},
+    {"dropout2d", "", "dropout does not exist: leave it out", {}, {}, true},
+    {"droppath", "", "stochastic depth does not exist: leave it out", {}, {}, true},
+    {"dropblock", "", "dropout does not exist: leave it out", {}, {}, true},
+    {"stochasticdepth", "", "stochastic depth does not exist: leave it out", {}, {}, true},
+    {"identity", "", "an operation that does nothing is left out", {}, {}, true},
+    // Pools.
+    {"maxpool2d", "max_pool", "", {"kernel", "stride", "padding", "dilation=1", "return_indices", "ceil"}},
+    {"maxpooling2d", "max_pool", "", {"kernel", "stride"}},
+    {"maxpooling", "max_pool", ""},
+    {"avgpool2d", "avg_pool", "", {"kernel", "stride", "padding", "ceil", "count_padding"}},
+    {"averagepooling2d", "avg_pool", "", {"kernel", "stride"}},
+    {"averagepool", "avg_pool", ""},
+    {"avgpooling", "avg_pool", ""},
+    {"meanpool", "avg_pool", ""},
+    {"pool", "", "pools are `max_pool`, `avg_pool` and `global_avg_pool`"},
+    {"adaptiveavgpool2d",
+     "global_avg_pool",
+     "for one pixel; larger ones come from `avg_pool`, whose kernel is the map's size divided by theirs",
+     {"output_size=1"}},
+    {"adaptiveavgpool",
+     "global_avg_pool",
+     "for one pixel; larger ones come from `avg_pool`, whose kernel is the map's size divided by theirs",
+     {"output_size=1"}},
+    {"globalaveragepooling2d", "global_avg_pool", ""},
+    {"globalaveragepool", "global_avg_pool", ""},
+    {"globalpool", "global_avg_pool", ""},
+    {"gap", "global_avg_pool", ""},
+    {"mean", "global_avg_pool", ""},
+    {"globalmaxpool", "", "the largest value of each channel is `max_pool(x, [x.height, x.width])`"},
+    {"globalmaxpool2d", "", "the largest value of each channel is `max_pool(x, [x.height, x.width])`"},
+    {"globalmaxpooling2d", "", "the largest value of each channel is `max_pool(x, [x.height, x.width])`"},
+    {"adaptivemaxpool2d", "", "the largest value of each channel is `max_pool(x, [x.height, x.width])`"},
+    {"amax", "", "the largest value of each channel is `max_pool(x, [x.height, x.width])`"},
+    // Sizes.
+    {"flatten",
+     "",
+     "maps keep their three sides: `linear` takes a 1x1 map, which `global_avg_pool` makes",
+     {},
+     {},
+     true},
+    {"view", "", "maps keep their three sides: `linear` takes a 1x1 map, which `global_avg_pool` makes"},
+    {"reshape", "", "maps keep their three sides: `linear` takes a 1x1 map, which `global_avg_pool` makes"},
+    {"squeeze", "", "maps keep their three sides: leave it out", {}, {}, true},
+    {"unsqueeze", "", "maps keep their three sides: leave it out"},
+    {"permute", "", "maps keep the order of their sides; `channel_shuffle` exchanges channels"},
+    {"transpose", "", "maps keep the order of their sides; `channel_shuffle` exchanges channels"},
+    {"contiguous", "", "leave it out", {}, {}, true},
+    {"detach", "", "leave it out", {}, {}, true},
+    {"clone", "", "values never change: leave it out", {}, {}, true},
+    {"upsample", "resize", "", {"size", "scale", "mode", "align_corners"}, {{"mode", "nearest"}}},
+    {"interpolate", "resize", "", {"size", "scale", "mode", "align_corners"}, {{"mode", "nearest"}}},
+    {"upsampling2d", "resize", "", {"scale"}, {{"mode", "nearest"}}},
+    {"upsamplingnearest2d", "resize", "", {"size", "scale"}, {{"mode", "nearest"}}},
+    {"upsamplingbilinear2d",
+     "resize",
+     "",
+     {"size", "scale"},
+     {{"mode", "bilinear"}, {"align_corners", "true"}}},
+    {"downsample", "resize", "`max_pool`, `avg_pool`, a stride of `conv` and `resize` make a map smaller"},
+    {"rescale", "resize", ""},
+    {"zeropad2d", "pad", "its four numbers are [top, bottom, left, right]"},
+    {"padding", "pad", ""},
+    {"reflectionpad2d", "", "`pad` has the modes `zero` and `replicate`"},
+    {"replicationpad2d", "pad", "`pad(1, mode = replicate)`"},
+    {"pixelshuffle", "", "channels do not become pixels; `resize` enlarges a map"},
+    {"depthtospace", "", "channels do not become pixels; `resize` enlarges a map"},
+    {"pixelunshuffle", "", "pixels do not become channels; `conv` with a stride makes a map smaller"},
+    {"spacetodepth", "", "pixels do not become channels; `conv` with a stride makes a map smaller"},
+    // Joining and cutting.
+    {"cat", "concat", "", {"dim"}},
+    {"concatenate", "concat", "", {"axis"}},
+    {"stack", "concat", "", {"dim"}},
+    {"merge", "concat", ""},
+    {"route", "concat", ""},
+    {"chunk", "split", "", {"parts", "dim"}},
+    {"narrow", "slice", ""},
+    {"shuffle", "channel_shuffle", ""},
+    {"mul", "multiply", ""},
+    {"sub", "", "tensors have `+` and `*`"},
+    {"div", "", "tensors have `+` and `*`"},
+    {"matmul2d", "", "there are no products of matrices"},
+    {"attention", "", "attention does not exist: there are no products of maps but pixel by pixel"},
+    {"multiheadattention", "", "attention does not exist: there are no products of maps but pixel by pixel"},
+    {"selfattention", "", "attention does not exist: there are no products of maps but pixel by pixel"},
+    {"sequential", "", "operations are joined by `|>`: `x |> conv(8, 3) |> relu`"},
+    {"modulelist", "", "a list of maps is `for c in widths: x |> conv(c, 3)`"},
+    // Functions.
+    {"reversed", "reverse", ""},
+    {"sorted", "", "lists keep their order; `reverse` turns it round"},
+    {"length", "len", ""},
+    {"count", "len", ""},
+    {"prod", "", "a product is made in a loop: `for s in sizes { total = total * s }`"},
+    {"pow", "", "powers do not exist: write the product, `x * x`"},
+    {"sqrt", "", "functions of numbers are `floor`, `ceil`, `round`, `int`, `min` and `max`"},
+    {"log", "", "functions of numbers are `floor`, `ceil`, `round`, `int`, `min` and `max`"},
+    {"log2", "", "functions of numbers are `floor`, `ceil`, `round`, `int`, `min` and `max`"},
+    {"exp", "", "functions of numbers are `floor`, `ceil`, `round`, `int`, `min` and `max`"},
+    {"abs", "", "`max(v, -v)` is the absolute value of `v`"},
+    {"float", "", "an int is accepted where a float is asked for; `1.0 * v` makes one"},
+    {"str", "", "a value in a string is written `\"{name}\"`"},
+    {"format", "", "a value in a string is written `\"{name}\"`"},
+    {"list", "", "`range`, `zip`, `enumerate` and `reverse` give lists: leave it out"},
+    {"tuple", "", "a list is written `[a, b]`"},
+    {"map", "", "a list is made by `for x in list: expression`"},
+    {"filter", "", "a list is made by `for x in list if condition: expression`"},
+    {"append", "", "lists never change: `list = list + [x]`"},
+    {"extend", "", "lists never change: `list = list + other`"},
+    {"insert", "", "lists never change: `list = [x] + list`"},
+    {"print", "", "nothing is printed: `vernier describe` shows the network"},
+    {"return", "", "the last line of a block is its result, without `return`"},
+};
+
+} // namespace
+
+const std::vector<ForeignName> &foreignNames(Foreign kind) {
+  switch (kind) {
+  case Foreign::Value:
+    return values;
+  case Foreign::Type:
+    return typeNames;
+  case Foreign::Argument:
+    return arguments;
+  case Foreign::Word:
+    return words;
+  case Foreign::Property:
+    return properties;
+  case Foreign::Statement:
+    return statements;
+  case Foreign::Module:
+    return modules;
+  case Foreign::Character:
+    return characters;
+  }
+  return values;
+}
+
+const std::vector<ForeignCall> &foreignCalls() { return calls; }
+
+const ForeignName *findForeign(Foreign kind, std::string_view name) {
+  for (const ForeignName &entry : foreignNames(kind))
+    if (entry.name == name)
+      return &entry;
+  return nullptr;
+}
+
+std::string foldedName(std::string_view name) {
+  std::string out;
+  for (char c : name)
+    if (c != '_')
+      out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+const ForeignCall *findForeignCall(std::string_view name) {
+  const std::string folded = foldedName(name);
+  for (const ForeignCall &entry : calls)
+    if (entry.name == folded)
+      return &entry;
+  return nullptr;
+}
+
+std::string helpOf(const ForeignName &name) {
+  if (!name.help.empty())
+    return std::string(name.help);
+  return "`" + std::string(name.name) + "` is written `" + std::string(name.ours) + "` here";
+}
+
+std::string helpOf(const ForeignCall &call, std::string_view written) {
+  if (call.ours.empty())
+    return std::string(call.help);
+  return "`" + std::string(written) + "` is called `" + std::string(call.ours) + "` here" +
+         (call.help.empty() ? "" : "; " + std::string(call.help));
+}
+
+} // namespace vernier::dsl
