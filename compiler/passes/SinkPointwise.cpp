@@ -188,9 +188,10 @@ struct SinkConvolution : OpRewritePattern<ConvolutionOp> {
     RankedTensorType weight = convolution.getWeight().getType();
     if (weight.getDimSize(2) != 1 || weight.getDimSize(3) != 1)
       return rewriter.notifyMatchFailure(convolution, "its window is larger than a pixel");
-    if (convolution.getType().getShape().drop_back() !=
-        convolution.getInput().getType().getShape().drop_back())
-      return rewriter.notifyMatchFailure(convolution, "strides or padding change the map's size");
+    // Not the map's size: a stride and a padding together may keep it.
+    if (llvm::any_of(convolution.getStrides(), [](int64_t stride) { return stride != 1; }) ||
+        llvm::any_of(convolution.getPadding(), [](int64_t padding) { return padding != 0; }))
+      return rewriter.notifyMatchFailure(convolution, "strides or padding move its pixels");
     if (convolution.getGroups() != 1)
       return rewriter.notifyMatchFailure(convolution, "its groups would have to be split");
 

@@ -311,6 +311,24 @@ func.func @infer(%x: tensor<1x4x4x16xf32>) -> (tensor<1x8x8x4xf32>, tensor<1x4x4
 
 // -----
 
+// Strides and paddings that together keep the map's size.
+// CHECK-LABEL: @infer
+// FUSED-LABEL: @infer
+// CHECK-COUNT-2: vn.resize nearest %arg0
+// CHECK: vn.convolution {{.*}} strides [2, 1] padding [1, 0, 0, 0]
+// CHECK: vn.convolution {{.*}} strides [1, 4] padding [0, 0, 21, 0]
+func.func @infer(%x: tensor<1x1x4x64xf32>) -> (tensor<1x2x8x4xf32>, tensor<1x2x8x4xf32>) {
+  %w1 = vn.parameter "w1" convolution_weight : tensor<4x64x1x1xf32>
+  %w2 = vn.parameter "w2" convolution_weight : tensor<4x64x1x1xf32>
+  %0 = vn.resize nearest %x : (tensor<1x1x4x64xf32>) -> tensor<1x2x8x64xf32>
+  %1 = vn.resize nearest %x : (tensor<1x1x4x64xf32>) -> tensor<1x2x8x64xf32>
+  %2 = vn.convolution %0, %w1 strides [2, 1] padding [1, 0, 0, 0] : (tensor<1x2x8x64xf32>, tensor<4x64x1x1xf32>) -> tensor<1x2x8x4xf32>
+  %3 = vn.convolution %1, %w2 strides [1, 4] padding [0, 0, 21, 0] : (tensor<1x2x8x64xf32>, tensor<4x64x1x1xf32>) -> tensor<1x2x8x4xf32>
+  return %2, %3 : tensor<1x2x8x4xf32>, tensor<1x2x8x4xf32>
+}
+
+// -----
+
 // Parameters that nothing uses stay the model's.
 // CHECK-LABEL: @infer
 // FUSED-LABEL: @infer
