@@ -1,6 +1,7 @@
 #include "codegen/Build.h"
 
-#include <set>
+#include "codegen/KernelList.h"
+
 #include <thread>
 
 namespace vernier::codegen {
@@ -49,12 +50,10 @@ llvm::Expected<CompiledModel> compileAdaptive(AdaptivePart network, AdaptivePart
   network.facts.target = classifier.facts.target = target.required;
   // A kernel's name holds all that its code depends on: both models share those of one name.
   std::vector<KernelDefinition> kernels = network.compilation.kernels;
-  std::set<std::string> names;
-  for (const KernelDefinition &kernel : kernels)
-    names.insert(kernel.name);
+  KernelList list(kernels);
   for (const KernelDefinition &kernel : classifier.compilation.kernels)
-    if (names.insert(kernel.name).second)
-      kernels.push_back(kernel);
+    if (!list.add(kernel))
+      return llvm::createStringError("two kernels that differ have one name: `%s`", kernel.name.c_str());
   CompiledModel model;
   model.adaptive = true;
   if (llvm::Error error = emit(model, kernels, target, [&](llvm::Module &out) {

@@ -136,8 +136,8 @@ Step &Lowering::step(const Kernel &kernel, std::initializer_list<Location> reads
 
 Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm::ArrayRef<Location> writes,
                      int64_t macs) {
-  if (kernelNames.insert(kernel.definition.name).second)
-    out.kernels.push_back(kernel.definition);
+  if (!kernels.add(kernel.definition) && sharedName.empty())
+    sharedName = kernel.definition.name;
   Step step;
   step.kernel = kernel.definition.name;
   step.place = place;
@@ -389,6 +389,14 @@ LogicalResult Lowering::lower(Operation *op) {
   return op->emitOpError("has no kernel on this target");
 }
 
+LogicalResult Lowering::checkNames(ModuleOp module) const {
+  if (sharedName.empty())
+    return success();
+  return mlir::emitError(module.getLoc())
+         << "two kernels that differ have one name: `" << sharedName
+         << "`; this is a fault of Vernier, please report it with the specification";
+}
+
 FailureOr<Compilation> lowerModule(ModuleOp module, const Target &target, const LoweringOptions &options) {
   Compilation compilation;
   compilation.maps = options.maps;
@@ -407,6 +415,8 @@ FailureOr<Compilation> lowerModule(ModuleOp module, const Target &target, const 
   if (auto train = module.lookupSymbol<func::FuncOp>(vn::kTrainStepFunction))
     if (failed(lowering.function(train, compilation.trainStep, nullptr)))
       return failure();
+  if (failed(lowering.checkNames(module)))
+    return failure();
   return compilation;
 }
 

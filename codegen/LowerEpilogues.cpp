@@ -112,8 +112,8 @@ Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, const
   return result;
 }
 
-Epilogue pixelsInOneRow(Epilogue epilogue, int64_t columns) {
-  epilogue.flattenedColumns = columns;
+Epilogue pixelsInOneRow(Epilogue epilogue) {
+  epilogue.flattened = true;
   for (Addend &addend : epilogue.addends)
     if (!addend.enlarged())
       addend.view = pixelsInOneRow(addend.view);

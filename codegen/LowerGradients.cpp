@@ -43,7 +43,7 @@ void Lowering::lowerInputGradient(const Location &dy, Value weight, const Convol
       if (specs.size() == 1 && spec.fitsSums())
         addSums(tail.result, spec.parts(), epilogue);
       ConvolutionSpec whole = spec;
-      whole.epilogue = spec.chunk ? pixelsInOneRow(epilogue.code, dxView.w) : epilogue.code;
+      whole.epilogue = spec.chunk ? pixelsInOneRow(epilogue.code) : epilogue.code;
       packedWeight = packed(weight, packWeights(spec.weights, true), spec.weights.operand());
       code = convolution(whole, target);
     } else {

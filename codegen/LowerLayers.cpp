@@ -108,7 +108,7 @@ template <typename Op> void Lowering::lowerConvolution(Op op, ValueRange addends
         convolutionForward(x.view, y.view, kernel, stride, padding, dilation, groups, target);
     if (spec.fitsSums())
       addSums(op.getResult(), spec.parts(), epilogue);
-    spec.epilogue = spec.chunk ? pixelsInOneRow(epilogue.code, y.view.w) : epilogue.code;
+    spec.epilogue = spec.chunk ? pixelsInOneRow(epilogue.code) : epilogue.code;
     weight = packed(weights, packWeights(spec.weights, false), spec.weights.operand());
     code = convolution(spec, target);
   }

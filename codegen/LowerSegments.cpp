@@ -242,6 +242,8 @@ FailureOr<Compilation> lowerSegments(ModuleOp configuration, std::vector<OpenHol
   if (llvm::any_of(segments, [](const SegmentModules &segment) { return bool(trainStepOf(segment)); }))
     if (failed(lowerTraining(lowering, infer, segments, compilation)))
       return failure();
+  if (failed(lowering.checkNames(configuration)))
+    return failure();
   return compilation;
 }
 

@@ -32,7 +32,8 @@ bool Lowering::lowerWinograd(const Location &x, Value value, Value weight, bool 
     from = scratch(spec->groups() * spec->inputElements());
     step(winogradInput(*spec), {x}, {from, rooms(spec->inputScratchElements())});
   }
-  Step &s = step(winogradConvolution(*spec), {from, w}, y, epilogue, macs, rooms(spec->scratchElements()));
+  Step &s =
+      step(winogradConvolution(*spec, target), {from, w}, y, epilogue, macs, rooms(spec->scratchElements()));
   s.savedMacs = macs - spec->products();
   return true;
 }

@@ -2,6 +2,7 @@
 #ifndef VERNIER_CODEGEN_LOWERING_H
 #define VERNIER_CODEGEN_LOWERING_H
 
+#include "codegen/KernelList.h"
 #include "codegen/Lower.h"
 #include "compiler/ir/VnOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -9,7 +10,6 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringMap.h"
-#include "llvm/ADT/StringSet.h"
 
 #include <optional>
 
@@ -49,7 +49,7 @@ struct ConvolutionShape {
 class Lowering {
 public:
   Lowering(Compilation &out, const Target &target, const LoweringOptions &options)
-      : out(out), target(target), options(options) {}
+      : out(out), target(target), options(options), kernels(out.kernels) {}
 
   mlir::LogicalResult parameters(mlir::func::FuncOp infer);
   // `prepared` receives what depends on parameters alone; without it those steps run in `program` too.
@@ -64,6 +64,8 @@ public:
                               Program *prepared);
   // The same of a training step: what runs before the later segments, and after them.
   mlir::LogicalResult trainSegment(mlir::func::FuncOp step, Program &forward, Program &backward);
+  // Fails, and reports at `module`, where two kernels that differ would have got one name.
+  mlir::LogicalResult checkNames(mlir::ModuleOp module) const;
 
 private:
   // --- buffers and steps (Lower.cpp)
@@ -162,11 +164,12 @@ private:
   llvm::StringMap<Location> parameterAt, gradientAt, packedAt;
   llvm::StringMap<Location> arrayAt; // of declareArrays
   llvm::StringMap<int> passedOnAt;   // buffers, by the places that compute them
-  llvm::StringSet<> kernelNames;
+  KernelList kernels;                // of out.kernels
+  std::string sharedName;            // of two kernels that differ; see checkNames
 };
 
-// The maps that an epilogue reads, of a result of so many columns, with all pixels in one row.
-Epilogue pixelsInOneRow(Epilogue epilogue, int64_t columns);
+// The maps that an epilogue reads with all pixels in one row.
+Epilogue pixelsInOneRow(Epilogue epilogue);
 View viewOf(mlir::Value value);
 // Whether the op that computes `value` can write it to a given place.
 bool mayBePlaced(mlir::Value value);

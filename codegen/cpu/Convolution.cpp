@@ -7,6 +7,7 @@
 #include "codegen/cpu/MapLoops.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 namespace vernier::codegen {
@@ -344,7 +345,8 @@ struct Emitter {
   }
 };
 
-std::string axisName(const Axis &axis) {
+// Of an axis along which the output has `extent` positions.
+std::string axisName(const Axis &axis, int64_t extent) {
   const Taps &t = axis.taps;
   const auto text = [](int64_t value) {
     return value < 0 ? "m" + std::to_string(-value) : std::to_string(value);
@@ -353,7 +355,8 @@ std::string axisName(const Axis &axis) {
          text(t.offsetStep) +
          (t.index || t.indexStep != 1 ? "i" + text(t.index) + "_" + text(t.indexStep) : std::string()) +
          (axis.outStep != 1 || axis.outStart ? "o" + text(axis.outStart) + "_" + text(axis.outStep)
-                                             : std::string());
+                                             : std::string()) +
+         (axis.coversAll(extent) ? std::string() : "n" + std::to_string(axis.count));
 }
 
 } // namespace
@@ -437,21 +440,27 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
 
   Kernel kernel;
   kernel.tasks = spec.in.n * w.groups * blocks * rowTasks;
-  kernel.definition.name = "conv" + axisName(spec.rows) + "x" + axisName(spec.columns) + "_" +
-                           spec.in.name() + "_to_" + spec.out.name() + "_w" + w.name() +
-                           (w.element == Element::BF16 ? "_bf16_" : "_f32_") +
-                           std::to_string(spec.tile.pixels) + "x" + std::to_string(w.block()) +
-                           (spec.chunk ? "_row" + std::to_string(spec.chunk) : "") +
-                           (spec.weightsOuter           ? "_wo"
-                            : spec.rowGroup == rowTasks ? ""
-                                                        : "_of" + std::to_string(spec.rowGroup)) +
-                           spec.epilogue.name();
-  kernel.definition.numOperands = 3 + spec.epilogue.operands();
-  kernel.definition.build = [spec, rowTasks, blocks, wholeBlocks, rest,
-                             name = kernel.definition.name](KernelBuilder &k) {
+  kernel.definition.name =
+      "conv" + axisName(spec.rows, spec.out.h) + "x" + axisName(spec.columns, spec.out.w) + "_" +
+      spec.in.name() + "_to_" + spec.out.name() + "_w" + w.name() +
+      (w.element == Element::BF16 ? "_bf16_" : "_f32_") + std::to_string(spec.tile.pixels) + "x" +
+      std::to_string(w.block()) + (spec.chunk ? "_row" + std::to_string(spec.chunk) : "") +
+      (spec.weightsOuter           ? "_wo"
+       : spec.rowGroup == rowTasks ? ""
+                                   : "_of" + std::to_string(spec.rowGroup)) +
+      spec.epilogue.name();
+  kernel.definition.operands =
+      EpilogueCode::operands({spec.in.operand(), w.operand()}, spec.epilogue, spec.out, spec.parts(), target);
+  ConvolutionSpec compared = spec;
+  if (spec.weightsOuter)
+    compared.rowGroup = 0; // has no say
+  compared.epilogue.flattened &=
+      llvm::any_of(spec.epilogue.addends, std::mem_fn(&Addend::enlarged)); // likewise
+  kernel.definition.parameters = KernelParameters::of(compared);
+  kernel.definition.build = [spec, rowTasks, blocks, wholeBlocks, rest, name = kernel.definition.name,
+                             operands = kernel.definition.operands](KernelBuilder &k) {
     const PackedWeights &w = spec.weights;
-    k.begin(name, EpilogueCode::operands({spec.in.operand(), w.operand()}, spec.epilogue, spec.out,
-                                         spec.parts(), k.getTarget()));
+    k.begin(name, operands);
     EpilogueCode epilogue(k, spec.epilogue, 2, spec.out.c, spec.columns.outStep == 1 ? spec.tile.pixels : 1);
     Emitter emit{spec, k, epilogue, k.operand(0), k.operand(1), epilogue.output()};
     k.forTasks([&](Value task) {
@@ -492,15 +501,17 @@ Kernel packWeights(const PackedWeights &packed, bool transposed) {
   kernel.tasks = packed.groups * blocks * packed.rows;
   kernel.definition.name = std::string("pack") + (transposed ? "_transposed_" : "_") + packed.name() + "x" +
                            std::to_string(packed.lanes);
-  kernel.definition.numOperands = 2;
-  kernel.definition.build = [=, name = kernel.definition.name](KernelBuilder &k) {
-    const int64_t spatial = packed.rows * packed.columns, together = packed.inputsTogether();
-    const int64_t total = packed.groups * packed.outputs * packed.inputs * spatial;
+  const int64_t spatial = packed.rows * packed.columns;
+  kernel.definition.operands = {{packed.groups * packed.outputs * packed.inputs * spatial}, packed.operand()};
+  kernel.definition.parameters = KernelParameters::of(packed, transposed);
+  kernel.definition.build = [=, name = kernel.definition.name,
+                             operands = kernel.definition.operands](KernelBuilder &k) {
+    const int64_t together = packed.inputsTogether();
     // Strides of the weight as stored: O x I/groups x R x S of the forward convolution.
     const int64_t outputStride = transposed ? spatial : packed.inputs * spatial;
     const int64_t inputStride = transposed ? packed.outputs * spatial : spatial;
     const int64_t groupStride = packed.outputs * packed.inputs * spatial;
-    k.begin(name, {{total}, packed.operand()});
+    k.begin(name, operands);
     Value from = k.operand(0), to = k.operand(1);
     k.forTasks([&](Value task) {
       auto digits = k.split(task, {packed.groups, blocks, packed.rows});

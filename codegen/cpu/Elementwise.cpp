@@ -101,8 +101,8 @@ Kernel affine(const View &x, const View &y, Activation activation, const Target 
 }
 
 Kernel fill(const View &y, float value, const Target &target) {
-  return makeKernel("fill" + views({y}) + (value == 0.0f ? "_zero" : "_" + std::to_string(value)),
-                    rowTasks(y), {y.operand()}, [=](KernelBuilder &k, Value row) {
+  return makeKernel("fill" + views({y}) + (value == 0.0f ? "_zero" : "_" + numberName(value)), rowTasks(y),
+                    {y.operand()}, [=](KernelBuilder &k, Value row) {
                       overRow(k, row, {y}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
                         k.store(k.constant(value), k.operand(0), at[0], count);
                       });

@@ -106,7 +106,7 @@ void addEntry(llvm::Module &module, const KernelDefinition &kernel) {
   entry->setVisibility(llvm::GlobalValue::HiddenVisibility);
   b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "", entry));
   llvm::SmallVector<llvm::Value *> arguments;
-  for (unsigned i = 0; i < kernel.numOperands; ++i)
+  for (unsigned i = 0; i < kernel.operands.size(); ++i)
     arguments.push_back(b.CreateLoad(pointer, b.CreateConstGEP1_64(pointer, entry->getArg(0), i)));
   arguments.push_back(entry->getArg(1));
   arguments.push_back(entry->getArg(2));

@@ -2,6 +2,8 @@
 #ifndef VERNIER_CODEGEN_CPU_EMIT_H
 #define VERNIER_CODEGEN_CPU_EMIT_H
 
+#include "codegen/cpu/Element.h"
+#include "codegen/cpu/KernelParameters.h"
 #include "codegen/cpu/Target.h"
 
 #include "llvm/Support/Error.h"
@@ -22,7 +24,8 @@ class KernelBuilder;
 
 struct KernelDefinition {
   std::string name; // exported symbol, of type vn_kernel
-  unsigned numOperands = 0;
+  std::vector<KernelOperand> operands;
+  KernelParameters parameters;                // none: the operands tell kernels of one name apart
   std::function<void(KernelBuilder &)> build; // begin() ... end()
 };
 

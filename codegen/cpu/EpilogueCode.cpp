@@ -56,7 +56,8 @@ Value EpilogueCode::enlargedPosition(const Addend &addend, Value n, Value y, Val
   // Images follow one another, and the factor divides their height: row / factor is a row of the addend.
   Value row = k.add(k.mul(n, view.h * rowFactor), y);
   bool aligned = true; // is x a multiple of tilePixels?
-  if (const int64_t columns = epilogue.flattenedColumns) {
+  if (epilogue.flattened) {
+    const int64_t columns = view.w * columnFactor;
     aligned = columns % tilePixels == 0; // then no tile reaches into the next row
     if (!aligned) {
       x = k.add(x, offset);

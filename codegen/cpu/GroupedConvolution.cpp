@@ -126,13 +126,13 @@ struct Emitter {
   }
 };
 
-std::string axisName(const Axis &a) {
+std::string axisName(const Axis &a, int64_t extent) {
   const Taps &t = a.taps;
   std::string name;
   for (int64_t value :
        {t.count, a.inStep, t.offset, t.offsetStep, t.index, t.indexStep, a.outStart, a.outStep})
     name += (name.empty() ? "" : "_") + (value < 0 ? "m" + std::to_string(-value) : std::to_string(value));
-  return name;
+  return a.coversAll(extent) ? name : name + "n" + std::to_string(a.count);
 }
 
 } // namespace
@@ -147,14 +147,18 @@ Kernel groupedConvolution(const GroupedSpec &spec, const Target &target) {
   const int64_t rest = spec.out.c - (vectors - 1) * target.lanes;
   Kernel kernel;
   kernel.tasks = spec.in.n * vectors * spec.rows.count;
-  kernel.definition.name = "grouped" + std::to_string(spec.perGroup) + "_conv" + axisName(spec.rows) + "x" +
-                           axisName(spec.columns) + "_" + spec.in.name() + "_to_" + spec.out.name() +
+  kernel.definition.name = "grouped" + std::to_string(spec.perGroup) + "_conv" +
+                           axisName(spec.rows, spec.out.h) + "x" + axisName(spec.columns, spec.out.w) + "_" +
+                           spec.in.name() + "_to_" + spec.out.name() + "_w" +
+                           std::to_string(spec.kernelRows) + "x" + std::to_string(spec.kernelColumns) +
                            (spec.in.element == Element::BF16 ? "_bf16x" : "_f32x") +
                            std::to_string(target.lanes) + spec.epilogue.name();
-  kernel.definition.numOperands = 3 + spec.epilogue.operands();
-  kernel.definition.build = [spec, vectors, rest, name = kernel.definition.name](KernelBuilder &k) {
-    k.begin(name, EpilogueCode::operands({spec.in.operand(), spec.weightOperand(k.lanes())}, spec.epilogue,
-                                         spec.out, spec.parts(), k.getTarget()));
+  kernel.definition.operands = EpilogueCode::operands({spec.in.operand(), spec.weightOperand(target.lanes)},
+                                                      spec.epilogue, spec.out, spec.parts(), target);
+  kernel.definition.parameters = KernelParameters::of(spec);
+  kernel.definition.build = [spec, vectors, rest, name = kernel.definition.name,
+                             operands = kernel.definition.operands](KernelBuilder &k) {
+    k.begin(name, operands);
     EpilogueCode epilogue(k, spec.epilogue, 2, spec.out.c, spec.columns.outStep == 1 ? kPixels : 1);
     Emitter emit{spec, k, epilogue, k.operand(0), k.operand(1), epilogue.output()};
     k.forTasks([&](Value task) {
@@ -184,10 +188,12 @@ Kernel packGroupedWeights(const GroupedSpec &spec, bool transposed, const Target
                            (transposed ? "_transposed_" : "_") + std::to_string(channels) + "x" +
                            std::to_string(spec.kernelRows) + "x" + std::to_string(spec.kernelColumns) + "x" +
                            std::to_string(lanes) + elementSuffix(spec.in.element);
-  kernel.definition.numOperands = 2;
-  kernel.definition.build = [=, packed = spec.weightOperand(lanes),
-                             name = kernel.definition.name](KernelBuilder &k) {
-    k.begin(name, {{channels * m * spatial}, packed});
+  kernel.definition.operands = {{channels * m * spatial}, spec.weightOperand(lanes)};
+  kernel.definition.parameters =
+      KernelParameters::of(channels, m, spec.kernelRows, spec.kernelColumns, spec.in.element, transposed);
+  kernel.definition.build = [=, name = kernel.definition.name,
+                             operands = kernel.definition.operands](KernelBuilder &k) {
+    k.begin(name, operands);
     k.forTasks([&](Value vector) {
       k.forLoop(0, spatial, 1, [&](Value tap) {
         k.forLoop(0, m, 1, [&](Value c) {

@@ -59,6 +59,7 @@ struct Addend {
   std::array<int64_t, 2> factor{1, 1};
 
   bool enlarged() const { return factor[0] != 1 || factor[1] != 1; }
+  bool operator==(const Addend &) const = default;
 };
 
 // What a convolution does with each element of its result before it stores it, in this order: bias, addends,
@@ -71,19 +72,21 @@ struct Epilogue {
   bool bias = false;
   std::vector<Addend> addends;
   Activation activation = Activation::None;
-  // Columns of the result where its pixels are one row to the kernel, and 0 otherwise. Addends of the
-  // result's size are one row then, too; enlarged ones keep their shape.
-  int64_t flattenedColumns = 0;
+  // Whether the result's pixels are one row to the kernel. Addends of the result's size are one row then,
+  // too; enlarged ones keep their shape.
+  bool flattened = false;
   Activation masked = Activation::None;
   View mask;
   Sums sums = Sums::None;
   View x;
 
   int64_t inputs() const {
-    return scale + bias + int64_t(addends.size()) + (masked != Activation::None) + (sums == Sums::Gradient ? 2 : 0);
+    return scale + bias + int64_t(addends.size()) + (masked != Activation::None) +
+           (sums == Sums::Gradient ? 2 : 0);
   }
   int64_t operands() const { return inputs() + (sums != Sums::None); }
   std::string name() const;
+  bool operator==(const Epilogue &) const = default;
 };
 
 // --- convolution: Convolution.cpp
@@ -93,17 +96,25 @@ struct Epilogue {
 // offsetStep` with weight row `index + t * indexStep`.
 struct Taps {
   int64_t count = 1, offset = 0, offsetStep = 1, index = 0, indexStep = 1;
+
+  bool operator==(const Taps &) const = default;
 };
 
 // Output positions outStart + i * outStep, i in [0, count), along one axis.
 struct Axis {
   int64_t count = 1, outStart = 0, outStep = 1, inStep = 1;
   Taps taps;
+
+  // Whether the output, of `extent` positions, ends before another one.
+  bool coversAll(int64_t extent) const { return count == ceilDiv(extent - outStart, outStep); }
+  bool operator==(const Axis &) const = default;
 };
 
 // Register tile: `pixels` x (`vectors` * lanes) accumulators.
 struct Tile {
   int64_t pixels = 1, vectors = 1;
+
+  bool operator==(const Tile &) const = default;
 };
 
 // Weights as the register-tiled kernel reads them: [groups][block of vectors * lanes output
@@ -123,6 +134,7 @@ struct PackedWeights {
   int64_t elements() const { return groups * groupElements(); }
   KernelOperand operand() const { return {elements(), element}; }
   std::string name() const;
+  bool operator==(const PackedWeights &) const = default;
 };
 
 // operands: input, packed weights, the epilogue's, output.
@@ -141,6 +153,7 @@ struct ConvolutionSpec {
   int64_t parts() const { return in.n * rowTasks(); }
   // Whether no two blocks of channels share a vector of the sums.
   bool fitsSums() const { return weights.groups == 1 || weights.outputs % weights.lanes == 0; }
+  bool operator==(const ConvolutionSpec &) const = default;
 };
 
 // The convolution itself; a stride-1 1x1 one over dense pixels becomes one long row.
@@ -178,6 +191,7 @@ struct GroupedSpec {
   }
   KernelOperand weightOperand(int64_t lanes) const { return {weightElements(lanes), in.element}; }
   int64_t inputsTogether() const { return in.element == Element::BF16 && perGroup > 1 ? 2 : 1; }
+  bool operator==(const GroupedSpec &) const = default;
 };
 bool fitsGrouped(int64_t inputs, int64_t outputs, int64_t groups, const Target &target);
 Kernel groupedConvolution(const GroupedSpec &spec, const Target &target);

@@ -2,6 +2,9 @@
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
+#include <algorithm>
+#include <cstdio>
+
 namespace vernier::codegen {
 
 View denseView(int64_t n, int64_t h, int64_t w, int64_t c, Element element) {
@@ -16,6 +19,16 @@ std::string View::name() const {
   for (int64_t extent : {n, h, w, c})
     text += (text.empty() ? "" : "x") + std::to_string(extent);
   return text + (dense() ? "" : "of" + std::to_string(pixel)) + elementSuffix(element);
+}
+
+std::string numberName(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.17g", value);
+  std::string name = text;
+  std::replace(name.begin(), name.end(), '-', 'm');
+  std::replace(name.begin(), name.end(), '.', 'p');
+  std::replace(name.begin(), name.end(), '+', '_');
+  return name;
 }
 
 Value squareRoot(KernelBuilder &k, Value x) {
@@ -34,7 +47,7 @@ Kernel makeKernel(std::string name, int64_t tasks, std::vector<KernelOperand> op
   Kernel kernel;
   kernel.tasks = tasks;
   kernel.definition.name = name;
-  kernel.definition.numOperands = operands.size();
+  kernel.definition.operands = operands;
   kernel.definition.build = [name = std::move(name), operands = std::move(operands),
                              body = std::move(body)](KernelBuilder &k) {
     k.begin(name, operands);

@@ -88,6 +88,9 @@ Value squareRoot(KernelBuilder &k, Value x);
 // An index, or an int32, as float32.
 Value toFloat(KernelBuilder &k, Value index);
 
+// A number as a part of a kernel's name, with all its digits: "1em05".
+std::string numberName(double value);
+
 // A kernel whose every task is body(task).
 Kernel makeKernel(std::string name, int64_t tasks, std::vector<KernelOperand> operands,
                   std::function<void(KernelBuilder &, Value task)> body);

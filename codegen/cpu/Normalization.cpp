@@ -87,15 +87,7 @@ Value reciprocalDeviation(KernelBuilder &k, Value variance, double epsilon) {
   return divFloat(k, k.constant(1.0f), squareRoot(k, sum));
 }
 
-std::string epsilonName(double epsilon) {
-  char text[32];
-  std::snprintf(text, sizeof text, "_e%.17g", epsilon);
-  std::string name = text;
-  std::replace(name.begin(), name.end(), '-', 'm');
-  std::replace(name.begin(), name.end(), '.', 'p');
-  std::replace(name.begin(), name.end(), '+', '_');
-  return name;
-}
+std::string epsilonName(double epsilon) { return "_e" + numberName(epsilon); }
 
 int64_t pixels(const View &x) { return x.n * x.h * x.w; }
 

@@ -280,9 +280,11 @@ Kernel globalAveragePool(const View &in, const View &out, const Target &target) 
 }
 
 Kernel spatialBroadcast(const View &in, const View &out, float factor, const Target &target) {
-  // The factor is 1 / (h * w) or 1: the shapes and this letter name it.
-  return makeKernel("spatial_broadcast_" + in.name() + "_" + out.name() + (factor == 1.0f ? "" : "_mean"),
-                    rowTasks(out), {in.operand(), out.operand()}, [=](KernelBuilder &k, Value row) {
+  const std::string by = factor == 1.0f                          ? ""
+                         : factor == 1.0f / float(out.h * out.w) ? "_mean"
+                                                                 : "_times" + numberName(factor);
+  return makeKernel("spatial_broadcast_" + in.name() + "_" + out.name() + by, rowTasks(out),
+                    {in.operand(), out.operand()}, [=](KernelBuilder &k, Value row) {
                       Value from = k.mul(k.div(row, out.h), in.pixel);
                       overRow(
                           k, row, {out},

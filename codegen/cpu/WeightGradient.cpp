@@ -117,10 +117,13 @@ Kernel weightGradient(const WeightGradientSpec &spec, const Target &target) {
   Kernel kernel;
   kernel.tasks = l.parts * groups * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles;
   kernel.definition.name = "weight_gradient" + specName(spec) + "_f32_" + layoutName(l);
-  kernel.definition.numOperands = 3;
+  kernel.definition.operands = {
+      {spec.x.elements()}, {spec.dy.elements()}, {weightGradientElements(spec, target)}};
+  kernel.definition.parameters = KernelParameters::of(spec.x, spec.dy, spec.groups, spec.kernel, spec.stride,
+                                                      spec.dilation, spec.padding[0], spec.padding[2]);
   kernel.definition.build = [spec, l, groups, name = kernel.definition.name,
-                             elements = weightGradientElements(spec, target)](KernelBuilder &k) {
-    k.begin(name, {{spec.x.elements()}, {spec.dy.elements()}, {elements}});
+                             operands = kernel.definition.operands](KernelBuilder &k) {
+    k.begin(name, operands);
     Value x = k.operand(0), dy = k.operand(1), sums = k.operand(2);
     const int64_t imagesPerPart = ceilDiv(spec.x.n, l.parts);
 
@@ -252,10 +255,12 @@ Kernel unpackWeightGradient(const WeightGradientSpec &spec, const Target &target
                            "x" + std::to_string(spec.kernel[0]) + "x" + std::to_string(spec.kernel[1]) +
                            "_g" + std::to_string(spec.groups) + "_" + layoutName(l) +
                            (l.grouped ? "_grouped" : "");
-  kernel.definition.numOperands = 2;
-  kernel.definition.build = [=, elements = weightGradientElements(spec, target),
-                             name = kernel.definition.name](KernelBuilder &k) {
-    k.begin(name, {{elements}, {spec.dy.c * inputs * spatial}});
+  kernel.definition.operands = {{weightGradientElements(spec, target)}, {spec.dy.c * inputs * spatial}};
+  kernel.definition.parameters = KernelParameters::of(spec.dy.c, inputs, spec.groups, spec.kernel, l.parts,
+                                                      l.vectors, l.tileBroadcast, l.inputsInLanes, l.grouped);
+  kernel.definition.build = [=, name = kernel.definition.name,
+                             operands = kernel.definition.operands](KernelBuilder &k) {
+    k.begin(name, operands);
     k.forTasks([&](Value o) {
       const int64_t outputs = spec.dy.c / spec.groups;
       Value group = l.grouped ? k.index(0) : k.div(o, outputs), within = l.grouped ? o : k.rem(o, outputs);

@@ -12,10 +12,16 @@ namespace vernier::codegen {
 // --- layouts
 // ---------------------------------------------------------------------------------------------------------
 
+// Negative where the convolution crops.
+static std::string paddingName(int64_t top, int64_t left) {
+  const auto text = [](int64_t v) { return v < 0 ? "m" + std::to_string(-v) : std::to_string(v); };
+  return "_p" + text(top) + "_" + text(left);
+}
+
 std::string WinogradSpec::name() const {
-  std::string text = in.name() + "_to_" + out.name() + "_p" + std::to_string(top) + "_" +
-                     std::to_string(left) + "_w" + weights.name() + "_f32_" + std::to_string(registerTiles) +
-                     "x" + std::to_string(weights.block()) + "_group" + std::to_string(group);
+  std::string text = in.name() + "_to_" + out.name() + paddingName(top, left) + "_w" + weights.name() +
+                     "_f32_" + std::to_string(registerTiles) + "x" + std::to_string(weights.block()) +
+                     "_group" + std::to_string(group);
   return groupsPerTask > 1 ? text + "x" + std::to_string(groupsPerTask) : text;
 }
 
@@ -330,18 +336,19 @@ private:
 
 } // namespace
 
-Kernel winogradConvolution(const WinogradSpec &spec) {
+Kernel winogradConvolution(const WinogradSpec &spec, const Target &target) {
   Kernel kernel;
   kernel.tasks = tasksOf(spec);
   kernel.definition.name = "winograd" + std::to_string(spec.weights.transform) +
                            (spec.split ? "_multiply_" : "_") + spec.name() + spec.epilogue.name();
-  kernel.definition.numOperands = 4 + spec.epilogue.operands();
-  kernel.definition.build = [spec, name = kernel.definition.name](KernelBuilder &k) {
-    std::vector<KernelOperand> operands = EpilogueCode::operands(
-        {spec.split ? KernelOperand{spec.groups() * spec.inputElements()} : spec.in.operand(),
-         {spec.weights.elements()}},
-        spec.epilogue, spec.out, spec.parts(), k.getTarget());
-    operands.push_back({spec.scratchElements()});
+  kernel.definition.operands = EpilogueCode::operands(
+      {spec.split ? KernelOperand{spec.groups() * spec.inputElements()} : spec.in.operand(),
+       {spec.weights.elements()}},
+      spec.epilogue, spec.out, spec.parts(), target);
+  kernel.definition.operands.push_back({spec.scratchElements()});
+  kernel.definition.parameters = KernelParameters::of(spec);
+  kernel.definition.build = [spec, name = kernel.definition.name,
+                             operands = kernel.definition.operands](KernelBuilder &k) {
     k.begin(name, operands);
     EpilogueCode epilogue(k, spec.epilogue, 2, spec.out.c, spec.weights.transform);
     Value input = k.operand(0), weights = k.operand(1), scratch = k.operand(operands.size() - 1);
@@ -394,9 +401,8 @@ Kernel winogradConvolution(const WinogradSpec &spec) {
 Kernel winogradInput(const WinogradSpec &spec) {
   const std::string name = "winograd" + std::to_string(spec.weights.transform) + "_input_" + spec.in.name() +
                            "_to_" + std::to_string(spec.tileRows()) + "x" +
-                           std::to_string(spec.tileColumns()) + "_p" + std::to_string(spec.top) + "_" +
-                           std::to_string(spec.left) + "_group" + std::to_string(spec.group) + "x" +
-                           std::to_string(spec.weights.lanes);
+                           std::to_string(spec.tileColumns()) + paddingName(spec.top, spec.left) + "_group" +
+                           std::to_string(spec.group) + "x" + std::to_string(spec.weights.lanes);
   const auto body = [spec](KernelBuilder &k, Value task) {
     auto digits = k.split(task, {spec.groups(), inputParts(spec)});
     Value group = digits[0], first = k.mul(digits[1], kPartTiles);
@@ -407,9 +413,13 @@ Kernel winogradInput(const WinogradSpec &spec) {
     emit.transformInputs(k.operand(0), zeros, group, first, end,
                          {k.operand(1), k.mul(group, spec.inputElements())});
   };
-  return makeKernel(
+  Kernel kernel = makeKernel(
       name, spec.groups() * inputParts(spec),
       {spec.in.operand(), {spec.groups() * spec.inputElements()}, {spec.inputScratchElements()}}, body);
+  kernel.definition.parameters =
+      KernelParameters::of(spec.weights.transform, spec.in, spec.tileRows(), spec.tileColumns(), spec.top,
+                           spec.left, spec.group, spec.weights.lanes);
+  return kernel;
 }
 
 } // namespace vernier::codegen

@@ -51,6 +51,7 @@ struct WinogradWeights {
   int64_t paddedOutputs() const { return ceilDiv(outputs, lanes) * lanes; }
   int64_t elements() const { return paddedOutputs() * inputs * places(); }
   std::string name() const;
+  bool operator==(const WinogradWeights &) const = default;
 };
 
 // Tiles are numbered over images, rows and columns, and go through the kernels in groups. Either one kernel
@@ -84,10 +85,11 @@ struct WinogradSpec {
   int64_t products() const { return tiles() * weights.places() * weights.inputs * weights.outputs; }
   int64_t parts() const { return split ? groups() : ceilDiv(groups(), groupsPerTask); } // of sums
   std::string name() const;
+  bool operator==(const WinogradSpec &) const = default;
 };
 
 // operands: input (split: transformed inputs), packed weights, the epilogue's with the output, scratch.
-Kernel winogradConvolution(const WinogradSpec &spec);
+Kernel winogradConvolution(const WinogradSpec &spec, const Target &target);
 // operands: input, transformed inputs, scratch. A task for each part of a group.
 Kernel winogradInput(const WinogradSpec &spec);
 // O x I x 3 x 3 to transformed and packed. `transposed` is the weight of the input gradient: inputs and

@@ -144,7 +144,10 @@ Kernel packWinogradWeights(const WinogradWeights &packed, bool transposed) {
         }
     });
   };
-  return makeKernel(name, vectors, {{packed.outputs * packed.inputs * 9}, {packed.elements()}}, body);
+  Kernel kernel =
+      makeKernel(name, vectors, {{packed.outputs * packed.inputs * 9}, {packed.elements()}}, body);
+  kernel.definition.parameters = KernelParameters::of(packed, transposed);
+  return kernel;
 }
 
 } // namespace vernier::codegen

@@ -1,5 +1,6 @@
 #include "codegen/tools/verify/Execution.h"
 
+#include "codegen/KernelList.h"
 #include "codegen/tools/Commands.h"
 #include "codegen/tools/verify/Fault.h"
 
@@ -57,9 +58,10 @@ void fillInput(std::vector<float> &array, const vn_io &io, const Tensor &input) 
 
 void addKernels(std::vector<codegen::KernelDefinition> &kernels,
                 const std::vector<codegen::KernelDefinition> &more) {
+  codegen::KernelList list(kernels);
   for (const codegen::KernelDefinition &kernel : more)
-    if (llvm::none_of(kernels, [&](const auto &other) { return other.name == kernel.name; }))
-      kernels.push_back(kernel);
+    if (!list.add(kernel))
+      refuse("two kernels that differ have one name: `" + kernel.name + "`");
 }
 
 template <typename T> T orRefuse(llvm::Expected<T> value) {

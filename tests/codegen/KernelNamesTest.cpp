@@ -1,0 +1,546 @@
+// A kernel's name is its identity: whatever of a problem changes the code changes the name, and equal
+// problems give equal kernels. Each kind of problem is a list of numbers; random ones and their neighbours,
+// which differ in one number, share a table of names.
+#include "codegen/KernelList.h"
+#include "codegen/cpu/KernelBuilder.h"
+#include "codegen/cpu/Winograd.h"
+#include "tests/codegen/Check.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+#include <map>
+
+using namespace vernier;
+using namespace vernier::codegen;
+using vernier::tests::Choice;
+
+namespace {
+
+// The loops of a kernel, without its name.
+class Writer {
+public:
+  explicit Writer(const Target &target) : target(target), context(mlir::MLIRContext::Threading::DISABLED) {
+    context.loadDialect<mlir::func::FuncDialect, mlir::scf::SCFDialect, mlir::arith::ArithDialect,
+                        mlir::memref::MemRefDialect, mlir::vector::VectorDialect, mlir::math::MathDialect,
+                        mlir::LLVM::LLVMDialect>();
+  }
+  std::string codeOf(const KernelDefinition &kernel) {
+    mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
+    KernelBuilder builder(*module, target);
+    kernel.build(builder);
+    auto function = *module->getOps<mlir::func::FuncOp>().begin();
+    function.setName("kernel");
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    function.print(stream);
+    return text;
+  }
+
+private:
+  const Target &target;
+  mlir::MLIRContext context;
+};
+
+// What `fields` describe; each number is one of its range's.
+struct Problem {
+  const char *kind;
+  std::vector<std::vector<int64_t>> ranges;
+  std::function<std::vector<Kernel>(const std::vector<int64_t> &fields, const Target &target)> kernels;
+};
+
+using Fields = std::vector<int64_t>;
+using Two = std::array<int64_t, 2>;
+
+const std::vector<int64_t> kYesNo = {0, 1}, kBatch = {1, 2, 3}, kSide = {1, 4, 7, 8},
+                           kChannels = {1, 3, 8, 16, 33}, kActivation = {0, 1, 2, 3};
+
+Element elementOf(int64_t bfloat16) { return bfloat16 ? Element::BF16 : Element::F32; }
+
+// A map, or a slice of one that is wider by `more`.
+View viewOf(int64_t n, int64_t h, int64_t w, int64_t c, int64_t more = 0, int64_t bfloat16 = 0) {
+  return {n, h, w, c, c + more, elementOf(bfloat16)};
+}
+
+// Eight numbers: scale, bias, addends, whether the last is enlarged, activation, masked, sums, slices.
+const std::vector<std::vector<int64_t>> kEpilogue = {kYesNo,      kYesNo,      {0, 0, 1, 2}, {0, 1, 2},
+                                                     kActivation, kActivation, {0, 1, 2},    {0, 0, 8}};
+
+Epilogue epilogueOf(const Fields &f, size_t at, const View &out) {
+  Epilogue epilogue;
+  const int64_t more = f[at + 7];
+  View map = out;
+  map.pixel = out.c + more;
+  epilogue.scale = f[at];
+  epilogue.bias = f[at + 1];
+  for (int64_t i = 0; i < f[at + 2]; ++i)
+    epilogue.addends.push_back({map});
+  if (const int64_t enlarged = f[at + 3]; enlarged && !epilogue.addends.empty() && out.h % 2 == 0) {
+    const Two factor = enlarged == 1 ? Two{2, 1} : Two{2, 2};
+    if (out.w % factor[1] == 0) {
+      Addend &last = epilogue.addends.back();
+      last.factor = factor;
+      last.view.h /= factor[0];
+      last.view.w /= factor[1];
+    }
+  }
+  epilogue.activation = Activation(f[at + 4]);
+  if (f[at + 5]) {
+    epilogue.masked = Activation(f[at + 5]);
+    epilogue.mask = map;
+  }
+  epilogue.sums = Sums(f[at + 6]);
+  if (epilogue.sums == Sums::Gradient)
+    epilogue.x = map;
+  return epilogue;
+}
+
+// As the lowering does it.
+Epilogue flattened(Epilogue epilogue) {
+  epilogue.flattened = true;
+  for (Addend &addend : epilogue.addends)
+    if (!addend.enlarged())
+      addend.view = pixelsInOneRow(addend.view);
+  epilogue.mask = pixelsInOneRow(epilogue.mask);
+  epilogue.x = pixelsInOneRow(epilogue.x);
+  return epilogue;
+}
+
+std::vector<std::vector<int64_t>> with(std::vector<std::vector<int64_t>> ranges,
+                                       const std::vector<std::vector<int64_t>> &more) {
+  ranges.insert(ranges.end(), more.begin(), more.end());
+  return ranges;
+}
+
+// n h w, inputs and outputs of a group, groups, kernel, stride, padding, dilation, slice, bfloat16
+const std::vector<std::vector<int64_t>> kConvolution = {
+    kBatch,    {4, 7, 8}, {1, 4, 7, 8, 21}, {1, 2, 3, 8}, {1, 2, 8, 33}, {1, 1, 4, 8},
+    {1, 3, 4}, {1, 1, 3}, {1, 2, 3},        {1, 2},       {0, 1, 2},     {0, 1},
+    {0, 1},    {0, 1},    {1, 2},           {1, 2},       {0, 8},        kYesNo};
+constexpr size_t kEpilogueAt = 18;
+
+struct ConvolutionFields {
+  View x, y;
+  Two kernel, stride, dilation;
+  std::array<int64_t, 4> padding;
+  int64_t groups = 1;
+  bool valid = true;
+
+  explicit ConvolutionFields(const Fields &f)
+      : kernel{f[6], f[7]}, stride{f[8], f[9]}, dilation{f[14], f[15]}, padding{f[10], f[11], f[12], f[13]},
+        groups(f[5]) {
+    x = viewOf(f[0], f[1], f[2], f[3] * groups, f[16], f[17]);
+    const auto extent = [&](size_t axis, int64_t in) {
+      const int64_t seen = dilation[axis] * (kernel[axis] - 1) + 1;
+      const int64_t room = in + padding[2 * axis] + padding[2 * axis + 1] - seen;
+      valid &= room >= 0;
+      return room / stride[axis] + 1;
+    };
+    y = viewOf(f[0], extent(0, f[1]), extent(1, f[2]), f[4] * groups, f[16], f[17]);
+  }
+};
+
+GroupedSpec groupedSpec(const View &in, const View &out, const ConvolutionFields &c, const Axis &rows,
+                        const Axis &columns) {
+  GroupedSpec spec;
+  spec.in = in;
+  spec.out = out;
+  spec.perGroup = in.c / c.groups;
+  spec.kernelRows = c.kernel[0];
+  spec.kernelColumns = c.kernel[1];
+  spec.rows = rows;
+  spec.columns = columns;
+  return spec;
+}
+
+std::vector<Kernel> forward(const Fields &f, const Target &target) {
+  const ConvolutionFields c(f);
+  if (!c.valid)
+    return {};
+  const Epilogue epilogue = epilogueOf(f, kEpilogueAt, c.y);
+  ConvolutionSpec spec =
+      convolutionForward(c.x, c.y, c.kernel, c.stride, c.padding, c.dilation, c.groups, target);
+  if (fitsGrouped(c.x.c, c.y.c, c.groups, target)) {
+    GroupedSpec grouped = groupedSpec(
+        c.x, c.y, c, {c.y.h, 0, 1, c.stride[0], {c.kernel[0], -c.padding[0], c.dilation[0], 0, 1}},
+        {c.y.w, 0, 1, c.stride[1], {c.kernel[1], -c.padding[2], c.dilation[1], 0, 1}});
+    grouped.epilogue = epilogue;
+    return {groupedConvolution(grouped, target), packGroupedWeights(grouped, false, target)};
+  }
+  spec.epilogue = spec.chunk ? flattened(epilogue) : epilogue;
+  if (!spec.fitsSums())
+    spec.epilogue.sums = Sums::None, spec.epilogue.x = {};
+  return {convolution(spec, target), packWeights(spec.weights, false)};
+}
+
+std::vector<Kernel> backward(const Fields &f, const Target &target) {
+  const ConvolutionFields c(f);
+  if (!c.valid || f[17])
+    return {};
+  Epilogue epilogue = epilogueOf(f, kEpilogueAt, c.x);
+  epilogue.scale = epilogue.bias = false;
+  epilogue.sums = Sums::None, epilogue.x = {};
+  std::vector<Kernel> kernels;
+  for (ConvolutionSpec &spec :
+       convolutionInputGradient(c.y, c.x, c.kernel, c.stride, c.padding, c.dilation, c.groups, target)) {
+    if (fitsGrouped(c.x.c, c.y.c, c.groups, target) && !spec.chunk) {
+      GroupedSpec grouped = groupedSpec(c.y, c.x, c, spec.rows, spec.columns);
+      grouped.epilogue = epilogue;
+      kernels.push_back(groupedConvolution(grouped, target));
+      kernels.push_back(packGroupedWeights(grouped, true, target));
+      continue;
+    }
+    spec.epilogue = spec.chunk ? flattened(epilogue) : epilogue;
+    kernels.push_back(convolution(spec, target));
+    kernels.push_back(packWeights(spec.weights, true));
+  }
+  const WeightGradientSpec weight{c.x, c.y, c.groups, c.kernel, c.stride, c.dilation, c.padding};
+  kernels.push_back(weightGradient(weight, target));
+  kernels.push_back(unpackWeightGradient(weight, target));
+  return kernels;
+}
+
+// The blocking, too, is drawn: what a machine's cost model chooses today is no part of the problem.
+std::vector<Kernel> blocked(const Fields &f, const Target &target) {
+  const ConvolutionFields c(f);
+  if (!c.valid)
+    return {};
+  const size_t at = kEpilogueAt;
+  ConvolutionSpec spec =
+      convolutionForward(c.x, c.y, c.kernel, c.stride, c.padding, c.dilation, c.groups, target);
+  spec.tile.pixels = std::min<int64_t>(f[at], spec.columns.count);
+  spec.tile.vectors = spec.weights.vectors =
+      std::min<int64_t>(f[at + 1], ceilDiv(spec.weights.outputs, target.lanes));
+  if (spec.chunk)
+    spec.chunk = f[at + 2] * spec.tile.pixels;
+  spec.weightsOuter = f[at + 3];
+  spec.rowGroup = spec.rowTasks() % f[at + 4] == 0 ? f[at + 4] : spec.rowTasks();
+  spec.rows.count = std::min<int64_t>(spec.rows.count, f[at + 5]);
+  spec.rowGroup = std::min(spec.rowGroup, spec.rowTasks());
+  if (spec.rowTasks() % spec.rowGroup != 0)
+    spec.rowGroup = 1;
+  return {convolution(spec, target), packWeights(spec.weights, f[at + 3])};
+}
+
+std::vector<Kernel> winograd(const Fields &f, const Target &target) {
+  const View in = viewOf(f[0], f[1], f[2], f[3], f[4], f[5]);
+  WinogradSpec spec;
+  spec.in = in;
+  spec.top = f[6];
+  spec.left = f[7];
+  const int64_t h = f[1] + f[6] + f[8] - 2, w = f[2] + f[7] + f[9] - 2;
+  if (h < 1 || w < 1)
+    return {};
+  spec.out = viewOf(f[0], h, w, f[10], f[4], f[5]);
+  spec.weights = {f[11], f[10], f[3], std::min<int64_t>(f[12], ceilDiv(f[10], target.lanes)), target.lanes};
+  spec.group = f[13];
+  spec.registerTiles = std::min<int64_t>(f[14], spec.group);
+  spec.split = f[15];
+  spec.groupsPerTask = spec.split ? 1 : f[16];
+  spec.epilogue = epilogueOf(f, 17, spec.out);
+  std::vector<Kernel> kernels = {winogradConvolution(spec, target),
+                                 packWinogradWeights(spec.weights, f[6] == 2)};
+  if (spec.split)
+    kernels.push_back(winogradInput(spec));
+  return kernels;
+}
+
+// n h w c, slice, bfloat16, kernel, stride, padding, whether padding counts, epilogue
+std::vector<Kernel> pools(const Fields &f, const Target &target) {
+  PoolSpec spec;
+  spec.kernel = {f[6], f[7]};
+  spec.stride = {f[8], f[9]};
+  spec.padding = {f[10], f[11], f[12], f[13]};
+  const auto extent = [&](size_t axis, int64_t in) {
+    const int64_t room = in + spec.padding[2 * axis] + spec.padding[2 * axis + 1] - spec.kernel[axis];
+    return room < 0 ? 0 : room / spec.stride[axis] + 1;
+  };
+  spec.in = viewOf(f[0], f[1], f[2], f[3], f[4], f[5]);
+  spec.out = viewOf(f[0], extent(0, f[1]), extent(1, f[2]), f[3], f[4], f[5]);
+  if (spec.out.h < 1 || spec.out.w < 1)
+    return {};
+  std::vector<Kernel> kernels = {maxPool(spec, target)};
+  if (!f[5]) {
+    Epilogue epilogue = epilogueOf(f, 15, spec.in);
+    epilogue.scale = epilogue.bias = false;
+    epilogue.activation = Activation::None;
+    epilogue.sums = Sums::None, epilogue.x = {};
+    if (!disjointWindows(spec))
+      epilogue = {};
+    kernels.push_back(maxPoolGradient(spec, spec.out, spec.in, epilogue, target));
+  }
+  spec.countPadding = f[14];
+  kernels.push_back(averagePool(spec, target));
+  if (!f[5])
+    kernels.push_back(averagePoolGradient(spec, target));
+  return kernels;
+}
+
+std::vector<Kernel> resampling(const Fields &f, const Target &target) {
+  const View in = viewOf(f[0], f[1], f[2], f[3], f[4], f[5]),
+             out = viewOf(f[0], f[6], f[7], f[3], f[8], f[5]);
+  ResizeSpec spec;
+  spec.in = in;
+  spec.out = out;
+  spec.bilinear = f[9];
+  spec.alignCorners = f[9] && f[10];
+  std::vector<Kernel> kernels = {resize(spec, target), shiftCopy(in, out, f[11], f[12], f[13], target)};
+  if (!f[5]) {
+    kernels.push_back(resizeGradient(spec, target));
+    if (f[11] >= 0 && f[12] >= 0)
+      kernels.push_back(replicateGradient(out, in, f[11], f[12], target));
+  }
+  if (f[3] % f[14] == 0)
+    kernels.push_back(channelShuffle(in, viewOf(f[0], f[1], f[2], f[3], f[8], f[5]), f[14], target));
+  return kernels;
+}
+
+std::vector<Kernel> elementwise(const Fields &f, const Target &target) {
+  const View a = viewOf(f[0], f[1], f[2], f[3], f[4], f[5]), y = viewOf(f[0], f[1], f[2], f[3], f[6], f[7]);
+  const View vector = viewOf(f[0], 1, 1, f[3], f[6]), b = f[8] ? viewOf(f[0], 1, 1, f[3], f[6], f[5]) : y;
+  const auto activation = Activation(f[9]);
+  std::vector<Kernel> kernels = {
+      binary(Binary(f[10]), a, b, y, activation, target),
+      activate(a, y, activation, target),
+      copy(a, y, target),
+      affine(a, y, activation, target, f[10] ? std::optional<View>(y) : std::nullopt),
+      fill(y, f[11] == 0 ? 0.0f : 1.0f / float(f[11]), target),
+      fromChannelsFirst(y, target),
+      toChannelsFirst(a, target),
+      globalAveragePool(a, vector, target)};
+  if (!f[5] && !f[7]) {
+    kernels.push_back(activateGradient(a, y, a, activation, target));
+    kernels.push_back(spatialSum(a, y, f[10], vector, target));
+    kernels.push_back(
+        spatialBroadcast(vector, y, f[11] == 0 ? 1.0f / float(y.h * y.w) : 1.0f / float(f[11]), target));
+  }
+  return kernels;
+}
+
+std::vector<Kernel> training(const Fields &f, const Target &target) {
+  const View x = viewOf(f[0], f[1], f[2], f[3], f[4]), dy = viewOf(f[0], f[1], f[2], f[3], f[5]);
+  const auto activation = Activation(f[6]);
+  const double epsilon = f[7] ? 1e-5 : 1e-3 / 3, momentum = 0.1 * double(f[8]);
+  return {batchSums(x, target),
+          batchFinish(x, f[9], epsilon, target),
+          updateRunning(f[3], momentum, double(f[0] * f[1] * f[2]), target),
+          batchGradientSums(x, dy, dy, activation, target),
+          batchGradientFinish(x, f[9], epsilon, target),
+          batchGradientApply(x, dy, dy, x, activation, target),
+          channelSums(dy, target),
+          channelSumsFinish(dy, target),
+          foldWeight(f[3], f[1], epsilon),
+          foldScale(f[3], epsilon),
+          foldBias(f[3], f[8] == 1, epsilon),
+          softmaxLoss(f[0], f[3], target),
+          meanLoss(f[0]),
+          softmaxGradient(f[0], f[3], target),
+          binaryLoss(f[0], f[3], target),
+          binaryGradient(f[0], f[3], target)};
+}
+
+std::vector<Problem> problems() {
+  return {{"forward", with(kConvolution, kEpilogue), forward},
+          {"backward", with(kConvolution, kEpilogue), backward},
+          {"blocked", with(kConvolution, {{1, 2, 3, 7}, {1, 2, 3}, {1, 2, 3}, kYesNo, {1, 2, 4}, {1, 3, 8}}),
+           blocked},
+          {"winograd",
+           with({kBatch,
+                 {4, 7},
+                 {4, 9},
+                 {1, 8, 33},
+                 {0, 8},
+                 kYesNo,
+                 {-1, 0, 1, 2},
+                 {-1, 0, 1, 2},
+                 {0, 1},
+                 {0, 1},
+                 {1, 8, 33},
+                 {2, 4},
+                 {1, 2},
+                 {1, 3, 8},
+                 {1, 2, 3},
+                 kYesNo,
+                 {1, 2}},
+                kEpilogue),
+           winograd},
+          {"pools",
+           with({kBatch,
+                 kSide,
+                 kSide,
+                 kChannels,
+                 {0, 8},
+                 kYesNo,
+                 {1, 2, 3},
+                 {1, 2, 3},
+                 {1, 2, 3},
+                 {1, 2, 3},
+                 {0, 1},
+                 {0, 1},
+                 {0, 1},
+                 {0, 1},
+                 kYesNo},
+                kEpilogue),
+           pools},
+          {"resampling",
+           {kBatch,
+            kSide,
+            kSide,
+            {1, 4, 8, 18},
+            {0, 8},
+            kYesNo,
+            kSide,
+            kSide,
+            {0, 8},
+            kYesNo,
+            kYesNo,
+            {-1, 0, 1, 2},
+            {-1, 0, 1, 2},
+            kYesNo,
+            {1, 2, 4, 9}},
+           resampling},
+          {"elementwise",
+           {kBatch,
+            kSide,
+            kSide,
+            kChannels,
+            {0, 8},
+            kYesNo,
+            {0, 8},
+            kYesNo,
+            kYesNo,
+            kActivation,
+            kYesNo,
+            {0, 1, 3, 3000000, 3000001}},
+           elementwise},
+          {"training",
+           {kBatch, kSide, kSide, kChannels, {0, 8}, {0, 8}, kActivation, kYesNo, {0, 1, 2}, {1, 2, 7}},
+           training}};
+}
+
+int64_t draw(Choice &choose, const std::vector<int64_t> &range) { return choose.of(range); }
+
+// Kernels of one target by their names.
+class Names {
+public:
+  explicit Names(const Target &target) : target(target), writer(target), list(kernels) {}
+
+  // `kind` and `fields` say in which problem the kernel was met.
+  void add(const Kernel &kernel, const std::string &where) {
+    const KernelDefinition &definition = kernel.definition;
+    auto [entry, isNew] = known.try_emplace(definition.name);
+    Known &first = entry->second;
+    std::string code = writer.codeOf(definition);
+    if (isNew)
+      first = {std::move(code), kernel.tasks, where};
+    else
+      BOOST_TEST((code == first.code && kernel.tasks == first.tasks),
+                 "kernels that differ are called " << definition.name << " on " << target.name << ":\n  "
+                                                   << first.where << "\n  " << where);
+    // A program that needs this kernel twice must not be refused for it.
+    BOOST_TEST(list.add(definition), definition.name << " is refused: " << first.where << " and " << where);
+    ++met;
+  }
+
+  size_t distinct() const { return known.size(); }
+  size_t met = 0;
+
+private:
+  struct Known {
+    std::string code;
+    int64_t tasks = 0;
+    std::string where;
+  };
+  const Target &target;
+  Writer writer;
+  std::vector<KernelDefinition> kernels;
+  KernelList list;
+  std::map<std::string, Known> known;
+};
+
+std::string describe(const Problem &problem, const Fields &fields) {
+  std::string text = problem.kind;
+  for (int64_t field : fields)
+    text += " " + std::to_string(field);
+  return text;
+}
+
+void checkNames(const std::string &name, unsigned seed, int count) {
+  const Target target = *makeTarget(name);
+  Choice choose(seed);
+  Names names(target);
+  for (const Problem &problem : problems())
+    for (int i = 0; i < count; ++i) {
+      Fields fields;
+      for (const std::vector<int64_t> &range : problem.ranges)
+        fields.push_back(draw(choose, range));
+      const auto add = [&] {
+        for (const Kernel &kernel : problem.kernels(fields, target))
+          names.add(kernel, describe(problem, fields));
+      };
+      add();
+      for (int neighbour = 0; neighbour < 3; ++neighbour) {
+        const size_t changed = size_t(choose.in(0, int64_t(fields.size()) - 1));
+        const int64_t before = std::exchange(fields[changed], draw(choose, problem.ranges[changed]));
+        if (fields[changed] != before)
+          add();
+      }
+    }
+  BOOST_TEST(names.distinct() < names.met); // names were met again
+  BOOST_TEST_MESSAGE(names.met << " kernels of " << names.distinct() << " names on " << name);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(kernel_names)
+
+BOOST_AUTO_TEST_CASE(equal_names_have_equal_code) {
+  unsigned seed = 1;
+  for (const char *target : {"avx512", "avx512bf16", "avx2", "sse"})
+    checkNames(target, seed++, 40);
+}
+
+// Residues of the strides of depthwise convolutions that differ in their weights' window alone.
+BOOST_AUTO_TEST_CASE(windows_of_grouped_convolutions) {
+  const Target target = *makeTarget("avx2");
+  const View dx = denseView(1, 8, 8, 16), dy = denseView(1, 4, 4, 16);
+  std::vector<Kernel> kernels;
+  for (const int64_t size : {3, 4}) {
+    const ConvolutionSpec residue =
+        convolutionInputGradient(dy, dx, {size, size}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 16, target).back();
+    GroupedSpec spec;
+    spec.in = dy;
+    spec.out = dx;
+    spec.kernelRows = spec.kernelColumns = size;
+    spec.rows = residue.rows;
+    spec.columns = residue.columns;
+    kernels.push_back(groupedConvolution(spec, target));
+  }
+  BOOST_TEST(kernels[0].definition.name != kernels[1].definition.name);
+}
+
+// A name met again with other operands, or with other parameters, is refused.
+BOOST_AUTO_TEST_CASE(shared_names_are_refused) {
+  const Target target = *makeTarget("avx2");
+  const PackedWeights weights{1, 8, 4, 3, 3, 1, 8};
+  const KernelDefinition first = packWeights(weights, false).definition;
+  std::vector<KernelDefinition> kernels;
+  KernelList list(kernels);
+  BOOST_TEST(list.add(first));
+  BOOST_TEST(list.add(packWeights(weights, false).definition));
+  KernelDefinition operands = first, parameters = packWeights(weights, true).definition, other = first;
+  operands.operands.back().elements += 8;
+  parameters.name = first.name;
+  BOOST_TEST(!list.add(operands));
+  BOOST_TEST(!list.add(parameters));
+  other.name += "_2";
+  BOOST_TEST(list.add(other));
+  BOOST_TEST(kernels.size() == 2u);
+  BOOST_TEST(!KernelList(kernels).add(operands));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
