@@ -4,7 +4,7 @@ set -euo pipefail
 
 packages=(
   # compiler, linker, build
-  clang-22 lld-22 libclang-rt-22-dev cmake ninja-build ccache
+  clang-22 lld-22 libclang-rt-22-dev binutils cmake ninja-build ccache
   # LLVM and MLIR 22; llvm-22-tools brings lit and FileCheck, mlir-22-tools mlir-tblgen
   llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools libzstd-dev
   # libraries

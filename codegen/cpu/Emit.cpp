@@ -180,6 +180,7 @@ llvm::Expected<std::string> emitShard(const std::vector<const KernelDefinition *
   for (llvm::Function &function : *translated) {
     function.addFnAttr("target-cpu", target.cpu);
     function.addFnAttr("target-features", target.features);
+    function.addFnAttr("tune-cpu", target.tuning);
   }
   optimise(*translated, **machine);
   return toObject(*translated, **machine);

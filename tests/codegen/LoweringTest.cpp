@@ -6,6 +6,10 @@
 #include "tests/codegen/PreparedModule.h"
 #include "tests/codegen/StaticCounts.h"
 
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+
 #include <set>
 
 using namespace vernier;
@@ -272,6 +276,72 @@ BOOST_AUTO_TEST_CASE(every_target_generates_an_object) {
     }
   }
   BOOST_TEST(!codegen::makeTarget("z80").has_value());
+}
+
+// A CPU that has what the model names runs its code, whatever else it lacks.
+BOOST_AUTO_TEST_CASE(no_instruction_beyond_the_target) {
+  std::vector<codegen::Target> targets;
+  for (const std::string &name : codegen::targetNames())
+    targets.push_back(*codegen::makeTarget(name));
+  // A hypervisor hides features of a CPU that it does not hide.
+  llvm::StringMap<bool> hidden;
+  for (const char *feature : {"sse4.2", "avx", "avx2", "fma", "bmi", "bmi2"})
+    hidden[feature] = true;
+  targets.push_back(codegen::targetOfHost("x86_64-pc-linux-gnu", "sapphirerapids", hidden));
+  BOOST_TEST(targets.back().required == "avx2,fma,bmi,bmi2");
+  hidden["avx2"] = false;
+  targets.push_back(codegen::targetOfHost("x86_64-pc-linux-gnu", "sapphirerapids", hidden));
+  BOOST_TEST(targets.back().required == "sse2");
+  for (const codegen::Target &target : targets) {
+    std::vector<std::string> features;
+    for (llvm::StringRef feature : llvm::split(target.required, ','))
+      features.push_back(feature.str());
+    for (const codegen::Element maps : {codegen::Element::F32, codegen::Element::BF16}) {
+      PreparedModule module =
+          prepareModule(assorted(2).text(), maps == codegen::Element::F32 ? "softmax" : "");
+      BOOST_TEST_REQUIRE(module.error == "");
+      codegen::ModelFacts facts;
+      facts.name = facts.symbol = "assorted";
+      auto model = codegen::compileModel(*module.compiled, target, facts,
+                                         {.winograd = {.transform = 4}, .maps = maps});
+      BOOST_TEST_REQUIRE(bool(model), target.name);
+      for (const std::string &object : model->objects)
+        for (const std::string &instruction : llvm::cantFail(foreignInstructions(object, target, features)))
+          BOOST_TEST(false, target.name << ": `" << instruction << "` is beyond " << target.required);
+    }
+  }
+}
+
+// The check above finds what it is for.
+BOOST_AUTO_TEST_CASE(instructions_beyond_a_target_are_found) {
+  PreparedModule module = prepareModule(assorted(1).text(), "");
+  codegen::ModelFacts facts;
+  facts.name = facts.symbol = "assorted";
+  const codegen::Target target = *codegen::makeTarget("avx512");
+  auto model = codegen::compileModel(*module.compiled, target, facts);
+  BOOST_TEST_REQUIRE(bool(model));
+  bool found = false;
+  for (const std::string &object : model->objects)
+    for (const std::string &instruction :
+         llvm::cantFail(foreignInstructions(object, target, {"avx2", "fma", "bmi", "bmi2"})))
+      found |= llvm::StringRef(instruction).contains("%zmm");
+  BOOST_TEST(found);
+}
+
+// What the runtime looks for before it runs a model is what LLVM says of this machine.
+BOOST_AUTO_TEST_CASE(runtime_knows_every_feature) {
+  const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  const bool x86 = llvm::Triple(llvm::sys::getDefaultTargetTriple()).isX86();
+  for (const std::string &name : codegen::targetNames()) {
+    const codegen::Target target = *codegen::makeTarget(name);
+    if (llvm::Triple(target.triple).isX86() != x86)
+      continue;
+    for (llvm::StringRef feature : llvm::split(target.required, ','))
+      BOOST_TEST(runtime::missingCpuFeatures(feature.str()).empty() == features.lookup(feature),
+                 name << ": " << feature.str());
+  }
+  BOOST_TEST(runtime::missingCpuFeatures(codegen::makeTarget("native")->required).empty());
+  BOOST_TEST(runtime::missingCpuFeatures("avx2,unheard-of").back() == "unheard-of");
 }
 
 BOOST_AUTO_TEST_CASE(bfloat16_on_every_target) {

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace vernier::tests {
 
@@ -20,6 +21,12 @@ using StaticCounts = std::array<int64_t, NumCounts>;
 
 // Of all code in an x86 object file.
 llvm::Expected<StaticCounts> countInstructions(const std::string &object, const codegen::Target &target);
+
+// The instructions of an object file that a CPU of the target's architecture with these features alone
+// ("avx2", "fma") does not have.
+llvm::Expected<std::vector<std::string>> foreignInstructions(const std::string &object,
+                                                             const codegen::Target &target,
+                                                             const std::vector<std::string> &features);
 
 } // namespace vernier::tests
 
