@@ -108,9 +108,12 @@ private:
     next.ops.erase(next.ops.begin(), next.ops.begin() + end);
   }
 
-  static bool keepsSize(Operation *op) {
+  // A resize that changes nothing. One by a factor may keep a small map's size and sample between its pixels.
+  static bool keepsMap(Operation *op) {
     auto resize = dyn_cast<ResizeOp>(op);
-    return resize && resize.getType() == resize.getInput().getType();
+    auto factor = op->getAttrOfType<FloatAttr>("scale");
+    return resize && resize.getType() == resize.getInput().getType() &&
+           (!factor || factor.getValueAsDouble() == 1.0);
   }
 
   bool isOutside(const Part &part, Operation *op) const { return !op || &parts[partOf.lookup(op)] != &part; }
@@ -185,7 +188,7 @@ private:
     IRMapping mapping;
     mapping.map(taken.getArrayRef(), body->getArguments());
     for (Operation *op : part.ops)
-      if (keepsSize(op))
+      if (keepsMap(op))
         mapping.map(op->getResult(0), mapping.lookup(op->getOperand(0)));
       else
         builder.clone(*op, mapping);
