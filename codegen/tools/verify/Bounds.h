@@ -33,6 +33,24 @@ inline double ofKernel(codegen::Element maps, bool longSums) {
   return maps == codegen::Element::BF16 ? 4e-3 : longSums ? 1e-5 : 2e-6;
 }
 
+// What these bounds are relative to: the result, or this part of the magnitudes of what was added up for it
+// where that is more, since terms may cancel and their rounding stays. A sum of n terms of float32 is rounded
+// on the way, with errors that mostly cancel too; weights in bfloat16 are rounded before they are multiplied,
+// each by up to half of the bound.
+inline double ofTerms(codegen::Element maps) { return maps == codegen::Element::BF16 ? 1 : 0.1; }
+
+// Where a result depends on last places, a gradient that is zero but for rounding or one behind batch norms
+// over few pixels, so do two ways to compute it. How much is seen when all parameters and the image move by
+// `step` of their size, more than rounding moves anything: the results may be as far apart as this many times
+// what they move.
+struct Movement {
+  double step, times = 10;
+};
+inline constexpr Movement kDouble{1e-12};
+inline Movement ofNumbers(codegen::Element maps) {
+  return {maps == codegen::Element::BF16 ? 0x1p-8 : 0x1p-22};
+}
+
 // The program as it is built, with shared memory and all threads, has the bits of the one whose every result
 // has been checked.
 inline constexpr double kAsBuilt = 0;

@@ -127,11 +127,13 @@ void leaveOutSomething(mlir::func::FuncOp kernel) {
 
 } // namespace
 
-bool breakRewrite(mlir::ModuleOp before, mlir::ModuleOp after) {
+bool breakRewrite(mlir::ModuleOp before, mlir::ModuleOp after, llvm::DenseSet<mlir::Operation *> &broken) {
   std::vector<mlir::Operation *> ops = newOps(before, after);
   std::rotate(ops.begin(), ops.begin() + ptrdiff_t(ops.size() / 2), ops.end()); // one in the middle first
-  return llvm::any_of(
-      ops, [](mlir::Operation *op) { return matters(op) && (takeOtherOperand(op) || narrowWindow(op)); });
+  return llvm::any_of(ops, [&](mlir::Operation *op) {
+    return !broken.contains(op) && matters(op) && (takeOtherOperand(op) || narrowWindow(op)) &&
+           broken.insert(op).second;
+  });
 }
 
 bool breakKernel(std::vector<codegen::KernelDefinition> &kernels, llvm::StringRef name) {

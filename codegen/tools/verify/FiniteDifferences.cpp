@@ -1,5 +1,6 @@
 #include "codegen/tools/verify/FiniteDifferences.h"
 
+#include "codegen/tools/verify/Bounds.h"
 #include "compiler/ir/VnOps.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
@@ -14,11 +15,21 @@ namespace {
 // drowns in rounding; how long is best depends on the network. A wrong gradient is wrong at every step.
 constexpr double kChanges[] = {1e-5, 1e-6, 1e-7, 1e-4, 1e-8};
 
+// Of the two losses whose difference is taken: a few units in the last place.
+constexpr double kLossRounding = 4e-15;
+
 // What only gradients need.
 void keepLossOnly(mlir::func::FuncOp function) {
   for (mlir::Operation &op : llvm::make_early_inc_range(llvm::reverse(function.front())))
     if (llvm::isa<vn::StoreGradientOp, vn::UpdateRunningOp>(op) || mlir::isOpTriviallyDead(&op))
       op.erase();
+}
+
+// Of parameter `name`, or nothing.
+const Result *gradientOf(const std::vector<Result> &gradients, const std::string &name) {
+  const auto found = llvm::find_if(
+      gradients, [wanted = "gradient of " + name](const Result &result) { return result.name == wanted; });
+  return found == gradients.end() ? nullptr : &*found;
 }
 
 // Of the size of `parameter`.
@@ -35,21 +46,24 @@ std::vector<double> direction(const Tensor &parameter, const Tensor &gradient, s
 } // namespace
 
 Difference finiteDifferences(mlir::func::FuncOp lossOnly, Inputs &inputs,
-                             const std::vector<Result> &gradients, double goodEnough) {
+                             const std::vector<Result> &gradients, double goodEnough,
+                             llvm::function_ref<std::vector<Result>(Inputs &)> moved) {
   keepLossOnly(lossOnly);
   std::mt19937 engine(1);
   std::map<std::string, std::vector<double>> directions;
-  double expected = 0;
-  for (const auto &[name, parameter] : inputs.parameters) {
-    const auto gradient = llvm::find_if(gradients, [&, wanted = "gradient of " + name](const Result &result) {
-      return result.name == wanted;
-    });
-    if (gradient == gradients.end())
-      continue; // a running statistic
-    std::vector<double> &along = directions[name] = direction(parameter, gradient->tensor, engine);
-    for (int64_t i = 0; i < parameter.size(); ++i)
-      expected += gradient->tensor[i] * along[size_t(i)];
-  }
+  for (const auto &[name, parameter] : inputs.parameters)
+    if (const Result *gradient = gradientOf(gradients, name)) // else it is a running statistic
+      directions[name] = direction(parameter, gradient->tensor, engine);
+  const auto derivative = [&](const std::vector<Result> &gradients) {
+    double sum = 0;
+    for (const auto &[name, along] : directions) {
+      const Result *gradient = gradientOf(gradients, name);
+      for (size_t i = 0; gradient && i < along.size(); ++i)
+        sum += gradient->tensor.data[i] * along[i];
+    }
+    return sum;
+  };
+  const double expected = derivative(gradients);
   const auto lossAt = [&](double step) {
     Inputs moved = inputs;
     for (const auto &[name, along] : directions)
@@ -57,11 +71,18 @@ Difference finiteDifferences(mlir::func::FuncOp lossOnly, Inputs &inputs,
         moved.parameters[name].data[i] += step * along[i];
     return runLoss(lossOnly, moved);
   };
-  double least = std::numeric_limits<double>::infinity();
+  const double loss = std::abs(lossAt(0));
+  double least = std::numeric_limits<double>::infinity(), decided = 0;
   for (double change : kChanges) {
     const double step = std::min(change / std::max(std::abs(expected), 1e-30), 1e-3);
     const double found = (lossAt(step) - lossAt(-step)) / (2 * step);
-    least = std::min(least, std::abs(found - expected) / std::max(std::abs(found), 1e-30));
+    const double apart = std::max(0.0, std::abs(found - expected) - kLossRounding * loss / step);
+    const auto relative = [&] { return apart / std::max({std::abs(found), decided / goodEnough, 1e-30}); };
+    if (relative() > goodEnough && decided == 0) {
+      Inputs other = inputs.moved(bounds::kDouble.step);
+      decided = bounds::kDouble.times * std::abs(derivative(moved(other)) - expected);
+    }
+    least = std::min(least, relative());
     if (least <= goodEnough)
       break;
   }

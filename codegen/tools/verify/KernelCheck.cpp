@@ -2,6 +2,7 @@
 
 #include "codegen/tools/Commands.h"
 #include "codegen/tools/verify/Bounds.h"
+#include "codegen/tools/verify/Magnitudes.h"
 #include "compiler/interpreter/Interpreter.h"
 #include "compiler/interpreter/Kernels.h"
 #include "compiler/ir/VnOps.h"
@@ -127,11 +128,15 @@ private:
            var = inputs.parameters.at(update.getVarName().str());
     interpreter::updateRunning(mean, var, valueOf(update.getBatchMean()), valueOf(update.getBatchVar()),
                                update.getMomentum().convertToDouble(), update.getCount());
-    compareParameter(update, update.getMeanName(), mean, false);
+    compareParameter(update, update.getMeanName(), mean, false,
+                     norm(inputs.parameters.at(update.getMeanName().str()).data) +
+                         norm(valueOf(update.getBatchMean()).data));
     compareParameter(update, update.getVarName(), var, false);
   }
 
-  void compareParameter(mlir::Operation *op, llvm::StringRef name, const Tensor &expected, bool gradient) {
+  // `made`: the norm of the magnitudes that were added up.
+  void compareParameter(mlir::Operation *op, llvm::StringRef name, const Tensor &expected, bool gradient,
+                        double made = 0) {
     const vn_model &model = execution.session().model();
     const auto *parameter = std::find_if(model.parameters, model.parameters + model.num_parameters,
                                          [&](const vn_parameter &other) { return name == other.name; });
@@ -139,7 +144,7 @@ private:
         gradient ? execution.session().gradient(*parameter) : execution.session().values(*parameter);
     Tensor found(expected.shape);
     std::copy(values.begin(), values.end(), found.data.begin());
-    record(op, op->getName().getStringRef(), difference(expected, found),
+    record(op, op->getName().getStringRef(), difference(expected, found, bounds::ofTerms(maps) * made),
            placeIn(gradient ? VN_SPACE_GRADIENTS : vn_space(parameter->space), parameter->offset));
   }
 
@@ -153,31 +158,39 @@ private:
 
   void compare(mlir::Operation *op, llvm::StringRef kind, mlir::Value value, const Tensor &expected) {
     const Location place = code.places.lookup(value);
-    record(op, kind, difference(expected, read(value, place), sumsOfMagnitudes(op, value)), place);
+    const Tensor found = read(value, place);
+    double apart = difference(expected, found);
+    if (value.getDefiningOp() && !(apart <= bounds::ofKernel(maps, addsProducts(op, writers.of(place)))))
+      apart = difference(expected, found, bounds::ofTerms(maps) * norm(magnitudeOf(value).data));
+    record(op, kind, apart, place);
   }
 
-  // Of a batch norm's dgamma and dbeta: L2 norm of the channels' sums of |dy|. Where another batch norm
-  // follows with only a convolution between, dbeta is 0 but for rounding, and relative to that everything is
-  // far apart.
-  double sumsOfMagnitudes(mlir::Operation *op, mlir::Value value) {
-    auto norm = llvm::dyn_cast<vn::BatchNormGradOp>(op);
-    if (!norm || value == norm.getDx())
-      return 0;
-    const Tensor dy = valueOf(norm.getDy());
-    std::vector<double> sums(size_t(dy.shape.back()), 0);
-    for (int64_t i = 0; i < dy.size(); ++i)
-      sums[size_t(i) % sums.size()] += std::abs(dy[i]);
-    double squares = 0;
-    for (double sum : sums)
-      squares += sum * sum;
-    return std::sqrt(squares);
+  // What `value` is made of, through all that its kernels keep to themselves.
+  Tensor magnitudeOf(mlir::Value value) {
+    std::vector<Tensor> operands, magnitudes;
+    mlir::Operation *op = value.getDefiningOp();
+    for (mlir::Value operand : op->getOperands()) {
+      operands.push_back(valueOf(operand));
+      const bool stored = code.places.contains(operand) || !operand.getDefiningOp();
+      magnitudes.push_back(stored ? absolute(operands.back()) : magnitudeOf(operand));
+    }
+    const auto pointers = [](const std::vector<Tensor> &tensors) {
+      return llvm::map_to_vector(tensors, [](const Tensor &tensor) { return &tensor; });
+    };
+    return magnitudesOf(op, pointers(operands),
+                        pointers(magnitudes))[llvm::cast<mlir::OpResult>(value).getResultNumber()];
+  }
+
+  // Of a result that these steps wrote.
+  static bool addsProducts(mlir::Operation *op, const std::vector<const Step *> &steps) {
+    return llvm::isa<vn::GlobalAvgPoolOp, vn::SpatialSumOp, vn::SpatialDotOp>(op) ||
+           llvm::any_of(steps, [](const Step *step) { return step->macs > 0; });
   }
 
   // `place` is where the result lies.
   void record(mlir::Operation *op, llvm::StringRef kind, double difference, const Location &place) {
     const std::vector<const Step *> steps = writers.of(place);
-    const bool longSums = llvm::isa<vn::GlobalAvgPoolOp, vn::SpatialSumOp, vn::SpatialDotOp>(op) ||
-                          llvm::any_of(steps, [](const Step *step) { return step->macs > 0; });
+    const bool longSums = addsProducts(op, steps);
     const double bound = bounds::ofKernel(maps, longSums);
     Row &row =
         rows.try_emplace({kind.str(), longSums}, Row{"kernels of " + kind.str(), programName(), {}, bound})

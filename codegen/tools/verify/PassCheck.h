@@ -32,8 +32,13 @@ public:
 
 private:
   void runOne(const std::string &pass);
-  void check(const std::string &pass, const std::string &compared, const Difference &difference,
-             double bound);
+  // What `pass`, which led from `before` to the module as it is, has moved.
+  std::vector<Row> compare(const std::string &pass, mlir::ModuleOp before);
+  // What is more than `bound` apart is compared with what moves when the inputs do, too; `moved` runs the
+  // same as `before` did on other inputs.
+  Difference apart(const std::vector<Result> &before, const std::vector<Result> &after, double bound,
+                   llvm::function_ref<std::vector<Result>(Inputs &)> moved);
+  std::vector<Result> trainStepOf(mlir::ModuleOp from, Inputs &given) const;
   // The training step of a module that has none yet, by `vn-differentiate` of a copy.
   mlir::OwningOpRef<mlir::ModuleOp> differentiated(mlir::ModuleOp from) const;
   void runTraining(mlir::ModuleOp from);

@@ -112,6 +112,19 @@ Inputs Inputs::random(mlir::func::FuncOp infer, bool binary, uint64_t seed) {
   return inputs;
 }
 
+Inputs Inputs::moved(double step) const {
+  Inputs moved = *this;
+  std::mt19937 engine(1);
+  const auto move = [&](Tensor &tensor) {
+    for (double &value : tensor.data)
+      value *= 1 + step * (2 * double(engine() >> 8) * 0x1p-24 - 1);
+  };
+  for (auto &[name, parameter] : moved.parameters)
+    move(parameter);
+  move(moved.image);
+  return moved;
+}
+
 std::vector<Result> runInfer(mlir::func::FuncOp infer, Inputs &inputs) {
   Lent lent(inputs, infer);
   std::vector<Tensor> outputs = run(infer, {inputs.image}, lent.environment);
@@ -175,7 +188,22 @@ double difference(const Tensor &reference, const Tensor &found, double floor) {
   return scale > 0 ? std::sqrt(squares) / scale : std::sqrt(squares);
 }
 
-Difference difference(const std::vector<Result> &reference, const std::vector<Result> &found) {
+std::map<std::string, double> movements(const std::vector<Result> &results,
+                                        const std::vector<Result> &moved) {
+  std::map<std::string, double> distances;
+  for (const Result &result : results)
+    for (const Result &other : moved)
+      if (other.name == result.name) {
+        std::vector<double> change = other.tensor.data;
+        for (size_t i = 0; i < change.size(); ++i)
+          change[i] -= result.tensor.data[i];
+        distances[result.name] = norm(change);
+      }
+  return distances;
+}
+
+Difference difference(const std::vector<Result> &reference, const std::vector<Result> &found,
+                      const std::map<std::string, double> &scales) {
   Difference most;
   const double floor = gradientFloor(reference);
   for (const Result &result : reference) {
@@ -183,8 +211,13 @@ Difference difference(const std::vector<Result> &reference, const std::vector<Re
                                     [&](const Result &other) { return other.name == result.name; });
     if (other == found.end())
       most.add(std::numeric_limits<double>::infinity(), result.name);
-    else
-      most.add(difference(result.tensor, other->tensor, result.isGradient() ? floor : 0), result.name);
+    else {
+      const auto scale = scales.find(result.name);
+      most.add(
+          difference(result.tensor, other->tensor,
+                     std::max(result.isGradient() ? floor : 0, scale == scales.end() ? 0 : scale->second)),
+          result.name);
+    }
   }
   return most;
 }

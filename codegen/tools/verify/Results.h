@@ -20,6 +20,8 @@ struct Inputs {
 
   // Of @infer. `binary`: targets for the loss of that name.
   static Inputs random(mlir::func::FuncOp infer, bool binary, uint64_t seed);
+  // With each parameter and the image changed by at most `step` of its own size.
+  Inputs moved(double step) const;
 };
 
 // A tensor by its name: "logits", "gradient of fc.weight".
@@ -54,7 +56,12 @@ struct Difference {
     }
   }
 };
-Difference difference(const std::vector<Result> &reference, const std::vector<Result> &found);
+// `scales`: of results, by name, the least norm that a difference is related to.
+Difference difference(const std::vector<Result> &reference, const std::vector<Result> &found,
+                      const std::map<std::string, double> &scales = {});
+
+// The L2 norm of what each of `results` moved by.
+std::map<std::string, double> movements(const std::vector<Result> &results, const std::vector<Result> &moved);
 
 // The relative L2 difference of two arrays; `floor` is the least norm that a difference is related to.
 double difference(const Tensor &reference, const Tensor &found, double floor = 0);
