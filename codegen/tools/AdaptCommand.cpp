@@ -51,10 +51,10 @@ public:
     if (llvm::sys::fs::exists(path("trained")))
       refuse("the directory holds the results of an adaptation already", path("trained"),
              "give another --output, or remove this one");
-    runtime::checkFinite(runtime::Safetensors::read(options.weights));
     loadNetwork();
     findCandidates();
     loadClassifier();
+    runtime::checkFinite(runtime::Safetensors::read(options.weights)); // before anything is built
     buildTogether();
     label();
     train();

@@ -150,7 +150,7 @@ class Finite(CommandTest):
                      self.vernier("export-onnx", self.specification, "--model", "m", *weights, "-o", out),
                      self.vernier("search", self.specification, "--model", "chosen", *data, *weights, "-o", out),
                      self.vernier("adapt", self.specification, "--model", "chosen", *data, *weights, "--candidates", "1",
-                                  "--candidates", "0.5", "-o", out),
+                                  "--candidates", "0.5", "--quiet", "-o", out),
                      self.vernier("train", self.specification, "--model", "m", *data, *weights, "--recipe", recipe, "-o", out),
                      self.vernier("allocate", self.specification, "--model", "divided", *weights, "-o", out)):
             with self.subTest(command=done.args):
