@@ -25,9 +25,10 @@ void runCommand(const vn_adaptive &model, const RunOptions &options) {
   std::vector<float> logits(size_t(images * model.network->classes));
   std::vector<int64_t> chosen(static_cast<size_t>(images));
   open.adaptive->runAll(input.values.data(), images, logits.data(), chosen.data());
-  writeNpy(outputBeside(options.output, "candidate"), std::span(shape).first(1),
-           std::vector<float>(chosen.begin(), chosen.end()));
-  writeNpy(options.output, shape, logits);
+  ArrayOutputs outputs(options.output);
+  outputs.write("", shape, logits);
+  outputs.write("candidate", std::span(shape).first(1), std::vector<float>(chosen.begin(), chosen.end()));
+  outputs.finish();
 }
 
 void classifyCommand(const vn_adaptive &model, const ClassifyOptions &options) {

@@ -6,6 +6,7 @@
 #include "runtime/Error.h"
 #include "runtime/core/Configurations.h"
 #include "runtime/core/Shape.h"
+#include "runtime/io/Text.h"
 #include "runtime/train/Evaluate.h"
 
 #include <algorithm>
@@ -99,7 +100,7 @@ static ordered_json figures(const Accuracy &accuracy, double macs) {
 static ordered_json json(const vn_adaptive &model, const EvalOptions &options, const AdaptiveResult &result,
                          const std::vector<StaticResult> &statics) {
   ordered_json report = {{"model", model.network->name},
-                         {"data", options.data + options.images},
+                         {"data", utf8Text(options.data + options.images)},
                          {"split", options.split},
                          {"images", result.accuracy.images},
                          {"cost_weight", options.costWeight}};

@@ -46,8 +46,19 @@ void runCommand(const vn_model &model, const RunOptions &options);
 void runCommand(const vn_adaptive &model, const RunOptions &options);
 /// What both have in common: the number of images in `input`, which is N x C x H x W or one image C x H x W.
 int64_t imageCount(const vn_model &model, const NpyArray &input, const std::string &path);
-/// y.NAME.npy of y.npy, for the outputs after the first one.
-std::string outputBeside(const std::string &path, const std::string &name);
+/// Where the arrays go: the first to `path`, y.npy, say, further ones beside it, to y.NAME.npy; all of them
+/// one after the other into a device or a pipe.
+class ArrayOutputs {
+public:
+  explicit ArrayOutputs(const std::string &path);
+  /// `name`: empty for the first.
+  void write(const std::string &name, std::span<const int64_t> shape, std::span<const float> values);
+  void finish();
+
+private:
+  const std::string path;
+  std::unique_ptr<AtomicFile> through;
+};
 
 struct BenchOptions : CommonOptions {
   int64_t runs = 20;

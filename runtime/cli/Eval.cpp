@@ -5,6 +5,7 @@
 
 #include "runtime/Error.h"
 #include "runtime/core/Shape.h"
+#include "runtime/io/Text.h"
 #include "runtime/train/Evaluate.h"
 
 #include <algorithm>
@@ -61,7 +62,7 @@ void evalCommand(const vn_model &model, const EvalOptions &options) {
   const double milliseconds = accuracy.seconds * 1e3 / double(accuracy.images);
   if (options.json) {
     const nlohmann::ordered_json result = {{"model", model.name},
-                                           {"data", options.data + options.images},
+                                           {"data", utf8Text(options.data + options.images)},
                                            {"split", options.split},
                                            {"images", accuracy.images},
                                            {"top1", accuracy.top1},

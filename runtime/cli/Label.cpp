@@ -6,6 +6,7 @@
 #include "runtime/Error.h"
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Shape.h"
+#include "runtime/io/File.h"
 #include "runtime/train/Evaluate.h"
 
 #include <algorithm>
@@ -44,6 +45,11 @@ public:
                               dataset->size(), std::max<int64_t>(range.count, 0), options.first,
                               options.validateEvery))
           .at("--first, --count");
+    for (const char *name : {"train-arrays.npy", "train-labels.npy", "test-arrays.npy", "test-labels.npy"})
+      if (const std::string path = options.out + "/" + name; std::filesystem::exists(path))
+        throw Error(VN_ERROR_FILE, "the folder already holds a data set")
+            .at(path)
+            .help("choose another --out, or remove it");
   }
 
   void run() {
@@ -93,10 +99,7 @@ private:
   void write() {
     for (size_t i = 0; i < labels.size(); ++i)
       partOf(i).labels.push_back(float(labels[i]));
-    std::error_code error;
-    std::filesystem::create_directories(options.out, error);
-    if (error)
-      throw Error(VN_ERROR_FILE, "cannot create the folder: " + error.message()).at(options.out);
+    createFolder(options.out);
     training.write(options.out + "/train", *model.classifier);
     validation.write(options.out + "/test", *model.classifier);
   }

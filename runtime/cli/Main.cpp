@@ -2,6 +2,8 @@
 #include "runtime/Error.h"
 #include "runtime/cli/Commands.h"
 #include "runtime/core/Closest.h"
+#include "runtime/io/File.h"
+#include "runtime/process/Interrupt.h"
 #include "runtime/train/Trainer.h"
 
 #include <CLI/CLI.hpp>
@@ -312,18 +314,24 @@ private:
   RecalibrateOptions recalibrateOptions;
 };
 
+/// On standard error, whatever has become of that.
+void say(const std::string &message) { fputs((message + "\n").c_str(), stderr); }
+
 int runCommandLine(int argc, char **argv, const vn_model &model, const vn_adaptive *adaptive) {
+  prepareProcess();
   try {
     const int status = CommandLine(model, adaptive).run(argc, argv);
-    if (fflush(stdout) != 0)
-      throw Error(VN_ERROR_FILE, "cannot write to standard output");
+    flushStandardOutput();
     return status;
+  } catch (const Interrupted &interrupted) {
+    say(interrupted.what());
+    endBySignal(interrupted.signal());
   } catch (const Error &error) {
-    fmt::print(stderr, "{}\n", error.what());
+    say(error.what());
   } catch (const std::bad_alloc &) {
-    fmt::print(stderr, "error: out of memory\n");
+    say("error: out of memory");
   } catch (const std::exception &error) {
-    fmt::print(stderr, "error: {}\n", error.what());
+    say(std::string("error: ") + error.what());
   }
   return 1;
 }

@@ -24,12 +24,30 @@ int64_t imageCount(const vn_model &model, const NpyArray &input, const std::stri
   return shape.size() == 3 ? 1 : shape[0];
 }
 
-std::string outputBeside(const std::string &path, const std::string &name) {
+static std::string outputBeside(const std::string &path, const std::string &name) {
   std::filesystem::path result(path);
   const std::string extension = result.extension() == ".npy" ? ".npy" : "";
   result.replace_extension(extension.empty() ? result.extension() : "");
   result += fmt::format(".{}{}", name, extension);
   return result.string();
+}
+
+ArrayOutputs::ArrayOutputs(const std::string &path) : path(path) {
+  if (findOutput(path).isThrough())
+    through = std::make_unique<AtomicFile>(path);
+}
+
+void ArrayOutputs::write(const std::string &name, std::span<const int64_t> shape,
+                         std::span<const float> values) {
+  if (through)
+    writeNpy(*through, shape, values);
+  else
+    writeNpy(name.empty() ? path : outputBeside(path, name), shape, values);
+}
+
+void ArrayOutputs::finish() {
+  if (through)
+    through->commit();
 }
 
 void runCommand(const vn_model &model, const RunOptions &options) {
@@ -57,6 +75,7 @@ void runCommand(const vn_model &model, const RunOptions &options) {
       }
   }
 
+  ArrayOutputs outputs(options.output);
   bool isFirst = true;
   for (size_t i = 0; i < results.size(); ++i) {
     const vn_io &io = model.infer.io[i];
@@ -64,9 +83,10 @@ void runCommand(const vn_model &model, const RunOptions &options) {
       continue;
     std::vector<int64_t> shape(io.shape, io.shape + io.rank);
     shape[0] = images;
-    writeNpy(isFirst ? options.output : outputBeside(options.output, io.name), shape, results[i]);
+    outputs.write(isFirst ? "" : io.name, shape, results[i]);
     isFirst = false;
   }
+  outputs.finish();
   scalePolicy.write();
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/cli/ScalePolicy.h"
 
 #include "runtime/Error.h"
+#include "runtime/io/Text.h"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -82,7 +83,7 @@ std::string scalePolicyCsv(const std::vector<std::string> &places, const std::ve
     text += "," + csvField(place);
   text += "\n";
   for (const ScoredImage &image : images) {
-    text += csvField(image.name);
+    text += csvField(utf8Text(image.name));
     if (labels)
       text += image.label ? fmt::format(",{}", *image.label) : ",";
     for (double score : image.scores)

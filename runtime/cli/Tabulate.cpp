@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fmt/core.h>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
@@ -46,24 +45,29 @@ static std::pair<int64_t, int64_t> parseShard(const std::string &text) {
   return {index, count};
 }
 
-/// The configurations whose lines the file has. What a killed run left of a line is cut off.
-static std::set<std::string> readRows(const std::string &path) {
+/// The lines of an earlier call. What a killed run left of a line is cut off. A device or a pipe has none.
+static std::string knownLines(const std::string &path) {
+  const OutputPlace place = findOutput(path);
+  if (!place.exists || place.isThrough())
+    return {};
+  const std::vector<unsigned char> bytes = readFile(path);
+  std::string text(bytes.begin(), bytes.end());
+  text.resize(text.rfind('\n') + 1); // npos + 1 is 0
+  return text;
+}
+
+/// The configurations that these lines are of.
+static std::set<std::string> configurationsOf(const std::string &text, const std::string &path) {
   std::set<std::string> known;
-  std::ifstream file(path);
-  if (!file)
-    return known;
-  std::string whole, text;
-  while (std::getline(file, text) && !file.eof()) {
-    const auto row = nlohmann::json::parse(text, nullptr, false);
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const auto row = nlohmann::json::parse(line, nullptr, false);
     if (!row.is_object() || !row.contains("configuration") || !row["configuration"].is_string())
       throw Error(VN_ERROR_FORMAT, "the file holds other things than configurations' lines")
           .at(path)
           .help("choose another --out");
     known.insert(row["configuration"].get<std::string>());
-    whole += text + "\n";
   }
-  file.close();
-  writeFileAtomically(path, whole);
   return known;
 }
 
@@ -83,20 +87,17 @@ namespace {
 /// The file of the lines, to which they are added one by one.
 class Rows {
 public:
-  explicit Rows(const std::string &path) : path(path), known(readRows(path)), out(path, std::ios::app) {}
+  explicit Rows(const std::string &path) : Rows(path, knownLines(path)) {}
 
   bool contains(const std::string &configuration) const { return known.contains(configuration); }
-
-  void add(const ordered_json &row) {
-    out << row.dump() << std::endl;
-    if (!out)
-      throw Error(VN_ERROR_FILE, "cannot write").at(path);
-  }
+  void add(const ordered_json &row) { out.add(row.dump()); }
 
 private:
-  const std::string path;
+  Rows(const std::string &path, const std::string &text)
+      : known(configurationsOf(text, path)), out(path, text) {}
+
   const std::set<std::string> known;
-  std::ofstream out;
+  LineFile out;
 };
 
 class Tabulation {

@@ -2,10 +2,10 @@
 
 #include "runtime/core/Configurations.h"
 #include "runtime/core/IoArrays.h"
+#include "runtime/io/File.h"
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 
 namespace vernier::runtime {
 namespace {
@@ -73,9 +73,12 @@ void timeConfigurations(Session &session, const std::vector<Choices> &configurat
   const vn_model &model = session.model();
   KernelTimes kernels(model);
   bool wanted = !options.kernels.empty();
-  if (wanted && std::filesystem::exists(options.kernels)) {
-    kernels.read(options.kernels);
-    wanted = !configurations.empty() || !kernels.complete();
+  if (wanted) {
+    const OutputPlace place = findOutput(options.kernels);
+    if (place.exists && !place.isThrough()) {
+      kernels.read(options.kernels);
+      wanted = !configurations.empty() || !kernels.complete();
+    }
   }
   const size_t parts = (configurations.size() + together - 1) / together;
   const int64_t rounds = (fewestRounds - 1) / std::max(int64_t(parts), int64_t(1)) + 1; // of each part

@@ -1,6 +1,9 @@
 #include "runtime/data/Loader.h"
 
+#include "runtime/process/Interrupt.h"
+
 #include <algorithm>
+#include <chrono>
 #include <numeric>
 
 namespace vernier::runtime {
@@ -89,7 +92,8 @@ const Batch *Loader::next() {
   const int64_t number = nextToUse++;
   consumed.notify_all();
   Slot &slot = slots[size_t(number) % slots.size()];
-  produced.wait(lock, [&] { return slot.ready; });
+  while (!produced.wait_for(lock, std::chrono::milliseconds(100), [&] { return slot.ready; }))
+    stopIfAsked();
   slot.ready = false;
   if (slot.failure)
     std::rethrow_exception(slot.failure);

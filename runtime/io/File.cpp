@@ -5,10 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
-#include <filesystem>
 #include <fmt/core.h>
 #include <memory>
 #include <sys/stat.h>
@@ -17,21 +15,49 @@
 
 namespace vernier::runtime {
 
+/// A handler of the program that Vernier is part of may interrupt a slow file.
+template <class Call> static auto retried(const Call &call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR)
+    result = call();
+  return result;
+}
+
+namespace {
+
+/// Closes what `open` returned.
+struct Descriptor {
+  int number;
+  explicit Descriptor(int number) : number(number) {}
+  Descriptor(const Descriptor &) = delete;
+  Descriptor &operator=(const Descriptor &) = delete;
+  ~Descriptor() {
+    if (number >= 0)
+      close(number);
+  }
+};
+
+} // namespace
+
 std::vector<unsigned char> readFile(const std::string &path) {
-  std::unique_ptr<FILE, int (*)(FILE *)> file(fopen(path.c_str(), "rb"), fclose);
+  const Descriptor file(retried([&] { return open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
   struct stat status;
-  if (!file || fstat(fileno(file.get()), &status) != 0)
+  if (file.number < 0 || fstat(file.number, &status) != 0)
     throw Error(VN_ERROR_FILE, fmt::format("cannot open the file: {}", strerror(errno))).at(path);
   if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode))
     throw Error(VN_ERROR_FILE, "a file is needed here, this is a directory").at(path);
-  std::vector<unsigned char> bytes(S_ISREG(status.st_mode) ? size_t(status.st_size) : 0);
-  size_t filled = fread(bytes.data(), 1, bytes.size(), file.get());
+  // Pipes have no size, and a file may grow: one byte more than it has shows its end.
+  std::vector<unsigned char> bytes(S_ISREG(status.st_mode) ? size_t(status.st_size) + 1 : 65536);
+  size_t filled = 0;
+  while (const ssize_t count =
+             retried([&] { return read(file.number, bytes.data() + filled, bytes.size() - filled); })) {
+    if (count < 0)
+      throw Error(VN_ERROR_FILE, fmt::format("cannot read the file: {}", strerror(errno))).at(path);
+    filled += size_t(count);
+    if (filled == bytes.size())
+      bytes.resize(2 * filled);
+  }
   bytes.resize(filled);
-  unsigned char more[65536]; // pipes, and files that grow
-  while (size_t count = fread(more, 1, sizeof(more), file.get()))
-    bytes.insert(bytes.end(), more, more + count);
-  if (ferror(file.get()))
-    throw Error(VN_ERROR_FILE, fmt::format("cannot read the file: {}", strerror(errno))).at(path);
   return bytes;
 }
 
@@ -73,75 +99,6 @@ std::vector<unsigned char> readFileOrGzip(const std::string &path, size_t limit)
   if (bytes.size() >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b)
     return expandGzip(bytes, limit, path);
   return bytes;
-}
-
-AtomicFile::AtomicFile(const std::string &path) : path(path) {
-  const std::filesystem::path where(path);
-  temporary =
-      (where.parent_path() / fmt::format(".{}.{}.part", where.filename().string(), getpid())).string();
-  descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor < 0)
-    fail("create");
-  if (std::filesystem::is_directory(where)) {
-    errno = EISDIR;
-    fail("create");
-  }
-}
-
-AtomicFile::~AtomicFile() {
-  if (descriptor >= 0) {
-    close(descriptor);
-    unlink(temporary.c_str());
-  }
-}
-
-void AtomicFile::fail(const std::string &what) {
-  const int cause = errno;
-  if (descriptor >= 0) {
-    close(descriptor);
-    unlink(temporary.c_str());
-    descriptor = -1;
-  }
-  throw Error(VN_ERROR_FILE, fmt::format("cannot {} the file: {}", what, strerror(cause)))
-      .at(path)
-      .help(cause == ENOSPC   ? "make room on the disk; the file that was there before is unchanged"
-            : cause == ENOENT ? "create the folder first"
-                              : "choose a place that this user may write");
-}
-
-void AtomicFile::write(const void *data, size_t bytes) {
-  auto *next = static_cast<const char *>(data);
-  while (bytes > 0) {
-    const ssize_t written = ::write(descriptor, next, std::min<size_t>(bytes, size_t(1) << 30));
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written < 0)
-      fail("write");
-    next += written;
-    bytes -= size_t(written);
-  }
-}
-
-void AtomicFile::commit() {
-  if (fsync(descriptor) != 0 && errno != EINVAL && errno != EROFS)
-    fail("write");
-  if (rename(temporary.c_str(), path.c_str()) != 0)
-    fail("replace");
-  close(descriptor);
-  descriptor = -1;
-  // The rename itself survives a crash only once its folder is on the disk.
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const int handle = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (handle >= 0) {
-    fsync(handle);
-    close(handle);
-  }
-}
-
-void writeFileAtomically(const std::string &path, std::string_view text) {
-  AtomicFile file(path);
-  file.write(text.data(), text.size());
-  file.commit();
 }
 
 } // namespace vernier::runtime

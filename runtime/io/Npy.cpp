@@ -178,7 +178,7 @@ NpyArray parseNpy(Bytes bytes, const std::string &place) {
   return array;
 }
 
-void writeNpy(const std::string &path, std::span<const int64_t> shape, std::span<const float> values) {
+void writeNpy(AtomicFile &file, std::span<const int64_t> shape, std::span<const float> values) {
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (";
   for (int64_t length : shape)
     header += std::to_string(length) + (shape.size() == 1 ? "," : ", ");
@@ -197,10 +197,14 @@ void writeNpy(const std::string &path, std::span<const int64_t> shape, std::span
                                    0,
                                    (unsigned char)(header.size() & 255),
                                    (unsigned char)(header.size() >> 8)};
-  AtomicFile file(path);
   file.write(start, sizeof(start));
   file.write(header.data(), header.size());
   file.write(values.data(), values.size_bytes());
+}
+
+void writeNpy(const std::string &path, std::span<const int64_t> shape, std::span<const float> values) {
+  AtomicFile file(path);
+  writeNpy(file, shape, values);
   file.commit();
 }
 

@@ -21,6 +21,8 @@ NpyArray parseNpy(Bytes bytes, const std::string &place);
 
 /// Writes '<f4', atomically.
 void writeNpy(const std::string &path, std::span<const int64_t> shape, std::span<const float> values);
+/// The same as the next part of a file; numpy.load reads one after the other.
+void writeNpy(AtomicFile &file, std::span<const int64_t> shape, std::span<const float> values);
 
 } // namespace vernier::runtime
 

@@ -2,6 +2,7 @@
 
 #include "runtime/Error.h"
 #include "runtime/core/Shape.h"
+#include "runtime/process/Interrupt.h"
 
 #include <algorithm>
 #include <cmath>
@@ -99,6 +100,7 @@ Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing 
   while (const Batch *batch = loader.next()) {
     std::ranges::copy(batch->images, image.begin());
     session.infer(arrays.pointers());
+    stopIfAsked();
     for (int64_t i = 0; i < batch->count; ++i, ++done) {
       meter.add(logits.subspan(size_t(i * model.classes), size_t(model.classes)), batch->labels[size_t(i)]);
       if (observer)

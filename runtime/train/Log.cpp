@@ -1,9 +1,5 @@
 #include "runtime/train/Log.h"
 
-#include "runtime/Error.h"
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
@@ -29,25 +25,16 @@ static std::string keptLines(const std::string &path, int64_t step) {
 }
 
 TrainLog::TrainLog(const std::string &folder, const TrainState &state)
-    : jsonPath(folder + "/log.jsonl"), csvPath(folder + "/log.csv"), json(nullptr, fclose) {
-  writeFileAtomically(jsonPath, keptLines(jsonPath, state.step));
-  json.reset(fopen(jsonPath.c_str(), "a"));
-  if (!json)
-    throw Error(VN_ERROR_FILE, fmt::format("cannot write the log: {}", strerror(errno))).at(jsonPath);
-}
-
-void TrainLog::write(const std::string &line) {
-  if (fputs((line + "\n").c_str(), json.get()) < 0 || fflush(json.get()) != 0)
-    throw Error(VN_ERROR_FILE, fmt::format("cannot write the log: {}", strerror(errno))).at(jsonPath);
-}
+    : csvPath(folder + "/log.csv"),
+      json(folder + "/log.jsonl", keptLines(folder + "/log.jsonl", state.step)) {}
 
 void TrainLog::step(int64_t step, int64_t epoch, double loss, double learningRate, double imagesPerSecond) {
-  write(ordered_json{{"step", step},
-                     {"epoch", epoch},
-                     {"loss", loss},
-                     {"learning_rate", learningRate},
-                     {"images_per_second", imagesPerSecond}}
-            .dump());
+  json.add(ordered_json{{"step", step},
+                        {"epoch", epoch},
+                        {"loss", loss},
+                        {"learning_rate", learningRate},
+                        {"images_per_second", imagesPerSecond}}
+               .dump());
 }
 
 void TrainLog::epoch(const TrainState &state) {
@@ -60,7 +47,8 @@ void TrainLog::epoch(const TrainState &state) {
     line["validation_top5"] = last.validation->top5;
     line["validation_loss"] = last.validation->loss;
   }
-  write(line.dump());
+  json.add(line.dump());
+  json.sync();
 
   std::string csv =
       "epoch,learning_rate,loss,accuracy,validation_loss,validation_top1,validation_top5,seconds\n";

@@ -3,10 +3,9 @@
 #ifndef VERNIER_RUNTIME_TRAIN_LOG_H
 #define VERNIER_RUNTIME_TRAIN_LOG_H
 
+#include "runtime/io/File.h"
 #include "runtime/train/Checkpoint.h"
 
-#include <cstdio>
-#include <memory>
 #include <string>
 
 namespace vernier::runtime {
@@ -22,10 +21,8 @@ public:
   void epoch(const TrainState &state);
 
 private:
-  void write(const std::string &line);
-
-  std::string jsonPath, csvPath;
-  std::unique_ptr<FILE, int (*)(FILE *)> json;
+  std::string csvPath;
+  LineFile json;
 };
 
 } // namespace vernier::runtime

@@ -5,18 +5,21 @@
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Shape.h"
 #include "runtime/data/Loader.h"
+#include "runtime/io/File.h"
+#include "runtime/io/Text.h"
 #include "runtime/io/Weights.h"
+#include "runtime/process/FolderLock.h"
 #include "runtime/train/Checkpoint.h"
 #include "runtime/train/Divergence.h"
 #include "runtime/train/GradientSum.h"
 #include "runtime/train/Initialize.h"
+#include "runtime/train/Inputs.h"
 #include "runtime/train/Log.h"
 #include "runtime/train/Progress.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <filesystem>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
@@ -27,29 +30,6 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 namespace {
-
-volatile std::sig_atomic_t interruptions = 0;
-void noteInterruption(int) { interruptions = interruptions + 1; }
-
-/// While it lives, the first interrupt only asks training to stop at the next step, with a checkpoint.
-class InterruptGuard {
-public:
-  InterruptGuard() {
-    interruptions = 0;
-    struct sigaction action {};
-    action.sa_handler = noteInterruption;
-    action.sa_flags = int(SA_RESETHAND); // a second interrupt ends the process at once
-    sigaction(SIGINT, &action, &oldInterrupt);
-    sigaction(SIGTERM, &action, &oldTerminate);
-  }
-  ~InterruptGuard() {
-    sigaction(SIGINT, &oldInterrupt, nullptr);
-    sigaction(SIGTERM, &oldTerminate, nullptr);
-  }
-
-private:
-  struct sigaction oldInterrupt, oldTerminate;
-};
 
 /// The arrays of train_step, filled from batches.
 class StepArrays {
@@ -90,52 +70,59 @@ private:
   bool oneHot = false;
 };
 
-class Trainer {
+std::string namesAsJson(const std::vector<std::string> &names) {
+  ordered_json list = ordered_json::array();
+  for (const std::string &name : names)
+    list.push_back(utf8Text(name));
+  return list.dump();
+}
+
+class Trainer : TrainingInputs {
 public:
   Trainer(const vn_model &model, const TrainOptions &options)
-      : model(model), options(options), recipe(readRecipe(options.recipe)), preprocessing(model),
+      : TrainingInputs(model, options), model(model), options(options),
         session(model, {.threads = options.threads, .training = true}), optimizer(session, recipe.optimizer) {
-    applyRecipe();
     applyChoices();
-    training = openDataset(options.data, Split::Training);
-    validation = openDataset(options.data, Split::Test);
-    checkLabels(*training, model);
-    checkLabels(*validation, model);
-    if (dynamic_cast<const ArrayDataset *>(training.get()) &&
-        (recipe.augmentation.flip || recipe.augmentation.cropPadding))
-      throw Error(VN_ERROR_ARGUMENT, "arrays that are no images cannot be augmented")
-          .at(options.recipe)
-          .help("leave the table `augmentation` out");
-    images = recipe.data.limit ? std::min(recipe.data.limit, training->size()) : training->size();
-    stepsPerEpoch = images / model.batch; // the images of an epoch's last, partial batch are left out
-    if (stepsPerEpoch == 0)
-      throw Error(VN_ERROR_VALUE, fmt::format("{} images do not fill one batch of {}", images, model.batch))
-          .at(options.data)
-          .help("build the model with a smaller --batch");
     loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*training);
     for (int64_t i = 0; i < model.num_parameters; ++i)
       if (const vn_parameter &parameter = model.parameters[i]; parameter.space == VN_SPACE_STATISTICS)
         statistics.push_back(session.values(parameter));
+    checkResultsFolder(options);
+    if (!options.weights.empty())
+      loadWeights(session, Safetensors::read(options.weights));
     prepareOutput();
     start();
   }
 
   void run() {
     warnOfOneValueNorms();
+    const StopRequests requests;
+    try {
+      runEpochs();
+      writeResults();
+    } catch (const Interrupted &) {
+      saveCheckpoint();
+      Interrupted interrupted(fmt::format("interrupted after step {}", state.step));
+      interrupted.help("continue with the same command and --resume");
+      throw interrupted;
+    }
+  }
+
+private:
+  void runEpochs() {
     TrainLog log(options.out, state);
     Progress progress(state.step, recipe.epochs * stepsPerEpoch, stepsPerEpoch, options.quiet);
-    const InterruptGuard guard;
-    for (int64_t epoch = state.step / stepsPerEpoch; epoch < recipe.epochs; ++epoch) {
-      runEpoch(epoch, log, progress);
+    // An epoch whose steps are done may still lack its validation.
+    for (int64_t epoch = int64_t(state.epochs.size()); epoch < recipe.epochs; ++epoch) {
+      if (state.step < (epoch + 1) * stepsPerEpoch)
+        runEpoch(epoch, log, progress);
       finishEpoch(epoch);
       log.epoch(state);
       progress.epoch(state);
       saveCheckpoint();
     }
-    writeResults();
   }
 
-private:
   /// Batch norms of which the build found that they learn nothing but their bias.
   void warnOfOneValueNorms() const {
     const auto description = ordered_json::parse(model.description, nullptr, false);
@@ -146,26 +133,6 @@ private:
                  "warning: batch norm `{}` has one value per channel in training: it learns its bias alone\n"
                  "help: build the model with --batch 2 or more, or leave the batch norm out\n",
                  place.is_string() ? place.get<std::string>() : std::string());
-  }
-
-  void applyRecipe() {
-    if (options.epochs)
-      recipe.epochs = options.epochs;
-    if (recipe.batch != 0 && recipe.batch != model.batch)
-      throw Error(VN_ERROR_ARGUMENT,
-                  fmt::format("the recipe wants batches of {}, model `{}` was built for {}", recipe.batch,
-                              model.name, model.batch))
-          .at(options.recipe)
-          .help(fmt::format("build the model with `--batch {}`", recipe.batch));
-    recipe.batch = model.batch;
-    preprocessing.resize = recipe.data.resize;
-    if (!recipe.data.mean.empty()) {
-      if (int64_t(recipe.data.mean.size()) != model.channels)
-        throw Error(VN_ERROR_ARGUMENT, fmt::format("`mean` has {} values, model `{}` takes {} channels",
-                                                   recipe.data.mean.size(), model.name, model.channels))
-            .at(options.recipe);
-      preprocessing.mean = recipe.data.mean, preprocessing.deviation = recipe.data.deviation;
-    }
   }
 
   void applyChoices() {
@@ -295,20 +262,12 @@ private:
     checkpointStep = state.step;
   }
 
-  std::string checkpointPath() const { return options.out + "/checkpoint.safetensors"; }
+  std::string checkpointPath() const { return runtime::checkpointPath(options); }
 
   void prepareOutput() {
-    std::error_code error;
-    fs::create_directories(options.out, error);
-    if (error || !fs::is_directory(options.out))
-      throw Error(VN_ERROR_FILE,
-                  fmt::format("cannot create the folder: {}", error ? error.message() : "a file is there"))
-          .at(options.out)
-          .help("choose a place that this user may write");
-    if (!options.resume && fs::exists(checkpointPath()))
-      throw Error(VN_ERROR_FILE, "the folder already holds a training run")
-          .at(options.out)
-          .help("continue it with --resume, or choose another --out");
+    createFolder(options.out);
+    lock.emplace(options.out, "--out");
+    checkResultsFolder(options); // another run may have ended meanwhile
   }
 
   void start() {
@@ -322,9 +281,7 @@ private:
             .at(checkpointPath());
       if (!options.quiet)
         fmt::print("resuming after step {} of {}\n", state.step, recipe.epochs * stepsPerEpoch);
-    } else if (!options.weights.empty()) {
-      loadWeights(session, Safetensors::read(options.weights));
-    } else {
+    } else if (options.weights.empty()) {
       initializeWeights(session, {.seed = recipe.seed, .uniform = recipe.uniformInitialization});
     }
   }
@@ -356,16 +313,10 @@ private:
       if (state.step % recipe.logEvery == 0)
         log.step(state.step, epoch + 1, loss, rate, double(batch->count) / seconds);
       progress.step(state);
+      stopIfAsked();
       const bool lastOfEpoch = state.step % stepsPerEpoch == 0; // its checkpoint follows validation
-      if (lastOfEpoch)
-        continue;
-      if (recipe.checkpointEvery > 0 && state.step % recipe.checkpointEvery == 0)
+      if (!lastOfEpoch && recipe.checkpointEvery > 0 && state.step % recipe.checkpointEvery == 0)
         saveCheckpoint();
-      if (interruptions) {
-        saveCheckpoint();
-        throw Error(VN_ERROR_STATE, fmt::format("interrupted after step {}", state.step))
-            .help("continue with the same command and --resume");
-      }
     }
   }
 
@@ -391,7 +342,7 @@ private:
     Metadata metadata = {{"vernier.model", model.name}};
     preprocessing.store(metadata);
     if (!training->classNames.empty())
-      metadata["vernier.classes"] = ordered_json(training->classNames).dump();
+      metadata["vernier.classes"] = namesAsJson(training->classNames);
     writeSafetensors(options.out + "/weights.safetensors", weightTensors(session), metadata);
 
     ordered_json losses = ordered_json::array(), accuracies = ordered_json::array();
@@ -403,7 +354,7 @@ private:
     }
     const auto &validated = state.epochs.back().validation; // missing where a longer run was cut here
     const Accuracy final = validated ? *validated : validate();
-    ordered_json summary = {{"model", model.name},       {"data", options.data},
+    ordered_json summary = {{"model", model.name},       {"data", utf8Text(options.data)},
                             {"epochs", recipe.epochs},   {"steps", state.step},
                             {"batch", model.batch},      {"seed", recipe.seed},
                             {"macs", model.macs},        {"accuracy", final.top1},
@@ -423,18 +374,15 @@ private:
 
   const vn_model &model;
   const TrainOptions &options;
-  Recipe recipe;
-  Preprocessing preprocessing;
   Session session;
   Sgd optimizer;
-  std::unique_ptr<Dataset> training, validation;
-  int64_t images = 0, stepsPerEpoch = 0;
   Choices target;                 ///< what is validated
   int64_t firstOfTarget = 0;      ///< the epoch from which on it is trained alone
   std::optional<GradientSum> sum; ///< of configurations
   std::vector<bool> targetParameters;
   int loaders = 1;
   std::vector<std::span<const float>> statistics; ///< all running ones
+  std::optional<FolderLock> lock; ///< on the folder of the results
   TrainState state;
   std::optional<int64_t> checkpointStep; ///< of the last checkpoint
 };

@@ -1,0 +1,75 @@
+#include "runtime/train/Inputs.h"
+
+#include "runtime/Error.h"
+#include "runtime/train/Evaluate.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fmt/core.h>
+
+namespace vernier::runtime {
+
+namespace fs = std::filesystem;
+
+static void applyRecipe(Recipe &recipe, Preprocessing &preprocessing, const vn_model &model,
+                        const TrainOptions &options) {
+  if (options.epochs)
+    recipe.epochs = options.epochs;
+  if (recipe.batch != 0 && recipe.batch != model.batch)
+    throw Error(VN_ERROR_ARGUMENT, fmt::format("the recipe wants batches of {}, model `{}` was built for {}",
+                                               recipe.batch, model.name, model.batch))
+        .at(options.recipe)
+        .help(fmt::format("build the model with `--batch {}`", recipe.batch));
+  recipe.batch = model.batch;
+  preprocessing.resize = recipe.data.resize;
+  if (!recipe.data.mean.empty()) {
+    if (int64_t(recipe.data.mean.size()) != model.channels)
+      throw Error(VN_ERROR_ARGUMENT, fmt::format("`mean` has {} values, model `{}` takes {} channels",
+                                                 recipe.data.mean.size(), model.name, model.channels))
+          .at(options.recipe);
+    preprocessing.mean = recipe.data.mean, preprocessing.deviation = recipe.data.deviation;
+  }
+}
+
+TrainingInputs::TrainingInputs(const vn_model &model, const TrainOptions &options)
+    : recipe(readRecipe(options.recipe)), preprocessing(model) {
+  applyRecipe(recipe, preprocessing, model, options);
+  training = openDataset(options.data, Split::Training);
+  validation = openDataset(options.data, Split::Test);
+  checkLabels(*training, model);
+  checkLabels(*validation, model);
+  if (dynamic_cast<const ArrayDataset *>(training.get()) &&
+      (recipe.augmentation.flip || recipe.augmentation.cropPadding))
+    throw Error(VN_ERROR_ARGUMENT, "arrays that are no images cannot be augmented")
+        .at(options.recipe)
+        .help("leave the table `augmentation` out");
+  images = recipe.data.limit ? std::min(recipe.data.limit, training->size()) : training->size();
+  stepsPerEpoch = images / model.batch; // the images of an epoch's last, partial batch are left out
+  if (stepsPerEpoch == 0)
+    throw Error(VN_ERROR_VALUE, fmt::format("{} images do not fill one batch of {}", images, model.batch))
+        .at(options.data)
+        .help("build the model with a smaller --batch");
+}
+
+std::string checkpointPath(const TrainOptions &options) { return options.out + "/checkpoint.safetensors"; }
+
+static bool isThere(const std::string &path) {
+  std::error_code error; // such as of a folder that may not be searched, which creating a file there reports
+  return fs::exists(path, error);
+}
+
+void checkResultsFolder(const TrainOptions &options) {
+  if (options.resume && isThere(checkpointPath(options)))
+    return;
+  for (const std::string name :
+       {"checkpoint.safetensors", "weights.safetensors", "summary.json", "log.jsonl", "log.csv"}) {
+    const bool isKilledRun = options.resume && name.starts_with("log."); // before its first checkpoint
+    if (!isKilledRun && isThere(options.out + "/" + name))
+      throw Error(VN_ERROR_FILE, "the folder already holds a training run")
+          .at(options.out + "/" + name)
+          .help(options.resume ? "there is no checkpoint to continue it from: choose another --out"
+                               : "continue it with --resume, or choose another --out");
+  }
+}
+
+} // namespace vernier::runtime

@@ -1,0 +1,31 @@
+// What a run trains with, read and checked against each other: all that can be refused before there is code.
+#ifndef VERNIER_RUNTIME_TRAIN_INPUTS_H
+#define VERNIER_RUNTIME_TRAIN_INPUTS_H
+
+#include "runtime/data/Dataset.h"
+#include "runtime/image/Preprocess.h"
+#include "runtime/train/Recipe.h"
+#include "runtime/train/Trainer.h"
+
+#include <memory>
+
+namespace vernier::runtime {
+
+struct TrainingInputs {
+  Recipe recipe; ///< as the options have it
+  Preprocessing preprocessing;
+  std::unique_ptr<Dataset> training, validation;
+  int64_t images = 0, stepsPerEpoch = 0;
+
+  /// Of `model` its name, batch, image and classes are looked at.
+  TrainingInputs(const vn_model &model, const TrainOptions &options);
+};
+
+/// Refuses a folder of results that holds a run which is not to be continued, or files of the same names.
+void checkResultsFolder(const TrainOptions &options);
+
+std::string checkpointPath(const TrainOptions &options);
+
+} // namespace vernier::runtime
+
+#endif
