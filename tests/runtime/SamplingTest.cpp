@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(gradients_of_configurations_add_up) {
     expected.resize(gradient.size());
     for (size_t i = 0; i < gradient.size(); ++i)
       expected[i] += double(gradient[i]);
-    sum.add();
+    BOOST_TEST(sum.add());
   }
   std::ranges::fill(session.gradient(Fake::parameters[1]), 0.0f);
   sum.finish();
@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(gradients_of_configurations_add_up) {
   BOOST_TEST(sum.added() == (std::vector<bool>{false, true, true}));
   sum.clear();
   BOOST_TEST(sum.added() == (std::vector<bool>{false, false, false}));
-  sum.add();
+  BOOST_TEST(sum.add());
   sum.finish(); // begins anew
   BOOST_TEST(double(session.gradient(Fake::parameters[1])[3]) != expected[3]);
 }
@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(untrained_parameters_stay) {
     session.values(Fake::parameters[i])[0] = 1;
     session.gradient(Fake::parameters[i])[0] = 1;
   }
-  optimizer.step(0.5, &trained);
+  BOOST_TEST(optimizer.step(0.5, &trained));
   BOOST_TEST(session.values(Fake::parameters[1])[0] == 0.45f);
   BOOST_TEST(session.values(Fake::parameters[2])[0] == 1);
 }
