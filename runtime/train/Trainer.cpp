@@ -339,6 +339,8 @@ private:
   }
 
   void writeResults() {
+    const auto &validated = state.epochs.back().validation; // missing where a longer run was cut here
+    const Accuracy final = validated ? *validated : validate();
     Metadata metadata = {{"vernier.model", model.name}};
     preprocessing.store(metadata);
     if (!training->classNames.empty())
@@ -352,8 +354,6 @@ private:
         accuracies.push_back(
             {{"epoch", epoch.epoch}, {"top1", epoch.validation->top1}, {"top5", epoch.validation->top5}});
     }
-    const auto &validated = state.epochs.back().validation; // missing where a longer run was cut here
-    const Accuracy final = validated ? *validated : validate();
     ordered_json summary = {{"model", model.name},       {"data", utf8Text(options.data)},
                             {"epochs", recipe.epochs},   {"steps", state.step},
                             {"batch", model.batch},      {"seed", recipe.seed},
@@ -382,7 +382,7 @@ private:
   std::vector<bool> targetParameters;
   int loaders = 1;
   std::vector<std::span<const float>> statistics; ///< all running ones
-  std::optional<FolderLock> lock; ///< on the folder of the results
+  std::optional<FolderLock> lock;                 ///< on the folder of the results
   TrainState state;
   std::optional<int64_t> checkpointStep; ///< of the last checkpoint
 };
