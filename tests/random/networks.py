@@ -5,6 +5,7 @@ shared; what a pass may rewrite and what it must leave alone lie close together.
 """
 
 import random
+import re
 from dataclasses import dataclass
 
 
@@ -248,11 +249,11 @@ class Writer:
             if norm and self.chance(0.7):
                 y = self.batch_norm(y)
             parts.append(y)
-        if hole:  # what is left open is read by nothing else
-            self.values = [value for value in self.values if int(value.name.strip("imagex") or 0) <= first]
         y = self.new(f"concat([{', '.join(part.name for part in parts)}])", sum(channels), x.height, x.width)
         y = self.activation(y, 0.8)
         count = self.of(4, 8, 16, x.channels)
+        if hole:  # what is as wide as the configuration says is read by nothing else
+            self.values = [value for value in self.values if int(value.name.strip("imagex") or 0) <= first]
         y = self.new(f"{y.name} |> conv({count}, 1)", count, x.height, x.width)
         if norm:
             y = self.batch_norm(y)
@@ -325,10 +326,7 @@ class Writer:
         for _ in range(self.random.randint(3, 9) - 2 * stages):
             self.step()
         outputs = ["logits"]
-        last = self.values[-1]
-        if last.pixels > 1 or self.chance(0.3):
-            last = self.new(f"{last.name} |> global_avg_pool", last.channels, 1, 1)
-        logits = f"{last.name} |> fc: linear({self.of(1, 2, 3, 7)})"
+        logits = f"{self.joined().name} |> fc: linear({self.of(1, 2, 3, 7)})"
         if self.chance(0.4):
             self.lines.append(f"output logits = {logits}")
             # Maps that others read, too, and the same one twice.
@@ -345,6 +343,22 @@ class Writer:
         batch = self.of(1, 2, 3, 3, 5, 6)
         return Network(text, self.options(batch), self.holes, outputs, batch, (channels, height, width),
                        "".join(f"{hole} = {widths}\n" for hole, widths in self.learned.items()))
+
+    def joined(self):
+        """Of all maps that nothing has read yet one vector, so that everything has a part in the logits."""
+        read = set(re.findall(r"\w+", " ".join(line.split("=", 1)[-1] for line in self.lines)))
+        leaves = [value for value in self.values if value.name not in read] or [self.values[-1]]
+        parts = []
+        for leaf in leaves:
+            if leaf.pixels > 1 and self.chance(0.5):  # gradients that differ from pixel to pixel
+                leaf = self.new(f"{leaf.name} * {leaf.name}" if self.chance(0.5) else f"{leaf.name} |> sigmoid", leaf.channels,
+                                leaf.height, leaf.width)
+            if leaf.pixels > 1 or self.chance(0.2):
+                leaf = self.new(f"{leaf.name} |> global_avg_pool", leaf.channels, 1, 1)
+            parts.append(leaf)
+        if len(parts) == 1:
+            return parts[0]
+        return self.new(f"concat([{', '.join(part.name for part in parts)}])", sum(part.channels for part in parts), 1, 1)
 
     def options(self, batch):
         options = ["--batch", str(batch), "--seed", str(self.random.randint(1, 1000)), "--threads", str(self.of(1, 2, 3))]

@@ -102,14 +102,18 @@ void leaveOut(mlir::Operation *op, mlir::Value instead) {
   op->erase();
 }
 
-// The multiply-adds, all of them, since a kernel has code for tiles that a shape may not need; where there
-// are none the first operation on floats, else the last store.
+// The multiply-adds, all of them, since a kernel has code for tiles that a shape may not need; where the
+// target has none the additions to what came before; else the first operation on floats, else the last store.
 void leaveOutSomething(mlir::func::FuncOp kernel) {
   llvm::SmallVector<mlir::vector::FMAOp> multiplyAdds;
+  llvm::SmallVector<mlir::arith::AddFOp> productsAdded;
   mlir::Operation *operation = nullptr, *store = nullptr;
   kernel.walk([&](mlir::Operation *op) {
+    auto add = llvm::dyn_cast<mlir::arith::AddFOp>(op);
     if (auto fma = llvm::dyn_cast<mlir::vector::FMAOp>(op))
       multiplyAdds.push_back(fma);
+    else if (add && add.getLhs().getDefiningOp<mlir::arith::MulFOp>())
+      productsAdded.push_back(add);
     else if (!operation &&
              llvm::isa<mlir::arith::AddFOp, mlir::arith::SubFOp, mlir::arith::MulFOp, mlir::arith::DivFOp,
                        mlir::arith::MaximumFOp, mlir::arith::MaxNumFOp>(op))
@@ -119,9 +123,15 @@ void leaveOutSomething(mlir::func::FuncOp kernel) {
   });
   for (mlir::vector::FMAOp fma : multiplyAdds)
     leaveOut(fma, fma.getAcc());
-  if (multiplyAdds.empty() && operation)
+  if (!multiplyAdds.empty())
+    return;
+  for (mlir::arith::AddFOp add : productsAdded)
+    leaveOut(add, add.getRhs());
+  if (!productsAdded.empty())
+    return;
+  if (operation)
     leaveOut(operation, operation->getOperand(0));
-  else if (multiplyAdds.empty() && store)
+  else if (store)
     store->erase();
 }
 

@@ -160,7 +160,7 @@ private:
     const Location place = code.places.lookup(value);
     const Tensor found = read(value, place);
     double apart = difference(expected, found);
-    if (value.getDefiningOp() && !(apart <= bounds::ofKernel(maps, addsProducts(op, writers.of(place)))))
+    if (value.getDefiningOp() && !(apart <= bounds::ofKernel(maps, addsManyTerms(op, writers.of(place)))))
       apart = difference(expected, found, bounds::ofTerms(maps) * norm(magnitudeOf(value).data));
     record(op, kind, apart, place);
   }
@@ -182,15 +182,16 @@ private:
   }
 
   // Of a result that these steps wrote.
-  static bool addsProducts(mlir::Operation *op, const std::vector<const Step *> &steps) {
-    return llvm::isa<vn::GlobalAvgPoolOp, vn::SpatialSumOp, vn::SpatialDotOp>(op) ||
+  static bool addsManyTerms(mlir::Operation *op, const std::vector<const Step *> &steps) {
+    return llvm::isa<vn::GlobalAvgPoolOp, vn::AvgPoolOp, vn::AvgPoolGradOp, vn::ResizeGradOp, vn::PadGradOp,
+                     vn::SpatialSumOp, vn::SpatialDotOp>(op) ||
            llvm::any_of(steps, [](const Step *step) { return step->macs > 0; });
   }
 
   // `place` is where the result lies.
   void record(mlir::Operation *op, llvm::StringRef kind, double difference, const Location &place) {
     const std::vector<const Step *> steps = writers.of(place);
-    const bool longSums = addsProducts(op, steps);
+    const bool longSums = addsManyTerms(op, steps);
     const double bound = bounds::ofKernel(maps, longSums);
     Row &row =
         rows.try_emplace({kind.str(), longSums}, Row{"kernels of " + kind.str(), programName(), {}, bound})
