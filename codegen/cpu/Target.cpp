@@ -49,7 +49,7 @@ Target avx2() {
   target.fma = true;
   return target;
 }
-Target sse() { return withFeatures(x86("sse", "x86-64"), {"sse2"}); }
+Target sse() { return withFeatures(x86("sse", "generic"), {"sse2"}); }
 Target aarch64() {
   Target target;
   target.name = "aarch64";
