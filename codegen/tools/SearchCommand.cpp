@@ -82,8 +82,8 @@ private:
     std::string inputs;
     llvm::raw_string_ostream out(inputs);
     out << "weights " << llvm::xxh3_64bits(weights) << "\ndata " << options.data << " " << options.split
-        << " " << options.first << " " << options.count << "\nsample " << options.sample << " "
-        << options.seed << "\n"
+        << " " << options.first << " " << options.count << " digest " << openData()->digest() << "\nsample "
+        << options.sample << " " << options.seed << "\n"
         << "batch " << options.batch << " runs " << options.runs << " " << options.cpu << " "
         << options.precision << "\n";
     if (options.recalibrate)
@@ -222,10 +222,13 @@ private:
     llvm::append_range(table.rows, dropped);
   }
 
+  std::unique_ptr<runtime::Dataset> openData() const {
+    return runtime::openDataset(options.data,
+                                options.split == "train" ? runtime::Split::Training : runtime::Split::Test);
+  }
+
   int64_t imageCount() const {
-    const auto dataset = runtime::openDataset(
-        options.data, options.split == "train" ? runtime::Split::Training : runtime::Split::Test);
-    const int64_t rest = dataset->size() - options.first;
+    const int64_t rest = openData()->size() - options.first;
     return options.count ? std::min(options.count, rest) : rest;
   }
 
@@ -265,7 +268,7 @@ void addMeasuringOptions(CLI::App &command, SearchOptions &options) {
   command
       .add_option("--threads", options.threads,
                   "Of all processes together, all otherwise; with --mpi those of each rank")
-      ->check(CLI::PositiveNumber);
+      ->check(threadsValidator());
 }
 
 void addHalvingOptions(CLI::App &command, SearchOptions &options) {

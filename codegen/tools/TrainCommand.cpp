@@ -14,7 +14,7 @@ namespace {
 struct TrainOptions : ModelOptions, CodeOptions {
   std::string recipe, data, weights, output;
   int64_t epochs = 0, threads = 0, batchOfBinary = 1;
-  bool resume = false, batchGiven = false, quiet = false;
+  bool resume = false, acceptChangedData = false, batchGiven = false, quiet = false;
 };
 
 // The values of the open holes that a recipe's target names: HOLE=VALUE,..., or a value for each. A hole that
@@ -68,6 +68,8 @@ void runTraining(const TrainOptions &options, const std::string &program, const 
     command.push_back("--resume");
   if (options.quiet)
     command.push_back("--quiet");
+  if (options.acceptChangedData)
+    command.push_back("--accept-changed-data");
   runTogether({command});
 }
 
@@ -124,8 +126,10 @@ void addTrainCommand(CLI::App &app) {
   command->add_option("-w,--weights", options->weights, "Weights to begin from; fresh ones otherwise");
   command->add_option("--epochs", options->epochs, "Instead of the recipe's")->check(CLI::Range(1, 1 << 24));
   command->add_option("--threads", options->threads, "Of the training; one per CPU otherwise")
-      ->check(CLI::PositiveNumber);
+      ->check(threadsValidator());
   command->add_flag("--resume", options->resume, "Continue a training that was interrupted");
+  command->add_flag("--accept-changed-data", options->acceptChangedData,
+                    "With --resume: go on although the data set is not what it was");
   command->add_option("--batch-of-binary", options->batchOfBinary, "Images per call of the result")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -38,7 +38,7 @@ void classifyCommand(const vn_adaptive &model, const ClassifyOptions &options) {
   Preprocessing preprocessing(network);
   preprocessing.restore(open.metadata, open.weights);
   preprocessing.apply(options.preprocessing);
-  const std::vector<std::string> names = classNames(network, options, open.metadata);
+  const std::vector<std::string> names = classNames(network, options, open.metadata, open.weights);
   const size_t count = options.images.size(), classes = size_t(network.classes);
   const size_t imageSize = size_t(network.channels * network.height * network.width);
   std::vector<float> images(count * imageSize), logits(count * classes);

@@ -16,7 +16,7 @@
 namespace vernier::runtime {
 
 std::vector<std::string> classNames(const vn_model &model, const ClassifyOptions &options,
-                                    const Metadata &metadata) {
+                                    const Metadata &metadata, const std::string &place) {
   std::vector<std::string> names;
   if (!options.labels.empty()) {
     const std::vector<unsigned char> bytes = readFile(options.labels);
@@ -31,8 +31,13 @@ std::vector<std::string> classNames(const vn_model &model, const ClassifyOptions
   }
   if (const auto stored = metadata.find("vernier.classes"); stored != metadata.end()) {
     const auto list = nlohmann::json::parse(stored->second, nullptr, false);
-    if (list.is_array() && std::ranges::all_of(list, [](const auto &name) { return name.is_string(); }))
-      names = list.get<std::vector<std::string>>();
+    if (!list.is_array() || int64_t(list.size()) > model.classes ||
+        !std::ranges::all_of(list, [](const auto &name) { return name.is_string(); }))
+      throw Error(VN_ERROR_FORMAT,
+                  fmt::format("the metadata `vernier.classes` is no list of at most {} names", model.classes))
+          .at(place)
+          .help("give the names with --labels FILE");
+    names = list.get<std::vector<std::string>>();
   }
   for (int64_t i = int64_t(names.size()); i < model.classes; ++i)
     names.push_back(fmt::format("class {}", i));
@@ -73,7 +78,7 @@ void classifyCommand(const vn_model &model, const ClassifyOptions &options) {
   Preprocessing preprocessing(model);
   preprocessing.restore(open.metadata, open.weights);
   preprocessing.apply(options.preprocessing);
-  const std::vector<std::string> names = classNames(model, options, open.metadata);
+  const std::vector<std::string> names = classNames(model, options, open.metadata, open.weights);
   ScalePolicyLog scalePolicy(model, options.scalePolicy);
   IoArrays arrays(model.infer);
   const auto input = arrays.floats(size_t(0)), logits = arrays.floats(size_t(1));

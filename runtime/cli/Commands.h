@@ -129,7 +129,7 @@ void classifyCommand(const vn_model &model, const ClassifyOptions &options);
 void classifyCommand(const vn_adaptive &model, const ClassifyOptions &options);
 /// What both have in common: from --labels, else those that training stored, else the numbers of the classes.
 std::vector<std::string> classNames(const vn_model &model, const ClassifyOptions &options,
-                                    const Metadata &metadata);
+                                    const Metadata &metadata, const std::string &place);
 /// `image` is what the lines are headed with.
 void printBest(const std::string &image, std::span<const float> logits, const std::vector<std::string> &names,
                int64_t top);

@@ -2,9 +2,9 @@
 
 #include "runtime/Error.h"
 #include "runtime/io/File.h"
+#include "runtime/io/Json.h"
 
 #include <algorithm>
-#include <cmath>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -90,34 +90,38 @@ void KernelTimes::write(const std::string &path) const {
   writeFileAtomically(path, text);
 }
 
-template <class Json> void KernelTimes::readLine(const Json &line) {
-  const double seconds = 1e-6 * line.at("microseconds").template get<double>();
-  const auto runs = line.at("runs").template get<int64_t>();
-  const auto kernel = line.at("kernel").template get<std::string>();
+void KernelTimes::readLine(const std::string &text) {
+  const nlohmann::json line = parseJson(text);
+  const double seconds = 1e-6 * numberAt(line, "microseconds", 0, 1e15);
   // The limit keeps sums exact enough; no measuring comes near it.
-  if (!(seconds >= 0) || !std::isfinite(seconds) || runs < 1 || runs > int64_t(1) << 40)
-    throw std::invalid_argument("no time");
+  const int64_t runs = integerAt(line, "runs", 1, int64_t(1) << 40);
+  const std::string kernel = stringAt(line, "kernel");
   if (kernel == callName && !line.contains("step")) {
     call = {seconds * double(runs), runs};
     return;
   }
-  const auto step = line.at("step").template get<int64_t>();
-  if (step < 0 || step >= model.infer.num_steps || kernel != joined(step, &vn_step::kernel_name) ||
-      line.at("place").template get<std::string>() != joined(step, &vn_step::place))
-    throw std::invalid_argument("no kernel");
+  const int64_t step = integerAt(line, "step", 0, model.infer.num_steps - 1);
+  if (kernel != joined(step, &vn_step::kernel_name) ||
+      stringAt(line, "place") != joined(step, &vn_step::place))
+    throw JsonError("this model has no such kernel at this step");
   waves[size_t(step)] = {seconds * double(runs), runs};
 }
 
 void KernelTimes::read(const std::string &path) {
   const std::vector<unsigned char> bytes = readFile(path);
-  std::istringstream lines(std::string(bytes.begin(), bytes.end()));
+  parse(std::string(bytes.begin(), bytes.end()), path);
+}
+
+void KernelTimes::parse(const std::string &whole, const std::string &place) {
+  std::istringstream lines(whole);
   std::string text;
   for (int64_t number = 1; std::getline(lines, text); ++number) {
     try {
-      readLine(nlohmann::json::parse(text));
-    } catch (const std::exception &) { // of JSON, or ours
-      throw Error(VN_ERROR_FORMAT, fmt::format("this is no time of a kernel of model `{}`", model.name))
-          .at(fmt::format("{}:{}", path, number))
+      readLine(text);
+    } catch (const JsonError &error) {
+      throw Error(VN_ERROR_FORMAT,
+                  fmt::format("this is no time of a kernel of model `{}`: {}", model.name, error.what()))
+          .at(fmt::format("{}:{}", place, number))
           .help("remove the file: its times are measured again");
     }
   }

@@ -26,6 +26,8 @@ public:
 
   /// Goes on with what a file of `write` holds. Refuses one of another model or build.
   void read(const std::string &path);
+  /// The same of its text; `place` is named in messages.
+  void parse(const std::string &text, const std::string &place);
   void write(const std::string &path) const;
 
   /// Takes the runs of a configuration whose time is in the middle half, so that their sums are near the
@@ -46,7 +48,7 @@ private:
   };
   template <class Body> void forEachWave(StepRange steps, const Body &body) const;
   std::string joined(int64_t wave, const char *vn_step::*name) const;
-  template <class Json> void readLine(const Json &line);
+  void readLine(const std::string &text);
 
   const vn_model &model;
   std::vector<Mean> waves; ///< by their first steps

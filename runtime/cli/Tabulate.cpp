@@ -8,6 +8,7 @@
 #include "runtime/Error.h"
 #include "runtime/core/Configurations.h"
 #include "runtime/io/File.h"
+#include "runtime/io/Json.h"
 #include "runtime/train/Evaluate.h"
 #include "runtime/train/Recalibrate.h"
 
@@ -60,13 +61,16 @@ static std::string knownLines(const std::string &path) {
 static std::set<std::string> configurationsOf(const std::string &text, const std::string &path) {
   std::set<std::string> known;
   std::istringstream lines(text);
+  int64_t number = 0;
   for (std::string line; std::getline(lines, line);) {
-    const auto row = nlohmann::json::parse(line, nullptr, false);
-    if (!row.is_object() || !row.contains("configuration") || !row["configuration"].is_string())
-      throw Error(VN_ERROR_FORMAT, "the file holds other things than configurations' lines")
-          .at(path)
-          .help("choose another --out");
-    known.insert(row["configuration"].get<std::string>());
+    ++number;
+    try {
+      known.insert(stringAt(parseJson(line), "configuration"));
+    } catch (const JsonError &error) {
+      throw Error(VN_ERROR_FORMAT, fmt::format("this is no line of a configuration: {}", error.what()))
+          .at(fmt::format("{}:{}", path, number))
+          .help("choose another --out, or remove the line: what it held is measured again");
+    }
   }
   return known;
 }
@@ -172,7 +176,7 @@ public:
       ordered_json row = newRow(choices);
       row.update({{"accuracy", accuracy.top1},
                   {"top5", accuracy.top5},
-                  {"loss", accuracy.loss},
+                  {"loss", anyNumber(accuracy.loss)},
                   {"images", accuracy.images}});
       rows.add(row);
       progress.next();

@@ -11,12 +11,16 @@
 
 namespace vernier::runtime {
 
-/// The product of `shape`, or nothing where a length is negative or the product exceeds 2^62.
+/// The product of `shape`, or nothing where a length is negative or the product exceeds 2^62. An empty shape
+/// with a length that is impossible beside others has no product either: [0, 2^62, 2^62].
 inline std::optional<int64_t> elementCount(std::span<const int64_t> shape) {
-  int64_t count = 1;
-  for (int64_t length : shape)
-    if (length < 0 || __builtin_mul_overflow(count, length, &count) || count > int64_t(1) << 62)
+  int64_t count = 1, other = 1; // without the lengths that are 0
+  for (int64_t length : shape) {
+    if (length < 0 || __builtin_mul_overflow(other, length ? length : 1, &other) || other > int64_t(1) << 62)
       return std::nullopt;
+    count = length ? count : 0;
+  }
+  count = count ? other : 0;
   return count;
 }
 

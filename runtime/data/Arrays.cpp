@@ -1,6 +1,7 @@
 #include "runtime/data/Dataset.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/Digest.h"
 #include "runtime/core/Shape.h"
 #include "runtime/io/Npy.h"
 
@@ -11,6 +12,14 @@ namespace vernier::runtime {
 std::span<const float> ArrayDataset::array(int64_t index) const {
   const size_t length = values.size() / labels.size();
   return std::span(values).subspan(size_t(index) * length, length);
+}
+
+uint64_t ArrayDataset::digest() const {
+  Digest digest;
+  digest.add(std::span<const int64_t>(shape));
+  digest.add(std::span<const float>(values));
+  digest.add(std::span<const int32_t>(labels));
+  return digest.value();
 }
 
 std::unique_ptr<ArrayDataset> openArrays(const std::string &arrays, const std::string &labels) {

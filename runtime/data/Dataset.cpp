@@ -1,6 +1,7 @@
 #include "runtime/data/Dataset.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/Digest.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -8,6 +9,24 @@
 namespace vernier::runtime {
 
 namespace fs = std::filesystem;
+
+uint64_t Dataset::digest() const {
+  Digest digest;
+  for (const std::string &name : classNames)
+    digest.add(name);
+  for (int64_t i = 0; i < size(); ++i)
+    digest.add(uint64_t(label(i)));
+  return digest.value();
+}
+
+uint64_t MemoryDataset::digest() const {
+  Digest digest;
+  for (const int64_t length : {size(), height, width, channels})
+    digest.add(uint64_t(length));
+  digest.add(std::span<const uint8_t>(pixels));
+  digest.add(std::span<const uint8_t>(labels));
+  return digest.value();
+}
 
 Image MemoryDataset::image(int64_t index) const {
   Image image(height, width, channels);

@@ -24,6 +24,10 @@ public:
   /// The model's input itself; empty: there are images.
   virtual std::span<const float> array(int64_t) const { return {}; }
 
+  /// Changes where an image, its label or its name does: in memory what they hold, of files their names and
+  /// sizes and the contents of some hundreds of them, so that it takes no longer than opening the data set.
+  virtual uint64_t digest() const;
+
   std::vector<std::string> classNames; ///< empty where the format holds no names
 };
 
@@ -37,6 +41,7 @@ public:
   int64_t size() const override { return int64_t(labels.size()); }
   int64_t label(int64_t index) const override { return labels[size_t(index)]; }
   Image image(int64_t index) const override;
+  uint64_t digest() const override;
 };
 
 /// Arrays of one shape, which need no preprocessing.
@@ -50,6 +55,7 @@ public:
   int64_t label(int64_t index) const override { return labels[size_t(index)]; }
   Image image(int64_t) const override { return {0, 0, 0}; }
   std::span<const float> array(int64_t index) const override;
+  uint64_t digest() const override;
 };
 
 /// Arrays, N x C x H x W, and the label of each.

@@ -1,8 +1,8 @@
 #include "runtime/data/Dataset.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/Shape.h"
 
-#include <algorithm>
 #include <fmt/core.h>
 
 namespace vernier::runtime {
@@ -23,15 +23,13 @@ static std::vector<int64_t> parseHeader(Bytes &data, size_t rank, const std::str
     throw malformed(place, fmt::format("it begins with {:08x}, unsigned bytes of {} dimensions with {:08x}",
                                        word(0), rank, 0x800 + rank));
   std::vector<int64_t> lengths;
-  uint64_t bytes = 1;
-  for (size_t i = 1; i <= rank; ++i) {
+  for (size_t i = 1; i <= rank; ++i)
     lengths.push_back(word(i));
-    bytes = std::min<uint64_t>(bytes, mostDatasetBytes) * uint64_t(word(i)); // below 2^33 * 2^32
-  }
+  const std::optional<int64_t> bytes = elementCount(lengths);
   data = data.subspan(4 * (rank + 1));
-  if (bytes != data.size())
-    throw malformed(place,
-                    fmt::format("its header announces {} bytes of data, {} are there", bytes, data.size()));
+  if (!bytes || uint64_t(*bytes) != data.size())
+    throw malformed(place, fmt::format("its header announces {} bytes of data, {} are there",
+                                       bytes ? std::to_string(*bytes) : shapeText(lengths), data.size()));
   return lengths;
 }
 

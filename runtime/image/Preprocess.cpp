@@ -4,8 +4,8 @@
 #include "runtime/core/Shape.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <fmt/core.h>
 
 namespace vernier::runtime {
@@ -28,6 +28,9 @@ void requireImages(const vn_model &model) {
         .help("give such a model its input with `run --input x.npy`");
 }
 
+/// What pixels can be divided by: no quotient of one is infinite.
+static bool isDeviation(float value) { return value > 0 && std::isfinite(1 / value); }
+
 void Preprocessing::apply(const PreprocessingOptions &options) {
   auto take = [&](const char *option, const std::vector<float> &given, std::vector<float> &values) {
     if (given.empty())
@@ -41,7 +44,7 @@ void Preprocessing::apply(const PreprocessingOptions &options) {
           .help(channels == 1 ? "one number, of values in [0, 1]"
                               : "a number for red, green and blue, of values in [0, 1]: 0.485,0.456,0.406");
     for (float value : given)
-      if (!std::isfinite(value) || (&values == &deviation && !(value > 0)))
+      if (!std::isfinite(value) || (&values == &deviation && !isDeviation(value)))
         throw Error(VN_ERROR_VALUE, fmt::format("images cannot be normalised by {}", value)).at(option);
     values = given;
   };
@@ -69,37 +72,50 @@ void Preprocessing::store(Metadata &metadata) const {
   metadata["vernier.resize"] = std::to_string(resize);
 }
 
+/// Nothing where one of them is no number.
 static std::vector<float> split(const std::string &text) {
   std::vector<float> values;
-  const char *next = text.c_str();
-  for (char *end; *next; next = *end == ',' ? end + 1 : end) {
-    values.push_back(strtof(next, &end));
-    if (end == next)
+  const char *next = text.data(), *const last = next + text.size();
+  while (true) {
+    const auto [end, status] = std::from_chars(next, last, values.emplace_back());
+    if (status != std::errc() || (end != last && *end != ','))
       return {};
+    if (end == last)
+      return values;
+    next = end + 1;
   }
-  return values;
 }
 
 void Preprocessing::restore(const Metadata &metadata, const std::string &place) {
   if (mean.empty())
     return;
-  auto restoreList = [&](const char *key, std::vector<float> &values) {
+  constexpr const char *repair = "train again, or remove the entry and give --mean, --std and --resize";
+  auto restoreList = [&](const char *key, std::vector<float> &values, bool positive) {
     const auto entry = metadata.find(key);
     if (entry == metadata.end())
       return;
     std::vector<float> stored = split(entry->second);
-    const bool usable = stored.size() == size_t(channels) &&
-                        std::ranges::all_of(stored, [](float v) { return std::isfinite(v); });
+    const bool usable = stored.size() == size_t(channels) && std::ranges::all_of(stored, [&](float v) {
+                          return std::isfinite(v) && (!positive || isDeviation(v));
+                        });
     if (!usable)
-      throw Error(VN_ERROR_FORMAT, fmt::format("the metadata `{}` is no list of {} numbers: `{}`", key,
-                                               channels, entry->second))
-          .at(place);
+      throw Error(VN_ERROR_FORMAT, fmt::format("the metadata `{}` is no list of {} {}numbers: `{}`", key,
+                                               channels, positive ? "positive " : "", entry->second))
+          .at(place)
+          .help(repair);
     values = stored;
   };
-  restoreList("vernier.mean", mean);
-  restoreList("vernier.std", deviation);
-  if (const auto entry = metadata.find("vernier.resize"); entry != metadata.end())
-    resize = std::clamp<int64_t>(strtoll(entry->second.c_str(), nullptr, 10), 0, mostResize);
+  restoreList("vernier.mean", mean, false);
+  restoreList("vernier.std", deviation, true);
+  if (const auto entry = metadata.find("vernier.resize"); entry != metadata.end()) {
+    const std::string &text = entry->second;
+    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), resize);
+    if (status != std::errc() || end != text.data() + text.size() || resize < 0 || resize > mostResize)
+      throw Error(VN_ERROR_FORMAT,
+                  fmt::format("the metadata `vernier.resize` is no number of pixels: `{}`", text))
+          .at(place)
+          .help(repair);
+  }
 }
 
 /// The image with the model's channels, and its shorter side as `how` wants it.

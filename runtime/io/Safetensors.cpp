@@ -32,11 +32,15 @@ static Error malformed(const std::string &place, const std::string &what) {
 
 /// Refuses while parsing what the format never holds (deep nesting, a name twice), before it costs memory.
 static json parseHeader(const char *begin, const char *end, const std::string &place) {
-  std::set<std::string> names;
+  std::vector<std::set<std::string>> names; // of the objects that are open
   json::parser_callback_t refuse = [&](int depth, json::parse_event_t event, json &value) {
     if (depth > 3)
       throw malformed(place, "the header is nested too deeply");
-    if (event == json::parse_event_t::key && depth == 1 && !names.insert(value.get<std::string>()).second)
+    if (event == json::parse_event_t::object_start)
+      names.emplace_back();
+    else if (event == json::parse_event_t::object_end)
+      names.pop_back();
+    else if (event == json::parse_event_t::key && !names.back().insert(value.get<std::string>()).second)
       throw malformed(place, fmt::format("the header has two entries `{}`", value.get<std::string>()));
     return true;
   };

@@ -1,71 +1,25 @@
 #include "runtime/train/Checkpoint.h"
 
 #include "runtime/Error.h"
+#include "runtime/io/Json.h"
 #include "runtime/io/Weights.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <fmt/core.h>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 namespace vernier::runtime {
 
-using nlohmann::json;
-
 static const std::string modelPrefix = "model.", momentumPrefix = "momentum.";
-
-static json toJson(const TrainState &state) {
-  json epochs = json::array();
-  for (const EpochResult &epoch : state.epochs) {
-    json entry = {{"epoch", epoch.epoch},
-                  {"loss", epoch.loss},
-                  {"accuracy", epoch.accuracy},
-                  {"learning_rate", epoch.learningRate},
-                  {"seconds", epoch.seconds}};
-    if (const auto &validation = epoch.validation)
-      entry["validation"] = {{"images", validation->images},
-                             {"top1", validation->top1},
-                             {"top5", validation->top5},
-                             {"loss", validation->loss},
-                             {"seconds", validation->seconds}};
-    epochs.push_back(entry);
-  }
-  return {{"step", state.step},        {"training_images", state.trainingImages},
-          {"loss_sum", state.lossSum}, {"correct", state.correct},
-          {"images", state.images},    {"epoch_seconds", state.epochSeconds},
-          {"seconds", state.seconds},  {"epochs", std::move(epochs)}};
-}
-
-static TrainState fromJson(const json &text) {
-  TrainState state;
-  state.step = text.at("step");
-  state.trainingImages = text.at("training_images");
-  state.lossSum = text.at("loss_sum");
-  state.correct = text.at("correct");
-  state.images = text.at("images");
-  state.epochSeconds = text.at("epoch_seconds");
-  state.seconds = text.at("seconds");
-  for (const json &entry : text.at("epochs")) {
-    EpochResult epoch{entry.at("epoch"),         entry.at("loss"),    entry.at("accuracy"),
-                      entry.at("learning_rate"), entry.at("seconds"), {}};
-    if (entry.contains("validation")) {
-      const json &validation = entry["validation"];
-      epoch.validation = Accuracy{validation.at("images"), validation.at("top1"), validation.at("top5"),
-                                  validation.at("loss"), validation.at("seconds")};
-    }
-    state.epochs.push_back(epoch);
-  }
-  return state;
-}
 
 void writeCheckpoint(const std::string &path, Session &session, const Sgd &optimizer, const Recipe &recipe,
                      const TrainState &state) {
   std::vector<TensorView> tensors = weightTensors(session, modelPrefix);
   std::ranges::move(optimizer.tensors(momentumPrefix), std::back_inserter(tensors));
   writeSafetensors(path, tensors,
-                   {{"vernier.recipe", recipe.canonical()}, {"vernier.state", toJson(state).dump()}});
+                   {{"vernier.recipe", recipe.canonical()}, {"vernier.state", stateText(state)}});
 }
 
 /// What may be another in a resumed run, such as after the loss was no longer finite.
@@ -106,7 +60,7 @@ static void compareRecipes(const std::string &before, const std::string &now, co
 }
 
 TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimizer, const Recipe &recipe,
-                          int64_t trainingImages) {
+                          const RunData &data) {
   const Safetensors file = Safetensors::read(path);
   const Metadata &metadata = file.metadata();
   if (!metadata.contains("vernier.recipe") || !metadata.contains("vernier.state"))
@@ -114,15 +68,28 @@ TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimi
   compareRecipes(metadata.at("vernier.recipe"), recipe.canonical(), path);
   TrainState state;
   try {
-    state = fromJson(json::parse(metadata.at("vernier.state")));
-  } catch (const json::exception &) {
-    throw Error(VN_ERROR_FORMAT, "the checkpoint's state cannot be read").at(path);
+    state = parseState(metadata.at("vernier.state"), data.stepsPerEpoch);
+  } catch (const JsonError &error) {
+    throw Error(VN_ERROR_FORMAT, fmt::format("the checkpoint's state cannot be used: {}", error.what()))
+        .at(path)
+        .help("the file is damaged: begin anew with another --out");
   }
-  if (state.trainingImages != trainingImages)
+  if (state.trainingImages != data.trainingImages)
     throw Error(VN_ERROR_ARGUMENT, fmt::format("the interrupted run trained on {} images, now there are {}",
-                                               state.trainingImages, trainingImages))
+                                               state.trainingImages, data.trainingImages))
         .at(path)
         .help("resume with the same --data, or begin anew with another --out");
+  if (!state.data.empty() && state.data != data.digest && !data.acceptOther)
+    throw Error(VN_ERROR_ARGUMENT,
+                "the data set is not what the interrupted run had: images, labels or names "
+                "have changed")
+        .at(data.place)
+        .note("the run is that of " + path)
+        .help(
+            "resume with the same data; --accept-changed-data goes on with what there is now; or begin anew "
+            "with another --out");
+  state.data = data.digest;
+  checkFinite(file); // momentum too
   optimizer.load(file, momentumPrefix);
   loadWeights(session, file, modelPrefix);
   return state;

@@ -4,42 +4,29 @@
 #define VERNIER_RUNTIME_TRAIN_CHECKPOINT_H
 
 #include "runtime/core/Session.h"
-#include "runtime/train/Evaluate.h"
 #include "runtime/train/Recipe.h"
 #include "runtime/train/Sgd.h"
+#include "runtime/train/TrainState.h"
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <vector>
 
 namespace vernier::runtime {
-
-struct EpochResult {
-  int64_t epoch = 0; ///< from 1
-  double loss = 0, accuracy = 0, learningRate = 0, seconds = 0;
-  std::optional<Accuracy> validation;
-};
-
-struct TrainState {
-  int64_t step = 0;           ///< steps done since the beginning
-  int64_t trainingImages = 0; ///< in the data set, as far as the recipe's limit
-  // Of the epoch so far:
-  double lossSum = 0;
-  int64_t correct = 0, images = 0;
-  double epochSeconds = 0;
-
-  double seconds = 0; ///< of all epochs so far, interruptions not counted
-  std::vector<EpochResult> epochs;
-};
 
 void writeCheckpoint(const std::string &path, Session &session, const Sgd &optimizer, const Recipe &recipe,
                      const TrainState &state);
 
+/// What a run trains on, as far as a checkpoint has to agree.
+struct RunData {
+  int64_t trainingImages = 0, stepsPerEpoch = 1;
+  std::string place, digest;
+  bool acceptOther = false; ///< go on where the digest is another
+};
+
 /// Restores what writeCheckpoint wrote; refuses a checkpoint of another recipe, except for its learning rate
-/// and schedule, of another model or number of images.
+/// and schedule, of another model or number of images, of other images unless they are accepted, and one that no run has written.
 TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimizer, const Recipe &recipe,
-                          int64_t trainingImages);
+                          const RunData &data);
 
 } // namespace vernier::runtime
 

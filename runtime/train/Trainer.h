@@ -17,6 +17,7 @@ struct TrainOptions {
   int64_t loaders = 0;       ///< threads that make batches; 0: as defaultLoaderThreads has it
   bool quiet = false;        ///< print warnings and errors alone
   bool resume = false;       ///< continue from the checkpoint in `out`, if there is one
+  bool acceptChangedData = false; ///< and if the data set is not what it was
 };
 
 /// Trains the model and leaves in `out`: weights.safetensors, summary.json, log.jsonl, log.csv,

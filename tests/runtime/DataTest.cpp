@@ -76,6 +76,11 @@ BOOST_AUTO_TEST_CASE(idx_headers_are_checked) {
   expectError(VN_ERROR_FORMAT, "shorter than its header", [&] {
     parseIdx(std::vector<unsigned char>{0, 0}, labels, "i", "l");
   });
+  // Images whose bytes are 2^64, which in 64 bits is none.
+  const std::vector<unsigned char> wrapping = {0, 0, 8, 3, 0, 0, 0, 4, 128, 0, 0, 0, 128, 0, 0, 0},
+                                   four = {0, 0, 8, 1, 0, 0, 0, 4, 1, 2, 3, 4};
+  expectError(VN_ERROR_FORMAT, "announces [4, 2147483648, 2147483648] bytes of data, 0 are there",
+              [&] { parseIdx(wrapping, four, "i", "l"); });
   good[7] = 1, good[11] = 2;
   expectError(VN_ERROR_FORMAT, "there are 1 images and 2 labels", [&] { parseIdx(good, labels, "i", "l"); });
 }

@@ -159,10 +159,24 @@ BOOST_AUTO_TEST_CASE(preprocessing_travels_with_the_weights) {
   BOOST_TEST(two.deviation == one.deviation);
   BOOST_TEST(two.resize == 40);
   metadata["vernier.std"] = "1,2";
-  expectError(VN_ERROR_FORMAT, "`vernier.std` is no list of 3 numbers: `1,2`\n  --> w",
+  expectError(VN_ERROR_FORMAT, "`vernier.std` is no list of 3 positive numbers: `1,2`\n  --> w\nhelp: ", [&] {
+    two.restore(metadata, "w");
+  });
+  for (const char *unusable : {"1,x,2", "0,1,1", "1,-1,1", "1,nan,1", "1,inf,1", "1,1e-40,1", "1,1,", ",1,1",
+                               "", "1 1 1", "1,1,1,1", "1,1,1x"}) {
+    metadata["vernier.std"] = unusable;
+    expectError(VN_ERROR_FORMAT, "is no list of 3 positive numbers", [&] { two.restore(metadata, "w"); });
+  }
+  metadata["vernier.std"] = "1,2,3";
+  for (const char *unusable : {"-1", "65537", "1.5", "many", "", "99999999999999999999"}) {
+    metadata["vernier.resize"] = unusable;
+    expectError(VN_ERROR_FORMAT, "the metadata `vernier.resize` is no number of pixels",
+                [&] { two.restore(metadata, "w"); });
+  }
+  metadata["vernier.resize"] = "9";
+  metadata["vernier.mean"] = "nan,0,0";
+  expectError(VN_ERROR_FORMAT, "the metadata `vernier.mean` is no list of 3 numbers",
               [&] { two.restore(metadata, "w"); });
-  metadata["vernier.std"] = "1,x,2";
-  expectError(VN_ERROR_FORMAT, "is no list of 3 numbers", [&] { two.restore(metadata, "w"); });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -61,12 +61,16 @@ BOOST_AUTO_TEST_CASE(other_float_types_are_converted) {
 
 BOOST_AUTO_TEST_CASE(damaged_files_are_refused) {
   expectError(VN_ERROR_FORMAT, "shorter than 8 bytes", [] { Safetensors::parse({1, 2, 3}, "w"); });
-  expectError(VN_ERROR_FORMAT, "its header has 1099511627776 bytes, 0 follow",
-              [] { Safetensors::parse({0, 0, 0, 0, 0, 1, 0, 0}, "w"); });
+  expectError(VN_ERROR_FORMAT, "its header has 1099511627776 bytes, 0 follow", [] {
+    Safetensors::parse({0, 0, 0, 0, 0, 1, 0, 0}, "w");
+  });
   expectRefusal("the header is no JSON", "{\"a\":", "");
   expectRefusal("the header is no JSON object", "[1]", "");
   expectRefusal("nested too deeply", R"({"a":[[[[[[[[1]]]]]]]]})", "");
   expectRefusal("two entries `a`", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":1})", "1234");
+  expectRefusal("two entries `dtype`",
+                R"({"a":{"dtype":"F32","dtype":"F16","shape":[1],"data_offsets":[0,4]}})", "1234");
+  expectRefusal("two entries `k`", R"({"__metadata__":{"k":"1","k":"2"}})", "");
   expectRefusal("needs exactly dtype, shape and data_offsets", R"({"a":{"dtype":"F32","shape":[1]}})",
                 "1234");
   expectRefusal("unknown type `F31`", R"({"a":{"dtype":"F31","shape":[1],"data_offsets":[0,4]}})", "1234");

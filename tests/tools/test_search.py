@@ -138,6 +138,18 @@ class Search(StagesTest):
         self.assertEqual((self.folder / "found" / "times.jsonl").read_text(), times)
         lines.write_text(whole + '{"configuration": "first.factor=9"}\n')
         self.assertIn("accuracy-1-of-2.jsonl:14", self.search(status=1))
+        first, rest = whole.split("\n", 1)
+        for key, value in (("accuracy", None), ("top5", 1.5), ("images", -20)):
+            lines.write_text(json.dumps(json.loads(first) | {key: value}) + "\n" + rest)
+            message = self.search(status=1)
+            self.assertIn("accuracy-1-of-2.jsonl:1\n", message)
+            self.assertIn(f"`{key}` is {json.dumps(value)}", message)
+            self.assertIn("help: remove the file: what it held is measured again", message)
+        # A configuration that computes no numbers is in the table as the others are, and is named.
+        lines.write_text(json.dumps(json.loads(first) | {"loss": None}) + "\n" + rest)
+        name = json.loads(first)["configuration"]
+        self.assertIn(f"warning: the loss of {name} is nan", self.search())
+        self.assertEqual(self.rows()[name]["loss"], "nan")
         lines.write_text(whole)
 
     def test_mistakes(self):
@@ -151,6 +163,14 @@ class Search(StagesTest):
         self.assertIn("there is no command", self.search("--mpi", " ", status=1))
         self.assertIn("5 configurations of m", self.search("--sample", "5", found="sample"))
         self.assertIn("another network, weights, images or options", self.search("--sample", "6", found="sample", status=1))
+        data = (self.folder / "data").resolve()
+        (self.folder / "data").unlink()
+        shutil.copytree(data, self.folder / "data")
+        train = self.folder / "data" / "train.bin"
+        whole = train.read_bytes()
+        train.write_bytes(whole[:-1] + bytes([255 - whole[-1]])) # a pixel of the last image
+        self.assertIn("another network, weights, images or options", self.search("--sample", "5", found="sample", status=1))
+        train.write_bytes(whole)
         self.assertRegex(self.search("--sample", "5", "--budget", "macs=1k", found="sample", status=1),
                          r"no configuration is within macs=1k(.*\n)*help: the least .* macs=\d+,\d+")
 

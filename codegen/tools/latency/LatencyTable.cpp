@@ -14,6 +14,8 @@ namespace {
 using compiler::tomlError;
 using llvm::Twine;
 
+constexpr int64_t kMost = int64_t(1) << 31;
+
 class Reader {
 public:
   explicit Reader(llvm::StringRef path) : path(path) {}
@@ -62,6 +64,8 @@ private:
       if (!value.is_integer())
         return tomlError(path, value.source(), "`" + name + "` must be an integer");
       *target = value.as_integer()->get();
+      if (*target < 1 || *target > kMost)
+        return tomlError(path, value.source(), "`" + name + "` is from 1 to " + Twine(kMost));
       return llvm::Error::success();
     }
     if (key != "seed_milliseconds")
@@ -76,6 +80,8 @@ private:
                        "hole `" + Twine(key.str()) + "` must have a list of milliseconds",
                        "names with points are written in quotes: \"layer1.0.channels\" = [0.003, 0.001]");
     HoleLatency hole = {std::string(key.str()), {}};
+    if (elements->empty())
+      return tomlError(path, value.source(), "hole `" + Twine(key.str()) + "` has no times");
     for (const toml::node &element : *elements)
       if (llvm::Error error = readTime(element, hole.milliseconds.emplace_back()))
         return error;

@@ -7,9 +7,11 @@
 #include "runtime/core/Shape.h"
 #include "runtime/io/File.h"
 
+#include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <cmath>
 #include <limits>
 
 namespace vernier::tools {
@@ -55,6 +57,9 @@ void printTable(const SearchTable &table) {
       << runtime::counted(table.images, "image") << "\n";
   if (finals < table.rows.size())
     out << table.rows.size() - finals << " more on fewer images\n";
+  for (const SearchRow &row : table.rows)
+    if (!std::isfinite(row.loss))
+      out << "warning: the loss of " << row.configuration << " is " << llvm::format("%g", row.loss) << "\n";
   if (const auto errors = predictionErrors(table))
     out << "predicted times within " << llvm::formatv("{0:F0}%", 100 * PredictionErrors::kGoal)
         << " of the measured: " << llvm::formatv("{0:F1}%", 100 * errors->within) << " of "

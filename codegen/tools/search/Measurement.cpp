@@ -1,20 +1,20 @@
 #include "codegen/tools/search/Measurement.h"
 
+#include "runtime/core/Cpus.h"
 #include "runtime/io/File.h"
+#include "runtime/io/Json.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
-#include <nlohmann/json.hpp>
-
-#include <limits>
 #include <set>
-#include <thread>
 
 namespace vernier::tools {
 namespace {
+
+constexpr double kShortest = 1e-9; // milliseconds: no clock tells less
 
 void append(Command &command, std::initializer_list<std::string> words) {
   command.insert(command.end(), words);
@@ -32,14 +32,14 @@ template <class Body> void readRows(const std::string &file, MeasuredRows &rows,
   text.split(lines, '\n', -1, /*KeepEmpty=*/false);
   for (auto [number, line] : llvm::enumerate(lines)) {
     try {
-      const nlohmann::json json = nlohmann::json::parse(line.begin(), line.end());
+      const nlohmann::json json = runtime::parseJson(line);
       SearchRow row;
-      row.configuration = json.at("configuration");
+      row.configuration = runtime::stringAt(json, "configuration");
       body(row, json);
       rows.try_emplace(row.configuration, std::move(row));
-    } catch (const nlohmann::json::exception &) {
-      refuse("this is no line of a configuration", file + ":" + std::to_string(number + 1),
-             "remove the file: what it held is measured again");
+    } catch (const runtime::JsonError &error) {
+      refuse(std::string("this is no line of a configuration: ") + error.what(),
+             file + ":" + std::to_string(number + 1), "remove the file: what it held is measured again");
     }
   }
 }
@@ -64,8 +64,7 @@ void Measurement::requireAll(const std::vector<std::string> &configurations, con
 
 Measurement::Measurement(const SearchOptions &options, const std::string &model)
     : options(options), binary(options.path("all/" + model)),
-      threadCount(options.threads ? options.threads
-                                  : int64_t(std::max(1u, std::thread::hardware_concurrency()))) {}
+      threadCount(options.threads ? options.threads : runtime::usableCpus()) {}
 
 Command Measurement::tabulate(int64_t threads) const {
   Command command = {binary, "tabulate", "--weights", options.weights};
@@ -100,12 +99,10 @@ MeasuredRows Measurement::readShards(const std::string &stem) const {
   MeasuredRows rows;
   for (const std::string &file : files)
     readRows(file, rows, [](SearchRow &row, const nlohmann::json &json) {
-      row.accuracy = json.at("accuracy");
-      row.top5 = json.at("top5");
-      // JSON has no number for what is none: a network's logits may overflow though its weights are finite.
-      const nlohmann::json &loss = json.at("loss");
-      row.loss = loss.is_null() ? std::numeric_limits<double>::quiet_NaN() : loss.get<double>();
-      row.images = json.at("images");
+      row.accuracy = runtime::numberAt(json, "accuracy", 0, 1);
+      row.top5 = runtime::numberAt(json, "top5", 0, 1);
+      row.loss = runtime::anyNumberAt(json, "loss");
+      row.images = runtime::integerAt(json, "images", 1);
     });
   return rows;
 }
@@ -169,7 +166,9 @@ MeasuredRows Measurement::times(const std::vector<std::string> &configurations) 
   const auto read = [&] {
     MeasuredRows rows;
     readRows(file, rows, [](SearchRow &row, const nlohmann::json &json) {
-      row.measured = {json.at("milliseconds"), json.at("milliseconds_low"), json.at("milliseconds_high")};
+      row.measured = {runtime::numberAt(json, "milliseconds", kShortest),
+                      runtime::numberAt(json, "milliseconds_low", kShortest),
+                      runtime::numberAt(json, "milliseconds_high", kShortest)};
     });
     return rows;
   };
@@ -198,7 +197,7 @@ MeasuredRows Measurement::predictions(const std::vector<std::string> &configurat
   llvm::sys::fs::remove(list);
   MeasuredRows rows;
   readRows(file, rows, [](SearchRow &row, const nlohmann::json &json) {
-    row.predicted = json.at("predicted_milliseconds");
+    row.predicted = runtime::numberAt(json, "predicted_milliseconds", 0);
   });
   requireAll(configurations, rows, "prediction");
   return rows;
