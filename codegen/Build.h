@@ -28,20 +28,23 @@ llvm::Expected<CompiledModel> compileSegments(mlir::ModuleOp configuration, std:
 
 // A network with open holes and the classifier that chooses among candidates for it; see writeAdaptiveTables.
 llvm::Expected<CompiledModel> compileAdaptive(AdaptivePart network, AdaptivePart classifier,
-                                              llvm::ArrayRef<int64_t> candidates, const Target &target);
+                                              llvm::ArrayRef<int64_t> candidates, const Target &target,
+                                              const LoweringOptions &options = {});
 
 // What linking needs beside the objects.
 struct LinkOptions {
   std::string compiler;               // a C++ compiler driver
   std::string runtimeDirectory;       // of libvernier_runtime.a and libvernier_[adaptive_]main.a
+  std::string headerDirectory;        // of vernier.h and abi.h
   std::vector<std::string> libraries; // further arguments
 };
 
 // This installation's.
 LinkOptions defaultLinkOptions();
 
-// Writes `directory`/<name> (executable), lib<name>.a, lib<name>.so and <name>.h; for a target that is not
-// this machine only lib<name>.a and <name>.h. All files appear at once, or none.
+// Writes `directory`/<name> (executable), lib<name>.a, lib<name>.so, <name>.h, and what programs that link
+// lib<name>.a need beside it: libvernier_runtime.a, and the runtime's headers in vernier/. For a target that
+// is not this machine only lib<name>.a and the headers. All files appear at once, or none.
 llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, const Target &target,
                          const std::string &directory, const LinkOptions &options);
 

@@ -1,6 +1,7 @@
 // Archives, links and the header of a compiled model.
 #include "codegen/Build.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Object/ArchiveWriter.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -14,6 +15,8 @@ namespace vernier::codegen {
 namespace {
 
 namespace fs = llvm::sys::fs;
+
+const std::string kRuntime = "libvernier_runtime.a", kHeaders = "vernier";
 
 llvm::Error failure(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
@@ -60,6 +63,12 @@ llvm::Error writeFile(const std::string &path, llvm::StringRef contents) {
   return error ? failure("cannot write " + path + ": " + error.message()) : llvm::Error::success();
 }
 
+llvm::Error copyFile(const std::string &from, const std::string &to) {
+  if (auto error = fs::copy_file(from, to))
+    return failure("cannot copy " + from + ": " + error.message());
+  return llvm::Error::success();
+}
+
 llvm::Error writeObjects(const CompiledModel &model, const Scratch &scratch,
                          std::vector<std::string> &paths) {
   for (size_t i = 0; i < model.objects.size(); ++i) {
@@ -103,10 +112,19 @@ llvm::Error writeLibrary(const std::vector<std::string> &objects, const std::str
                             /*Deterministic=*/true, /*Thin=*/false);
 }
 
-std::string header(const CompiledModel &model, const ModelFacts &facts) {
+// What a shared library exports: its interface. Several of them in one process keep what they are made of to
+// themselves.
+std::string exportsOf(const ModelFacts &facts) {
+  std::string names;
+  for (const std::string &symbol : {facts.symbol, std::string("vernier")})
+    names += symbol + "_model; " + symbol + "_adaptive; ";
+  return "{ global: " + names + "vn_*; local: *; };\n";
+}
+
+std::string header(const CompiledModel &model, const ModelFacts &facts, const LinkOptions &options) {
   std::string text;
   llvm::raw_string_ostream s(text);
-  std::string guard = llvm::StringRef(facts.symbol).upper() + "_H";
+  const std::string guard = "VERNIER_MODEL_" + facts.symbol + "_H"; // `Net` is another model than `net`
   s << "/* " << facts.name << ", compiled for " << facts.target
     << "; see vernier/vernier.h for the functions that run it.\n";
   const auto list = [&](const char *name, const Program &program) {
@@ -124,6 +142,9 @@ std::string header(const CompiledModel &model, const ModelFacts &facts) {
   };
   list("VN_PROGRAM_INFER", model.compilation.infer);
   list("VN_PROGRAM_TRAIN_STEP", model.compilation.trainStep);
+  s << " *\n * Link with lib" << facts.name << ".so, or with lib" << facts.name << ".a libvernier_runtime.a "
+    << llvm::join(options.libraries, " ")
+    << " -lstdc++; several models' lib*.a share one libvernier_runtime.a.\n";
   s << " */\n#ifndef " << guard << "\n#define " << guard << "\n\n#include \"vernier/vernier.h\"\n\n"
     << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
     << "const vn_model *" << facts.symbol << "_model(void);\n"
@@ -141,6 +162,9 @@ LinkOptions defaultLinkOptions() {
   llvm::SmallString<128> directory(llvm::sys::path::parent_path(llvm::sys::path::parent_path(self)));
   llvm::sys::path::append(directory, "lib");
   options.runtimeDirectory = std::string(directory);
+  llvm::sys::path::remove_filename(directory);
+  llvm::sys::path::append(directory, "include", "vernier");
+  options.headerDirectory = std::string(directory);
   llvm::SmallVector<llvm::StringRef> parts;
   llvm::StringRef(VERNIER_RUNTIME_LIBRARIES).split(parts, ' ', -1, /*KeepEmpty=*/false);
   for (llvm::StringRef part : parts)
@@ -172,13 +196,23 @@ llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, co
   std::vector<std::string> names = {"lib" + facts.name + ".a", facts.name + ".h"};
   if (llvm::Error error = writeLibrary(objects, scratch->path(names[0])))
     return error;
-  if (llvm::Error error = writeFile(scratch->path(names[1]), header(model, facts)))
+  if (llvm::Error error = writeFile(scratch->path(names[1]), header(model, facts, options)))
     return error;
+  if (auto error = fs::create_directory(scratch->path(kHeaders)))
+    return failure("cannot create a directory: " + error.message());
+  for (const char *name : {"/vernier.h", "/abi.h"}) {
+    names.push_back(kHeaders + std::string(name));
+    if (llvm::Error error = copyFile(options.headerDirectory + name, scratch->path(names.back())))
+      return error;
+  }
 
   const bool runsHere =
       llvm::Triple(target.triple).getArch() == llvm::Triple(llvm::sys::getDefaultTargetTriple()).getArch();
   if (runsHere) {
-    const std::string runtime = options.runtimeDirectory + "/libvernier_runtime.a";
+    const std::string runtime = options.runtimeDirectory + "/" + kRuntime;
+    names.push_back(kRuntime);
+    if (llvm::Error error = copyFile(runtime, scratch->path(kRuntime)))
+      return error;
     const auto link = [&](std::vector<std::string> arguments) {
       arguments.insert(arguments.end(), objects.begin(), objects.end());
       return arguments;
@@ -194,11 +228,19 @@ llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, co
 
     names.push_back("lib" + facts.name + ".so");
     auto shared = link({"-shared", "-o", scratch->path(names.back())});
-    shared.insert(shared.end(), {"-Wl,--whole-archive", runtime, "-Wl,--no-whole-archive"});
+    const std::string exports = scratch->path("exports.map");
+    if (llvm::Error error = writeFile(exports, exportsOf(facts)))
+      return error;
+    shared.insert(shared.end(), {"-Wl,--version-script=" + exports, "-Wl,--whole-archive", runtime,
+                                 "-Wl,--no-whole-archive"});
     shared.insert(shared.end(), options.libraries.begin(), options.libraries.end());
     if (llvm::Error error = runLinker(options, shared, *scratch))
       return error;
   }
+  llvm::SmallString<128> headers(directory);
+  llvm::sys::path::append(headers, kHeaders);
+  if (auto error = fs::create_directory(headers))
+    return failure("cannot create directory " + headers + ": " + error.message());
   for (const std::string &name : names) {
     llvm::SmallString<128> to(directory);
     llvm::sys::path::append(to, name);

@@ -13,7 +13,8 @@ using llvm::Constant;
 
 class Writer {
 public:
-  explicit Writer(llvm::Module &module) : module(module), context(module.getContext()) {}
+  Writer(llvm::Module &module, std::string prefix)
+      : module(module), context(module.getContext()), prefix(std::move(prefix)) {}
 
   Constant *integer(int64_t value) {
     return llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), value, true);
@@ -49,7 +50,7 @@ public:
     auto *pointer = llvm::PointerType::get(context, 0);
     auto *int64 = llvm::Type::getInt64Ty(context);
     auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, int64, int64}, false);
-    auto *function = llvm::cast<llvm::Function>(module.getOrInsertFunction(name, type).getCallee());
+    auto *function = llvm::cast<llvm::Function>(module.getOrInsertFunction(prefix + name, type).getCallee());
     function->setVisibility(llvm::GlobalValue::HiddenVisibility);
     return function;
   }
@@ -138,13 +139,14 @@ public:
 private:
   llvm::Module &module;
   llvm::LLVMContext &context;
+  const std::string prefix; // of the kernels
   std::map<std::string, Constant *> texts;
 };
 
 } // namespace
 
 void writeTables(llvm::Module &module, const Compilation &compilation, const ModelFacts &facts) {
-  Writer w(module);
+  Writer w(module, facts.kernels);
   Constant *address = w.global(w.model(compilation, facts), 8);
   w.define(facts.symbol + "_model", address, llvm::GlobalValue::ExternalLinkage);
   // Weak: several models' libraries may be linked into one program, which then names them.
@@ -153,7 +155,7 @@ void writeTables(llvm::Module &module, const Compilation &compilation, const Mod
 
 void writeAdaptiveTables(llvm::Module &module, const AdaptivePart &network, const AdaptivePart &classifier,
                          llvm::ArrayRef<int64_t> candidates) {
-  Writer w(module);
+  Writer w(module, network.facts.kernels); // both share them
   Constant *model = w.global(w.model(network.compilation, network.facts), 8);
   Constant *chooser = w.global(w.model(classifier.compilation, classifier.facts), 8);
   Constant *choices = w.global(llvm::ConstantDataArray::get(module.getContext(), candidates), 8);

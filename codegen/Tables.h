@@ -13,6 +13,7 @@ namespace vernier::codegen {
 struct ModelFacts {
   std::string name;        // of the model
   std::string symbol;      // of the exported function `const vn_model *symbol_model(void)`
+  std::string kernels;     // what the symbols of its kernels begin with
   std::string description; // JSON
   std::string target;      // CPU features, comma-separated
   int64_t batch = 1, channels = 0, height = 0, width = 0, classes = 0, macs = 0;

@@ -27,6 +27,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace vernier::codegen {
@@ -95,14 +96,15 @@ std::string toObject(llvm::Module &module, llvm::TargetMachine &machine) {
 
 // void name(void *const *operands, int64_t begin, int64_t end): the ABI's face of a kernel whose body takes
 // its operands one by one.
-void addEntry(llvm::Module &module, const KernelDefinition &kernel) {
+void addEntry(llvm::Module &module, const KernelDefinition &kernel, const std::string &prefix) {
   llvm::Function *body = module.getFunction(kernel.name);
   body->setName(kernel.name + ".body");
   body->setLinkage(llvm::GlobalValue::InternalLinkage);
   llvm::IRBuilder<> b(module.getContext());
   auto *pointer = b.getPtrTy();
   auto *type = llvm::FunctionType::get(b.getVoidTy(), {pointer, b.getInt64Ty(), b.getInt64Ty()}, false);
-  auto *entry = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, kernel.name, module);
+  auto *entry =
+      llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, prefix + kernel.name, module);
   entry->setVisibility(llvm::GlobalValue::HiddenVisibility);
   b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "", entry));
   llvm::SmallVector<llvm::Value *> arguments;
@@ -150,7 +152,7 @@ llvm::Error lower(mlir::ModuleOp module) {
 }
 
 llvm::Expected<std::string> emitShard(const std::vector<const KernelDefinition *> &kernels,
-                                      const Target &target) {
+                                      const Target &target, const std::string &prefix) {
   auto machine = makeMachine(target);
   if (!machine)
     return machine.takeError();
@@ -176,7 +178,7 @@ llvm::Expected<std::string> emitShard(const std::vector<const KernelDefinition *
   translated->setTargetTriple((*machine)->getTargetTriple());
   translated->setDataLayout((*machine)->createDataLayout());
   for (const KernelDefinition *kernel : kernels)
-    addEntry(*translated, *kernel);
+    addEntry(*translated, *kernel, prefix);
   for (llvm::Function &function : *translated) {
     function.addFnAttr("target-cpu", target.cpu);
     function.addFnAttr("target-features", target.features);
@@ -189,21 +191,29 @@ llvm::Expected<std::string> emitShard(const std::vector<const KernelDefinition *
 } // namespace
 
 llvm::Expected<std::vector<std::string>> emitKernels(const std::vector<KernelDefinition> &kernels,
-                                                     const Target &target, unsigned shards) {
+                                                     const Target &target, unsigned shards,
+                                                     const std::string &prefix) {
   shards = std::max(1u, std::min<unsigned>(shards, kernels.size()));
   std::vector<std::vector<const KernelDefinition *>> parts(shards);
   for (size_t i = 0; i < kernels.size(); ++i)
     parts[i % shards].push_back(&kernels[i]);
   std::vector<std::string> objects(shards), errors(shards);
   std::vector<std::thread> threads;
-  for (unsigned s = 0; s < shards; ++s)
-    threads.emplace_back([&, s] {
-      auto object = emitShard(parts[s], target);
-      if (object)
-        objects[s] = std::move(*object);
-      else
-        errors[s] = llvm::toString(object.takeError());
-    });
+  const auto emit = [&](unsigned s) {
+    auto object = emitShard(parts[s], target, prefix);
+    if (object)
+      objects[s] = std::move(*object);
+    else
+      errors[s] = llvm::toString(object.takeError());
+  };
+  for (unsigned s = 1; s < shards; ++s) {
+    try {
+      threads.emplace_back(emit, s);
+    } catch (const std::system_error &) { // the system starts no more threads
+      emit(s);
+    }
+  }
+  emit(0);
   for (std::thread &thread : threads)
     thread.join();
   for (const std::string &error : errors)

@@ -162,7 +162,8 @@ private:
     std::vector<int64_t> choices;
     for (const runtime::Choices &candidate : candidates)
       choices.insert(choices.end(), candidate.begin(), candidate.end());
-    auto compiled = codegen::compileAdaptive(std::move(whole), std::move(chooser), choices, target);
+    auto compiled =
+        codegen::compileAdaptive(std::move(whole), std::move(chooser), choices, target, loweringOf(options));
     if (!compiled)
       refuse(llvm::toString(compiled.takeError()), options.file);
     if (llvm::Error error =
@@ -275,7 +276,7 @@ void addAdaptCommand(CLI::App &app) {
   command->add_option("--classifier", options->classifier, "Specification of the classifier (.vn)");
   command->add_option("--recipe", options->recipe, "How the classifier is trained (.toml)");
   command->add_option("--threads", options->threads, "Of labelling and training; all otherwise")
-      ->check(CLI::PositiveNumber);
+      ->check(threadsValidator());
   addCodeOptions(*command, *options);
   addQuietOption(*command, options->quiet);
   command->add_option("-o,--output", options->output, "Directory for the results")->required();

@@ -403,7 +403,7 @@ void addAllocateCommand(CLI::App &app) {
       "--latencies", options->latencies,
       "For a budget in latency: what an earlier call measured and left in OUTPUT.latency.toml");
   command->add_option("--threads", options->threads, "Of the programs that are timed for a latency")
-      ->check(CLI::PositiveNumber);
+      ->check(threadsValidator());
   command->add_option("--runs", options->runs, "Timed runs of each of them")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

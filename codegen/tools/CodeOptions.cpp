@@ -2,6 +2,8 @@
 
 #include "compiler/ir/VnOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/core/Cpus.h"
+#include "runtime/core/Threads.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -43,7 +45,12 @@ codegen::LoweringOptions loweringOf(const CodeOptions &options) {
     lowering.winograd = codegen::WinogradOptions::within(*error);
   if (options.precision == "bf16")
     lowering.maps = codegen::Element::BF16;
+  lowering.emitters = unsigned(runtime::usableCpus());
   return lowering;
+}
+
+CLI::Validator threadsValidator() {
+  return CLI::Validator([](std::string &text) { return runtime::threadsProblem(text); }, "1 to 4096");
 }
 
 int64_t classesOf(const LoadedModel &model) {

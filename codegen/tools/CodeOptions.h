@@ -22,6 +22,9 @@ void addCodeOptions(CLI::App &command, CodeOptions &options);
 codegen::Target targetOf(const CodeOptions &options);
 codegen::LoweringOptions loweringOf(const CodeOptions &options);
 
+// Of an option that takes a number of threads.
+CLI::Validator threadsValidator();
+
 // Of a network that classifies, else 0: its first output is a map.
 int64_t classesOf(const LoadedModel &model);
 // Refuses to train a network that does not classify.

@@ -133,7 +133,8 @@ void addVerifyCommand(CLI::App &app) {
   addCodeOptions(*command, *options);
   command->add_flag("--passes-only", options->passesOnly, "Generate no code");
   command->add_option("--seed", options->seed, "Of the random weights and images")->capture_default_str();
-  command->add_option("--threads", options->threads, "Of the program as it is built; all otherwise");
+  command->add_option("--threads", options->threads, "Of the program as it is built; all otherwise")
+      ->check(threadsValidator());
   // For the tests: what else is chosen by cost, for small batches never.
   command->add_option("--images-together", options->imagesTogether)->group("");
   // For the tests: breaks a rewrite of this pass, or the first kernel whose name begins so.

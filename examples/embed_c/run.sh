@@ -9,6 +9,6 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
 "$vernier" build "$root/models/networks/fashion.vn" --model resnet_fashion -o "$out"
-"${CC:-clang-22}" -O2 -Wall -Werror -I "$out" -I "$root/runtime/include" "$here/classify.c" \
+"${CC:-clang-22}" -O2 -Wall -Werror -I "$out" "$here/classify.c" \
   -L "$out" -lresnet_fashion -Wl,-rpath,"$out" -lm -o "$out/classify"
 "$out/classify" "$@"

@@ -3,6 +3,7 @@
 #include "codegen/KernelList.h"
 #include "codegen/tools/Commands.h"
 #include "codegen/tools/verify/Fault.h"
+#include "runtime/core/Cpus.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
@@ -11,7 +12,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
-#include <thread>
 
 namespace vernier::tools {
 namespace {
@@ -98,8 +98,7 @@ LoadedCode loadCode(mlir::ModuleOp module, const codegen::Target &target, codege
   if (!faultyKernel.empty() && !breakKernel(kernels, faultyKernel))
     refuse("no pass and no kernel of this model is called `" + faultyKernel + "`", "--inject-fault");
   codegen::CompiledModel model;
-  model.objects =
-      orRefuse(codegen::emitKernels(kernels, target, std::max(1u, std::thread::hardware_concurrency())));
+  model.objects = orRefuse(codegen::emitKernels(kernels, target, unsigned(runtime::usableCpus())));
   model.objects.push_back(tables(code.kept, "kept", target));
   model.objects.push_back(tables(*built, "built", target));
 
