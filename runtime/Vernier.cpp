@@ -6,33 +6,54 @@
 #include "runtime/core/Session.h"
 #include "runtime/io/Weights.h"
 
+#include <atomic>
 #include <new>
+#include <system_error>
+#include <thread>
 
 using namespace vernier::runtime;
 
 struct vn_session {
   Session session;
+  std::atomic<bool> busy{false};
 };
 
 struct vn_adaptive_session {
   Adaptive adaptive;
+  std::atomic<bool> busy{false};
 };
 
 static thread_local std::string lastError;
+static thread_local const char *lastMessage = ""; // lastError's text, or one that needed no memory
 
-template <class Body> static vn_status guard(Body body) {
+static vn_status failed(vn_status status, const char *prefix, const char *what) noexcept {
+  try {
+    lastError = prefix;
+    lastError += what;
+    lastMessage = lastError.c_str();
+  } catch (...) {
+    lastMessage = "error: out of memory";
+  }
+  return status;
+}
+
+/// The status of what `body` throws.
+template <class Body> static vn_status guard(const Body &body) noexcept {
   try {
     body();
     return VN_OK;
   } catch (const Error &error) {
-    lastError = error.what();
-    return error.status();
+    return failed(error.status(), "", error.what());
   } catch (const std::bad_alloc &) {
-    lastError = "error: out of memory";
-    return VN_ERROR_MEMORY;
+    return failed(VN_ERROR_MEMORY, "error: ", "out of memory");
+  } catch (const std::length_error &) { // of a container: more than any memory
+    return failed(VN_ERROR_MEMORY, "error: ", "out of memory");
+  } catch (const std::system_error &error) {
+    return failed(VN_ERROR_FILE, "error: ", error.what());
   } catch (const std::exception &error) {
-    lastError = std::string("error: ") + error.what();
-    return VN_ERROR_FILE;
+    return failed(VN_ERROR_INTERNAL, "error: ", error.what());
+  } catch (...) {
+    return failed(VN_ERROR_INTERNAL, "error: ", "an exception of unknown type");
   }
 }
 
@@ -41,102 +62,140 @@ static void require(bool condition, const char *what) {
     throw Error(VN_ERROR_ARGUMENT, what);
 }
 
-static const vn_parameter &parameterAt(vn_session *session, int64_t index, float **values, int64_t *count) {
-  require(session && values && count, "a pointer argument is null");
-  require(index >= 0 && index < session->session.model().num_parameters,
-          "there is no parameter of this index");
-  return session->session.model().parameters[index];
+namespace {
+
+/// A session, taken for one call.
+template <class Handle> class Taken {
+public:
+  explicit Taken(Handle *handle) : handle(handle) {
+    require(handle, "a pointer argument is null");
+    if (handle->busy.exchange(true, std::memory_order_acquire))
+      throw Error(VN_ERROR_BUSY, "the session is busy: another thread's call has not returned")
+          .help("a session serves one call at a time; give each thread a session of its own");
+  }
+  ~Taken() { handle->busy.store(false, std::memory_order_release); }
+  Taken(const Taken &) = delete;
+  Taken &operator=(const Taken &) = delete;
+
+  Handle *operator->() const { return handle; }
+
+private:
+  Handle *handle;
+};
+
+} // namespace
+
+template <class Handle> static void destroy(Handle *handle) noexcept {
+  if (!handle)
+    return;
+  while (handle->busy.exchange(true, std::memory_order_acquire)) // the last call ends first
+    std::this_thread::yield();
+  delete handle;
+}
+
+static const vn_parameter &parameterAt(Session &session, int64_t index, float **values, int64_t *count) {
+  require(values && count, "a pointer argument is null");
+  require(index >= 0 && index < session.model().num_parameters, "there is no parameter of this index");
+  return session.model().parameters[index];
 }
 
 extern "C" {
 
 vn_status vn_session_create(const vn_model *model, int64_t threads, int64_t training, vn_session **session) {
+  if (session)
+    *session = nullptr;
   return guard([&] {
     require(model && session, "a pointer argument is null");
-    *session = nullptr;
     *session = new vn_session{Session(*model, {.threads = threads, .training = training != 0})};
   });
 }
 
-void vn_session_destroy(vn_session *session) { delete session; }
+void vn_session_destroy(vn_session *session) { destroy(session); }
 
 vn_status vn_session_load_weights(vn_session *session, const char *path) {
   return guard([&] {
-    require(session && path, "a pointer argument is null");
-    loadWeights(session->session, Safetensors::read(path), "", std::string(classifierPrefix));
+    const Taken taken(session);
+    require(path, "a pointer argument is null");
+    loadWeights(taken->session, Safetensors::read(path), "", std::string(classifierPrefix));
   });
 }
 
 vn_status vn_session_parameter(vn_session *session, int64_t index, float **values, int64_t *count) {
   return guard([&] {
-    const vn_parameter &parameter = parameterAt(session, index, values, count);
-    const auto span = session->session.values(parameter);
+    const Taken taken(session);
+    const auto span = taken->session.values(parameterAt(taken->session, index, values, count));
     *values = span.data(), *count = int64_t(span.size());
   });
 }
 
 vn_status vn_session_gradient(vn_session *session, int64_t index, float **values, int64_t *count) {
   return guard([&] {
-    const vn_parameter &parameter = parameterAt(session, index, values, count);
-    require(session->session.trains(), "the session was created for inference");
+    const Taken taken(session);
+    const vn_parameter &parameter = parameterAt(taken->session, index, values, count);
+    require(taken->session.trains(), "the session was created for inference");
     require(parameter.space == VN_SPACE_PARAMETERS, "a running statistic has no gradient");
-    const auto span = session->session.gradient(parameter);
+    const auto span = taken->session.gradient(parameter);
     *values = span.data(), *count = int64_t(span.size());
   });
 }
 
 vn_status vn_session_weights_changed(vn_session *session) {
-  return guard([&] {
-    require(session, "a pointer argument is null");
-    session->session.weightsChanged();
-  });
+  return guard([&] { Taken(session)->session.weightsChanged(); });
 }
 
 vn_status vn_session_choose(vn_session *session, const int64_t *choices, int64_t num_choices) {
   return guard([&] {
-    require(session && (choices || num_choices == 0) && num_choices >= 0, "a pointer argument is null");
-    session->session.choose({choices, size_t(num_choices)});
+    const Taken taken(session);
+    require(num_choices >= 0, "a count is negative");
+    require(choices || num_choices == 0, "a pointer argument is null");
+    taken->session.choose({choices, size_t(num_choices)});
   });
 }
 
 vn_status vn_session_run(vn_session *session, vn_program_id program, void *const *io, int64_t num_io) {
   return guard([&] {
-    require(session && io && num_io >= 0, "a pointer argument is null");
+    const Taken taken(session);
+    require(num_io >= 0, "a count is negative");
+    require(io, "a pointer argument is null");
     require(program == VN_PROGRAM_INFER || program == VN_PROGRAM_TRAIN_STEP, "there is no such program");
     if (program == VN_PROGRAM_INFER)
-      session->session.infer({io, size_t(num_io)});
+      taken->session.infer({io, size_t(num_io)});
     else
-      session->session.trainStep({io, size_t(num_io)});
+      taken->session.trainStep({io, size_t(num_io)});
   });
 }
 
 vn_status vn_adaptive_session_create(const vn_adaptive *model, int64_t threads,
                                      vn_adaptive_session **session) {
+  if (session)
+    *session = nullptr;
   return guard([&] {
     require(model && session, "a pointer argument is null");
-    *session = nullptr;
     *session = new vn_adaptive_session{Adaptive(*model, threads)};
   });
 }
 
-void vn_adaptive_session_destroy(vn_adaptive_session *session) { delete session; }
+void vn_adaptive_session_destroy(vn_adaptive_session *session) { destroy(session); }
 
 vn_status vn_adaptive_session_load_weights(vn_adaptive_session *session, const char *path) {
   return guard([&] {
-    require(session && path, "a pointer argument is null");
-    session->adaptive.loadWeights(Safetensors::read(path));
+    const Taken taken(session);
+    require(path, "a pointer argument is null");
+    taken->adaptive.loadWeights(Safetensors::read(path));
   });
 }
 
 vn_status vn_adaptive_session_run(vn_adaptive_session *session, const float *images, int64_t count,
                                   double cost_weight, float *logits, int64_t *chosen) {
   return guard([&] {
-    require(session && count >= 0 && (count == 0 || (images && logits)), "a pointer argument is null");
-    session->adaptive.setCostWeight(cost_weight);
-    session->adaptive.runAll(images, count, logits, chosen);
+    const Taken taken(session);
+    require(count >= 0, "a count is negative");
+    require(count == 0 || (images && logits), "a pointer argument is null");
+    taken->adaptive.setCostWeight(cost_weight);
+    taken->adaptive.runAll(images, count, logits, chosen);
   });
 }
 
-const char *vn_last_error(void) { return lastError.c_str(); }
+const char *vn_last_error(void) { return lastMessage; }
 
 } // extern "C"

@@ -4,6 +4,7 @@
 #include "runtime/core/Shape.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/core.h>
 
 namespace vernier::runtime {
@@ -65,6 +66,12 @@ Adaptive::Adaptive(const vn_adaptive &model, int64_t threads)
 void Adaptive::loadWeights(const Safetensors &file, const NonFiniteWeights &policy) {
   runtime::loadWeights(theClassifier, file, std::string(classifierPrefix), "", policy);
   runtime::loadWeights(theNetwork, file, "", std::string(classifierPrefix), policy);
+}
+
+void Adaptive::setCostWeight(double weight) {
+  if (!std::isfinite(weight))
+    throw Error(VN_ERROR_VALUE, fmt::format("the weight of the cost is {}", weight)).help("a finite number");
+  costWeight = weight;
 }
 
 void Adaptive::prepare() {
@@ -133,6 +140,9 @@ void Adaptive::flush(const Deliver &deliver) {
 
 void Adaptive::runAll(const float *images, int64_t count, float *logits, int64_t *chosen) {
   const size_t classes = size_t(theModel.network->classes);
+  constexpr size_t mostFloats = size_t(1) << 45; // what addresses reach
+  if (size_t(count) > mostFloats / std::max(imageSize, classes))
+    throw Error(VN_ERROR_ARGUMENT, fmt::format("{} images are more than memory can hold", count));
   for (Bucket &bucket : buckets)
     bucket.numbers.clear(); // of a call that failed
   const auto deliver = [&](int64_t image, std::span<const float> row, size_t candidate) {

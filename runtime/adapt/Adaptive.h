@@ -35,7 +35,7 @@ public:
 
   /// From here on each candidate's score is lowered by `weight` times its share of the last candidate's
   /// multiply-adds.
-  void setCostWeight(double weight) { costWeight = weight; }
+  void setCostWeight(double weight);
   /// Takes the values of one image. Images are delivered, in any order, from `add` and `flush`.
   void add(int64_t image, std::span<const float> values, const Deliver &deliver);
   /// Runs what waits.

@@ -183,7 +183,7 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
     loadWeights(session, Safetensors::read(options.weights), "", std::string(classifierPrefix),
                 options.nonFinite());
 
-  const double peak = measureFmaPeak(session.threads());
+  const double peak = measureFmaPeak(session.workers());
   const Measurement measurement = measure(session, options);
   const vn_program &program = options.train ? model.train_step : model.infer;
   const double middle = median(measurement.total), best = std::ranges::min(measurement.total);

@@ -1,9 +1,9 @@
 #include "runtime/cli/FmaPeak.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <omp.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -73,19 +73,18 @@ static Spin widestSpin() {
   return spinFourWide;
 }
 
-double measureFmaPeak(int threads) {
+double measureFmaPeak(Workers &workers) {
   const Spin spin = widestSpin();
   constexpr int64_t rounds = 2'000'000; // some 10 ms
   double best = 0;
   for (int attempt = 0; attempt < 10; ++attempt) {
-    double operations = 0, sinks = 0;
+    std::atomic<double> operations{0}, sinks{0};
     const auto before = std::chrono::steady_clock::now();
-#pragma omp parallel num_threads(threads) reduction(+ : operations, sinks)
-    {
+    workers.run([&](int) {
       float sink = 1e-3f;
       operations += spin(rounds, sink);
       sinks += double(sink);
-    }
+    });
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - before;
     if (sinks != 0) // always; keeps the sums alive
       best = std::max(best, operations / seconds.count());

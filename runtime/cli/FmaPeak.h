@@ -1,11 +1,13 @@
 #ifndef VERNIER_RUNTIME_CLI_FMAPEAK_H
 #define VERNIER_RUNTIME_CLI_FMAPEAK_H
 
+#include "runtime/core/Workers.h"
+
 namespace vernier::runtime {
 
-/// Floating-point operations per second of fused multiply-adds in registers, on `threads` threads with the
+/// Floating-point operations per second of fused multiply-adds in registers, on these threads with the
 /// widest vectors this CPU has: what no kernel can exceed.
-double measureFmaPeak(int threads);
+double measureFmaPeak(Workers &workers);
 
 } // namespace vernier::runtime
 

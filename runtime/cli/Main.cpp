@@ -2,6 +2,7 @@
 #include "runtime/Error.h"
 #include "runtime/cli/Commands.h"
 #include "runtime/core/Closest.h"
+#include "runtime/core/Threads.h"
 #include "runtime/io/File.h"
 #include "runtime/process/Interrupt.h"
 #include "runtime/train/Trainer.h"
@@ -71,8 +72,8 @@ private:
     CLI::App *added = command(name, description);
     added
         ->add_option("--threads", options.threads,
-                     "Number of threads (default: VERNIER_THREADS, OMP_NUM_THREADS, all)")
-        ->check(CLI::PositiveNumber);
+                     "Number of threads (default: VERNIER_THREADS, OMP_NUM_THREADS, one per usable CPU)")
+        ->check(CLI::Validator([](std::string &text) { return threadsProblem(text); }, "1 to 4096"));
     added->add_option(
         "--weights", options.weights,
         fmt::format("Weights, safetensors (default: {}.safetensors beside the executable)", model.name));
@@ -278,6 +279,8 @@ private:
         ->check(CLI::Range(1, 1024));
     addQuiet(*app, trainOptions.quiet);
     app->add_flag("--resume", trainOptions.resume, "Continue from the checkpoint in --out, if there is one");
+    app->add_flag("--accept-changed-data", trainOptions.acceptChangedData,
+                  "With --resume: go on although the data set is not what it was");
     app->callback([this] { action = [this] { train(model, trainOptions); }; });
   }
 

@@ -41,6 +41,8 @@ OpenSession openSession(const vn_model &model, const CommonOptions &options, Pur
       model, SessionOptions{.threads = options.threads, .training = purpose == Purpose::Training});
   if (!options.configuration.empty())
     open.session->choose(parseChoices(model, options.configuration));
+  if (open.session->hasWeights() && options.weights.empty() && defaultWeights(model).empty())
+    return open; // a model without parameters needs no file
   const Safetensors file = readWeights(model, options);
   loadWeights(*open.session, file, "", std::string(classifierPrefix), options.nonFinite());
   open.metadata = file.metadata();

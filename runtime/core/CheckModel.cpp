@@ -18,6 +18,42 @@ static void require(bool condition, const vn_model &model, const std::string &wh
         .help("build the model again; if it persists, this is a defect of the compiler");
 }
 
+/// Whether a table of so many entries is there.
+static bool isTable(const void *entries, int64_t count) { return count == 0 || (count > 0 && entries); }
+
+static void checkTables(const vn_model &model, const vn_program &program, const char *name) {
+  const auto need = [&](bool condition) {
+    require(condition, model, std::string(name) + " lacks a table or a name");
+  };
+  need(isTable(program.steps, program.num_steps) && isTable(program.segments, program.num_segments) &&
+       isTable(program.io, program.num_io));
+  for (int64_t i = 0; i < program.num_io; ++i)
+    need(program.io[i].name);
+  for (int64_t s = 0; s < program.num_steps; ++s) {
+    const vn_step &step = program.steps[s];
+    need(step.kernel && step.kernel_name && step.place && isTable(step.operands, step.num_operands));
+  }
+  for (int64_t s = 0; s < program.num_segments; ++s)
+    need(isTable(program.segments[s].holes, program.segments[s].num_holes) &&
+         isTable(program.segments[s].variants, program.segments[s].num_variants));
+}
+
+/// Before anything follows the pointers.
+static void checkTables(const vn_model &model) {
+  if (!model.name || !model.description || !model.target)
+    throw Error(VN_ERROR_ABI, "the model has no name, description or target");
+  require(isTable(model.parameters, model.num_parameters) && isTable(model.holes, model.num_holes), model,
+          "it lacks a table");
+  for (int64_t i = 0; i < model.num_parameters; ++i)
+    require(model.parameters[i].name, model, "a parameter has no name");
+  for (int64_t i = 0; i < model.num_holes; ++i)
+    require(model.holes[i].name && isTable(model.holes[i].choices, model.holes[i].num_choices), model,
+            "a hole has no name or no choices");
+  checkTables(model, model.prepare, "prepare");
+  checkTables(model, model.infer, "infer");
+  checkTables(model, model.train_step, "train_step");
+}
+
 static void checkShape(const int64_t (&shape)[4], int64_t rank, const vn_model &model,
                        const std::string &what) {
   require(rank >= 0 && rank <= 4, model, what + " has rank " + std::to_string(rank));
@@ -92,6 +128,7 @@ void checkModel(const vn_model &model) {
                 fmt::format("this model was generated for runtime interface {}, the runtime has {}",
                             model.abi_version, VN_ABI_VERSION))
         .help("build the model again with the `vernier` this runtime came with");
+  checkTables(model);
 
   const auto missing = missingCpuFeatures(model.target);
   if (!missing.empty()) {
@@ -129,6 +166,8 @@ void checkModel(const vn_model &model) {
   checkProgram(model, model.train_step, "train_step");
   require(model.prepare.num_io == 0, model, "prepare takes arrays");
   require(model.infer.num_io >= 2, model, "infer has no image or no output");
+  require(model.classes >= 0 && model.classes < int64_t(1) << 31, model,
+          "it has an impossible number of classes");
 }
 
 } // namespace vernier::runtime

@@ -1,9 +1,9 @@
 #include "runtime/core/Session.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/CheckCall.h"
 #include "runtime/core/CheckModel.h"
 #include "runtime/core/Shape.h"
-
 #include "runtime/core/Threads.h"
 #include "runtime/core/WaveShares.h"
 
@@ -12,7 +12,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <fmt/core.h>
-#include <omp.h>
 #include <unistd.h>
 
 namespace vernier::runtime {
@@ -35,10 +34,19 @@ static bool guardsWanted() {
   return value && *value && strcmp(value, "0") != 0;
 }
 
-Session::Session(const vn_model &model, SessionOptions options)
-    : theModel(model), numThreads(threadCount(options.threads)), training(options.training),
-      guarded(guardsWanted()) {
+static const vn_model &checked(const vn_model &model) {
   checkModel(model);
+  return model;
+}
+
+static Workers startWorkers(int64_t asked) {
+  const ThreadCount count = threadCount(asked);
+  return Workers(count.threads, count.asked);
+}
+
+Session::Session(const vn_model &model, SessionOptions options)
+    : theModel(checked(model)), theWorkers(startWorkers(options.threads)), training(options.training),
+      guarded(guardsWanted()) {
   if (training && model.train_step.num_steps == 0)
     throw Error(VN_ERROR_STATE, fmt::format("model `{}` was built for inference only", model.name))
         .help("build it with `vernier build --for train`");
@@ -54,6 +62,7 @@ Session::Session(const vn_model &model, SessionOptions options)
   spaces[VN_SPACE_DERIVED] = Buffer(size_t(model.derived_bytes), "packed weights", guarded);
   spaces[VN_SPACE_GRADIENTS] = Buffer(size_t(gradients), "gradients", guarded);
 
+  haveWeights = model.num_parameters == 0; // then there is nothing to load
   chosen.assign(size_t(model.num_holes), 0);
   prepareProgram.emplace(bind(model.prepare));
   inferProgram.emplace(bind(model.infer));
@@ -73,7 +82,7 @@ static StepRange toLastStatistics(const vn_program &program, StepRange steps) {
 }
 
 Session::Bound Session::bind(const vn_program &program, Extent extent) const {
-  Bound bound{program, {}, Schedule(numThreads), {}, {}, {}};
+  Bound bound{program, {}, Schedule(threads()), {}, {}, {}};
   std::vector<std::vector<StepRange>> parts; // of each segment the steps of its variants
   for (int64_t s = 0; s < program.num_segments; ++s) {
     std::vector<StepRange> &variants = parts.emplace_back();
@@ -95,7 +104,7 @@ Session::Bound Session::bind(const vn_program &program, Extent extent) const {
   for (const std::vector<StepRange> &variants : parts) {
     std::vector<Schedule> &schedules = bound.parts.emplace_back();
     for (StepRange steps : variants)
-      schedules.emplace_back(program, steps, numThreads, true);
+      schedules.emplace_back(program, steps, threads(), true);
   }
   choose(bound);
   for (int64_t s = 0; s < program.num_steps; ++s) {
@@ -125,7 +134,7 @@ void Session::choose(std::span<const int64_t> choices) {
 }
 
 void Session::choose(Bound &bound) const {
-  bound.schedule = Schedule(numThreads);
+  bound.schedule = Schedule(threads());
   for (size_t s = 0; s < bound.parts.size(); ++s) {
     const auto variant =
         bound.program.num_segments ? variantIndex(theModel, bound.program.segments[s], chosen) : 0;
@@ -193,12 +202,7 @@ void Session::checkGuards(std::span<const vn_step> wave) const {
 
 void Session::run(Bound &bound, std::span<void *const> io, std::vector<double> *seconds, Timed timed) {
   const vn_program &program = bound.program;
-  if (int64_t(io.size()) != program.num_io)
-    throw Error(VN_ERROR_ARGUMENT,
-                fmt::format("{} arrays given, the program takes {}", io.size(), program.num_io));
-  for (size_t i = 0; i < io.size(); ++i)
-    if (!io[i])
-      throw Error(VN_ERROR_ARGUMENT, fmt::format("array `{}` is null", program.io[i].name));
+  checkCall(theModel, program, io);
   for (const Bound::Patch &patch : bound.patches)
     bound.addresses[patch.address] = io[size_t(patch.io)];
   if (seconds)
@@ -208,9 +212,9 @@ void Session::run(Bound &bound, std::span<void *const> io, std::vector<double> *
 
   std::optional<Schedule> oneByOne;
   if (seconds && timed == Timed::Steps) {
-    oneByOne.emplace(numThreads);
+    oneByOne.emplace(threads());
     for (const StepRange &steps : chosenSteps(theModel, program, chosen))
-      oneByOne->append(Schedule(program, steps, numThreads, false));
+      oneByOne->append(Schedule(program, steps, threads(), false));
   }
   const Schedule &schedule = oneByOne ? *oneByOne : bound.schedule;
 
@@ -237,11 +241,9 @@ void Session::run(Bound &bound, std::span<void *const> io, std::vector<double> *
       program.steps[tasks.step].kernel(bound.addresses.data() + bound.firstAddress[size_t(tasks.step)],
                                        tasks.begin, tasks.end);
   };
-  // The team may be smaller than asked for, as inside another parallel region; its threads then take all
-  // shares.
-  WaveShares shares(numThreads);
-#pragma omp parallel num_threads(numThreads)
-  shares.go(schedule.waves(), omp_get_thread_num(), runShare, finished);
+  // Fewer threads may come than there are shares; they then take all of them.
+  WaveShares shares(threads());
+  theWorkers.run([&](int thread) { shares.go(schedule.waves(), thread, runShare, finished); });
   if (broken)
     std::rethrow_exception(broken);
 }

@@ -5,6 +5,7 @@
 #include "runtime/core/Buffer.h"
 #include "runtime/core/Choices.h"
 #include "runtime/core/Schedule.h"
+#include "runtime/core/Workers.h"
 #include "vernier/abi.h"
 
 #include <cstddef>
@@ -29,7 +30,9 @@ public:
   explicit Session(const vn_model &model, SessionOptions options = {});
 
   const vn_model &model() const { return theModel; }
-  int threads() const { return numThreads; }
+  int threads() const { return theWorkers.threads(); }
+  /// The threads that run the programs; free between two runs.
+  Workers &workers() { return theWorkers; }
   bool trains() const { return training; }
 
   /// A parameter or statistic in its published layout. After writing, call weightsChanged.
@@ -83,7 +86,7 @@ private:
   void checkGuards(std::span<const vn_step> wave) const;
 
   const vn_model &theModel;
-  int numThreads;
+  Workers theWorkers;
   bool training, guarded;
   bool haveWeights = false, prepared = false;
   Choices chosen;

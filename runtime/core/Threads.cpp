@@ -1,34 +1,53 @@
 #include "runtime/core/Threads.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/Cpus.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <cstring>
 #include <fmt/core.h>
-#include <omp.h>
+#include <optional>
+#include <string_view>
 
 namespace vernier::runtime {
 
-static constexpr int64_t mostThreads = 4096;
+static std::optional<int64_t> parse(std::string_view text) {
+  int64_t value = 0;
+  const auto [rest, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (status != std::errc() || rest != text.data() + text.size() || value < 1 || value > mostThreads)
+    return std::nullopt;
+  return value;
+}
 
-int threadCount(int64_t asked) {
-  std::string place = "option --threads";
-  const char *text = asked == 0 ? std::getenv("VERNIER_THREADS") : nullptr;
-  if (text && *text) {
-    place = "environment variable VERNIER_THREADS";
-    const char *end = text + strlen(text);
-    const auto [rest, status] = std::from_chars(text, end, asked);
-    if (status != std::errc() || rest != end)
-      throw Error(VN_ERROR_ARGUMENT, fmt::format("`{}` is no number of threads", text)).at(place);
-  } else if (asked == 0) {
-    return omp_get_max_threads(); // OMP_NUM_THREADS, else what the affinity mask allows
+ThreadCount threadCount(int64_t asked) {
+  if (asked != 0) {
+    if (asked < 1 || asked > mostThreads)
+      throw Error(VN_ERROR_ARGUMENT, fmt::format("{} is no possible number of threads", asked))
+          .help(fmt::format("a number from 1 to {}; 0 takes one per CPU", mostThreads));
+    return {int(asked), true};
   }
-  if (asked < 1 || asked > mostThreads)
-    throw Error(VN_ERROR_ARGUMENT, fmt::format("{} is no possible number of threads", asked))
-        .at(place)
-        .help(fmt::format("give a number from 1 to {}", mostThreads));
-  return int(asked);
+  for (const char *name : {"VERNIER_THREADS", "OMP_NUM_THREADS"}) {
+    const char *value = std::getenv(name);
+    if (!value || !*value)
+      continue;
+    std::string_view text = value;
+    if (std::string_view(name) == "OMP_NUM_THREADS") // of nested levels: "4,2"
+      text = text.substr(0, text.find(','));
+    const auto threads = parse(text);
+    if (!threads)
+      throw Error(VN_ERROR_ARGUMENT, fmt::format("`{}` is no number of threads", value))
+          .at(fmt::format("environment variable {}", name))
+          .help(fmt::format("a number from 1 to {}, or unset it", mostThreads));
+    return {int(*threads), true};
+  }
+  return {int(std::min(usableCpus(), mostThreads)), false};
+}
+
+std::string threadsProblem(const std::string &value) {
+  return parse(value) ? std::string()
+                      : fmt::format("`{}` is no number of threads: it is from 1 to {}",
+                                    value.size() > 24 ? value.substr(0, 24) + "..." : value, mostThreads);
 }
 
 } // namespace vernier::runtime

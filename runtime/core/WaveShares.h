@@ -7,6 +7,8 @@
 #ifndef VERNIER_RUNTIME_CORE_WAVESHARES_H
 #define VERNIER_RUNTIME_CORE_WAVESHARES_H
 
+#include "runtime/core/Pause.h"
+
 #include <atomic>
 #include <cstdint>
 #include <vector>
@@ -15,7 +17,9 @@ namespace vernier::runtime {
 
 class WaveShares {
 public:
-  explicit WaveShares(int team) : team(team), claims(static_cast<size_t>(team)) {}
+  /// `spins`: pauses in which a thread looks for the end of a wave before it sleeps.
+  explicit WaveShares(int team, int spins = 1000)
+      : team(team), spinsBeforeSleep(spins), claims(static_cast<size_t>(team)) {}
 
   /// Called by each thread of the team. `run(wave, share)` is called once for each share of each wave, and
   /// `finished(wave)` once after all of them and before any of the next wave.
@@ -28,13 +32,13 @@ public:
       for (int other = thread + 1; other < thread + team; ++other)
         take(wave, other % team, run, finished);
       if (!spin(wave, spinsBeforeSleep))
-        done.wait(int32_t(wave), std::memory_order_acquire);
+        done.wait(int32_t(wave), std::memory_order_seq_cst);
     }
   }
 
 private:
   // In pauses of some 50 ns: longer than threads of a free machine are apart, and than most waves' imbalance.
-  static constexpr int spinsBeforeHelp = 200, spinsBeforeSleep = 1000;
+  static constexpr int spinsBeforeHelp = 200;
 
   template <class Run, class Finished>
   void take(int64_t wave, int share, const Run &run, const Finished &finished) {
@@ -46,7 +50,10 @@ private:
     if (finishedShares.fetch_add(1, std::memory_order_acq_rel) + 1 != (wave + 1) * team)
       return;
     finished(wave);
-    done.store(int32_t(wave + 1), std::memory_order_release);
+    // Sequentially consistent, as wait and notify_all are within: notify_all wakes nobody where it counts no
+    // sleeper, and a store that were only released could become visible after that look. A thread that counts
+    // itself in between and still sees the old wave would then sleep for ever.
+    done.store(int32_t(wave + 1), std::memory_order_seq_cst);
     done.notify_all();
   }
 
@@ -55,11 +62,7 @@ private:
     for (int i = 0; i < pauses; ++i) {
       if (done.load(std::memory_order_acquire) > wave)
         return true;
-#if defined(__x86_64__)
-      __builtin_ia32_pause();
-#elif defined(__aarch64__)
-      asm volatile("yield");
-#endif
+      pauseCpu();
     }
     return false;
   }
@@ -68,7 +71,7 @@ private:
     std::atomic<int64_t> waves{0}; ///< how many of the waves have this share taken
   };
 
-  const int team;
+  const int team, spinsBeforeSleep;
   std::vector<Claim> claims;
   alignas(64) std::atomic<int64_t> finishedShares{0}; ///< of all waves
   alignas(64) std::atomic<int32_t> done{0}; ///< finished waves; 32 bits, as the kernel's wait takes them

@@ -1,10 +1,13 @@
 #include "runtime/data/Loader.h"
 
+#include "runtime/Error.h"
 #include "runtime/process/Interrupt.h"
 
 #include <algorithm>
 #include <chrono>
+#include <fmt/core.h>
 #include <numeric>
+#include <system_error>
 
 namespace vernier::runtime {
 
@@ -22,11 +25,21 @@ Loader::Loader(const Dataset &dataset, const Preprocessing &preprocessing, Loade
       nextToMake(options.firstBatch), nextToUse(options.firstBatch), slots(size_t(2 * options.threads + 1)) {
   const int64_t images = int64_t(options.order.size());
   batches = (images + (options.padLast ? options.batch - 1 : 0)) / options.batch;
-  for (int i = 0; i < options.threads; ++i)
-    threads.emplace_back([this] { work(); });
+  try {
+    for (int i = 0; i < options.threads; ++i)
+      threads.emplace_back([this] { work(); });
+  } catch (const std::exception &error) { // of the system, or out of memory
+    stop();
+    throw Error(VN_ERROR_THREADS, fmt::format("cannot start {} threads that read images, {} at most: {}",
+                                              options.threads, threads.size(), error.what()))
+        .help("use fewer (--loaders), or raise the limit on this user's processes (ulimit -u) or on memory "
+              "(ulimit -v)");
+  }
 }
 
-Loader::~Loader() {
+Loader::~Loader() { stop(); }
+
+void Loader::stop() {
   {
     std::lock_guard lock(mutex);
     stopping = true;

@@ -51,6 +51,7 @@ private:
   };
 
   void work();
+  void stop();
   void fill(int64_t number, Batch &batch) const;
 
   const Dataset &dataset;

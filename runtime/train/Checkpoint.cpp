@@ -89,7 +89,6 @@ TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimi
             "resume with the same data; --accept-changed-data goes on with what there is now; or begin anew "
             "with another --out");
   state.data = data.digest;
-  checkFinite(file); // momentum too
   optimizer.load(file, momentumPrefix);
   loadWeights(session, file, modelPrefix);
   return state;

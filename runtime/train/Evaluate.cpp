@@ -1,6 +1,7 @@
 #include "runtime/train/Evaluate.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/Cpus.h"
 #include "runtime/core/Shape.h"
 #include "runtime/process/Interrupt.h"
 
@@ -74,7 +75,7 @@ void checkRange(const Dataset &dataset, const ImageRange &images) {
 int defaultLoaderThreads(const Dataset &dataset) {
   const bool inMemory =
       dynamic_cast<const MemoryDataset *>(&dataset) || dynamic_cast<const ArrayDataset *>(&dataset);
-  return inMemory ? 1 : int(std::clamp(std::thread::hardware_concurrency(), 1u, 16u));
+  return inMemory ? 1 : int(std::min<int64_t>(usableCpus(), 16));
 }
 
 LoaderOptions inOrder(const Dataset &dataset, int64_t batch, int loaderThreads, ImageRange images) {

@@ -5,6 +5,7 @@
 #include "runtime/core/Shape.h"
 
 #include <algorithm>
+#include <atomic>
 #include <fmt/core.h>
 
 namespace vernier::runtime {
@@ -57,15 +58,15 @@ update(float *__restrict weights, const float *__restrict gradients, float *__re
 
 bool Sgd::step(double learningRate, const std::vector<bool> *trained) {
   const float mu = float(options.momentum), rate = float(learningRate);
-  uint32_t bad = 0;
-#pragma omp parallel for schedule(static) num_threads(session.threads()) reduction(| : bad)
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    const Chunk &chunk = chunks[i];
+  std::atomic<uint32_t> bad{0};
+  session.workers().forEach(int64_t(chunks.size()), [&](int64_t i) {
+    const Chunk &chunk = chunks[size_t(i)];
     if (trained && !(*trained)[chunk.parameter])
-      continue;
-    bad |= update(chunk.weights, chunk.gradients, chunk.momentum, chunk.count, chunk.decay, mu, rate,
-                  options.nesterov);
-  }
+      return;
+    if (update(chunk.weights, chunk.gradients, chunk.momentum, chunk.count, chunk.decay, mu, rate,
+               options.nesterov))
+      bad.store(1, std::memory_order_relaxed);
+  });
   session.weightsChanged();
   return bad == 0;
 }

@@ -71,12 +71,15 @@ TrainState parseState(std::string_view text, int64_t stepsPerEpoch) {
       throw JsonError(fmt::format("of epoch {} {}", number, error.what()));
     }
   }
-  if (int64_t(state.epochs.size()) != state.step / stepsPerEpoch)
-    throw JsonError(fmt::format("there are results of {} epochs, {} steps of {} an epoch end {}",
-                                state.epochs.size(), state.step, stepsPerEpoch, state.step / stepsPerEpoch));
-  if ((state.step % stepsPerEpoch == 0) != (state.images == 0))
-    throw JsonError(fmt::format("`images` of the epoch so far is {}, after {} of its {} steps", state.images,
-                                state.step % stepsPerEpoch, stepsPerEpoch));
+  // At the end of an epoch its images are there until its validation is, which may have been interrupted.
+  const bool ends = state.step > 0 && state.step % stepsPerEpoch == 0;
+  const int64_t finished = state.step / stepsPerEpoch - (ends && state.images > 0 ? 1 : 0);
+  if (int64_t(state.epochs.size()) != finished)
+    throw JsonError(fmt::format("`epochs` has {} entries, {} belong to {} steps, {} in an epoch",
+                                state.epochs.size(), finished, state.step, stepsPerEpoch));
+  if (state.step % stepsPerEpoch != 0 && state.images == 0)
+    throw JsonError(fmt::format("`images` is 0, after {} of an epoch's {} steps", state.step % stepsPerEpoch,
+                                stepsPerEpoch));
   return state;
 }
 

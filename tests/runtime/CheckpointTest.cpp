@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(states_that_no_run_has_written) {
       {"`step` is null", [](json &s) { s["step"] = nullptr; }},
       {"`step` is 18446744073709551615", [](json &s) { s["step"] = UINT64_MAX; }},
       {"`step` is missing", [](json &s) { s.erase("step"); }},
-      {"there are results of 0 epochs, 25 steps of 25 an epoch end 1",
+      {"`epochs` has 0 entries, 1 belong to 25 steps, 25 in an epoch",
        [](json &s) { s["epochs"] = json::array(); }},
       {"`epochs` is no list", [](json &s) { s.erase("epochs"); }},
       {"`epochs` is no list", [](json &s) { s["epochs"] = 1; }},
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(states_that_no_run_has_written) {
       {"of epoch 1 `images` is 0", [](json &s) { s["epochs"][0]["validation"]["images"] = 0; }},
       {"of epoch 1 `loss` is []", [](json &s) { s["epochs"][0]["loss"] = json::array(); }},
       {"`correct` is 7, it is a whole number from 0 to 0", [](json &s) { s["correct"] = 7; }},
-      {"`images` of the epoch so far is 8", [](json &s) { s["images"] = 8; }},
+      {"`epochs` has 1 entries, 0 belong to 25 steps, 25 in an epoch", [](json &s) { s["images"] = 8; }},
       {"`loss_sum` is null", [](json &s) { s["loss_sum"] = nullptr; }},
       {"`seconds` is -1", [](json &s) { s["seconds"] = -1; }},
       {"`training_images` is 0", [](json &s) { s["training_images"] = 0; }}};
@@ -103,10 +103,8 @@ BOOST_AUTO_TEST_CASE(states_that_no_run_has_written) {
 BOOST_AUTO_TEST_CASE(weights_and_momentum_that_are_not_finite) {
   const Run run;
   const auto keep = [](json &) {};
-  refused(run.resumeWith(keep, "model.fc.weight", std::nanf("")),
-          "tensor `model.fc.weight` holds nan");
-  refused(run.resumeWith(keep, "momentum.fc.bias", INFINITY),
-          "tensor `momentum.fc.bias` holds inf");
+  refused(run.resumeWith(keep, "model.fc.weight", std::nanf("")), "tensor `model.fc.weight` holds nan");
+  refused(run.resumeWith(keep, "momentum.fc.bias", INFINITY), "tensor `momentum.fc.bias` holds inf");
 }
 
 // A validation loss may be anything, and a run with one goes on: as it is written now, and as it once was.

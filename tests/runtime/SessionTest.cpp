@@ -8,6 +8,7 @@
 #include "runtime/io/Weights.h"
 #include "runtime/train/Initialize.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <thread>
 
@@ -223,8 +224,173 @@ BOOST_AUTO_TEST_CASE(thread_counts) {
   const EnvironmentVariable threads("VERNIER_THREADS", "many");
   expectError(VN_ERROR_ARGUMENT, "`many` is no number of threads\n  --> environment variable VERNIER_THREADS",
               [] { Session{Fake::model}; });
-  expectError(VN_ERROR_ARGUMENT, "-1 is no possible number of threads",
-              [] { Session(Fake::model, {.threads = -1}); });
+  for (const int64_t count : {int64_t(-1), int64_t(4097), INT64_MIN, INT64_MAX})
+    expectError(VN_ERROR_ARGUMENT,
+                std::to_string(count) + " is no possible number of threads\nhelp: a number from 1 to 4096",
+                [&] { Session(Fake::model, {.threads = count}); });
+}
+
+BOOST_AUTO_TEST_CASE(openmp_thread_counts_are_taken_over) {
+  {
+    const EnvironmentVariable nested("OMP_NUM_THREADS", "3,2");
+    BOOST_TEST(Session(Fake::model).threads() == 3);
+    const EnvironmentVariable own("VERNIER_THREADS", "2");
+    BOOST_TEST(Session(Fake::model).threads() == 2);
+  }
+  const EnvironmentVariable none("OMP_NUM_THREADS", "0");
+  expectError(VN_ERROR_ARGUMENT, "`0` is no number of threads\n  --> environment variable OMP_NUM_THREADS",
+              [] { Session{Fake::model}; });
+}
+
+// What train_step would read beyond its memory with, or compute a wrong loss from.
+BOOST_AUTO_TEST_CASE(training_arrays_are_checked) {
+  Session session(Fake::model, {.threads = 1, .training = true});
+  initializeWeights(session, {});
+  IoArrays arrays(Fake::model.train_step);
+  const auto labels = arrays.ints("labels");
+  const auto before = std::vector<float>(session.values(Fake::parameters[0]).begin(),
+                                         session.values(Fake::parameters[0]).end());
+  for (const int32_t label : {-1, 7, 100'000'000, INT32_MIN, INT32_MAX}) {
+    labels[3] = label;
+    expectError(VN_ERROR_VALUE,
+                "label 3 of the batch is " + std::to_string(label) +
+                    ", model `fake` has 7 classes\nhelp: labels are numbers from 0 to 6",
+                [&] { session.trainStep(arrays.pointers()); });
+  }
+  labels[3] = 6;
+  for (const float smoothing : {-0.1f, 1.5f, std::nanf(""), INFINITY}) {
+    arrays.floats("label_smoothing")[0] = smoothing;
+    expectError(VN_ERROR_VALUE, "`label_smoothing` is", [&] { session.trainStep(arrays.pointers()); });
+  }
+  BOOST_TEST(before[0] == session.values(Fake::parameters[0])[0]); // nothing has run
+  arrays.floats("label_smoothing")[0] = 0.1f;
+  session.trainStep(arrays.pointers());
+
+  // Targets of binary cross-entropy.
+  vn_io io[5];
+  std::ranges::copy(Fake::trainIo, io);
+  io[1] = {"labels", VN_FLOAT32, VN_INPUT, 2, {5, 7, 0, 0}};
+  vn_model binary = Fake::model;
+  binary.train_step.io = io;
+  Session targets(binary, {.threads = 1, .training = true});
+  initializeWeights(targets, {});
+  IoArrays targetArrays(binary.train_step);
+  for (const float target : {-1.0f, 2.0f, std::nanf("")}) {
+    targetArrays.floats("labels")[34] = target;
+    expectError(VN_ERROR_VALUE, "element 34 of `labels` is",
+                [&] { targets.trainStep(targetArrays.pointers()); });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(arrays_that_overlap_or_are_not_aligned) {
+  Session session(Fake::model);
+  initializeWeights(session, {});
+  std::vector<float> memory(5 * 72 + 5 * 7 + 4);
+  char *const start = reinterpret_cast<char *>(memory.data());
+  const auto run = [&](int64_t image, int64_t logits) {
+    void *const io[] = {start + image, start + logits};
+    session.infer(io);
+  };
+  run(0, 4 * 5 * 72);
+  run(4 * 5 * 7, 0);
+  expectError(VN_ERROR_ARGUMENT, "arrays `image` and `logits` overlap", [&] { run(0, 4 * 5 * 72 - 4); });
+  expectError(VN_ERROR_ARGUMENT, "arrays `image` and `logits` overlap", [&] { run(0, 0); });
+  expectError(VN_ERROR_ARGUMENT, "array `image` is at an address that is no multiple of 4",
+              [&] { run(1, 4 * 5 * 72 + 4); });
+}
+
+BOOST_AUTO_TEST_CASE(tables_that_are_missing) {
+  const auto refused = [](const char *message, auto change) {
+    vn_model model = Fake::model;
+    change(model);
+    expectError(VN_ERROR_ABI, message, [&] { Session{model}; });
+  };
+  refused("no name, description or target", [](vn_model &m) { m.name = nullptr; });
+  refused("no name, description or target", [](vn_model &m) { m.target = nullptr; });
+  refused("it lacks a table", [](vn_model &m) { m.parameters = nullptr; });
+  refused("it lacks a table", [](vn_model &m) { m.num_parameters = -1; });
+  refused("infer lacks a table or a name", [](vn_model &m) { m.infer.steps = nullptr; });
+  refused("prepare lacks a table or a name", [](vn_model &m) { m.prepare.num_segments = 3; });
+  refused("train_step lacks a table or a name", [](vn_model &m) { m.train_step.io = nullptr; });
+  static constexpr vn_step noKernel[] = {{nullptr, "k", "p", nullptr, 0, 1, 0, 0, 0, 0}};
+  refused("prepare lacks a table or a name", [](vn_model &m) { m.prepare.steps = noKernel; });
+}
+
+BOOST_AUTO_TEST_CASE(a_model_without_parameters_needs_no_weights) {
+  static constexpr vn_operand operands[] = {{VN_SPACE_IO, 0}, {VN_SPACE_IO, 64}};
+  static constexpr vn_step steps[] = {{[](void *const *io, int64_t begin, int64_t end) {
+                                         for (int64_t i = begin; i < end; ++i)
+                                           static_cast<float *>(io[1])[i] = -static_cast<float *>(io[0])[i];
+                                       },
+                                       "negate", "y", operands, 2, 24, 0, 0, 0, 0}};
+  static constexpr vn_io io[] = {{"image", VN_FLOAT32, VN_INPUT, 4, {1, 2, 3, 4}},
+                                 {"y", VN_FLOAT32, VN_OUTPUT, 4, {1, 2, 3, 4}}};
+  const vn_model model{VN_ABI_VERSION,
+                       "none",
+                       "{}",
+                       "",
+                       VN_FLOAT32,
+                       1,
+                       2,
+                       3,
+                       4,
+                       0,
+                       0,
+                       nullptr,
+                       0,
+                       nullptr,
+                       0,
+                       0,
+                       0,
+                       0,
+                       {},
+                       {steps, 1, nullptr, 0, io, 2, 0},
+                       {}};
+  vn_session *session = nullptr;
+  BOOST_REQUIRE(vn_session_create(&model, 2, 0, &session) == VN_OK);
+  IoArrays arrays(model.infer);
+  arrays.floats("image")[5] = 3;
+  BOOST_TEST(vn_session_run(session, VN_PROGRAM_INFER, arrays.pointers().data(), 2) == VN_OK);
+  BOOST_TEST(arrays.floats("y")[5] == -3);
+  vn_session_destroy(session);
+}
+
+// While one thread's call runs, others are refused; destroying waits for it.
+BOOST_AUTO_TEST_CASE(a_busy_session_refuses_other_threads) {
+  static std::atomic<int> stage;
+  stage = 0;
+  static constexpr vn_step waiting[] = {{[](void *const *, int64_t, int64_t) {
+                                           stage = 1;
+                                           while (stage != 2)
+                                             std::this_thread::yield();
+                                         },
+                                         "wait", "fc", Fake::inferLogitsOperands, 4, 1, 0, 0, 0, 0}};
+  vn_model model = Fake::model;
+  model.infer.steps = waiting, model.infer.num_steps = 1;
+  vn_session *session = nullptr;
+  BOOST_REQUIRE(vn_session_create(&model, 1, 0, &session) == VN_OK);
+  BOOST_REQUIRE(vn_session_weights_changed(session) == VN_OK);
+  IoArrays arrays(model.infer);
+  const auto io = arrays.pointers();
+  vn_status first = VN_ERROR_INTERNAL;
+  std::thread runner([&] { first = vn_session_run(session, VN_PROGRAM_INFER, io.data(), 2); });
+  while (stage != 1)
+    std::this_thread::yield();
+  float *values = nullptr;
+  int64_t count = 0;
+  BOOST_TEST(vn_session_run(session, VN_PROGRAM_INFER, io.data(), 2) == VN_ERROR_BUSY);
+  BOOST_TEST(std::string(vn_last_error()).find("give each thread a session of its own") != std::string::npos);
+  BOOST_TEST(vn_session_load_weights(session, "file") == VN_ERROR_BUSY);
+  BOOST_TEST(vn_session_parameter(session, 0, &values, &count) == VN_ERROR_BUSY);
+  BOOST_TEST(vn_session_gradient(session, 0, &values, &count) == VN_ERROR_BUSY);
+  BOOST_TEST(vn_session_weights_changed(session) == VN_ERROR_BUSY);
+  BOOST_TEST(vn_session_choose(session, nullptr, 0) == VN_ERROR_BUSY);
+  std::thread destroyer([&] { vn_session_destroy(session); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  stage = 2;
+  runner.join();
+  destroyer.join();
+  BOOST_TEST(first == VN_OK);
 }
 
 // What runs is what was chosen last; the first choice before that.
@@ -330,6 +496,22 @@ BOOST_AUTO_TEST_CASE(c_interface_returns_a_status_per_cause) {
   vn_session *session = nullptr;
   BOOST_TEST(vn_session_create(nullptr, 0, 0, &session) == VN_ERROR_ARGUMENT);
   BOOST_TEST(std::string(vn_last_error()) == "error: a pointer argument is null");
+  BOOST_TEST(vn_session_create(&Fake::model, 1, 0, nullptr) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_create(&Fake::model, -3, 0, &session) == VN_ERROR_ARGUMENT);
+  float *nothing = nullptr;
+  int64_t none = 0;
+  BOOST_TEST(vn_session_load_weights(nullptr, "file") == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_parameter(nullptr, 0, &nothing, &none) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_gradient(nullptr, 0, &nothing, &none) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_weights_changed(nullptr) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_choose(nullptr, nullptr, 0) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_run(nullptr, VN_PROGRAM_INFER, nullptr, 0) == VN_ERROR_ARGUMENT);
+  vn_adaptive_session *adaptive = nullptr;
+  BOOST_TEST(vn_adaptive_session_create(nullptr, 0, &adaptive) == VN_ERROR_ARGUMENT);
+  const vn_adaptive empty{};
+  BOOST_TEST(vn_adaptive_session_create(&empty, 0, &adaptive) == VN_ERROR_ABI);
+  BOOST_TEST(vn_adaptive_session_load_weights(nullptr, "file") == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_adaptive_session_run(nullptr, nullptr, 0, 0, nullptr, nullptr) == VN_ERROR_ARGUMENT);
   vn_model wrong = Fake::model;
   wrong.abi_version = 0;
   BOOST_TEST(vn_session_create(&wrong, 0, 0, &session) == VN_ERROR_ABI);
@@ -340,8 +522,15 @@ BOOST_AUTO_TEST_CASE(c_interface_returns_a_status_per_cause) {
   const auto io = arrays.pointers();
   BOOST_TEST(vn_session_run(session, VN_PROGRAM_INFER, io.data(), 2) == VN_ERROR_STATE);
   BOOST_TEST(vn_session_load_weights(session, "no-such-file") == VN_ERROR_FILE);
+  BOOST_TEST(vn_session_load_weights(session, nullptr) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_run(session, VN_PROGRAM_INFER, nullptr, 2) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_run(session, VN_PROGRAM_INFER, io.data(), -1) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_run(session, vn_program_id(7), io.data(), 2) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_choose(session, nullptr, -1) == VN_ERROR_ARGUMENT);
   float *values = nullptr;
   int64_t count = 0;
+  BOOST_TEST(vn_session_parameter(session, -1, &values, &count) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_parameter(session, 0, nullptr, &count) == VN_ERROR_ARGUMENT);
   BOOST_TEST(vn_session_parameter(session, 3, &values, &count) == VN_ERROR_ARGUMENT);
   BOOST_TEST(vn_session_parameter(session, 2, &values, &count) == VN_OK);
   BOOST_REQUIRE(count == 7);

@@ -8,8 +8,10 @@
  *   vn_session_run(session, VN_PROGRAM_INFER, io, 2);
  *   vn_session_destroy(session);
  *
- * No function exits, prints or throws. A session serves one call at a time; several sessions may run side by
- * side. */
+ * No vn_session and no vn_adaptive_session function exits, prints or throws: what goes wrong, threads that
+ * cannot start and memory that cannot be had included, is a status. A session serves one call at a time, and
+ * answers VN_ERROR_BUSY to a thread that calls it while another's call runs; several sessions may run side by
+ * side, and share their threads. Another thread may call vn_session_destroy during a call: it waits. */
 #ifndef VERNIER_VERNIER_H
 #define VERNIER_VERNIER_H
 
@@ -31,21 +33,26 @@ typedef enum vn_status {
   VN_ERROR_WEIGHTS = 7,  /* tensors are missing, unexpected or of another shape */
   VN_ERROR_STATE = 8,    /* running before weights are loaded, or training an inference build */
   VN_ERROR_INTERNAL =
-      9,              /* generated code left the memory it was given (checked with VERNIER_CHECK_ARENA=1) */
-  VN_ERROR_VALUE = 10 /* a value cannot be used: a label out of range, a loss that is not finite */
+      9,               /* generated code left the memory it was given (checked with VERNIER_CHECK_ARENA=1) */
+  VN_ERROR_VALUE = 10, /* a value cannot be used: a label out of range, a loss that is not finite */
+  VN_ERROR_THREADS = 11, /* threads cannot be started */
+  VN_ERROR_BUSY = 12     /* another thread's call of this session has not returned */
 } vn_status;
 
 typedef enum vn_program_id { VN_PROGRAM_INFER = 0, VN_PROGRAM_TRAIN_STEP = 1 } vn_program_id;
 
 typedef struct vn_session vn_session;
 
-/* Checks the model against this CPU and allocates its memory. `threads` 0: the environment variable
- * VERNIER_THREADS, else OMP_NUM_THREADS, else one per CPU. `training` other than 0 also allocates what
- * train_step needs. */
+/* Checks the model against this CPU, allocates its memory and starts its threads, 4096 at most. `threads` 0:
+ * the environment variable VERNIER_THREADS, else OMP_NUM_THREADS, else one per CPU of the process's affinity
+ * mask, but no more than its control group pays for (a container's CPU quota, rounded up), nor than can be
+ * started. `training` other than 0 also allocates what train_step needs. The model must outlive the session.
+ */
 vn_status vn_session_create(const vn_model *model, int64_t threads, int64_t training, vn_session **session);
 void vn_session_destroy(vn_session *session);
 
-/* Loads all parameters and statistics from a safetensors file, or none of them. */
+/* Loads all parameters and statistics from a safetensors file, or none of them. A model without parameters
+ * runs without. */
 vn_status vn_session_load_weights(vn_session *session, const char *path);
 
 /* The values of a parameter or statistic, in its published layout; the caller may write them, and then says
@@ -59,7 +66,8 @@ vn_status vn_session_weights_changed(vn_session *session);
 vn_status vn_session_choose(vn_session *session, const int64_t *choices, int64_t num_choices);
 
 /* Runs a program; io holds one pointer per entry of its vn_program.io, each aligned at least as its element
- * type. */
+ * type; what is written overlaps nothing else. Labels go from 0 to vn_model.classes - 1, targets and label
+ * smoothing from 0 to 1: others are VN_ERROR_VALUE, and nothing has run. */
 vn_status vn_session_run(vn_session *session, vn_program_id program, void *const *io, int64_t num_io);
 
 /* A network that chooses its configuration for each image. Sessions of it load one file that holds the
@@ -82,7 +90,7 @@ vn_status vn_adaptive_session_run(vn_adaptive_session *session, const float *ima
 /* The message of this thread's last call that did not return VN_OK; valid until its next call. */
 const char *vn_last_error(void);
 
-/* The main function of a built executable. */
+/* The main function of a built executable: prints, and returns the exit status. */
 int vn_main(int argc, char **argv, const vn_model *model);
 int vn_adaptive_main(int argc, char **argv, const vn_adaptive *model);
 
