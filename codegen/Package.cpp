@@ -184,6 +184,9 @@ llvm::Error linkShared(const CompiledModel &model, const std::string &path, cons
 
 llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, const Target &target,
                          const std::string &directory, const LinkOptions &options) {
+  if (facts.name == kHeaders || "lib" + facts.name + ".a" == kRuntime)
+    return failure("`" + facts.name +
+                   "` is the name of a file of the runtime: call the model something else");
   if (auto error = fs::create_directories(directory))
     return failure("cannot create directory " + directory + ": " + error.message());
   auto scratch = Scratch::make(directory + "/.vernier");

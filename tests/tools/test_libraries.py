@@ -168,6 +168,13 @@ class Libraries(CommandTest):
         self.assertIn("-lstdc++", words)
         return words
 
+    def test_models_named_as_files_of_the_runtime(self):
+        for name in ("vernier", "vernier_runtime"):
+            (self.folder / "m.vn").write_text(MODELS + f"model {name} = first()\n", encoding="utf-8")
+            done = self.vernier("build", self.folder / "m.vn", "--model", name, "-o", self.folder / "refused")
+            self.expect_refusal(done, f"`{name}` is the name of a file of the runtime")
+            self.assertFalse((self.folder / "refused").exists())
+
     def test_headers_lie_beside_and_are_plain_c(self):
         out = self.build("first")
         source = '#include "first.h"\nint main(void) { return first_model() == 0; }\n'
