@@ -68,7 +68,7 @@ TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimi
   compareRecipes(metadata.at("vernier.recipe"), recipe.canonical(), path);
   TrainState state;
   try {
-    state = parseState(metadata.at("vernier.state"), data.stepsPerEpoch);
+    state = parseState(metadata.at("vernier.state"), session.model().batch);
   } catch (const JsonError &error) {
     throw Error(VN_ERROR_FORMAT, fmt::format("the checkpoint's state cannot be used: {}", error.what()))
         .at(path)

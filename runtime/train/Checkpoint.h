@@ -18,7 +18,7 @@ void writeCheckpoint(const std::string &path, Session &session, const Sgd &optim
 
 /// What a run trains on, as far as a checkpoint has to agree.
 struct RunData {
-  int64_t trainingImages = 0, stepsPerEpoch = 1;
+  int64_t trainingImages = 0;
   std::string place, digest;
   bool acceptOther = false; ///< go on where the digest is another
 };

@@ -49,11 +49,12 @@ static EpochResult epochFromJson(const json &entry, int64_t number) {
   return epoch;
 }
 
-TrainState parseState(std::string_view text, int64_t stepsPerEpoch) {
+TrainState parseState(std::string_view text, int64_t batch) {
   const json object = parseJson(text);
   TrainState state;
   state.step = integerAt(object, "step", 0);
-  state.trainingImages = integerAt(object, "training_images", 1);
+  state.trainingImages = integerAt(object, "training_images", batch);
+  const int64_t stepsPerEpoch = state.trainingImages / batch;
   state.lossSum = numberAt(object, "loss_sum", -1e300);
   state.images = integerAt(object, "images", 0);
   state.correct = integerAt(object, "correct", 0, state.images);

@@ -34,8 +34,8 @@ struct TrainState {
 /// As text, for a checkpoint.
 std::string stateText(const TrainState &state);
 
-/// Of such a text, every value checked; throws JsonError.
-TrainState parseState(std::string_view text, int64_t stepsPerEpoch);
+/// Of such a text of a run with batches of so many images, every value checked; throws JsonError.
+TrainState parseState(std::string_view text, int64_t batch);
 
 } // namespace vernier::runtime
 

@@ -275,7 +275,7 @@ private:
     state.data = fmt::format("{:016x}{:016x}", training->digest(), validation->digest());
     if (options.resume && fs::exists(checkpointPath())) {
       state = readCheckpoint(checkpointPath(), session, optimizer, recipe,
-                             {images, stepsPerEpoch, options.data, state.data, options.acceptChangedData});
+                             {images, options.data, state.data, options.acceptChangedData});
       checkpointStep = state.step;
       if (state.step > recipe.epochs * stepsPerEpoch)
         throw Error(VN_ERROR_ARGUMENT, fmt::format("the checkpoint is {} steps in, {} epochs have {}",
