@@ -114,10 +114,10 @@ llvm::Error writeLibrary(const std::vector<std::string> &objects, const std::str
 
 // What a shared library exports: its interface. Several of them in one process keep what they are made of to
 // themselves.
-std::string exportsOf(const ModelFacts &facts) {
+std::string exportsOf(const ModelFacts &facts, bool adaptive) {
   std::string names;
   for (const std::string &symbol : {facts.symbol, std::string("vernier")})
-    names += symbol + "_model; " + symbol + "_adaptive; ";
+    names += symbol + "_model; " + (adaptive ? symbol + "_adaptive; " : "");
   return "{ global: " + names + "vn_*; local: *; };\n";
 }
 
@@ -232,7 +232,7 @@ llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, co
     names.push_back("lib" + facts.name + ".so");
     auto shared = link({"-shared", "-o", scratch->path(names.back())});
     const std::string exports = scratch->path("exports.map");
-    if (llvm::Error error = writeFile(exports, exportsOf(facts)))
+    if (llvm::Error error = writeFile(exports, exportsOf(facts, model.adaptive)))
       return error;
     shared.insert(shared.end(), {"-Wl,--version-script=" + exports, "-Wl,--whole-archive", runtime,
                                  "-Wl,--no-whole-archive"});

@@ -251,7 +251,7 @@ class Libraries(CommandTest):
             *prefix, out / "first", "bench", "--runs", "1", env={key: value for key, value in os.environ.items()
                                                                 if key not in ("OMP_NUM_THREADS", "VERNIER_THREADS")})
         allowed = sorted(os.sched_getaffinity(0))
-        self.assertIn(" 1 threads", threads("taskset", "-c", allowed[0]))
+        self.assertIn(" 1 thread,", threads("taskset", "-c", allowed[0]))
         self.assertIn(" 3 threads", threads("taskset", "-c", allowed[0], "env", "VERNIER_THREADS=3"))
         for value in ("0", "-1", "4097", "9" * 300, "two"):
             done = subprocess.run([out / "first", "bench", "--threads", value], capture_output=True, text=True)
