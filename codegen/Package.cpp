@@ -105,6 +105,7 @@ llvm::Error writeLibrary(const std::vector<std::string> &objects, const std::str
     auto member = llvm::NewArchiveMember::getFile(object, /*Deterministic=*/true);
     if (!member)
       return member.takeError();
+    member->MemberName = llvm::sys::path::filename(object); // not the place it was built in
     members.push_back(std::move(*member));
   }
   return llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab,

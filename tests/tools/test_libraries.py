@@ -220,6 +220,10 @@ class Libraries(CommandTest):
         self.assertEqual([name for name in names if not name.startswith("vn_") and name not in ("first_model", "vernier_model")],
                          [])
 
+    def test_archive_holds_no_path_of_where_it_was_built(self):
+        out = self.build("first")
+        self.assertNotIn(str(self.folder).encode(), (out / "libfirst.a").read_bytes())
+
     def test_labels_out_of_range_are_a_status(self):
         out = self.build("first", "--for", "train", "--batch", "4")
         program = self.compile(TRAINER, "-I", out, "-L", out, "-lfirst", f"-Wl,-rpath,{out}")
