@@ -208,9 +208,9 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
       })
       .Case<vn::ResizeGradOp>([&](auto grad) {
         const Location dy = at(grad.getDy()), dx = result(grad.getResult());
-        step(resizeGradient(
-                 {dx.view, dy.view, grad.getMode() == vn::ResizeMode::Bilinear, grad.getAlignCorners()},
-                 target),
+        step(resizeGradient({dx.view, dy.view, grad.getMode() == vn::ResizeMode::Bilinear,
+                             grad.getAlignCorners(), grad.factor()},
+                            target),
              {dy}, {dx});
         return success();
       })

@@ -247,7 +247,9 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
       })
       .Case<vn::ResizeOp>([&](auto op) {
         const Location x = at(op.getInput()), y = result(op.getResult());
-        step(resize({x.view, y.view, op.getMode() == vn::ResizeMode::Bilinear, op.getAlignCorners()}, target),
+        step(resize({x.view, y.view, op.getMode() == vn::ResizeMode::Bilinear, op.getAlignCorners(),
+                     op.factor()},
+                    target),
              {x}, {y});
         return success();
       })

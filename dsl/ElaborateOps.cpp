@@ -1,6 +1,7 @@
 // From a call of an operation to its node. Parameter numbers are those of the table in Ops.cpp.
 #include "dsl/Elaborator.h"
 
+#include "dsl/Sampling.h"
 #include "dsl/ShapeRules.h"
 
 #include <algorithm>
@@ -287,6 +288,10 @@ Value Elaborator::resize(OpCall &op) {
         traceSizes(report, {op.values[0]});
       return {};
     }
+    const bool nearest = node.mode == ResizeMode::Nearest;
+    if (!node.alignCorners && !(samplesAsSizesDo(nearest, input.height, height, scale) &&
+                                samplesAsSizesDo(nearest, input.width, width, scale)))
+      node.scale = scale;
   }
   node.shape = {input.channels, height, width};
   return op.failed ? Value() : addNode(op, std::move(node), widthOf(op.values[0]), newScale(op, 2, 3));

@@ -22,7 +22,7 @@ enum class OpKind {
   MaxPool,        // kernel, stride, padding, ceil
   AvgPool,        // kernel, stride, padding, ceil, countPadding
   GlobalAvgPool,  // to C x 1 x 1
-  Resize,         // mode, alignCorners; target size in `shape`
+  Resize,         // mode, alignCorners, scale; target size in `shape`
   Pad,            // padding, replicate
   Crop,           // offset (top, left); target size in `shape`
   Slice,          // begin: first channel; count in `shape`
@@ -71,6 +71,7 @@ struct Node {
   bool bias = false, ceil = false, countPadding = true, replicate = false, alignCorners = false;
   double epsilon = 1e-5, momentum = 0.1;
   ResizeMode mode = ResizeMode::Nearest;
+  double scale = 0;           // Resize: the factor that pixels are sampled by; 0: that of the sizes
   int64_t offset[2] = {0, 0}; // Crop: top, left
   int64_t begin = 0;          // Slice
 

@@ -240,6 +240,7 @@ Kernel spatialSum(const View &a, const View &b, bool product, const View &out, c
 struct ResizeSpec {
   View in, out;
   bool bilinear = false, alignCorners = false;
+  double scale = 0; // the factor that pixels are sampled by; 0: that of the sizes
 };
 Kernel resize(const ResizeSpec &spec, const Target &target);         // x, y
 Kernel resizeGradient(const ResizeSpec &spec, const Target &target); // dy (spec.out), dx (spec.in)

@@ -1,22 +1,60 @@
 // Nearest and bilinear resizing, padding and cropping. Positions follow PyTorch's interpolate.
 #include "codegen/cpu/MapLoops.h"
 
+#include "dsl/Sampling.h"
+#include "llvm/ADT/bit.h"
+
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 
 namespace vernier::codegen {
 namespace {
 
-std::string resizeName(const char *what, const ResizeSpec &s) {
-  return std::string(what) + (s.bilinear ? "_bilinear_" : "_nearest_") + (s.alignCorners ? "aligned_" : "") +
-         s.in.name() + "_to_" + s.out.name();
+// The factor by its bits, where there is one.
+std::string scaleName(double scale) {
+  if (scale == 0)
+    return "";
+  char digits[24];
+  snprintf(digits, sizeof digits, "by%016" PRIx64 "_", llvm::bit_cast<uint64_t>(scale));
+  return digits;
 }
 
-// Output position o reads positions `low` and `high` with weights 1 - part and part. In exact integers: the
-// source position is a fraction whose denominator is known.
+std::string resizeName(const char *what, const ResizeSpec &s) {
+  return std::string(what) + (s.bilinear ? "_bilinear_" : "_nearest_") + (s.alignCorners ? "aligned_" : "") +
+         scaleName(s.scale) + s.in.name() + "_to_" + s.out.name();
+}
+
+// Output position o reads positions `low` and `high` with weights 1 - part and part.
 struct Source {
   Value low, high, part;
 };
-Source bilinearSource(KernelBuilder &k, Value o, int64_t in, int64_t out, bool alignCorners) {
+
+// By a factor, in double: a map's last positions keep their fraction's digits.
+Source scaledSource(KernelBuilder &k, Value o, int64_t in, double scale) {
+  mlir::OpBuilder &b = k.builder();
+  const auto loc = k.location();
+  const auto constant = [&](double value) -> Value {
+    return mlir::arith::ConstantOp::create(b, loc, b.getF64FloatAttr(value));
+  };
+  const auto wide = [&](Value index) -> Value {
+    index = mlir::arith::IndexCastOp::create(b, loc, b.getI32Type(), index);
+    return mlir::arith::SIToFPOp::create(b, loc, b.getF64Type(), index);
+  };
+  Value centre = addFloat(k, wide(o), constant(0.5));
+  Value at = subFloat(k, mulFloat(k, centre, constant(1 / scale)), constant(0.5));
+  at = mlir::arith::MaxNumFOp::create(b, loc, at, constant(0));
+  Value whole = mlir::arith::FPToSIOp::create(b, loc, b.getI32Type(), at);
+  Value low = k.min(mlir::arith::IndexCastOp::create(b, loc, b.getIndexType(), whole), k.index(in - 1));
+  Value part = mlir::arith::TruncFOp::create(b, loc, b.getF32Type(), subFloat(k, at, wide(low)));
+  return {low, k.min(k.add(low, 1), k.index(in - 1)), part};
+}
+
+// By sizes, in exact integers: the source position is a fraction whose denominator is known.
+Source bilinearSource(KernelBuilder &k, Value o, int64_t in, int64_t out, const ResizeSpec &spec) {
+  if (spec.scale > 0 && in != out)
+    return scaledSource(k, o, in, spec.scale);
+  const bool alignCorners = spec.alignCorners;
   Value numerator;
   int64_t denominator;
   if (alignCorners) {
@@ -31,7 +69,15 @@ Source bilinearSource(KernelBuilder &k, Value o, int64_t in, int64_t out, bool a
   return {low, k.min(k.add(low, 1), k.index(in - 1)), part};
 }
 
-Value nearestSource(KernelBuilder &k, Value o, int64_t in, int64_t out) { return k.div(k.mul(o, in), out); }
+// Where pixels are not repeated equally often, float32's rounding decides which is taken, as in PyTorch.
+Value nearestSource(KernelBuilder &k, Value o, int64_t in, int64_t out, double scale) {
+  if (dsl::repeatsEqually(in, out, scale))
+    return k.div(o, out / in);
+  mlir::OpBuilder &b = k.builder();
+  Value at = mulFloat(k, toFloat(k, o), k.scalar(dsl::nearestStep(in, out, scale)));
+  Value whole = mlir::arith::FPToSIOp::create(b, k.location(), b.getI32Type(), at);
+  return k.min(mlir::arith::IndexCastOp::create(b, k.location(), b.getIndexType(), whole), k.index(in - 1));
+}
 
 Value complement(KernelBuilder &k, Value part) { return subFloat(k, k.scalar(1.0f), part); }
 
@@ -43,9 +89,9 @@ Kernel resize(const ResizeSpec &spec, const Target &target) {
                       auto digits = k.split(row, {spec.out.n, spec.out.h});
                       Value n = digits[0], to = k.mul(row, spec.out.row());
                       if (!spec.bilinear) {
-                        Value iy = nearestSource(k, digits[1], spec.in.h, spec.out.h);
+                        Value iy = nearestSource(k, digits[1], spec.in.h, spec.out.h, spec.scale);
                         k.forLoop(0, spec.out.w, 1, [&](Value ox) {
-                          Value ix = nearestSource(k, ox, spec.in.w, spec.out.w);
+                          Value ix = nearestSource(k, ox, spec.in.w, spec.out.w, spec.scale);
                           k.forChannels(spec.out.c, [&](Value c, int64_t count) {
                             k.store(k.load(k.operand(0), position(k, spec.in, n, iy, ix, c), count),
                                     k.operand(1), k.add(k.add(to, k.mul(ox, spec.out.pixel)), c), count);
@@ -53,10 +99,10 @@ Kernel resize(const ResizeSpec &spec, const Target &target) {
                         });
                         return;
                       }
-                      Source y = bilinearSource(k, digits[1], spec.in.h, spec.out.h, spec.alignCorners);
+                      Source y = bilinearSource(k, digits[1], spec.in.h, spec.out.h, spec);
                       Value yPart = k.splat(y.part), yRest = k.splat(complement(k, y.part));
                       k.forLoop(0, spec.out.w, 1, [&](Value ox) {
-                        Source x = bilinearSource(k, ox, spec.in.w, spec.out.w, spec.alignCorners);
+                        Source x = bilinearSource(k, ox, spec.in.w, spec.out.w, spec);
                         Value xPart = k.splat(x.part), xRest = k.splat(complement(k, x.part));
                         k.forChannels(spec.out.c, [&](Value c, int64_t count) {
                           const auto at = [&](Value iy, Value ix) {
@@ -83,13 +129,14 @@ Kernel resizeGradient(const ResizeSpec &spec, const Target &target) {
             k.store(addFloat(k, k.load(k.operand(1), at, count), value), k.operand(1), at, count);
           };
           k.forLoop(0, spec.out.h, 1, [&](Value oy) {
-            Source y = bilinearSource(k, oy, spec.in.h, spec.out.h, spec.alignCorners);
-            Value nearestY = nearestSource(k, oy, spec.in.h, spec.out.h);
+            Source y = bilinearSource(k, oy, spec.in.h, spec.out.h, spec);
+            Value nearestY = nearestSource(k, oy, spec.in.h, spec.out.h, spec.scale);
             k.forLoop(0, spec.out.w, 1, [&](Value ox) {
               Value gradient = k.load(k.operand(0), position(k, spec.out, n, oy, ox, c), count);
               if (!spec.bilinear)
-                return accumulate(nearestY, nearestSource(k, ox, spec.in.w, spec.out.w), gradient);
-              Source x = bilinearSource(k, ox, spec.in.w, spec.out.w, spec.alignCorners);
+                return accumulate(nearestY, nearestSource(k, ox, spec.in.w, spec.out.w, spec.scale),
+                                  gradient);
+              Source x = bilinearSource(k, ox, spec.in.w, spec.out.w, spec);
               const auto share = [&](Value iy, Value yWeight, Value ix, Value xWeight) {
                 accumulate(iy, ix, mulFloat(k, gradient, k.splat(mulFloat(k, yWeight, xWeight))));
               };

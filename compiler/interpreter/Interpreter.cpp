@@ -110,8 +110,8 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
       .Case([&](vn::FusedConvolutionOp op) {
         Tensor y = convolution(in(op.getInput()), in(op.getWeight()), in.orNull(op.getBias()),
                                convolutionGeometry(op));
-        for (Value addend : op.getAddends()) // one of the result's size resizes to itself
-          y = add(y, resize(in(addend), y.height(), y.width(), ResizeMode::Nearest, false));
+        for (Value addend : op.getAddends())
+          y = add(y, repeatPixels(in(addend), y.height(), y.width()));
         return one(activate(y, toActivation(op.getActivation())));
       })
       .Case([&](vn::LinearOp op) {
@@ -173,8 +173,8 @@ std::optional<Tensors> computeMap(Operation *op, const Operands &in) {
       .Case([&](vn::GlobalAvgPoolOp op) { return one(globalAvgPool(in(op.getInput()))); })
       .Case([&](vn::ResizeOp op) {
         std::vector<int64_t> shape = shapeOf(op.getResult());
-        return one(
-            resize(in(op.getInput()), shape[1], shape[2], toResizeMode(op.getMode()), op.getAlignCorners()));
+        return one(resize(in(op.getInput()), shape[1], shape[2], toResizeMode(op.getMode()),
+                          op.getAlignCorners(), op.factor()));
       })
       .Case([&](vn::PadOp op) {
         return one(
@@ -239,7 +239,7 @@ std::optional<Tensors> computeGradient(Operation *op, const Operands &in) {
       })
       .Case([&](vn::ResizeGradOp op) {
         return one(resizeGrad(in(op.getDy()), shapeOf(op.getResult()), toResizeMode(op.getMode()),
-                              op.getAlignCorners()));
+                              op.getAlignCorners(), op.factor()));
       })
       .Case([&](vn::PadGradOp op) {
         return one(padReplicateGrad(in(op.getDy()), toArray<4>(op.getPadding())));

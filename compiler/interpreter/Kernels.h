@@ -52,10 +52,15 @@ Tensor globalAvgPool(const Tensor &x);
 Tensor globalAvgPoolGrad(const Tensor &dy, const std::vector<int64_t> &inputShape);
 
 // --- Resize.cpp: what moves pixels and channels ---
-// Nearest: source = floor(target * in / out). Bilinear: half-pixel centres clamped at 0, or aligned corners.
-Tensor resize(const Tensor &x, int64_t height, int64_t width, ResizeMode mode, bool alignCorners);
+// A step is in / out, or 1 / `scale` where that isn't 0. Nearest: source = floor(target * step) in float32,
+// as PyTorch has it. Bilinear: half-pixel centres clamped at 0, or aligned corners. Whatever the scale, a
+// size that stays is copied and nearest doubles by repeating.
+Tensor resize(const Tensor &x, int64_t height, int64_t width, ResizeMode mode, bool alignCorners,
+              double scale = 0);
 Tensor resizeGrad(const Tensor &dy, const std::vector<int64_t> &inputShape, ResizeMode mode,
-                  bool alignCorners);
+                  bool alignCorners, double scale = 0);
+// Every pixel repeated as often as the sizes say, which are whole multiples.
+Tensor repeatPixels(const Tensor &x, int64_t height, int64_t width);
 Tensor pad(const Tensor &x, const std::array<int64_t, 4> &padding, bool replicate);
 // The gradient of replicating padding (zero padding's is a crop).
 Tensor padReplicateGrad(const Tensor &dy, const std::array<int64_t, 4> &padding);

@@ -13,20 +13,34 @@ struct Sample {
   double fraction;
 };
 
-std::vector<Sample> samples(int64_t in, int64_t out, ResizeMode mode, bool alignCorners) {
+std::vector<Sample> samples(int64_t in, int64_t out, ResizeMode mode, bool alignCorners, double scale) {
   std::vector<Sample> result(out);
+  // Rounded to float32, as the product is below: it decides which pixel is taken.
+  const float nearestStep =
+      scale > 0 ? static_cast<float>(1 / scale) : static_cast<float>(in) / static_cast<float>(out);
   for (int64_t i = 0; i < out; ++i) {
-    if (mode == ResizeMode::Nearest) {
-      result[i] = {i * in / out, i * in / out, 0.0};
+    if (mode == ResizeMode::Nearest && (out == in || out == 2 * in)) {
+      const int64_t source = i / (out / in);
+      result[i] = {source, source, 0.0};
       continue;
     }
+    if (mode == ResizeMode::Nearest) {
+      const float position = static_cast<float>(i) * nearestStep;
+      const int64_t source = std::min(static_cast<int64_t>(std::floor(position)), in - 1);
+      result[i] = {source, source, 0.0};
+      continue;
+    }
+    const double centre = static_cast<double>(i) + 0.5;
     double source;
-    if (alignCorners)
+    if (in == out)
+      source = static_cast<double>(i);
+    else if (alignCorners)
       source =
           out > 1 ? static_cast<double>(i) * static_cast<double>(in - 1) / static_cast<double>(out - 1) : 0.0;
+    else if (scale > 0)
+      source = std::max(0.0, centre * (1 / scale) - 0.5);
     else
-      source = std::max(
-          0.0, (static_cast<double>(i) + 0.5) * static_cast<double>(in) / static_cast<double>(out) - 0.5);
+      source = std::max(0.0, centre * static_cast<double>(in) / static_cast<double>(out) - 0.5);
     int64_t low = std::min(static_cast<int64_t>(std::floor(source)), in - 1);
     result[i] = {low, std::min(low + 1, in - 1), source - static_cast<double>(low)};
   }
@@ -35,10 +49,11 @@ std::vector<Sample> samples(int64_t in, int64_t out, ResizeMode mode, bool align
 
 } // namespace
 
-Tensor resize(const Tensor &x, int64_t height, int64_t width, ResizeMode mode, bool alignCorners) {
+Tensor resize(const Tensor &x, int64_t height, int64_t width, ResizeMode mode, bool alignCorners,
+              double scale) {
   Tensor y({x.batch(), height, width, x.channels()});
-  std::vector<Sample> rows = samples(x.height(), height, mode, alignCorners);
-  std::vector<Sample> columns = samples(x.width(), width, mode, alignCorners);
+  std::vector<Sample> rows = samples(x.height(), height, mode, alignCorners, scale);
+  std::vector<Sample> columns = samples(x.width(), width, mode, alignCorners, scale);
 #pragma omp parallel for collapse(2) schedule(static)
   for (int64_t n = 0; n < y.batch(); ++n)
     for (int64_t oy = 0; oy < height; ++oy)
@@ -55,10 +70,10 @@ Tensor resize(const Tensor &x, int64_t height, int64_t width, ResizeMode mode, b
 }
 
 Tensor resizeGrad(const Tensor &dy, const std::vector<int64_t> &inputShape, ResizeMode mode,
-                  bool alignCorners) {
+                  bool alignCorners, double scale) {
   Tensor dx(inputShape);
-  std::vector<Sample> rows = samples(dx.height(), dy.height(), mode, alignCorners);
-  std::vector<Sample> columns = samples(dx.width(), dy.width(), mode, alignCorners);
+  std::vector<Sample> rows = samples(dx.height(), dy.height(), mode, alignCorners, scale);
+  std::vector<Sample> columns = samples(dx.width(), dy.width(), mode, alignCorners, scale);
 #pragma omp parallel for schedule(static)
   for (int64_t n = 0; n < dy.batch(); ++n)
     for (int64_t oy = 0; oy < dy.height(); ++oy)
@@ -75,6 +90,16 @@ Tensor resizeGrad(const Tensor &dy, const std::vector<int64_t> &inputShape, Resi
         }
       }
   return dx;
+}
+
+Tensor repeatPixels(const Tensor &x, int64_t height, int64_t width) {
+  Tensor y({x.batch(), height, width, x.channels()});
+  for (int64_t n = 0; n < y.batch(); ++n)
+    for (int64_t oy = 0; oy < height; ++oy)
+      for (int64_t ox = 0; ox < width; ++ox)
+        std::copy_n(x.pixel(n, oy / (height / x.height()), ox / (width / x.width())), x.channels(),
+                    y.pixel(n, oy, ox));
+  return y;
 }
 
 Tensor pad(const Tensor &x, const std::array<int64_t, 4> &padding, bool replicate) {

@@ -1,5 +1,10 @@
 // Shapes, receptive fields and gradients of the ops that change height and width.
 #include "compiler/ir/Windows.h"
+#include "dsl/Sampling.h"
+#include "llvm/Support/FormatVariadic.h"
+
+#include <array>
+#include <cmath>
 
 using namespace mlir;
 using namespace vernier::vn;
@@ -104,6 +109,23 @@ LogicalResult GlobalAvgPoolGradOp::inferShapes(Types &results) {
 //===- Resampling
 //---------------------------------------------------------------------------------------------===//
 
+/// From `from` to `to` in the forward direction.
+template <class Op> static LogicalResult checkScale(Op op, RankedTensorType from, RankedTensorType to) {
+  const double scale = op.factor();
+  if (!(scale > 0) || std::isinf(scale)) // C4
+    return op.emitOpError("`scale` is ") << scale << ", it must be positive and finite";
+  if (op.getAlignCorners()) // C4
+    return op.emitOpError("`align_corners` has no `scale`: the sizes decide");
+  for (int axis : {0, 1}) {
+    const int64_t in = from.getDimSize(1 + axis), out = to.getDimSize(1 + axis);
+    const double made = std::floor(double(in) * scale); // may be any number: kept in double
+    if (made != double(out))                            // C5
+      return op.emitOpError("scale ") << scale << " makes " << llvm::formatv("{0:F0}", made) << " of " << in
+                                      << (axis ? " columns" : " rows") << ", found " << out;
+  }
+  return success();
+}
+
 template <class Op> static LogicalResult inferResize(Op op, RankedTensorType operand, Types &results) {
   RankedTensorType result = op.getType();
   if (op.getAlignCorners() && op.getMode() != ResizeMode::Bilinear) // C1
@@ -117,10 +139,29 @@ template <class Op> static LogicalResult inferResize(Op op, RankedTensorType ope
 }
 
 LogicalResult ResizeOp::inferShapes(Types &results) {
-  return inferResize(*this, getInput().getType(), results);
+  if (failed(inferResize(*this, getInput().getType(), results)))
+    return failure();
+  return getScale() ? checkScale(*this, getInput().getType(), getType()) : success();
 }
 LogicalResult ResizeGradOp::inferShapes(Types &results) {
-  return inferResize(*this, getDy().getType(), results);
+  if (failed(inferResize(*this, getDy().getType(), results)))
+    return failure();
+  return getScale() ? checkScale(*this, getType(), getDy().getType()) : success();
+}
+
+bool ResizeOp::repeatsEqually() {
+  return getMode() == ResizeMode::Nearest && llvm::all_of(std::array{1, 2}, [&](int dim) {
+           return vernier::dsl::repeatsEqually(getInput().getType().getDimSize(dim),
+                                               getType().getDimSize(dim), factor());
+         });
+}
+
+SmallVector<int64_t> ResizeOp::nearestSources(int axis) {
+  const int64_t in = getInput().getType().getDimSize(1 + axis), out = getType().getDimSize(1 + axis);
+  SmallVector<int64_t> sources;
+  for (int64_t i = 0; i < out; ++i)
+    sources.push_back(vernier::dsl::nearestSource(i, in, out, factor()));
+  return sources;
 }
 
 // Interpolation sees two pixels; nearest, and a size that does not change, one.
@@ -128,7 +169,9 @@ ReceptiveWindow ResizeOp::getReceptiveWindow(unsigned) {
   ReceptiveWindow window;
   for (int axis : {0, 1}) {
     double input = getInput().getType().getDimSize(1 + axis), result = getType().getDimSize(1 + axis);
-    window.step[axis] = getAlignCorners() && result > 1 ? (input - 1) / (result - 1) : input / result;
+    window.step[axis] = getAlignCorners() && result > 1
+                            ? (input - 1) / (result - 1)
+                            : vernier::dsl::samplingStep(int64_t(input), int64_t(result), factor());
     window.size[axis] = getMode() == ResizeMode::Bilinear && input != result && input > 1 ? 2 : 1;
   }
   return window;
@@ -139,7 +182,7 @@ void ResizeOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
                              MutableArrayRef<Value> operandGradients) {
   if (wanted(getInput()))
     operandGradients[0] = ResizeGradOp::create(builder, getLoc(), getInput().getType(), getModeAttr(),
-                                               resultGradients[0], getAlignCornersAttr());
+                                               resultGradients[0], getAlignCornersAttr(), getScaleAttr());
 }
 
 //===- Borders

@@ -193,16 +193,23 @@ def Vn_ResizeGradOp : Vn_Op<"resize_grad", [Pure, Vn_Shape, Vn_Bytes]> {
     - (C1) `align_corners` needs `bilinear`.
     - (C2) `dy` and `result` have at least one row and one column.
     - (C3) `result` has the batch and channels of `dy`.
+    - (C4) `scale` is positive and finite, and not with `align_corners`.
+    - (C5) with `scale`, `dy` has floor(H * scale) rows and floor(W * scale) columns of `result`'s H and W.
 
     Example:
     ```mlir
     %dx = vn.resize_grad bilinear %dy : (tensor<1x14x14x32xf32>) -> tensor<1x7x7x32xf32>
     ```
   }];
-  let arguments = (ins Vn_ResizeModeAttr:$mode, Vn_Map:$dy, UnitAttr:$align_corners);
+  let arguments = (ins Vn_ResizeModeAttr:$mode, Vn_Map:$dy, UnitAttr:$align_corners, OptionalAttr<F64Attr>:$scale);
   let results = (outs Vn_Map:$result);
   let assemblyFormat = [{
-    $mode $dy (`align_corners` $align_corners^)? attr-dict `:` functional-type(operands, results)
+    $mode $dy (`align_corners` $align_corners^)? (`scale` $scale^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let extraClassDeclaration = [{
+    /// As of `vn.resize`.
+    double factor() { return getScale() ? getScale()->convertToDouble() : 0.0; }
   }];
 }
 

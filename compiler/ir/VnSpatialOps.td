@@ -73,24 +73,40 @@ def Vn_GlobalAvgPoolOp : Vn_Op<"global_avg_pool", [Pure, Vn_Shape, Vn_Bytes, Vn_
 def Vn_ResizeOp : Vn_Op<"resize", [Pure, Vn_Shape, Vn_Bytes, Vn_Window, Vn_Gradient]> {
   let summary = "interpolates to the height and width of the result";
   let description = [{
-    As PyTorch's `interpolate` without antialiasing. Result row i takes, per axis, with H input and H' result
-    rows: `nearest` the input row floor(i * H / H'); `bilinear` the rows around (i + 0.5) * H / H' - 0.5,
-    raised to 0 if negative (half-pixel centres), or with `align_corners` around i * (H - 1) / (H' - 1) (0 if
-    H' = 1). The row past the last is the last.
+    As PyTorch's `interpolate` without antialiasing. A result row is a step of s = H / H' input rows, H and H'
+    being the rows of input and result, or with `scale` of s = 1 / scale. Result row i takes, per axis:
+    `nearest` the input row floor(i * s), s and the product being rounded to float32; `bilinear` the rows around
+    (i + 0.5) * s - 0.5, raised to 0 if negative (half-pixel centres), or with `align_corners` around
+    i * (H - 1) / (H' - 1) (0 if H' = 1). The row past the last is the last. Whatever the scale, where H' = H rows
+    are copied, and where H' = 2 H `nearest` repeats each.
 
     - (C1) `align_corners` needs `bilinear`.
     - (C2) `input` and `result` have at least one row and one column.
     - (C3) `result` has the batch and channels of `input`.
+    - (C4) `scale` is positive and finite, and not with `align_corners`.
+    - (C5) with `scale`, `result` has floor(H * scale) rows and floor(W * scale) columns.
 
     Example:
     ```mlir
     %y = vn.resize bilinear %x : (tensor<1x7x7x32xf32>) -> tensor<1x14x14x32xf32>
+    %z = vn.resize nearest %x scale 7.500000e-01 : (tensor<1x7x7x32xf32>) -> tensor<1x5x5x32xf32>
     ```
   }];
-  let arguments = (ins Vn_ResizeModeAttr:$mode, Vn_Map:$input, UnitAttr:$align_corners);
+  let arguments = (ins Vn_ResizeModeAttr:$mode, Vn_Map:$input, UnitAttr:$align_corners,
+                       OptionalAttr<F64Attr>:$scale);
   let results = (outs Vn_Map:$result);
   let assemblyFormat = [{
-    $mode $input (`align_corners` $align_corners^)? attr-dict `:` functional-type(operands, results)
+    $mode $input (`align_corners` $align_corners^)? (`scale` $scale^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let extraClassDeclaration = [{
+    /// The factor that the sizes were rounded down from; 0 where they were given themselves.
+    double factor() { return getScale() ? getScale()->convertToDouble() : 0.0; }
+    /// `nearest`, and each pixel of the input is repeated equally often: pixel (y, x) of the result is pixel
+    /// (y / fy, x / fx) of the input, fy and fx being the quotients of the sizes.
+    bool repeatsEqually();
+    /// `nearest`: the input row (axis 0) or column (1) of each of the result's.
+    ::llvm::SmallVector<int64_t> nearestSources(int axis);
   }];
 }
 

@@ -213,7 +213,7 @@ private:
       return ResizeOp::create(builder, loc, type,
                               node.mode == dsl::ResizeMode::Nearest ? ResizeMode::Nearest
                                                                     : ResizeMode::Bilinear,
-                              input, node.alignCorners);
+                              input, node.alignCorners, node.scale > 0 ? real(node.scale) : FloatAttr());
     case dsl::OpKind::Pad:
       return PadOp::create(builder, loc, type, node.replicate ? PadMode::Replicate : PadMode::Zero, input,
                            node.padding);

@@ -91,11 +91,7 @@ private:
   // The resize, if any, that a convolution's epilogue does while it reads.
   static ResizeOp enlarging(Value addend) {
     auto resize = addend.getDefiningOp<ResizeOp>();
-    if (!resize || resize.getMode() != ResizeMode::Nearest)
-      return {};
-    RankedTensorType from = resize.getInput().getType(), to = resize.getType();
-    bool divides = heightOf(to) % heightOf(from) == 0 && widthOf(to) % widthOf(from) == 0;
-    return divides ? resize : ResizeOp();
+    return resize && resize.repeatsEqually() ? resize : ResizeOp();
   }
 
   static std::optional<Convolution> candidate(AddOp add, Value operand, PatternRewriter &rewriter) {

@@ -15,6 +15,7 @@
 #include "compiler/passes/DeadOps.h"
 #include "compiler/passes/Passes.h"
 #include "compiler/passes/Report.h"
+#include "dsl/Sampling.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -46,16 +47,18 @@ int64_t pixelsOf(RankedTensorType map) { return batchOf(map) * heightOf(map) * w
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
-// Does each pixel of `to` have its pixel of `from` at a quotient by whole factors?
-bool divides(RankedTensorType from, RankedTensorType to) {
-  return heightOf(to) % heightOf(from) == 0 && widthOf(to) % widthOf(from) == 0;
+// Does `nearest` take `from` to `to` with every pixel repeated equally often?
+bool repeats(RankedTensorType from, RankedTensorType to) {
+  return vernier::dsl::repeatsEqually(heightOf(from), heightOf(to), 0) &&
+         vernier::dsl::repeatsEqually(widthOf(from), widthOf(to), 0);
 }
 
 bool isNearest(ResizeOp resize) { return resize.getMode() == ResizeMode::Nearest; }
 
 // Do both take the same means of pixels, for equal sizes?
 bool isAlike(ResizeOp a, ResizeOp b) {
-  return a.getMode() == b.getMode() && a.getAlignCorners() == b.getAlignCorners();
+  return a.getMode() == b.getMode() && a.getAlignCorners() == b.getAlignCorners() &&
+         a.getScaleAttr() == b.getScaleAttr();
 }
 
 bool enlarges(ResizeOp resize) { return pixelsOf(resize.getType()) > pixelsOf(resize.getInput().getType()); }
@@ -66,12 +69,35 @@ template <typename Op> Op tagged(Op made, Operation *like) {
   return made;
 }
 
-// A resize of `value` as `like` does it, to the height and width of `size`.
-Value resized(PatternRewriter &rewriter, ResizeOp like, Value value, RankedTensorType size) {
+// What `like` does, of a `value` of its input's height and width.
+Value resized(PatternRewriter &rewriter, ResizeOp like, Value value) {
+  RankedTensorType type = withDimension(like.getType(), 3, channelsOf(typeOf(value)));
+  return tagged(ResizeOp::create(rewriter, like.getLoc(), type, like.getModeAttr(), value,
+                                 like.getAlignCornersAttr(), like.getScaleAttr()),
+                like);
+}
+
+// `value` with its pixels repeated to the height and width of `size`, in the place of `like`.
+Value repeated(PatternRewriter &rewriter, ResizeOp like, Value value, RankedTensorType size) {
   RankedTensorType type = withDimension(size, 3, channelsOf(typeOf(value)));
   return tagged(
-      ResizeOp::create(rewriter, like.getLoc(), type, like.getModeAttr(), value, like.getAlignCornersAttr()),
+      ResizeOp::create(rewriter, like.getLoc(), type, like.getModeAttr(), value, UnitAttr(), FloatAttr()),
       like);
+}
+
+// Is `coarse` the same as first repeating its pixels to the size that `fine` begins from, and then `fine`?
+bool goesThrough(ResizeOp coarse, ResizeOp fine) {
+  if (!isNearest(coarse) || !isNearest(fine) ||
+      !repeats(coarse.getInput().getType(), fine.getInput().getType()))
+    return false;
+  for (int axis : {0, 1}) {
+    const int64_t factor =
+        fine.getInput().getType().getDimSize(1 + axis) / coarse.getInput().getType().getDimSize(1 + axis);
+    for (auto [direct, between] : llvm::zip_equal(coarse.nearestSources(axis), fine.nearestSources(axis)))
+      if (direct != between / factor)
+        return false;
+  }
+  return true;
 }
 
 bool isElementwise(Operation *op) { return isa_and_nonnull<ActivateOp, AffineOp>(op); }
@@ -247,7 +273,8 @@ private:
   int64_t bytesAdded(ConvolutionOp convolution, const Level &level, bool isAlone) const {
     const int64_t outputs = channelsOf(convolution.getType()), inputs = level.channels();
     const int64_t pixels = pixelsOf(convolution.getType()), below = pixelsOf(level.size);
-    const bool read = isNearest(level.resize) && divides(level.size, convolution.getType());
+    ResizeOp resize = level.resize;
+    const bool read = resize.repeatsEqually();
     const bool fused = convolution->hasOneUse() && isa<AddOp, ActivateOp>(*convolution->user_begin());
     // The partial sum is written and read, and the resized input is not.
     int64_t bytes = 2 * below * outputs - 2 * pixels * inputs;
@@ -312,8 +339,8 @@ private:
                   convolution);
   }
 
-  // `levels` from fine to coarse. A level's sum joins the coarsest one that it enlarges to by whole factors,
-  // so that the full resolution reads as little as possible; the bias goes where the result is added up.
+  // `levels` from fine to coarse. A level's sum joins the coarsest one that its pixels may go through, so
+  // that the full resolution reads as little as possible; the bias goes where the result is added up.
   static Value build(ConvolutionOp convolution, ArrayRef<Level> levels, const Level &full,
                      PatternRewriter &rewriter) {
     Location loc = convolution.getLoc();
@@ -328,18 +355,17 @@ private:
       const bool isResult = !isFull && i == 0;
       Value sum = convolve(convolution, levels[i], isResult ? convolution.getBias() : Value(), rewriter);
       for (Value part : coarser[i])
-        sum = added(sum, resized(rewriter, levels[i].resize, part, levels[i].size));
+        sum = added(sum, repeated(rewriter, levels[i].resize, part, levels[i].size));
       std::optional<size_t> target;
       for (size_t j = 0; j < i; ++j)
-        if (isNearest(levels[i].resize) && isNearest(levels[j].resize) &&
-            divides(levels[i].size, levels[j].size))
+        if (goesThrough(levels[i].resize, levels[j].resize))
           target = j;
       if (target)
         coarser[*target].push_back(sum);
       else if (isResult)
-        result = resized(rewriter, levels[i].resize, sum, convolution.getType());
+        result = resized(rewriter, levels[i].resize, sum);
       else
-        atFull.push_back(resized(rewriter, levels[i].resize, sum, convolution.getType()));
+        atFull.push_back(resized(rewriter, levels[i].resize, sum));
     }
     if (isFull)
       result = convolve(convolution, full, convolution.getBias(), rewriter);
@@ -370,7 +396,7 @@ struct SinkElementwise : RewritePattern {
     if (!isNearest(resize) && !isAffine(op))
       return rewriter.notifyMatchFailure(op, "an activation of means is no mean of activations");
     Value below = appliedTo(rewriter, op, resize.getInput(), 0);
-    rewriter.replaceOp(op, resized(rewriter, resize, below, resize.getType()));
+    rewriter.replaceOp(op, resized(rewriter, resize, below));
     rewriter.eraseOp(resize);
     ++saved.elementwise;
     return success();
@@ -392,14 +418,14 @@ struct SinkBatchNorm : OpRewritePattern<BatchNormTrainingOp> {
       return rewriter.notifyMatchFailure(norm, "the resized map has other users");
     if (!isNearest(resize))
       return rewriter.notifyMatchFailure(norm, "a bilinear resize changes the statistics");
-    if (!divides(resize.getInput().getType(), resize.getType()))
+    if (!resize.repeatsEqually())
       return rewriter.notifyMatchFailure(norm, "the resize repeats some pixels more often than others");
     RankedTensorType vector = norm.getGamma().getType();
     auto below = tagged(BatchNormTrainingOp::create(
                             rewriter, norm.getLoc(), TypeRange{resize.getInput().getType(), vector, vector},
                             resize.getInput(), norm.getGamma(), norm.getBeta(), norm.getEpsilonAttr()),
                         norm);
-    Value enlarged = resized(rewriter, resize, below.getResult(), resize.getType());
+    Value enlarged = resized(rewriter, resize, below.getResult());
     rewriter.replaceOp(norm, {enlarged, below.getBatchMean(), below.getBatchVar()});
     rewriter.eraseOp(resize);
     ++saved.norms;

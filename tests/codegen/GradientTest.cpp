@@ -121,6 +121,7 @@ BOOST_AUTO_TEST_CASE(pooling_and_resampling) {
     results.push_back(i % 2 ? net.maxPool(x, o) : net.averagePool(x, o));
     results.push_back(
         net.resize(x, choose.in(1, 9), choose.in(1, 10), i % 3 ? "bilinear" : "nearest", i % 3 == 1));
+    results.push_back(net.scale(x, 0.55 + 0.35 * i, i % 2 ? "bilinear" : "nearest"));
     if (i % 3 == 0)
       results.push_back(net.globalPool(x));
   }

@@ -81,6 +81,35 @@ BOOST_AUTO_TEST_CASE(resampling) {
   checkBFloat16(net, 100);
 }
 
+// By a factor that is not the quotient of the sizes; 1.05 leaves the height of 9 and 2.05 doubles it.
+BOOST_AUTO_TEST_CASE(resampling_by_a_factor) {
+  Choice choose(14);
+  Network net(2, 9, 26, 36);
+  unsigned seed = 0;
+  for (const double factor : {0.3, 0.65, 0.75, 0.85, 1.05, 1.3, 2.05, 3.7})
+    for (const char *mode : {"nearest", "bilinear"}) {
+      const Map x = net.part(9, choose.in(7, 26), choose.in(1, 36), choose.yes(), seed++);
+      const Map y = net.scale(x, factor, mode);
+      net.output(y, describe(mode, x, y) + " by " + std::to_string(factor));
+    }
+  checkNetwork(net, {}, kOneOp);
+  checkBFloat16(net, 100);
+}
+
+// Sizes whose quotient float32 rounds across a whole number: another row or column than the exact one. Of 2
+// to 82 the factor is whole and still one pixel is repeated 42 times.
+BOOST_AUTO_TEST_CASE(nearest_rounds_as_float32) {
+  Network net(1, 62, 62, 3);
+  unsigned seed = 0;
+  for (const auto &[from, to] :
+       {std::pair{26, 22}, {52, 44}, {28, 46}, {14, 46}, {39, 33}, {62, 14}, {2, 82}, {3, 141}}) {
+    const Map x = net.part(from, std::min(from + 1, 62), 3, false, seed++);
+    net.output(net.resize(x, to, from + 1, "nearest"), std::to_string(from) + " to " + std::to_string(to));
+  }
+  checkNetwork(net, {}, kOneOp);
+  checkBFloat16(net, 100);
+}
+
 BOOST_AUTO_TEST_CASE(borders) {
   Choice choose(13);
   Network net(2, 9, 12, 36);

@@ -1,6 +1,8 @@
 #include "tests/codegen/Network.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <stdexcept>
 
 namespace vernier::tests {
@@ -156,6 +158,14 @@ Map Network::globalPool(const Map &x) { return result("global_avg_pool", {x}, ""
 
 Map Network::resize(const Map &x, int64_t h, int64_t w, const std::string &mode, bool alignCorners) {
   return result("resize " + mode, {x}, alignCorners ? " align_corners" : "", {"", x.n, h, w, x.c});
+}
+
+Map Network::scale(const Map &x, double factor, const std::string &mode) {
+  char digits[32];
+  snprintf(digits, sizeof digits, "%.17e", factor);
+  return result(
+      "resize " + mode, {x}, std::string(" scale ") + digits,
+      {"", x.n, int64_t(std::floor(double(x.h) * factor)), int64_t(std::floor(double(x.w) * factor)), x.c});
 }
 
 Map Network::pad(const Map &x, Four padding, const std::string &mode) {

@@ -229,6 +229,22 @@ BOOST_AUTO_TEST_CASE(choose_holes) {
   BOOST_TEST(!graph.holes[0].bound);
 }
 
+// A factor stays in the graph where its pixels are others than those of the sizes.
+BOOST_AUTO_TEST_CASE(factors_of_resizes) {
+  const auto scaleOf = [](const std::string &resize) {
+    return nodeAt(graphOfBody("image |> " + resize), "resize1").scale; // of 32x32
+  };
+  BOOST_TEST(scaleOf("resize(bilinear, scale = 0.65)") == 0.65);
+  BOOST_TEST(scaleOf("resize(nearest, scale = 0.65)") == 0.65);
+  BOOST_TEST(scaleOf("resize(bilinear, scale = 0.5)") == 0);
+  BOOST_TEST(scaleOf("resize(nearest, scale = 3)") == 0);
+  BOOST_TEST(scaleOf("resize(nearest, scale = 1.02)") == 0); // 32: a copy
+  BOOST_TEST(scaleOf("resize(nearest, scale = 2.02)") == 0); // 64: each twice
+  BOOST_TEST(scaleOf("resize(bilinear, scale = 2.02)") == 2.02);
+  BOOST_TEST(scaleOf("resize(bilinear, scale = 0.65, align_corners = true)") == 0);
+  BOOST_TEST(scaleOf("resize(bilinear, size = [20, 20])") == 0);
+}
+
 namespace {
 
 // The graph of a body with `choose` holes bound.

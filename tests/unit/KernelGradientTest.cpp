@@ -69,6 +69,7 @@ struct ResizeCase {
   int64_t height, width;
   ResizeMode mode;
   bool alignCorners;
+  double scale = 0;
 };
 
 const ResizeCase resizeCases[] = {
@@ -81,6 +82,11 @@ const ResizeCase resizeCases[] = {
     {"bilinear from one pixel", {2, 1, 1, 3}, 4, 5, ResizeMode::Bilinear, false},
     {"aligned corners", {1, 3, 4, 2}, 7, 9, ResizeMode::Bilinear, true},
     {"aligned corners to one pixel", {1, 3, 4, 2}, 1, 1, ResizeMode::Bilinear, true},
+    {"nearest, 26 to 22", {1, 26, 2, 1}, 22, 2, ResizeMode::Nearest, false},
+    {"nearest, 2 to 82", {1, 2, 2, 1}, 82, 3, ResizeMode::Nearest, false},
+    {"nearest by 0.75", {1, 7, 6, 2}, 5, 4, ResizeMode::Nearest, false, 0.75},
+    {"bilinear by 0.75", {1, 7, 6, 2}, 5, 4, ResizeMode::Bilinear, false, 0.75},
+    {"bilinear by 1.35: the width stays", {1, 7, 2, 2}, 9, 2, ResizeMode::Bilinear, false, 1.35},
 };
 
 } // namespace
@@ -127,9 +133,11 @@ BOOST_AUTO_TEST_CASE(max_pool_tie) {
 
 BOOST_AUTO_TEST_CASE(resize_gradients) {
   for (const ResizeCase &r : resizeCases) {
-    auto forward = [&](const Tensor &t) { return resize(t, r.height, r.width, r.mode, r.alignCorners); };
+    auto forward = [&](const Tensor &t) {
+      return resize(t, r.height, r.width, r.mode, r.alignCorners, r.scale);
+    };
     Tensor x = randomTensor(r.x, 1), dy = randomLike(forward(x), 2);
-    checkGradient(r.what, x, dy, resizeGrad(dy, x.shape, r.mode, r.alignCorners), forward);
+    checkGradient(r.what, x, dy, resizeGrad(dy, x.shape, r.mode, r.alignCorners, r.scale), forward);
   }
 }
 

@@ -3,8 +3,13 @@
 #include "tests/unit/FiniteDifferences.h"
 
 #include "compiler/interpreter/Kernels.h"
+#include "dsl/Sampling.h"
+
+#include <cmath>
+#include <numeric>
 
 using namespace vernier::interpreter;
+namespace dsl = vernier::dsl;
 using namespace vernier::interpreter::testing;
 namespace tt = boost::test_tools;
 
@@ -81,6 +86,25 @@ BOOST_AUTO_TEST_CASE(pooling_ceil) {
   checkValues(maxPool(y, g), {1}); // a second window would start at 4
 }
 
+// Values of torch 2.15's avg_pool2d with ceil_mode and count_include_pad: positions beyond the padding never
+// count.
+BOOST_AUTO_TEST_CASE(averages_of_padding_and_what_lies_beyond) {
+  struct Case {
+    int64_t kernel, stride, padding;
+    std::vector<double> counted, uncounted;
+  };
+  const Tensor x = make({1, 1, 6, 1}, {1, 2, 3, 4, 6, 8});
+  for (const Case &c :
+       {Case{3, 2, 1, {1, 3, 6, 4}, {1.5, 3, 6, 8}}, Case{4, 3, 1, {1.5, 5.25, 4}, {2, 5.25, 8}},
+        Case{4, 3, 2, {0.75, 3.75, 3.5}, {1.5, 3.75, 7}}, Case{2, 3, 1, {0.5, 3.5, 4}, {1, 3.5, 8}},
+        Case{4, 4, 1, {1.5, 4.5}, {2, 6}}}) {
+    PoolGeometry g{{1, c.kernel}, {1, c.stride}, {0, 0, c.padding, c.padding}, true, true};
+    checkValues(avgPool(x, g), c.counted);
+    g.countPadding = false;
+    checkValues(avgPool(x, g), c.uncounted);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(resize_conventions) {
   Tensor x = make({1, 1, 2, 1}, {0, 4});
   checkValues(resize(x, 1, 5, ResizeMode::Nearest, false), {0, 0, 0, 4, 4});
@@ -88,6 +112,80 @@ BOOST_AUTO_TEST_CASE(resize_conventions) {
   checkValues(resize(x, 1, 5, ResizeMode::Bilinear, true), {0, 1, 2, 3, 4});
   Tensor wide = make({1, 1, 4, 1}, {0, 1, 2, 3});
   checkValues(resize(wide, 1, 2, ResizeMode::Bilinear, false), {0.5, 2.5});
+}
+
+namespace {
+
+// PyTorch's nearest_idx (aten/src/ATen/native/UpSample.h), word for word in its order of roundings.
+int64_t pytorchNearest(int64_t i, int64_t in, int64_t out, double scale) {
+  if (out == in)
+    return i;
+  if (out == 2 * in)
+    return i >> 1;
+  volatile float step = scale > 0 ? float(1.0 / scale) : float(in) / float(out);
+  volatile float position = float(i) * step;
+  return std::min<int64_t>(int64_t(std::floor(position)), in - 1);
+}
+
+std::vector<double> counting(int64_t n) {
+  std::vector<double> values(n);
+  std::iota(values.begin(), values.end(), 0.0);
+  return values;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(nearest_takes_pytorchs_pixel_for_every_pair_of_sizes) {
+  std::vector<std::pair<int64_t, int64_t>> inexact; // pairs of which exact arithmetic takes other pixels
+  for (int64_t in = 1; in <= 64; ++in) {
+    const Tensor x = make({1, 1, in, 1}, counting(in));
+    for (int64_t out = 1; out <= 64; ++out) {
+      std::vector<double> expected;
+      bool exact = true;
+      for (int64_t i = 0; i < out; ++i) {
+        expected.push_back(double(pytorchNearest(i, in, out, 0)));
+        exact &= int64_t(expected.back()) == i * in / out;
+        BOOST_REQUIRE(dsl::nearestSource(i, in, out, 0) == int64_t(expected.back()));
+      }
+      if (!exact)
+        inexact.emplace_back(in, out);
+      BOOST_REQUIRE(resize(x, 1, out, ResizeMode::Nearest, false).data == expected);
+      BOOST_REQUIRE(dsl::repeatsEqually(in, out, 0) == (out % in == 0));
+      const double scale = (double(out) + 0.5) / double(in);
+      std::vector<double> scaled;
+      for (int64_t i = 0; i < out; ++i)
+        scaled.push_back(double(pytorchNearest(i, in, out, scale)));
+      BOOST_REQUIRE(resize(x, 1, out, ResizeMode::Nearest, false, scale).data == scaled);
+    }
+  }
+  const std::vector<std::pair<int64_t, int64_t>> known = {{14, 46}, {26, 22}, {26, 44}, {28, 46}, {30, 58},
+                                                          {39, 33}, {52, 22}, {52, 44}, {54, 38}, {56, 46},
+                                                          {58, 54}, {60, 58}, {62, 14}, {62, 28}, {62, 56}};
+  BOOST_TEST((inexact == known));
+}
+
+// Beyond 64 a whole factor does not repeat equally: 2 to 82 is 42 and 40.
+BOOST_AUTO_TEST_CASE(nearest_by_a_whole_factor_may_repeat_unequally) {
+  const Tensor y = resize(make({1, 1, 2, 1}, {0, 1}), 1, 82, ResizeMode::Nearest, false);
+  BOOST_TEST(std::accumulate(y.data.begin(), y.data.end(), 0.0) == 40);
+  BOOST_TEST(!dsl::repeatsEqually(2, 82, 0));
+  BOOST_TEST(dsl::repeatsEqually(2, 80, 0));
+  BOOST_TEST(dsl::repeatsEqually(10, 20, 2.05)); // doubling repeats, whatever the factor
+  BOOST_TEST(!dsl::repeatsEqually(10, 30, 3.05));
+}
+
+// By a factor a step is its reciprocal, not the quotient of the sizes. Values of torch 2.15's interpolate.
+BOOST_AUTO_TEST_CASE(resize_by_a_factor) {
+  const Tensor x = make({1, 1, 14, 1}, counting(14));
+  checkValues(resize(x, 1, 10, ResizeMode::Nearest, false, 0.75), {0, 1, 2, 4, 5, 6, 8, 9, 10, 12});
+  std::vector<double> expected;
+  for (int64_t i = 0; i < 10; ++i)
+    expected.push_back((double(i) + 0.5) / 0.75 - 0.5);
+  checkValues(resize(x, 1, 10, ResizeMode::Bilinear, false, 0.75), expected);
+  checkValues(resize(x, 1, 14, ResizeMode::Bilinear, false, 1.05), x.data); // a size that stays is copied
+  checkValues(resize(x, 1, 14, ResizeMode::Nearest, false, 1.05), x.data);
+  const Tensor small = make({1, 1, 3, 1}, {0, 1, 2}); // the last position lies beyond the last pixel
+  checkValues(resize(small, 1, 7, ResizeMode::Bilinear, false, 2.5), {0, 0.1, 0.5, 0.9, 1.3, 1.7, 2});
 }
 
 // A per-channel affine map commutes with resizing, since the weights of a resized pixel sum to one: what lets

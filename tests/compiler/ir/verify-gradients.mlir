@@ -172,6 +172,24 @@ func.func @resize_grad_result(%dy: tensor<1x14x14x4xf32>) {
 
 // -----
 
+// vn.resize_grad (C4)
+func.func @resize_grad_scale(%dy: tensor<1x14x14x4xf32>) {
+  // expected-error @below {{`scale` is -2.000000e+00, it must be positive and finite}}
+  %0 = vn.resize_grad nearest %dy scale -2.0 : (tensor<1x14x14x4xf32>) -> tensor<1x7x7x4xf32>
+  return
+}
+
+// -----
+
+// vn.resize_grad (C5)
+func.func @resize_grad_scale_of_other_size(%dy: tensor<1x5x5x4xf32>) {
+  // expected-error @below {{scale 7.500000e-01 makes 6 of 8 rows, found 5}}
+  %0 = vn.resize_grad nearest %dy scale 0.75 : (tensor<1x5x5x4xf32>) -> tensor<1x8x7x4xf32>
+  return
+}
+
+// -----
+
 // vn.pad_grad (C1)
 func.func @pad_grad(%dy: tensor<1x8x8x4xf32>) {
   // expected-error @below {{needs `dy` of type 'tensor<1x9x8x4xf32>', found 'tensor<1x8x8x4xf32>'}}

@@ -101,6 +101,33 @@ func.func @resize_channels(%x: tensor<1x7x7x4xf32>) {
 
 // -----
 
+// vn.resize (C4)
+func.func @scale_zero(%x: tensor<1x7x7x4xf32>) {
+  // expected-error @below {{`scale` is 0.000000e+00, it must be positive and finite}}
+  %0 = vn.resize bilinear %x scale 0.0 : (tensor<1x7x7x4xf32>) -> tensor<1x14x14x4xf32>
+  return
+}
+
+// -----
+
+// vn.resize (C4)
+func.func @scale_of_corners(%x: tensor<1x7x7x4xf32>) {
+  // expected-error @below {{`align_corners` has no `scale`: the sizes decide}}
+  %0 = vn.resize bilinear %x align_corners scale 2.0 : (tensor<1x7x7x4xf32>) -> tensor<1x14x14x4xf32>
+  return
+}
+
+// -----
+
+// vn.resize (C5)
+func.func @scale_of_other_size(%x: tensor<1x7x9x4xf32>) {
+  // expected-error @below {{scale 7.500000e-01 makes 6 of 9 columns, found 7}}
+  %0 = vn.resize nearest %x scale 0.75 : (tensor<1x7x9x4xf32>) -> tensor<1x5x7x4xf32>
+  return
+}
+
+// -----
+
 // vn.pad (C1)
 func.func @pad_nothing(%x: tensor<1x0x7x4xf32>) {
   // expected-error @below {{has nothing to replicate in 'tensor<1x0x7x4xf32>'}}

@@ -167,8 +167,9 @@ func.func @infer(%x: tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32> {
 // CHECK-LABEL: @train_step
 // CHECK: %[[M:.*]] = vn.max_pool %[[C:.*]] kernel
 // CHECK: vn.crop %{{.*}} at [1, 2] : (tensor<1x8x9x4xf32>) -> tensor<1x6x6x4xf32>
-// CHECK: vn.pad zero %{{.*}} by [1, 1, 0, 2] : (tensor<1x6x6x4xf32>) -> tensor<1x8x8x4xf32>
-// CHECK: vn.pad_grad %{{.*}} by [0, 1, 0, 1] : (tensor<1x8x8x4xf32>) -> tensor<1x7x7x4xf32>
+// CHECK: vn.pad zero %{{.*}} by [1, 2, 0, 3] : (tensor<1x6x6x4xf32>) -> tensor<1x9x9x4xf32>
+// CHECK: vn.pad_grad %{{.*}} by [0, 1, 0, 1] : (tensor<1x9x9x4xf32>) -> tensor<1x8x8x4xf32>
+// CHECK: vn.resize_grad nearest %{{.*}} scale 1.150000e+00 : (tensor<1x8x8x4xf32>) -> tensor<1x7x7x4xf32>
 // CHECK: vn.resize_grad bilinear %{{.*}} align_corners : (tensor<1x7x7x4xf32>) -> tensor<1x3x3x4xf32>
 // CHECK: vn.avg_pool_grad %{{.*}} kernel [2, 2] strides [2, 2] ceil count_padding false : (tensor<1x3x3x4xf32>) -> tensor<1x5x5x4xf32>
 // CHECK: vn.max_pool_grad %[[C]], %[[M]], %{{.*}} kernel [3, 3] strides [2, 2] padding [1, 1, 1, 1] : {{.*}} -> tensor<1x9x9x4xf32>
@@ -178,8 +179,9 @@ func.func @infer(%x: tensor<1x9x9x4xf32>) -> tensor<1x1x1x4xf32> {
   %0 = vn.max_pool %c kernel [3, 3] strides [2, 2] padding [1, 1, 1, 1] : (tensor<1x9x9x4xf32>) -> tensor<1x5x5x4xf32>
   %1 = vn.avg_pool %0 kernel [2, 2] strides [2, 2] ceil count_padding false : (tensor<1x5x5x4xf32>) -> tensor<1x3x3x4xf32>
   %2 = vn.resize bilinear %1 align_corners : (tensor<1x3x3x4xf32>) -> tensor<1x7x7x4xf32>
-  %3 = vn.pad replicate %2 by [0, 1, 0, 1] : (tensor<1x7x7x4xf32>) -> tensor<1x8x8x4xf32>
-  %4 = vn.crop %3 at [1, 0] : (tensor<1x8x8x4xf32>) -> tensor<1x6x6x4xf32>
+  %s = vn.resize nearest %2 scale 1.15 : (tensor<1x7x7x4xf32>) -> tensor<1x8x8x4xf32>
+  %3 = vn.pad replicate %s by [0, 1, 0, 1] : (tensor<1x8x8x4xf32>) -> tensor<1x9x9x4xf32>
+  %4 = vn.crop %3 at [1, 0] : (tensor<1x9x9x4xf32>) -> tensor<1x6x6x4xf32>
   %5 = vn.pad zero %4 by [1, 1, 2, 1] : (tensor<1x6x6x4xf32>) -> tensor<1x8x9x4xf32>
   %p = vn.global_avg_pool %5 : (tensor<1x8x9x4xf32>) -> tensor<1x1x1x4xf32>
   return %p : tensor<1x1x1x4xf32>

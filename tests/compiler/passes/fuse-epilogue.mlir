@@ -167,6 +167,24 @@ func.func @infer(%x: tensor<1x4x4x5xf32>, %r: tensor<1x2x2x5xf32>, %s: tensor<1x
 
 // -----
 
+// By 41, float32 repeats the first of two pixels 42 times; by a factor of 3.3, unequally too: neither is read while
+// the convolution adds.
+// CHECK-LABEL: @infer
+// CHECK: %[[A:.*]] = vn.resize nearest %arg1
+// CHECK: %[[B:.*]] = vn.resize nearest %arg2 scale
+// CHECK: vn.fused_convolution {{.*}} add %[[A]], %[[B]] :
+func.func @infer(%x: tensor<1x82x3x5xf32>, %r: tensor<1x2x1x5xf32>, %s: tensor<1x25x1x5xf32>) -> tensor<1x82x3x5xf32> {
+  %w = vn.parameter "a.weight" convolution_weight : tensor<5x5x1x1xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x82x3x5xf32>, tensor<5x5x1x1xf32>) -> tensor<1x82x3x5xf32>
+  %1 = vn.resize nearest %r : (tensor<1x2x1x5xf32>) -> tensor<1x82x3x5xf32>
+  %2 = vn.resize nearest %s scale 3.3 : (tensor<1x25x1x5xf32>) -> tensor<1x82x3x5xf32>
+  %3 = vn.add %0, %1 : (tensor<1x82x3x5xf32>, tensor<1x82x3x5xf32>) -> tensor<1x82x3x5xf32>
+  %4 = vn.add %3, %2 : (tensor<1x82x3x5xf32>, tensor<1x82x3x5xf32>) -> tensor<1x82x3x5xf32>
+  return %4 : tensor<1x82x3x5xf32>
+}
+
+// -----
+
 // Pooling lies between.
 // CHECK-LABEL: @infer
 // CHECK: vn.convolution
