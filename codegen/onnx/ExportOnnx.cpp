@@ -11,6 +11,9 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <cmath>
+#include <limits>
+
 using namespace mlir;
 
 namespace vernier::codegen {
@@ -240,13 +243,15 @@ private:
   llvm::Error add(vn::ResizeOp op) {
     const RankedTensorType in = typeOf(op.getInput()), out = typeOf(op.getResult());
     const std::string input = at(op.getInput());
-    const bool whole = vn::heightOf(out) % vn::heightOf(in) == 0 && vn::widthOf(out) % vn::widthOf(in) == 0;
-    if (op.getMode() == vn::ResizeMode::Nearest && !whole) {
-      const std::string rows = graph.node("Gather", {input, nearestRows(vn::heightOf(in), vn::heightOf(out))},
-                                          graph.unique(input + "_rows"), {{"axis", kHeight}});
-      give(op, "Gather", {rows, nearestRows(vn::widthOf(in), vn::widthOf(out))}, {{"axis", kWidth}});
+    if (op.getMode() == vn::ResizeMode::Nearest && !op.repeatsEqually()) {
+      // The pixels themselves: runtimes round positions in ways of their own.
+      const auto sources = [&](int axis) { return graph.integers(op.nearestSources(axis)); };
+      const std::string rows =
+          graph.node("Gather", {input, sources(0)}, graph.unique(input + "_rows"), {{"axis", kHeight}});
+      give(op, "Gather", {rows, sources(1)}, {{"axis", kWidth}});
       return llvm::Error::success();
     }
+    const bool whole = vn::heightOf(out) % vn::heightOf(in) == 0 && vn::widthOf(out) % vn::widthOf(in) == 0;
     std::vector<OnnxGraph::Attribute> attributes;
     if (op.getMode() == vn::ResizeMode::Nearest)
       attributes = {{"mode", std::string("nearest")},
@@ -256,9 +261,13 @@ private:
       attributes = {{"mode", std::string("linear")},
                     {"coordinate_transformation_mode",
                      std::string(op.getAlignCorners() ? "align_corners" : "half_pixel")}};
-    // Whole scales let runtimes keep layouts of their own; other scales would be rounded, sizes are not.
+    // Whole scales let runtimes keep layouts of their own; other scales would be rounded, sizes are not. A
+    // factor that is not the sizes' quotient can only be said as a scale.
     std::vector<std::string> operands = {input, ""};
-    if (whole) {
+    if (const double factor = op.factor(); factor > 0) {
+      operands.push_back(graph.scales({1, 1, scaleFor(vn::heightOf(in), vn::heightOf(out), factor),
+                                       scaleFor(vn::widthOf(in), vn::widthOf(out), factor)}));
+    } else if (whole) {
       operands.push_back(graph.scales(
           {1, 1, float(vn::heightOf(out) / vn::heightOf(in)), float(vn::widthOf(out) / vn::widthOf(in))}));
     } else {
@@ -269,12 +278,20 @@ private:
     return llvm::Error::success();
   }
 
-  // The input row of each result row, exactly.
-  std::string nearestRows(int64_t in, int64_t out) {
-    Ints rows;
-    for (int64_t i = 0; i < out; ++i)
-      rows.push_back(i * in / out);
-    return graph.integers(rows);
+  // The float32 next to `factor` of which every runtime makes `out` of `in`, however it multiplies; 1 where
+  // the size stays.
+  static float scaleFor(int64_t in, int64_t out, double factor) {
+    if (in == out)
+      return 1;
+    const auto makes = [&](float scale) {
+      return int64_t(scale * float(in)) == out && int64_t(double(scale) * double(in)) == out;
+    };
+    float above = float(factor), below = above;
+    while (!makes(above) && !makes(below)) {
+      above = std::nextafter(above, std::numeric_limits<float>::infinity());
+      below = std::nextafter(below, 0.0f);
+    }
+    return makes(above) ? above : below;
   }
 
   // Of all axes: what is added before, then what is added behind.

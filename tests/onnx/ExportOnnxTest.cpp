@@ -13,6 +13,8 @@
 #include <onnx/onnx_pb.h>
 #include <onnx/shape_inference/implementation.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -146,6 +148,56 @@ BOOST_AUTO_TEST_CASE(models_are_valid_and_have_the_specified_shapes) {
       BOOST_TEST(compared >= int(names.size()));
     }
   }
+}
+
+namespace {
+
+const onnx::NodeProto &nodeOf(const onnx::ModelProto &model, const std::string &output) {
+  for (const onnx::NodeProto &node : model.graph().node())
+    if (node.output(0) == output)
+      return node;
+  throw std::runtime_error("no node gives " + output);
+}
+
+template <class T> std::vector<T> constant(const onnx::ModelProto &model, const std::string &name) {
+  for (const onnx::TensorProto &tensor : model.graph().initializer())
+    if (tensor.name() == name) {
+      std::vector<T> values(tensor.raw_data().size() / sizeof(T));
+      memcpy(values.data(), tensor.raw_data().data(), tensor.raw_data().size());
+      return values;
+    }
+  throw std::runtime_error("no initializer " + name);
+}
+
+} // namespace
+
+// `nearest` names its pixels, PyTorch's, wherever rounding could decide; a factor that isn't the quotient of
+// the sizes is a scale, of which any way of multiplying makes the size.
+BOOST_AUTO_TEST_CASE(resizes_sample_as_the_specification_does) {
+  Folder folder;
+  const Exported exported = exportModel(operations("resizes"), folder.path / "m.onnx");
+  const onnx::NodeProto &factored = nodeOf(exported.model, "factored"); // 10x7 by 0.75
+  BOOST_TEST(factored.op_type() == "Gather");
+  BOOST_TEST(constant<int64_t>(exported.model, factored.input(1)) == (std::vector<int64_t>{0, 1, 2, 4, 5}),
+             boost::test_tools::per_element());
+  const onnx::NodeProto &unequal = nodeOf(exported.model, "repeated_unequally");
+  BOOST_TEST(unequal.op_type() == "Gather");
+  const auto rows = constant<int64_t>(exported.model, nodeOf(exported.model, unequal.input(0)).input(1));
+  BOOST_TEST(rows.size() == 82u);
+  BOOST_TEST(std::count(rows.begin(), rows.end(), 1) == 40);
+  BOOST_TEST(nodeOf(exported.model, "doubled").op_type() == "Resize");
+  const auto scalesOf = [&](const std::string &output) {
+    const onnx::NodeProto &node = nodeOf(exported.model, output);
+    BOOST_TEST(node.op_type() == "Resize");
+    BOOST_TEST(node.input_size() == 3); // no sizes
+    return constant<float>(exported.model, node.input(2));
+  };
+  BOOST_TEST(scalesOf("smooth_factored") == (std::vector<float>{1, 1, 0.65f, 0.65f}),
+             boost::test_tools::per_element());
+  // 10 * 0.7f is less than 7 in double.
+  BOOST_TEST(scalesOf("smooth_whole")[2] == std::nextafter(0.7f, 1.0f));
+  BOOST_TEST(scalesOf("smooth_enlarged") == (std::vector<float>{1, 1, 1.14f, 1}), // 7 columns stay 7
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(heads_are_what_users_of_onnx_expect) {
