@@ -9,7 +9,7 @@ packages=(
   llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools libzstd-dev
   # libraries
   libomp-22-dev libfmt-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
-  libjpeg-dev libpng-dev zlib1g-dev libboost-test-dev
+  libjpeg-dev libpng-dev libwebp-dev zlib1g-dev libboost-test-dev
   # ONNX's schema and checker
   libonnx-dev libprotobuf-dev
   # the main job's images; scripts and tests use Python's standard library only

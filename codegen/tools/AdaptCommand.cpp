@@ -39,6 +39,7 @@ struct AdaptOptions : BuildOptions {
   std::string features, classifier = VERNIER_MODELS "/classifiers/scale_classifier.vn", recipe;
   std::string data, split = "train";
   int64_t first = 0, count = 0, threads = 0;
+  bool ignoreOrientation = false; // of the images' EXIF data
 };
 
 class Adaptation {
@@ -203,6 +204,8 @@ private:
                        path("labels")};
     if (options.count)
       command.insert(command.end(), {"--count", std::to_string(options.count)});
+    if (options.ignoreOrientation)
+      command.push_back("--ignore-orientation");
     runCommand(std::move(command));
   }
 
@@ -235,7 +238,10 @@ private:
     });
     add(runtime::Safetensors::read(path("trained/weights.safetensors")),
         std::string(runtime::classifierPrefix));
-    runtime::writeSafetensors(path(network.name + ".safetensors"), tensors, own.metadata());
+    runtime::Metadata metadata = own.metadata();
+    if (options.ignoreOrientation)
+      metadata["vernier.orientation"] = "ignored";
+    runtime::writeSafetensors(path(network.name + ".safetensors"), tensors, metadata);
   }
 
   AdaptOptions options;
@@ -267,6 +273,8 @@ void addAdaptCommand(CLI::App &app) {
   command->add_option("--first", options->first, "The first image of the split that is used")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command->add_flag("--ignore-orientation", options->ignoreOrientation,
+                    "Take images as their pixels are stored, whatever EXIF says");
   command->add_option("--count", options->count, "How many images are used; all otherwise")
       ->check(CLI::PositiveNumber);
   command->add_option(

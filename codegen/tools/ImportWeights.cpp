@@ -67,7 +67,7 @@ void storePreprocessing(const ImportOptions &options, const WeightMapping &mappi
     said.deviation = mapping.deviation;
   if (!said.resize)
     said.resize = mapping.resize;
-  if (said.mean.empty() && said.deviation.empty() && !said.resize)
+  if (said.mean.empty() && said.deviation.empty() && !said.resize && !said.ignoreOrientation)
     return;
   vn_model facts = {};
   facts.name = model.name.c_str();
@@ -148,6 +148,8 @@ void addImportWeightsCommand(CLI::App &app) {
   command->add_option("--std", options->images.deviation, "Standard deviations, likewise")->delimiter(',');
   command->add_option("--resize", options->images.resize,
                       "Pixels on the shorter side of their images before the centre is cropped, likewise");
+  command->add_flag("--ignore-orientation", options->images.ignoreOrientation,
+                    "Their images were taken as the pixels are stored, whatever EXIF says; likewise");
   command->add_option("-o,--output", options->output, "The weights for `build` (.safetensors)")->required();
   command->callback([options] { importWeights(*options); });
 }

@@ -82,8 +82,8 @@ private:
     std::string inputs;
     llvm::raw_string_ostream out(inputs);
     out << "weights " << llvm::xxh3_64bits(weights) << "\ndata " << options.data << " " << options.split
-        << " " << options.first << " " << options.count << " digest " << openData()->digest() << "\nsample "
-        << options.sample << " " << options.seed << "\n"
+        << " " << options.first << " " << options.count << (options.ignoreOrientation ? " as stored" : "")
+        << " digest " << openData()->digest() << "\nsample " << options.sample << " " << options.seed << "\n"
         << "batch " << options.batch << " runs " << options.runs << " " << options.cpu << " "
         << options.precision << "\n";
     if (options.recalibrate)
@@ -247,6 +247,8 @@ void addMeasuringOptions(CLI::App &command, SearchOptions &options) {
       ->capture_default_str();
   command.add_option("--count", options.count, "How many images are used; all otherwise")
       ->check(CLI::PositiveNumber);
+  command.add_flag("--ignore-orientation", options.ignoreOrientation,
+                   "Take images as their pixels are stored, whatever EXIF says");
   command.add_option("--sample", options.sample, "So many configurations, drawn at random; all otherwise")
       ->check(CLI::PositiveNumber);
   command.add_option("--seed", options.seed, "Of the sample")->capture_default_str();

@@ -15,6 +15,7 @@ struct TrainOptions : ModelOptions, CodeOptions {
   std::string recipe, data, weights, output;
   int64_t epochs = 0, threads = 0, batchOfBinary = 1;
   bool resume = false, acceptChangedData = false, batchGiven = false, quiet = false;
+  bool ignoreOrientation = false, skipBroken = false; // of images
 };
 
 // The values of the open holes that a recipe's target names: HOLE=VALUE,..., or a value for each. A hole that
@@ -70,6 +71,10 @@ void runTraining(const TrainOptions &options, const std::string &program, const 
     command.push_back("--quiet");
   if (options.acceptChangedData)
     command.push_back("--accept-changed-data");
+  if (options.ignoreOrientation)
+    command.push_back("--ignore-orientation");
+  if (options.skipBroken)
+    command.push_back("--skip-broken");
   runTogether({command});
 }
 
@@ -130,6 +135,10 @@ void addTrainCommand(CLI::App &app) {
   command->add_flag("--resume", options->resume, "Continue a training that was interrupted");
   command->add_flag("--accept-changed-data", options->acceptChangedData,
                     "With --resume: go on although the data set is not what it was");
+  command->add_flag("--ignore-orientation", options->ignoreOrientation,
+                    "Take images as their pixels are stored, whatever EXIF says");
+  command->add_flag("--skip-broken", options->skipBroken,
+                    "Leave images out that cannot be decoded, and count them");
   command->add_option("--batch-of-binary", options->batchOfBinary, "Images per call of the result")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -50,14 +50,16 @@ static AdaptiveResult evaluateAdaptive(Adaptive &adaptive, const Dataset &datase
   };
   const int64_t batch = adaptive.model().network->batch;
   Loader loader(dataset, preprocessing, inOrder(dataset, batch, loaders, range));
-  int64_t number = range.first;
   while (const Batch *images = loader.next()) {
     const size_t imageSize = images->images.size() / size_t(batch);
     for (int64_t i = 0; i < images->count; ++i)
-      adaptive.add(number++, std::span(images->images).subspan(size_t(i) * imageSize, imageSize), deliver);
+      adaptive.add(images->indices[size_t(i)],
+                   std::span(images->images).subspan(size_t(i) * imageSize, imageSize), deliver);
   }
   adaptive.flush(deliver);
   result.accuracy = meter.result();
+  if (result.accuracy.images == 0)
+    throw Error(VN_ERROR_FORMAT, "all images are broken");
   for (size_t c = 0; c < result.images.size(); ++c)
     result.macs += double(result.images[c]) * double(adaptive.macs(c)) /
                    double(std::max<int64_t>(result.accuracy.images, 1));
@@ -165,6 +167,7 @@ void evalCommand(const vn_adaptive &model, const EvalOptions &options) {
   std::vector<StaticResult> statics;
   if (options.compare)
     statics = evaluateStatic(open.adaptive->network(), *dataset, preprocessing, loaders, range);
+  dataset->broken.print();
   if (options.json)
     fmt::print("{}\n", json(model, options, result, statics).dump(2));
   else

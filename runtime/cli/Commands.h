@@ -74,6 +74,7 @@ struct EvalOptions : CommonOptions {
   PreprocessingOptions preprocessing;
   ScalePolicyOptions scalePolicy;
   int64_t loaders = 0;
+  bool skipBroken = false; ///< images that cannot be decoded are left out and counted
   bool json = false;
   bool quiet = false;   ///< no progress
   bool compare = false; ///< of an adaptive model: with each of its configurations for all images
@@ -96,6 +97,7 @@ struct TabulateOptions : CommonOptions {
   std::string predict;                     ///< such a file, instead of measuring
   int64_t recalibrate = 0;                 ///< accuracy after recalibration with so many images; 0: without
   bool quiet = false;                      ///< no progress
+  bool ignoreOrientation = false;          ///< as in PreprocessingOptions
 };
 void tabulateCommand(const vn_model &model, const TabulateOptions &options);
 
@@ -115,6 +117,7 @@ struct LabelOptions : CommonOptions {
   int64_t first = 0, count = 0; ///< images; 0: all from `first` on
   int64_t validateEvery = 10;   ///< of so many images one is for validation
   bool quiet = false;           ///< no report
+  bool ignoreOrientation = false; ///< as in PreprocessingOptions
 };
 void labelCommand(const vn_adaptive &model, const LabelOptions &options);
 

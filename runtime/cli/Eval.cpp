@@ -27,9 +27,12 @@ void checkSource(const EvalOptions &options) {
 }
 
 std::unique_ptr<Dataset> openSource(const EvalOptions &options) {
-  if (options.data.empty())
-    return openImages(options.images, options.labels);
-  return openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
+  auto dataset = options.data.empty()
+                     ? openImages(options.images, options.labels)
+                     : openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
+  printWarnings(*dataset);
+  dataset->skipBroken = options.skipBroken;
+  return dataset;
 }
 
 ImageRange rangeOf(const Dataset &dataset, const EvalOptions &options) {
@@ -59,12 +62,14 @@ void evalCommand(const vn_model &model, const EvalOptions &options) {
                         });
   }
   scalePolicy.write();
+  dataset->broken.print();
   const double milliseconds = accuracy.seconds * 1e3 / double(accuracy.images);
   if (options.json) {
     const nlohmann::ordered_json result = {{"model", model.name},
                                            {"data", utf8Text(options.data + options.images)},
                                            {"split", options.split},
                                            {"images", accuracy.images},
+                                           {"broken_images", dataset->broken.count()},
                                            {"top1", accuracy.top1},
                                            {"top5", accuracy.top5},
                                            {"loss", accuracy.loss},

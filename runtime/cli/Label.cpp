@@ -35,7 +35,9 @@ public:
       : model(model), options(options), open(openSession(*model.network, options)),
         preprocessing(*model.network) {
     preprocessing.restore(open.metadata, open.weights);
+    preprocessing.orientation = preprocessing.orientation && !options.ignoreOrientation;
     dataset = openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
+    printWarnings(*dataset);
     checkLabels(*dataset, *model.network);
     range = {options.first, options.count ? options.count : INT64_MAX};
     range.count = std::min(range.count, dataset->size() - options.first);

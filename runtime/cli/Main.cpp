@@ -120,6 +120,19 @@ private:
     numbers("--std", options.deviation, "Standard deviations, likewise");
     command.add_option("--resize", options.resize,
                        "The shorter side in pixels, before the centre is cropped");
+    addOrientation(command, options.ignoreOrientation);
+  }
+
+  static void addOrientation(CLI::App &command, bool &ignore) {
+    command.add_flag(
+        "--ignore-orientation", ignore,
+        "Take images as their pixels are stored (default: turned as their EXIF data says, unless "
+        "the weights were trained without)");
+  }
+
+  static void addSkipBroken(CLI::App &command, bool &skip) {
+    command.add_flag("--skip-broken", skip,
+                     "Leave images out that cannot be decoded, and count them (default: refuse the first)");
   }
 
   void addScalePolicy(CLI::App &command, ScalePolicyOptions &options) {
@@ -174,7 +187,7 @@ private:
   void addEval() {
     CLI::App *app = command("eval", "Measure the accuracy on a data set", evalOptions);
     app->add_option("--data", evalOptions.data, "Folder of the data set");
-    app->add_option("--images", evalOptions.images, "Instead: folder of JPEG and PNG files, with --labels");
+    app->add_option("--images", evalOptions.images, "Instead: folder of images, with --labels");
     app->add_option(
         "--labels", evalOptions.labels,
         "File with the number of a class per line, in the order of the images' names, or with the name "
@@ -186,6 +199,7 @@ private:
     app->add_option("--count", evalOptions.count, "How many images are used (all)")
         ->check(CLI::PositiveNumber);
     app->add_option("--loaders", evalOptions.loaders, "Threads that read images")->check(CLI::Range(1, 1024));
+    addSkipBroken(*app, evalOptions.skipBroken);
     addPreprocessing(*app, evalOptions.preprocessing);
     addScalePolicy(*app, evalOptions.scalePolicy);
     addCostWeight(*app, evalOptions);
@@ -200,7 +214,7 @@ private:
 
   void addClassify() {
     CLI::App *app = command("classify", "Name what images show", classifyOptions);
-    app->add_option("images", classifyOptions.images, "JPEG or PNG files")->required();
+    app->add_option("images", classifyOptions.images, "JPEG, PNG, BMP or WebP files")->required();
     app->add_option("--labels", classifyOptions.labels, "File with the name of a class per line");
     app->add_option("--top", classifyOptions.top, "Number of classes per image (5)")
         ->check(CLI::PositiveNumber);
@@ -221,6 +235,7 @@ private:
     app->add_option("--count", tabulateOptions.count, "How many images are used (all)")
         ->check(CLI::PositiveNumber);
     app->add_option("--every", tabulateOptions.every, "Of these, each K-th (1)")->check(CLI::PositiveNumber);
+    addOrientation(*app, tabulateOptions.ignoreOrientation);
     auto *runs =
         app->add_option("--runs", tabulateOptions.runs, "Instead of the accuracy the time of so many runs")
             ->check(CLI::PositiveNumber);
@@ -259,6 +274,7 @@ private:
     app->add_option("--validate-every", labelOptions.validateEvery,
                     "Of so many images one is for validation (10)")
         ->check(CLI::Range(2, 1 << 24));
+    addOrientation(*app, labelOptions.ignoreOrientation);
     app->add_option("--out", labelOptions.out, "Folder for the arrays and labels")->required();
     addQuiet(*app, labelOptions.quiet);
     app->callback([this] { action = [this] { labelCommand(*adaptive, labelOptions); }; });
@@ -278,6 +294,10 @@ private:
     app->add_option("--loaders", trainOptions.loaders, "Threads that make batches")
         ->check(CLI::Range(1, 1024));
     addQuiet(*app, trainOptions.quiet);
+    addOrientation(*app, trainOptions.ignoreOrientation);
+    app->get_option("--ignore-orientation")
+        ->description("Take images as their pixels are stored, as `orientation = false` in the recipe does");
+    addSkipBroken(*app, trainOptions.skipBroken);
     app->add_flag("--resume", trainOptions.resume, "Continue from the checkpoint in --out, if there is one");
     app->add_flag("--accept-changed-data", trainOptions.acceptChangedData,
                   "With --resume: go on although the data set is not what it was");

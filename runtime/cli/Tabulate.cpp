@@ -160,7 +160,9 @@ public:
         openSession(model, options, options.recalibrate ? Purpose::Training : Purpose::Inference);
     Preprocessing preprocessing(model);
     preprocessing.restore(open.metadata, open.weights);
+    preprocessing.orientation = preprocessing.orientation && !options.ignoreOrientation;
     const auto dataset = openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
+    printWarnings(*dataset);
     checkLabels(*dataset, model);
     const ImageRange images{options.first, options.count ? options.count : INT64_MAX, options.every};
     checkRange(*dataset, images);

@@ -92,12 +92,12 @@ std::unique_ptr<Dataset> openDataset(const std::string &path, Split split) {
         .at(path)
         .help("it knows IDX files (Fashion-MNIST), CIFAR-10 and CIFAR-100 binary files, arrays "
               "(train-arrays.npy) and train/CLASS/*.jpg");
-  auto trainingSet = openFolder((folder / "train").string());
+  const std::string trainingFolder = (folder / "train").string();
   if (training)
-    return trainingSet;
+    return openFolder(trainingFolder);
   for (const char *name : {"val", "test"})
     if (fs::is_directory(folder / name))
-      return openFolder((folder / name).string(), trainingSet->classNames);
+      return openFolder((folder / name).string(), classFolders(trainingFolder));
   throw Error(VN_ERROR_FORMAT, "the data set has neither a val/ nor a test/ folder").at(path);
 }
 

@@ -5,12 +5,28 @@
 #include "runtime/image/Image.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace vernier::runtime {
+
+/// Images that could not be decoded, as loaders met them on any thread.
+class BrokenImages {
+public:
+  /// `why` is what the failure says.
+  void add(int64_t index, const std::string &why);
+  int64_t count() const;
+  /// Their number and the first one, on standard error; nothing where there is none.
+  void print() const;
+
+private:
+  mutable std::mutex mutex;
+  std::map<int64_t, std::string> images;
+};
 
 class Dataset {
 public:
@@ -29,7 +45,15 @@ public:
   virtual uint64_t digest() const;
 
   std::vector<std::string> classNames; ///< empty where the format holds no names
+  std::vector<std::string> warnings;   ///< what opening it noticed: files that are left out
+
+  /// Loaders leave images out that cannot be decoded, and note them; otherwise such an image is an error.
+  bool skipBroken = false;
+  mutable BrokenImages broken;
 };
+
+/// On standard error.
+void printWarnings(const Dataset &dataset);
 
 /// Images of one size, all in memory, one after the other.
 class MemoryDataset : public Dataset {
@@ -73,14 +97,18 @@ std::unique_ptr<MemoryDataset> parseIdx(Bytes images, Bytes labels, const std::s
 void parseCifar(Bytes file, int64_t labelBytes, int64_t classes, const std::string &place,
                 MemoryDataset &set);
 
-/// JPEG and PNG files in one folder per class; classes in alphabetical order, or as `classNames` has them.
+/// The visible folders in a folder, in alphabetical order: the classes of its images.
+std::vector<std::string> classFolders(const std::string &path);
+
+/// JPEG, PNG, BMP and WebP files in one folder per class and in folders in it; classes in alphabetical order,
+/// of which each has images, or as `classNames` has them.
 std::unique_ptr<Dataset> openFolder(const std::string &path, const std::vector<std::string> &classNames = {});
 
 /// The label of each of `files`, from a file with a line for each: `LABEL`, in the order of `files`, or `FILE
 /// LABEL` in any order.
 std::vector<int64_t> parseLabels(Bytes text, const std::vector<std::string> &files, const std::string &place);
 
-/// The JPEG and PNG files of one folder, in the order of their names, with the labels that a file gives them.
+/// The images of one folder, in the order of their names, with the labels that a file gives them.
 std::unique_ptr<Dataset> openImages(const std::string &folder, const std::string &labels);
 
 enum class Split { Training, Test };
@@ -90,7 +118,7 @@ enum class Split { Training, Test };
 ///   data_batch_1.bin ... data_batch_5.bin, test_batch.bin         CIFAR-10
 ///   train.bin, test.bin                                           CIFAR-100
 ///   train-arrays.npy, train-labels.npy, test-...                  arrays, for a model that takes no images
-///   train/CLASS/*.jpg, and val/ or test/                          JPEG and PNG files by class
+///   train/CLASS/*.jpg, and val/ or test/                          JPEG, PNG, BMP and WebP files by class
 std::unique_ptr<Dataset> openDataset(const std::string &path, Split split);
 
 } // namespace vernier::runtime

@@ -84,7 +84,7 @@ std::vector<int64_t> parseLabels(Bytes text, const std::vector<std::string> &fil
     const auto without = std::ranges::find(labels, -1);
     if (named && without != labels.end())
       error.note(fmt::format("image `{}` has none", files[size_t(without - labels.begin())]));
-    throw error.help("a line for each JPEG and PNG file of the folder, in the order of their names");
+    throw error.help("a line for each image of the folder, in the order of their names");
   }
   return labels;
 }

@@ -75,26 +75,51 @@ void Loader::work() {
 void Loader::fill(int64_t number, Batch &batch) const {
   const size_t imageSize = size_t(preprocessing.channels * preprocessing.height * preprocessing.width);
   const size_t first = size_t(number * options.batch);
-  batch.count = std::min<int64_t>(options.batch, int64_t(options.order.size() - first));
+  const size_t wanted = size_t(std::min<int64_t>(options.batch, int64_t(options.order.size() - first)));
   batch.images.resize(size_t(options.batch) * imageSize);
   batch.labels.resize(size_t(options.batch));
-  std::fill(batch.images.begin() + batch.count * int64_t(imageSize), batch.images.end(), 0.0f);
-  std::fill(batch.labels.begin() + batch.count, batch.labels.end(), 0);
-  for (size_t i = 0; i < size_t(batch.count); ++i) {
+  batch.indices.clear();
+  for (size_t i = 0; i < wanted; ++i) {
     const int64_t index = options.order[first + i];
-    batch.labels[i] = int32_t(dataset.label(index));
-    float *input = &batch.images[i * imageSize];
-    if (const auto array = dataset.array(index); !array.empty()) {
-      std::ranges::copy(array, input);
+    const size_t row = batch.indices.size();
+    try {
+      write(index, &batch.images[row * imageSize]);
+    } catch (const Error &error) {
+      const bool broken = error.status() == VN_ERROR_FORMAT || error.status() == VN_ERROR_VALUE;
+      if (!dataset.skipBroken || !broken)
+        throw;
+      dataset.broken.add(index, error.what());
       continue;
     }
-    const Image image = dataset.image(index);
-    if (options.augmentation) {
-      const RandomStream random(options.seed, RandomPurpose::Augmentation, options.epoch, uint64_t(index));
-      writeAugmentedInput(image, preprocessing, *options.augmentation, random, input);
-    } else {
-      writeInput(image, preprocessing, input);
+    batch.labels[row] = int32_t(dataset.label(index));
+    batch.indices.push_back(index);
+  }
+  if (!options.padLast) { // an update takes whole batches
+    if (batch.indices.empty())
+      throw Error(VN_ERROR_FORMAT, fmt::format("all {} images of a batch are broken", wanted))
+          .note(fmt::format("the first is {}", dataset.name(options.order[first])));
+    for (size_t good = batch.indices.size(), row = good; row < wanted; ++row) {
+      std::copy_n(&batch.images[row % good * imageSize], imageSize, &batch.images[row * imageSize]);
+      batch.labels[row] = batch.labels[row % good];
+      batch.indices.push_back(batch.indices[row % good]);
     }
+  }
+  batch.count = int64_t(batch.indices.size());
+  std::fill(batch.images.begin() + batch.count * int64_t(imageSize), batch.images.end(), 0.0f);
+  std::fill(batch.labels.begin() + batch.count, batch.labels.end(), 0);
+}
+
+void Loader::write(int64_t index, float *input) const {
+  if (const auto array = dataset.array(index); !array.empty()) {
+    std::ranges::copy(array, input);
+    return;
+  }
+  const Image image = dataset.image(index);
+  if (options.augmentation) {
+    const RandomStream random(options.seed, RandomPurpose::Augmentation, options.epoch, uint64_t(index));
+    writeAugmentedInput(image, preprocessing, *options.augmentation, random, input);
+  } else {
+    writeInput(image, preprocessing, input);
   }
 }
 

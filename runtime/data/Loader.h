@@ -28,7 +28,8 @@ struct LoaderOptions {
 };
 
 struct Batch {
-  int64_t count = 0; ///< images that are not padding
+  int64_t count = 0;            ///< images that are not padding
+  std::vector<int64_t> indices; ///< of these in the data set
   std::vector<float> images;
   std::vector<int32_t> labels;
 };
@@ -40,7 +41,8 @@ public:
   Loader(const Loader &) = delete;
   Loader &operator=(const Loader &) = delete;
 
-  /// The next batch, valid until the next call; null after the last. Throws what reading an image threw.
+  /// The next batch, valid until the next call; null after the last. Throws what reading an image threw; of a
+  /// data set that skips broken ones a padded batch has fewer images and any other repeats those that it has.
   const Batch *next();
 
 private:
@@ -53,6 +55,7 @@ private:
   void work();
   void stop();
   void fill(int64_t number, Batch &batch) const;
+  void write(int64_t index, float *input) const;
 
   const Dataset &dataset;
   const Preprocessing preprocessing;

@@ -14,6 +14,7 @@ namespace vernier::runtime {
 struct Image {
   int64_t height = 0, width = 0, channels = 0;
   std::vector<uint8_t> pixels;
+  int orientation = 1; ///< EXIF's, 1 to 8: how the stored rows and columns lie; 1: as they are
 
   Image() = default;
   Image(int64_t height, int64_t width, int64_t channels)
@@ -23,12 +24,21 @@ struct Image {
 /// Larger images are refused: a few bytes of file may claim any size.
 inline constexpr int64_t mostPixels = int64_t(1) << 27;
 
-/// Decodes a JPEG or PNG file. `place` is named in messages.
+/// Decodes a JPEG, PNG, BMP or WebP file; the pixels are as they are stored. `place` is named in messages.
 Image decodeImage(Bytes file, const std::string &place);
 Image readImage(const std::string &path);
+/// Whether files of this name are images that `readImage` reads, by the name's ending.
+bool isImageName(const std::string &name);
 
 Image decodeJpeg(Bytes file, const std::string &place);
 Image decodePng(Bytes file, const std::string &place);
+Image decodeBmp(Bytes file, const std::string &place);
+Image decodeWebp(Bytes file, const std::string &place);
+
+/// The orientation that EXIF data names; 1 where it names none or is damaged.
+int exifOrientation(Bytes exif);
+/// The image as it is to be seen: rows and columns turned as its orientation says.
+Image upright(Image image);
 
 /// Grey becomes three equal channels, colour becomes ITU-R 601 luma.
 Image withChannels(Image image, int64_t channels);

@@ -55,7 +55,14 @@ bool decode(Bytes file, Image &image, ErrorManager &manager, int64_t (&size)[2])
   }
   jpeg_create_decompress(&info);
   jpeg_mem_src(&info, file.data(), (unsigned long)file.size());
+  jpeg_save_markers(&info, JPEG_APP0 + 1, 0xffff);
   jpeg_read_header(&info, TRUE);
+  int orientation = 1;
+  for (jpeg_saved_marker_ptr marker = info.marker_list; marker; marker = marker->next)
+    if (marker->data_length >= 6 && memcmp(marker->data, "Exif\0\0", 6) == 0) {
+      orientation = exifOrientation({marker->data, marker->data_length});
+      break; // APP1 holds other things, too; the first EXIF data counts
+    }
   // A block of 8 x 8 pixels takes a bit at least; files that claim far more pixels are damaged.
   const int64_t pixels = int64_t(info.image_width) * info.image_height;
   if (pixels > std::min(mostPixels, int64_t(file.size()) * 4096)) {
@@ -70,6 +77,7 @@ bool decode(Bytes file, Image &image, ErrorManager &manager, int64_t (&size)[2])
   jpeg_start_decompress(&info);
   const int64_t components = info.output_components;
   image = Image(info.output_height, info.output_width, components);
+  image.orientation = orientation;
   while (info.output_scanline < info.output_height) {
     JSAMPROW row = image.pixels.data() + info.output_scanline * size_t(image.width * components);
     jpeg_read_scanlines(&info, &row, 1);
@@ -82,6 +90,7 @@ bool decode(Bytes file, Image &image, ErrorManager &manager, int64_t (&size)[2])
 /// Inks are stored inverted, as Adobe writes them.
 Image fromInks(const Image &image) {
   Image result(image.height, image.width, 3);
+  result.orientation = image.orientation;
   for (size_t i = 0; i < size_t(image.height * image.width); ++i)
     for (size_t c = 0; c < 3; ++c)
       result.pixels[3 * i + c] = uint8_t(image.pixels[4 * i + c] * image.pixels[4 * i + 3] / 255);

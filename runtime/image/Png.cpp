@@ -64,7 +64,11 @@ bool decode(Source &source, Image &image, std::vector<png_bytep> &rows) {
   for (int64_t y = 0; y < height; ++y)
     rows[size_t(y)] = image.pixels.data() + y * width * image.channels;
   png_read_image(png, rows.data());
-  png_read_end(png, nullptr);
+  png_read_end(png, info); // EXIF data may come behind the pixels
+  png_uint_32 exifBytes = 0;
+  png_bytep exif = nullptr;
+  if (png_get_eXIf_1(png, info, &exifBytes, &exif))
+    image.orientation = exifOrientation({exif, exifBytes});
   png_destroy_read_struct(&png, &info, nullptr);
   return true;
 }

@@ -55,6 +55,8 @@ void Preprocessing::apply(const PreprocessingOptions &options) {
         .at("--resize")
         .help(fmt::format("the shorter side in pixels, from 1 to {}; 0: 8/7 of the model's", mostResize));
   resize = options.resize.value_or(resize);
+  if (options.ignoreOrientation)
+    orientation = false;
 }
 
 static std::string join(const std::vector<float> &values) {
@@ -70,6 +72,8 @@ void Preprocessing::store(Metadata &metadata) const {
   metadata["vernier.mean"] = join(mean);
   metadata["vernier.std"] = join(deviation);
   metadata["vernier.resize"] = std::to_string(resize);
+  if (!orientation)
+    metadata["vernier.orientation"] = "ignored";
 }
 
 /// Nothing where one of them is no number.
@@ -116,24 +120,28 @@ void Preprocessing::restore(const Metadata &metadata, const std::string &place) 
           .at(place)
           .help(repair);
   }
+  if (const auto entry = metadata.find("vernier.orientation"); entry != metadata.end())
+    orientation = entry->second != "ignored";
 }
 
-/// The image with the model's channels, and its shorter side as `how` wants it.
-static Image fitted(const Image &image, const Preprocessing &how) {
-  Image result = withChannels(image, how.channels);
+/// The image upright, with the model's channels, and its shorter side as `how` wants it.
+static Image fitted(const Image &stored, const Preprocessing &how) {
+  Image image = withChannels(stored, how.channels);
+  if (how.orientation)
+    image = upright(std::move(image));
   const int64_t shorter = std::min(image.height, image.width);
   const bool exact = image.height == how.height && image.width == how.width;
   int64_t target = how.resize;
   if (target == 0)
     target = exact ? shorter : (std::min(how.height, how.width) * 8 + 6) / 7;
   if (target == shorter)
-    return result;
+    return image;
   const int64_t longer = std::max<int64_t>(std::max(image.height, image.width) * target / shorter, 1);
   if (longer > mostPixels / target)
     throw Error(VN_ERROR_VALUE,
                 fmt::format("an image of {}x{} cannot be resized to {} pixels on its shorter side",
                             image.height, image.width, target));
-  return image.height <= image.width ? resized(result, target, longer) : resized(result, longer, target);
+  return image.height <= image.width ? resized(image, target, longer) : resized(image, longer, target);
 }
 
 /// Copies the window whose corner is (top, left), which may lie outside: pixels beyond the image are black.
@@ -157,14 +165,18 @@ static void writeWindow(const Image &image, const Preprocessing &how, int64_t to
   }
 }
 
-/// Half of `value`, rounded to even as Python rounds, so that odd margins fall as in torchvision's
-/// CenterCrop.
-static int64_t halfToEven(int64_t value) { return int64_t(std::nearbyint(double(value) / 2)); }
+/// Where a window begins in the middle of an image, as in torchvision's CenterCrop: half of the margin,
+/// rounded to even as Python rounds; an image that is smaller gets the smaller half of what it lacks before
+/// it.
+static int64_t centred(int64_t size, int64_t window) {
+  const int64_t margin = size - window;
+  return margin < 0 ? -(-margin / 2) : int64_t(std::nearbyint(double(margin) / 2));
+}
 
 void writeInput(const Image &image, const Preprocessing &how, float *input) {
   const Image source = fitted(image, how);
-  writeWindow(source, how, halfToEven(source.height - how.height), halfToEven(source.width - how.width),
-              false, input);
+  writeWindow(source, how, centred(source.height, how.height), centred(source.width, how.width), false,
+              input);
 }
 
 void writeAugmentedInput(const Image &image, const Preprocessing &how, const Augmentation &augmentation,
@@ -172,7 +184,7 @@ void writeAugmentedInput(const Image &image, const Preprocessing &how, const Aug
   const Image source = fitted(image, how);
   auto corner = [&](int64_t size, int64_t window) {
     const int64_t slack = size + 2 * augmentation.cropPadding - window;
-    return slack <= 0 ? halfToEven(size - window)
+    return slack <= 0 ? centred(size, window)
                       : int64_t(random.below(uint32_t(slack + 1))) - augmentation.cropPadding;
   };
   const int64_t top = corner(source.height, how.height), left = corner(source.width, how.width);

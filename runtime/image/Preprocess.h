@@ -18,6 +18,7 @@ namespace vernier::runtime {
 struct PreprocessingOptions {
   std::vector<float> mean, deviation; ///< empty: absent
   std::optional<int64_t> resize;
+  bool ignoreOrientation = false; ///< take images as their pixels are stored, whatever EXIF says
 };
 
 struct Preprocessing {
@@ -25,6 +26,8 @@ struct Preprocessing {
   /// The shorter side before cropping; 0: images of exactly the model's size stay as they are, others get 8/7
   /// of the model's shorter side (256 for 224).
   int64_t resize = 0;
+  /// Whether images are turned as EXIF data says.
+  bool orientation = true;
   /// Per channel, of values in [0, 1]; empty: the model takes no images but arrays as they are.
   std::vector<float> mean, deviation;
 
@@ -48,7 +51,8 @@ struct Augmentation {
   bool flip = false;       ///< mirror half of the images
 };
 
-/// Resized and cropped in the centre. Writes channels x height x width floats.
+/// Upright, resized and cropped in the centre as by torchvision's Resize and CenterCrop. Writes channels x
+/// height x width floats.
 void writeInput(const Image &image, const Preprocessing &how, float *input);
 
 /// Resized, padded, cropped and mirrored as `random` says.

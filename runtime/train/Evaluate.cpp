@@ -97,17 +97,18 @@ Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing 
   const std::span<float> image = arrays.floats(size_t(0)), logits = arrays.floats(size_t(1));
   const LoaderOptions options = inOrder(dataset, model.batch, loaderThreads, images);
   Loader loader(dataset, preprocessing, options);
-  size_t done = 0;
   while (const Batch *batch = loader.next()) {
     std::ranges::copy(batch->images, image.begin());
     session.infer(arrays.pointers());
     stopIfAsked();
-    for (int64_t i = 0; i < batch->count; ++i, ++done) {
+    for (int64_t i = 0; i < batch->count; ++i) {
       meter.add(logits.subspan(size_t(i * model.classes), size_t(model.classes)), batch->labels[size_t(i)]);
       if (observer)
-        observer(arrays, i, options.order[done]);
+        observer(arrays, i, batch->indices[size_t(i)]);
     }
   }
+  if (dataset.broken.count() > 0 && meter.count() == 0)
+    throw Error(VN_ERROR_FORMAT, fmt::format("all {} images are broken", options.order.size()));
   return meter.result();
 }
 

@@ -29,6 +29,7 @@ class AccuracyMeter {
 public:
   void add(std::span<const float> logits, int64_t label);
   Accuracy result() const;
+  int64_t count() const { return images; }
 
 private:
   std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();

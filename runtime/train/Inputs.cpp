@@ -22,6 +22,8 @@ static void applyRecipe(Recipe &recipe, Preprocessing &preprocessing, const vn_m
         .help(fmt::format("build the model with `--batch {}`", recipe.batch));
   recipe.batch = model.batch;
   preprocessing.resize = recipe.data.resize;
+  recipe.data.orientation = recipe.data.orientation && !options.ignoreOrientation;
+  preprocessing.orientation = recipe.data.orientation;
   if (!recipe.data.mean.empty()) {
     if (int64_t(recipe.data.mean.size()) != model.channels)
       throw Error(VN_ERROR_ARGUMENT, fmt::format("`mean` has {} values, model `{}` takes {} channels",
@@ -36,6 +38,10 @@ TrainingInputs::TrainingInputs(const vn_model &model, const TrainOptions &option
   applyRecipe(recipe, preprocessing, model, options);
   training = openDataset(options.data, Split::Training);
   validation = openDataset(options.data, Split::Test);
+  for (Dataset *dataset : {training.get(), validation.get()}) {
+    printWarnings(*dataset);
+    dataset->skipBroken = options.skipBroken;
+  }
   checkLabels(*training, model);
   checkLabels(*validation, model);
   if (dynamic_cast<const ArrayDataset *>(training.get()) &&

@@ -174,6 +174,7 @@ static void readSchedule(Section section, Recipe::Schedule &schedule, double lea
 static void readData(Section section, Recipe::Data &data, const std::string &place) {
   section.read("limit", data.limit, int64_t(0), anyCount);
   section.read("resize", data.resize, int64_t(0), int64_t(65536));
+  section.read("orientation", data.orientation);
   section.read("mean", data.mean);
   section.read("std", data.deviation);
   section.finish();
@@ -286,6 +287,7 @@ std::string Recipe::canonical() const {
          fmt::format("limit = {}\nresize = {}\nmean = {}\nstd = {}\ncrop_padding = {}\nflip = {}\n",
                      data.limit, data.resize, listText(data.mean), listText(data.deviation),
                      augmentation.cropPadding, augmentation.flip) +
+         (data.orientation ? "" : "orientation = false\n") + // checkpoints from before know no such line
          fmt::format("sampling = {}\ntarget = {}\ntarget_epochs = {}\n",
                      choices.sampling == Sampling::Fair ? "fair" : "random", choices.target, targetEpochs());
 }

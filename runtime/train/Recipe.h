@@ -38,6 +38,7 @@ struct Recipe {
   struct Data {
     int64_t limit = 0; ///< train on the first images only; 0: on all
     int64_t resize = 0;
+    bool orientation = true;            ///< as in Preprocessing
     std::vector<float> mean, deviation; ///< empty: Preprocessing's
   } data;
 

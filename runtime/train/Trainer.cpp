@@ -367,7 +367,11 @@ private:
       summary["configuration"] = choicesText(model, target);
       summary["macs"] = macsOf(model, target);
     }
+    if (options.skipBroken)
+      summary["broken_images"] = training->broken.count() + validation->broken.count();
     writeFileAtomically(options.out + "/summary.json", summary.dump(2) + "\n");
+    training->broken.print();
+    validation->broken.print();
     if (!options.quiet)
       fmt::print("accuracy {:.2f}% (top-5 {:.2f}%) after {} in {}: {}/weights.safetensors\n",
                  100 * final.top1, 100 * final.top5, counted(recipe.epochs, "epoch"),

@@ -16,6 +16,8 @@ struct TrainOptions {
   int64_t threads = 0;       ///< see threadCount
   int64_t loaders = 0;       ///< threads that make batches; 0: as defaultLoaderThreads has it
   bool quiet = false;        ///< print warnings and errors alone
+  bool ignoreOrientation = false; ///< take images as their pixels are stored, whatever EXIF or the recipe say
+  bool skipBroken = false;        ///< leave images out that cannot be decoded, and count them
   bool resume = false;       ///< continue from the checkpoint in `out`, if there is one
   bool acceptChangedData = false; ///< and if the data set is not what it was
 };

@@ -1,4 +1,4 @@
-// Decodes JPEG and PNG files and makes a model's input of them.
+// Decodes JPEG, PNG, BMP and WebP files and makes a model's input of them.
 #include "runtime/Error.h"
 #include "runtime/image/Preprocess.h"
 #include "tests/runtime/FakeModel.h"

@@ -185,7 +185,12 @@ BOOST_AUTO_TEST_CASE(labels_of_a_folders_images) {
   BOOST_TEST(set->label(1) == 9);
   BOOST_TEST(set->image(1).width == 16);
   fs::create_directory(folder / "none");
-  expectError(VN_ERROR_FORMAT, "there is no JPEG or PNG file in this folder\n  --> " + folder / "none",
+  BOOST_REQUIRE(set->warnings.size() == 1u);
+  BOOST_TEST(set->warnings[0] ==
+             "files that are no JPEG, PNG, BMP or WebP images are left out: 1 .txt\n  --> " +
+                 folder / "images");
+  expectError(VN_ERROR_FORMAT,
+              "there is no JPEG, PNG, BMP or WebP file in this folder\n  --> " + folder / "none",
               [&] { openImages(folder / "none", folder / "labels"); });
   expectError(VN_ERROR_FILE, "there is no such folder of images\n  --> " + folder / "gone",
               [&] { openImages(folder / "gone", folder / "labels"); });
@@ -203,6 +208,8 @@ BOOST_AUTO_TEST_CASE(folders_of_images) {
   BOOST_TEST(training->label(2) == 1);
   BOOST_TEST(validation->label(0) == 1); // by name, though it is the only folder
   BOOST_TEST(validation->image(0).width == 16);
+  BOOST_TEST(training->warnings.size() == 1u);
+  BOOST_TEST(validation->warnings.empty());
   writeText(folder / "val/fox/c.png", "");
   expectError(VN_ERROR_FORMAT, "`fox` is no class of the training images",
               [&] { openDataset(folder.text(), Split::Test); });
@@ -214,7 +221,56 @@ BOOST_AUTO_TEST_CASE(unknown_folders_are_refused) {
               [&] { openDataset(folder.text(), Split::Training); });
   expectError(VN_ERROR_FILE, "no such folder", [&] { openDataset(folder / "none", Split::Training); });
   fs::create_directories(folder / "train/cat");
-  expectError(VN_ERROR_FORMAT, "no JPEG or PNG file", [&] { openDataset(folder.text(), Split::Training); });
+  expectError(VN_ERROR_FORMAT, "no image that is read in a folder of its class",
+              [&] { openDataset(folder.text(), Split::Training); });
+  writeText(folder / "train/a.png", "");
+  expectError(VN_ERROR_FORMAT,
+              "note: without images: `cat` (empty)\nnote: 1 images lie in no folder of a class",
+              [&] { openDataset(folder.text(), Split::Training); });
+}
+
+// A class would be learned from nothing: training refuses it, with what lies there; an evaluation says it.
+BOOST_AUTO_TEST_CASE(classes_without_images_are_named) {
+  TemporaryFolder folder;
+  for (const char *place : {"train/cat/a.png", "train/dog/a.webp", "val/cat/c.bmp"})
+    writeText(folder / place, "");
+  for (const char *place : {"val/dog/a.gif", "val/dog/b.GIF", "val/dog/c.heic", "val/dog/README"})
+    writeText(folder / place, "");
+  BOOST_TEST(openDataset(folder.text(), Split::Training)->size() == 2);
+  const auto validation = openDataset(folder.text(), Split::Test);
+  BOOST_REQUIRE(validation->warnings.size() == 2u);
+  BOOST_TEST(validation->warnings[0] ==
+             "classes without an image that is read: `dog` (1 without an ending, 2 "
+             ".gif, 1 .heic)\n  --> " +
+                 folder / "val");
+  writeText(folder / "train/fox/a.tiff", "");
+  fs::create_directories(folder / "train/owl");
+  fs::create_directories(folder / "train/.hidden");
+  expectError(VN_ERROR_FORMAT,
+              "2 of 4 classes have no image that is read: `fox` (1 .tiff), `owl` (empty)\n  --> " +
+                  folder / "train",
+              [&] { openDataset(folder.text(), Split::Training); });
+}
+
+// As Tiny ImageNet has them: CLASS/images/NAME.
+BOOST_AUTO_TEST_CASE(images_in_folders_of_a_class_are_found) {
+  TemporaryFolder folder;
+  for (const char *place : {"train/n1/images/n1_0.png", "train/n1/images/n1_1.png",
+                            "train/n2/images/n2_0.png", "train/n2/a.png", "val/images/v_0.png"})
+    writeText(folder / place, readText(images + "rgb.png"));
+  writeText(folder / "train/n1/n1_boxes.txt", "");
+  fs::create_directory_symlink(folder / "train/n1", folder / "train/n1/images/again"); // no way round
+  const auto set = openDataset(folder.text(), Split::Training);
+  BOOST_REQUIRE(set->size() == 4);
+  BOOST_TEST(set->name(0) == folder / "train/n1/images/n1_0.png");
+  BOOST_TEST(set->name(2) == folder / "train/n2/a.png");
+  BOOST_TEST(set->label(3) == 1);
+  BOOST_TEST(set->image(3).width == 16);
+  expectError(VN_ERROR_FORMAT,
+              "`images` is no class of the training images\n  --> " + folder / "val" +
+                  "\nhelp: images lie in a folder of their class here, too; of images in one folder "
+                  "with a file of their labels, `eval --images DIR --labels FILE`",
+              [&] { openDataset(folder.text(), Split::Test); });
 }
 
 namespace {
@@ -274,6 +330,34 @@ BOOST_AUTO_TEST_CASE(an_image_that_cannot_be_read_stops_the_loader_with_its_plac
               i == 13 ? "damaged" : readText(images + "rgb.png"));
   const auto set = openDataset(folder.text(), Split::Training);
   expectError(VN_ERROR_FORMAT, "--> " + folder / "train/a/13.png", [&] { load(*set, 2, false, true); });
+}
+
+BOOST_AUTO_TEST_CASE(broken_images_are_skipped_on_demand) {
+  TemporaryFolder folder;
+  for (int i = 0; i < 20; ++i)
+    writeText(folder / ("train/a/" + std::to_string(10 + i) + ".png"),
+              i == 3 || i == 13 ? readText(images + "rgb.png").substr(0, 200) : readText(images + "rgb.png"));
+  const auto set = openDataset(folder.text(), Split::Training);
+  set->skipBroken = true;
+  // An evaluation has fewer images; a training's batches stay whole, whatever the number of threads.
+  int64_t images = 0;
+  for (const LoadedBatch &batch : load(*set, 2, false, true))
+    images += batch.count;
+  BOOST_TEST(images == 18);
+  const auto one = load(*set, 1, true, false);
+  BOOST_TEST(one.size() == 2u);
+  for (const LoadedBatch &batch : one) {
+    BOOST_TEST(batch.count == 8);
+    BOOST_TEST(batch.images[7 * 144 + 70] != 0); // the last image is none of zeros
+  }
+  BOOST_TEST((load(*set, 3, true, false) == one));
+  BOOST_TEST(set->broken.count() == 2);
+
+  LoaderOptions options;
+  options.batch = 2;
+  options.order = {3, 13};
+  Loader loader(*set, Preprocessing(FakeModel<8, 1, 12, 12, 10>::model), options);
+  expectError(VN_ERROR_FORMAT, "all 2 images of a batch are broken", [&] { loader.next(); });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -293,7 +293,75 @@ BOOST_AUTO_TEST_CASE(classify_names_classes) {
   expectFailure(runFakeModel({"classify", image, "--weights", folder / "w", "--labels", folder / "labels"}),
                 "the file names 2 classes, model `fake` has 10");
   expectFailure(runFakeModel({"classify", folder / "labels", "--weights", folder / "w"}),
-                "neither a JPEG nor a PNG image");
+                "the file is no image that is known");
+}
+
+// Class 0 wins where the upper half is brighter, class 1 where the lower one is.
+BOOST_AUTO_TEST_CASE(images_are_turned_unless_that_is_ignored) {
+  TemporaryFolder folder;
+  std::vector<float> weight(7840);
+  for (size_t i = 0; i < 784; ++i)
+    weight[i] = i < 392 ? 1.0f : -1.0f, weight[784 + i] = -weight[i];
+  const std::vector<float> bias(10), mean = {0};
+  const std::vector<TensorView> tensors = {
+      {"fc.weight", {10, 784}, weight}, {"fc.bias", {10}, bias}, {"norm.running_mean", {1}, mean}};
+  writeSafetensors(folder / "w", tensors, {});
+  writeSafetensors(folder / "stored", tensors, {{"vernier.orientation", "ignored"}});
+  // White above black, to be turned by 180 degrees.
+  const std::string image = VERNIER_CORPUS "/image/upside_down.png";
+  const auto best = [&](const std::vector<std::string> &options) {
+    std::vector<std::string> arguments = {"classify", image, "--top", "1"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const Outcome outcome = runFakeModel(arguments);
+    BOOST_TEST(outcome.status == 0, outcome.err);
+    return outcome.out.substr(outcome.out.rfind("class "));
+  };
+  BOOST_TEST(best({"--weights", folder / "w"}) == "class 1\n");
+  BOOST_TEST(best({"--weights", folder / "w", "--ignore-orientation"}) == "class 0\n");
+  BOOST_TEST(best({"--weights", folder / "stored"}) == "class 0\n"); // as training took them
+}
+
+BOOST_AUTO_TEST_CASE(broken_images_are_refused_or_counted) {
+  TemporaryFolder folder;
+  const std::string good = readText(VERNIER_CORPUS "/image/grey.png");
+  for (int c = 0; c < 2; ++c)
+    for (int i = 0; i < 12; ++i)
+      for (const char *split : {"train", "val"})
+        writeText(folder / ("data/" + std::string(split) + "/" + std::to_string(c) + "/" + std::to_string(i) + ".png"),
+                  good);
+  const std::string broken = folder / "data/train/1/5.png", alsoBroken = folder / "data/val/0/3.png";
+  writeText(broken, good.substr(0, good.size() / 2));
+  writeText(alsoBroken, "GIF89a");
+  writeText(folder / "data/val/0/x.heic", "");
+  writeText(folder / "r.toml", "epochs = 1\n[optimizer]\nlearning_rate = 0.001\n[data]\norientation = false\n");
+  std::vector<std::string> command = {"train",    "--data",           folder / "data", "--recipe",
+                                      folder / "r.toml", "--out", folder / "out"};
+  expectFailure(runFakeModel(command), "the PNG image cannot be decoded");
+  fs::remove_all(folder / "out");
+  command.push_back("--skip-broken");
+  const Outcome trained = runFakeModel(command);
+  BOOST_REQUIRE_MESSAGE(trained.status == 0, trained.err);
+  BOOST_TEST(trained.err.find("are left out: 1 .heic\n  --> " + folder / "data/val") != std::string::npos,
+             trained.err);
+  BOOST_TEST(trained.err.find("1 broken image is left out; the first: the PNG image cannot be decoded") !=
+                 std::string::npos,
+             trained.err);
+  BOOST_TEST(trained.err.find("1 broken image is left out; the first: the file is a GIF image\n  --> " +
+                              alsoBroken) != std::string::npos,
+             trained.err);
+  BOOST_TEST(json::parse(readText(folder / "out/summary.json"))["broken_images"] == 2);
+  const std::string weights = folder / "out/weights.safetensors";
+  BOOST_TEST(Safetensors::read(weights).metadata().at("vernier.orientation") == "ignored");
+
+  command = {"eval", "--data", folder / "data", "--weights", weights, "--json"};
+  const Outcome refused = runFakeModel(command);
+  BOOST_TEST(refused.status == 1);
+  BOOST_TEST(refused.err.find(alsoBroken) != std::string::npos);
+  command.push_back("--skip-broken");
+  const Outcome eval = runFakeModel(command);
+  BOOST_REQUIRE_MESSAGE(eval.status == 0, eval.err);
+  BOOST_TEST(json::parse(eval.out)["images"] == 23);
+  BOOST_TEST(json::parse(eval.out)["broken_images"] == 1);
 }
 
 BOOST_AUTO_TEST_CASE(eval_takes_images_and_what_is_said_of_them) {

@@ -19,7 +19,7 @@ ALLOWED = [
     ("codegen/onnx/", [r"codegen/onnx/", r"compiler/ir/", r"(mlir|llvm)(-c)?/", r"onnx/", STANDARD + "$"]),
     ("codegen/", [r"codegen/", r"compiler/", r"dsl/", r"vernier/", r"(mlir|llvm|lld)(-c)?/", r"toml\+\+/", r"fmt/",
                   r"nlohmann/", STANDARD + "$"]),
-    ("runtime/", [r"vernier/", r"runtime/", r"CLI/", r"toml\+\+/", r"fmt/", r"nlohmann/", r"sys/", STANDARD + "$"]),
+    ("runtime/", [r"vernier/", r"runtime/", r"CLI/", r"toml\+\+/", r"fmt/", r"nlohmann/", r"sys/", r"webp/", STANDARD + "$"]),
 ]
 SUFFIXES = (".h", ".c", ".cpp", ".td", ".def", ".inc")
 

@@ -48,6 +48,8 @@ std::string fineTune(const SearchOptions &options, const std::string &model, con
                      "--resume"};
   if (options.quiet)
     command.push_back("--quiet");
+  if (options.ignoreOrientation)
+    command.push_back("--ignore-orientation");
   runTogether({command});
   return folder + "/run/weights.safetensors";
 }
@@ -61,6 +63,8 @@ double accuracyOf(const SearchOptions &options, const std::string &binary, int64
                      "--json"};
   if (options.count)
     command.insert(command.end(), {"--count", std::to_string(options.count)});
+  if (options.ignoreOrientation)
+    command.push_back("--ignore-orientation");
   const std::string file = options.path("eval.json");
   runInto(command, file);
   const std::vector<unsigned char> bytes = runtime::readFile(file);

@@ -117,6 +117,8 @@ void Measurement::evaluate(const std::string &stem, const std::string &list, int
       append(result, {"--count", std::to_string(options.count)});
     if (options.recalibrate)
       append(result, {"--recalibrate", std::to_string(options.recalibrate)});
+    if (options.ignoreOrientation)
+      append(result, {"--ignore-orientation"});
     return result;
   };
   if (!options.launcher.empty()) {

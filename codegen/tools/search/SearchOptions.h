@@ -20,6 +20,7 @@ struct SearchOptions : BuildOptions {
   int64_t halving = 0, eta = 2, finalists = 8; // images of the first rung; 0: all configurations on all
   bool buildBest = false;
   int64_t recalibrate = 0; // images that each configuration's batch norms are recalibrated from; 0: none
+  bool ignoreOrientation = false; // of the images' EXIF data
   int64_t fineTune = 0;    // epochs
   std::string recipe;
 
