@@ -10,7 +10,7 @@ import unittest
 from commands import SPECIFICATION, VERNIER, CommandTest, write_safetensors
 
 # What a built program may depend on beside its own code.
-LIBRARIES = {"libc.so", "libm.so", "libstdc++.so", "libgcc_s.so", "libjpeg.so", "libpng16.so",
+LIBRARIES = {"libc.so", "libm.so", "libstdc++.so", "libgcc_s.so", "libjpeg.so", "libpng16.so", "libwebp.so",
              "libz.so", "libpthread.so", "linux-vdso.so", "ld-linux-x86-64.so"}
 
 
