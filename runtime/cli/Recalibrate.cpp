@@ -39,6 +39,7 @@ void recalibrateCommand(const vn_model &model, const RecalibrateOptions &options
   preprocessing.restore(open.metadata, open.weights);
   preprocessing.apply(options.preprocessing);
   const auto dataset = openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
+  printWarnings(*dataset);
   checkLabels(*dataset, model);
   RecalibrationOptions recalibration;
   recalibration.images = options.images;
