@@ -150,7 +150,7 @@ class ImportWeights(CommandTest):
         self.assertEqual(self.metadata, {"vernier.mean": "0.1,0.2,0.3", "vernier.std": "0.229,0.224,0.225",
                                          "vernier.resize": "7"})
         self.result.unlink()
-        self.refused(self.run_import("--mean", "0.1"), "1 numbers are given", "--mean", "0.485,0.456,0.406")
+        self.refused(self.run_import("--mean", "0.1"), "1 number is given", "--mean", "0.485,0.456,0.406")
 
     def test_mismatches(self):
         self.write(shapes={"fc.weight": [7, 4], "fc.bias": [7]})
