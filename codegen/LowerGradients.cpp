@@ -77,6 +77,28 @@ void Lowering::lowerWeightGradient(const WeightGradientSpec &spec, const Locatio
   step(unpackWeightGradient(spec, target), {sums}, {dw});
 }
 
+void Lowering::lowerMaxPoolGradient(const PoolSpec &spec, const Location &x, const Location &y,
+                                    const Location &dy, const GradientTail &tail) {
+  const PlacedEpilogue epilogue = epilogueOf(tail);
+  const Location dx = result(tail.result);
+  if (!gradientFasterAlongAxes(spec)) {
+    step(maxPoolGradient(spec, dy.view, dx.view, epilogue.code, target), {x, y, dy}, dx, epilogue);
+    return;
+  }
+  const std::vector<AxisPool> parts = poolAxes(spec);
+  llvm::SmallVector<Location> maps = maxPoolAlongAxes(parts, x, {});
+  maps.push_back(y);
+  Location gradient = dy;
+  for (size_t i = parts.size(); i-- > 0;) {
+    const View &view = maps[i].view;
+    const View dense = denseView(view.n, view.h, view.w, view.c);
+    const Location to = i == 0 ? dx : Location{addBuffer(VN_SPACE_ARENA, dense.bytes()), 0, dense};
+    step(maxPoolGradientAlong(parts[i], gradient.view, to.view, target), {maps[i], maps[i + 1], gradient},
+         {to});
+    gradient = to;
+  }
+}
+
 LogicalResult Lowering::lowerGradient(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<vn::ConvolutionInputGradOp>([&](auto grad) {
@@ -182,12 +204,8 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         const auto tail = gradientTail(grad);
         if (!tail)
           return success();
-        const PlacedEpilogue epilogue = epilogueOf(*tail);
-        const Location x = at(grad.getInput()), y = at(grad.getY()), dy = at(grad.getDy()),
-                       dx = result(tail->result);
-        const Kernel kernel =
-            maxPoolGradient(poolOf(grad, x.view, y.view), dy.view, dx.view, epilogue.code, target);
-        step(kernel, {x, y, dy}, dx, epilogue);
+        const Location x = at(grad.getInput()), y = at(grad.getY());
+        lowerMaxPoolGradient(poolOf(grad, x.view, y.view), x, y, at(grad.getDy()), *tail);
         return success();
       })
       .Case<vn::AvgPoolGradOp>([&](auto grad) {

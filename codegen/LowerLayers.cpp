@@ -126,6 +126,28 @@ void Lowering::lowerLinear(vn::LinearOp op) {
   step(convolution(spec, target), reads, {y}, convolutionMacs(x.view, y.view, {1, 1}, 1));
 }
 
+void Lowering::lowerMaxPool(const PoolSpec &spec, const Location &x, const Location &y) {
+  if (fasterAlongAxes(spec))
+    maxPoolAlongAxes(poolAxes(spec), x, y);
+  else
+    step(maxPool(spec, target), {x}, {y});
+}
+
+llvm::SmallVector<Location> Lowering::maxPoolAlongAxes(llvm::ArrayRef<AxisPool> parts, const Location &x,
+                                                       std::optional<Location> y) {
+  llvm::SmallVector<Location> maps = {x};
+  for (const AxisPool &part : parts) {
+    const bool last = &part == &parts.back();
+    if (last && !y)
+      break;
+    const View &view = part.spec.out;
+    const Location to = last ? *y : Location{addBuffer(VN_SPACE_ARENA, view.bytes()), 0, view};
+    step(maxPoolAlong(part, target), {maps.back()}, {to});
+    maps.push_back(to);
+  }
+  return maps;
+}
+
 LogicalResult Lowering::lowerLayer(Operation *op) {
   const auto elementwise = [&](const Location &in, const Location &out, int operand, Step &s) {
     if (in.view == out.view)
@@ -230,7 +252,7 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
       })
       .Case<vn::MaxPoolOp>([&](auto pool) {
         const Location x = at(pool.getInput()), y = result(pool.getResult());
-        step(maxPool(poolOf(pool, x.view, y.view), target), {x}, {y});
+        lowerMaxPool(poolOf(pool, x.view, y.view), x, y);
         return success();
       })
       .Case<vn::AvgPoolOp>([&](auto pool) {

@@ -117,6 +117,12 @@ private:
   bool scalesSums(vn::FoldWeightOp fold) const;
   template <typename Op> void lowerConvolution(Op op, mlir::ValueRange addends, Activation activation);
   void lowerLinear(vn::LinearOp op);
+  void lowerMaxPool(const PoolSpec &spec, const Location &x, const Location &y);
+  // x and what each part makes of it, the last one only where there is a place for it.
+  llvm::SmallVector<Location> maxPoolAlongAxes(llvm::ArrayRef<AxisPool> parts, const Location &x,
+                                               std::optional<Location> y);
+  void lowerMaxPoolGradient(const PoolSpec &spec, const Location &x, const Location &y, const Location &dy,
+                            const GradientTail &tail);
   void lowerInputGradient(const Location &dy, mlir::Value weight, const ConvolutionShape &shape,
                           const GradientTail &tail);
   void lowerWeightGradient(const WeightGradientSpec &spec, const Location &x, const Location &dy,

@@ -495,6 +495,48 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
   return kernel;
 }
 
+// Weights of single pixels, block `block` of a group, whose weights begin at `from`, to `to`: squares of
+// outputs and inputs are transposed in registers. One number after the other, an output apart, numbers would
+// push each other out of the cache where the inputs are a power of two.
+static void packPointwise(KernelBuilder &k, const PackedWeights &packed, bool transposed, Value block,
+                          Value from, Value to) {
+  const int64_t lanes = packed.lanes, C = packed.inputs;
+  Value first = k.mul(block, packed.block());
+  const auto vectors = [&](int64_t count, int64_t outputs) {
+    for (int64_t v = 0; v < count; ++v) {
+      const int64_t ofVector = std::min(lanes, outputs - v * lanes);
+      Value output = k.add(first, v * lanes);
+      const auto store = [&](Value row, Value c) {
+        k.store(row, k.operand(1), k.add(k.add(to, k.mul(c, count * lanes)), v * lanes), lanes);
+      };
+      if (transposed) {
+        k.forLoop(0, C, 1, [&](Value c) {
+          Value at = k.add(k.add(from, k.mul(c, packed.outputs)), output);
+          store(k.load(k.operand(0), at, ofVector), c);
+        });
+        continue;
+      }
+      k.forChannels(C, [&](Value c, int64_t inputs) {
+        llvm::SmallVector<Value> rows(lanes, k.constant(0.0f));
+        for (int64_t j = 0; j < ofVector; ++j)
+          rows[j] = k.load(k.operand(0), k.add(k.add(from, k.mul(k.add(output, j), C)), c), inputs);
+        transposeSquare(k, rows);
+        for (int64_t i = 0; i < inputs; ++i)
+          store(rows[i], k.add(c, i));
+      });
+    }
+  };
+  const int64_t wholeBlocks = packed.outputs / packed.block(), rest = packed.outputs % packed.block();
+  const auto whole = [&] { vectors(packed.vectors, packed.block()); };
+  const auto partial = [&] { vectors(ceilDiv(rest, lanes), rest); };
+  if (rest == 0)
+    whole();
+  else if (wholeBlocks == 0)
+    partial();
+  else
+    k.ifThen(k.less(block, k.index(wholeBlocks)), whole, partial);
+}
+
 Kernel packWeights(const PackedWeights &packed, bool transposed) {
   const int64_t blocks = ceilDiv(packed.outputs, packed.block());
   Kernel kernel;
@@ -521,6 +563,8 @@ Kernel packWeights(const PackedWeights &packed, bool transposed) {
       Value blockTo =
           k.add(k.mul(group, packed.groupElements()), k.mul(first, packed.paddedInputs() * spatial));
       Value blockFrom = k.mul(group, groupStride);
+      if (spatial == 1 && together == 1)
+        return packPointwise(k, packed, transposed, block, blockFrom, blockTo);
       k.forLoop(0, packed.columns, 1, [&](Value s) {
         k.forLoop(0, packed.paddedInputs(), 1, [&](Value c) {
           Value tap = k.add(k.mul(r, packed.columns), s);

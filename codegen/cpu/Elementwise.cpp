@@ -1,4 +1,4 @@
-// Kernels that map pixels to pixels, and the copies between layouts.
+// Kernels that map pixels to pixels.
 #include "codegen/cpu/ActivationCode.h"
 #include "codegen/cpu/MapLoops.h"
 
@@ -105,36 +105,6 @@ Kernel fill(const View &y, float value, const Target &target) {
                     {y.operand()}, [=](KernelBuilder &k, Value row) {
                       overRow(k, row, {y}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
                         k.store(k.constant(value), k.operand(0), at[0], count);
-                      });
-                    });
-}
-
-Kernel fromChannelsFirst(const View &y, const Target &target) {
-  return makeKernel("from_channels_first" + views({y}), rowTasks(y), {{y.size()}, y.operand()},
-                    [=](KernelBuilder &k, Value row) {
-                      auto digits = k.split(row, {y.n, y.h});
-                      Value from = k.add(k.mul(digits[0], y.c * y.h * y.w), k.mul(digits[1], y.w));
-                      k.forLoop(0, y.w, 1, [&](Value x) {
-                        Value to = k.add(k.mul(row, y.row()), k.mul(x, y.pixel));
-                        k.forLoop(0, y.c, 1, [&](Value c) {
-                          Value at = k.add(k.add(from, x), k.mul(c, y.h * y.w));
-                          k.storeScalar(k.loadScalar(k.operand(0), at), k.operand(1), k.add(to, c));
-                        });
-                      });
-                    });
-}
-
-Kernel toChannelsFirst(const View &x, const Target &target) {
-  return makeKernel("to_channels_first" + views({x}), rowTasks(x), {x.operand(), {x.size()}},
-                    [=](KernelBuilder &k, Value row) {
-                      auto digits = k.split(row, {x.n, x.h});
-                      Value to = k.add(k.mul(digits[0], x.c * x.h * x.w), k.mul(digits[1], x.w));
-                      k.forLoop(0, x.w, 1, [&](Value column) {
-                        Value from = k.add(k.mul(row, x.row()), k.mul(column, x.pixel));
-                        k.forLoop(0, x.c, 1, [&](Value c) {
-                          Value at = k.add(k.add(to, column), k.mul(c, x.h * x.w));
-                          k.storeScalar(k.loadScalar(k.operand(0), k.add(from, c)), k.operand(1), at);
-                        });
                       });
                     });
 }

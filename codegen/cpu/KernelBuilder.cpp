@@ -1,6 +1,7 @@
 #include "codegen/cpu/KernelBuilder.h"
 
 #include "codegen/cpu/BFloat16Code.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -183,8 +184,15 @@ Value KernelBuilder::load(Value buffer, Value position, int64_t count) {
 }
 
 void KernelBuilder::store(Value value, Value buffer, Value position, int64_t count) {
-  if (isBFloat16(buffer))
+  if (isBFloat16(buffer)) {
     value = roundToBFloat16(*this, value);
+    // Of a narrowed vector's first lane alone LLVM 22 stores all 32 bits (X86, masked truncating store).
+    if (count == 1) {
+      memref::StoreOp::create(b, loc, vector::ExtractOp::create(b, loc, value, 0), buffer,
+                              ValueRange{position});
+      return;
+    }
+  }
   if (count == lanes())
     vector::StoreOp::create(b, loc, value, buffer, ValueRange{position});
   else
@@ -239,6 +247,27 @@ Value KernelBuilder::fma(Value a, Value c, Value accumulator) {
     return vector::FMAOp::create(b, loc, a, c, accumulator);
   return arith::AddFOp::create(b, loc, arith::MulFOp::create(b, loc, a, c), accumulator);
 }
+
+// By name: of a comparison and a choice LLVM makes a comparison more wherever another choice follows.
+Value KernelBuilder::extreme(bool largest, Value a, Value c) {
+  if (!isa<VectorType>(a.getType()) || !StringRef(target.triple).starts_with("x86_64")) {
+    const auto predicate = largest ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
+    return choose(arith::CmpFOp::create(b, loc, predicate, a, c), a, c);
+  }
+  const std::string name = largest ? "max.ps" : "min.ps";
+  llvm::SmallVector<Value> operands = {a, c};
+  std::string instruction = "llvm.x86.sse." + name;
+  if (lanes() == 8)
+    instruction = "llvm.x86.avx." + name + ".256";
+  if (lanes() == 16) {
+    instruction = "llvm.x86.avx512." + name + ".512";
+    operands.push_back(LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(4))); // rounding as it is
+  }
+  return LLVM::CallIntrinsicOp::create(b, loc, a.getType(), b.getStringAttr(instruction), operands)
+      .getResult(0);
+}
+Value KernelBuilder::larger(Value a, Value c) { return extreme(true, a, c); }
+Value KernelBuilder::smaller(Value a, Value c) { return extreme(false, a, c); }
 
 Value KernelBuilder::shuffle(Value vector, llvm::ArrayRef<int64_t> lanes) {
   return shuffle(vector, vector, lanes);

@@ -96,6 +96,9 @@ public:
   Value splat(Value scalar);
   Value gather(llvm::ArrayRef<Value> scalars);    // a vector of as many scalars as it has lanes
   Value fma(Value a, Value c, Value accumulator); // fused where the target can
+  // The larger, or smaller, of two numbers; c's where either is NaN. One instruction on x86.
+  Value larger(Value a, Value c);
+  Value smaller(Value a, Value c);
   Value shuffle(Value vector, llvm::ArrayRef<int64_t> lanes);
   Value shuffle(Value a, Value c, llvm::ArrayRef<int64_t> lanes); // c's follow a's
   Value reduceAdd(Value vector);
@@ -105,6 +108,8 @@ public:
   mlir::Location location() const { return loc; }
 
 private:
+  Value extreme(bool largest, Value a, Value c);
+
   mlir::ModuleOp module;
   mlir::OpBuilder b;
   Target target;

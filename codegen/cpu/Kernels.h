@@ -212,7 +212,7 @@ int64_t weightGradientElements(const WeightGradientSpec &spec, const Target &tar
 // packed gradient to O x I/groups x R x S. operands: packed, gradient.
 Kernel unpackWeightGradient(const WeightGradientSpec &spec, const Target &target);
 
-// --- pooling and resampling: Pooling.cpp, Resampling.cpp
+// --- pooling and resampling: MaxPool.cpp, MaxPoolAlong.cpp, Pooling.cpp, Resampling.cpp
 // ---------------------------------------------------------------
 
 struct PoolSpec {
@@ -221,8 +221,8 @@ struct PoolSpec {
   std::array<int64_t, 4> padding{0, 0, 0, 0};
   bool countPadding = true;
 };
-Kernel maxPool(const PoolSpec &spec, const Target &target);     // x, y
 Kernel averagePool(const PoolSpec &spec, const Target &target); // x, y
+Kernel maxPool(const PoolSpec &spec, const Target &target);     // x, y
 // Windows that share no element.
 bool disjointWindows(const PoolSpec &spec);
 // A gradient's kernel may add other gradients of the same map and apply the gradient of an activation before
@@ -230,6 +230,19 @@ bool disjointWindows(const PoolSpec &spec);
 // addends, [mask], dx.
 Kernel maxPoolGradient(const PoolSpec &spec, const View &dy, const View &dx, const Epilogue &epilogue,
                        const Target &target);
+// A max pool along one axis after the other: of one row (axis 1), then of one column (axis 0), so that the
+// first of equal elements remains the first; without an axis where nothing is to be done. Each takes as long
+// for any window, where one pass takes as long as its window is large.
+struct AxisPool {
+  PoolSpec spec;
+  int axis;
+};
+std::vector<AxisPool> poolAxes(const PoolSpec &spec);
+bool fasterAlongAxes(const PoolSpec &spec);
+bool gradientFasterAlongAxes(const PoolSpec &spec);
+Kernel maxPoolAlong(const AxisPool &pool, const Target &target); // x, y
+// operands: x, y, dy, dx.
+Kernel maxPoolGradientAlong(const AxisPool &pool, const View &dy, const View &dx, const Target &target);
 Kernel averagePoolGradient(const PoolSpec &spec, const Target &target); // dy (spec.out), dx (spec.in)
 Kernel globalAveragePool(const View &in, const View &out, const Target &target); // x, y
 Kernel spatialBroadcast(const View &in, const View &out, float factor,

@@ -42,6 +42,23 @@ Value toFloat(KernelBuilder &k, Value index) {
   return mlir::arith::SIToFPOp::create(b, k.location(), b.getF32Type(), index);
 }
 
+void transposeSquare(KernelBuilder &k, llvm::MutableArrayRef<Value> rows) {
+  const int64_t lanes = k.lanes();
+  for (int64_t half = lanes / 2; half > 0; half /= 2) { // halves of ever smaller squares change places
+    llvm::SmallVector<int64_t> upper, lower;
+    for (int64_t j = 0; j < lanes; ++j) {
+      upper.push_back(j & half ? lanes + j - half : j);
+      lower.push_back(j & half ? lanes + j : j + half);
+    }
+    for (int64_t i = 0; i < lanes; ++i)
+      if (!(i & half)) {
+        Value a = rows[i], b = rows[i + half];
+        rows[i] = k.shuffle(a, b, upper);
+        rows[i + half] = k.shuffle(a, b, lower);
+      }
+  }
+}
+
 Kernel makeKernel(std::string name, int64_t tasks, std::vector<KernelOperand> operands,
                   std::function<void(KernelBuilder &, Value)> body) {
   Kernel kernel;

@@ -5,6 +5,8 @@
 #include "codegen/cpu/KernelBuilder.h"
 #include "codegen/cpu/Kernels.h"
 
+#include <algorithm>
+
 namespace vernier::codegen {
 
 // Over one row (n, y), a task, of maps of the same N x H x W x C: calls body(positions, c, count) with each
@@ -62,6 +64,29 @@ inline void overChannelTask(KernelBuilder &k, Value task, const View &view,
         [&] { body(digits[0], c, rest); });
 }
 
+// `elements` numbers in a row as runs of a few vectors.
+struct Runs {
+  int64_t elements, lanes, vectors;
+  int64_t count() const { return ceilDiv(elements, vectors * lanes); }
+};
+// Calls body(start, counts) for one of them: its vector v holds counts[v] numbers.
+inline void overRun(KernelBuilder &k, const Runs &runs, Value run,
+                    llvm::function_ref<void(Value start, llvm::ArrayRef<int64_t> counts)> body) {
+  Value start = k.mul(run, runs.vectors * runs.lanes);
+  const auto vectorsOf = [&](int64_t elements) {
+    llvm::SmallVector<int64_t> counts;
+    for (; elements > 0; elements -= runs.lanes)
+      counts.push_back(std::min(elements, runs.lanes));
+    body(start, counts);
+  };
+  const int64_t whole = runs.vectors * runs.lanes, rest = runs.elements - (runs.count() - 1) * whole;
+  if (rest == whole || runs.count() == 1)
+    vectorsOf(rest);
+  else
+    k.ifThen(
+        k.less(run, k.index(runs.count() - 1)), [&] { vectorsOf(whole); }, [&] { vectorsOf(rest); });
+}
+
 inline void clearChannels(KernelBuilder &k, Value buffer, const View &view, Value n, Value c, int64_t count) {
   k.forLoop(0, view.h * view.w, 1, [&](Value pixel) {
     k.store(k.constant(0.0f), buffer, k.add(k.add(k.mul(n, view.image()), k.mul(pixel, view.pixel)), c),
@@ -81,15 +106,20 @@ inline Value mulFloat(KernelBuilder &k, Value a, Value b) {
 inline Value divFloat(KernelBuilder &k, Value a, Value b) {
   return mlir::arith::DivFOp::create(k.builder(), k.location(), a, b);
 }
-inline Value maxFloat(KernelBuilder &k, Value a, Value b) {
-  return mlir::arith::MaxNumFOp::create(k.builder(), k.location(), a, b);
+inline Value isNaN(KernelBuilder &k, Value a) {
+  return mlir::arith::CmpFOp::create(k.builder(), k.location(), mlir::arith::CmpFPredicate::UNO, a, a);
 }
+// NaN where either is.
+inline Value maxFloat(KernelBuilder &k, Value a, Value b) { return k.choose(isNaN(k, a), a, k.larger(a, b)); }
 Value squareRoot(KernelBuilder &k, Value x);
 // An index, or an int32, as float32.
 Value toFloat(KernelBuilder &k, Value index);
 
 // A number as a part of a kernel's name, with all its digits: "1em05".
 std::string numberName(double value);
+
+// Of as many vectors as they have lanes: row i, lane j becomes row j, lane i.
+void transposeSquare(KernelBuilder &k, llvm::MutableArrayRef<Value> rows);
 
 // A kernel whose every task is body(task).
 Kernel makeKernel(std::string name, int64_t tasks, std::vector<KernelOperand> operands,

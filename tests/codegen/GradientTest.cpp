@@ -131,6 +131,25 @@ BOOST_AUTO_TEST_CASE(pooling_and_resampling) {
   checkTraining(net, results, "binary");
 }
 
+// Windows that are loops, and those whose gradient goes back along one axis after the other; with ties.
+BOOST_AUTO_TEST_CASE(large_windows) {
+  Network net(2, 13, 15, 40);
+  std::vector<Map> results;
+  unsigned seed = 0;
+  for (const Pool &o : std::vector<Pool>{
+           {.kernel = {7, 7}, .strides = {1, 1}, .padding = {3, 3, 3, 3}},
+           {.kernel = {9, 8}, .strides = {2, 3}, .padding = {4, 4, 3, 0}, .ceil = true},
+           {.kernel = {1, 13}, .strides = {1, 1}, .padding = {0, 0, 6, 6}},
+           {.kernel = {13, 1}, .strides = {1, 1}, .padding = {6, 6, 0, 0}},
+           {.kernel = {9, 10}, .strides = {9, 10}, .ceil = true},
+           {.kernel = {13, 15}, .strides = {13, 15}},
+       })
+    for (const int64_t c : {5, 35})
+      for (const char *function : {"relu", "sigmoid"})
+        results.push_back(net.maxPool(net.activate(trained(net, 13, 15, c, seed++), function), o));
+  checkTraining(net, results, "binary");
+}
+
 BOOST_AUTO_TEST_CASE(borders_and_channels) {
   Choice choose(24);
   Network net(2, 8, 9, 36);

@@ -64,6 +64,63 @@ BOOST_AUTO_TEST_CASE(pooling) {
   checkBFloat16(net, 100);
 }
 
+// Windows that are loops, and those that are taken along one axis after the other: of slices, of part of a
+// vector, with padding and windows that reach beyond the map, and blocks of windows that do not divide.
+BOOST_AUTO_TEST_CASE(large_windows) {
+  Network net(2, 21, 23, 70);
+  for (const Pool &o : std::vector<Pool>{
+           {.kernel = {13, 13}, .strides = {1, 1}, .padding = {6, 6, 6, 6}},
+           {.kernel = {9, 9}, .strides = {2, 2}, .padding = {4, 4, 4, 4}, .ceil = true},
+           {.kernel = {9, 11}, .strides = {2, 3}, .padding = {4, 0, 1, 5}},
+           {.kernel = {5, 20}, .strides = {1, 1}, .padding = {2, 2, 10, 10}},
+           {.kernel = {1, 15}, .strides = {1, 1}, .padding = {0, 0, 7, 7}},
+           {.kernel = {15, 1}, .strides = {1, 1}, .padding = {7, 7, 0, 0}},
+           {.kernel = {1, 17}, .strides = {2, 1}},
+           {.kernel = {12, 12}, .strides = {9, 7}},
+           {.kernel = {10, 9}, .strides = {10, 9}, .ceil = true},
+           {.kernel = {21, 23}, .strides = {21, 23}},
+       })
+    for (const int64_t c : {1, 37, 70})
+      for (const bool slice : {false, true}) {
+        const Map x = net.part(21, 23, c, slice, unsigned(c));
+        const std::string of = slice ? " of a slice" : "";
+        net.output(net.maxPool(x, o), describe("max", x, o) + of);
+        if (c == 37)
+          net.output(net.averagePool(x, o), describe("average", x, o) + of);
+      }
+  // Into a slice of a concat.
+  const Map pyramid = net.activate(net.part(21, 23, 19, false), "relu");
+  std::vector<Map> levels = {pyramid};
+  for (const int64_t side : {5, 9, 13})
+    levels.push_back(net.maxPool(
+        pyramid,
+        {.kernel = {side, side}, .strides = {1, 1}, .padding = {side / 2, side / 2, side / 2, side / 2}}));
+  net.output(net.concat(levels), "pyramid");
+  for (const std::string &target : runningTargets({"avx512", "avx2", "sse"}))
+    checkNetwork(net, {.target = target}, kOneOp);
+  checkBFloat16(net, 100);
+}
+
+// From and to N x C x H x W, with pixels and channels that are no whole vectors, and planes that share cache
+// sets.
+BOOST_AUTO_TEST_CASE(channels_first) {
+  for (const auto &[h, w, c] : std::vector<std::array<int64_t, 3>>{{1, 1, 40},
+                                                                   {3, 5, 1},
+                                                                   {3, 5, 3},
+                                                                   {7, 7, 21},
+                                                                   {32, 32, 3},
+                                                                   {32, 64, 33},
+                                                                   {5, 13, 16},
+                                                                   {64, 64, 9}}) {
+    Network net(2, h, w, c);
+    net.output(net.image(), "copied");
+    net.output(net.slice(net.image(), c / 2, c - c / 2), "slice");
+    for (const std::string &target : runningTargets({"avx512", "avx2", "sse"}))
+      checkNetwork(net, {.target = target}, 0);
+    checkBFloat16(net, 100);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(resampling) {
   Choice choose(12);
   Network net(2, 9, 12, 36);

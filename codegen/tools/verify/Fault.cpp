@@ -2,6 +2,7 @@
 
 #include "codegen/cpu/KernelBuilder.h"
 #include "compiler/ir/VnOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -96,6 +97,18 @@ bool narrowWindow(mlir::Operation *op) {
 
 // --- kernels
 
+// A choice between floats: a mask.
+bool choosesFloats(mlir::Operation *op) {
+  return llvm::isa<mlir::arith::SelectOp>(op) &&
+         llvm::isa<mlir::FloatType>(mlir::getElementTypeOrSelf(op->getResult(0).getType()));
+}
+
+// An instruction by its name, with two operands of the result's type: a maximum.
+bool isInstruction(mlir::Operation *op) {
+  return llvm::isa<mlir::LLVM::CallIntrinsicOp>(op) && op->getNumResults() == 1 &&
+         op->getNumOperands() >= 2 && op->getOperand(0).getType() == op->getResult(0).getType();
+}
+
 // Takes `op` out; its result becomes `instead`.
 void leaveOut(mlir::Operation *op, mlir::Value instead) {
   op->getResult(0).replaceAllUsesWith(instead);
@@ -115,8 +128,9 @@ void leaveOutSomething(mlir::func::FuncOp kernel) {
     else if (add && add.getLhs().getDefiningOp<mlir::arith::MulFOp>())
       productsAdded.push_back(add);
     else if (!operation &&
-             llvm::isa<mlir::arith::AddFOp, mlir::arith::SubFOp, mlir::arith::MulFOp, mlir::arith::DivFOp,
-                       mlir::arith::MaximumFOp, mlir::arith::MaxNumFOp>(op))
+             (choosesFloats(op) || isInstruction(op) ||
+              llvm::isa<mlir::arith::AddFOp, mlir::arith::SubFOp, mlir::arith::MulFOp, mlir::arith::DivFOp>(
+                  op)))
       operation = op;
     else if (llvm::isa<mlir::vector::StoreOp, mlir::vector::MaskedStoreOp, mlir::memref::StoreOp>(op))
       store = op;
@@ -130,7 +144,7 @@ void leaveOutSomething(mlir::func::FuncOp kernel) {
   if (!productsAdded.empty())
     return;
   if (operation)
-    leaveOut(operation, operation->getOperand(0));
+    leaveOut(operation, operation->getOperand(choosesFloats(operation) ? 2 : 0));
   else if (store)
     store->erase();
 }
