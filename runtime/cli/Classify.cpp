@@ -60,10 +60,14 @@ void printBest(const std::string &image, std::span<const float> logits, const st
   const std::vector<double> probabilities = softmax(logits);
   std::vector<size_t> order(logits.size());
   std::iota(order.begin(), order.end(), size_t(0));
-  auto score = [&](size_t i) { return std::isnan(logits[i]) ? -INFINITY : logits[i]; };
+  // What is no number comes first, to be seen.
+  auto score = [&](size_t i) {
+    return std::pair(std::isnan(logits[i]), std::isnan(logits[i]) ? 0.0f : logits[i]);
+  };
   std::ranges::sort(order,
                     [&](size_t a, size_t b) { return score(a) != score(b) ? score(a) > score(b) : a < b; });
-  fmt::print("{}\n", image);
+  const bool finite = std::ranges::all_of(logits, [](float logit) { return std::isfinite(logit); });
+  fmt::print("{}{}\n", image, finite ? "" : ": the model's result is not finite");
   for (size_t i = 0; i < std::min(order.size(), size_t(top)); ++i)
     fmt::print("  {:6.2f}%  {}\n", 100 * probabilities[order[i]], names[order[i]]);
 }

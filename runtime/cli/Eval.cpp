@@ -72,7 +72,8 @@ void evalCommand(const vn_model &model, const EvalOptions &options) {
                                            {"broken_images", dataset->broken.count()},
                                            {"top1", accuracy.top1},
                                            {"top5", accuracy.top5},
-                                           {"loss", accuracy.loss},
+                                           {"loss", accuracy.loss}, // null where it is not finite
+                                           {"not_finite", accuracy.notFinite},
                                            {"seconds", accuracy.seconds},
                                            {"milliseconds_per_image", milliseconds}};
     fmt::print("{}\n", result.dump(2));
@@ -81,6 +82,8 @@ void evalCommand(const vn_model &model, const EvalOptions &options) {
   fmt::print("top-1 {:.2f}%, top-5 {:.2f}%, cross-entropy {:.4f} on {} ({:.3f} ms per image)\n",
              100 * accuracy.top1, 100 * accuracy.top5, accuracy.loss, counted(accuracy.images, "image"),
              milliseconds);
+  if (accuracy.notFinite)
+    fmt::print("the model's result is not finite for {} of them\n", accuracy.notFinite);
 }
 
 } // namespace vernier::runtime

@@ -18,7 +18,7 @@ int64_t rankOf(std::span<const float> logits, int64_t label) {
     return int64_t(logits.size());
   int64_t rank = 0;
   for (size_t i = 0; i < logits.size(); ++i)
-    rank += logits[i] > own || (logits[i] == own && int64_t(i) < label) ? 1 : 0;
+    rank += std::isnan(logits[i]) || logits[i] > own || (logits[i] == own && int64_t(i) < label) ? 1 : 0;
   return rank;
 }
 
@@ -34,13 +34,14 @@ void AccuracyMeter::add(std::span<const float> logits, int64_t label) {
   const int64_t rank = rankOf(logits, label);
   best += rank < 1, bestFive += rank < 5;
   loss += crossEntropy(logits, label);
+  notFinite += !std::ranges::all_of(logits, [](float logit) { return std::isfinite(logit); });
   ++images;
 }
 
 Accuracy AccuracyMeter::result() const {
   const double count = double(std::max<int64_t>(images, 1));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  return {images, double(best) / count, double(bestFive) / count, loss / count, seconds.count()};
+  return {images, double(best) / count, double(bestFive) / count, loss / count, seconds.count(), notFinite};
 }
 
 void checkLabels(const Dataset &dataset, const vn_model &model) {

@@ -13,8 +13,9 @@
 
 namespace vernier::runtime {
 
-/// How many logits come before that of `label` in descending order; equal ones in the order of their index. A
-/// logit that is not a number comes last.
+/// How many logits come before that of `label` in descending order; equal ones in the order of their index. One
+/// that is not a number comes before all numbers, as in PyTorch; that of `label` itself, behind all: such an
+/// answer is never right.
 int64_t rankOf(std::span<const float> logits, int64_t label);
 
 struct Accuracy {
@@ -22,6 +23,7 @@ struct Accuracy {
   double top1 = 0, top5 = 0; ///< fractions
   double loss = 0;           ///< mean cross-entropy
   double seconds = 0;
+  int64_t notFinite = 0; ///< images with a logit that is infinite or no number
 };
 
 /// Adds up what is said of single images. The time is that since it was made.
@@ -33,7 +35,7 @@ public:
 
 private:
   std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
-  int64_t images = 0, best = 0, bestFive = 0;
+  int64_t images = 0, best = 0, bestFive = 0, notFinite = 0;
   double loss = 0;
 };
 
