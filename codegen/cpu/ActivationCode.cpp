@@ -43,10 +43,9 @@ Value applyActivation(KernelBuilder &k, Value x, Activation activation) {
   case Activation::None:
     return x;
   case Activation::Relu:
-    return arith::MaxNumFOp::create(b, k.location(), x, like(k, x, 0.0f));
+    return k.larger(like(k, x, 0.0f), x);
   case Activation::Relu6:
-    return arith::MinNumFOp::create(
-        b, k.location(), arith::MaxNumFOp::create(b, k.location(), x, like(k, x, 0.0f)), like(k, x, 6.0f));
+    return k.smaller(like(k, x, 6.0f), k.larger(like(k, x, 0.0f), x));
   case Activation::Sigmoid: {
     Value negative = arith::SubFOp::create(b, k.location(), like(k, x, 0.0f), x);
     Value denominator = arith::AddFOp::create(b, k.location(), exponential(k, negative), like(k, x, 1.0f));
@@ -61,10 +60,11 @@ Value activationGradient(KernelBuilder &k, Value y, Value dy, Activation activat
   switch (activation) {
   case Activation::None:
     return dy;
+  // Where y is NaN, the gradient passes.
   case Activation::Relu:
-    return where(k, arith::CmpFPredicate::OGT, y, 0.0f, dy);
+    return where(k, arith::CmpFPredicate::UGT, y, 0.0f, dy);
   case Activation::Relu6:
-    return where(k, arith::CmpFPredicate::OLT, y, 6.0f, where(k, arith::CmpFPredicate::OGT, y, 0.0f, dy));
+    return where(k, arith::CmpFPredicate::ULT, y, 6.0f, where(k, arith::CmpFPredicate::UGT, y, 0.0f, dy));
   case Activation::Sigmoid: {
     Value slope = arith::MulFOp::create(b, k.location(), y,
                                         arith::SubFOp::create(b, k.location(), like(k, y, 1.0f), y));

@@ -256,7 +256,8 @@ struct Emitter {
   }
 
   // Adds the products of `count` weights in a row with the inputs in a row of each valid pixel; bfloat16 ones
-  // in pairs, the last of an odd number with the one before it, whose weight in this pair is 0.
+  // in pairs, the last of an odd number with the one before it, each of whose two pairs has half of its
+  // weight.
   KernelBuilder::Values multiplyAdds(const TileCode &code, llvm::ArrayRef<int64_t> valid, Value from,
                                      Value weightsFrom, int64_t count, KernelBuilder::Values acc) {
     const int64_t V = code.vectors, together = packed().inputsTogether();
@@ -571,16 +572,26 @@ Kernel packWeights(const PackedWeights &packed, bool transposed) {
           Value within = k.rem(c, together), firstTogether = k.sub(c, within);
           Value rowTo = k.add(
               k.add(blockTo, k.mul(k.add(k.mul(tap, packed.paddedInputs()), firstTogether), width)), within);
-          // Of an odd number of inputs the last is the second of its pair.
-          Value input = k.min(c, k.index(packed.inputs - 1));
+          // Of an odd number of inputs the last is the second of its pair. The one before it is in two pairs,
+          // with half of its weight in each: in one of them with 0, infinity would become NaN.
+          const bool odd = packed.paddedInputs() > packed.inputs;
+          Value last = k.equal(c, k.index(packed.inputs - 1));
+          Value input = k.min(c, k.index(packed.inputs - 1)), share = k.scalar(1.0f);
+          if (odd && packed.inputs > 1) {
+            Value before = k.index(packed.inputs - 2);
+            input = k.choose(last, before, input);
+            share = k.choose(k.equal(input, before), k.scalar(0.5f), share);
+          }
           Value rowFrom = k.add(k.add(blockFrom, tap), k.mul(input, inputStride));
           k.forLoop(k.index(0), width, 1, [&](Value j) {
             Value o = k.add(first, j);
             Value at = k.add(rowFrom, k.mul(k.min(o, k.index(packed.outputs - 1)), outputStride));
             Value value =
                 k.choose(k.less(o, k.index(packed.outputs)), k.loadScalar(from, at), k.scalar(0.0f));
-            if (packed.paddedInputs() > packed.inputs)
-              value = k.choose(k.equal(c, k.index(packed.inputs - 1)), k.scalar(0.0f), value);
+            if (odd && packed.inputs > 1)
+              value = mulFloat(k, value, share);
+            else if (odd) // the only one is paired with 0
+              value = k.choose(last, k.scalar(0.0f), value);
             k.storeScalar(value, to, k.add(rowTo, k.mul(j, together)));
           });
         });

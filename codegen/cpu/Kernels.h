@@ -119,7 +119,8 @@ struct Tile {
 
 // Weights as the register-tiled kernel reads them: [groups][block of vectors * lanes output
 // channels][R][S][C][block]. The last block of a group is only as many vectors wide as it needs. bfloat16
-// weights lie in pairs of inputs, [C/2][block][2]; before the last of an odd number lies 0.
+// weights lie in pairs of inputs, [C/2][block][2]; the input before the last of an odd number is in two
+// pairs, with half of its weight in each.
 struct PackedWeights {
   int64_t groups = 1, outputs = 1, inputs = 1; // channels per group
   int64_t rows = 1, columns = 1;               // R, S

@@ -52,7 +52,12 @@ Kernel softmaxLoss(int64_t batch, int64_t classes, const Target &target) {
           return addFloat(k, sum, subFloat(k, logSum, k.loadScalar(k.operand(0), k.add(s.start, j))));
         });
         Value own = subFloat(k, logSum, k.loadScalar(k.operand(0), k.add(s.start, label(k, image))));
-        Value spread = mulFloat(k, mulFloat(k, total, k.scalar(1.0f / float(classes))), smoothing);
+        // Without smoothing the other classes take no part, even where a logit is -infinity.
+        Value smooths = mlir::arith::CmpFOp::create(
+            k.builder(), k.location(), mlir::arith::CmpFPredicate::UNE, smoothing, k.scalar(0.0f));
+        Value spread =
+            k.choose(smooths, mulFloat(k, mulFloat(k, total, k.scalar(1.0f / float(classes))), smoothing),
+                     k.scalar(0.0f));
         Value loss = addFloat(k, mulFloat(k, own, subFloat(k, k.scalar(1.0f), smoothing)), spread);
         k.storeScalar(loss, k.operand(3), image);
       });
@@ -86,21 +91,21 @@ Kernel softmaxGradient(int64_t batch, int64_t classes, const Target &target) {
 }
 
 Kernel binaryLoss(int64_t batch, int64_t classes, const Target &target) {
-  return makeKernel(
-      "binary_loss_" + shape(batch, classes), batch, {{batch * classes}, {batch * classes}, {batch}},
-      [=](KernelBuilder &k, Value image) {
-        // max(z, 0) - z t + log(1 + exp(-|z|)), which overflows nowhere.
-        Value start = k.mul(image, classes);
-        Value sum = foldRow(k, classes, k.scalar(0.0f), [&](Value j, Value sum) {
-          Value z = k.loadScalar(k.operand(0), k.add(start, j)),
-                t = k.loadScalar(k.operand(1), k.add(start, j));
-          Value negative = subFloat(k, k.scalar(0.0f), maxFloat(k, z, subFloat(k, k.scalar(0.0f), z)));
-          Value tail = logarithm(k, addFloat(k, k.scalar(1.0f), exponential(k, negative)));
-          return addFloat(k, sum,
-                          addFloat(k, subFloat(k, maxFloat(k, z, k.scalar(0.0f)), mulFloat(k, z, t)), tail));
-        });
-        k.storeScalar(mulFloat(k, sum, k.scalar(1.0f / float(classes))), k.operand(2), image);
-      });
+  return makeKernel("binary_loss_" + shape(batch, classes), batch,
+                    {{batch * classes}, {batch * classes}, {batch}}, [=](KernelBuilder &k, Value image) {
+                      // (1 - t) z - min(z, 0) + log(1 + exp(-|z|)), which overflows nowhere.
+                      Value start = k.mul(image, classes), zero = k.scalar(0.0f), one = k.scalar(1.0f);
+                      Value sum = foldRow(k, classes, zero, [&](Value j, Value sum) {
+                        Value z = k.loadScalar(k.operand(0), k.add(start, j)),
+                              t = k.loadScalar(k.operand(1), k.add(start, j));
+                        Value least = subFloat(k, zero, maxFloat(k, subFloat(k, zero, z), zero)); // min(z, 0)
+                        Value negative = subFloat(k, zero, maxFloat(k, z, subFloat(k, zero, z)));
+                        Value tail = logarithm(k, addFloat(k, one, exponential(k, negative)));
+                        Value linear = subFloat(k, mulFloat(k, subFloat(k, one, t), z), least);
+                        return addFloat(k, sum, addFloat(k, linear, tail));
+                      });
+                      k.storeScalar(mulFloat(k, sum, k.scalar(1.0f / float(classes))), k.operand(2), image);
+                    });
 }
 
 Kernel binaryGradient(int64_t batch, int64_t classes, const Target &target) {

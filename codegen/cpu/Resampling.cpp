@@ -66,7 +66,8 @@ Source bilinearSource(KernelBuilder &k, Value o, int64_t in, int64_t out, const 
   }
   Value low = k.min(k.div(numerator, denominator), k.index(in - 1));
   Value part = mulFloat(k, toFloat(k, k.rem(numerator, denominator)), k.scalar(1.0f / float(denominator)));
-  return {low, k.min(k.add(low, 1), k.index(in - 1)), part};
+  // An axis that keeps its size has no neighbour, whose infinity would count even with weight 0.
+  return {low, in == out ? low : k.min(k.add(low, 1), k.index(in - 1)), part};
 }
 
 // Where pixels are not repeated equally often, float32's rounding decides which is taken, as in PyTorch.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 
 #if defined(__x86_64__) && defined(__ELF__)
 #define VERNIER_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
@@ -85,12 +86,14 @@ private:
 struct PackedWeights {
   int64_t groups, results, depth, taps, blocks; // results and depth are per group
   Aligned values;
+  bool finite;
 
   PackedWeights(const Tensor &weight, int64_t groups, bool transposed)
       : groups(groups), results(transposed ? weight.shape[1] : weight.shape[0] / groups),
         depth(transposed ? weight.shape[0] / groups : weight.shape[1]),
         taps(weight.shape[2] * weight.shape[3]), blocks(ceilDiv(results, TileChannels)),
-        values(groups * blocks * taps * depth * TileChannels) {
+        values(groups * blocks * taps * depth * TileChannels),
+        finite(std::ranges::all_of(weight.data, [](double value) { return std::isfinite(value); })) {
     int64_t outputs = weight.shape[0], inputs = weight.shape[1], perGroup = outputs / groups;
     for (int64_t o = 0; o < outputs; ++o)
       for (int64_t i = 0; i < inputs; ++i)
@@ -128,30 +131,40 @@ void gather(const Tensor &source, const PackedWeights &weights, const Tensor *bi
       Tile tile;
       for (int64_t phase = 0; phase < std::min(step, width); ++phase)
         for (int64_t x0 = phase; x0 < width; x0 += step * TilePixels) {
-          int64_t taps = 0;
-          for (int64_t kh = 0; kh < kernelHeight; ++kh) {
-            int64_t sy = row(y, kh);
-            if (sy < 0 || sy >= source.height())
-              continue;
-            for (int64_t kw = 0; kw < kernelWidth; ++kw) {
-              bool any = false;
-              for (int64_t p = 0; p < TilePixels; ++p) {
-                int64_t x = x0 + p * step, sx = x < width ? column(x, kw) : -1;
-                bool inside = sx >= 0 && sx < source.width();
-                sources[taps * TilePixels + p] = inside ? source.pixel(n, sy, sx) : zeros.data();
-                any |= inside;
+          // Pixels [first, end) of the tile; the others' sums are left alone.
+          const auto part = [&](int64_t firstPixel, int64_t endPixel) {
+            int64_t taps = 0;
+            for (int64_t kh = 0; kh < kernelHeight; ++kh) {
+              int64_t sy = row(y, kh);
+              if (sy < 0 || sy >= source.height())
+                continue;
+              for (int64_t kw = 0; kw < kernelWidth; ++kw) {
+                bool any = false;
+                for (int64_t p = 0; p < TilePixels; ++p) {
+                  int64_t x = x0 + p * step;
+                  int64_t sx = p >= firstPixel && p < endPixel && x < width ? column(x, kw) : -1;
+                  bool inside = sx >= 0 && sx < source.width();
+                  sources[taps * TilePixels + p] = inside ? source.pixel(n, sy, sx) : zeros.data();
+                  any |= inside;
+                }
+                if (any)
+                  tapWeights[taps++] = weights.at(group, block, kh * kernelWidth + kw);
               }
-              if (any)
-                tapWeights[taps++] = weights.at(group, block, kh * kernelWidth + kw);
             }
-          }
-          accumulateTaps(tile, sources.data(), tapWeights.data(), taps, group * weights.depth, weights.depth);
-          for (int64_t p = 0; p < TilePixels && x0 + p * step < width; ++p) {
-            double *out = result.pixel(n, y, x0 + p * step) + group * weights.results + first;
-            auto *value = reinterpret_cast<const double *>(tile.value[p]);
-            for (int64_t c = 0; c < channels; ++c)
-              out[c] = value[c] + (bias ? (*bias)[group * weights.results + first + c] : 0.0);
-          }
+            accumulateTaps(tile, sources.data(), tapWeights.data(), taps, group * weights.depth,
+                           weights.depth);
+            for (int64_t p = firstPixel; p < endPixel && x0 + p * step < width; ++p) {
+              double *out = result.pixel(n, y, x0 + p * step) + group * weights.results + first;
+              auto *value = reinterpret_cast<const double *>(tile.value[p]);
+              for (int64_t c = 0; c < channels; ++c)
+                out[c] = value[c] + (bias ? (*bias)[group * weights.results + first + c] : 0.0);
+            }
+          };
+          if (weights.finite)
+            part(0, TilePixels);
+          else // a tap outside the map adds nothing, not 0 * infinity
+            for (int64_t p = 0; p < TilePixels; ++p)
+              part(p, p + 1);
         }
     }
 }

@@ -50,10 +50,10 @@ Tensor activate(const Tensor &x, Activation activation) {
     case Activation::None:
       break;
     case Activation::Relu:
-      y[i] = std::max(x[i], 0.0);
+      y[i] = x[i] < 0.0 ? 0.0 : x[i]; // NaN stays
       break;
     case Activation::Relu6:
-      y[i] = std::clamp(x[i], 0.0, 6.0);
+      y[i] = x[i] < 0.0 ? 0.0 : x[i] > 6.0 ? 6.0 : x[i];
       break;
     case Activation::Sigmoid:
       y[i] = 1.0 / (1.0 + std::exp(-x[i]));
@@ -71,10 +71,10 @@ Tensor activateGrad(const Tensor &y, const Tensor &dy, Activation activation) {
       dx[i] = dy[i];
       break;
     case Activation::Relu:
-      dx[i] = y[i] > 0.0 ? dy[i] : 0.0;
+      dx[i] = y[i] <= 0.0 ? 0.0 : dy[i]; // passes where y is NaN
       break;
     case Activation::Relu6:
-      dx[i] = y[i] > 0.0 && y[i] < 6.0 ? dy[i] : 0.0;
+      dx[i] = y[i] <= 0.0 || y[i] >= 6.0 ? 0.0 : dy[i];
       break;
     case Activation::Sigmoid:
       dx[i] = dy[i] * y[i] * (1.0 - y[i]);

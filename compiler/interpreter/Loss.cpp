@@ -29,8 +29,12 @@ Tensor softmaxCrossEntropy(const Tensor &logits, const Tensor &labels, double sm
   for (int64_t n = 0; n < labels.size(); ++n) {
     const double *row = logits.data.data() + n * classes;
     double normalizer = logSumExp(row, classes);
-    for (int64_t k = 0; k < classes; ++k)
-      loss[0] -= target(k, static_cast<int64_t>(labels[n]), classes, smoothing) * (row[k] - normalizer);
+    for (int64_t k = 0; k < classes; ++k) {
+      // A class that nothing is wanted of takes no part, even where its logit is -infinity.
+      const double wanted = target(k, static_cast<int64_t>(labels[n]), classes, smoothing);
+      if (wanted != 0.0)
+        loss[0] -= wanted * (row[k] - normalizer);
+    }
   }
   loss[0] /= static_cast<double>(labels.size());
   return loss;
@@ -52,8 +56,10 @@ Tensor softmaxCrossEntropyGrad(const Tensor &logits, const Tensor &labels, doubl
 
 Tensor binaryCrossEntropy(const Tensor &logits, const Tensor &targets) {
   Tensor loss({1});
+  // (1 - t) z - log sigmoid(z), term by term as PyTorch: so do infinities meet.
   for (int64_t i = 0; i < logits.size(); ++i)
-    loss[0] += std::max(logits[i], 0.0) - logits[i] * targets[i] + std::log1p(std::exp(-std::abs(logits[i])));
+    loss[0] += (1.0 - targets[i]) * logits[i] - std::min(logits[i], 0.0) +
+               std::log1p(std::exp(-std::abs(logits[i])));
   loss[0] /= static_cast<double>(logits.size());
   return loss;
 }

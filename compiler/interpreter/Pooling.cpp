@@ -2,6 +2,7 @@
 #include "compiler/interpreter/Kernels.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace vernier::interpreter {
@@ -57,7 +58,8 @@ Tensor maxPool(const Tensor &x, const PoolGeometry &g) {
           for (int64_t ix = w.columns.begin; ix < w.columns.end; ++ix) {
             const double *in = x.pixel(n, iy, ix);
             for (int64_t c = 0; c < x.channels(); ++c)
-              out[c] = std::max(out[c], in[c]);
+              if (in[c] > out[c] || std::isnan(in[c]))
+                out[c] = in[c];
           }
       }
   return y;
@@ -78,7 +80,7 @@ Tensor maxPoolGrad(const Tensor &x, const Tensor &dy, const PoolGeometry &g) {
             const double *in = x.pixel(n, iy, ix);
             double *out = dx.pixel(n, iy, ix);
             for (int64_t c = 0; c < x.channels(); ++c)
-              if (!winner[c] || in[c] > best[c]) {
+              if (!winner[c] || in[c] > best[c] || std::isnan(in[c])) {
                 best[c] = in[c];
                 winner[c] = out + c;
               }

@@ -42,7 +42,8 @@ std::vector<Sample> samples(int64_t in, int64_t out, ResizeMode mode, bool align
     else
       source = std::max(0.0, centre * static_cast<double>(in) / static_cast<double>(out) - 0.5);
     int64_t low = std::min(static_cast<int64_t>(std::floor(source)), in - 1);
-    result[i] = {low, std::min(low + 1, in - 1), source - static_cast<double>(low)};
+    // An axis that keeps its size has no neighbour, whose infinity would count even with weight 0.
+    result[i] = {low, in == out ? low : std::min(low + 1, in - 1), source - static_cast<double>(low)};
   }
   return result;
 }
@@ -62,6 +63,10 @@ Tensor resize(const Tensor &x, int64_t height, int64_t width, ResizeMode mode, b
         const double *a = x.pixel(n, r.low, s.low), *b = x.pixel(n, r.low, s.high);
         const double *c = x.pixel(n, r.high, s.low), *d = x.pixel(n, r.high, s.high);
         double *out = y.pixel(n, oy, ox);
+        if (mode == ResizeMode::Nearest) { // no product with 0, which would make NaN of infinity
+          std::copy_n(a, x.channels(), out);
+          continue;
+        }
         for (int64_t i = 0; i < x.channels(); ++i)
           out[i] = (1 - r.fraction) * ((1 - s.fraction) * a[i] + s.fraction * b[i]) +
                    r.fraction * ((1 - s.fraction) * c[i] + s.fraction * d[i]);
@@ -83,6 +88,10 @@ Tensor resizeGrad(const Tensor &dy, const std::vector<int64_t> &inputShape, Resi
         double *c = dx.pixel(n, r.high, s.low), *d = dx.pixel(n, r.high, s.high);
         const double *in = dy.pixel(n, oy, ox);
         for (int64_t i = 0; i < dy.channels(); ++i) {
+          if (mode == ResizeMode::Nearest) {
+            a[i] += in[i];
+            continue;
+          }
           a[i] += (1 - r.fraction) * (1 - s.fraction) * in[i];
           b[i] += (1 - r.fraction) * s.fraction * in[i];
           c[i] += r.fraction * (1 - s.fraction) * in[i];

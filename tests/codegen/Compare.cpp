@@ -93,9 +93,58 @@ Library load(mlir::ModuleOp module, const CompareOptions &options) {
   return library;
 }
 
+// A number in place of the one at `at`: of the image, or of all parameters one after the other.
+struct Plant {
+  PutInto where = PutInto::Image;
+  int64_t at = -1;
+  double value = 0;
+};
+
+// What a run's results are compared with, and where that goes.
+struct Verdict {
+  Comparison *differences = nullptr;
+  NonFinite *places = nullptr;
+  Places rule = Places::Same;
+  Plant plant;
+  double tolerance = 0;
+
+  template <typename Found, typename Expected>
+  void compare(const std::string &name, const Found &found, const Expected &expected) const {
+    if (differences)
+      differences->differences[name] = difference(found, expected);
+    else
+      comparePlaces(name, found, expected);
+  }
+
+private:
+  static int kindOf(double x) { return std::isnan(x) ? 2 : std::isinf(x) ? (x > 0 ? 1 : -1) : 0; }
+
+  template <typename Found, typename Expected>
+  void comparePlaces(const std::string &name, const Found &found, const Expected &expected) const {
+    double size = 0; // of the finite numbers
+    for (double value : expected)
+      size = std::isfinite(value) ? std::max(size, std::abs(value)) : size;
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const double is = double(found[i]), should = double(expected[i]);
+      const int kind = kindOf(is), wanted = kindOf(should);
+      places->found += kind != 0;
+      const bool fits = rule == Places::Same     ? kind == wanted
+                        : rule == Places::Finite ? (kind == 0) == (wanted == 0)
+                                                 : kind != 0 || wanted == 0;
+      if (fits && (kind || wanted || std::abs(is - should) <= tolerance * std::max(size, 1.0)))
+        continue;
+      const std::string put = std::to_string(plant.value) + " at " + std::to_string(plant.at);
+      places->wrong.push_back(name + "[" + std::to_string(i) + "] is " + std::to_string(is) + ", not " +
+                              std::to_string(should) + " (" + put + ")");
+      return; // one of a result is enough
+    }
+  }
+};
+
 // The same random values on both sides.
 void setParameters(runtime::Session &session, interpreter::Environment &environment, std::mt19937 &random,
-                   bool whole) {
+                   bool whole, const Plant &plant = {}) {
+  int64_t first = 0;
   for (int64_t i = 0; i < session.model().num_parameters; ++i) {
     const vn_parameter &parameter = session.model().parameters[i];
     const bool positive = parameter.kind == VN_GAMMA || parameter.kind == VN_RUNNING_VAR;
@@ -105,6 +154,9 @@ void setParameters(runtime::Session &session, interpreter::Environment &environm
       std::ranges::fill(values.data, 1.0);
     else if (whole)
       roundToWhole(values, 1);
+    if (plant.where == PutInto::Parameters && plant.at >= first && plant.at < first + values.size())
+      values[plant.at - first] = plant.value;
+    first += values.size();
     std::copy(values.data.begin(), values.data.end(), session.values(parameter).begin());
     environment.parameters[parameter.name] = std::move(values);
     if (session.trains() && parameter.space == VN_SPACE_PARAMETERS)
@@ -117,7 +169,7 @@ void setParameters(runtime::Session &session, interpreter::Environment &environm
 // `result`.
 std::string compareProgram(mlir::func::FuncOp function, runtime::Session &session, bool train,
                            const CompareOptions &options, std::mt19937 &random,
-                           interpreter::Environment &environment, Comparison &result) {
+                           interpreter::Environment &environment, const Verdict &verdict) {
   const vn_program &program = train ? session.model().train_step : session.model().infer;
   std::vector<Tensor> arguments;
   std::vector<GuardedArray<float>> arrays; // an array of labels has floats that stay unused
@@ -152,6 +204,8 @@ std::string compareProgram(mlir::func::FuncOp function, runtime::Session &sessio
     arguments.push_back(randomTensor(shape, random, i == 0 ? -1.0 : 0.0, high));
     if (i == 0 && options.wholeNumbers)
       roundToWhole(arguments.back(), double(options.wholeNumbers));
+    if (i == 0 && verdict.plant.where == PutInto::Image && verdict.plant.at >= 0)
+      arguments.back()[verdict.plant.at] = verdict.plant.value;
     std::ranges::copy(toChannelsFirst(arguments.back()), arrays.back().values().begin());
   }
   auto expected = interpreter::interpret(function, arguments, environment);
@@ -168,23 +222,19 @@ std::string compareProgram(mlir::func::FuncOp function, runtime::Session &sessio
   size_t output = 0;
   for (int64_t i = 0; i < program.num_io; ++i)
     if (program.io[i].is_output)
-      result.differences[(train ? "training " : "") + std::string(program.io[i].name)] =
-          difference(arrays[i].values(), toChannelsFirst((*expected)[output++]));
+      verdict.compare((train ? "training " : "") + std::string(program.io[i].name), arrays[i].values(),
+                      toChannelsFirst((*expected)[output++]));
   return "";
 }
 
-std::string run(PreparedModule &prepared, const CompareOptions &options, Comparison &result) {
-  const Library library = load(*prepared.compiled, options);
-  if (!library.error.empty())
-    return library.error;
-  std::mt19937 random(options.seed);
+// Both programs once, on other values each time.
+std::string runOnce(PreparedModule &prepared, runtime::Session &session, const CompareOptions &options,
+                    std::mt19937 &random, const Verdict &verdict) {
   interpreter::Environment environment;
-  setenv("VERNIER_CHECK_ARENA", "1", 1);
-  runtime::Session session(*library.tables, {options.threads, options.train});
-  setParameters(session, environment, random, options.wholeNumbers);
+  setParameters(session, environment, random, options.wholeNumbers, verdict.plant);
   const auto compare = [&](llvm::StringRef function, bool train) {
     return compareProgram(prepared.source->lookupSymbol<mlir::func::FuncOp>(function), session, train,
-                          options, random, environment, result);
+                          options, random, environment, verdict);
   };
   std::string error = compare(vn::kInferFunction, false);
   if (!error.empty() || !options.train)
@@ -192,17 +242,28 @@ std::string run(PreparedModule &prepared, const CompareOptions &options, Compari
   error = compare(vn::kTrainStepFunction, true);
   if (!error.empty())
     return error;
-  for (int64_t i = 0; i < library.tables->num_parameters; ++i) {
-    const vn_parameter &parameter = library.tables->parameters[i];
+  for (int64_t i = 0; i < session.model().num_parameters; ++i) {
+    const vn_parameter &parameter = session.model().parameters[i];
     const std::string name = parameter.name;
     if (parameter.space == VN_SPACE_STATISTICS)
-      result.differences["statistic " + name] =
-          difference(session.values(parameter), environment.parameters[name].data);
+      verdict.compare("statistic " + name, session.values(parameter), environment.parameters[name].data);
     else
-      result.differences["gradient " + name] =
-          difference(session.gradient(parameter), environment.gradients[name].data);
+      verdict.compare("gradient " + name, session.gradient(parameter), environment.gradients[name].data);
   }
   return "";
+}
+
+template <typename Body>
+std::string withSession(const std::string &text, const CompareOptions &options, Body body) {
+  PreparedModule prepared = prepareModule(text, options.train ? options.loss : "", options.passes);
+  if (!prepared.error.empty())
+    return prepared.error;
+  const Library library = load(*prepared.compiled, options);
+  if (!library.error.empty())
+    return library.error;
+  setenv("VERNIER_CHECK_ARENA", "1", 1);
+  runtime::Session session(*library.tables, {options.threads, options.train});
+  return body(prepared, session);
 }
 
 } // namespace
@@ -223,8 +284,38 @@ std::string Comparison::worstName() const {
 
 Comparison compareWithInterpreter(const std::string &text, const CompareOptions &options) {
   Comparison result;
-  PreparedModule prepared = prepareModule(text, options.train ? options.loss : "", options.passes);
-  result.error = prepared.error.empty() ? run(prepared, options, result) : prepared.error;
+  result.error = withSession(text, options, [&](PreparedModule &prepared, runtime::Session &session) {
+    std::mt19937 random(options.seed);
+    return runOnce(prepared, session, options, random, {.differences = &result});
+  });
+  return result;
+}
+
+NonFinite compareNonFinite(const std::string &text, const CompareOptions &options, Places places,
+                           PutInto where, int64_t every) {
+  NonFinite result;
+  result.error = withSession(text, options, [&](PreparedModule &prepared, runtime::Session &session) {
+    int64_t count = 1;
+    const vn_io &image = session.model().infer.io[0];
+    for (int64_t d = 0; d < image.rank; ++d)
+      count *= image.shape[d];
+    if (where == PutInto::Parameters) {
+      count = 0;
+      for (int64_t i = 0; i < session.model().num_parameters; ++i)
+        count += int64_t(session.values(session.model().parameters[i]).size());
+    }
+    std::mt19937 random(options.seed);
+    Verdict verdict{.places = &result, .rule = places};
+    verdict.tolerance = options.maps == codegen::Element::BF16 ? 0.05 : 1e-3;
+    for (int64_t at = 0; at < count; at += every)
+      for (double value : {double(NAN), double(INFINITY), -double(INFINITY)}) {
+        verdict.plant = {where, at, value};
+        ++result.runs;
+        if (std::string error = runOnce(prepared, session, options, random, verdict); !error.empty())
+          return error;
+      }
+    return std::string();
+  });
   return result;
 }
 

@@ -9,6 +9,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 namespace vernier::tests {
 
@@ -41,6 +42,23 @@ struct CompareOptions {
 // is as it stands. While it runs, memory beyond the plan's bound is watched (VERNIER_CHECK_ARENA), what no
 // step has written is NaN, and the caller's arrays end at an unreadable page.
 Comparison compareWithInterpreter(const std::string &text, const CompareOptions &options);
+
+// NaN, infinity and minus infinity one after the other at each `every`-th place of the image, or of the
+// parameters: where the results of compiled code are one of these and the interpreter's are not the same one,
+// in words.
+//   Same: NaN and the two infinities are told apart.
+//   Finite: numbers from those that are not. Folded batch norms and sums in another order may find NaN where
+//           infinities of different signs would meet.
+//   Spread: only that nothing is hidden. Winograd's algorithm mixes the outputs of a tile.
+enum class Places { Same, Finite, Spread };
+struct NonFinite {
+  std::string error;           // empty if all ran
+  int64_t runs = 0, found = 0; // found: results that are not finite
+  std::vector<std::string> wrong;
+};
+enum class PutInto { Image, Parameters };
+NonFinite compareNonFinite(const std::string &text, const CompareOptions &options, Places places,
+                           PutInto where = PutInto::Image, int64_t every = 1);
 
 } // namespace vernier::tests
 
