@@ -273,6 +273,11 @@ std::vector<Kernel> pools(const Fields &f, const Target &target) {
       epilogue = {};
     kernels.push_back(maxPoolGradient(spec, spec.out, spec.in, epilogue, target));
   }
+  for (const AxisPool &part : poolAxes(spec)) {
+    kernels.push_back(maxPoolAlong(part, target));
+    if (!f[5])
+      kernels.push_back(maxPoolGradientAlong(part, part.spec.out, part.spec.in, target));
+  }
   spec.countPadding = f[14];
   kernels.push_back(averagePool(spec, target));
   if (!f[5])
