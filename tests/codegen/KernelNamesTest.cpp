@@ -293,6 +293,7 @@ std::vector<Kernel> resampling(const Fields &f, const Target &target) {
   spec.out = out;
   spec.bilinear = f[9];
   spec.alignCorners = f[9] && f[10];
+  spec.scale = f[13] ? 0.75 : 0;
   std::vector<Kernel> kernels = {resize(spec, target), shiftCopy(in, out, f[11], f[12], f[13], target)};
   if (!f[5]) {
     kernels.push_back(resizeGradient(spec, target));
