@@ -1,10 +1,12 @@
 // Archives, links and the header of a compiled model.
 #include "codegen/Build.h"
 
+#include "runtime/io/File.h"
+#include "runtime/process/Children.h"
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Object/ArchiveWriter.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
@@ -22,35 +24,7 @@ llvm::Error failure(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
 
-// A directory that goes away with its contents.
-class Scratch {
-public:
-  // Beside `near`, so that its files can be renamed into place.
-  static llvm::Expected<Scratch> make(llvm::StringRef near) {
-    // A relative prefix would be taken relative to the system's temporary folder.
-    llvm::SmallString<128> prefix(near), path;
-    if (auto error = fs::make_absolute(prefix))
-      return failure("cannot find the current folder: " + error.message());
-    if (auto error = fs::createUniqueDirectory(prefix, path))
-      return failure("cannot create a directory beside " + near + ": " + error.message());
-    return Scratch(std::string(path));
-  }
-  Scratch(Scratch &&other) : directory(std::move(other.directory)) { other.directory.clear(); }
-  ~Scratch() {
-    if (!directory.empty())
-      fs::remove_directories(directory);
-  }
-  std::string path(const llvm::Twine &name) const {
-    llvm::SmallString<128> result(directory);
-    llvm::sys::path::append(result, name);
-    return std::string(result);
-  }
-
-private:
-  explicit Scratch(std::string path) : directory(std::move(path)) {}
-  std::string directory;
-};
-
+// Into a scratch folder: what stays is brought to the disk when it is moved into place.
 llvm::Error writeFile(const std::string &path, llvm::StringRef contents) {
   std::error_code error;
   llvm::raw_fd_ostream stream(path, error, fs::OF_None);
@@ -69,34 +43,37 @@ llvm::Error copyFile(const std::string &from, const std::string &to) {
   return llvm::Error::success();
 }
 
-llvm::Error writeObjects(const CompiledModel &model, const Scratch &scratch,
+llvm::Error writeObjects(const CompiledModel &model, const std::string &folder,
                          std::vector<std::string> &paths) {
   for (size_t i = 0; i < model.objects.size(); ++i) {
-    paths.push_back(scratch.path("part" + llvm::Twine(i) + ".o"));
+    paths.push_back(folder + "/part" + std::to_string(i) + ".o");
     if (llvm::Error error = writeFile(paths.back(), model.objects[i]))
       return error;
   }
   return llvm::Error::success();
 }
 
+// What a linker says of a full disk differs, and some say nothing.
+std::string spaceLeft(const std::string &folder) {
+  constexpr uint64_t few = 1 << 20;
+  const auto space = fs::disk_space(folder);
+  return space && space->available < few ? "\nno space left on the disk of " + folder : std::string();
+}
+
 llvm::Error runLinker(const LinkOptions &options, const std::vector<std::string> &arguments,
-                      const Scratch &scratch) {
+                      const std::string &folder) {
   auto compiler = llvm::sys::findProgramByName(options.compiler);
   if (!compiler)
     compiler = llvm::sys::findProgramByName("c++");
   if (!compiler)
     return failure("no C++ compiler to link with: neither `" + options.compiler +
                    "` nor `c++` is on the path");
-  std::vector<llvm::StringRef> argv = {*compiler};
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
-  const std::string log = scratch.path("link.log");
-  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), llvm::StringRef(log),
-                                                llvm::StringRef(log)};
-  std::string message;
-  if (llvm::sys::ExecuteAndWait(*compiler, argv, std::nullopt, redirects, 0, 0, &message) == 0)
+  std::vector<std::string> command = {*compiler};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  const runtime::ChildEnd end = runtime::captureChild(command, runtime::Capture::OutputAndErrors);
+  if (end.status == 0)
     return llvm::Error::success();
-  auto text = llvm::MemoryBuffer::getFile(log);
-  return failure("linking failed: " + message + (text ? (*text)->getBuffer().rtrim() : llvm::StringRef()));
+  return failure("linking failed: " + end.cause + llvm::StringRef(end.output).rtrim() + spaceLeft(folder));
 }
 
 llvm::Error writeLibrary(const std::vector<std::string> &objects, const std::string &path) {
@@ -108,9 +85,11 @@ llvm::Error writeLibrary(const std::vector<std::string> &objects, const std::str
     member->MemberName = llvm::sys::path::filename(object); // not the place it was built in
     members.push_back(std::move(*member));
   }
-  return llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab,
-                            llvm::object::Archive::K_GNU,
-                            /*Deterministic=*/true, /*Thin=*/false);
+  llvm::Error error =
+      llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab, llvm::object::Archive::K_GNU,
+                         /*Deterministic=*/true, /*Thin=*/false);
+  return error ? failure("cannot write the library: " + llvm::toString(std::move(error)))
+               : llvm::Error::success();
 }
 
 // What a shared library exports: its interface. Several of them in one process keep what they are made of to
@@ -174,13 +153,12 @@ LinkOptions defaultLinkOptions() {
 }
 
 llvm::Error linkShared(const CompiledModel &model, const std::string &path, const LinkOptions &options) {
-  auto scratch = Scratch::make(path);
-  if (!scratch)
-    return scratch.takeError();
+  llvm::StringRef folder = llvm::sys::path::parent_path(path);
+  const runtime::ScratchFolder scratch(folder.empty() ? "." : folder.str(), ".vernier-");
   std::vector<std::string> arguments = {"-shared", "-o", path};
-  if (llvm::Error error = writeObjects(model, *scratch, arguments))
+  if (llvm::Error error = writeObjects(model, scratch.path(), arguments))
     return error;
-  return runLinker(options, arguments, *scratch);
+  return runLinker(options, arguments, scratch.path());
 }
 
 llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, const Target &target,
@@ -188,25 +166,24 @@ llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, co
   if (facts.name == kHeaders || "lib" + facts.name + ".a" == kRuntime)
     return failure("`" + facts.name +
                    "` is the name of a file of the runtime: call the model something else");
-  if (auto error = fs::create_directories(directory))
-    return failure("cannot create directory " + directory + ": " + error.message());
-  auto scratch = Scratch::make(directory + "/.vernier");
-  if (!scratch)
-    return scratch.takeError();
+  runtime::createFolder(directory);
+  // Beside the results, so that its files can be renamed into place.
+  const runtime::ScratchFolder scratch(directory, ".vernier-");
+  const auto scratchFile = [&](const std::string &name) { return scratch.path() + "/" + name; };
   std::vector<std::string> objects;
-  if (llvm::Error error = writeObjects(model, *scratch, objects))
+  if (llvm::Error error = writeObjects(model, scratch.path(), objects))
     return error;
 
   std::vector<std::string> names = {"lib" + facts.name + ".a", facts.name + ".h"};
-  if (llvm::Error error = writeLibrary(objects, scratch->path(names[0])))
+  if (llvm::Error error = writeLibrary(objects, scratchFile(names[0])))
     return error;
-  if (llvm::Error error = writeFile(scratch->path(names[1]), header(model, facts, options)))
+  if (llvm::Error error = writeFile(scratchFile(names[1]), header(model, facts, options)))
     return error;
-  if (auto error = fs::create_directory(scratch->path(kHeaders)))
+  if (auto error = fs::create_directory(scratchFile(kHeaders)))
     return failure("cannot create a directory: " + error.message());
   for (const char *name : {"/vernier.h", "/abi.h"}) {
     names.push_back(kHeaders + std::string(name));
-    if (llvm::Error error = copyFile(options.headerDirectory + name, scratch->path(names.back())))
+    if (llvm::Error error = copyFile(options.headerDirectory + name, scratchFile(names.back())))
       return error;
   }
 
@@ -215,42 +192,35 @@ llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, co
   if (runsHere) {
     const std::string runtime = options.runtimeDirectory + "/" + kRuntime;
     names.push_back(kRuntime);
-    if (llvm::Error error = copyFile(runtime, scratch->path(kRuntime)))
+    if (llvm::Error error = copyFile(runtime, scratchFile(kRuntime)))
       return error;
     const auto link = [&](std::vector<std::string> arguments) {
       arguments.insert(arguments.end(), objects.begin(), objects.end());
       return arguments;
     };
     names.push_back(facts.name);
-    auto executable = link({"-o", scratch->path(facts.name)});
+    auto executable = link({"-o", scratchFile(facts.name)});
     executable.push_back(options.runtimeDirectory +
                          (model.adaptive ? "/libvernier_adaptive_main.a" : "/libvernier_main.a"));
     executable.push_back(runtime);
     executable.insert(executable.end(), options.libraries.begin(), options.libraries.end());
-    if (llvm::Error error = runLinker(options, executable, *scratch))
+    if (llvm::Error error = runLinker(options, executable, scratch.path()))
       return error;
 
     names.push_back("lib" + facts.name + ".so");
-    auto shared = link({"-shared", "-o", scratch->path(names.back())});
-    const std::string exports = scratch->path("exports.map");
+    auto shared = link({"-shared", "-o", scratchFile(names.back())});
+    const std::string exports = scratchFile("exports.map");
     if (llvm::Error error = writeFile(exports, exportsOf(facts, model.adaptive)))
       return error;
     shared.insert(shared.end(), {"-Wl,--version-script=" + exports, "-Wl,--whole-archive", runtime,
                                  "-Wl,--no-whole-archive"});
     shared.insert(shared.end(), options.libraries.begin(), options.libraries.end());
-    if (llvm::Error error = runLinker(options, shared, *scratch))
+    if (llvm::Error error = runLinker(options, shared, scratch.path()))
       return error;
   }
-  llvm::SmallString<128> headers(directory);
-  llvm::sys::path::append(headers, kHeaders);
-  if (auto error = fs::create_directory(headers))
-    return failure("cannot create directory " + headers + ": " + error.message());
-  for (const std::string &name : names) {
-    llvm::SmallString<128> to(directory);
-    llvm::sys::path::append(to, name);
-    if (auto error = fs::rename(scratch->path(name), to))
-      return failure("cannot write " + to + ": " + error.message());
-  }
+  runtime::createFolder(directory + "/" + kHeaders);
+  for (const std::string &name : names)
+    runtime::moveIntoPlace(scratchFile(name), directory + "/" + name);
   return llvm::Error::success();
 }
 

@@ -1,10 +1,11 @@
 #include "codegen/onnx/OnnxFile.h"
 
-#include "llvm/Support/FileSystem.h"
+#include "runtime/io/File.h"
+
 #include "llvm/Support/Path.h"
-#include "llvm/Support/raw_ostream.h"
 
 #include <limits>
+#include <optional>
 
 namespace vernier::codegen {
 namespace {
@@ -18,10 +19,6 @@ constexpr size_t kLeastExternal = 1024;
 // Of a tensor within the data, so that it can be mapped into memory.
 constexpr size_t kAlignment = 4096;
 
-llvm::Error wrongPlace(llvm::Error cause, const std::string &path) {
-  return llvm::createStringError("cannot write " + path + ": " + llvm::toString(std::move(cause)));
-}
-
 void addExternal(onnx::TensorProto &tensor, const char *key, const std::string &value) {
   onnx::StringStringEntryProto &entry = *tensor.add_external_data();
   entry.set_key(key);
@@ -29,24 +26,23 @@ void addExternal(onnx::TensorProto &tensor, const char *key, const std::string &
 }
 
 // Moves the large initializers to a file of their own.
-llvm::Error writeData(onnx::GraphProto &graph, const std::string &path) {
-  const std::string location = llvm::sys::path::filename(path).str();
-  llvm::Error error = llvm::writeToOutput(path, [&](llvm::raw_ostream &out) {
-    for (onnx::TensorProto &tensor : *graph.mutable_initializer()) {
-      const size_t size = tensor.raw_data().size();
-      if (size < kLeastExternal)
-        continue;
-      out.write_zeros(unsigned(-out.tell() % kAlignment));
-      addExternal(tensor, "location", location);
-      addExternal(tensor, "offset", std::to_string(out.tell()));
-      addExternal(tensor, "length", std::to_string(size));
-      out << tensor.raw_data();
-      tensor.set_data_location(onnx::TensorProto::EXTERNAL);
-      tensor.clear_raw_data();
-    }
-    return llvm::Error::success();
-  });
-  return error ? wrongPlace(std::move(error), path) : llvm::Error::success();
+void writeData(onnx::GraphProto &graph, const std::string &location, runtime::AtomicFile &file) {
+  size_t end = 0;
+  const std::string zeros(kAlignment, '\0');
+  for (onnx::TensorProto &tensor : *graph.mutable_initializer()) {
+    const std::string &bytes = tensor.raw_data();
+    if (bytes.size() < kLeastExternal)
+      continue;
+    const size_t padding = -end % kAlignment;
+    file.write(zeros.data(), padding);
+    file.write(bytes.data(), bytes.size());
+    addExternal(tensor, "location", location);
+    addExternal(tensor, "offset", std::to_string(end + padding));
+    addExternal(tensor, "length", std::to_string(bytes.size()));
+    end += padding + bytes.size();
+    tensor.set_data_location(onnx::TensorProto::EXTERNAL);
+    tensor.clear_raw_data();
+  }
 }
 
 } // namespace
@@ -56,21 +52,22 @@ llvm::Expected<OnnxFiles> writeOnnxFile(onnx::ModelProto &model, const std::stri
   files.nodes = model.graph().node_size();
   for (const onnx::TensorProto &tensor : model.graph().initializer())
     files.weightBytes += int64_t(tensor.raw_data().size());
+  runtime::AtomicFile file(path);
+  std::optional<runtime::AtomicFile> data;
   if (externalData || model.ByteSizeLong() > kMostBytes) {
+    if (runtime::findOutput(path).isThrough())
+      return llvm::createStringError("cannot write " + path +
+                                     ": weights in a file of their own need a model that is a file");
     files.data = path + ".data";
-    if (llvm::Error error = writeData(*model.mutable_graph(), files.data))
-      return std::move(error);
+    data.emplace(files.data);
+    writeData(*model.mutable_graph(), llvm::sys::path::filename(files.data).str(), *data);
   }
   const std::string bytes = model.SerializeAsString();
-  llvm::Error error = llvm::writeToOutput(path, [&](llvm::raw_ostream &out) {
-    out << bytes;
-    return llvm::Error::success();
-  });
-  if (!error)
-    return files;
-  if (!files.data.empty())
-    llvm::sys::fs::remove(files.data);
-  return wrongPlace(std::move(error), path);
+  file.write(bytes.data(), bytes.size());
+  if (data)
+    data->commit();
+  file.commit();
+  return files;
 }
 
 } // namespace vernier::codegen

@@ -8,7 +8,12 @@
 #include "runtime/Error.h"
 #include "runtime/core/Choices.h"
 #include "runtime/core/Shape.h"
+#include "runtime/data/Dataset.h"
+#include "runtime/io/File.h"
 #include "runtime/io/Weights.h"
+#include "runtime/process/FolderLock.h"
+#include "runtime/train/Evaluate.h"
+#include "runtime/train/Recipe.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -55,7 +60,11 @@ public:
     loadNetwork();
     findCandidates();
     loadClassifier();
-    runtime::checkFinite(runtime::Safetensors::read(options.weights)); // before anything is built
+    checkInputs();
+    requireReplaceable(options.output, network.name);
+    runtime::createFolder(options.output);
+    const runtime::FolderLock lock(options.output, "--output");
+    forgetLabels();
     buildTogether();
     label();
     train();
@@ -74,6 +83,18 @@ private:
     if (outputTypes(network).size() != 2 || classesOf(network) == 0)
       refuse("model `" + network.name + "` is no classifier with one output, the logits", options.file);
     segments = loadOpenModel(options, network);
+  }
+
+  // What the programs would refuse that are to be built.
+  void checkInputs() const {
+    checkWeights(network, options.weights);
+    const codegen::ModelFacts facts = factsOf(network, options);
+    const auto dataset = runtime::openDataset(
+        options.data, options.split == "train" ? runtime::Split::Training : runtime::Split::Test);
+    runtime::checkLabels(*dataset, modelOf(facts));
+    runtime::checkRange(*dataset, {options.first, options.count ? options.count : INT64_MAX});
+    if (!options.recipe.empty())
+      runtime::readRecipe(options.recipe);
   }
 
   static llvm::ArrayRef<mlir::Type> outputTypes(const LoadedModel &model) {
@@ -179,6 +200,17 @@ private:
     training.quiet = options.quiet;
     build(training);
     llvm::outs().flush();
+  }
+
+  // Those of an adaptation that was stopped.
+  void forgetLabels() const {
+    if (!llvm::sys::fs::exists(path("labels")))
+      return;
+    if (!llvm::sys::fs::exists(path("classifier")))
+      refuse("the directory has this already, but not from an adaptation", path("labels"),
+             "give another --output, or remove it");
+    for (const char *name : {"train-arrays.npy", "train-labels.npy", "test-arrays.npy", "test-labels.npy"})
+      llvm::sys::fs::remove(path(llvm::Twine("labels/") + name));
   }
 
   void runCommand(Command command) const {

@@ -366,10 +366,9 @@ void allocate(const AllocateOptions &options) {
                llvm::formatv("{0:f1} %", 100.0 * double(spent) / double(*spending.limit)).str()});
     configuration.holes.push_back({name, channels});
   }
-  if (timed && options.latencies.empty() && options.output != "-")
+  if (timed && options.latencies.empty() && !runtime::findOutput(options.output).isThrough())
     runtime::writeFileAtomically(tablePath(options), latencies.toml());
-  if (llvm::Error error = compiler::writeConfiguration(configuration, options.output))
-    throw Refusal(llvm::toString(std::move(error)));
+  runtime::writeFileAtomically(options.output, compiler::textOf(configuration));
   if (options.output == "-") // there the configuration itself is what was asked for
     return;
   table.print(llvm::outs());

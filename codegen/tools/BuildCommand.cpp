@@ -13,9 +13,11 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/Error.h"
 #include "runtime/core/Shape.h"
+#include "runtime/io/File.h"
 #include "runtime/io/Weights.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
@@ -36,41 +38,49 @@ std::string identifier(const std::string &name) {
 // The largest that a model may need, so that a slip of the keyboard is refused before code is generated.
 constexpr int64_t kLargestArena = int64_t(1) << 40;
 
+// Of parameters with these tensors, for what asks only for them.
+class ParameterModel {
+public:
+  ParameterModel(const codegen::ModelFacts &facts, const std::vector<codegen::Parameter> &list,
+                 int64_t parameterBytes, int64_t statisticsBytes)
+      : model(modelOf(facts)) {
+    for (const codegen::Parameter &p : list) {
+      vn_parameter entry = {p.name.c_str(), p.kind, int64_t(p.shape.size()), {1, 1, 1, 1}, p.space, p.offset};
+      std::copy(p.shape.begin(), p.shape.end(), entry.shape);
+      parameters.push_back(entry);
+    }
+    model.parameters = parameters.data();
+    model.num_parameters = int64_t(parameters.size());
+    model.parameter_bytes = parameterBytes;
+    model.statistics_bytes = statisticsBytes;
+    // A session insists on knowing a call's arrays; no call is made here.
+    arrays[0] = {"image", VN_FLOAT32, 0, 4, {facts.batch, facts.channels, facts.height, facts.width}};
+    arrays[1] = {"output", VN_FLOAT32, 1, 0, {1, 1, 1, 1}};
+    model.infer.io = arrays;
+    model.infer.num_io = 2;
+  }
+  ParameterModel(const ParameterModel &) = delete;
+  ParameterModel &operator=(const ParameterModel &) = delete;
+
+  vn_model model;
+
+private:
+  std::vector<vn_parameter> parameters;
+  vn_io arrays[2];
+};
+
 // Reads the weights as the built model will, which checks names, shapes and types against its parameters.
 // Returns the file that goes beside it: what a file of all configurations has for others is left out.
 std::string weightsOf(const codegen::Compilation &compilation, const codegen::ModelFacts &facts,
                       const std::string &path) {
-  std::vector<vn_parameter> parameters;
-  for (const codegen::Parameter &p : compilation.parameters) {
-    vn_parameter entry = {p.name.c_str(), p.kind, int64_t(p.shape.size()), {1, 1, 1, 1}, p.space, p.offset};
-    std::copy(p.shape.begin(), p.shape.end(), entry.shape);
-    parameters.push_back(entry);
-  }
-  vn_model model = {};
-  model.abi_version = VN_ABI_VERSION;
-  model.name = facts.name.c_str();
-  model.description = "{}";
-  model.target = "";
-  model.batch = facts.batch;
-  model.channels = facts.channels;
-  model.height = facts.height;
-  model.width = facts.width;
-  model.parameters = parameters.data();
-  model.num_parameters = int64_t(parameters.size());
-  model.parameter_bytes = compilation.parameterBytes;
-  model.statistics_bytes = compilation.statisticsBytes;
-  // A session insists on knowing a call's arrays; no call is made here.
-  const vn_io arrays[] = {
-      {"image", VN_FLOAT32, 0, 4, {facts.batch, facts.channels, facts.height, facts.width}},
-      {"output", VN_FLOAT32, 1, 0, {1, 1, 1, 1}}};
-  model.infer.io = arrays;
-  model.infer.num_io = 2;
-  runtime::Session session(model, {1, false});
+  const ParameterModel described(facts, compilation.parameters, compilation.parameterBytes,
+                                 compilation.statisticsBytes);
+  runtime::Session session(described.model, {1, false});
   std::vector<unsigned char> bytes = runtime::readFile(path);
   std::string whole(bytes.begin(), bytes.end());
   const runtime::Safetensors file = runtime::Safetensors::parse(std::move(bytes), path);
   runtime::loadWeights(session, file);
-  return file.tensors().size() == parameters.size()
+  return file.tensors().size() == compilation.parameters.size()
              ? whole
              : runtime::safetensorsBytes(runtime::weightTensors(session), file.metadata());
 }
@@ -162,6 +172,74 @@ codegen::ModelFacts factsOf(const LoadedModel &model, const ModelOptions &option
   return facts;
 }
 
+vn_model modelOf(const codegen::ModelFacts &facts) {
+  vn_model model = {};
+  model.abi_version = VN_ABI_VERSION;
+  model.name = facts.name.c_str();
+  model.description = "{}";
+  model.target = "";
+  model.batch = facts.batch;
+  model.channels = facts.channels;
+  model.height = facts.height;
+  model.width = facts.width;
+  model.classes = facts.classes;
+  return model;
+}
+
+void checkWeights(const LoadedModel &model, const std::string &path) {
+  const runtime::Safetensors file = runtime::Safetensors::read(path);
+  runtime::checkFinite(file);
+  if (hasOpenChoices(model))
+    return;
+  codegen::ModelFacts facts;
+  facts.name = model.name;
+  facts.batch = facts.channels = facts.height = facts.width = 1;
+  std::vector<codegen::Parameter> parameters;
+  int64_t bytes = 0;
+  mlir::ModuleOp module = *model.module;
+  module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction).walk([&](vn::ParameterOp op) {
+    codegen::Parameter &parameter = parameters.emplace_back();
+    parameter.name = op.getName().str();
+    parameter.shape = op.getType().getShape().vec();
+    parameter.offset = bytes;
+    bytes += int64_t(llvm::alignTo(uint64_t(op.getType().getNumElements()) * 4, 64));
+  });
+  const ParameterModel described(facts, parameters, bytes, 0);
+  runtime::Session session(described.model, {1, false});
+  runtime::loadWeights(session, file);
+}
+
+// The first bytes of what a build leaves, and something that is in all of it.
+void requireReplaceable(const std::string &directory, const std::string &model) {
+  struct Result {
+    std::string name;
+    llvm::StringRef begin, within;
+  };
+  const Result results[] = {{model,
+                             "\x7f"
+                             "ELF",
+                             "vernier"},
+                            {"lib" + model + ".so",
+                             "\x7f"
+                             "ELF",
+                             "vernier"},
+                            {"lib" + model + ".a", "!<arch>\n", ""},
+                            {model + ".h", "/* ", ", compiled for "}};
+  for (const Result &result : results) {
+    const std::string path = directory + "/" + result.name;
+    if (!llvm::sys::fs::exists(path))
+      continue;
+    const runtime::OutputPlace place = runtime::findOutput(path);
+    if (place.isThrough())
+      continue;
+    const std::vector<unsigned char> bytes = runtime::readFile(path);
+    const llvm::StringRef text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+    if (!text.empty() && (!text.starts_with(result.begin) || !text.contains(result.within)))
+      refuse("the file is not from `vernier build`, which would replace it", path,
+             "choose another --output, or remove the file");
+  }
+}
+
 void requireMemory(const codegen::Compilation &compilation, const std::string &file) {
   for (const codegen::Program *program : {&compilation.infer, &compilation.trainStep})
     if (program->arenaBytes > kLargestArena)
@@ -178,10 +256,11 @@ void build(const BuildOptions &options) {
     refuse("training is in float32 only", "--precision bf16 --for train",
            "train in float32, then build for inference with --precision bf16: the weights are the same");
 
-  if (!options.weights.empty())
-    runtime::checkFinite(runtime::Safetensors::read(options.weights)); // before code is generated
   LoadedModel model = loadModel(options);
   const bool open = hasOpenChoices(model);
+  requireReplaceable(options.output, model.name);
+  if (!options.weights.empty())
+    checkWeights(model, options.weights);
   if (options.scalePolicy)
     refuseOpenChoices(*model.module, "left open in a binary that computes scale policy scores");
   codegen::ModelFacts facts = factsOf(model, options);

@@ -13,6 +13,7 @@
 #include "dsl/Value.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/io/File.h"
+#include "runtime/io/Text.h"
 
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Format.h"
@@ -97,7 +98,7 @@ void printTable(const LoadedModel &model, const compiler::CostSummary &cost) {
 
 // The name under which a configuration is drawn.
 std::string titleOf(const LoadedModel &model, const std::string &configuration) {
-  return configuration.empty() ? model.name : llvm::sys::path::stem(configuration).str();
+  return configuration.empty() ? model.name : runtime::utf8Text(llvm::sys::path::stem(configuration));
 }
 
 void describe(const DescribeOptions &options) {

@@ -2,22 +2,24 @@
 #ifndef VERNIER_CODEGEN_TOOLS_PROCESSES_H
 #define VERNIER_CODEGEN_TOOLS_PROCESSES_H
 
+#include "runtime/process/Children.h"
+
 #include <string>
 #include <vector>
 
 namespace vernier::tools {
 
-using Command = std::vector<std::string>; // a program, or its name, and its arguments
+using runtime::Command;
 
 // A command as a person writes it, with quotes around what has spaces. Refuses an empty one; `option` is
 // where it comes from.
 Command parseCommand(const std::string &text, const std::string &option);
 
-// Runs the commands side by side. Refuses when one fails, which has then said why.
+// Runs the commands side by side. Refuses when one fails, which has then said why, and ends the others.
 void runTogether(const std::vector<Command> &commands);
 
-// Runs a command whose output goes to a file.
-void runInto(const Command &command, const std::string &file);
+// Runs a command and returns what it prints.
+std::string outputOf(const Command &command);
 
 } // namespace vernier::tools
 

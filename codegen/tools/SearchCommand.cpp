@@ -8,7 +8,10 @@
 #include "runtime/core/Configurations.h"
 #include "runtime/core/Shape.h"
 #include "runtime/data/Dataset.h"
-#include "runtime/io/Weights.h"
+#include "runtime/io/File.h"
+#include "runtime/process/FolderLock.h"
+#include "runtime/train/Evaluate.h"
+#include "runtime/train/Inputs.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -51,13 +54,15 @@ public:
   }
 
   void run() {
-    runtime::checkFinite(runtime::Safetensors::read(options.weights));
     const LoadedModel model = loadModel(options);
     if (!hasOpenChoices(model))
       refuse("model `" + model.name + "` has no open `choose` holes to search over", options.file);
     requireClasses(model, options);
     table.model = model.name;
     table.batch = options.batch;
+    checkInputs(model);
+    runtime::createFolder(options.output);
+    const runtime::FolderLock lock(options.output, "--output");
     rememberInputs(*model.module);
     buildAll();
     Measurement measurement(options, model.name);
@@ -75,6 +80,35 @@ public:
   }
 
 private:
+  // What the programs would refuse that are to be built.
+  void checkInputs(const LoadedModel &model) const {
+    checkWeights(model, options.weights);
+    const codegen::ModelFacts facts = factsOf(model, options);
+    const vn_model described = modelOf(facts);
+    const auto dataset = openData();
+    runtime::checkLabels(*dataset, described);
+    runtime::checkRange(*dataset, {options.first, options.count ? options.count : INT64_MAX});
+    if (!options.fineTune)
+      return;
+    runtime::TrainOptions training;
+    training.data = options.data;
+    training.recipe = options.recipe;
+    training.epochs = options.fineTune;
+    vn_model tuned = described;
+    if (const int64_t batch = runtime::readRecipe(options.recipe).batch)
+      tuned.batch = batch;
+    const runtime::TrainingInputs inputs(tuned, training);
+  }
+
+  // Of a directory that no search has begun in.
+  void requireNoResults() const {
+    for (const char *name : {"all", "best", "tuned", "table.csv", "table.toml", "best.toml", "costs.json",
+                             "times.jsonl", "kernels.jsonl", "predicted.jsonl", "fine-tuned.toml"})
+      if (llvm::sys::fs::exists(options.path(name)))
+        refuse("the directory has this already, but not from a search", options.path(name),
+               "give another --output, or remove it");
+  }
+
   // A directory holds the results of one search: what was measured of other weights or images is worth
   // nothing. How many processes share the work does not matter.
   void rememberInputs(mlir::ModuleOp module) const {
@@ -91,11 +125,11 @@ private:
     std::string network;
     llvm::raw_string_ostream(network) << module;
     out << "network " << llvm::xxh3_64bits(llvm::arrayRefFromStringRef(network)) << "\n";
-    if (auto error = llvm::sys::fs::create_directories(options.output))
-      refuse("cannot create directory " + options.output + ": " + error.message(), "--output");
     const std::string file = options.path("inputs.txt");
-    if (!llvm::sys::fs::exists(file))
+    if (!llvm::sys::fs::exists(file)) {
+      requireNoResults();
       return runtime::writeFileAtomically(file, inputs);
+    }
     const std::vector<unsigned char> known = runtime::readFile(file);
     if (std::string(known.begin(), known.end()) != inputs)
       refuse("the directory holds the results of a search with another network, weights, images or options",

@@ -3,8 +3,9 @@
 #include "codegen/tools/Processes.h"
 #include "dsl/Value.h"
 #include "runtime/core/Shape.h"
-#include "runtime/io/Weights.h"
-#include "runtime/train/Recipe.h"
+#include "runtime/io/File.h"
+#include "runtime/process/FolderLock.h"
+#include "runtime/train/Inputs.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -78,6 +79,26 @@ void runTraining(const TrainOptions &options, const std::string &program, const 
   runTogether({command});
 }
 
+// What the training would refuse when it is built, and the binary when it is trained.
+void checkInputs(const TrainOptions &options, const BuildOptions &training, const LoadedModel &model) {
+  requireClasses(model, options);
+  if (!options.weights.empty())
+    checkWeights(model, options.weights);
+  const codegen::ModelFacts facts = factsOf(model, training);
+  const vn_model described = modelOf(facts);
+  runtime::TrainOptions given;
+  given.data = options.data;
+  given.recipe = options.recipe;
+  given.out = options.output + "/trained";
+  given.weights = options.weights;
+  given.epochs = options.epochs;
+  given.resume = options.resume;
+  const runtime::TrainingInputs inputs(described, given);
+  runtime::checkResultsFolder(given);
+  requireReplaceable(options.output, model.name);
+  requireReplaceable(training.output, model.name);
+}
+
 // Trains with all configurations that the specification leaves open, then builds the one that the recipe
 // names as its target; without a target, all of them.
 void train(TrainOptions options) {
@@ -89,8 +110,6 @@ void train(TrainOptions options) {
     refuse("--batch " + std::to_string(options.batch) + " contradicts the recipe's batch, which is " +
                std::to_string(recipe.batch),
            options.recipe, "leave --batch out");
-  if (!options.weights.empty())
-    runtime::checkFinite(runtime::Safetensors::read(options.weights)); // before anything is built
   BuildOptions training;
   static_cast<ModelOptions &>(training) = options;
   static_cast<CodeOptions &>(training) = options;
@@ -112,7 +131,10 @@ void train(TrainOptions options) {
     for (std::string &choice : choicesOf(recipe.choices.target, model, options.recipe))
       result.choices.push_back(std::move(choice));
   }
+  checkInputs(options, training, model);
 
+  runtime::createFolder(options.output);
+  const runtime::FolderLock lock(options.output, "--output");
   build(training);
   runTraining(options, training.output + "/" + model.name, options.output + "/trained");
   build(result);

@@ -2,11 +2,14 @@
 #include "codegen/tools/Commands.h"
 
 #include "runtime/Error.h"
+#include "runtime/io/File.h"
+
+#include "llvm/Support/raw_ostream.h"
 
 #include <cstdio>
 #include <new>
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv) {
   using namespace vernier::tools;
   CLI::App app("Vernier compiles multi-scale convolutional networks.", "vernier");
   app.require_subcommand(1);
@@ -37,10 +40,34 @@ int main(int argc, char **argv) {
                 "\nhelp: `vernier --help` and `vernier COMMAND --help` list the options");
   } catch (const Refusal &refusal) {
     return fail(refusal.what());
+  } catch (const vernier::runtime::Interrupted &interrupted) {
+    llvm::outs().flush();
+    vernier::runtime::endBySignal(interrupted.signal());
   } catch (const vernier::runtime::Error &error) {
     return fail(error.what());
   } catch (const std::bad_alloc &) {
     return fail("error: out of memory");
   }
   return 0;
+}
+
+// The status once all that was printed is written.
+static int flushed(int status) {
+  try {
+    llvm::outs().flush();
+    if (const std::error_code error = llvm::outs().error()) {
+      llvm::outs().clear_error();
+      throw vernier::runtime::Error(VN_ERROR_FILE, "cannot write to standard output: " + error.message());
+    }
+    vernier::runtime::flushStandardOutput();
+    return status;
+  } catch (const vernier::runtime::Error &error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}
+
+int main(int argc, char **argv) {
+  vernier::runtime::prepareProcess();
+  return flushed(run(argc, argv));
 }

@@ -140,33 +140,28 @@ llvm::Expected<Configuration> vernier::compiler::readConfiguration(llvm::StringR
   return parseConfiguration(*text, path);
 }
 
-llvm::Error vernier::compiler::writeConfiguration(const Configuration &configuration, llvm::StringRef path) {
-  llvm::Error error = llvm::writeToOutput(path, [&](llvm::raw_ostream &out) {
-    out << "[configuration]\n";
-    for (auto [key, value] :
-         {std::pair("model", &configuration.model), std::pair("budget", &configuration.budget),
-          std::pair("note", &configuration.note)}) {
-      if (value->empty())
-        continue;
-      out << key << " = ";
-      writeString(out, *value);
-      out << '\n';
+std::string vernier::compiler::textOf(const Configuration &configuration) {
+  std::string text = "[configuration]\n";
+  llvm::raw_string_ostream out(text);
+  for (auto [key, value] :
+       {std::pair("model", &configuration.model), std::pair("budget", &configuration.budget),
+        std::pair("note", &configuration.note)}) {
+    if (value->empty())
+      continue;
+    out << key << " = ";
+    writeString(out, *value);
+    out << '\n';
+  }
+  out << "\n[holes]\n";
+  for (const HoleEntry &entry : configuration.holes) {
+    writeString(out, entry.hole);
+    if (entry.choice) {
+      out << " = " << dsl::formatFloat(*entry.choice) << '\n';
+      continue;
     }
-    out << "\n[holes]\n";
-    for (const HoleEntry &entry : configuration.holes) {
-      writeString(out, entry.hole);
-      if (entry.choice) {
-        out << " = " << dsl::formatFloat(*entry.choice) << '\n';
-        continue;
-      }
-      out << " = [";
-      llvm::interleaveComma(entry.channels, out);
-      out << "]\n";
-    }
-    return llvm::Error::success();
-  });
-  if (!error)
-    return error;
-  return llvm::createStringError(
-      "error: cannot write the configuration: " + llvm::toString(std::move(error)) + "\n  --> " + path);
+    out << " = [";
+    llvm::interleaveComma(entry.channels, out);
+    out << "]\n";
+  }
+  return text;
 }

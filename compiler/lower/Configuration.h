@@ -43,8 +43,8 @@ llvm::Expected<Configuration> readConfiguration(llvm::StringRef path);
 /// The same from memory; `path` is what messages say.
 llvm::Expected<Configuration> parseConfiguration(llvm::StringRef text, llvm::StringRef path);
 
-/// Writes a configuration that readConfiguration reads back, all of it or nothing.
-llvm::Error writeConfiguration(const Configuration &configuration, llvm::StringRef path);
+/// What readConfiguration reads back.
+std::string textOf(const Configuration &configuration);
 
 } // namespace vernier::compiler
 

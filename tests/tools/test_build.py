@@ -94,7 +94,22 @@ class Build(CommandTest):
     def test_unwritable_output(self):
         done = self.vernier("build", SPECIFICATION, "--model", "two_scales8", "-o", "/proc/built")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("cannot create directory /proc/built", done.stderr)
+        self.assertIn("cannot create the folder: ", done.stderr)
+        self.assertIn("--> /proc/built", done.stderr)
+
+    def test_files_of_others_stay(self):
+        out = self.folder / "out"
+        out.mkdir()
+        for name, content in ("two_scales8", b"#!/bin/sh\n"), ("two_scales8.h", b"/* mine */\n"), ("libtwo_scales8.a", b"notes"), \
+                ("libtwo_scales8.so", b"\x7fELF of another program"):
+            (out / name).write_bytes(content)
+            self.refused(self.vernier("build", SPECIFICATION, "--model", "two_scales8", "-o", out),
+                         "the file is not from `vernier build`", f"--> {out / name}")
+            self.assertEqual((out / name).read_bytes(), content)
+            (out / name).unlink()
+        for _ in range(2):  # its own are replaced
+            done = self.vernier("build", SPECIFICATION, "--model", "two_scales8", "-o", out)
+            self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_configuration_of_an_unknown_hole(self):
         configuration = self.folder / "c.toml"

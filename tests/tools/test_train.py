@@ -80,7 +80,9 @@ class Train(CommandTest):
         self.assertIn("factor: 1, 0.5", info)
         self.loss(self.folder / "out" / "m", "eval", "--configuration", "0.5,1")
         # Again where it ended, and on from there.
-        self.expect_failure(self.train("--epochs", "2"), "--resume")
+        built = (self.folder / "out" / "training" / "m").stat()
+        self.expect_refusal(self.train("--epochs", "2"), "the folder already holds a training run", "--resume")
+        self.assertEqual((self.folder / "out" / "training" / "m").stat(), built)
         again = self.train("--epochs", "2", "--resume")
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual(len((self.folder / "out" / "trained" / "log.csv").read_text().splitlines()), 3)
@@ -110,11 +112,29 @@ class Train(CommandTest):
                 if line.startswith("epoch"):
                     self.assertLess(len(line), columns, line)
 
-    def expect_failure(self, done, *texts):
-        """As a refusal, by the training that was built meanwhile."""
-        self.assertEqual(done.returncode, 1)
-        for text in texts:
-            self.assertIn(text, done.stderr)
+    def test_inputs_come_first(self):
+        """What training would refuse is refused before anything is built."""
+        notes = self.folder / "notes.txt"
+        notes.write_text("notes", encoding="utf-8")
+        self.expect_refusal(self.train("--weights", notes), "notes.txt")
+        self.expect_refusal(self.train("--weights", self.folder / "none"), "No such file or directory", "none")
+        recipe = "[data]\nmean = [0.5]\nstd = [0.5]\n"
+        self.expect_refusal(self.train(choices=recipe), "`mean` has 1 values, model `m` takes 3 channels")
+        data = self.data
+        (data / "train.bin").write_bytes((data / "train.bin").read_bytes()[:-1])
+        self.expect_refusal(self.train(), "train.bin")
+        self.data = self.folder / "nowhere"
+        self.expect_refusal(self.train(), "there is no such folder", "nowhere")
+        self.assertFalse((self.folder / "out").exists())
+
+    def test_files_of_others_stay(self):
+        trained = self.folder / "out" / "trained"
+        trained.mkdir(parents=True)
+        for path in trained / "summary.json", trained / "weights.safetensors", trained / "log.csv", self.folder / "out" / "m":
+            path.write_text("mine", encoding="utf-8")
+            self.expect_refusal(self.train(), str(path))
+            self.assertEqual(path.read_text(encoding="utf-8"), "mine")
+            path.unlink()
 
     def test_mistakes(self):
         for target, *texts in [("0.5,0.5", "`0.5` in the target is no choice of `later`", "r.toml", "it is one of 1, 0.75"),

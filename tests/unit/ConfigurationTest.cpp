@@ -85,15 +85,12 @@ BOOST_AUTO_TEST_CASE(letters_outside_ascii) {
 }
 
 BOOST_AUTO_TEST_CASE(writes_what_it_reads) {
-  Folder folder;
-  std::string path = (folder.path / "c.toml").string();
-  Configuration written{path,
+  Configuration written{"c.toml",
                         "m",
                         "macs, \"half\"",
                         "line\nbreak \\ tab\t",
                         {{"b.x", {1, 0, 7}}, {"f", {}, 0.65}, {"a.x", {5}}, {"n", {}, 3.0}}};
-  BOOST_TEST_REQUIRE(!writeConfiguration(written, path));
-  auto read = readConfiguration(path);
+  auto read = parseConfiguration(textOf(written), written.path);
   BOOST_TEST_REQUIRE(static_cast<bool>(read));
   BOOST_TEST(read->model == written.model);
   BOOST_TEST(read->budget == written.budget);
@@ -113,8 +110,5 @@ BOOST_AUTO_TEST_CASE(files_that_are_not_there) {
   BOOST_TEST_REQUIRE(!read);
   BOOST_TEST(llvm::toString(read.takeError()) ==
              "error: cannot read the configuration: No such file or directory\n  --> " + missing);
-  llvm::Error error = writeConfiguration({"", "m", "", "", {}}, missing);
-  BOOST_TEST_REQUIRE(static_cast<bool>(error));
-  BOOST_TEST(llvm::toString(std::move(error)).starts_with("error: cannot write the configuration: "));
   BOOST_TEST(std::filesystem::is_empty(folder.path));
 }

@@ -7,16 +7,16 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Session.h"
+#include "runtime/io/File.h"
 #include "runtime/train/Initialize.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/FileUtilities.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <dlfcn.h>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <set>
@@ -108,11 +108,9 @@ public:
 
 private:
   void load(const codegen::CompiledModel &compiled) {
-    llvm::SmallString<128> path;
-    if (auto error = llvm::sys::fs::createTemporaryFile("vernier-latency", "so", path))
-      refuse("cannot create a temporary file: " + error.message());
-    const llvm::FileRemover remover(path);
-    if (auto error = codegen::linkShared(compiled, std::string(path), codegen::defaultLinkOptions()))
+    const runtime::ScratchFolder folder(std::filesystem::temp_directory_path().string(), "vernier-latency-");
+    const std::string path = folder.path() + "/code.so";
+    if (auto error = codegen::linkShared(compiled, path, codegen::defaultLinkOptions()))
       refuse(llvm::toString(std::move(error)));
     library = {dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL),
                [](void *handle) { return handle ? dlclose(handle) : 0; }};

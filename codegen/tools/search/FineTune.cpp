@@ -2,10 +2,7 @@
 
 #include "codegen/tools/Processes.h"
 #include "dsl/Value.h"
-#include "runtime/io/File.h"
 #include "runtime/train/Recipe.h"
-
-#include "llvm/Support/FileSystem.h"
 
 #include <nlohmann/json.hpp>
 
@@ -65,11 +62,7 @@ double accuracyOf(const SearchOptions &options, const std::string &binary, int64
     command.insert(command.end(), {"--count", std::to_string(options.count)});
   if (options.ignoreOrientation)
     command.push_back("--ignore-orientation");
-  const std::string file = options.path("eval.json");
-  runInto(command, file);
-  const std::vector<unsigned char> bytes = runtime::readFile(file);
-  llvm::sys::fs::remove(file);
-  const auto result = nlohmann::json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+  const auto result = nlohmann::json::parse(outputOf(command), nullptr, /*allow_exceptions=*/false);
   if (!result.is_object() || !result.contains("top1") || !result["top1"].is_number())
     refuse(binary + " eval printed no accuracy");
   return result["top1"];

@@ -4,14 +4,13 @@
 #include "codegen/tools/Commands.h"
 #include "codegen/tools/verify/Fault.h"
 #include "runtime/core/Cpus.h"
-
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/FileUtilities.h"
+#include "runtime/io/File.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <filesystem>
 
 namespace vernier::tools {
 namespace {
@@ -102,11 +101,9 @@ LoadedCode loadCode(mlir::ModuleOp module, const codegen::Target &target, codege
   model.objects.push_back(tables(code.kept, "kept", target));
   model.objects.push_back(tables(*built, "built", target));
 
-  llvm::SmallString<128> path;
-  if (auto error = llvm::sys::fs::createTemporaryFile("vernier-verify", "so", path))
-    refuse("cannot create a temporary file: " + error.message());
-  const llvm::FileRemover remover(path);
-  if (auto error = codegen::linkShared(model, std::string(path), codegen::defaultLinkOptions()))
+  const runtime::ScratchFolder folder(std::filesystem::temp_directory_path().string(), "vernier-verify-");
+  const std::string path = folder.path() + "/code.so";
+  if (auto error = codegen::linkShared(model, path, codegen::defaultLinkOptions()))
     refuse(llvm::toString(std::move(error)));
   code.library = {dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL),
                   [](void *handle) { return handle ? dlclose(handle) : 0; }};
