@@ -17,6 +17,7 @@ SPECIFICATION = """network n() {
   learned c: [int] = even(4, 2) within macs(image |> conv(4, 3))
   concat(for k in c: image |> conv(k, 3)) |> global_avg_pool |> fc: linear(2)
 }
+
 model m = n()
 """
 WEIGHTS = {"conv1.weight": [2, 1, 3, 3], "conv2.weight": [2, 1, 3, 3], "fc.weight": [2, 4], "fc.bias": [2]}

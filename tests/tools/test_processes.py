@@ -24,7 +24,7 @@ RECIPE = """epochs = 100000
 [optimizer]
 learning_rate = 0.001
 """
-SLOW = 20000  # images of a validation that takes long
+SLOW = 40000  # images of a validation that takes long
 
 
 def alive(process):
@@ -103,7 +103,6 @@ class Processes(CommandTest):
         data = self.dataset("slow", SLOW)
         process = self.start(*self.train("--epochs", "1", "--threads", "1", data=data))
         self.wait_for((self.folder / "o" / "log.jsonl").exists, "log")
-        time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         self.expect_end(process, signal.SIGTERM)
         self.assertTrue(self.checkpoint().exists())
@@ -163,8 +162,16 @@ class Processes(CommandTest):
     def vernier_train(self, *more):
         process = self.start(VERNIER, "train", self.specification, "--recipe", self.recipe, "--data", self.data, "--batch", "4",
                              "-o", self.folder / "out", *more)
+        def training():
+            for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+                try:
+                    if os.readlink(f"/proc/{child}/exe") == str(self.folder / "out" / "training" / "m"):
+                        return int(child)
+                except OSError:  # it has ended
+                    pass
+            return None
+        child = self.wait_for(training, "training")
         self.wait_for(self.checkpoint("out/trained").exists, "checkpoint")
-        child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
         return process, child
 
     def test_children_are_told_and_awaited(self):
@@ -217,11 +224,13 @@ class Processes(CommandTest):
     def test_second_training(self):
         process = self.start(*self.train())
         self.wait_for(self.checkpoint().exists, "checkpoint")
-        for more in ["--resume"], []:
-            second = subprocess.run(self.train(*more), capture_output=True, text=True)
-            self.assertEqual(second.returncode, 1)
-            self.assertIn(f"process {process.pid} on ", second.stderr)
-            self.assertIn("is writing into this folder", second.stderr)
+        second = subprocess.run(self.train("--resume"), capture_output=True, text=True)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn(f"process {process.pid} on ", second.stderr)
+        self.assertIn("is writing into this folder", second.stderr)
+        second = subprocess.run(self.train(), capture_output=True, text=True)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn("the folder already holds a training run", second.stderr)
         process.kill()
         process.wait()
         third = self.start(*self.train("--resume"))
