@@ -73,7 +73,7 @@ Source bilinearSource(KernelBuilder &k, Value o, int64_t in, int64_t out, const 
 // Where pixels are not repeated equally often, float32's rounding decides which is taken, as in PyTorch.
 Value nearestSource(KernelBuilder &k, Value o, int64_t in, int64_t out, double scale) {
   if (dsl::repeatsEqually(in, out, scale))
-    return k.div(o, out / in);
+    return k.div(k.mul(o, in), out);
   mlir::OpBuilder &b = k.builder();
   Value at = mulFloat(k, toFloat(k, o), k.scalar(dsl::nearestStep(in, out, scale)));
   Value whole = mlir::arith::FPToSIOp::create(b, k.location(), b.getI32Type(), at);
