@@ -88,6 +88,13 @@ Location Lowering::scratch(int64_t elements) {
   return {addBuffer(VN_SPACE_ARENA, elements * 4), 0, denseView(1, 1, 1, elements)};
 }
 
+llvm::SmallVector<Location> Lowering::withScratch(const Location &output, int64_t doubles) {
+  llvm::SmallVector<Location> writes = {output};
+  if (doubles)
+    writes.push_back(scratch(2 * doubles));
+  return writes;
+}
+
 Location Lowering::addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape,
                          const View &view) {
   const int buffer = addBuffer(VN_SPACE_IO, view.size() * 4);

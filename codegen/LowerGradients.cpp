@@ -72,9 +72,13 @@ void Lowering::lowerInputGradient(const Location &dy, Value weight, const Convol
 
 void Lowering::lowerWeightGradient(const WeightGradientSpec &spec, const Location &x, const Location &dy,
                                    const Location &dw) {
-  const Location sums = scratch(weightGradientElements(spec, target));
-  step(weightGradient(spec, target), {x, dy}, {sums}, weightMacs(spec));
-  step(unpackWeightGradient(spec, target), {sums}, {dw});
+  const KernelOperand operand = weightGradientTotals(spec, target);
+  const Location totals = scratch(operand.elements * elementBytes(operand.type) / elementBytes(Element::F32));
+  llvm::SmallVector<Location> writes = {totals};
+  if (const int64_t elements = weightGradientScratch(spec, target))
+    writes.push_back(scratch(elements));
+  step(weightGradient(spec, target), llvm::ArrayRef<Location>{x, dy}, writes, weightMacs(spec));
+  step(unpackWeightGradient(spec, target), {totals}, {dw});
 }
 
 void Lowering::lowerMaxPoolGradient(const PoolSpec &spec, const Location &x, const Location &y,
@@ -226,26 +230,27 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
       })
       .Case<vn::ResizeGradOp>([&](auto grad) {
         const Location dy = at(grad.getDy()), dx = result(grad.getResult());
-        step(resizeGradient({dx.view, dy.view, grad.getMode() == vn::ResizeMode::Bilinear,
-                             grad.getAlignCorners(), grad.factor()},
-                            target),
-             {dy}, {dx});
+        const ResizeSpec spec{dx.view, dy.view, grad.getMode() == vn::ResizeMode::Bilinear,
+                              grad.getAlignCorners(), grad.factor()};
+        step(resizeGradient(spec, target), llvm::ArrayRef<Location>{dy},
+             withScratch(dx, resizeGradientScratch(spec, target)));
         return success();
       })
       .Case<vn::PadGradOp>([&](auto grad) {
         const Location dy = at(grad.getDy()), dx = result(grad.getResult());
-        step(replicateGradient(dy.view, dx.view, grad.getPadding()[0], grad.getPadding()[2], target), {dy},
-             {dx});
+        step(replicateGradient(dy.view, dx.view, grad.getPadding()[0], grad.getPadding()[2], target),
+             llvm::ArrayRef<Location>{dy},
+             withScratch(dx, replicateGradientScratch(dy.view, dx.view, target)));
         return success();
       })
       .Case<vn::SpatialSumOp>([&](auto sum) {
         const Location x = at(sum.getInput()), y = result(sum.getResult());
-        step(spatialSum(x.view, {}, false, y.view, target), {x}, {y});
+        lowerSpatialSum({x.view, std::nullopt, y.view}, {x}, y);
         return success();
       })
       .Case<vn::SpatialDotOp>([&](auto dot) {
         const Location a = at(dot.getLhs()), b = at(dot.getRhs()), y = result(dot.getResult());
-        step(spatialSum(a.view, b.view, true, y.view, target), {a, b}, {y});
+        lowerSpatialSum({a.view, b.view, y.view}, {a, b}, y);
         return success();
       })
       .Case<vn::SoftmaxCrossEntropyOp>([&](auto loss) {

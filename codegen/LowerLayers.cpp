@@ -148,6 +148,16 @@ llvm::SmallVector<Location> Lowering::maxPoolAlongAxes(llvm::ArrayRef<AxisPool> 
   return maps;
 }
 
+void Lowering::lowerSpatialSum(const SpatialSum &sum, llvm::ArrayRef<Location> reads, const Location &y) {
+  if (spatialParts(sum) == 1) {
+    step(spatialSums(sum, target), reads, {y});
+    return;
+  }
+  const Location partial = scratch(2 * spatialSumsElements(sum, target));
+  step(spatialSums(sum, target), reads, {partial});
+  step(spatialSumsFinish(sum, target), {partial}, {y});
+}
+
 LogicalResult Lowering::lowerLayer(Operation *op) {
   const auto elementwise = [&](const Location &in, const Location &out, int operand, Step &s) {
     if (in.view == out.view)
@@ -259,12 +269,16 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         const Location x = at(pool.getInput()), y = result(pool.getResult());
         PoolSpec spec = poolOf(pool, x.view, y.view);
         spec.countPadding = pool.getCountPadding();
+        if (coversMap(spec)) {
+          lowerSpatialSum({x.view, std::nullopt, y.view, /*mean=*/true}, {x}, y);
+          return success();
+        }
         step(averagePool(spec, target), {x}, {y});
         return success();
       })
       .Case<vn::GlobalAvgPoolOp>([&](auto pool) {
         const Location x = at(pool.getInput()), y = result(pool.getResult());
-        step(globalAveragePool(x.view, y.view, target), {x}, {y});
+        lowerSpatialSum({x.view, std::nullopt, y.view, /*mean=*/true}, {x}, y);
         return success();
       })
       .Case<vn::ResizeOp>([&](auto op) {

@@ -72,6 +72,8 @@ private:
   // ---------------------------------------------------------------------------------
   int addBuffer(vn_space space, int64_t bytes);
   Location scratch(int64_t elements);
+  // What a kernel writes: `output`, and so many doubles of scratch unless they are 0.
+  llvm::SmallVector<Location> withScratch(const Location &output, int64_t doubles);
   Location addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape,
                  const View &view);
   Location addMapIo(const std::string &name, bool isOutput, mlir::Value value);
@@ -127,6 +129,8 @@ private:
                           const GradientTail &tail);
   void lowerWeightGradient(const WeightGradientSpec &spec, const Location &x, const Location &dy,
                            const Location &dw);
+  // Sums over pixels into `y`; operands a, [b].
+  void lowerSpatialSum(const SpatialSum &sum, llvm::ArrayRef<Location> reads, const Location &y);
   // As Winograd convolution where that is expected to be faster; what it stores is `value`. LowerWinograd.cpp
   bool lowerWinograd(const Location &x, mlir::Value value, mlir::Value weight, bool transposed,
                      const ConvolutionShape &shape, PlacedEpilogue epilogue, int64_t macs);

@@ -5,6 +5,7 @@
 #include "codegen/cpu/BFloat16Code.h"
 #include "codegen/cpu/EpilogueCode.h"
 #include "codegen/cpu/MapLoops.h"
+#include "codegen/cpu/SumCode.h"
 
 #include <algorithm>
 #include <functional>
@@ -21,6 +22,8 @@ constexpr int64_t kWantedTasks = 32;
 constexpr int64_t kKeptBytes = 512 * 1024;
 // Pixels from which on a row's maps come from beyond that cache, at the pace of the hardware's prefetching.
 constexpr int64_t kLongRow = 4096;
+// Products of one float32 sum: 3x3 kernels over 512 channels are not cut.
+constexpr int64_t kUncutConvolution = 4608;
 
 // Pixels per tile: what the register file holds beside `vectors` weights and one broadcast input, both in two
 // halves where pairs of bfloat16 are multiplied in float32.
@@ -133,6 +136,8 @@ struct Emitter {
   KernelBuilder &k;
   EpilogueCode epilogue;
   Value input, weights, output;
+  SumBlocks blocks;
+  TileTotals totals;
 
   const PackedWeights &packed() const { return spec.weights; }
 
@@ -171,6 +176,11 @@ struct Emitter {
       start.push_back(epilogue.start(k.add(channel, v * lanes), count(v)));
     for (int64_t p = 0; p < P; ++p)
       acc.append(start.begin(), start.end());
+    if (blocks.block) {
+      for (int64_t i = 0; i < P * V; ++i)
+        totals.start(i, acc[i]);
+      acc.assign(P * V, k.constant(0.0f));
+    }
 
     Value outY = k.add(k.mul(oy, spec.rows.outStep), spec.rows.outStart);
     Value outX = k.add(k.mul(x, spec.columns.outStep), spec.columns.outStart);
@@ -188,7 +198,7 @@ struct Emitter {
       return overColumns(code, rowIn, weightRow, x, weightBase, std::move(acc));
     };
     if (taps.count == 1 && rowsAlwaysInside()) {
-      acc = overRow(k.index(0), std::move(acc));
+      acc = endBlock(overRow(k.index(0), std::move(acc)));
     } else if (taps.count > 0) {
       Value lower = k.index(0), upper = k.index(taps.count);
       if (!rowsAlwaysInside()) {
@@ -196,10 +206,24 @@ struct Emitter {
         lower = k.max(lower, k.ceilDiv(k.sub(k.index(0), first), taps.offsetStep));
         upper = k.min(upper, k.ceilDiv(k.sub(k.index(spec.in.h), first), taps.offsetStep));
       }
-      acc = k.forLoop(lower, upper, 1, acc, [&](Value r, mlir::ValueRange carried) {
-        return overRow(r, KernelBuilder::Values(carried));
-      });
+      const auto overRows = [&](Value first, Value last, KernelBuilder::Values acc) {
+        return k.forLoop(first, last, 1, acc, [&](Value r, mlir::ValueRange carried) {
+          return overRow(r, KernelBuilder::Values(carried));
+        });
+      };
+      const int64_t products = spec.columns.taps.count * packed().inputs;
+      if (!blocks.block)
+        acc = overRows(lower, upper, std::move(acc));
+      else if (2 * products <= blocks.block)
+        k.forLoop(lower, upper, blocks.block / products, [&](Value first) {
+          endBlock(overRows(first, k.min(k.add(first, blocks.block / products), upper), acc));
+        });
+      else
+        k.forLoop(lower, upper, 1, [&](Value r) { endBlock(overRow(r, acc)); });
     }
+    if (blocks.block)
+      for (int64_t i = 0; i < P * V; ++i)
+        acc[i] = totals.result(i);
 
     llvm::SmallVector<Value> columns;
     for (int64_t p = 0; p < P; ++p)
@@ -218,6 +242,15 @@ struct Emitter {
     }
   }
 
+  // Adds a block's sums to the totals; the next block's begin with 0.
+  KernelBuilder::Values endBlock(KernelBuilder::Values acc) {
+    if (!blocks.block)
+      return acc;
+    for (auto [i, sum] : llvm::enumerate(acc))
+      totals.add(int64_t(i), sum);
+    return KernelBuilder::Values(acc.size(), k.constant(0.0f));
+  }
+
   KernelBuilder::Values overColumns(const TileCode &code, Value rowIn, Value weightRow, Value x,
                                     Value weightBase, KernelBuilder::Values acc) {
     const Taps &taps = spec.columns.taps;
@@ -234,7 +267,7 @@ struct Emitter {
       Value weightTap = k.add(weightBase, k.mul(tap, packed().paddedInputs() * code.vectors * k.lanes()));
       return multiplyAdds(code, valid, from, weightTap, count, std::move(sums));
     };
-    int64_t run = 1;
+    int64_t run = 1, inBlock = 0; // products
     for (int64_t s = 0; s < taps.count; s += run) {
       run = 1;
       while ((sideBySide || padded) && s + run < taps.count && code.inside[s + run] == code.inside[s])
@@ -245,8 +278,15 @@ struct Emitter {
           valid.push_back(p);
       if (valid.empty())
         continue;
+      if (inBlock > 0 && inBlock + run * C > blocks.block) {
+        acc = endBlock(std::move(acc));
+        inBlock = 0;
+      }
+      inBlock += run * C;
       if (sideBySide || run == 1)
         acc = multiplyTap(k.index(s), valid, run * C, std::move(acc));
+      else if (blocks.block && run * C > blocks.block)
+        k.forLoop(s, s + run, 1, [&](Value tap) { endBlock(multiplyTap(tap, valid, C, acc)); });
       else // few channels in pairs: all taps in a row the compiler would reorder, and spill sums
         acc = k.forLoop(k.index(s), k.index(s + run), 1, acc, [&](Value tap, mlir::ValueRange carried) {
           return multiplyTap(tap, valid, C, KernelBuilder::Values(carried));
@@ -257,7 +297,7 @@ struct Emitter {
 
   // Adds the products of `count` weights in a row with the inputs in a row of each valid pixel; bfloat16 ones
   // in pairs, the last of an odd number with the one before it, each of whose two pairs has half of its
-  // weight.
+  // weight. Where they are several blocks, `acc` is 0 and what is returned belongs to the last one.
   KernelBuilder::Values multiplyAdds(const TileCode &code, llvm::ArrayRef<int64_t> valid, Value from,
                                      Value weightsFrom, int64_t count, KernelBuilder::Values acc) {
     const int64_t V = code.vectors, together = packed().inputsTogether();
@@ -294,8 +334,18 @@ struct Emitter {
       return next;
     };
     const int64_t whole = count / together * together;
-    part = k.forLoop(k.index(0), k.index(whole), together, part,
-                     [&](Value c, mlir::ValueRange carried) { return step(c, carried, 0); });
+    const auto products = [&](Value first, Value last, KernelBuilder::Values sums) {
+      return k.forLoop(first, last, together, sums,
+                       [&](Value c, mlir::ValueRange carried) { return step(c, carried, 0); });
+    };
+    if (blocks.block && whole > blocks.block)
+      k.forLoop(0, whole, blocks.block, [&](Value first) {
+        const auto sums = products(first, k.min(k.add(first, blocks.block), k.index(whole)), part);
+        for (size_t i = 0; i < sums.size(); ++i)
+          totals.add(valid[i / V] * V + i % V, sums[i]);
+      });
+    else
+      part = products(k.index(0), k.index(whole), std::move(part));
     if (whole < count)
       part = step(k.index(whole), part, count > 1);
     for (size_t i = 0; i < valid.size(); ++i)
@@ -463,7 +513,10 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
     const PackedWeights &w = spec.weights;
     k.begin(name, operands);
     EpilogueCode epilogue(k, spec.epilogue, 2, spec.out.c, spec.columns.outStep == 1 ? spec.tile.pixels : 1);
-    Emitter emit{spec, k, epilogue, k.operand(0), k.operand(1), epilogue.output()};
+    const SumBlocks cut =
+        sumBlocks(w.inputs * spec.rows.taps.count * spec.columns.taps.count, kUncutConvolution);
+    const TileTotals totals(k, cut, spec.tile.pixels * w.vectors);
+    Emitter emit{spec, k, epilogue, k.operand(0), k.operand(1), epilogue.output(), cut, totals};
     k.forTasks([&](Value task) {
       Value n, group, block, row;
       if (spec.weightsOuter) {

@@ -4,6 +4,7 @@
 #include "codegen/cpu/BFloat16Code.h"
 #include "codegen/cpu/EpilogueCode.h"
 #include "codegen/cpu/MapLoops.h"
+#include "codegen/cpu/SumCode.h"
 
 #include <algorithm>
 
@@ -40,6 +41,8 @@ struct Emitter {
   KernelBuilder &k;
   EpilogueCode epilogue;
   Value input, weights, output;
+  SumBlocks blocks;
+  TileTotals totals;
 
   using Inside = std::vector<std::vector<bool>>; // [tap][pixel]
 
@@ -53,22 +56,39 @@ struct Emitter {
     return result;
   }
 
+  // Adds a block's sums to the totals; the next block's begin with 0.
+  KernelBuilder::Values endBlock(const KernelBuilder::Values &sums) {
+    for (auto [p, sum] : llvm::enumerate(sums))
+      totals.add(int64_t(p), sum);
+    return KernelBuilder::Values(sums.size(), k.constant(0.0f));
+  }
+
   void tile(const Inside &valid, int64_t pixels, Value n, Value oy, Value x, Value channel, Value weightBase,
             int64_t count) {
     const int64_t lanes = k.lanes(), m = spec.perGroup, together = spec.inputsTogether();
     const bool pairs = together == 2;
     const Taps &rows = spec.rows.taps, &columns = spec.columns.taps;
     KernelBuilder::Values acc(pixels, epilogue.start(channel, count));
+    if (blocks.block) {
+      for (int64_t p = 0; p < pixels; ++p)
+        totals.start(p, acc[p]);
+      acc.assign(pixels, k.constant(0.0f));
+    }
     if (rows.count > 0 && columns.count > 0) {
       Value first = k.add(k.mul(oy, spec.rows.inStep), rows.offset);
       Value lower = k.max(k.index(0), k.ceilDiv(k.sub(k.index(0), first), rows.offsetStep));
       Value upper = k.min(k.index(rows.count), k.ceilDiv(k.sub(k.index(spec.in.h), first), rows.offsetStep));
-      acc = k.forLoop(lower, upper, 1, acc, [&](Value r, mlir::ValueRange carried) {
+      const auto addRow = [&](Value r, mlir::ValueRange carried) {
         KernelBuilder::Values next(carried);
         Value iy = k.add(first, k.mul(r, rows.offsetStep));
         Value rowIn = k.add(k.add(k.mul(n, spec.in.image()), k.mul(iy, spec.in.row())), channel);
         Value weightRow = k.add(k.mul(r, rows.indexStep), rows.index);
-        for (int64_t s = 0; s < columns.count; ++s) {
+        int64_t inBlock = 0;
+        for (int64_t s = 0; s < columns.count; ++s, inBlock += m) {
+          if (blocks.block && inBlock + m > blocks.block) {
+            next = endBlock(next);
+            inBlock = 0;
+          }
           Value ix = k.add(k.mul(x, spec.columns.inStep), columns.offset + s * columns.offsetStep);
           Value from = k.add(rowIn, k.mul(ix, spec.in.pixel));
           Value tap = k.add(k.mul(weightRow, spec.kernelColumns), columns.index + s * columns.indexStep);
@@ -95,7 +115,17 @@ struct Emitter {
           }
         }
         return next;
-      });
+      };
+      const auto overRows = [&](Value first, Value last) { return k.forLoop(first, last, 1, acc, addRow); };
+      if (blocks.block) {
+        const int64_t together = std::max<int64_t>(1, blocks.block / (columns.count * m)); // rows
+        k.forLoop(lower, upper, together,
+                  [&](Value first) { endBlock(overRows(first, k.min(k.add(first, together), upper))); });
+        for (int64_t p = 0; p < pixels; ++p)
+          acc[p] = totals.result(p);
+      } else {
+        acc = overRows(lower, upper);
+      }
     }
     Value outY = k.add(k.mul(oy, spec.rows.outStep), spec.rows.outStart);
     Value outX = k.add(k.mul(x, spec.columns.outStep), spec.columns.outStart);
@@ -160,7 +190,9 @@ Kernel groupedConvolution(const GroupedSpec &spec, const Target &target) {
                              operands = kernel.definition.operands](KernelBuilder &k) {
     k.begin(name, operands);
     EpilogueCode epilogue(k, spec.epilogue, 2, spec.out.c, spec.columns.outStep == 1 ? kPixels : 1);
-    Emitter emit{spec, k, epilogue, k.operand(0), k.operand(1), epilogue.output()};
+    const SumBlocks blocks = sumBlocks(spec.perGroup * spec.rows.taps.count * spec.columns.taps.count);
+    const TileTotals totals(k, blocks, kPixels);
+    Emitter emit{spec, k, epilogue, k.operand(0), k.operand(1), epilogue.output(), blocks, totals};
     k.forTasks([&](Value task) {
       auto digits = k.split(task, {spec.in.n, vectors, spec.rows.count});
       Value channel = k.mul(digits[1], k.lanes());

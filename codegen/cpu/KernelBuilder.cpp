@@ -37,6 +37,13 @@ void KernelBuilder::begin(llvm::StringRef name, llvm::ArrayRef<KernelOperand> op
   b.setInsertionPointToStart(function.addEntryBlock());
 }
 
+Value KernelBuilder::localBuffer(KernelOperand operand) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&function.getBody().front());
+  auto type = MemRefType::get({operand.elements}, storedType(b, operand.type));
+  return memref::AllocaOp::create(b, loc, type, b.getI64IntegerAttr(64));
+}
+
 void KernelBuilder::end() { func::ReturnOp::create(b, loc); }
 
 void KernelBuilder::forTasks(llvm::function_ref<void(Value)> body) {
@@ -81,6 +88,7 @@ Value KernelBuilder::equal(Value a, Value c) {
   return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, a, c);
 }
 Value KernelBuilder::both(Value a, Value c) { return arith::AndIOp::create(b, loc, a, c); }
+Value KernelBuilder::either(Value a, Value c) { return arith::OrIOp::create(b, loc, a, c); }
 Value KernelBuilder::choose(Value condition, Value a, Value c) {
   return arith::SelectOp::create(b, loc, condition, a, c);
 }
@@ -199,10 +207,18 @@ void KernelBuilder::store(Value value, Value buffer, Value position, int64_t cou
     vector::MaskedStoreOp::create(b, loc, buffer, ValueRange{position}, firstLanes(*this, count), value);
 }
 
-Value KernelBuilder::wide(Value vector) {
-  return arith::ExtFOp::create(b, loc, VectorType::get({lanes()}, b.getF64Type()), vector);
+Value KernelBuilder::wide(Value value) {
+  auto vector = dyn_cast<VectorType>(value.getType());
+  const Type type = vector ? Type(VectorType::get({lanes()}, b.getF64Type())) : b.getF64Type();
+  return arith::ExtFOp::create(b, loc, type, value);
 }
-Value KernelBuilder::narrow(Value vector) { return arith::TruncFOp::create(b, loc, vectorType(), vector); }
+Value KernelBuilder::narrow(Value value) {
+  const Type type = isa<VectorType>(value.getType()) ? Type(vectorType()) : b.getF32Type();
+  return arith::TruncFOp::create(b, loc, type, value);
+}
+Value KernelBuilder::wideScalar(double value) {
+  return arith::ConstantOp::create(b, loc, b.getF64FloatAttr(value));
+}
 Value KernelBuilder::wideConstant(double value) {
   auto type = VectorType::get({lanes()}, b.getF64Type());
   return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, value));

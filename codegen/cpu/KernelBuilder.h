@@ -31,6 +31,8 @@ public:
   void begin(llvm::StringRef name, llvm::ArrayRef<KernelOperand> operands);
   void end();
   Value operand(unsigned i) { return function.getArgument(i); }
+  // Memory of this call, on its stack.
+  Value localBuffer(KernelOperand operand);
   // The loop over this call's tasks.
   void forTasks(llvm::function_ref<void(Value task)> body);
   Value firstTask(); // of this call's
@@ -52,6 +54,7 @@ public:
   Value less(Value a, Value c);       // i1, signed
   Value equal(Value a, Value c);
   Value both(Value a, Value c);
+  Value either(Value a, Value c);
   Value choose(Value condition, Value a, Value c);
   // Splits a task number into digits, the last extent varying fastest.
   llvm::SmallVector<Value> split(Value task, llvm::ArrayRef<int64_t> extents);
@@ -81,10 +84,11 @@ public:
   void store(Value value, Value buffer, Value position, int64_t count);
   // As they are stored, bfloat16 as 16-bit integers.
   Value loadStored(Value buffer, Value position, int64_t count);
-  // Vectors of lanes() doubles, for sums that must not lose float32's last bits.
-  Value wide(Value vector);
-  Value narrow(Value vector);
-  Value wideConstant(double value);
+  // Vectors of lanes() doubles, or single ones, for sums that must not lose float32's last bits.
+  Value wide(Value value);
+  Value narrow(Value value);
+  Value wideConstant(double value); // a vector of it
+  Value wideScalar(double value);
   Value loadWide(Value buffer, Value position);
   void storeWide(Value value, Value buffer, Value position);
   // Asks for the cache line of an element that will be read, or written, soon; one beyond the buffer's end

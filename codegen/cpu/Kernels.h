@@ -207,10 +207,13 @@ struct WeightGradientSpec {
   std::array<int64_t, 2> kernel{1, 1}, stride{1, 1}, dilation{1, 1};
   std::array<int64_t, 4> padding{0, 0, 0, 0};
 };
-// operands: x, dy, packed gradient.
+// operands: x, dy, totals, [scratch].
 Kernel weightGradient(const WeightGradientSpec &spec, const Target &target);
-int64_t weightGradientElements(const WeightGradientSpec &spec, const Target &target);
-// packed gradient to O x I/groups x R x S. operands: packed, gradient.
+// The gradient as the kernel adds it up, in parts and tiles.
+KernelOperand weightGradientTotals(const WeightGradientSpec &spec, const Target &target);
+// Floats that the kernel needs beside it; 0 where it takes no scratch.
+int64_t weightGradientScratch(const WeightGradientSpec &spec, const Target &target);
+// Totals to O x I/groups x R x S. operands: totals, gradient.
 Kernel unpackWeightGradient(const WeightGradientSpec &spec, const Target &target);
 
 // --- pooling and resampling: MaxPool.cpp, MaxPoolAlong.cpp, Pooling.cpp, Resampling.cpp
@@ -224,6 +227,8 @@ struct PoolSpec {
 };
 Kernel averagePool(const PoolSpec &spec, const Target &target); // x, y
 Kernel maxPool(const PoolSpec &spec, const Target &target);     // x, y
+// Whether the one window of an average is the map.
+bool coversMap(const PoolSpec &spec);
 // Windows that share no element.
 bool disjointWindows(const PoolSpec &spec);
 // A gradient's kernel may add other gradients of the same map and apply the gradient of an activation before
@@ -245,25 +250,40 @@ Kernel maxPoolAlong(const AxisPool &pool, const Target &target); // x, y
 // operands: x, y, dy, dx.
 Kernel maxPoolGradientAlong(const AxisPool &pool, const View &dy, const View &dx, const Target &target);
 Kernel averagePoolGradient(const PoolSpec &spec, const Target &target); // dy (spec.out), dx (spec.in)
-Kernel globalAveragePool(const View &in, const View &out, const Target &target); // x, y
+
+// out = sum over H and W of a, or of a times b, or the mean: in double beyond a few terms. SpatialSums.cpp
+struct SpatialSum {
+  View a;
+  std::optional<View> b; // of a's shape
+  View out;              // N x 1 x 1 x C
+  bool mean = false;
+};
+// Large maps are summed in parts, of which a second kernel makes `out`.
+int64_t spatialParts(const SpatialSum &sum);
+int64_t spatialSumsElements(const SpatialSum &sum, const Target &target); // doubles, of all parts
+// operands: a, [b], out; or, where there are several parts: a, [b], sums.
+Kernel spatialSums(const SpatialSum &sum, const Target &target);
+Kernel spatialSumsFinish(const SpatialSum &sum, const Target &target); // sums, out
 Kernel spatialBroadcast(const View &in, const View &out, float factor,
                         const Target &target); // N x 1 x 1 x C, y
-// operands: a, [b], y: sum over H and W of a (times b).
-Kernel spatialSum(const View &a, const View &b, bool product, const View &out, const Target &target);
 
 struct ResizeSpec {
   View in, out;
   bool bilinear = false, alignCorners = false;
   double scale = 0; // the factor that pixels are sampled by; 0: that of the sizes
 };
-Kernel resize(const ResizeSpec &spec, const Target &target);         // x, y
-Kernel resizeGradient(const ResizeSpec &spec, const Target &target); // dy (spec.out), dx (spec.in)
+Kernel resize(const ResizeSpec &spec, const Target &target); // x, y
+// dy (spec.out), dx (spec.in), [scratch]
+Kernel resizeGradient(const ResizeSpec &spec, const Target &target);
+int64_t resizeGradientScratch(const ResizeSpec &spec, const Target &target); // doubles; 0: none
 
 // Copies `in` into `out` shifted by (top, left); pixels outside are zero or replicate the border. Negative
 // shifts crop.
 Kernel shiftCopy(const View &in, const View &out, int64_t top, int64_t left, bool replicate,
                  const Target &target);
+// dy, dx, [scratch]
 Kernel replicateGradient(const View &dy, const View &dx, int64_t top, int64_t left, const Target &target);
+int64_t replicateGradientScratch(const View &dy, const View &dx, const Target &target); // doubles; 0: none
 
 // Channel i of group g of `in` becomes channel i * groups + g of `out`. ChannelShuffle.cpp
 Kernel channelShuffle(const View &in, const View &out, int64_t groups, const Target &target);

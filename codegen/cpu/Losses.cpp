@@ -1,4 +1,5 @@
-// Softmax cross-entropy with label smoothing and binary cross-entropy with logits, one image a task.
+// Softmax cross-entropy with label smoothing and binary cross-entropy with logits, one image a task. Sums
+// over classes and over images are in double.
 #include "codegen/cpu/ActivationCode.h"
 #include "codegen/cpu/MapLoops.h"
 
@@ -22,15 +23,19 @@ Value foldRow(KernelBuilder &k, int64_t classes, Value init, llvm::function_ref<
   })[0];
 }
 
+Value sumRow(KernelBuilder &k, int64_t count, llvm::function_ref<Value(Value)> term, double factor = 1) {
+  Value sum = foldRow(k, count, k.wideScalar(0.0),
+                      [&](Value j, Value sum) { return addFloat(k, sum, k.wide(term(j))); });
+  return k.narrow(mulFloat(k, sum, k.wideScalar(factor)));
+}
+
 Softmax softmaxOf(KernelBuilder &k, Value image, int64_t classes) {
   Softmax s;
   s.start = k.mul(image, classes);
   const auto logit = [&](Value j) { return k.loadScalar(k.operand(0), k.add(s.start, j)); };
   s.maximum = foldRow(k, classes, k.scalar(-std::numeric_limits<float>::infinity()),
                       [&](Value j, Value best) { return maxFloat(k, best, logit(j)); });
-  s.sum = foldRow(k, classes, k.scalar(0.0f), [&](Value j, Value sum) {
-    return addFloat(k, sum, exponential(k, subFloat(k, logit(j), s.maximum)));
-  });
+  s.sum = sumRow(k, classes, [&](Value j) { return exponential(k, subFloat(k, logit(j), s.maximum)); });
   return s;
 }
 
@@ -42,32 +47,30 @@ Value label(KernelBuilder &k, Value image) {
 } // namespace
 
 Kernel softmaxLoss(int64_t batch, int64_t classes, const Target &target) {
-  return makeKernel(
-      "softmax_loss_" + shape(batch, classes), batch,
-      {{batch * classes}, {batch, Element::I32}, {1}, {batch}}, [=](KernelBuilder &k, Value image) {
-        Softmax s = softmaxOf(k, image, classes);
-        Value logSum = addFloat(k, s.maximum, logarithm(k, s.sum));
-        Value smoothing = k.loadScalar(k.operand(2), k.index(0));
-        Value total = foldRow(k, classes, k.scalar(0.0f), [&](Value j, Value sum) {
-          return addFloat(k, sum, subFloat(k, logSum, k.loadScalar(k.operand(0), k.add(s.start, j))));
-        });
-        Value own = subFloat(k, logSum, k.loadScalar(k.operand(0), k.add(s.start, label(k, image))));
-        // Without smoothing the other classes take no part, even where a logit is -infinity.
-        Value smooths = mlir::arith::CmpFOp::create(
-            k.builder(), k.location(), mlir::arith::CmpFPredicate::UNE, smoothing, k.scalar(0.0f));
-        Value spread =
-            k.choose(smooths, mulFloat(k, mulFloat(k, total, k.scalar(1.0f / float(classes))), smoothing),
-                     k.scalar(0.0f));
-        Value loss = addFloat(k, mulFloat(k, own, subFloat(k, k.scalar(1.0f), smoothing)), spread);
-        k.storeScalar(loss, k.operand(3), image);
-      });
+  return makeKernel("softmax_loss_" + shape(batch, classes), batch,
+                    {{batch * classes}, {batch, Element::I32}, {1}, {batch}},
+                    [=](KernelBuilder &k, Value image) {
+                      Softmax s = softmaxOf(k, image, classes);
+                      Value logSum = addFloat(k, s.maximum, logarithm(k, s.sum));
+                      Value smoothing = k.loadScalar(k.operand(2), k.index(0));
+                      const auto loss = [&](Value j) {
+                        return subFloat(k, logSum, k.loadScalar(k.operand(0), k.add(s.start, j)));
+                      };
+                      Value mean = sumRow(k, classes, loss, 1.0 / double(classes));
+                      Value own = mulFloat(k, loss(label(k, image)), subFloat(k, k.scalar(1.0f), smoothing));
+                      // Without smoothing the other classes take no part, even where a logit is -infinity.
+                      Value smooths = mlir::arith::CmpFOp::create(k.builder(), k.location(),
+                                                                  mlir::arith::CmpFPredicate::UNE, smoothing,
+                                                                  k.scalar(0.0f));
+                      Value spread = k.choose(smooths, mulFloat(k, mean, smoothing), k.scalar(0.0f));
+                      k.storeScalar(addFloat(k, own, spread), k.operand(3), image);
+                    });
 }
 
 Kernel meanLoss(int64_t count) {
   return makeKernel("mean_loss_" + std::to_string(count), 1, {{count}, {1}}, [=](KernelBuilder &k, Value) {
-    Value sum = foldRow(k, count, k.scalar(0.0f),
-                        [&](Value i, Value sum) { return addFloat(k, sum, k.loadScalar(k.operand(0), i)); });
-    k.storeScalar(mulFloat(k, sum, k.scalar(1.0f / float(count))), k.operand(1), k.index(0));
+    const auto loss = [&](Value i) { return k.loadScalar(k.operand(0), i); };
+    k.storeScalar(sumRow(k, count, loss, 1.0 / double(count)), k.operand(1), k.index(0));
   });
 }
 
@@ -95,16 +98,16 @@ Kernel binaryLoss(int64_t batch, int64_t classes, const Target &target) {
                     {{batch * classes}, {batch * classes}, {batch}}, [=](KernelBuilder &k, Value image) {
                       // (1 - t) z - min(z, 0) + log(1 + exp(-|z|)), which overflows nowhere.
                       Value start = k.mul(image, classes), zero = k.scalar(0.0f), one = k.scalar(1.0f);
-                      Value sum = foldRow(k, classes, zero, [&](Value j, Value sum) {
+                      const auto loss = [&](Value j) {
                         Value z = k.loadScalar(k.operand(0), k.add(start, j)),
                               t = k.loadScalar(k.operand(1), k.add(start, j));
                         Value least = subFloat(k, zero, maxFloat(k, subFloat(k, zero, z), zero)); // min(z, 0)
                         Value negative = subFloat(k, zero, maxFloat(k, z, subFloat(k, zero, z)));
                         Value tail = logarithm(k, addFloat(k, one, exponential(k, negative)));
                         Value linear = subFloat(k, mulFloat(k, subFloat(k, one, t), z), least);
-                        return addFloat(k, sum, addFloat(k, linear, tail));
-                      });
-                      k.storeScalar(mulFloat(k, sum, k.scalar(1.0f / float(classes))), k.operand(2), image);
+                        return addFloat(k, linear, tail);
+                      };
+                      k.storeScalar(sumRow(k, classes, loss, 1.0 / double(classes)), k.operand(2), image);
                     });
 }
 

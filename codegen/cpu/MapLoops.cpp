@@ -38,7 +38,7 @@ Value squareRoot(KernelBuilder &k, Value x) {
 Value toFloat(KernelBuilder &k, Value index) {
   mlir::OpBuilder &b = k.builder();
   if (index.getType().isIndex())
-    index = mlir::arith::IndexCastOp::create(b, k.location(), b.getI32Type(), index);
+    index = mlir::arith::IndexCastOp::create(b, k.location(), b.getI64Type(), index);
   return mlir::arith::SIToFPOp::create(b, k.location(), b.getF32Type(), index);
 }
 

@@ -1,5 +1,6 @@
-// Averages over windows and whole maps, and sums over them.
+// Averages over windows; those over whole maps are in SpatialSums.cpp.
 #include "codegen/cpu/PoolCode.h"
+#include "codegen/cpu/SumCode.h"
 
 namespace vernier::codegen {
 namespace {
@@ -7,6 +8,8 @@ namespace {
 // 1 / number of pixels that an average's window counts: with padding the part of the window inside the padded
 // map.
 Value reciprocalCount(KernelBuilder &k, const PoolSpec &s, const Window &y, const Window &x) {
+  if (alwaysInside(s))
+    return k.scalar(1.0f / float(s.kernel[0] * s.kernel[1]));
   const auto extent = [&](const Window &w, int64_t kernel, int64_t size, int64_t after) {
     if (!s.countPadding)
       return k.sub(w.upper, w.lower);
@@ -17,12 +20,21 @@ Value reciprocalCount(KernelBuilder &k, const PoolSpec &s, const Window &y, cons
   return divFloat(k, k.scalar(1.0f), toFloat(k, count));
 }
 
+// Averages over so few pixels are added up in float32.
+constexpr int64_t kSmallWindow = 16;
+
 } // namespace
+
+bool coversMap(const PoolSpec &spec) {
+  return spec.out.h == 1 && spec.out.w == 1 && spec.padding == std::array<int64_t, 4>{0, 0, 0, 0} &&
+         spec.kernel == std::array<int64_t, 2>{spec.in.h, spec.in.w};
+}
 
 Kernel averagePool(const PoolSpec &spec, const Target &target) {
   return makeKernel(
       poolName("average_pool", spec), rowTasks(spec.out), {spec.in.operand(), spec.out.operand()},
       [=](KernelBuilder &k, Value row) {
+        const bool small = spec.kernel[0] * spec.kernel[1] <= kSmallWindow;
         auto digits = k.split(row, {spec.out.n, spec.out.h});
         Window y = window(k, digits[1], spec.stride[0], spec.padding[0], spec.kernel[0], spec.in.h);
         k.forLoop(0, spec.out.w, 1, [&](Value ox) {
@@ -33,104 +45,87 @@ Kernel averagePool(const PoolSpec &spec, const Target &target) {
             const auto at = [&](Value iy, Value ix) {
               return k.load(k.operand(0), position(k, spec.in, digits[0], iy, ix, c), count);
             };
-            Value sum = k.constant(0.0f);
-            if (alwaysInside(spec) && spec.kernel[0] * spec.kernel[1] <= 16) {
+            const auto overRows = [&](Value start, llvm::function_ref<Value(Value iy, Value sum)> addRow) {
+              return k.forLoop(y.lower, y.upper, 1, start, [&](Value iy, mlir::ValueRange carried) {
+                return KernelBuilder::Values{addRow(iy, carried[0])};
+              })[0];
+            };
+            Value mean;
+            if (small && alwaysInside(spec)) {
+              llvm::SmallVector<Value> terms;
               for (int64_t r = 0; r < spec.kernel[0]; ++r)
                 for (int64_t s = 0; s < spec.kernel[1]; ++s)
-                  sum = addFloat(k, sum, at(k.add(y.start, r), k.add(x.start, s)));
-            } else {
-              sum = k.forLoop(y.lower, y.upper, 1, sum, [&](Value iy, mlir::ValueRange outer) {
-                return k.forLoop(x.lower, x.upper, 1, outer, [&](Value ix, mlir::ValueRange carried) {
+                  terms.push_back(at(k.add(y.start, r), k.add(x.start, s)));
+              mean = mulFloat(k, pairwiseSum(k, terms), factor);
+            } else if (small) {
+              Value sum = overRows(k.constant(0.0f), [&](Value iy, Value sum) {
+                return k.forLoop(x.lower, x.upper, 1, sum, [&](Value ix, mlir::ValueRange carried) {
                   return KernelBuilder::Values{addFloat(k, carried[0], at(iy, ix))};
-                });
-              })[0];
-            }
-            k.store(mulFloat(k, sum, factor), k.operand(1), k.add(to, c), count);
-          });
-        });
-      });
-}
-
-Kernel averagePoolGradient(const PoolSpec &spec, const Target &target) {
-  return makeKernel(
-      poolName("average_pool_gradient", spec), channelTasks(spec.in, target),
-      {spec.out.operand(), spec.in.operand()}, [=](KernelBuilder &k, Value task) {
-        overChannelTask(k, task, spec.in, [&](Value n, Value c, int64_t count) {
-          clearChannels(k, k.operand(1), spec.in, n, c, count);
-          k.forLoop(0, spec.out.h, 1, [&](Value oy) {
-            Window y = window(k, oy, spec.stride[0], spec.padding[0], spec.kernel[0], spec.in.h);
-            k.forLoop(0, spec.out.w, 1, [&](Value ox) {
-              Window x = window(k, ox, spec.stride[1], spec.padding[2], spec.kernel[1], spec.in.w);
-              Value share = mulFloat(k, k.load(k.operand(0), position(k, spec.out, n, oy, ox, c), count),
-                                     k.splat(reciprocalCount(k, spec, y, x)));
-              k.forLoop(y.lower, y.upper, 1, [&](Value iy) {
-                k.forLoop(x.lower, x.upper, 1, [&](Value ix) {
-                  Value at = position(k, spec.in, n, iy, ix, c);
-                  k.store(addFloat(k, k.load(k.operand(1), at, count), share), k.operand(1), at, count);
+                })[0];
+              });
+              mean = mulFloat(k, sum, factor);
+            } else {
+              Value sum = overRows(k.wideConstant(0.0), [&](Value iy, Value sum) {
+                return wideSum(k, x.lower, x.upper, sum, [&](llvm::ArrayRef<Value> columns) {
+                  llvm::SmallVector<Value> terms;
+                  for (Value ix : columns)
+                    terms.push_back(at(iy, ix));
+                  return pairwiseSum(k, terms);
                 });
               });
-            });
+              mean = k.narrow(mulFloat(k, sum, k.wide(factor)));
+            }
+            k.store(mean, k.operand(1), k.add(to, c), count);
           });
         });
       });
 }
 
-Kernel spatialSum(const View &a, const View &b, bool product, const View &out, const Target &target) {
-  std::vector<KernelOperand> operands = {a.operand()};
-  if (product)
-    operands.push_back(b.operand());
-  operands.push_back(out.operand());
-  const std::string name = std::string(product ? "spatial_dot_" : "spatial_sum_") + a.name() +
-                           (product ? "_" + b.name() : "") + "_" + out.name();
-  return makeKernel(name, channelTasks(a, target), operands, [=](KernelBuilder &k, Value task) {
-    overChannelTask(k, task, a, [&](Value n, Value c, int64_t count) {
-      auto sum = k.forLoop(
-          k.index(0), k.index(a.h * a.w), 1, k.constant(0.0f), [&](Value pixel, mlir::ValueRange carried) {
-            const auto at = [&](const View &view) {
-              return k.add(k.add(k.mul(n, view.image()), k.mul(pixel, view.pixel)), c);
+// Each element gathers its share of the windows that cover it, however many they are.
+Kernel averagePoolGradient(const PoolSpec &spec, const Target &target) {
+  // Windows along one axis that cover position `i`, and how many pixels of the axis window `o` counts.
+  const auto covering = [=](KernelBuilder &k, Value i, int axis, int64_t out) {
+    const int64_t stride = spec.stride[axis], last = spec.padding[2 * axis];
+    Value lower = k.ceilDiv(k.add(i, last - spec.kernel[axis] + 1), stride);
+    Value upper = k.add(k.floorDiv(k.add(i, last), stride), 1);
+    return std::array{k.max(lower, k.index(0)), k.min(upper, k.index(out))};
+  };
+  return makeKernel(
+      poolName("average_pool_gradient", spec), rowTasks(spec.in), {spec.out.operand(), spec.in.operand()},
+      [=](KernelBuilder &k, Value row) {
+        // Where windows overlap much, the shares are added up in double.
+        const bool few =
+            ceilDiv(spec.kernel[0], spec.stride[0]) * ceilDiv(spec.kernel[1], spec.stride[1]) <= kSmallWindow;
+        auto digits = k.split(row, {spec.in.n, spec.in.h});
+        const auto [yLower, yUpper] = covering(k, digits[1], 0, spec.out.h);
+        k.forLoop(0, spec.in.w, 1, [&, yLower = yLower, yUpper = yUpper](Value ix) {
+          const auto [xLower, xUpper] = covering(k, ix, 1, spec.out.w);
+          Value to = k.add(k.mul(row, spec.in.row()), k.mul(ix, spec.in.pixel));
+          k.forChannels(spec.in.c, [&, xLower = xLower, xUpper = xUpper](Value c, int64_t count) {
+            const auto share = [&](const Window &y, Value oy, Value ox) {
+              Window x = window(k, ox, spec.stride[1], spec.padding[2], spec.kernel[1], spec.in.w);
+              return mulFloat(k, k.load(k.operand(0), position(k, spec.out, digits[0], oy, ox, c), count),
+                              k.splat(reciprocalCount(k, spec, y, x)));
             };
-            Value value = k.load(k.operand(0), at(a), count);
-            return KernelBuilder::Values{product
-                                             ? k.fma(value, k.load(k.operand(1), at(b), count), carried[0])
-                                             : addFloat(k, carried[0], value)};
+            Value start = few ? k.constant(0.0f) : k.wideConstant(0.0);
+            Value sum = k.forLoop(yLower, yUpper, 1, start, [&](Value oy, mlir::ValueRange carried) {
+              Window y = window(k, oy, spec.stride[0], spec.padding[0], spec.kernel[0], spec.in.h);
+              if (few)
+                return k.forLoop(xLower, xUpper, 1, carried, [&](Value ox, mlir::ValueRange inner) {
+                  return KernelBuilder::Values{addFloat(k, inner[0], share(y, oy, ox))};
+                });
+              return KernelBuilder::Values{
+                  wideSum(k, xLower, xUpper, carried[0], [&](llvm::ArrayRef<Value> columns) {
+                    llvm::SmallVector<Value> terms;
+                    for (Value ox : columns)
+                      terms.push_back(share(y, oy, ox));
+                    return pairwiseSum(k, terms);
+                  })};
+            })[0];
+            k.store(few ? sum : k.narrow(sum), k.operand(1), k.add(to, c), count);
           });
-      k.store(sum[0], k.operand(product ? 2 : 1), k.add(k.mul(n, out.pixel), c), count);
-    });
-  });
-}
-
-Kernel globalAveragePool(const View &in, const View &out, const Target &target) {
-  return makeKernel("global_average_pool_" + in.name() + "_" + out.name(), channelTasks(in, target),
-                    {in.operand(), out.operand()}, [=](KernelBuilder &k, Value task) {
-                      overChannelTask(k, task, in, [&](Value n, Value c, int64_t count) {
-                        auto sum = k.forLoop(k.index(0), k.index(in.h * in.w), 1, k.constant(0.0f),
-                                             [&](Value pixel, mlir::ValueRange carried) {
-                                               Value at = k.add(
-                                                   k.add(k.mul(n, in.image()), k.mul(pixel, in.pixel)), c);
-                                               return KernelBuilder::Values{
-                                                   addFloat(k, carried[0], k.load(k.operand(0), at, count))};
-                                             });
-                        Value mean = mulFloat(k, sum[0], k.constant(1.0f / float(in.h * in.w)));
-                        k.store(mean, k.operand(1), k.add(k.mul(n, out.pixel), c), count);
-                      });
-                    });
-}
-
-Kernel spatialBroadcast(const View &in, const View &out, float factor, const Target &target) {
-  const std::string by = factor == 1.0f                          ? ""
-                         : factor == 1.0f / float(out.h * out.w) ? "_mean"
-                                                                 : "_times" + numberName(factor);
-  return makeKernel("spatial_broadcast_" + in.name() + "_" + out.name() + by, rowTasks(out),
-                    {in.operand(), out.operand()}, [=](KernelBuilder &k, Value row) {
-                      Value from = k.mul(k.div(row, out.h), in.pixel);
-                      overRow(
-                          k, row, {out},
-                          [&](llvm::ArrayRef<Value> at, Value c, int64_t count) {
-                            Value value = k.load(k.operand(0), k.add(from, c), count);
-                            k.store(mulFloat(k, value, k.constant(factor)), k.operand(1), at[0], count);
-                          },
-                          /*mayFlatten=*/false);
-                    });
+        });
+      });
 }
 
 } // namespace vernier::codegen

@@ -1,5 +1,6 @@
 // Nearest and bilinear resizing, padding and cropping. Positions follow PyTorch's interpolate.
 #include "codegen/cpu/MapLoops.h"
+#include "codegen/cpu/ScatterSums.h"
 
 #include "dsl/Sampling.h"
 #include "llvm/ADT/bit.h"
@@ -82,7 +83,23 @@ Value nearestSource(KernelBuilder &k, Value o, int64_t in, int64_t out, double s
 
 Value complement(KernelBuilder &k, Value part) { return subFloat(k, k.scalar(1.0f), part); }
 
+// The most elements of the resized map that read one of its source.
+int64_t readersOf(const ResizeSpec &s) {
+  const auto along = [&](int64_t in, int64_t out) { return (s.bilinear ? 2 : 1) * (ceilDiv(out, in) + 1); };
+  return along(s.in.h, s.out.h) * along(s.in.w, s.out.w);
+}
+int64_t readersOfBorder(const View &padded, const View &map) {
+  return (padded.h - map.h + 1) * (padded.w - map.w + 1);
+}
+
 } // namespace
+
+int64_t resizeGradientScratch(const ResizeSpec &spec, const Target &target) {
+  return scatterScratch(spec.in, readersOf(spec), target);
+}
+int64_t replicateGradientScratch(const View &dy, const View &dx, const Target &target) {
+  return scatterScratch(dx, readersOfBorder(dy, dx), target);
+}
 
 Kernel resize(const ResizeSpec &spec, const Target &target) {
   return makeKernel(resizeName("resize", spec), rowTasks(spec.out), {spec.in.operand(), spec.out.operand()},
@@ -122,13 +139,11 @@ Kernel resize(const ResizeSpec &spec, const Target &target) {
 Kernel resizeGradient(const ResizeSpec &spec, const Target &target) {
   return makeKernel(
       resizeName("resize_gradient", spec), channelTasks(spec.in, target),
-      {spec.out.operand(), spec.in.operand()}, [=](KernelBuilder &k, Value task) {
+      scatterOperands({spec.out.operand(), spec.in.operand()}, spec.in, readersOf(spec), target),
+      [=](KernelBuilder &k, Value task) {
         overChannelTask(k, task, spec.in, [&](Value n, Value c, int64_t count) {
-          clearChannels(k, k.operand(1), spec.in, n, c, count);
-          const auto accumulate = [&](Value iy, Value ix, Value value) {
-            Value at = position(k, spec.in, n, iy, ix, c);
-            k.store(addFloat(k, k.load(k.operand(1), at, count), value), k.operand(1), at, count);
-          };
+          ScatterSums sums(k, spec.in, 1, readersOf(spec), task, n, c, count);
+          const auto accumulate = [&](Value iy, Value ix, Value value) { sums.add(iy, ix, value); };
           k.forLoop(0, spec.out.h, 1, [&](Value oy) {
             Source y = bilinearSource(k, oy, spec.in.h, spec.out.h, spec);
             Value nearestY = nearestSource(k, oy, spec.in.h, spec.out.h, spec.scale);
@@ -148,6 +163,7 @@ Kernel resizeGradient(const ResizeSpec &spec, const Target &target) {
               share(y.high, y.part, x.high, x.part);
             });
           });
+          sums.finish();
         });
       });
 }
@@ -183,21 +199,21 @@ Kernel shiftCopy(const View &in, const View &out, int64_t top, int64_t left, boo
 Kernel replicateGradient(const View &dy, const View &dx, int64_t top, int64_t left, const Target &target) {
   const std::string name = "pad_replicate_gradient" + std::to_string(top) + "_" + std::to_string(left) + "_" +
                            dy.name() + "_to_" + dx.name();
-  return makeKernel(
-      name, channelTasks(dx, target), {dy.operand(), dx.operand()}, [=](KernelBuilder &k, Value task) {
-        overChannelTask(k, task, dx, [&](Value n, Value c, int64_t count) {
-          clearChannels(k, k.operand(1), dx, n, c, count);
-          k.forLoop(0, dy.h, 1, [&](Value oy) {
-            Value iy = k.min(k.max(k.add(oy, -top), k.index(0)), k.index(dx.h - 1));
-            k.forLoop(0, dy.w, 1, [&](Value ox) {
-              Value ix = k.min(k.max(k.add(ox, -left), k.index(0)), k.index(dx.w - 1));
-              Value at = position(k, dx, n, iy, ix, c);
-              Value gradient = k.load(k.operand(0), position(k, dy, n, oy, ox, c), count);
-              k.store(addFloat(k, k.load(k.operand(1), at, count), gradient), k.operand(1), at, count);
-            });
-          });
-        });
-      });
+  return makeKernel(name, channelTasks(dx, target),
+                    scatterOperands({dy.operand(), dx.operand()}, dx, readersOfBorder(dy, dx), target),
+                    [=](KernelBuilder &k, Value task) {
+                      overChannelTask(k, task, dx, [&](Value n, Value c, int64_t count) {
+                        ScatterSums sums(k, dx, 1, readersOfBorder(dy, dx), task, n, c, count);
+                        k.forLoop(0, dy.h, 1, [&](Value oy) {
+                          Value iy = k.min(k.max(k.add(oy, -top), k.index(0)), k.index(dx.h - 1));
+                          k.forLoop(0, dy.w, 1, [&](Value ox) {
+                            Value ix = k.min(k.max(k.add(ox, -left), k.index(0)), k.index(dx.w - 1));
+                            sums.add(iy, ix, k.load(k.operand(0), position(k, dy, n, oy, ox, c), count));
+                          });
+                        });
+                        sums.finish();
+                      });
+                    });
 }
 
 } // namespace vernier::codegen

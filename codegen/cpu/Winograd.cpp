@@ -3,6 +3,7 @@
 
 #include "codegen/cpu/EpilogueCode.h"
 #include "codegen/cpu/MapLoops.h"
+#include "codegen/cpu/SumCode.h"
 
 #include <algorithm>
 #include <cmath>
@@ -323,14 +324,34 @@ private:
         return multiplyAdd(vectorFrom, lane, k.add(w, k.mul(lane, vectors * lanes)), inner);
       });
     };
+    const auto overVectors = [&](Value first, Value last, mlir::ValueRange sums) {
+      return k.forLoop(first, last, lanes, sums,
+                       [&](Value c, mlir::ValueRange carried) { return overLanes(c, lanes, carried); });
+    };
+    const auto place = [&](int64_t i) { return k.add(to.start, i * lanes); };
     Values acc(tiles * vectors, k.constant(0.0f));
-    if (whole > 0)
-      acc = k.forLoop(k.index(0), k.index(whole), lanes, acc,
-                      [&](Value c, mlir::ValueRange carried) { return overLanes(c, lanes, carried); });
-    if (whole < C)
-      acc = overLanes(k.index(whole), C - whole, acc);
+    const int64_t block = sumBlocks(C).block;
+    if (!block) {
+      if (whole > 0)
+        acc = overVectors(k.index(0), k.index(whole), acc);
+      if (whole < C)
+        acc = overLanes(k.index(whole), C - whole, acc);
+      for (int64_t i = 0; i < tiles * vectors; ++i)
+        k.store(acc[i], to.buffer, place(i), lanes);
+      return;
+    }
+    // The totals of a long sum are where the sums go.
+    const auto addToTotals = [&](const Values &sums) {
+      for (int64_t i = 0; i < tiles * vectors; ++i)
+        k.store(addFloat(k, k.load(to.buffer, place(i), lanes), sums[i]), to.buffer, place(i), lanes);
+    };
     for (int64_t i = 0; i < tiles * vectors; ++i)
-      k.store(acc[i], to.buffer, k.add(to.start, i * lanes), lanes);
+      k.store(acc[i], to.buffer, place(i), lanes);
+    k.forLoop(0, whole, block, [&](Value first) {
+      addToTotals(overVectors(first, k.min(k.add(first, block), k.index(whole)), acc));
+    });
+    if (whole < C)
+      addToTotals(overLanes(k.index(whole), C - whole, acc));
   }
 };
 

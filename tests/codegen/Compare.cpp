@@ -143,7 +143,8 @@ private:
 
 // The same random values on both sides.
 void setParameters(runtime::Session &session, interpreter::Environment &environment, std::mt19937 &random,
-                   bool whole, const Plant &plant = {}) {
+                   const CompareOptions &options, const Plant &plant = {}) {
+  const bool whole = options.wholeNumbers != 0;
   int64_t first = 0;
   for (int64_t i = 0; i < session.model().num_parameters; ++i) {
     const vn_parameter &parameter = session.model().parameters[i];
@@ -154,6 +155,8 @@ void setParameters(runtime::Session &session, interpreter::Environment &environm
       std::ranges::fill(values.data, 1.0);
     else if (whole)
       roundToWhole(values, 1);
+    if (options.equalParameters != 0)
+      std::ranges::fill(values.data, double(options.equalParameters));
     if (plant.where == PutInto::Parameters && plant.at >= first && plant.at < first + values.size())
       values[plant.at - first] = plant.value;
     first += values.size();
@@ -204,6 +207,8 @@ std::string compareProgram(mlir::func::FuncOp function, runtime::Session &sessio
     arguments.push_back(randomTensor(shape, random, i == 0 ? -1.0 : 0.0, high));
     if (i == 0 && options.wholeNumbers)
       roundToWhole(arguments.back(), double(options.wholeNumbers));
+    if (i == 0 && options.equalImage != 0)
+      std::ranges::fill(arguments.back().data, double(options.equalImage));
     if (i == 0 && verdict.plant.where == PutInto::Image && verdict.plant.at >= 0)
       arguments.back()[verdict.plant.at] = verdict.plant.value;
     std::ranges::copy(toChannelsFirst(arguments.back()), arrays.back().values().begin());
@@ -231,7 +236,7 @@ std::string compareProgram(mlir::func::FuncOp function, runtime::Session &sessio
 std::string runOnce(PreparedModule &prepared, runtime::Session &session, const CompareOptions &options,
                     std::mt19937 &random, const Verdict &verdict) {
   interpreter::Environment environment;
-  setParameters(session, environment, random, options.wholeNumbers, verdict.plant);
+  setParameters(session, environment, random, options, verdict.plant);
   const auto compare = [&](llvm::StringRef function, bool train) {
     return compareProgram(prepared.source->lookupSymbol<mlir::func::FuncOp>(function), session, train,
                           options, random, environment, verdict);

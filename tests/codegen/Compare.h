@@ -36,6 +36,9 @@ struct CompareOptions {
   // Unless 0: the image's values are whole numbers up to this magnitude and the parameters -1, 0 or 1, so
   // that sums are exact, in bfloat16 up to 256.
   int64_t wholeNumbers = 0;
+  // Unless 0: what all values of the image, or of the parameters, are: rounding errors of a sum of equal terms
+  // do not cancel.
+  float equalImage = 0, equalParameters = 0;
 };
 
 // `text` is a module of the vn dialect with @infer. The compiled side is folded and fused; the interpreter's

@@ -317,10 +317,13 @@ std::vector<Kernel> elementwise(const Fields &f, const Target &target) {
       fill(y, f[11] == 0 ? 0.0f : 1.0f / float(f[11]), target),
       fromChannelsFirst(y, target),
       toChannelsFirst(a, target),
-      globalAveragePool(a, vector, target)};
+      spatialSums({a, std::nullopt, vector, /*mean=*/true}, target),
+      spatialSumsFinish({a, std::nullopt, vector, /*mean=*/true}, target)};
   if (!f[5] && !f[7]) {
     kernels.push_back(activateGradient(a, y, a, activation, target));
-    kernels.push_back(spatialSum(a, y, f[10], vector, target));
+    const SpatialSum sum{a, f[10] ? std::optional<View>(y) : std::nullopt, vector};
+    kernels.push_back(spatialSums(sum, target));
+    kernels.push_back(spatialSumsFinish(sum, target));
     kernels.push_back(
         spatialBroadcast(vector, y, f[11] == 0 ? 1.0f / float(y.h * y.w) : 1.0f / float(f[11]), target));
   }
