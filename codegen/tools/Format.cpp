@@ -1,7 +1,6 @@
 // vernier fmt
 #include "codegen/tools/Commands.h"
 
-#include "dsl/Format.h"
 #include "dsl/Frontend.h"
 #include "runtime/io/File.h"
 
@@ -18,12 +17,17 @@ struct FormatOptions {
 void format(const FormatOptions &options) {
   bool differs = false;
   for (const std::string &file : options.files) {
-    const std::vector<unsigned char> bytes = runtime::readFile(file);
-    const std::string text(bytes.begin(), bytes.end());
+    std::string text;
+    const auto read = [&](const std::string &path) -> std::optional<std::string> {
+      if (std::optional<std::string> bytes = dsl::readFile(path)) {
+        text = *bytes;
+        return bytes;
+      }
+      return std::nullopt;
+    };
     dsl::Diagnostics diagnostics;
     dsl::SourceSet sources;
-    const int index = sources.add(file, text);
-    const std::optional<std::string> formatted = dsl::format(sources, index, diagnostics);
+    const std::optional<std::string> formatted = dsl::formatFile(file, read, sources, diagnostics);
     if (!formatted)
       throw Refusal(dsl::render(diagnostics, sources));
     if (*formatted == text)

@@ -68,7 +68,11 @@ llvm::Expected<std::string> readTomlFile(llvm::StringRef path, llvm::StringRef k
   if (!buffer)
     return llvm::createStringError("error: cannot read the " + kind + ": " + buffer.getError().message() +
                                    "\n  --> " + path);
-  return (*buffer)->getBuffer().str();
+  const llvm::StringRef text = (*buffer)->getBuffer();
+  if (const std::string_view encoding = dsl::foreignEncoding(text); !encoding.empty())
+    return llvm::createStringError("error: the " + kind + " is " + encoding + ", not text in UTF-8\n  --> " +
+                                   path);
+  return std::string(dsl::withoutByteOrderMark(text));
 }
 
 llvm::Expected<toml::table> parseToml(llvm::StringRef text, llvm::StringRef path, llvm::StringRef kind) {

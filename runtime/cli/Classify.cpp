@@ -4,7 +4,9 @@
 
 #include "runtime/Error.h"
 #include "runtime/core/IoArrays.h"
+#include "runtime/core/Shape.h"
 #include "runtime/image/Preprocess.h"
+#include "runtime/io/TextFile.h"
 
 #include <algorithm>
 #include <cmath>
@@ -19,13 +21,15 @@ std::vector<std::string> classNames(const vn_model &model, const ClassifyOptions
                                     const Metadata &metadata, const std::string &place) {
   std::vector<std::string> names;
   if (!options.labels.empty()) {
-    const std::vector<unsigned char> bytes = readFile(options.labels);
-    std::istringstream lines(std::string(bytes.begin(), bytes.end()));
-    for (std::string line; std::getline(lines, line);)
+    std::istringstream lines(readText(options.labels));
+    for (std::string line; std::getline(lines, line);) {
+      if (line.ends_with('\r'))
+        line.pop_back();
       names.push_back(line);
+    }
     if (int64_t(names.size()) != model.classes)
-      throw Error(VN_ERROR_FORMAT, fmt::format("the file names {} classes, model `{}` has {}", names.size(),
-                                               model.name, model.classes))
+      throw Error(VN_ERROR_FORMAT, fmt::format("the file names {}, model `{}` has {}",
+                                               counted(names.size(), "class"), model.name, model.classes))
           .at(options.labels);
     return names;
   }

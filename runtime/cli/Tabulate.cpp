@@ -9,6 +9,7 @@
 #include "runtime/core/Configurations.h"
 #include "runtime/io/File.h"
 #include "runtime/io/Json.h"
+#include "runtime/io/TextFile.h"
 #include "runtime/train/Evaluate.h"
 #include "runtime/train/Recalibrate.h"
 
@@ -77,12 +78,14 @@ static std::set<std::string> configurationsOf(const std::string &text, const std
 
 /// The configurations that a file lists, one per line.
 static std::vector<Choices> readConfigurations(const vn_model &model, const std::string &path) {
-  const std::vector<unsigned char> bytes = readFile(path);
-  std::istringstream lines(std::string(bytes.begin(), bytes.end()));
+  std::istringstream lines(readText(path));
   std::vector<Choices> result;
-  for (std::string line; std::getline(lines, line);)
+  for (std::string line; std::getline(lines, line);) {
+    if (line.ends_with('\r'))
+      line.pop_back();
     if (!line.empty())
       result.push_back(parseChoices(model, line));
+  }
   return result;
 }
 

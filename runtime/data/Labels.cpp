@@ -3,6 +3,8 @@
 #include "runtime/data/Dataset.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/Shape.h"
+#include "runtime/io/TextFile.h"
 
 #include <algorithm>
 #include <charconv>
@@ -49,7 +51,7 @@ std::vector<int64_t> parseLabels(Bytes text, const std::vector<std::string> &fil
   for (size_t i = 0; i < files.size(); ++i)
     indices[files[i]] = i;
   std::vector<int64_t> labels(files.size(), -1);
-  std::string_view rest(reinterpret_cast<const char *>(text.data()), text.size());
+  std::string_view rest = textIn({reinterpret_cast<const char *>(text.data()), text.size()}, place);
   size_t count = 0;
   bool named = false;
   for (size_t number = 1; !rest.empty(); ++number) {
@@ -79,7 +81,8 @@ std::vector<int64_t> parseLabels(Bytes text, const std::vector<std::string> &fil
     ++count;
   }
   if (count != files.size()) {
-    Error error(VN_ERROR_FORMAT, fmt::format("{} labels for {} images", count, files.size()));
+    Error error(VN_ERROR_FORMAT,
+                fmt::format("{} for {}", counted(count, "label"), counted(files.size(), "image")));
     error.at(place);
     const auto without = std::ranges::find(labels, -1);
     if (named && without != labels.end())

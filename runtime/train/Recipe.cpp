@@ -3,6 +3,7 @@
 #include "runtime/Error.h"
 #include "runtime/core/Closest.h"
 #include "runtime/io/File.h"
+#include "runtime/io/TextFile.h"
 
 #include <algorithm>
 #include <cmath>
@@ -25,24 +26,34 @@ static std::string placeOf(const std::string &file, const toml::source_region &s
 
 namespace {
 
+/// What a recipe is read for: first its keys alone, since an unknown one is often why another is missing.
+enum class Reading { Keys, Values };
+
 /// One table of the recipe. Each `read` notes its key; `finish` refuses keys that nothing read.
 class Section {
 public:
-  Section(const toml::table *table, std::string name, const std::string &file)
-      : table(table), name(std::move(name)), file(file) {}
+  Section(const toml::table *table, std::string name, const std::string &file, Reading reading)
+      : table(table), name(std::move(name)), file(file), reading(reading) {}
 
   Section section(const std::string &key) {
     const toml::node *node = take(key);
-    if (node && !node->is_table())
+    if (node && !node->is_table() && reading == Reading::Values)
       throw wrong(*node, key, "a table");
-    return {node ? node->as_table() : nullptr, key, file};
+    return {node ? node->as_table() : nullptr, key, file, reading};
+  }
+
+  /// Keys that are read in some cases only.
+  void know(std::initializer_list<const char *> keys) {
+    if (reading == Reading::Keys)
+      known.insert(known.end(), keys.begin(), keys.end());
   }
 
   template <class T> bool read(const std::string &key, T &value) {
     const toml::node *node = take(key);
-    if (node)
-      value = convert<T>(*node, key);
-    return node != nullptr;
+    if (!node || reading == Reading::Keys)
+      return false;
+    value = convert<T>(*node, key);
+    return true;
   }
 
   /// A number within [least, most].
@@ -70,7 +81,7 @@ public:
 
   /// Refuses a missing key.
   void require(const std::string &key) const {
-    if (!table || !table->get(key))
+    if (reading == Reading::Values && (!table || !table->get(key)))
       throw Error(VN_ERROR_FORMAT, fmt::format("`{}` is missing{}", key, inSection()))
           .at(table ? placeOf(file, table->source()) : file);
   }
@@ -131,6 +142,7 @@ private:
   const toml::table *table;
   std::string name;
   const std::string &file;
+  const Reading reading;
   std::vector<std::string> known;
 };
 
@@ -155,6 +167,7 @@ static void readSchedule(Section section, Recipe::Schedule &schedule, double lea
                          const std::string &place) {
   std::string kind = "cosine";
   section.readChoice("kind", kind, {"constant", "step", "cosine"});
+  section.know({"milestones", "factor", "final_learning_rate"});
   section.read("warmup_epochs", schedule.warmupEpochs, 0.0, 1e6);
   schedule.kind = Recipe::ScheduleKind::Constant;
   if (kind == "step") {
@@ -227,16 +240,9 @@ static void readChoices(Section section, Recipe &recipe, const std::string &plac
   section.finish();
 }
 
-Recipe parseRecipe(std::string_view text, const std::string &place) {
-  toml::table table;
-  try {
-    table = toml::parse(asciiOnly(text, place), place);
-  } catch (const toml::parse_error &error) {
-    throw Error(VN_ERROR_FORMAT, fmt::format("the recipe is no TOML: {}", error.description()))
-        .at(placeOf(place, error.source()));
-  }
+static Recipe readTable(const toml::table &table, const std::string &place, Reading reading) {
   Recipe recipe;
-  Section top(&table, "", place);
+  Section top(&table, "", place, reading);
   top.require("epochs");
   top.read("epochs", recipe.epochs, int64_t(1), int64_t(1) << 24);
   top.read("batch", recipe.batch, int64_t(1), anyCount);
@@ -258,6 +264,18 @@ Recipe parseRecipe(std::string_view text, const std::string &place) {
   readChoices(top.section("choices"), recipe, place);
   top.finish();
   return recipe;
+}
+
+Recipe parseRecipe(std::string_view text, const std::string &place) {
+  toml::table table;
+  try {
+    table = toml::parse(asciiOnly(textIn(text, place), place), place);
+  } catch (const toml::parse_error &error) {
+    throw Error(VN_ERROR_FORMAT, fmt::format("the recipe is no TOML: {}", error.description()))
+        .at(placeOf(place, error.source()));
+  }
+  readTable(table, place, Reading::Keys);
+  return readTable(table, place, Reading::Values);
 }
 
 Recipe readRecipe(const std::string &path) {
