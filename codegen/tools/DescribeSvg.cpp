@@ -1,24 +1,25 @@
 #include "codegen/tools/DescribeSvg.h"
 
-#include "codegen/tools/Canvas.h"
 #include "codegen/tools/DescribeText.h"
+#include "runtime/core/Svg.h"
 
 #include "llvm/Support/Format.h"
-#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <numeric>
 #include <set>
 
 namespace vernier::tools {
 namespace {
 
+using runtime::Svg;
+using Anchor = runtime::Svg::Anchor;
+
 constexpr std::array kColours = {"#1b4965", "#3a86a8", "#8ecae6", "#ffb703", "#fb8500", "#d62828"};
-constexpr double kBar = 30, kGap = 10, kHeight = 220, kLeft = 64, kPanelGap = 64, kLabels = 90, kTop = 44;
-constexpr double kCharacter = 6.2; // width of a character of a label, about
+constexpr double kBar = 30, kGap = 10, kHeight = 220, kLeft = 64, kPanelGap = 64, kTop = 44;
+constexpr const char *kGrey = "#555", *kGrid = "#ddd";
 
 std::string number(double value) {
   std::string text;
@@ -26,34 +27,55 @@ std::string number(double value) {
   return text;
 }
 
-double barX(size_t number) { return kLeft + kGap / 2 + double(number) * (kBar + kGap); }
-
-// The panel's title and the names below its bars; returns the y below them.
-double frame(Canvas &canvas, double top, const std::string &title, const std::vector<std::string> &names) {
-  canvas.text(kLeft, top - 12, title, "font-weight=\"bold\"");
-  size_t longest = 0;
-  for (size_t i = 0; i < names.size(); ++i) {
-    const double x = barX(i) + kBar / 2 + 4, y = top + kHeight + 12;
-    canvas.text(x, y, names[i],
-                llvm::formatv("text-anchor=\"end\" transform=\"rotate(-45 {0:F1} {1:F1})\"", x, y).str());
-    longest = std::max(longest, names[i].size());
+// A title, a vertical axis with its name, and a bar for each name, as wide as its numbers need.
+class Panel {
+public:
+  Panel(Svg &svg, double top, const std::string &title, const std::string &axis,
+        std::vector<std::string> names, double widest)
+      : svg(svg), top(top), names(std::move(names)), bar(std::max(kBar, widest + 4)) {
+    svg.text(kLeft, top - 18, title, {.bold = true});
+    svg.text(kLeft - 46, top + kHeight / 2, axis, {.anchor = Anchor::Middle, .fill = kGrey, .angle = -90});
+    for (size_t i = 0; i < this->names.size(); ++i)
+      svg.text(middle(i) + 4, top + kHeight + 12, this->names[i], {.anchor = Anchor::End, .angle = -45});
   }
-  canvas.extend(barX(names.size()), 0);
-  return top + kHeight + std::max(kLabels, 12 + kCharacter * 0.71 * double(longest));
-}
+
+  void tick(double share, const std::string &text) {
+    const double y = top + kHeight * (1 - share);
+    svg.line(kLeft, y, x(names.size()), y, kGrid);
+    svg.text(kLeft - 6, y + 4, text, {.anchor = Anchor::End, .fill = kGrey});
+  }
+
+  double x(size_t block) const { return kLeft + kGap / 2 + double(block) * (bar + kGap); }
+  double middle(size_t block) const { return x(block) + bar / 2; }
+  double y(double share) const { return top + kHeight * (1 - share); }
+
+  // Below the names, whose letters slant.
+  double below() const {
+    double widest = 0;
+    for (const std::string &name : names)
+      widest = std::max(widest, runtime::textWidth(name));
+    return top + kHeight + 24 + 0.71 * widest;
+  }
+
+  Svg &svg;
+  const double top;
+  const std::vector<std::string> names;
+  const double bar;
+};
 
 // --- shares of channels
 
-double drawShares(Canvas &canvas, double top, const Drawn &drawn) {
+double drawShares(Svg &svg, double top, const Drawn &drawn) {
   std::vector<std::string> names;
-  for (const HoleChannels &hole : drawn.model.holes)
+  double widest = 0;
+  for (const HoleChannels &hole : drawn.model.holes) {
     names.push_back(blockOf(hole).empty() ? hole.name : blockOf(hole));
-  const double below = frame(canvas, top, drawn.title + ": channels of each scale", names);
-  for (int percent : {0, 25, 50, 75, 100}) {
-    const double y = top + kHeight * (1 - percent / 100.0);
-    canvas.line(kLeft, barX(names.size()), y);
-    canvas.text(kLeft - 6, y + 4, std::to_string(percent) + "%", "text-anchor=\"end\" fill=\"#555\"");
+    for (int64_t channels : hole.channels)
+      widest = std::max(widest, runtime::textWidth(std::to_string(channels)));
   }
+  Panel panel(svg, top, drawn.title + ": channels of each scale", "share of channels", names, widest);
+  for (int percent : {0, 25, 50, 75, 100})
+    panel.tick(percent / 100.0, std::to_string(percent) + "%");
   for (size_t block = 0; block < names.size(); ++block) {
     const std::vector<int64_t> &channels = drawn.model.holes[block].channels;
     const double all =
@@ -63,18 +85,18 @@ double drawShares(Canvas &canvas, double top, const Drawn &drawn) {
       const double height = kHeight * double(channels[scale]) / all;
       y -= height;
       const size_t colour = scale % kColours.size();
-      canvas.rectangle(barX(block), y, kBar, height, kColours[colour]);
+      svg.rectangle(panel.x(block), y, panel.bar, height, kColours[colour]);
       const bool dark = colour < 2 || colour + 1 == kColours.size();
       if (height >= 14)
-        canvas.text(barX(block) + kBar / 2, y + height / 2 + 4, std::to_string(channels[scale]),
-                    dark ? "text-anchor=\"middle\" fill=\"#fff\"" : "text-anchor=\"middle\"");
+        svg.text(panel.middle(block), y + height / 2 + 4, std::to_string(channels[scale]),
+                 {.anchor = Anchor::Middle, .fill = dark ? "#fff" : "#000"});
     }
   }
-  return below;
+  return panel.below();
 }
 
 // "full scale", "1/2 scale"; "scale 3" where holes disagree about the third one.
-void drawLegend(Canvas &canvas, const std::vector<Drawn> &configurations) {
+void drawLegend(Svg &svg, const std::vector<Drawn> &configurations) {
   std::vector<std::set<double>> factors;
   for (const Drawn &drawn : configurations)
     for (const HoleChannels &hole : drawn.model.holes) {
@@ -82,72 +104,64 @@ void drawLegend(Canvas &canvas, const std::vector<Drawn> &configurations) {
       for (size_t scale = 0; scale < hole.factors.size(); ++scale)
         factors[scale].insert(hole.factors[scale]);
     }
+  double x = kLeft;
   for (size_t scale = 0; scale < factors.size(); ++scale) {
     std::string name = "scale " + std::to_string(scale + 1);
     if (factors[scale].size() == 1)
       name = *factors[scale].begin() == 1 ? "full scale" : "1/" + number(*factors[scale].begin()) + " scale";
-    const double x = kLeft + double(scale) * 96;
-    canvas.rectangle(x, 10, 12, 12, kColours[scale % kColours.size()]);
-    canvas.text(x + 18, 20, name);
+    svg.rectangle(x, 10, 12, 12, kColours[scale % kColours.size()]);
+    svg.text(x + 18, 20, name);
+    x += 18 + runtime::textWidth(name) + 16;
   }
 }
 
 // --- receptive fields
 
-// A round number of at least a fifth of `most`: 1, 2 or 5 times a power of ten.
-double tick(double most) {
-  const double power = std::pow(10, std::floor(std::log10(std::max(most, 1.0) / 5)));
-  for (double factor : {1.0, 2.0, 5.0})
-    if (factor * power >= most / 5)
-      return factor * power;
-  return 10 * power;
-}
-
-double drawFields(Canvas &canvas, double top, const Drawn &drawn) {
+double drawFields(Svg &svg, double top, const Drawn &drawn) {
   std::vector<const compiler::BlockCost *> blocks;
-  double most = 1;
+  std::vector<std::string> names;
+  double most = 1, widest = 0;
   for (const compiler::BlockCost &block : drawn.cost.blocks)
     if (block.depth == 0 && block.field) {
       blocks.push_back(&block);
-      most = std::max({most, block.field->most[0], block.field->most[1]});
+      names.push_back(block.place);
+      const double largest = std::max(block.field->most[0], block.field->most[1]);
+      most = std::max(most, largest);
+      widest = std::max(widest, runtime::textWidth(number(largest)));
     }
   if (blocks.empty())
     return top;
-  std::vector<std::string> names;
-  for (const compiler::BlockCost *block : blocks)
-    names.push_back(block->place);
-  const double below =
-      frame(canvas, top, drawn.title + ": pixels of the image that a block sees, least to most", names);
-  const double scale = kHeight / most;
-  for (double pixels = 0; pixels <= most; pixels += tick(most)) {
-    const double y = top + kHeight - scale * pixels;
-    canvas.line(kLeft, barX(names.size()), y);
-    canvas.text(kLeft - 6, y + 4, llvm::formatv("{0:F0}", pixels).str(), "text-anchor=\"end\" fill=\"#555\"");
-  }
+  Panel panel(svg, top, drawn.title + ": what a block sees of the image, least to most", "pixels", names,
+              widest);
+  const std::vector<double> ticks = runtime::roundTicks(0, most);
+  for (double pixels : ticks)
+    panel.tick(pixels / most, runtime::tickText(pixels, ticks));
   for (size_t i = 0; i < blocks.size(); ++i) {
     const double least = *std::min_element(blocks[i]->field->least, blocks[i]->field->least + 2),
                  largest = *std::max_element(blocks[i]->field->most, blocks[i]->field->most + 2);
-    const double height = std::max(2.0, scale * (largest - least)); // a line where they are equal
-    canvas.rectangle(barX(i), top + kHeight - scale * largest, kBar, height, kColours[1]);
-    canvas.text(barX(i) + kBar / 2, top + kHeight - scale * largest - 4,
-                llvm::formatv("{0:F0}", largest).str(), "text-anchor=\"middle\" fill=\"#555\"");
+    const double height = std::max(2.0, kHeight * (largest - least) / most); // a line where they are equal
+    svg.rectangle(panel.x(i), panel.y(largest / most), panel.bar, height, kColours[1]);
+    svg.text(panel.middle(i), panel.y(largest / most) - 4, number(largest),
+             {.anchor = Anchor::Middle, .fill = kGrey});
   }
-  return below;
+  return panel.below();
 }
 
 } // namespace
 
 std::string drawSvg(const std::vector<Drawn> &configurations) {
-  Canvas canvas;
-  drawLegend(canvas, configurations);
+  Svg svg;
+  drawLegend(svg, configurations);
   double y = kTop;
   for (const Drawn &drawn : configurations)
     if (!drawn.model.holes.empty())
-      y = drawShares(canvas, y + kPanelGap / 2, drawn);
+      y = drawShares(svg, y + kPanelGap / 2, drawn);
   for (const Drawn &drawn : configurations)
-    y = drawFields(canvas, y + kPanelGap / 2, drawn);
-  canvas.extend(0, y);
-  return canvas.finish();
+    y = drawFields(svg, y + kPanelGap / 2, drawn);
+  if (y == kTop)
+    svg.text(kLeft, kTop, configurations.front().title + ": no blocks and no learned holes to draw",
+             {.bold = true});
+  return svg.finish();
 }
 
 } // namespace vernier::tools

@@ -1,8 +1,11 @@
 #include "codegen/tools/search/SearchTable.h"
 
-#include "codegen/tools/Canvas.h"
 #include "codegen/tools/TextTable.h"
 #include "dsl/Value.h"
+#include "runtime/core/Svg.h"
+
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <cmath>
 
@@ -208,42 +211,66 @@ std::vector<const SearchRow *> paretoFront(const SearchTable &table, SearchUnit 
 }
 
 std::string paretoSvg(const SearchTable &table, SearchUnit unit) {
-  constexpr double left = 60, top = 30, width = 560, height = 320;
+  using runtime::Svg;
+  constexpr double left = 72, top = 40, width = 560, height = 320;
   const double scale = unit == SearchUnit::Latency ? 1 : 1e-6;
-  double lowest = 1, highest = 0, dearest = 0;
+  double lowest = 100, highest = 0, dearest = 0;
   std::vector<const SearchRow *> rows;
   for (const SearchRow &row : table.rows)
-    if (table.isFinal(row))
+    if (table.isFinal(row) && std::isfinite(costOf(row, unit))) // which a time that nothing measured is not
       rows.push_back(&row);
   for (const SearchRow *row : rows) {
-    lowest = std::min(lowest, row->accuracy);
-    highest = std::max(highest, row->accuracy);
-    dearest = std::max(dearest, costOf(*row, unit));
+    lowest = std::min(lowest, 100 * row->accuracy);
+    highest = std::max(highest, 100 * row->accuracy);
+    dearest = std::max(dearest, scale * costOf(*row, unit));
   }
-  const double span = std::max(highest - lowest, 1e-6);
+  // Points keep clear of the edges; one point alone, or equal ones, lie in the middle.
+  const double gap = std::max((highest - lowest) * 0.05, 0.05), right = dearest > 0 ? dearest * 1.05 : 1;
+  lowest = std::max(0.0, lowest - gap);
+  highest = std::min(100.0, highest + gap);
+  if (!(highest > lowest))
+    lowest = 0, highest = 100;
+  const auto x = [&](double cost) { return left + width * cost / right; };
+  const auto y = [&](double percent) { return top + height * (highest - percent) / (highest - lowest); };
   const auto place = [&](const SearchRow &row) {
-    return std::pair(left + width * costOf(row, unit) / std::max(dearest, 1e-9),
-                     top + height * (highest - row.accuracy) / span);
+    return std::pair(x(scale * costOf(row, unit)), y(100 * row.accuracy));
   };
-  Canvas canvas;
-  canvas.text(left, top - 14, table.model + ": accuracy over " + axisOf(unit), "font-weight=\"bold\"");
-  for (int i = 0; i <= 4; ++i) {
-    const double y = top + height * i / 4, x = left + width * i / 4;
-    canvas.line(left, left + width, y);
-    canvas.text(left - 6, y + 4, numberText(100 * (highest - span * i / 4), "%.1f%%"), "text-anchor=\"end\"");
-    canvas.text(x, top + height + 18, numberText(dearest * scale * i / 4, "%.4g"), "text-anchor=\"middle\"");
+  Svg svg;
+  svg.text(left, top - 18, table.model + ": accuracy over " + axisOf(unit), {.bold = true});
+  const std::vector<double> accuracies = runtime::roundTicks(lowest, highest),
+                            costs = runtime::roundTicks(0, right, 6);
+  for (double percent : accuracies) {
+    svg.line(left, y(percent), left + width, y(percent), "#ddd");
+    svg.text(left - 6, y(percent) + 4, runtime::tickText(percent, accuracies) + "%",
+             {.anchor = Svg::Anchor::End});
   }
+  for (double cost : costs) {
+    svg.line(x(cost), top + height, x(cost), top + height + 4, "#555");
+    svg.text(x(cost), top + height + 18, runtime::tickText(cost, costs), {.anchor = Svg::Anchor::Middle});
+  }
+  svg.line(left, top + height, left + width, top + height, "#555");
+  svg.text(left + width / 2, top + height + 38, axisOf(unit),
+           {.anchor = Svg::Anchor::Middle, .fill = "#555"});
+  svg.text(left - 56, top + height / 2, "accuracy",
+           {.anchor = Svg::Anchor::Middle, .fill = "#555", .angle = -90});
+  svg.circle(left + 6, top + height + 54, 3.5, "#d62828");
+  svg.text(left + 16, top + height + 58, "the most accurate for their cost");
+  const double second = left + 32 + runtime::textWidth("the most accurate for their cost");
+  svg.circle(second, top + height + 54, 2.5, "#8ecae6");
+  svg.text(second + 10, top + height + 58, "others");
   for (const SearchRow *row : rows) {
-    const auto [x, y] = place(*row);
-    canvas.circle(x, y, 2.5, "#8ecae6");
+    const auto [px, py] = place(*row);
+    svg.circle(px, py, 2.5, "#8ecae6");
   }
   std::vector<std::pair<double, double>> front;
   for (const SearchRow *row : paretoFront(table, unit)) {
+    if (!std::isfinite(costOf(*row, unit)))
+      continue;
     front.push_back(place(*row));
-    canvas.circle(front.back().first, front.back().second, 3.5, "#d62828");
+    svg.circle(front.back().first, front.back().second, 3.5, "#d62828");
   }
-  canvas.polyline(front, "#d62828");
-  return canvas.finish();
+  svg.polyline(front, "#d62828");
+  return svg.finish();
 }
 
 std::optional<PredictionErrors> predictionErrors(const SearchTable &table) {
