@@ -6,6 +6,7 @@
 #include "compiler/ir/VnOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/Error.h"
+#include "runtime/cli/Words.h"
 #include "runtime/core/Choices.h"
 #include "runtime/core/Shape.h"
 #include "runtime/data/Dataset.h"
@@ -303,12 +304,12 @@ void addAdaptCommand(CLI::App &app) {
       ->check(CLI::IsMember({"test", "train"}))
       ->capture_default_str();
   command->add_option("--first", options->first, "The first image of the split that is used")
-      ->check(CLI::NonNegativeNumber)
+      ->check(runtime::atLeast(0))
       ->capture_default_str();
   command->add_flag("--ignore-orientation", options->ignoreOrientation,
                     "Take images as their pixels are stored, whatever EXIF says");
   command->add_option("--count", options->count, "How many images are used; all otherwise")
-      ->check(CLI::PositiveNumber);
+      ->check(runtime::atLeast(1));
   command->add_option(
       "--features", options->features,
       "Place of the op whose map the classifier reads; otherwise the map that the last global "

@@ -9,6 +9,7 @@
 #include "compiler/lower/Configuration.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/Error.h"
+#include "runtime/cli/Words.h"
 #include "runtime/core/Shape.h"
 #include "runtime/io/File.h"
 #include "runtime/io/Weights.h"
@@ -404,7 +405,7 @@ void addAllocateCommand(CLI::App &app) {
   command->add_option("--threads", options->threads, "Of the programs that are timed for a latency")
       ->check(threadsValidator());
   command->add_option("--runs", options->runs, "Timed runs of each of them")
-      ->check(CLI::PositiveNumber)
+      ->check(runtime::atLeast(1))
       ->capture_default_str();
   command->add_option("-o,--output", options->output, "Configuration to write (.toml); - for the terminal")
       ->required();

@@ -5,6 +5,7 @@
 #include "codegen/tools/DescribeJson.h"
 #include "codegen/tools/OneValueNorms.h"
 #include "codegen/tools/OpenModel.h"
+#include "codegen/tools/Version.h"
 #include "compiler/analysis/Cost.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
@@ -162,7 +163,7 @@ codegen::ModelFacts factsOf(const LoadedModel &model, const ModelOptions &option
   codegen::ModelFacts facts;
   facts.name = model.name;
   facts.symbol = identifier(model.name);
-  facts.description = describeJson(model);
+  facts.description = withCompiler(describeJson(model), versionName());
   facts.batch = options.batch;
   facts.channels = model.channels;
   facts.height = model.height;

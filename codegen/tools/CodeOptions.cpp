@@ -28,7 +28,7 @@ void addCodeOptions(CLI::App &command, CodeOptions &options) {
                       llvm::formatv("{0:e1}, in a training step {1:e1})", defaults.errorBudget,
                                     defaults.trainingErrorBudget)
                           .str())
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0.0, 1.0));
 }
 
 codegen::Target targetOf(const CodeOptions &options) {

@@ -12,6 +12,7 @@
 #include "compiler/ir/VnOps.h"
 #include "dsl/Value.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/core/Shape.h"
 #include "runtime/io/File.h"
 #include "runtime/io/Text.h"
 
@@ -82,7 +83,8 @@ void printTable(const LoadedModel &model, const compiler::CostSummary &cost) {
       out << "channels of `" << hole.name << "`: " << spaced(hole.channels) << "\n";
   const auto open = llvm::count_if(model.holes, [](const HoleChannels &hole) { return !hole.bound; });
   if (open > 0)
-    out << open << " of " << model.holes.size() << " learned holes at their seeds\n";
+    out << open << " of " << runtime::counted(model.holes.size(), "learned hole") << " at "
+        << (open == 1 ? "its seed" : "their seeds") << "\n";
   size_t configurations = 1;
   for (const HoleChoice &hole : model.choices) {
     out << "`" << hole.name << "` is " << dsl::formatFloat(hole.choices[hole.chosen])

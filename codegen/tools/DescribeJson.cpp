@@ -106,6 +106,12 @@ std::string describeJsonWithParameters(const LoadedModel &model) {
   return text + "\n}\n";
 }
 
+std::string withCompiler(const std::string &description, const std::string &version) {
+  Json result = Json::parse(description);
+  result["compiler"] = version;
+  return result.dump();
+}
+
 std::string withScalePolicy(const std::string &description, const std::vector<compiler::ScaleScore> &scores) {
   const auto ranges = [](const std::vector<compiler::ChannelRange> &channels) {
     Json list = Json::array();

@@ -15,6 +15,9 @@ std::string describeJson(const LoadedModel &model);
 /// The same with the parameters, one entry of each list to a line.
 std::string describeJsonWithParameters(const LoadedModel &model);
 
+/// `description` with `compiler`, the version that built the model: what its --version prints.
+std::string withCompiler(const std::string &description, const std::string &version);
+
 /// `description` with a list `scale_policy`, from which a built model's --scale-policy reads what its output
 /// of this name holds.
 std::string withScalePolicy(const std::string &description, const std::vector<compiler::ScaleScore> &scores);

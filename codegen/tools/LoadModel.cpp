@@ -24,7 +24,6 @@ namespace vernier::tools {
 namespace {
 
 constexpr int64_t kMaxBatch = 4096;
-constexpr int64_t kMaxSide = 16384;
 
 // A message without the dialect's spelling: "'vn.conv' op has" and "tensor<1x8x8x3xf32>" become "`conv` has"
 // and "1x8x8x3".
@@ -54,17 +53,16 @@ void printDiagnostic(mlir::Diagnostic &diagnostic) {
     print(note, "note");
 }
 
-// "224x320" or "224": height and width.
+// "224x320" or "224": height and width. Whether they are possible, the front end says.
 std::pair<int64_t, int64_t> parseInput(const std::string &text) {
-  auto [height, width] = llvm::StringRef(text).split('x');
-  if (width.empty())
-    width = height;
+  const auto [height, width] = llvm::StringRef(text).split('x');
+  const bool square = !llvm::StringRef(text).contains('x');
   int64_t h = 0, w = 0;
-  if (height.getAsInteger(10, h) || width.getAsInteger(10, w) || h < 1 || w < 1 || h > kMaxSide ||
-      w > kMaxSide)
+  if (height.getAsInteger(10, h) || (!square && width.getAsInteger(10, w)) || h < 1 || (!square && w < 1))
     refuse("`" + text + "` is no input size", "--input",
-           "height and width in pixels, each from 1 to " + std::to_string(kMaxSide) + ": --input 224x320");
-  return {h, w};
+           "height and width in pixels, each from 1 to " + std::to_string(dsl::maxInputSide) +
+               ": --input 224x320");
+  return {h, square ? h : w};
 }
 
 // By how much less than the finest scale of its hole each scale is sampled; empty where a scale has no layer.
@@ -203,7 +201,8 @@ void addModelOptions(CLI::App &command, ModelOptions &options, bool withConfigur
   command.add_option("--set", options.parameters, "Parameter of the model's network, NAME=VALUE");
 }
 
-dsl::Program loadProgram(const std::string &file, const std::vector<std::string> &importRoots) {
+dsl::Program loadProgram(const std::string &file, const std::vector<std::string> &importRoots,
+                         dsl::Diagnostics *warnings) {
   dsl::LoadOptions options;
   options.roots = importRoots;
   options.roots.push_back(VERNIER_MODELS);
@@ -211,6 +210,8 @@ dsl::Program loadProgram(const std::string &file, const std::vector<std::string>
   dsl::Program program = dsl::load(file, options, diagnostics);
   if (!diagnostics.empty())
     throw Refusal(dsl::render(diagnostics, program.sources));
+  if (warnings)
+    *warnings = std::move(diagnostics);
   return program;
 }
 
@@ -260,13 +261,15 @@ static std::shared_ptr<mlir::MLIRContext> newContext() {
   return context;
 }
 
-LoadedModel loadModel(const ModelOptions &options, Branches branches, const Trial &trial) {
+LoadedModel loadModel(const ModelOptions &options, Branches branches, const Trial &trial,
+                      dsl::Diagnostics *warnings) {
   if (options.batch < 1 || options.batch > kMaxBatch)
     refuse("a batch of " + std::to_string(options.batch) + " images cannot be built", "--batch",
            "from 1 to " + std::to_string(kMaxBatch));
   const compiler::Configuration configuration = configurationOf(options);
   dsl::Program program = loadProgram(options.file, options.importRoots);
-  dsl::Diagnostics diagnostics;
+  dsl::Diagnostics own;
+  dsl::Diagnostics &diagnostics = warnings ? *warnings : own;
   dsl::ElaborateOptions elaborate = elaborateOptions(options);
   elaborate.trial = trial.choices;
   std::optional<dsl::Graph> graph = dsl::elaborateModel(program, options.model, elaborate, diagnostics);

@@ -34,8 +34,9 @@ struct ModelOptions {
 // --choose out.
 void addModelOptions(CLI::App &command, ModelOptions &options, bool withConfiguration = true);
 
-// The specification, parsed and checked; refuses with its diagnostics.
-dsl::Program loadProgram(const std::string &file, const std::vector<std::string> &importRoots);
+// The specification, parsed and checked; refuses with its diagnostics. Warnings are left in `warnings`.
+dsl::Program loadProgram(const std::string &file, const std::vector<std::string> &importRoots,
+                         dsl::Diagnostics *warnings = nullptr);
 
 // A learned hole and the channels that the model has there: the configuration's if it binds the hole, else
 // the seed's.
@@ -78,8 +79,9 @@ struct Trial {
 };
 
 // Refuses, with diagnostics, whatever is wrong with the specification, the configuration or the options.
+// Warnings of the model, not of its file, are left in `warnings`.
 LoadedModel loadModel(const ModelOptions &options, Branches branches = Branches::DropEmpty,
-                      const Trial &trial = {});
+                      const Trial &trial = {}, dsl::Diagnostics *warnings = nullptr);
 
 // The input size, the network's parameters and what `choose` holes are.
 dsl::ElaborateOptions elaborateOptions(const ModelOptions &options);

@@ -5,6 +5,7 @@
 #include "codegen/tools/search/FineTune.h"
 #include "codegen/tools/search/Halving.h"
 #include "codegen/tools/search/Measurement.h"
+#include "runtime/cli/Words.h"
 #include "runtime/core/Configurations.h"
 #include "runtime/core/Shape.h"
 #include "runtime/data/Dataset.h"
@@ -277,14 +278,14 @@ void addMeasuringOptions(CLI::App &command, SearchOptions &options) {
       ->check(CLI::IsMember({"test", "train"}))
       ->capture_default_str();
   command.add_option("--first", options.first, "The first image of the split that is used")
-      ->check(CLI::NonNegativeNumber)
+      ->check(runtime::atLeast(0))
       ->capture_default_str();
   command.add_option("--count", options.count, "How many images are used; all otherwise")
-      ->check(CLI::PositiveNumber);
+      ->check(runtime::atLeast(1));
   command.add_flag("--ignore-orientation", options.ignoreOrientation,
                    "Take images as their pixels are stored, whatever EXIF says");
   command.add_option("--sample", options.sample, "So many configurations, drawn at random; all otherwise")
-      ->check(CLI::PositiveNumber);
+      ->check(runtime::atLeast(1));
   command.add_option("--seed", options.seed, "Of the sample")->capture_default_str();
   command
       .add_option("--latency", options.latency,
@@ -292,10 +293,10 @@ void addMeasuringOptions(CLI::App &command, SearchOptions &options) {
       ->check(CLI::IsMember({"measured", "predicted"}))
       ->capture_default_str();
   command.add_option("--runs", options.runs, "Timed runs of each configuration")
-      ->check(CLI::PositiveNumber)
+      ->check(runtime::atLeast(1))
       ->capture_default_str();
   auto *processes = command.add_option("--processes", options.processes, "That evaluate side by side")
-                        ->check(CLI::PositiveNumber)
+                        ->check(runtime::atLeast(1))
                         ->capture_default_str();
   command
       .add_option("--mpi", options.launcher,
@@ -312,14 +313,14 @@ void addHalvingOptions(CLI::App &command, SearchOptions &options) {
                       .add_option("--halving", options.halving,
                                   "Begin with all configurations on so many images, and give the better ones "
                                   "more")
-                      ->check(CLI::PositiveNumber);
+                      ->check(runtime::atLeast(1));
   command
       .add_option("--eta", options.eta, "One in so many configurations stays, for so many times the images")
       ->check(CLI::Range(2, 1024))
       ->needs(halving)
       ->capture_default_str();
   command.add_option("--finalists", options.finalists, "So many are evaluated on all images")
-      ->check(CLI::PositiveNumber)
+      ->check(runtime::atLeast(1))
       ->needs(halving)
       ->capture_default_str();
 }
@@ -342,7 +343,7 @@ void addSearchCommand(CLI::App &app) {
   command
       ->add_option("--recalibrate", options->recalibrate,
                    "Recalibrate the batch norms of each configuration from so many images of the train split")
-      ->check(CLI::PositiveNumber);
+      ->check(runtime::atLeast(1));
   auto *fineTune = command
                        ->add_option("--fine-tune", options->fineTune,
                                     "Train the best configuration for so many epochs more, and build it")

@@ -2,6 +2,7 @@
 #include "codegen/tools/BuildCommand.h"
 #include "codegen/tools/Processes.h"
 #include "dsl/Value.h"
+#include "runtime/cli/Words.h"
 #include "runtime/core/Shape.h"
 #include "runtime/io/File.h"
 #include "runtime/process/FolderLock.h"
@@ -162,7 +163,7 @@ void addTrainCommand(CLI::App &app) {
   command->add_flag("--skip-broken", options->skipBroken,
                     "Leave images out that cannot be decoded, and count them");
   command->add_option("--batch-of-binary", options->batchOfBinary, "Images per call of the result")
-      ->check(CLI::PositiveNumber)
+      ->check(runtime::atLeast(1))
       ->capture_default_str();
   addCodeOptions(*command, *options);
   addQuietOption(*command, options->quiet);

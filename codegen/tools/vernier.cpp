@@ -1,7 +1,9 @@
 // The command line.
 #include "codegen/tools/Commands.h"
 
+#include "codegen/tools/Version.h"
 #include "runtime/Error.h"
+#include "runtime/cli/Words.h"
 #include "runtime/io/File.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -13,6 +15,9 @@ static int run(int argc, char **argv) {
   using namespace vernier::tools;
   CLI::App app("Vernier compiles multi-scale convolutional networks.", "vernier");
   app.require_subcommand(1);
+  app.failure_message(nullptr);
+  app.set_version_flag("--version", versionText(), "Version, revision, LLVM's version and the targets");
+  app.footer("`vernier help COMMAND` explains a command.");
   addCheckCommand(app);
   addFormatCommand(app);
   addDescribeCommand(app);
@@ -30,14 +35,11 @@ static int run(int argc, char **argv) {
     return 1;
   };
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp &help) {
-    return app.exit(help);
-  } catch (const CLI::CallForAllHelp &help) {
-    return app.exit(help);
-  } catch (const CLI::ParseError &error) {
-    return fail("error: " + std::string(error.what()) +
-                "\nhelp: `vernier --help` and `vernier COMMAND --help` list the options");
+    if (vernier::runtime::printHelp(app, argc, argv))
+      return 0;
+    vernier::runtime::parseWords(app, argc, argv);
+  } catch (const CLI::Success &text) { // help and version
+    return app.exit(text);
   } catch (const Refusal &refusal) {
     return fail(refusal.what());
   } catch (const vernier::runtime::Interrupted &interrupted) {

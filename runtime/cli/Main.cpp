@@ -1,18 +1,20 @@
 // Reads the command line of a built executable and hands over to the command.
 #include "runtime/Error.h"
 #include "runtime/cli/Commands.h"
-#include "runtime/core/Closest.h"
+#include "runtime/cli/Words.h"
 #include "runtime/core/Threads.h"
 #include "runtime/io/File.h"
 #include "runtime/process/Interrupt.h"
 #include "runtime/train/Trainer.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <fmt/core.h>
 #include <functional>
 #include <memory>
 #include <new>
+#include <nlohmann/json.hpp>
 #include <type_traits>
 
 namespace vernier::runtime {
@@ -28,6 +30,9 @@ public:
         app(fmt::format("The model `{}`, compiled by Vernier.", model.name)) {
     app.require_subcommand(1);
     app.failure_message(nullptr);
+    app.set_version_flag(
+        "--version", [this] { return versionText(); }, "Which compiler built the model, and for what");
+    app.footer("`help COMMAND` explains a command.");
     addInfo();
     addRun();
     addBench();
@@ -46,15 +51,12 @@ public:
   /// Returns the exit status.
   int run(int argc, char **argv) {
     app.name(argv[0]);
+    if (printHelp(app, argc, argv))
+      return 0;
     try {
-      app.parse(argc, argv);
-      refuseUnknown(app);
-      for (CLI::App *command : app.get_subcommands())
-        refuseUnknown(*command);
-    } catch (const CLI::Success &help) {
-      return app.exit(help);
-    } catch (const CLI::ParseError &error) {
-      throw Error(VN_ERROR_ARGUMENT, error.what()).help(fmt::format("see {} --help", argv[0]));
+      parseWords(app, argc, argv, argc > 1 ? elsewhere(argv[1]) : "");
+    } catch (const CLI::Success &text) { // help and version
+      return app.exit(text);
     }
     action();
     return 0;
@@ -62,9 +64,7 @@ public:
 
 private:
   CLI::App *command(const std::string &name, const std::string &description) {
-    CLI::App *command = app.add_subcommand(name, description);
-    command->allow_extras(); // refused by refuseUnknown, which knows close names
-    return command;
+    return app.add_subcommand(name, description);
   }
 
   template <class Options>
@@ -143,17 +143,30 @@ private:
     command.add_option("--scale-policy-svg", options.svg, "A figure of them, SVG");
   }
 
-  static void refuseUnknown(CLI::App &command) {
-    for (const std::string &word : command.remaining()) {
-      std::vector<std::string> known;
-      for (const CLI::Option *option : command.get_options())
-        known.push_back(option->get_name());
-      Error error(VN_ERROR_ARGUMENT, word.starts_with("-") ? fmt::format("unknown option `{}`", word)
-                                                           : fmt::format("unexpected argument `{}`", word));
-      const std::string close = closestName(word, known);
-      throw error.help(close.empty() ? fmt::format("see {} --help", command.get_name())
-                                     : "closest option: `" + close + "`");
-    }
+  std::string versionText() const {
+    std::string compiler = "an unknown version of Vernier";
+    if (const auto description = nlohmann::json::parse(model.description, nullptr, false);
+        description.is_object() && description.contains("compiler") && description["compiler"].is_string())
+      compiler = "Vernier " + description["compiler"].get<std::string>();
+    return fmt::format("{}, built by {}\nfor {} with {}", model.name, compiler,
+                       model.train_step.num_steps > 0 ? "training and inference" : "inference",
+                       *model.target ? model.target : "any CPU");
+  }
+
+  /// What has a command that this build has not.
+  std::string elsewhere(std::string_view command) const {
+    if (command == "train" && model.train_step.num_steps == 0)
+      return "this build is for inference alone: `vernier build --for train` makes one that trains";
+    if (command == "tabulate" && model.num_holes == 0)
+      return "this build has one configuration: `tabulate` belongs to a model built with open `choose` holes";
+    if (command == "label" && !adaptive)
+      return "`label` belongs to a model built by `vernier adapt`";
+    static constexpr std::string_view ofCompiler[] = {"build",          "check",      "describe", "verify",
+                                                      "search",         "adapt",      "fmt",      "allocate",
+                                                      "import-weights", "export-onnx"};
+    if (std::ranges::count(ofCompiler, command))
+      return fmt::format("`{0}` is a command of the compiler: `vernier {0}`", command);
+    return "";
   }
 
   void addInfo() {
@@ -177,7 +190,7 @@ private:
 
   void addBench() {
     CLI::App *app = command("bench", "Measure speed and memory", benchOptions);
-    app->add_option("--runs", benchOptions.runs, "Timed runs (20)")->check(CLI::PositiveNumber);
+    app->add_option("--runs", benchOptions.runs, "Timed runs (20)")->check(atLeast(1));
     app->add_flag("--layers", benchOptions.layers, "A table of every step");
     app->add_flag("--train", benchOptions.train, "A training step instead of inference");
     app->add_flag("--json", benchOptions.json, "JSON");
@@ -194,10 +207,8 @@ private:
         "of an image before it");
     app->add_option("--split", evalOptions.split, "test or train (test)")
         ->check(CLI::IsMember({"test", "train"}));
-    app->add_option("--first", evalOptions.first, "The first image that is used (0)")
-        ->check(CLI::NonNegativeNumber);
-    app->add_option("--count", evalOptions.count, "How many images are used (all)")
-        ->check(CLI::PositiveNumber);
+    app->add_option("--first", evalOptions.first, "The first image that is used (0)")->check(atLeast(0));
+    app->add_option("--count", evalOptions.count, "How many images are used (all)")->check(atLeast(1));
     app->add_option("--loaders", evalOptions.loaders, "Threads that read images")->check(CLI::Range(1, 1024));
     addSkipBroken(*app, evalOptions.skipBroken);
     addPreprocessing(*app, evalOptions.preprocessing);
@@ -216,8 +227,7 @@ private:
     CLI::App *app = command("classify", "Name what images show", classifyOptions);
     app->add_option("images", classifyOptions.images, "JPEG, PNG, BMP or WebP files")->required();
     app->add_option("--labels", classifyOptions.labels, "File with the name of a class per line");
-    app->add_option("--top", classifyOptions.top, "Number of classes per image (5)")
-        ->check(CLI::PositiveNumber);
+    app->add_option("--top", classifyOptions.top, "Number of classes per image (5)")->check(atLeast(1));
     addPreprocessing(*app, classifyOptions.preprocessing);
     addScalePolicy(*app, classifyOptions.scalePolicy);
     addCostWeight(*app, classifyOptions);
@@ -231,14 +241,14 @@ private:
     app->add_option("--split", tabulateOptions.split, "test or train (test)")
         ->check(CLI::IsMember({"test", "train"}));
     app->add_option("--first", tabulateOptions.first, "The first image of the split that is used (0)")
-        ->check(CLI::NonNegativeNumber);
+        ->check(atLeast(0));
     app->add_option("--count", tabulateOptions.count, "How many images are used (all)")
-        ->check(CLI::PositiveNumber);
-    app->add_option("--every", tabulateOptions.every, "Of these, each K-th (1)")->check(CLI::PositiveNumber);
+        ->check(atLeast(1));
+    app->add_option("--every", tabulateOptions.every, "Of these, each K-th (1)")->check(atLeast(1));
     addOrientation(*app, tabulateOptions.ignoreOrientation);
     auto *runs =
         app->add_option("--runs", tabulateOptions.runs, "Instead of the accuracy the time of so many runs")
-            ->check(CLI::PositiveNumber);
+            ->check(atLeast(1));
     auto *kernels =
         app->add_option("--kernels", tabulateOptions.kernels,
                         "With --runs: the time of every kernel too, in this file; goes on with it");
@@ -248,10 +258,10 @@ private:
     if (model.train_step.num_steps > 0)
       app->add_option("--recalibrate", tabulateOptions.recalibrate,
                       "With --data: with batch norms recalibrated from so many images of its train split")
-          ->check(CLI::PositiveNumber)
+          ->check(atLeast(1))
           ->excludes(runs);
     app->add_option("--sample", tabulateOptions.sample, "So many configurations, drawn at random (all)")
-        ->check(CLI::PositiveNumber);
+        ->check(atLeast(1));
     app->add_option("--seed", tabulateOptions.seed, "Of the sample (1)");
     app->add_option("--only", tabulateOptions.only, "Instead: the configurations of this file, one per line");
     app->add_option("--shard", tabulateOptions.shard, "I/N: the I-th of N parts; mpi: the part of this rank");
@@ -268,9 +278,8 @@ private:
     app->add_option("--split", labelOptions.split, "test or train (train)")
         ->check(CLI::IsMember({"test", "train"}));
     app->add_option("--first", labelOptions.first, "The first image of the split that is used (0)")
-        ->check(CLI::NonNegativeNumber);
-    app->add_option("--count", labelOptions.count, "How many images are used (all)")
-        ->check(CLI::PositiveNumber);
+        ->check(atLeast(0));
+    app->add_option("--count", labelOptions.count, "How many images are used (all)")->check(atLeast(1));
     app->add_option("--validate-every", labelOptions.validateEvery,
                     "Of so many images one is for validation (10)")
         ->check(CLI::Range(2, 1 << 24));
@@ -312,7 +321,7 @@ private:
     app->add_option("--split", recalibrateOptions.split, "test or train (train)")
         ->check(CLI::IsMember({"test", "train"}));
     app->add_option("--images", recalibrateOptions.images, "So many are drawn, at most (4096)")
-        ->check(CLI::PositiveNumber);
+        ->check(atLeast(1));
     app->add_option("--seed", recalibrateOptions.seed, "Of the draw (1)");
     app->add_option("--loaders", recalibrateOptions.loaders, "Threads that read images")
         ->check(CLI::Range(1, 1024));

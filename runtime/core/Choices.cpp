@@ -2,6 +2,7 @@
 
 #include "runtime/Error.h"
 #include "runtime/core/Closest.h"
+#include "runtime/core/Shape.h"
 
 #include <algorithm>
 #include <charconv>
@@ -131,8 +132,9 @@ Choices parseChoices(const vn_model &model, const std::string &text) {
   Choices choices(holes.size(), 0);
   if (text.find('=') == std::string::npos) {
     if (parts.size() != holes.size())
-      throw Error(VN_ERROR_ARGUMENT, fmt::format("{} values for the {} open holes of model `{}`",
-                                                 parts.size(), holes.size(), model.name))
+      throw Error(VN_ERROR_ARGUMENT,
+                  fmt::format("{} for the {} of model `{}`", counted(parts.size(), "value"),
+                              counted(holes.size(), "open hole"), model.name))
           .help("one value for each hole, or HOLE=VALUE: `info` lists them");
     for (size_t i = 0; i < holes.size(); ++i)
       choices[i] = findChoice(holes[i], parts[i]);

@@ -24,8 +24,8 @@ static void requireMemory(const vn_model &model, int64_t needed) {
     throw Error(VN_ERROR_MEMORY,
                 fmt::format("out of memory: model `{}` needs {}, this machine has {}", model.name,
                             bytesText(uint64_t(needed)), bytesText(uint64_t(physical))))
-        .note(fmt::format("it was built for a batch of {} images of {}x{}", model.batch, model.height,
-                          model.width))
+        .note(fmt::format("it was built for a batch of {} of {}x{}", counted(model.batch, "image"),
+                          model.height, model.width))
         .help("build it for a smaller batch or input");
 }
 

@@ -38,7 +38,8 @@ std::unique_ptr<MemoryDataset> parseIdx(Bytes images, Bytes labels, const std::s
   const std::vector<int64_t> shape = parseHeader(images, 3, imagesPlace);
   const std::vector<int64_t> count = parseHeader(labels, 1, labelsPlace);
   if (count[0] != shape[0])
-    throw Error(VN_ERROR_FORMAT, fmt::format("there are {} images and {} labels", shape[0], count[0]))
+    throw Error(VN_ERROR_FORMAT, fmt::format("{} and {}: as many are needed", counted(shape[0], "image"),
+                                             counted(count[0], "label")))
         .at(imagesPlace)
         .note("labels from " + labelsPlace);
   if (shape[1] == 0 || shape[2] == 0)

@@ -58,18 +58,17 @@ void checkLabels(const Dataset &dataset, const vn_model &model) {
                 fmt::format("model `{}` is no classifier: its first output is a map", model.name));
   for (int64_t i = 0; i < dataset.size(); ++i)
     if (dataset.label(i) >= model.classes)
-      throw Error(VN_ERROR_VALUE, fmt::format("image {} has label {}, model `{}` has {} classes", i,
-                                              dataset.label(i), model.name, model.classes))
-          .help(dataset.classNames.empty()
-                    ? "build the model with as many classes as the data set has"
-                    : fmt::format("the data set has {} classes: build the model with as many",
-                                  dataset.classNames.size()));
+      throw Error(VN_ERROR_VALUE, fmt::format("image {} has label {}, model `{}` has {}", i, dataset.label(i),
+                                              model.name, counted(model.classes, "class")))
+          .help(dataset.classNames.empty() ? "build the model with as many classes as the data set has"
+                                           : fmt::format("the data set has {}: build the model with as many",
+                                                         counted(dataset.classNames.size(), "class")));
 }
 
 void checkRange(const Dataset &dataset, const ImageRange &images) {
   if (images.first >= dataset.size())
-    throw Error(VN_ERROR_ARGUMENT,
-                fmt::format("there are {} images, none from {} on", dataset.size(), images.first))
+    throw Error(VN_ERROR_ARGUMENT, fmt::format("the data set has {}, none from {} on",
+                                               counted(dataset.size(), "image"), images.first))
         .at("--first");
 }
 

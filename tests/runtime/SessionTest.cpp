@@ -449,7 +449,7 @@ BOOST_AUTO_TEST_CASE(choices_as_text) {
   expectError(VN_ERROR_ARGUMENT, "`2` is no choice of hole `norm.centre`", [&] { parseChoices(open, "2"); });
   expectError(VN_ERROR_ARGUMENT, "`` is no choice", [&] { parseChoices(open, ""); });
   expectError(VN_ERROR_ARGUMENT, "closest hole: `norm.centre`", [&] { parseChoices(open, "norm.center=1"); });
-  expectError(VN_ERROR_ARGUMENT, "2 values for the 1 open holes", [&] { parseChoices(open, "1,0"); });
+  expectError(VN_ERROR_ARGUMENT, "2 values for the 1 open hole of", [&] { parseChoices(open, "1,0"); });
   expectError(VN_ERROR_ARGUMENT, "is named twice",
               [&] { parseChoices(open, "norm.centre=1,norm.centre=0"); });
   expectError(VN_ERROR_ARGUMENT, "no open holes", [&] { parseChoices(Fake::model, "1"); });

@@ -414,7 +414,7 @@ BOOST_AUTO_TEST_CASE(wrong_command_lines) {
   expectFailure(runFakeModel({"info", "extra"}), "unexpected argument `extra`");
   expectFailure(runFakeModel({"run", "--input", "x"}), "--output is required");
   expectFailure(runFakeModel({"bench", "--threads", "0"}), "--threads");
-  expectFailure(runFakeModel({}), "subcommand");
+  expectFailure(runFakeModel({}), "a command is needed");
   expectFailure(
       runFakeModel({"eval", "--data", "/nowhere"}),
       "model `fake` has no weights\nhelp: give them with --weights FILE, or put fake.safetensors beside");
