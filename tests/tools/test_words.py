@@ -59,8 +59,10 @@ class Words(CommandTest):
         path = self.write("m.vn", NETWORK + MODEL)
         for value in ("0", "-1", "2.5", "x"):
             done = self.vernier("train", path, "--data", "d", "--recipe", "r", "--out", "o", "--threads", value)
-            self.expect_refusal(done, f"--threads: `{value}` is no whole number from 1 on")
+            self.expect_refusal(done, f"`{value}` is no number of threads: it is from 1 to")
             self.assertLess(max(map(len, done.stderr.splitlines())), 120)
+            done = self.vernier("train", path, "--data", "d", "--recipe", "r", "--out", "o", "--batch-of-binary", value)
+            self.expect_refusal(done, f"--batch-of-binary: `{value}` is no whole number from 1 on")
 
     def test_sizes(self):
         path = self.write("m.vn", NETWORK + MODEL)
@@ -166,7 +168,7 @@ class BuiltModel(CommandTest):
         self.expect_refusal(self.run_model("bench", "--thread", "2"), "unknown option `--thread`", "closest option: `--threads`")
         self.expect_refusal(self.run_model("run", "--imput", "x.npy"), "unknown option `--imput`", "closest option: `--input`")
         done = self.run_model("bench", "--threads", "0")
-        self.expect_refusal(done, "--threads: `0` is no whole number from 1 on")
+        self.expect_refusal(done, "`0` is no number of threads: it is from 1 to")
         self.assertIn("\ninput       1 image of 3 x 32 x 32\n", self.run_model("info").stdout)
 
 
