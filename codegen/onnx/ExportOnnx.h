@@ -28,7 +28,7 @@ struct OnnxFiles {
 
 /// Writes `infer`, as the specification has it (before any pass rewrites it), to `path`, and where the
 /// weights do not fit there to `path`.data. Inputs, maps and outputs are N x C x H x W; an output of one
-/// pixel is N x C, as in a built model.
+/// pixel is N x C, as in a built model. Throws runtime::Error where a file cannot be written.
 llvm::Expected<OnnxFiles> exportOnnx(mlir::func::FuncOp infer, const OnnxOptions &options,
                                      const std::string &path);
 

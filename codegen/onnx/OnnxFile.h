@@ -10,6 +10,7 @@ namespace vernier::codegen {
 
 /// Writes `model`, whole or not at all. Its weights go to `path`.data where `externalData` says so or where
 /// they would make the file larger than protobuf allows; `model` then refers to that file.
+/// Throws runtime::Error where a file cannot be written.
 llvm::Expected<OnnxFiles> writeOnnxFile(onnx::ModelProto &model, const std::string &path, bool externalData);
 
 } // namespace vernier::codegen

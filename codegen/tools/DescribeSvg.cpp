@@ -156,8 +156,11 @@ std::string drawSvg(const std::vector<Drawn> &configurations) {
   for (const Drawn &drawn : configurations)
     if (!drawn.model.holes.empty())
       y = drawShares(svg, y + kPanelGap / 2, drawn);
-  for (const Drawn &drawn : configurations)
-    y = drawFields(svg, y + kPanelGap / 2, drawn);
+  for (const Drawn &drawn : configurations) {
+    const double top = y + kPanelGap / 2, below = drawFields(svg, top, drawn);
+    if (below != top)
+      y = below;
+  }
   if (y == kTop)
     svg.text(kLeft, kTop, configurations.front().title + ": no blocks and no learned holes to draw",
              {.bold = true});

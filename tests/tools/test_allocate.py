@@ -241,7 +241,7 @@ class Refusals(AllocateTest):
 
     def test_unwritable_output(self):
         self.output = self.folder / "missing" / "allocated.toml"
-        self.expect(self.run_allocate("--even"), "cannot write the configuration", str(self.output))
+        self.expect(self.run_allocate("--even"), "cannot create the file: No such file or directory", str(self.output))
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ class Describe(CommandTest):
         printed = self.describe()
         self.assertRegex(printed, r"(?m)^body +two_scales +8x8x8 +11,520 +304 +3\.\.6$")
         self.assertIn("channels of `channels`: 4 4", printed)
-        self.assertIn("1 of 1 learned holes at their seeds", printed)
+        self.assertIn("1 of 1 learned hole at its seed", printed)
         self.assertIn("(14,080)", printed)
         self.assertNotIn("seeds", self.describe(*self.configuration("[holes]\nchannels = [3, 1]\n")))
 

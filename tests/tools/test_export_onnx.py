@@ -59,7 +59,7 @@ class ExportOnnx(CommandTest):
     def test_unwritable_output(self):
         self.write_weights()
         self.result = self.folder / "no" / "m.onnx"
-        self.refused(self.export(), "cannot write", str(self.result), "No such file or directory")
+        self.refused(self.export(), "cannot create the file: No such file or directory", str(self.result))
 
     def test_open_choice(self):
         specification = self.folder / "choice.vn"

@@ -58,7 +58,7 @@ class Words(CommandTest):
     def test_numbers(self):
         path = self.write("m.vn", NETWORK + MODEL)
         for value in ("0", "-1", "2.5", "x"):
-            done = self.vernier("train", path, "--data", "d", "--recipe", "r", "--out", "o", "--threads", value)
+            done = self.vernier("train", path, "--data", "d", "--recipe", "r", "-o", "o", "--threads", value)
             self.expect_refusal(done, f"`{value}` is no number of threads: it is from 1 to")
             self.assertLess(max(map(len, done.stderr.splitlines())), 120)
             done = self.vernier("train", path, "--data", "d", "--recipe", "r", "--out", "o", "--batch-of-binary", value)

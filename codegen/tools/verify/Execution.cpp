@@ -76,6 +76,9 @@ std::string tables(const codegen::Compilation &compilation, const char *symbol,
   facts.description = "{}";
   facts.target = target.required;
   facts.batch = facts.channels = facts.height = facts.width = 1;
+  for (const codegen::Io &array : compilation.trainStep.io)
+    if (array.kind == VN_OUTPUT && array.name == "logits")
+      facts.classes = array.shape.back(); // what labels are checked against
   return orRefuse(
       codegen::emitModule(target, [&](llvm::Module &out) { codegen::writeTables(out, compilation, facts); }));
 }

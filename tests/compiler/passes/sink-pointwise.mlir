@@ -210,12 +210,12 @@ func.func @infer(%a: tensor<1x8x8x8xf32>, %b: tensor<1x3x3x32xf32>) -> tensor<1x
 // CHECK-LABEL: @infer
 // CHECK-DAG: vn.resize nearest %{{.*}} scale 2.600000e+00 {{.*}} : (tensor<1x4x4x8xf32>) -> tensor<1x10x10x8xf32>
 // CHECK-DAG: vn.resize nearest %{{[^ ]*}} : (tensor<1x4x4x8xf32>) -> tensor<1x10x10x8xf32>
-// CHECK-DAG: vn.resize nearest %{{.*}} scale 5.200000e+00 {{.*}} : (tensor<1x2x2x8xf32>) -> tensor<1x10x10x8xf32>
-func.func @infer(%a: tensor<1x4x4x32xf32>, %b: tensor<1x4x4x32xf32>, %c: tensor<1x2x2x32xf32>) -> tensor<1x10x10x8xf32> {
+// CHECK-DAG: vn.resize nearest %{{.*}} scale 3.400000e+00 {{.*}} : (tensor<1x3x3x8xf32>) -> tensor<1x10x10x8xf32>
+func.func @infer(%a: tensor<1x4x4x32xf32>, %b: tensor<1x4x4x32xf32>, %c: tensor<1x3x3x32xf32>) -> tensor<1x10x10x8xf32> {
   %w = vn.parameter "w" convolution_weight : tensor<8x96x1x1xf32>
   %a1 = vn.resize nearest %a scale 2.6 {vn.place = "a"} : (tensor<1x4x4x32xf32>) -> tensor<1x10x10x32xf32>
   %b1 = vn.resize nearest %b : (tensor<1x4x4x32xf32>) -> tensor<1x10x10x32xf32>
-  %c1 = vn.resize nearest %c scale 5.2 {vn.place = "c"} : (tensor<1x2x2x32xf32>) -> tensor<1x10x10x32xf32>
+  %c1 = vn.resize nearest %c scale 3.4 {vn.place = "c"} : (tensor<1x3x3x32xf32>) -> tensor<1x10x10x32xf32>
   %0 = vn.concat %a1, %b1, %c1 : (tensor<1x10x10x32xf32>, tensor<1x10x10x32xf32>, tensor<1x10x10x32xf32>) -> tensor<1x10x10x96xf32>
   %1 = vn.convolution %0, %w : (tensor<1x10x10x96xf32>, tensor<8x96x1x1xf32>) -> tensor<1x10x10x8xf32>
   return %1 : tensor<1x10x10x8xf32>
