@@ -73,6 +73,8 @@ Library load(mlir::ModuleOp module, const CompareOptions &options) {
   facts.name = facts.symbol = "compared";
   facts.description = "{}";
   facts.batch = facts.channels = facts.height = facts.width = 1;
+  if (auto step = module.lookupSymbol<mlir::func::FuncOp>(vn::kTrainStepFunction))
+    facts.classes = llvm::cast<mlir::RankedTensorType>(step.getResultTypes()[1]).getShape().back();
   auto model = codegen::compileModel(module, *target, facts, {options.winograd, options.maps});
   if (!model) {
     library.error = llvm::toString(model.takeError());
