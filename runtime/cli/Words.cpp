@@ -59,7 +59,10 @@ static void refuseUnknown(const CLI::App &command) {
     const bool option = word.starts_with("-") && word.size() > 1;
     Error error(VN_ERROR_ARGUMENT, option ? fmt::format("unknown option `{}`", name)
                                           : fmt::format("unexpected argument `{}`", word));
-    const std::string close = option ? closestName(name, known) : "";
+    std::string close = option ? closestName(name, known) : "";
+    for (const std::string &candidate : known)
+      if (option && close.empty() && name.size() > 3 && candidate.starts_with(name))
+        close = candidate;
     const std::string itself = command.get_parent()
                                    ? command.get_parent()->get_name() + " " + command.get_name()
                                    : command.get_name();

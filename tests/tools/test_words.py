@@ -53,6 +53,7 @@ class Words(CommandTest):
         self.expect_refusal(self.vernier("check", "--modle", "m"), "unknown option `--modle`", "closest option: `--model`")
         self.expect_refusal(self.vernier("build", SPECIFICATION, "--precison=bf16"), "unknown option `--precison`",
                             "closest option: `--precision`")
+        self.expect_refusal(self.vernier("build", SPECIFICATION, "--out", "d"), "closest option: `--output`")
         self.expect_refusal(self.vernier("check", SPECIFICATION, "more"), "unexpected argument `more`")
 
     def test_numbers(self):
@@ -61,7 +62,7 @@ class Words(CommandTest):
             done = self.vernier("train", path, "--data", "d", "--recipe", "r", "-o", "o", "--threads", value)
             self.expect_refusal(done, f"`{value}` is no number of threads: it is from 1 to")
             self.assertLess(max(map(len, done.stderr.splitlines())), 120)
-            done = self.vernier("train", path, "--data", "d", "--recipe", "r", "--out", "o", "--batch-of-binary", value)
+            done = self.vernier("train", path, "--data", "d", "--recipe", "r", "-o", "o", "--batch-of-binary", value)
             self.expect_refusal(done, f"--batch-of-binary: `{value}` is no whole number from 1 on")
 
     def test_sizes(self):
