@@ -1,8 +1,8 @@
 #include "tests/codegen/Compare.h"
 
-#include "codegen/Build.h"
 #include "compiler/interpreter/Interpreter.h"
 #include "compiler/ir/VnOps.h"
+#include "driver/Build.h"
 #include "runtime/core/Session.h"
 #include "tests/codegen/GuardedArray.h"
 #include "tests/codegen/PreparedModule.h"

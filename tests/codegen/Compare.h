@@ -2,10 +2,10 @@
 #ifndef VERNIER_TESTS_CODEGEN_COMPARE_H
 #define VERNIER_TESTS_CODEGEN_COMPARE_H
 
-#include "codegen/cpu/Element.h"
+#include "codegen/program/Element.h"
 #include "compiler/passes/Passes.h"
 
-#include "codegen/cpu/Winograd.h"
+#include "codegen/cpu/kernels/Winograd.h"
 
 #include <map>
 #include <string>
@@ -36,8 +36,8 @@ struct CompareOptions {
   // Unless 0: the image's values are whole numbers up to this magnitude and the parameters -1, 0 or 1, so
   // that sums are exact, in bfloat16 up to 256.
   int64_t wholeNumbers = 0;
-  // Unless 0: what all values of the image, or of the parameters, are: rounding errors of a sum of equal terms
-  // do not cancel.
+  // Unless 0: what all values of the image, or of the parameters, are: rounding errors of a sum of equal
+  // terms do not cancel.
   float equalImage = 0, equalParameters = 0;
 };
 

@@ -1,9 +1,9 @@
 // A kernel's name is its identity: whatever of a problem changes the code changes the name, and equal
 // problems give equal kernels. Each kind of problem is a list of numbers; random ones and their neighbours,
 // which differ in one number, share a table of names.
-#include "codegen/KernelList.h"
-#include "codegen/cpu/KernelBuilder.h"
-#include "codegen/cpu/Winograd.h"
+#include "codegen/cpu/KernelList.h"
+#include "codegen/cpu/emit/KernelBuilder.h"
+#include "codegen/cpu/kernels/Winograd.h"
 #include "tests/codegen/Check.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

@@ -1,7 +1,7 @@
 // What the lowering promises: kernels once, concats in place, parameters' work in `prepare`; and that every
 // target generates code.
-#include "codegen/Build.h"
-#include "codegen/Lower.h"
+#include "codegen/lower/Lower.h"
+#include "driver/Build.h"
 #include "tests/codegen/Check.h"
 #include "tests/codegen/PreparedModule.h"
 #include "tests/codegen/StaticCounts.h"

@@ -1,6 +1,6 @@
 // Laws of the memory plan, on random programs, and a few plans worked out by hand.
-#include "codegen/MemoryPlan.h"
-#include "codegen/Waves.h"
+#include "codegen/plan/MemoryPlan.h"
+#include "codegen/cpu/Waves.h"
 #include "tests/codegen/Check.h"
 
 using namespace vernier::codegen;

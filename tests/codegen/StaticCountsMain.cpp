@@ -3,7 +3,7 @@
 //
 //   static_counts TABLE            fails where a count moved
 //   static_counts --accept TABLE   writes the table anew
-#include "codegen/Lower.h"
+#include "codegen/lower/Lower.h"
 #include "tests/codegen/Network.h"
 #include "tests/codegen/PreparedModule.h"
 #include "tests/codegen/StaticCounts.h"

@@ -1,5 +1,5 @@
 // Waves: what may run together does, what may not does not, and nothing else changes.
-#include "codegen/Waves.h"
+#include "codegen/cpu/Waves.h"
 #include "tests/codegen/Check.h"
 
 using namespace vernier::codegen;

@@ -1,7 +1,7 @@
 // Winograd convolution: the transforms, the kernels against the interpreter, the choice.
-#include "codegen/cpu/Winograd.h"
-#include "codegen/Build.h"
-#include "codegen/Lower.h"
+#include "codegen/cpu/kernels/Winograd.h"
+#include "codegen/lower/Lower.h"
+#include "driver/Build.h"
 #include "runtime/core/CpuFeatures.h"
 #include "tests/codegen/Check.h"
 #include "tests/codegen/PreparedModule.h"

@@ -7,7 +7,7 @@
 `record` builds six networks for inference, training and bf16 and writes, of each, the names of its kernels, the hash of each
 object of kernels, and the hash of the object with the tables: steps, operands' places in memory, parameters. `--quick` leaves
 out all but three of the builds. `compare` names what differs and ends with status 1 where anything does. Objects depend on
-how many CPUs share the kernels: record both on one machine.
+how many CPUs share the kernels: record both on one machine, with compilers that are both built from committed files.
 """
 
 import argparse
@@ -32,6 +32,7 @@ NETWORKS = {
 }
 KINDS = {"infer": (), "train": ("--for", "train", "--batch", "4"), "bf16": ("--precision", "bf16")}
 QUICK = (("scalenet50", "infer"), ("dla60x_elastic", "train"), ("resnet50", "bf16"))
+REVISION = re.compile(rb"(?<=revision )[0-9a-f]{10}(-dirty)?") # of the compiler, in the model's description
 
 
 def run(*command, folder=None):
@@ -53,7 +54,7 @@ def record(vernier, network, kind):
         symbols = re.findall(r" [Tt] (\S+)$", run("nm", library), re.MULTILINE)
         objects = run("ar", "t", library).split()
         run("ar", "x", library.name, folder=folder)
-        hashes = [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in objects]
+        hashes = [hashlib.sha256(REVISION.sub(b"", (folder / name).read_bytes())).hexdigest() for name in objects]
         return {"kernels": sorted(symbols), "objects": hashes[:-1], "tables": hashes[-1]}
 
 

@@ -7,7 +7,7 @@ import sources
 
 PAGE, EXAMPLE = Path("docs/extending.md"), Path("examples/custom_block/gated_dilations.vn")
 ROW = re.compile(r"^\| `([\w./-]+)` \| `([^`]+)` \|", re.MULTILINE)
-MENTIONED = re.compile(r"`((?:dsl|compiler|codegen|runtime|tests|examples|docs)/[\w./-]+)`")
+MENTIONED = re.compile(r"`((?:dsl|compiler|codegen|driver|tools|runtime|tests|examples|docs)/[\w./-]+)`")
 
 
 def check(root):

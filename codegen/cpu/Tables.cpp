@@ -1,0 +1,170 @@
+#include "codegen/cpu/Tables.h"
+
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Module.h"
+
+#include <map>
+
+namespace vernier::codegen {
+namespace {
+
+using llvm::Constant;
+
+class Writer {
+public:
+  Writer(llvm::Module &module, std::string prefix)
+      : module(module), context(module.getContext()), prefix(std::move(prefix)) {}
+
+  Constant *integer(int64_t value) {
+    return llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), value, true);
+  }
+  Constant *null() { return llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0)); }
+  Constant *record(llvm::ArrayRef<Constant *> fields) {
+    return llvm::ConstantStruct::getAnon(context, fields);
+  }
+
+  Constant *text(const std::string &value) {
+    auto [entry, isNew] = texts.try_emplace(value);
+    if (isNew)
+      entry->second = global(llvm::ConstantDataArray::getString(context, value), 1);
+    return entry->second;
+  }
+
+  // The address of an array of equal records.
+  Constant *array(llvm::ArrayRef<Constant *> records) {
+    if (records.empty())
+      return null();
+    return global(
+        llvm::ConstantArray::get(llvm::ArrayType::get(records.front()->getType(), records.size()), records),
+        8);
+  }
+
+  Constant *shape(const std::vector<int64_t> &extents) {
+    llvm::SmallVector<uint64_t> values(4, 1);
+    std::copy(extents.begin(), extents.end(), values.begin());
+    return llvm::ConstantDataArray::get(context, values);
+  }
+
+  Constant *kernel(const std::string &name) {
+    auto *pointer = llvm::PointerType::get(context, 0);
+    auto *int64 = llvm::Type::getInt64Ty(context);
+    auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, int64, int64}, false);
+    auto *function = llvm::cast<llvm::Function>(module.getOrInsertFunction(prefix + name, type).getCallee());
+    function->setVisibility(llvm::GlobalValue::HiddenVisibility);
+    return function;
+  }
+
+  Constant *program(const Program &program, const std::vector<Buffer> &buffers) {
+    llvm::SmallVector<Constant *> steps, io;
+    for (const Step &step : program.steps) {
+      llvm::SmallVector<Constant *> operands;
+      for (const StepOperand &operand : step.operands) {
+        const Buffer &buffer = buffers[operand.buffer];
+        operands.push_back(record({integer(buffer.space), integer(buffer.offset + operand.offset)}));
+      }
+      steps.push_back(record({kernel(step.kernel), text(step.kernel), text(step.place), array(operands),
+                              integer(step.operands.size()), integer(step.tasks), integer(step.macs),
+                              integer(step.bytes), integer(step.cost()), integer(step.withPrevious)}));
+    }
+    for (const Io &entry : program.io)
+      io.push_back(record({text(entry.name), integer(entry.type), integer(entry.kind),
+                           integer(entry.shape.size()), shape(entry.shape)}));
+    llvm::SmallVector<Constant *> segments;
+    for (const ProgramSegment &segment : program.segments) {
+      llvm::SmallVector<Constant *> holes, variants;
+      for (int hole : segment.holes)
+        holes.push_back(integer(hole));
+      for (const ProgramSegment::Variant &variant : segment.variants)
+        variants.push_back(record({integer(variant.begin), integer(variant.end), integer(variant.macs)}));
+      segments.push_back(
+          record({array(holes), integer(holes.size()), array(variants), integer(variants.size())}));
+    }
+    return record({array(steps), integer(steps.size()), array(segments), integer(segments.size()), array(io),
+                   integer(io.size()), integer(program.arenaBytes)});
+  }
+
+  Constant *hole(const OpenHole &hole) {
+    Constant *choices = global(llvm::ConstantDataArray::get(context, hole.choices), 8);
+    return record({text(hole.name), choices, integer(hole.choices.size())});
+  }
+
+  Constant *model(const Compilation &compilation, const ModelFacts &facts) {
+    llvm::SmallVector<Constant *> parameters;
+    for (const Parameter &p : compilation.parameters)
+      parameters.push_back(record({text(p.name), integer(p.kind), integer(p.shape.size()), shape(p.shape),
+                                   integer(p.space), integer(p.offset)}));
+    llvm::SmallVector<Constant *> holes;
+    for (const OpenHole &entry : compilation.holes)
+      holes.push_back(hole(entry));
+    return record({integer(VN_ABI_VERSION),
+                   text(facts.name),
+                   text(facts.description),
+                   text(facts.target),
+                   integer(compilation.maps == Element::BF16 ? VN_BFLOAT16 : VN_FLOAT32),
+                   integer(facts.batch),
+                   integer(facts.channels),
+                   integer(facts.height),
+                   integer(facts.width),
+                   integer(facts.classes),
+                   integer(facts.macs),
+                   array(parameters),
+                   integer(parameters.size()),
+                   array(holes),
+                   integer(holes.size()),
+                   integer(compilation.parameterBytes),
+                   integer(compilation.statisticsBytes),
+                   integer(compilation.derivedBytes),
+                   program(compilation.prepare, compilation.buffers),
+                   program(compilation.infer, compilation.buffers),
+                   program(compilation.trainStep, compilation.buffers)});
+  }
+
+  Constant *global(Constant *value, unsigned alignment) {
+    auto *variable =
+        new llvm::GlobalVariable(module, value->getType(), true, llvm::GlobalValue::PrivateLinkage, value);
+    variable->setAlignment(llvm::Align(alignment));
+    return variable;
+  }
+
+  // A function without arguments that returns `address`.
+  void define(const std::string &name, Constant *address, llvm::GlobalValue::LinkageTypes linkage) {
+    llvm::IRBuilder<> b(context);
+    auto *function =
+        llvm::Function::Create(llvm::FunctionType::get(b.getPtrTy(), false), linkage, name, module);
+    b.SetInsertPoint(llvm::BasicBlock::Create(context, "", function));
+    b.CreateRet(address);
+  }
+
+private:
+  llvm::Module &module;
+  llvm::LLVMContext &context;
+  const std::string prefix; // of the kernels
+  std::map<std::string, Constant *> texts;
+};
+
+} // namespace
+
+void writeTables(llvm::Module &module, const Compilation &compilation, const ModelFacts &facts) {
+  Writer w(module, facts.kernels);
+  Constant *address = w.global(w.model(compilation, facts), 8);
+  w.define(facts.symbol + "_model", address, llvm::GlobalValue::ExternalLinkage);
+  // Weak: several models' libraries may be linked into one program, which then names them.
+  w.define("vernier_model", address, llvm::GlobalValue::WeakAnyLinkage);
+}
+
+void writeAdaptiveTables(llvm::Module &module, const AdaptivePart &network, const AdaptivePart &classifier,
+                         llvm::ArrayRef<int64_t> candidates) {
+  Writer w(module, network.facts.kernels); // both share them
+  Constant *model = w.global(w.model(network.compilation, network.facts), 8);
+  Constant *chooser = w.global(w.model(classifier.compilation, classifier.facts), 8);
+  Constant *choices = w.global(llvm::ConstantDataArray::get(module.getContext(), candidates), 8);
+  const int64_t count = int64_t(candidates.size() / network.compilation.holes.size());
+  Constant *adaptive = w.global(w.record({model, chooser, choices, w.integer(count)}), 8);
+  w.define(network.facts.symbol + "_model", model, llvm::GlobalValue::ExternalLinkage);
+  w.define("vernier_model", model, llvm::GlobalValue::WeakAnyLinkage);
+  w.define(network.facts.symbol + "_adaptive", adaptive, llvm::GlobalValue::ExternalLinkage);
+  w.define("vernier_adaptive", adaptive, llvm::GlobalValue::WeakAnyLinkage);
+}
+
+} // namespace vernier::codegen

@@ -1,0 +1,112 @@
+// Kernels that map pixels to pixels.
+#include "codegen/cpu/emit/ActivationCode.h"
+#include "codegen/cpu/emit/MapLoops.h"
+
+namespace vernier::codegen {
+namespace {
+
+std::string views(std::initializer_list<View> list) {
+  std::string text;
+  for (const View &view : list)
+    text += "_" + view.name();
+  return text;
+}
+
+Value apply(KernelBuilder &k, Binary op, Value a, Value b) {
+  return op == Binary::Add ? addFloat(k, a, b) : mulFloat(k, a, b);
+}
+
+} // namespace
+
+Kernel binary(Binary op, const View &a, const View &b, const View &y, Activation activation,
+              const Target &target) {
+  const bool broadcast = b.h == 1 && b.w == 1 && a.h * a.w > 1;
+  const std::string name = std::string(op == Binary::Add ? "add" : "multiply") +
+                           (broadcast ? "_broadcast" : "") + views({a, b, y}) + activationName(activation);
+  return makeKernel(
+      name, rowTasks(y), {a.operand(), b.operand(), y.operand()}, [=](KernelBuilder &k, Value row) {
+        if (broadcast) {
+          Value start = k.mul(k.div(row, y.h), b.pixel);
+          overRow(
+              k, row, {a, y},
+              [&](llvm::ArrayRef<Value> at, Value c, int64_t count) {
+                Value value = apply(k, op, k.load(k.operand(0), at[0], count),
+                                    k.load(k.operand(1), k.add(start, c), count));
+                k.store(applyActivation(k, value, activation), k.operand(2), at[1], count);
+              },
+              /*mayFlatten=*/false);
+          return;
+        }
+        overRow(k, row, {a, b, y}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
+          Value value = apply(k, op, k.load(k.operand(0), at[0], count), k.load(k.operand(1), at[1], count));
+          k.store(applyActivation(k, value, activation), k.operand(2), at[2], count);
+        });
+      });
+}
+
+Kernel activate(const View &x, const View &y, Activation activation, const Target &target) {
+  return makeKernel("activate" + views({x, y}) + activationName(activation), rowTasks(y),
+                    {x.operand(), y.operand()}, [=](KernelBuilder &k, Value row) {
+                      overRow(k, row, {x, y}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
+                        Value value = applyActivation(k, k.load(k.operand(0), at[0], count), activation);
+                        k.store(value, k.operand(1), at[1], count);
+                      });
+                    });
+}
+
+Kernel copy(const View &x, const View &y, const Target &target) {
+  return makeKernel("copy" + views({x, y}), rowTasks(y), {x.operand(), y.operand()},
+                    [=](KernelBuilder &k, Value row) {
+                      overRow(k, row, {x, y}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
+                        k.store(k.load(k.operand(0), at[0], count), k.operand(1), at[1], count);
+                      });
+                    });
+}
+
+Kernel activateGradient(const View &y, const View &dy, const View &dx, Activation activation,
+                        const Target &target) {
+  return makeKernel("activate_gradient" + views({y, dy, dx}) + activationName(activation), rowTasks(dx),
+                    {y.operand(), dy.operand(), dx.operand()}, [=](KernelBuilder &k, Value row) {
+                      overRow(k, row, {y, dy, dx}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
+                        Value value = activationGradient(k, k.load(k.operand(0), at[0], count),
+                                                         k.load(k.operand(1), at[1], count), activation);
+                        k.store(value, k.operand(2), at[2], count);
+                      });
+                    });
+}
+
+Kernel affine(const View &x, const View &y, Activation activation, const Target &target,
+              std::optional<View> addend) {
+  std::vector<View> maps = {x, y};
+  std::vector<KernelOperand> operands = {x.operand(), {x.c}, {x.c}};
+  if (addend) {
+    maps.push_back(*addend);
+    operands.push_back(addend->operand());
+  }
+  operands.push_back(y.operand());
+  const std::string name =
+      "affine" + views({x, y}) + (addend ? "_add" + addend->name() : "") + activationName(activation);
+  return makeKernel(name, rowTasks(y), operands, [=](KernelBuilder &k, Value row) {
+    overRow(
+        k, row, maps,
+        [&](llvm::ArrayRef<Value> at, Value c, int64_t count) {
+          Value value = k.fma(k.load(k.operand(0), at[0], count), k.load(k.operand(1), c, count),
+                              k.load(k.operand(2), c, count));
+          if (addend)
+            value = addFloat(k, value, k.load(k.operand(3), at[2], count));
+          k.store(applyActivation(k, value, activation), k.operand(addend ? 4 : 3), at[1], count);
+        },
+        /*mayFlatten=*/false);
+  });
+}
+
+Kernel fill(const View &y, float value, const Target &target) {
+  return makeKernel("fill" + views({y}) + (value == 0.0f ? "_zero" : "_" + numberName(value)), rowTasks(y),
+                    {y.operand()}, [=](KernelBuilder &k, Value row) {
+                      overRow(k, row, {y}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
+                        k.store(k.constant(value), k.operand(0), at[0], count);
+                      });
+                    });
+}
+
+} // namespace vernier::codegen

@@ -1,0 +1,430 @@
+#include "codegen/lower/Lower.h"
+
+#include "codegen/cpu/Waves.h"
+#include "codegen/lower/Lowering.h"
+#include "codegen/plan/MemoryPlan.h"
+
+using namespace mlir;
+
+namespace vernier::codegen {
+
+// --- types
+// -----------------------------------------------------------------------------------------------------------
+
+// Weights, which are rows of numbers whatever their rank.
+static bool isParameter(Value value) {
+  return isa_and_nonnull<vn::ParameterOp, vn::FoldWeightOp, vn::ConvolutionWeightGradOp, vn::SliceParameterOp,
+                         vn::ConcatParametersOp, vn::EmbedParameterOp>(value.getDefiningOp());
+}
+
+static bool isMap(Value value) {
+  if (auto sum = value.getDefiningOp<vn::AddOp>()) // of maps, or of a shared weight's gradients
+    return isMap(sum.getLhs());
+  return cast<RankedTensorType>(value.getType()).getRank() == 4 && !isParameter(value);
+}
+
+// Weights that are only packed, within `prepare`: what inference reads are the packed ones.
+static bool isPacked(Value value) {
+  return isa<vn::FoldWeightOp>(value.getDefiningOp()) ||
+         (isa<vn::SliceParameterOp, vn::ConcatParametersOp>(value.getDefiningOp()) &&
+          cast<RankedTensorType>(value.getType()).getRank() != 1);
+}
+
+// A result that nothing else reads, and that a kernel writes as a whole.
+static bool onlyReturned(Value value) {
+  return value.hasOneUse() && isa<func::ReturnOp>(*value.user_begin()) &&
+         !value.getDefiningOp<vn::ConcatOp>();
+}
+
+View viewOf(Value value) {
+  if (auto sum = value.getDefiningOp<vn::AddOp>()) // of maps, or of a shared weight's gradients
+    return viewOf(sum.getLhs());
+  auto shape = cast<RankedTensorType>(value.getType()).getShape();
+  if (isMap(value))
+    return denseView(shape[0], shape[1], shape[2], shape[3]);
+  int64_t elements = 1;
+  for (int64_t extent : shape)
+    elements *= extent;
+  return denseView(1, 1, 1, elements);
+}
+
+// Caches find a line by address bits above the line's own: pixels a multiple of this apart share few sets of
+// a first-level cache, and a tile of them evicts itself.
+constexpr int64_t kAliasingBytes = 2048;
+
+Activation activationOf(vn::Activation activation) {
+  switch (activation) {
+  case vn::Activation::None:
+    return Activation::None;
+  case vn::Activation::Relu:
+    return Activation::Relu;
+  case vn::Activation::Relu6:
+    return Activation::Relu6;
+  case vn::Activation::Sigmoid:
+    return Activation::Sigmoid;
+  }
+  return Activation::None;
+}
+
+std::array<int64_t, 2> pair(llvm::ArrayRef<int64_t> values) { return {values[0], values[1]}; }
+std::array<int64_t, 4> four(llvm::ArrayRef<int64_t> values) {
+  return {values[0], values[1], values[2], values[3]};
+}
+
+// --- buffers and steps
+// -----------------------------------------------------------------------------------------------
+
+int Lowering::addBuffer(vn_space space, int64_t bytes) {
+  Buffer buffer{space, bytes, -1};
+  if (space == VN_SPACE_DERIVED) {
+    buffer.offset = out.derivedBytes;
+    out.derivedBytes += aligned(bytes);
+  }
+  out.buffers.push_back(buffer);
+  return int(out.buffers.size()) - 1;
+}
+
+Location Lowering::scratch(int64_t elements) {
+  return {addBuffer(VN_SPACE_ARENA, elements * 4), 0, denseView(1, 1, 1, elements)};
+}
+
+llvm::SmallVector<Location> Lowering::withScratch(const Location &output, int64_t doubles) {
+  llvm::SmallVector<Location> writes = {output};
+  if (doubles)
+    writes.push_back(scratch(2 * doubles));
+  return writes;
+}
+
+Location Lowering::addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape,
+                         const View &view) {
+  const int buffer = addBuffer(VN_SPACE_IO, view.size() * 4);
+  out.buffers[buffer].offset = kAlignment * int64_t(program->io.size());
+  program->io.push_back({name, type, isOutput ? VN_OUTPUT : VN_INPUT, std::move(shape)});
+  return {buffer, 0, view};
+}
+
+Location Lowering::addMapIo(const std::string &name, bool isOutput, Value value) {
+  const View view = viewOf(value);
+  const bool vector = isOutput && view.h * view.w == 1;
+  return addIo(name, VN_FLOAT32, isOutput,
+               vector ? std::vector<int64_t>{view.n, view.c}
+                      : std::vector<int64_t>{view.n, view.c, view.h, view.w},
+               view);
+}
+
+// A map as it lies in the arena: one line more between pixels that would alias.
+View Lowering::storedView(Value value) {
+  return storedView(value, isMap(value) && prepared && !onlyReturned(value) ? options.maps : Element::F32);
+}
+
+View Lowering::storedView(Value value, Element element) {
+  View view = viewOf(value);
+  view.element = element;
+  if (view.h * view.w > 1 && elementBytes(view.element) * view.c % kAliasingBytes == 0)
+    view.pixel += kAlignment / elementBytes(view.element);
+  return view;
+}
+
+Location Lowering::result(Value value) {
+  auto [entry, isNew] = locations.try_emplace(value);
+  if (isNew) {
+    const View view = storedView(value);
+    const bool derived = prepared && current == prepared && !isPacked(value);
+    entry->second = {addBuffer(derived ? VN_SPACE_DERIVED : VN_SPACE_ARENA, view.bytes()), 0, view};
+  }
+  return entry->second;
+}
+
+Step &Lowering::step(const Kernel &kernel, std::initializer_list<Location> reads,
+                     std::initializer_list<Location> writes, int64_t macs) {
+  return step(kernel, llvm::ArrayRef<Location>(reads.begin(), reads.size()),
+              llvm::ArrayRef<Location>(writes.begin(), writes.size()), macs);
+}
+
+Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm::ArrayRef<Location> writes,
+                     int64_t macs) {
+  if (!kernels.add(kernel.definition) && sharedName.empty())
+    sharedName = kernel.definition.name;
+  Step step;
+  step.kernel = kernel.definition.name;
+  step.place = place;
+  step.tasks = kernel.tasks;
+  step.macs = macs;
+  for (const Location &location : reads)
+    step.operands.push_back({location.buffer, location.offset, false, location.view});
+  for (const Location &location : writes)
+    step.operands.push_back({location.buffer, location.offset, true, location.view});
+  for (llvm::ArrayRef<Location> list : {reads, writes})
+    for (const Location &location : list)
+      step.bytes += location.view.size() * elementBytes(location.view.element);
+  current->steps.push_back(std::move(step));
+  return current->steps.back();
+}
+
+// --- placement in advance
+// --------------------------------------------------------------------------------------------
+
+// A slice is a view of a map that exists already; a block argument has its place too.
+bool mayBePlaced(Value value) {
+  Operation *producer = value.getDefiningOp();
+  return producer && !isa<vn::SliceOp, vn::ParameterOp>(producer);
+}
+
+// Concats from the last to the first, so that a concat of concats hands its slices on.
+void Lowering::placeConcats(Block &block) {
+  const auto concats = llvm::to_vector(block.getOps<vn::ConcatOp>());
+  for (vn::ConcatOp op : llvm::reverse(concats)) {
+    Location whole = result(op.getResult());
+    int64_t channel = 0;
+    for (Value input : op.getInputs()) {
+      View view = viewOf(input);
+      view.pixel = whole.view.pixel;
+      view.element = whole.view.element;
+      if (mayBePlaced(input) && !locations.count(input) && llvm::count(op.getInputs(), input) == 1)
+        locations[input] = {whole.buffer, whole.offset + elementBytes(view.element) * channel, view};
+      channel += view.c;
+    }
+  }
+}
+
+void Lowering::placeGradients(func::FuncOp function) {
+  function.walk([&](vn::StoreGradientOp op) {
+    Value gradient = op.getGradient();
+    if (gradient.hasOneUse() && gradient.getDefiningOp() && !gradient.getDefiningOp<vn::SliceOp>())
+      locations[gradient] = gradientAt.lookup(op.getName());
+  });
+}
+
+bool Lowering::dependsOnParametersOnly(Operation *op) {
+  return isa<vn::FoldWeightOp, vn::FoldBiasOp, vn::FoldScaleOp, vn::SliceParameterOp, vn::ConcatParametersOp>(
+             op) &&
+         llvm::all_of(op->getOperands(), [&](Value v) { return constant.contains(v); });
+}
+
+// --- functions
+// -------------------------------------------------------------------------------------------------------
+
+LogicalResult Lowering::parameters(func::FuncOp infer) {
+  bool fine = true;
+  infer.walk([&](vn::ParameterOp op) {
+    const auto [known, isNew] = parameterIndex.try_emplace(op.getName(), out.parameters.size());
+    auto shape = cast<RankedTensorType>(op.getType()).getShape();
+    if (!isNew) {
+      if (shape != llvm::ArrayRef(out.parameters[known->second].shape)) {
+        mlir::emitError(op.getLoc()) << "parameter `" << op.getName()
+                                     << "` has another shape for each choice of a hole";
+        fine = false;
+      }
+      return;
+    }
+    Parameter parameter;
+    parameter.name = op.getName().str();
+    parameter.kind = vn_parameter_kind(static_cast<uint32_t>(op.getKind()));
+    parameter.shape.assign(shape.begin(), shape.end());
+    parameter.space = op.isTrainable() ? VN_SPACE_PARAMETERS : VN_SPACE_STATISTICS;
+    int64_t &bytes = op.isTrainable() ? out.parameterBytes : out.statisticsBytes;
+    parameter.offset = bytes;
+    const View view = viewOf(op.getResult());
+    bytes += aligned(view.size() * 4);
+    const int buffer = addBuffer(parameter.space, view.size() * 4);
+    out.buffers[buffer].offset = parameter.offset;
+    parameterAt[op.getName()] = {buffer, 0, view};
+    if (op.isTrainable()) {
+      const int gradient = addBuffer(VN_SPACE_GRADIENTS, view.size() * 4);
+      out.buffers[gradient].offset = parameter.offset;
+      gradientAt[op.getName()] = {gradient, 0, view};
+    }
+    out.parameters.push_back(std::move(parameter));
+  });
+  return success(fine);
+}
+
+void Lowering::begin(Program &ownProgram, Program *preparedProgram) {
+  program = current = &ownProgram;
+  prepared = preparedProgram;
+  backward = nullptr;
+  locations.clear();
+  absorbed.clear();
+  postponed.clear();
+  waiting.clear();
+  sumsFor.clear();
+  constant.clear();
+  packedAt.clear();
+}
+
+LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Program *preparedProgram) {
+  begin(ownProgram, preparedProgram);
+  static constexpr const char *kTrainingInputs[] = {kImage, "labels", "label_smoothing"};
+  for (BlockArgument argument : function.getArguments()) {
+    auto type = cast<RankedTensorType>(argument.getType());
+    const std::string name = kTrainingInputs[std::min<unsigned>(argument.getArgNumber(), 2)];
+    if (type.getRank() == 4) {
+      readImage(argument, addMapIo(name, false, argument));
+    } else {
+      const vn_type element = type.getElementType().isInteger(32) ? VN_INT32 : VN_FLOAT32;
+      alias(argument, addIo(name, element, false, type.getShape(), viewOf(argument)));
+    }
+  }
+  placeGradients(function);
+  if (failed(lower(function.getBody().front())))
+    return failure();
+  formWaves(*program);
+  if (options.kept)
+    keepApart(function);
+  else
+    planMemory(out.buffers, *program);
+  expandRepeats(*program);
+  return success();
+}
+
+void Lowering::readImage(BlockArgument argument, const Location &io) {
+  place = kImage;
+  const Location map = result(argument);
+  step(fromChannelsFirst(map.view, target), {io}, {map});
+}
+
+LogicalResult Lowering::lower(Block &block) {
+  placeConcats(block);
+  for (Operation &next : block) {
+    Operation *op = absorbed.contains(&next) ? postponed.lookup(&next) : &next;
+    if (!op)
+      continue;
+    if (backward && op->hasAttr(vn::kBackwardAttr)) {
+      copyPassedOn(op->getParentOfType<func::FuncOp>(), vn::kPassedOnAttr);
+      program = std::exchange(backward, nullptr);
+    }
+    if (auto attribute = op->getAttrOfType<StringAttr>(vn::kPlaceAttr))
+      place = attribute.str();
+    current = program;
+    if (dependsOnParametersOnly(op)) {
+      if (prepared)
+        current = prepared;
+      constant.insert(op->result_begin(), op->result_end());
+    }
+    if (failed(lower(op)))
+      return failure();
+  }
+  return success();
+}
+
+void Lowering::keepApart(func::FuncOp function) {
+  placeApart(out.buffers, *program);
+  const auto blocks = llvm::to_vector(function.getOps<vn::ImageBlocksOp>()); // each is a repeated part
+  for (auto &[value, location] : locations) {
+    Location place = location;
+    for (auto [op, repeat] : llvm::zip_equal(blocks, program->repeats))
+      if (value.getParentBlock()->getParentOp() == op && repeat.advances.count(place.buffer))
+        place.offset += (repeat.count - 1) * repeat.advances.at(place.buffer);
+    (*options.kept)[value] = place;
+  }
+}
+
+// The body's steps once, for the first block of images; the others follow when the memory is planned.
+LogicalResult Lowering::lowerImageBlocks(vn::ImageBlocksOp op) {
+  Repeat repeat;
+  repeat.begin = int(program->steps.size());
+  const auto firstBlock = [&](Location whole) {
+    repeat.count = whole.view.n / int64_t(op.getImages());
+    whole.view.n = op.getImages();
+    repeat.advances[whole.buffer] = elementBytes(whole.view.element) * whole.view.n * whole.view.image();
+    return whole;
+  };
+  Block &body = op.getBody().front();
+  Operation *yield = body.getTerminator();
+  for (auto [argument, input] : llvm::zip_equal(body.getArguments(), op.getInputs()))
+    alias(argument, firstBlock(at(input)));
+  for (auto [yielded, whole] : llvm::zip_equal(yield->getOperands(), op.getResults()))
+    if (mayBePlaced(yielded) && !locations.count(yielded))
+      locations[yielded] = firstBlock(result(whole));
+  if (failed(lower(body)))
+    return failure();
+  for (auto [yielded, whole] : llvm::zip_equal(yield->getOperands(), op.getResults())) {
+    const Location from = at(yielded), to = firstBlock(result(whole));
+    if (from.buffer != to.buffer || from.offset != to.offset)
+      step(copy(from.view, to.view, target), {from}, {to});
+  }
+  repeat.end = int(program->steps.size());
+  program->repeats.push_back(std::move(repeat));
+  return success();
+}
+
+LogicalResult Lowering::outputs(func::FuncOp function, func::ReturnOp op) {
+  auto names = function->getAttrOfType<ArrayAttr>(vn::kOutputsAttr);
+  for (auto [index, value] : llvm::enumerate(op.getOperands())) {
+    std::string name = names && index < names.size() ? cast<StringAttr>(names[index]).str()
+                                                     : "output" + std::to_string(index);
+    if (function.getName() == vn::kTrainStepFunction)
+      name = index == 0 ? "loss" : "logits";
+    auto type = cast<RankedTensorType>(value.getType());
+    writeOutput(name, value,
+                type.getRank() == 4 ? addMapIo(name, true, value)
+                                    : addIo(name, VN_FLOAT32, true, type.getShape(), viewOf(value)));
+  }
+  return success();
+}
+
+void Lowering::writeOutput(const std::string &name, Value value, const Location &io) {
+  place = name;
+  current = program;
+  const Location from = at(value);
+  if (io.view.h * io.view.w == 1)
+    step(copy(from.view, io.view, target), {from}, {io});
+  else
+    step(toChannelsFirst(from.view, target), {from}, {io});
+}
+
+LogicalResult Lowering::lower(Operation *op) {
+  if (auto parameter = dyn_cast<vn::ParameterOp>(op)) {
+    if (!parameterAt.count(parameter.getName()))
+      return op->emitError("parameter is not one of @infer's");
+    alias(parameter.getResult(), parameterAt.lookup(parameter.getName()));
+    constant.insert(parameter.getResult());
+    return success();
+  }
+  if (auto blocks = dyn_cast<vn::ImageBlocksOp>(op))
+    return lowerImageBlocks(blocks);
+  if (isa<vn::YieldOp>(op))
+    return success();
+  if (auto ret = dyn_cast<func::ReturnOp>(op)) {
+    auto function = op->getParentOfType<func::FuncOp>();
+    return function->hasAttr(vn::kPassedOnAttr) ? segmentResults(function) : outputs(function, ret);
+  }
+  if (op->use_empty() && isMemoryEffectFree(op))
+    return success();
+  if (succeeded(lowerLayer(op)) || succeeded(lowerGradient(op)))
+    return success();
+  return op->emitOpError("has no kernel on this target");
+}
+
+LogicalResult Lowering::checkNames(ModuleOp module) const {
+  if (sharedName.empty())
+    return success();
+  return mlir::emitError(module.getLoc())
+         << "two kernels that differ have one name: `" << sharedName
+         << "`; this is a fault of Vernier, please report it with the specification";
+}
+
+FailureOr<Compilation> lowerModule(ModuleOp module, const Target &target, const LoweringOptions &options) {
+  Compilation compilation;
+  compilation.maps = options.maps;
+  Lowering lowering(compilation, target, options);
+  auto infer = module.lookupSymbol<func::FuncOp>(vn::kInferFunction);
+  if (!infer)
+    return module.emitError("has no @infer");
+  if (failed(lowering.parameters(infer)) ||
+      failed(lowering.function(infer, compilation.infer, &compilation.prepare)))
+    return failure();
+  formWaves(compilation.prepare);
+  if (options.kept)
+    placeApart(compilation.buffers, compilation.prepare, compilation.infer.arenaBytes);
+  else
+    planMemory(compilation.buffers, compilation.prepare);
+  if (auto train = module.lookupSymbol<func::FuncOp>(vn::kTrainStepFunction))
+    if (failed(lowering.function(train, compilation.trainStep, nullptr)))
+      return failure();
+  if (failed(lowering.checkNames(module)))
+    return failure();
+  return compilation;
+}
+
+} // namespace vernier::codegen

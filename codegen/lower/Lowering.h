@@ -1,0 +1,193 @@
+// The state of a lowering; private to the Lower*.cpp files.
+#ifndef VERNIER_CODEGEN_LOWER_LOWERING_H
+#define VERNIER_CODEGEN_LOWER_LOWERING_H
+
+#include "codegen/cpu/KernelList.h"
+#include "codegen/lower/Lower.h"
+#include "compiler/ir/VnOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/StringMap.h"
+
+#include <optional>
+
+namespace vernier::codegen {
+
+// Sums in parts that a kernel has written (Sums in codegen/cpu/kernels/Kernels.h).
+struct PartialSums {
+  Location sums;
+  int64_t parts = 0; // 0: there are none
+};
+
+// What becomes part of the kernel that computes a map's gradient: additions of the map's other gradients and
+// the gradient of the activation that made the map, as far as nothing else reads what lies between.
+struct GradientTail {
+  mlir::Value result; // of the last of them
+  mlir::Operation *last = nullptr;
+  llvm::SmallVector<mlir::Value> addends;
+  Activation activation = Activation::None;
+  mlir::Value mask; // the activation's result
+};
+
+// An epilogue, and the places of its operands.
+struct PlacedEpilogue {
+  Epilogue code;
+  llvm::SmallVector<Location> reads, writes;
+};
+
+inline constexpr const char *kImage = "image";
+
+struct ConvolutionShape {
+  std::array<int64_t, 2> kernel{1, 1}, stride{1, 1};
+  std::array<int64_t, 4> padding{0, 0, 0, 0};
+  std::array<int64_t, 2> dilation{1, 1};
+  int64_t groups = 1;
+};
+
+class Lowering {
+public:
+  Lowering(Compilation &out, const Target &target, const LoweringOptions &options)
+      : out(out), target(target), options(options), kernels(out.kernels) {}
+
+  mlir::LogicalResult parameters(mlir::func::FuncOp infer);
+  // `prepared` receives what depends on parameters alone; without it those steps run in `program` too.
+  mlir::LogicalResult function(mlir::func::FuncOp function, Program &program, Program *prepared);
+  // The arrays of a network, before its segments.
+  void declareArrays(mlir::func::FuncOp infer, Program &program);
+  // Those of a training step, `loss` being the segment with the loss.
+  void declareTrainingArrays(mlir::func::FuncOp infer, mlir::func::FuncOp loss, Program &program);
+  // One choice of a segment; `program` receives its steps alone, unplanned.
+  // With `shareWeights` batch norms scale sums instead of weights, which are then those of all choices.
+  mlir::LogicalResult segment(mlir::func::FuncOp infer, bool shareWeights, Program &program,
+                              Program *prepared);
+  // The same of a training step: what runs before the later segments, and after them.
+  mlir::LogicalResult trainSegment(mlir::func::FuncOp step, Program &forward, Program &backward);
+  // Fails, and reports at `module`, where two kernels that differ would have got one name.
+  mlir::LogicalResult checkNames(mlir::ModuleOp module) const;
+
+private:
+  // --- buffers and steps (Lower.cpp)
+  // ---------------------------------------------------------------------------------
+  int addBuffer(vn_space space, int64_t bytes);
+  Location scratch(int64_t elements);
+  // What a kernel writes: `output`, and so many doubles of scratch unless they are 0.
+  llvm::SmallVector<Location> withScratch(const Location &output, int64_t doubles);
+  Location addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape,
+                 const View &view);
+  Location addMapIo(const std::string &name, bool isOutput, mlir::Value value);
+  void readImage(mlir::BlockArgument argument, const Location &io);
+  void writeOutput(const std::string &name, mlir::Value value, const Location &io);
+  // The place of an op's result: given in advance (a slice of a concat, a gradient) or a new buffer.
+  Location result(mlir::Value value);
+  View storedView(mlir::Value value);
+  View storedView(mlir::Value value, Element element);
+  Location at(mlir::Value value) { return locations.lookup(value); }
+  void alias(mlir::Value value, const Location &location) { locations[value] = location; }
+  Step &step(const Kernel &kernel, std::initializer_list<Location> reads,
+             std::initializer_list<Location> writes, int64_t macs = 0);
+  Step &step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm::ArrayRef<Location> writes,
+             int64_t macs = 0);
+  void placeConcats(mlir::Block &block);
+  void placeGradients(mlir::func::FuncOp function);
+  void keepApart(mlir::func::FuncOp function);
+  bool dependsOnParametersOnly(mlir::Operation *op);
+  mlir::LogicalResult lower(mlir::Block &block);
+  mlir::LogicalResult lower(mlir::Operation *op);
+  mlir::LogicalResult lowerImageBlocks(vn::ImageBlocksOp op);
+  mlir::LogicalResult outputs(mlir::func::FuncOp function, mlir::func::ReturnOp op);
+  void begin(Program &program, Program *prepared);
+
+  // --- segments (LowerSegments.cpp)
+  // ----------------------------------------------------------------------------------------------------
+  void segmentArguments(mlir::func::FuncOp function);
+  // Lets what `function` hands to other segments be computed in its place, where that can be.
+  void placePassedOn(mlir::func::FuncOp function, llvm::StringRef attribute);
+  // Copies the others there.
+  void copyPassedOn(mlir::func::FuncOp function, llvm::StringRef attribute);
+  mlir::LogicalResult segmentResults(mlir::func::FuncOp function);
+  // Where a map that segments pass on lies.
+  Location passedOn(llvm::StringRef name, mlir::Value value);
+
+  // --- op families
+  // ----------------------------------------------------------------------------------------------------
+  mlir::LogicalResult lowerLayer(mlir::Operation *op);    // LowerLayers.cpp
+  mlir::LogicalResult lowerGradient(mlir::Operation *op); // LowerGradients.cpp
+
+  // Whether kernels multiply by what `fold` would multiply the weights by.
+  bool scalesSums(vn::FoldWeightOp fold) const;
+  template <typename Op> void lowerConvolution(Op op, mlir::ValueRange addends, Activation activation);
+  void lowerLinear(vn::LinearOp op);
+  void lowerMaxPool(const PoolSpec &spec, const Location &x, const Location &y);
+  // x and what each part makes of it, the last one only where there is a place for it.
+  llvm::SmallVector<Location> maxPoolAlongAxes(llvm::ArrayRef<AxisPool> parts, const Location &x,
+                                               std::optional<Location> y);
+  void lowerMaxPoolGradient(const PoolSpec &spec, const Location &x, const Location &y, const Location &dy,
+                            const GradientTail &tail);
+  void lowerInputGradient(const Location &dy, mlir::Value weight, const ConvolutionShape &shape,
+                          const GradientTail &tail);
+  void lowerWeightGradient(const WeightGradientSpec &spec, const Location &x, const Location &dy,
+                           const Location &dw);
+  // Sums over pixels into `y`; operands a, [b].
+  void lowerSpatialSum(const SpatialSum &sum, llvm::ArrayRef<Location> reads, const Location &y);
+  // As Winograd convolution where that is expected to be faster; what it stores is `value`. LowerWinograd.cpp
+  bool lowerWinograd(const Location &x, mlir::Value value, mlir::Value weight, bool transposed,
+                     const ConvolutionShape &shape, PlacedEpilogue epilogue, int64_t macs);
+
+  // --- what joins the kernel before it (LowerEpilogues.cpp)
+  // ----------------------------------------------------------------------------------------------------
+  // The tail of gradient op `op`; nothing if it has to wait for an operand of the tail: then `op` is lowered
+  // in the place of the tail's last op.
+  std::optional<GradientTail> gradientTail(mlir::Operation *op);
+  PlacedEpilogue epilogueOf(const GradientTail &tail);
+  // Lets the convolution that stores `value` add up, in `parts`, the sums that batch norms of it, or the
+  // gradient of one, need.
+  void addSums(mlir::Value value, int64_t parts, PlacedEpilogue &epilogue);
+  // A step with an epilogue, whose operands come behind `reads` and around the output; `scratch` is last.
+  Step &step(const Kernel &kernel, llvm::ArrayRef<Location> reads, const Location &output,
+             const PlacedEpilogue &epilogue, int64_t macs = 0, std::optional<Location> scratch = {});
+
+  Location packed(mlir::Value weight, const Kernel &kernel, KernelOperand packed);
+  // The single user of `value` if it is an Op and nothing else uses the value.
+  template <typename Op> Op onlyUser(mlir::Value value) {
+    return value.hasOneUse() ? llvm::dyn_cast<Op>(*value.user_begin()) : Op();
+  }
+
+  Compilation &out;
+  const Target &target;
+  const LoweringOptions &options;
+  Program *current = nullptr;  // where steps go now
+  Program *program = nullptr;  // the function's own
+  Program *prepared = nullptr; // for what depends on parameters alone, or null
+  Program *backward = nullptr; // for the second half of a segment's training step, or null
+  bool shareWeights = false;   // see segment
+  std::string place;
+  llvm::DenseMap<mlir::Value, Location> locations;
+  llvm::DenseSet<mlir::Operation *> absorbed; // part of another op's kernel
+  llvm::DenseMap<mlir::Operation *, mlir::Operation *>
+      postponed;                                           // last op of a tail -> the op whose tail it is
+  llvm::DenseMap<mlir::Operation *, GradientTail> waiting; // tails of postponed ops
+  llvm::DenseMap<mlir::Operation *, PartialSums> sumsFor;  // batch norms and their gradients
+  llvm::DenseSet<mlir::Value> constant;                    // depends on parameters alone
+  llvm::StringMap<size_t> parameterIndex;                  // in out.parameters
+  llvm::StringMap<Location> parameterAt, gradientAt, packedAt;
+  llvm::StringMap<Location> arrayAt; // of declareArrays
+  llvm::StringMap<int> passedOnAt;   // buffers, by the places that compute them
+  KernelList kernels;                // of out.kernels
+  std::string sharedName;            // of two kernels that differ; see checkNames
+};
+
+View viewOf(mlir::Value value);
+// Whether the op that computes `value` can write it to a given place.
+bool mayBePlaced(mlir::Value value);
+Activation activationOf(vn::Activation activation);
+std::array<int64_t, 2> pair(llvm::ArrayRef<int64_t> values);
+std::array<int64_t, 4> four(llvm::ArrayRef<int64_t> values);
+template <typename Op> PoolSpec poolOf(Op op, const View &in, const View &out) {
+  return {in, out, pair(op.getKernel()), pair(op.getStrides()), four(op.getPadding()), true};
+}
+
+} // namespace vernier::codegen
+
+#endif

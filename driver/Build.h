@@ -1,0 +1,56 @@
+// From a module of the dialect to what `vernier build` leaves in its output directory.
+#ifndef VERNIER_DRIVER_BUILD_H
+#define VERNIER_DRIVER_BUILD_H
+
+#include "codegen/cpu/Tables.h"
+#include "codegen/lower/Lower.h"
+#include "codegen/program/Program.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include "llvm/Support/Error.h"
+
+namespace vernier::codegen {
+
+struct CompiledModel {
+  Compilation compilation;
+  std::vector<std::string> objects; // the bytes of object files
+  bool adaptive = false;            // with vn_adaptive, of which `compilation` is the network
+};
+
+// Lowers `module` (see lowerModule) and generates its code. What is wrong with an op is reported at the op.
+llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Target &target, ModelFacts facts,
+                                           const LoweringOptions &options = {});
+
+// The same of a network with open `choose` holes (see lowerSegments).
+llvm::Expected<CompiledModel> compileSegments(mlir::ModuleOp configuration, std::vector<OpenHole> holes,
+                                              llvm::ArrayRef<SegmentModules> segments, const Target &target,
+                                              ModelFacts facts, const LoweringOptions &options = {});
+
+// A network with open holes and the classifier that chooses among candidates for it; see writeAdaptiveTables.
+llvm::Expected<CompiledModel> compileAdaptive(AdaptivePart network, AdaptivePart classifier,
+                                              llvm::ArrayRef<int64_t> candidates, const Target &target,
+                                              const LoweringOptions &options = {});
+
+// What linking needs beside the objects.
+struct LinkOptions {
+  std::string compiler;               // a C++ compiler driver
+  std::string runtimeDirectory;       // of libvernier_runtime.a and libvernier_[adaptive_]main.a
+  std::string headerDirectory;        // of vernier.h and abi.h
+  std::vector<std::string> libraries; // further arguments
+};
+
+// This installation's.
+LinkOptions defaultLinkOptions();
+
+// Writes `directory`/<name> (executable), lib<name>.a, lib<name>.so, <name>.h, and what programs that link
+// lib<name>.a need beside it: libvernier_runtime.a, and the runtime's headers in vernier/. For a target that
+// is not this machine only lib<name>.a and the headers. All files appear at once, or none.
+llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, const Target &target,
+                         const std::string &directory, const LinkOptions &options);
+
+// Links a shared library from the objects alone, as tests load it.
+llvm::Error linkShared(const CompiledModel &model, const std::string &path, const LinkOptions &options);
+
+} // namespace vernier::codegen
+
+#endif

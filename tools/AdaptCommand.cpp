@@ -1,0 +1,327 @@
+// vernier adapt: a binary that chooses a configuration for each image (Resizable-Adapt).
+#include "compiler/ir/VnOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/Error.h"
+#include "runtime/cli/Words.h"
+#include "runtime/core/Choices.h"
+#include "runtime/core/Shape.h"
+#include "runtime/data/Dataset.h"
+#include "runtime/io/File.h"
+#include "runtime/io/Weights.h"
+#include "runtime/process/FolderLock.h"
+#include "runtime/train/Evaluate.h"
+#include "runtime/train/Recipe.h"
+#include "tools/BuildCommand.h"
+#include "tools/OpenModel.h"
+#include "tools/Processes.h"
+#include "tools/TextTable.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace vernier::tools {
+namespace {
+
+constexpr const char *kFeatures = "scale_features"; // the array between the network and the classifier
+
+// What trains the classifier where no recipe is given. Its labels are noisy: longer, or with less decay, it
+// learns them by heart (on CIFAR-100 the validation loss rises from the fifth epoch on).
+constexpr const char *kRecipe = R"(epochs = 6
+
+[optimizer]
+learning_rate = 0.02
+nesterov = true
+weight_decay = 5e-3
+decay_norms_and_biases = false
+
+[schedule]
+kind = "cosine"
+warmup_epochs = 0.5
+)";
+
+struct AdaptOptions : BuildOptions {
+  std::vector<std::string> candidates;
+  std::string features, classifier = VERNIER_MODELS "/classifiers/scale_classifier.vn", recipe;
+  std::string data, split = "train";
+  int64_t first = 0, count = 0, threads = 0;
+  bool ignoreOrientation = false; // of the images' EXIF data
+};
+
+class Adaptation {
+public:
+  explicit Adaptation(const AdaptOptions &given) : options(given), target(targetOf(given)) {
+    options.innerOutput = InnerOutput{kFeatures, options.features};
+  }
+
+  void run() {
+    if (llvm::sys::fs::exists(path("trained")))
+      refuse("the directory holds the results of an adaptation already", path("trained"),
+             "give another --output, or remove this one");
+    loadNetwork();
+    findCandidates();
+    loadClassifier();
+    checkInputs();
+    requireReplaceable(options.output, network.name);
+    runtime::createFolder(options.output);
+    const runtime::FolderLock lock(options.output, "--output");
+    forgetLabels();
+    buildTogether();
+    label();
+    train();
+    writeWeights();
+    if (!options.quiet)
+      llvm::outs() << "adaptive: " << path(network.name) << " eval --data " << options.data << " --compare\n";
+  }
+
+private:
+  std::string path(const llvm::Twine &name) const { return (options.output + "/" + name).str(); }
+
+  void loadNetwork() {
+    network = loadModel(options);
+    if (!hasOpenChoices(network))
+      refuse("model `" + network.name + "` has no open `choose` holes to choose from", options.file);
+    if (outputTypes(network).size() != 2 || classesOf(network) == 0)
+      refuse("model `" + network.name + "` is no classifier with one output, the logits", options.file);
+    segments = loadOpenModel(options, network);
+  }
+
+  // What the programs would refuse that are to be built.
+  void checkInputs() const {
+    checkWeights(network, options.weights);
+    const codegen::ModelFacts facts = factsOf(network, options);
+    const auto dataset = runtime::openDataset(
+        options.data, options.split == "train" ? runtime::Split::Training : runtime::Split::Test);
+    runtime::checkLabels(*dataset, modelOf(facts));
+    runtime::checkRange(*dataset, {options.first, options.count ? options.count : INT64_MAX});
+    if (!options.recipe.empty())
+      runtime::readRecipe(options.recipe);
+  }
+
+  static llvm::ArrayRef<mlir::Type> outputTypes(const LoadedModel &model) {
+    mlir::ModuleOp module = *model.module;
+    return module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction).getResultTypes();
+  }
+
+  // What parses and counts as the built model will.
+  void findCandidates() {
+    std::vector<vn_hole> holes;
+    for (const codegen::OpenHole &hole : segments.holes)
+      holes.push_back({hole.name.c_str(), hole.choices.data(), int64_t(hole.choices.size())});
+    vn_model model = {};
+    model.name = network.name.c_str();
+    model.holes = holes.data();
+    model.num_holes = int64_t(holes.size());
+    for (const std::string &text : options.candidates)
+      candidates.push_back(runtime::parseChoices(model, text));
+    if (candidates.size() < 2)
+      refuse("there is nothing to choose from with less than two candidates", "--candidates",
+             "such as --candidates 0.5,0.5,0.5 --candidates 1,1,1");
+    llvm::stable_sort(candidates, [&](const runtime::Choices &a, const runtime::Choices &b) {
+      return macsOf(a) < macsOf(b);
+    });
+    for (size_t i = 0; i < candidates.size(); ++i)
+      if (llvm::count(candidates, candidates[i]) > 1)
+        refuse("the configuration " + runtime::choicesText(model, candidates[i]) + " is there twice",
+               "--candidates");
+    TextTable table({"candidate", ">MACs"});
+    for (const runtime::Choices &candidate : candidates)
+      table.add({runtime::choicesText(model, candidate), withCommas(macsOf(candidate))});
+    if (!options.quiet)
+      table.print(llvm::outs());
+    llvm::outs().flush();
+
+    Trial trial;
+    trial.context = network.context;
+    for (auto [hole, choice] : llvm::zip_equal(segments.holes, candidates[0]))
+      trial.choices.push_back({hole.name, hole.choices[choice]});
+    cheapest = loadModel(options, Branches::DropEmpty, trial);
+  }
+
+  int64_t macsOf(const runtime::Choices &choices) const {
+    int64_t macs = 0;
+    for (const codegen::SegmentModules &segment : segments.segments) {
+      size_t variant = 0;
+      for (int hole : segment.holes)
+        variant = variant * segments.holes[hole].choices.size() + size_t(choices[hole]);
+      macs += segment.variants[variant].macs;
+    }
+    return macs;
+  }
+
+  // For the features of the cheapest candidate.
+  void loadClassifier() {
+    const auto shape = llvm::cast<mlir::RankedTensorType>(outputTypes(cheapest).back()).getShape();
+    classifierOptions.file = options.classifier;
+    classifierOptions.importRoots = options.importRoots;
+    classifierOptions.batch = options.batch;
+    classifierOptions.input = std::to_string(shape[1]) + "x" + std::to_string(shape[2]);
+    classifierOptions.parameters = {"channels=" + std::to_string(shape[3]),
+                                    "candidates=" + std::to_string(candidates.size())};
+    classifier = loadModel(classifierOptions);
+    if (outputTypes(classifier).size() != 1 || classesOf(classifier) != int64_t(candidates.size()) ||
+        hasOpenChoices(classifier))
+      refuse("model `" + classifier.name + "` has no output of a score for each of its `candidates`",
+             options.classifier);
+  }
+
+  // Training code for the classifier alone, and both models in one binary.
+  void buildTogether() {
+    codegen::AdaptivePart whole{{}, factsOf(network, options)};
+    codegen::AdaptivePart chooser{{}, factsOf(classifier, classifierOptions)};
+
+    codegen::LoweringOptions lowering = loweringOf(options);
+    runPasses(*classifier.module, compiler::kInferencePasses);
+    auto loweredClassifier = codegen::lowerModule(*classifier.module, target, lowering);
+    lowering.partialOutput = kFeatures;
+    auto lowered =
+        codegen::lowerSegments(*cheapest.module, segments.holes, segments.segments, target, lowering);
+    if (failed(lowered) || failed(loweredClassifier))
+      refuse("the model cannot be compiled for this target", options.file);
+    requireMemory(*lowered, options.file);
+    whole.compilation = std::move(*lowered);
+    chooser.compilation = std::move(*loweredClassifier);
+    const codegen::ModelFacts facts = whole.facts;
+    std::vector<int64_t> choices;
+    for (const runtime::Choices &candidate : candidates)
+      choices.insert(choices.end(), candidate.begin(), candidate.end());
+    auto compiled =
+        codegen::compileAdaptive(std::move(whole), std::move(chooser), choices, target, loweringOf(options));
+    if (!compiled)
+      refuse(llvm::toString(compiled.takeError()), options.file);
+    if (llvm::Error error =
+            codegen::packageModel(*compiled, facts, target, options.output, codegen::defaultLinkOptions()))
+      refuse(llvm::toString(std::move(error)), options.output);
+
+    BuildOptions training;
+    static_cast<ModelOptions &>(training) = classifierOptions;
+    training.cpu = options.cpu;
+    training.purpose = "train";
+    training.output = path("classifier");
+    training.quiet = options.quiet;
+    build(training);
+    llvm::outs().flush();
+  }
+
+  // Those of an adaptation that was stopped.
+  void forgetLabels() const {
+    if (!llvm::sys::fs::exists(path("labels")))
+      return;
+    if (!llvm::sys::fs::exists(path("classifier")))
+      refuse("the directory has this already, but not from an adaptation", path("labels"),
+             "give another --output, or remove it");
+    for (const char *name : {"train-arrays.npy", "train-labels.npy", "test-arrays.npy", "test-labels.npy"})
+      llvm::sys::fs::remove(path(llvm::Twine("labels/") + name));
+  }
+
+  void runCommand(Command command) const {
+    if (options.quiet)
+      command.push_back("--quiet");
+    if (options.threads)
+      command.insert(command.end(), {"--threads", std::to_string(options.threads)});
+    runTogether({command});
+  }
+
+  void label() const {
+    Command command = {path(network.name),
+                       "label",
+                       "--weights",
+                       options.weights,
+                       "--data",
+                       options.data,
+                       "--split",
+                       options.split,
+                       "--first",
+                       std::to_string(options.first),
+                       "--out",
+                       path("labels")};
+    if (options.count)
+      command.insert(command.end(), {"--count", std::to_string(options.count)});
+    if (options.ignoreOrientation)
+      command.push_back("--ignore-orientation");
+    runCommand(std::move(command));
+  }
+
+  void train() const {
+    std::string recipe = options.recipe;
+    if (recipe.empty()) {
+      recipe = path("recipe.toml");
+      runtime::writeFileAtomically(recipe, kRecipe);
+    }
+    runCommand({path("classifier/" + classifier.name), "train", "--data", path("labels"), "--recipe", recipe,
+                "--out", path("trained")});
+  }
+
+  // The network's tensors and, with their prefix, the classifier's.
+  void writeWeights() const {
+    std::vector<runtime::TensorView> tensors;
+    std::vector<std::vector<float>> values;
+    const auto add = [&](const runtime::Safetensors &file, const std::string &prefix) {
+      for (const runtime::Safetensors::Tensor &tensor : file.tensors())
+        if (runtime::Safetensors::isFloat(tensor)) {
+          values.emplace_back(size_t(*runtime::elementCount(tensor.shape)));
+          file.copyFloats(tensor, values.back().data());
+          tensors.push_back({prefix + tensor.name, tensor.shape, values.back()});
+        }
+    };
+    const runtime::Safetensors own = runtime::Safetensors::read(options.weights);
+    add(own, "");
+    llvm::erase_if(tensors, [](const runtime::TensorView &tensor) { // of an earlier classifier
+      return llvm::StringRef(tensor.name).starts_with(runtime::classifierPrefix);
+    });
+    add(runtime::Safetensors::read(path("trained/weights.safetensors")),
+        std::string(runtime::classifierPrefix));
+    runtime::Metadata metadata = own.metadata();
+    if (options.ignoreOrientation)
+      metadata["vernier.orientation"] = "ignored";
+    runtime::writeSafetensors(path(network.name + ".safetensors"), tensors, metadata);
+  }
+
+  AdaptOptions options;
+  const codegen::Target target;
+  LoadedModel network, cheapest, classifier;
+  OpenModel segments;
+  std::vector<runtime::Choices> candidates; // by ascending multiply-adds
+  ModelOptions classifierOptions;
+};
+
+} // namespace
+
+void addAdaptCommand(CLI::App &app) {
+  auto *command = app.add_subcommand("adapt", "Build a binary that chooses a configuration for each image");
+  auto options = std::make_shared<AdaptOptions>();
+  addModelOptions(*command, *options);
+  command->add_option("-w,--weights", options->weights, "Weights of all configurations (.safetensors)")
+      ->required();
+  command
+      ->add_option("--candidates", options->candidates,
+                   "A configuration to choose from, HOLE=VALUE,... or a value for each hole; give several")
+      ->allow_extra_args(false)
+      ->required();
+  command->add_option("--data", options->data, "Folder of the data set that the classifier learns from")
+      ->required();
+  command->add_option("--split", options->split, "test or train")
+      ->check(CLI::IsMember({"test", "train"}))
+      ->capture_default_str();
+  command->add_option("--first", options->first, "The first image of the split that is used")
+      ->check(runtime::atLeast(0))
+      ->capture_default_str();
+  command->add_flag("--ignore-orientation", options->ignoreOrientation,
+                    "Take images as their pixels are stored, whatever EXIF says");
+  command->add_option("--count", options->count, "How many images are used; all otherwise")
+      ->check(runtime::atLeast(1));
+  command->add_option(
+      "--features", options->features,
+      "Place of the op whose map the classifier reads; otherwise the map that the last global "
+      "average pooling takes");
+  command->add_option("--classifier", options->classifier, "Specification of the classifier (.vn)");
+  command->add_option("--recipe", options->recipe, "How the classifier is trained (.toml)");
+  command->add_option("--threads", options->threads, "Of labelling and training; all otherwise")
+      ->check(threadsValidator());
+  addCodeOptions(*command, *options);
+  addQuietOption(*command, options->quiet);
+  command->add_option("-o,--output", options->output, "Directory for the results")->required();
+  command->callback([options] { Adaptation(*options).run(); });
+}
+
+} // namespace vernier::tools

@@ -1,0 +1,336 @@
+// vernier build
+#include "tools/BuildCommand.h"
+
+#include "compiler/analysis/Cost.h"
+#include "compiler/ir/VnOps.h"
+#include "compiler/passes/Passes.h"
+#include "compiler/passes/Report.h"
+#include "compiler/passes/ScalePolicy.h"
+#include "driver/Build.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/Error.h"
+#include "runtime/core/Shape.h"
+#include "runtime/io/File.h"
+#include "runtime/io/Weights.h"
+#include "tools/DescribeJson.h"
+#include "tools/OneValueNorms.h"
+#include "tools/OpenModel.h"
+#include "tools/Version.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <chrono>
+#include <set>
+
+namespace vernier::tools {
+namespace {
+
+std::string identifier(const std::string &name) {
+  std::string result;
+  for (char c : name)
+    result += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return std::isdigit(static_cast<unsigned char>(result[0])) ? "_" + result : result;
+}
+
+// The largest that a model may need, so that a slip of the keyboard is refused before code is generated.
+constexpr int64_t kLargestArena = int64_t(1) << 40;
+
+// Of parameters with these tensors, for what asks only for them.
+class ParameterModel {
+public:
+  ParameterModel(const codegen::ModelFacts &facts, const std::vector<codegen::Parameter> &list,
+                 int64_t parameterBytes, int64_t statisticsBytes)
+      : model(modelOf(facts)) {
+    for (const codegen::Parameter &p : list) {
+      vn_parameter entry = {p.name.c_str(), p.kind, int64_t(p.shape.size()), {1, 1, 1, 1}, p.space, p.offset};
+      std::copy(p.shape.begin(), p.shape.end(), entry.shape);
+      parameters.push_back(entry);
+    }
+    model.parameters = parameters.data();
+    model.num_parameters = int64_t(parameters.size());
+    model.parameter_bytes = parameterBytes;
+    model.statistics_bytes = statisticsBytes;
+    // A session insists on knowing a call's arrays; no call is made here.
+    arrays[0] = {"image", VN_FLOAT32, 0, 4, {facts.batch, facts.channels, facts.height, facts.width}};
+    arrays[1] = {"output", VN_FLOAT32, 1, 0, {1, 1, 1, 1}};
+    model.infer.io = arrays;
+    model.infer.num_io = 2;
+  }
+  ParameterModel(const ParameterModel &) = delete;
+  ParameterModel &operator=(const ParameterModel &) = delete;
+
+  vn_model model;
+
+private:
+  std::vector<vn_parameter> parameters;
+  vn_io arrays[2];
+};
+
+// Reads the weights as the built model will, which checks names, shapes and types against its parameters.
+// Returns the file that goes beside it: what a file of all configurations has for others is left out.
+std::string weightsOf(const codegen::Compilation &compilation, const codegen::ModelFacts &facts,
+                      const std::string &path) {
+  const ParameterModel described(facts, compilation.parameters, compilation.parameterBytes,
+                                 compilation.statisticsBytes);
+  runtime::Session session(described.model, {1, false});
+  std::vector<unsigned char> bytes = runtime::readFile(path);
+  std::string whole(bytes.begin(), bytes.end());
+  const runtime::Safetensors file = runtime::Safetensors::parse(std::move(bytes), path);
+  runtime::loadWeights(session, file);
+  return file.tensors().size() == compilation.parameters.size()
+             ? whole
+             : runtime::safetensorsBytes(runtime::weightTensors(session), file.metadata());
+}
+
+int64_t copies(const codegen::Program &program, llvm::StringRef kernel) {
+  return llvm::count_if(
+      program.steps, [&](const codegen::Step &s) { return llvm::StringRef(s.kernel).starts_with(kernel); });
+}
+
+std::string mebibytes(int64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f MiB", double(bytes) / (1 << 20));
+  return text;
+}
+
+// What Winograd's algorithm saves of a program's multiply-adds.
+void reportWinograd(const char *name, const codegen::Program &program) {
+  std::set<std::pair<std::string, std::string>> convolutions; // blocks of images repeat their steps
+  int64_t saved = 0, all = 0;
+  for (const codegen::Step &step : program.steps) {
+    if (step.savedMacs > 0)
+      convolutions.insert({step.place, step.kernel});
+    saved += step.savedMacs;
+    all += step.macs;
+  }
+  if (!convolutions.empty())
+    llvm::outs() << llvm::format("  winograd in %s: %s, %.3f of %.3f G multiply-adds saved\n", name,
+                                 runtime::counted(int64_t(convolutions.size()), "convolution").c_str(),
+                                 1e-9 * double(saved), 1e-9 * double(all));
+}
+
+void report(mlir::ModuleOp module, const codegen::CompiledModel &model, const codegen::ModelFacts &facts,
+            double seconds) {
+  const codegen::Compilation &c = model.compilation;
+  llvm::outs() << facts.name << ": " << runtime::counted(int64_t(c.kernels.size()), "kernel") << ", "
+               << mebibytes(c.parameterBytes + c.statisticsBytes) << " of weights, "
+               << mebibytes(c.derivedBytes) << " prepared\n";
+  const auto line = [&](const char *name, const codegen::Program &program) {
+    if (!program.steps.empty())
+      llvm::outs() << "  " << name << ": " << runtime::counted(int64_t(program.steps.size()), "step") << " ("
+                   << copies(program, "copy_") << (copies(program, "copy_") == 1 ? " copy" : " copies")
+                   << "), arena " << mebibytes(program.arenaBytes) << "\n";
+  };
+  line("prepare", c.prepare);
+  line("infer", c.infer);
+  line("train_step", c.trainStep);
+  for (llvm::StringRef saved : compiler::reportLines(module))
+    llvm::outs() << "  " << saved << "\n";
+  reportWinograd("infer", c.infer);
+  reportWinograd("train_step", c.trainStep);
+  llvm::outs() << llvm::format("  built in %.1f s\n", seconds);
+}
+
+// The scores become an output; the description says where each is in it.
+void addScalePolicy(const BuildOptions &options, mlir::func::FuncOp infer, codegen::ModelFacts &facts) {
+  for (mlir::Attribute name : infer->getAttrOfType<mlir::ArrayAttr>(vn::kOutputsAttr))
+    if (llvm::cast<mlir::StringAttr>(name).getValue() == compiler::kScalePolicyOutput)
+      refuse("an output of the network is called `" + compiler::kScalePolicyOutput.str() + "`", options.file,
+             "give it another name, or leave --scale-policy out");
+  const std::vector<compiler::ScaleScore> scores = compiler::addScalePolicy(infer);
+  if (scores.empty())
+    refuse("model `" + facts.name + "` has no scale policy: it adds no branches of two resolutions",
+           options.file,
+           "leave --scale-policy out; a score needs a sum of a branch that is sampled down, convolved and "
+           "sampled up, and of one that is convolved at full resolution, as in models/blocks/elastic.vn");
+  facts.description = withScalePolicy(facts.description, scores);
+}
+
+// Of batch norms over one value the description tells the built program, which warns again when it trains.
+void noteOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modules, codegen::ModelFacts &facts) {
+  if (const std::vector<std::string> places = warnOfOneValueNorms(modules); !places.empty())
+    facts.description = withOneValueNorms(facts.description, places);
+}
+
+} // namespace
+
+codegen::ModelFacts factsOf(const LoadedModel &model, const ModelOptions &options) {
+  mlir::ModuleOp module = *model.module;
+  codegen::ModelFacts facts;
+  facts.name = model.name;
+  facts.symbol = identifier(model.name);
+  facts.description = withCompiler(describeJson(model), versionName());
+  facts.batch = options.batch;
+  facts.channels = model.channels;
+  facts.height = model.height;
+  facts.width = model.width;
+  facts.macs = compiler::summarizeCost(module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction)).macs;
+  facts.classes = classesOf(model);
+  return facts;
+}
+
+vn_model modelOf(const codegen::ModelFacts &facts) {
+  vn_model model = {};
+  model.abi_version = VN_ABI_VERSION;
+  model.name = facts.name.c_str();
+  model.description = "{}";
+  model.target = "";
+  model.batch = facts.batch;
+  model.channels = facts.channels;
+  model.height = facts.height;
+  model.width = facts.width;
+  model.classes = facts.classes;
+  return model;
+}
+
+void checkWeights(const LoadedModel &model, const std::string &path) {
+  const runtime::Safetensors file = runtime::Safetensors::read(path);
+  runtime::checkFinite(file);
+  if (hasOpenChoices(model))
+    return;
+  codegen::ModelFacts facts;
+  facts.name = model.name;
+  facts.batch = facts.channels = facts.height = facts.width = 1;
+  std::vector<codegen::Parameter> parameters;
+  int64_t bytes = 0;
+  mlir::ModuleOp module = *model.module;
+  module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction).walk([&](vn::ParameterOp op) {
+    codegen::Parameter &parameter = parameters.emplace_back();
+    parameter.name = op.getName().str();
+    parameter.shape = op.getType().getShape().vec();
+    parameter.offset = bytes;
+    bytes += int64_t(llvm::alignTo(uint64_t(op.getType().getNumElements()) * 4, 64));
+  });
+  const ParameterModel described(facts, parameters, bytes, 0);
+  runtime::Session session(described.model, {1, false});
+  runtime::loadWeights(session, file);
+}
+
+// The first bytes of what a build leaves, and something that is in all of it.
+void requireReplaceable(const std::string &directory, const std::string &model) {
+  struct Result {
+    std::string name;
+    llvm::StringRef begin, within;
+  };
+  const Result results[] = {{model,
+                             "\x7f"
+                             "ELF",
+                             "vernier"},
+                            {"lib" + model + ".so",
+                             "\x7f"
+                             "ELF",
+                             "vernier"},
+                            {"lib" + model + ".a", "!<arch>\n", ""},
+                            {model + ".h", "/* ", ", compiled for "}};
+  for (const Result &result : results) {
+    const std::string path = directory + "/" + result.name;
+    if (!llvm::sys::fs::exists(path))
+      continue;
+    const runtime::OutputPlace place = runtime::findOutput(path);
+    if (place.isThrough())
+      continue;
+    const std::vector<unsigned char> bytes = runtime::readFile(path);
+    const llvm::StringRef text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+    if (!text.empty() && (!text.starts_with(result.begin) || !text.contains(result.within)))
+      refuse("the file is not from `vernier build`, which would replace it", path,
+             "choose another --output, or remove the file");
+  }
+}
+
+void requireMemory(const codegen::Compilation &compilation, const std::string &file) {
+  for (const codegen::Program *program : {&compilation.infer, &compilation.trainStep})
+    if (program->arenaBytes > kLargestArena)
+      refuse("the model needs " + mebibytes(program->arenaBytes) + " of memory", file,
+             "a smaller --batch or --input");
+}
+
+void build(const BuildOptions &options) {
+  const auto start = std::chrono::steady_clock::now();
+  if (options.backend == "cuda")
+    refuse("CUDA code is not generated yet", "--target cuda", "--target cpu");
+  const codegen::Target target = targetOf(options);
+  if (options.precision == "bf16" && options.purpose == "train")
+    refuse("training is in float32 only", "--precision bf16 --for train",
+           "train in float32, then build for inference with --precision bf16: the weights are the same");
+
+  LoadedModel model = loadModel(options);
+  const bool open = hasOpenChoices(model);
+  requireReplaceable(options.output, model.name);
+  if (!options.weights.empty())
+    checkWeights(model, options.weights);
+  if (options.scalePolicy)
+    refuseOpenChoices(*model.module, "left open in a binary that computes scale policy scores");
+  codegen::ModelFacts facts = factsOf(model, options);
+  facts.target = target.required;
+
+  OpenModel segments;
+  const bool trains = options.purpose == "train";
+  if (trains)
+    requireClasses(model, options);
+  if (open) {
+    const auto loss = options.loss == "binary" ? compiler::LossKind::Binary : compiler::LossKind::Softmax;
+    segments = loadOpenModel(options, model, trains ? std::optional(loss) : std::nullopt);
+    if (trains)
+      noteOneValueNorms(segments.parts(), facts);
+  } else {
+    if (trains) {
+      runPasses(*model.module, compiler::trainingPasses(options.loss));
+      noteOneValueNorms({*model.module}, facts);
+    }
+    if (options.scalePolicy)
+      addScalePolicy(options, model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction), facts);
+    runPasses(*model.module, compiler::kInferencePasses);
+  }
+  auto compiled = open ? codegen::compileSegments(*model.module, segments.holes, segments.segments, target,
+                                                  facts, loweringOf(options))
+                       : codegen::compileModel(*model.module, target, facts, loweringOf(options));
+  if (!compiled)
+    refuse(llvm::toString(compiled.takeError()), options.file);
+  requireMemory(compiled->compilation, options.file);
+  std::string weights;
+  if (!options.weights.empty())
+    weights = weightsOf(compiled->compilation, facts, options.weights);
+  if (llvm::Error error =
+          codegen::packageModel(*compiled, facts, target, options.output, codegen::defaultLinkOptions()))
+    refuse(llvm::toString(std::move(error)), options.output);
+  if (!options.weights.empty())
+    runtime::writeFileAtomically(options.output + "/" + model.name + ".safetensors", weights);
+  if (options.quiet)
+    return;
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  report(*model.module, *compiled, facts, seconds.count());
+  if (open)
+    llvm::outs() << "  " << runtime::counted(segments.configurations(), "configuration") << ", from "
+                 << runtime::counted(segments.variants(), "variant") << " of "
+                 << runtime::counted(int64_t(segments.segments.size()), "segment") << "\n";
+}
+
+void addQuietOption(CLI::App &command, bool &quiet) {
+  command.add_flag("-q,--quiet", quiet, "Print what is asked for, warnings and errors alone");
+}
+
+void addBuildCommand(CLI::App &app) {
+  auto *command = app.add_subcommand("build", "Generate a specialised executable, library and header");
+  auto options = std::make_shared<BuildOptions>();
+  addModelOptions(*command, *options);
+  command->add_option("-w,--weights", options->weights,
+                      "Weights (.safetensors) that go beside the executable");
+  command->add_option("--for", options->purpose, "What the binary does beside inference")
+      ->check(CLI::IsMember({"infer", "train"}))
+      ->capture_default_str();
+  command->add_option("--target", options->backend, "Kind of code")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+  addCodeOptions(*command, *options);
+  command->add_flag("--scale-policy", options->scalePolicy,
+                    "The binary also computes ELASTIC's scale policy scores, for its --scale-policy");
+  command->add_option("-o,--output", options->output, "Directory for the results")->required();
+  addQuietOption(*command, options->quiet);
+  command->callback([options] { build(*options); });
+}
+
+} // namespace vernier::tools

@@ -1,0 +1,110 @@
+// vernier check
+#include "dsl/Sema.h"
+#include "runtime/core/Shape.h"
+#include "tools/LoadModel.h"
+#include "tools/OneValueNorms.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <set>
+
+namespace vernier::tools {
+namespace {
+
+struct CheckOptions : ModelOptions {
+  bool warningsAsErrors = false;
+};
+
+void note(const std::string &text, const std::string &help) {
+  llvm::errs() << "note: " << text << "\n";
+  if (!help.empty())
+    llvm::errs() << "help: " << help << "\n";
+}
+
+// Sizes and numbers of channels are known only of models.
+void notePartsWithoutModel(const dsl::Program &program) {
+  const dsl::File &file = program.files[0];
+  const std::string &path = program.sources[file.source].path();
+  if (file.declarations.empty() && file.models.empty()) {
+    note("`" + path + "` declares nothing: there was nothing to check", "");
+    return;
+  }
+  std::set<const dsl::Declaration *> checked;
+  for (const dsl::ModelDecl &model : file.models)
+    checked.insert(model.declaration);
+  std::vector<std::string> networks;
+  bool blocks = false;
+  for (const auto &declaration : file.declarations) {
+    if (declaration->network && !checked.count(declaration.get()))
+      networks.push_back(declaration->name.text);
+    blocks = blocks || !declaration->network;
+  }
+  if (!networks.empty())
+    note("no model of " + dsl::enumerate(networks) + ": sizes and numbers of channels were not checked",
+         "declare one: `model " + networks.front() + "_1 = " + networks.front() + "(...)`");
+  else if (blocks && file.models.empty())
+    note("`" + path + "` has no model: sizes and numbers of channels in its blocks were not checked", "");
+}
+
+void noteOpenHoles(const LoadedModel &model) {
+  const auto learned = llvm::count_if(model.holes, [](const HoleChannels &hole) { return !hole.bound; });
+  const auto open = llvm::count_if(model.choices, [](const HoleChoice &hole) { return !hole.bound; });
+  std::vector<std::string> parts;
+  if (learned)
+    parts.push_back(runtime::counted(learned, "`learned` hole") + " at " +
+                    (learned == 1 ? "its seed" : "their seeds"));
+  if (open)
+    parts.push_back(runtime::counted(open, "`choose` hole") + " at " +
+                    (open == 1 ? "its first choice" : "their first choices"));
+  if (!parts.empty())
+    note(
+        "model `" + model.name + "` was checked with " + llvm::join(parts, " and ") +
+            ", not with other values",
+        open
+            ? "`vernier describe --configurations` goes through the choices; --config and --choose bind holes"
+            : "--config binds holes");
+}
+
+void check(const CheckOptions &options) {
+  dsl::Diagnostics diagnostics;
+  dsl::Program program = loadProgram(options.file, options.importRoots, &diagnostics);
+  std::vector<std::string> models = dsl::modelNames(program);
+  if (!options.model.empty())
+    models = {options.model};
+  std::set<std::string> warnings; // of two models often the same
+  size_t count = 0;
+  const auto warn = [&](const dsl::Diagnostics &found, const dsl::SourceSet &sources) {
+    for (const dsl::Diagnostic &warning : found.warnings())
+      if (const std::string text = dsl::render(warning, sources); warnings.insert(text).second)
+        llvm::errs() << (count++ ? "\n" : "") << text;
+  };
+  warn(diagnostics, program.sources);
+  for (const std::string &name : models) {
+    ModelOptions one = options;
+    one.model = name;
+    dsl::Diagnostics ofModel;
+    const LoadedModel model = loadModel(one, Branches::DropEmpty, {}, &ofModel);
+    warn(ofModel, program.sources);
+    count += warnOfOneValueNorms({*model.module}).size();
+    noteOpenHoles(model);
+  }
+  if (options.model.empty())
+    notePartsWithoutModel(program);
+  if (count && options.warningsAsErrors)
+    throw Refusal("error: " + runtime::counted(count, "warning") + ", and --warnings-as-errors is set");
+}
+
+} // namespace
+
+void addCheckCommand(CLI::App &app) {
+  auto *command = app.add_subcommand("check", "Report what is wrong with a specification");
+  auto options = std::make_shared<CheckOptions>();
+  addModelOptions(*command, *options);
+  command->add_flag("--warnings-as-errors", options->warningsAsErrors,
+                    "Exit status 1 where there are warnings");
+  command->callback([options] { check(*options); });
+}
+
+} // namespace vernier::tools

@@ -1,0 +1,35 @@
+// What the subcommands that generate code are told of it.
+#ifndef VERNIER_TOOLS_CODEOPTIONS_H
+#define VERNIER_TOOLS_CODEOPTIONS_H
+
+#include "driver/Build.h"
+#include "tools/LoadModel.h"
+
+#include <optional>
+#include <string>
+
+namespace vernier::tools {
+
+struct CodeOptions {
+  std::string cpu = "native", loss = "softmax", precision = "f32";
+  std::optional<double> winogradError;
+  bool noWinograd = false;
+};
+
+// --cpu --precision --loss --no-winograd --winograd-error
+void addCodeOptions(CLI::App &command, CodeOptions &options);
+
+codegen::Target targetOf(const CodeOptions &options);
+codegen::LoweringOptions loweringOf(const CodeOptions &options);
+
+// Of an option that takes a number of threads.
+CLI::Validator threadsValidator();
+
+// Of a network that classifies, else 0: its first output is a map.
+int64_t classesOf(const LoadedModel &model);
+// Refuses to train a network that does not classify.
+void requireClasses(const LoadedModel &model, const ModelOptions &options);
+
+} // namespace vernier::tools
+
+#endif

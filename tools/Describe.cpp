@@ -1,0 +1,160 @@
+// vernier describe
+#include "compiler/analysis/Cost.h"
+#include "compiler/ir/Shapes.h"
+#include "compiler/ir/VnOps.h"
+#include "dsl/Value.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/core/Shape.h"
+#include "runtime/io/File.h"
+#include "runtime/io/Text.h"
+#include "tools/Configurations.h"
+#include "tools/DescribeDiff.h"
+#include "tools/DescribeDot.h"
+#include "tools/DescribeJson.h"
+#include "tools/DescribeSvg.h"
+#include "tools/DescribeText.h"
+#include "tools/LoadModel.h"
+#include "tools/TextTable.h"
+
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/Path.h"
+
+namespace vernier::tools {
+namespace {
+
+struct DescribeOptions : ModelOptions {
+  std::string svg, dot, other;
+  bool json = false, configurations = false;
+};
+
+std::string shapeText(int64_t channels, int64_t height, int64_t width) {
+  return std::to_string(channels) + "x" + std::to_string(height) + "x" + std::to_string(width);
+}
+
+compiler::CostSummary costOf(const LoadedModel &model) {
+  mlir::ModuleOp module = *model.module;
+  return compiler::summarizeCost(module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction));
+}
+
+// What each kind of op costs.
+void printKinds(llvm::raw_ostream &out, const compiler::CostSummary &cost) {
+  TextTable table({"kind of op", ">ops", ">MACs", ">share", ">MiB moved"});
+  const auto number = [](const char *format, double value) {
+    std::string text;
+    llvm::raw_string_ostream(text) << llvm::format(format, value);
+    return text;
+  };
+  for (const compiler::KindCost &kind : cost.kinds)
+    table.add({kind.kind, std::to_string(kind.ops), kind.macs ? withCommas(kind.macs) : "",
+               kind.macs ? number("%.1f%%", 100.0 * double(kind.macs) / double(cost.macs)) : "",
+               number("%.2f", double(kind.bytes) / (1 << 20))});
+  table.print(out);
+}
+
+void printTable(const LoadedModel &model, const compiler::CostSummary &cost) {
+  llvm::raw_ostream &out = llvm::outs();
+  out << model.name << ": image " << shapeText(model.channels, model.height, model.width) << "\n\n";
+
+  llvm::StringSet<> shown; // names of holes
+  TextTable table({"place", "block", "result", "channels", ">MACs", ">parameters", ">receptive field"});
+  for (const compiler::BlockCost &block : cost.blocks) {
+    for (const HoleChannels &hole : model.holes)
+      if (blockOf(hole) == block.place)
+        shown.insert(hole.name);
+    std::string result, field;
+    if (block.field) {
+      result = shapeText(vn::channelsOf(block.result), vn::heightOf(block.result), vn::widthOf(block.result));
+      field = fieldText(*block.field);
+    }
+    table.add({std::string(2 * block.depth, ' ') + block.place, block.block, result,
+               channelsText(model, block.place), withCommas(block.macs), withCommas(block.parameters),
+               field});
+  }
+  if (!cost.blocks.empty()) {
+    table.print(out);
+    out << "\n";
+  }
+  printKinds(out, cost);
+  out << "\n";
+  for (const HoleChannels &hole : model.holes)
+    if (!shown.contains(hole.name))
+      out << "channels of `" << hole.name << "`: " << spaced(hole.channels) << "\n";
+  const auto open = llvm::count_if(model.holes, [](const HoleChannels &hole) { return !hole.bound; });
+  if (open > 0)
+    out << open << " of " << runtime::counted(model.holes.size(), "learned hole") << " at "
+        << (open == 1 ? "its seed" : "their seeds") << "\n";
+  size_t configurations = 1;
+  for (const HoleChoice &hole : model.choices) {
+    out << "`" << hole.name << "` is " << dsl::formatFloat(hole.choices[hole.chosen])
+        << (hole.bound ? "" : " unless it is bound") << ", of " << choicesText(hole) << "\n";
+    configurations = llvm::SaturatingMultiply(configurations, hole.bound ? 1 : hole.choices.size());
+  }
+  if (configurations > 1)
+    out << "1 of " << configurations << " configurations: --configurations lists them\n";
+  out << llvm::format("%.3f G MACs", double(cost.macs) / 1e9) << " (" << withCommas(cost.macs) << "), "
+      << llvm::format("%.2f M parameters", double(cost.parameters) / 1e6) << " ("
+      << withCommas(cost.parameters) << ")\n";
+}
+
+// The name under which a configuration is drawn.
+std::string titleOf(const LoadedModel &model, const std::string &configuration) {
+  return configuration.empty() ? model.name : runtime::utf8Text(llvm::sys::path::stem(configuration));
+}
+
+void describe(const DescribeOptions &options) {
+  if (options.configurations) {
+    const ConfigurationTable table = tabulateConfigurations(options);
+    if (options.json)
+      llvm::outs() << configurationsJson(table);
+    else
+      printConfigurations(table);
+    return;
+  }
+  if (options.json && !options.other.empty())
+    refuse("--json describes one configuration", "--diff",
+           "describe each with --json and compare the results");
+  const LoadedModel model = loadModel(options);
+  const compiler::CostSummary cost = costOf(model);
+  std::vector<Drawn> drawn = {{titleOf(model, options.configuration), model, cost}};
+  std::optional<LoadedModel> other;
+  compiler::CostSummary otherCost;
+  if (!options.other.empty()) {
+    ModelOptions otherOptions = options;
+    otherOptions.configuration = options.other;
+    other = loadModel(otherOptions);
+    otherCost = costOf(*other);
+    drawn.push_back({titleOf(*other, options.other), *other, otherCost});
+  }
+  if (!options.svg.empty())
+    runtime::writeFileAtomically(options.svg, drawSvg(drawn));
+  if (!options.dot.empty())
+    runtime::writeFileAtomically(options.dot, drawDot(model));
+  if (options.json)
+    llvm::outs() << describeJsonWithParameters(model);
+  else if (other)
+    printDifference(llvm::outs(), model, cost, *other, otherCost);
+  else
+    printTable(model, cost);
+}
+
+} // namespace
+
+void addDescribeCommand(CLI::App &app) {
+  auto *command =
+      app.add_subcommand("describe", "Shapes, channels, MACs, parameters and receptive fields of each block");
+  auto options = std::make_shared<DescribeOptions>();
+  addModelOptions(*command, *options);
+  command->add_flag("--json", options->json, "Print JSON, with names and shapes of the parameters");
+  command->add_flag("--configurations", options->configurations,
+                    "MACs and parameters of every configuration of `choose` holes instead");
+  command->add_option("--svg", options->svg,
+                      "Draw each block's shares of channels and receptive field into this file");
+  command->add_option("--dot", options->dot, "Write the network as a graph for Graphviz into this file");
+  command->add_option("--diff", options->other,
+                      "Another configuration (.toml): print what it changes, and draw both");
+  command->callback([options] { describe(*options); });
+}
+
+} // namespace vernier::tools

@@ -1,0 +1,157 @@
+// vernier import-weights
+#include "dsl/Diagnostics.h"
+#include "runtime/core/Shape.h"
+#include "runtime/image/Preprocess.h"
+#include "tools/WeightFile.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace vernier::tools {
+namespace {
+
+using compiler::WeightMapping;
+using runtime::Safetensors;
+
+struct ImportOptions : ModelOptions {
+  std::string weights, mapping, origin, output;
+  runtime::PreprocessingOptions images;
+};
+
+//===- Mappings --------------------------------------------------------------------------------------===//
+
+// The mappings to be tried, in order: the one that --from names, or those beside the network and then none.
+std::vector<WeightMapping> mappingsFor(const ImportOptions &options) {
+  std::string path = options.mapping;
+  if (path.empty()) {
+    llvm::SmallString<128> beside(options.file);
+    llvm::sys::path::replace_extension(beside, "weights.toml");
+    if (llvm::sys::fs::exists(beside))
+      path = beside.str().str();
+  }
+  if (path.empty()) {
+    if (!options.origin.empty())
+      refuse("the network has no weight mappings, `" + options.origin + "` or other", "--from",
+             "give a file of them by --mapping");
+    return {WeightMapping()};
+  }
+  auto mappings = compiler::readWeightMappings(path);
+  if (!mappings)
+    throw Refusal(llvm::toString(mappings.takeError()));
+  if (options.origin.empty()) {
+    mappings->emplace_back();
+    return std::move(*mappings);
+  }
+  std::vector<std::string> known;
+  for (WeightMapping &mapping : *mappings) {
+    if (mapping.origin == options.origin)
+      return {std::move(mapping)};
+    known.push_back(mapping.origin);
+  }
+  const std::string closest = dsl::closestName(options.origin, known);
+  refuse("`" + options.origin + "` is no mapping of " + path, "--from",
+         closest.empty() ? "known: " + llvm::join(known, ", ") : "closest: `" + closest + "`");
+}
+
+//===- The command -----------------------------------------------------------------------------------===//
+
+// What the weights' images look like, as `eval` and `classify` will ask.
+void storePreprocessing(const ImportOptions &options, const WeightMapping &mapping, const LoadedModel &model,
+                        const std::string &place, runtime::Metadata &metadata) {
+  runtime::PreprocessingOptions said = options.images;
+  if (said.mean.empty())
+    said.mean = mapping.mean;
+  if (said.deviation.empty())
+    said.deviation = mapping.deviation;
+  if (!said.resize)
+    said.resize = mapping.resize;
+  if (said.mean.empty() && said.deviation.empty() && !said.resize && !said.ignoreOrientation)
+    return;
+  vn_model facts = {};
+  facts.name = model.name.c_str();
+  facts.channels = model.channels;
+  facts.height = model.height;
+  facts.width = model.width;
+  runtime::Preprocessing preprocessing(facts);
+  preprocessing.restore(metadata, place);
+  preprocessing.apply(said);
+  preprocessing.store(metadata);
+}
+
+void report(const WeightChoice &choice, const Safetensors &file, const LoadedModel &model,
+            const ImportOptions &options) {
+  const compiler::WeightAssignment &assignment = choice.assignment;
+  llvm::outs() << model.name << ": " << runtime::counted(int64_t(assignment.tensors.size()), "tensor") << ", "
+               << describe(*choice.mapping) << "\n";
+  const auto line = [](size_t count, const llvm::Twine &what) {
+    if (count > 0)
+      llvm::outs() << "  " << count << " " << what << "\n";
+  };
+  if (!assignment.wrappers.empty())
+    llvm::outs() << "  `" << assignment.wrappers << "` taken off every name\n";
+  line(assignment.renamed, "renamed");
+  line(assignment.reshaped, "between linear layer and 1x1 convolution");
+  line(size_t(llvm::count_if(assignment.tensors,
+                             [&](size_t tensor) {
+                               return tensor != compiler::kNoTensor && file.tensors()[tensor].type != "F32";
+                             })),
+       "converted to float32");
+  line(size_t(llvm::count(assignment.tensors, compiler::kNoTensor)),
+       "set to zero: the file lacks them, and no output depends on them");
+  line(assignment.ignored, "ignored, as the mapping says");
+  line(assignment.counters,
+       llvm::Twine(assignment.counters == 1 ? "counter" : "counters") + " of batches left out");
+  line(assignment.empty, "without elements left out");
+  line(assignment.otherChoices, "of other choices left out");
+  llvm::outs() << "written to " << options.output << "\n";
+}
+
+void importWeights(const ImportOptions &options) {
+  const LoadedModel model = loadModel(options);
+  const std::vector<compiler::NamedShape> parameters = parametersOf(model);
+  const std::vector<WeightMapping> mappings = mappingsFor(options);
+  const Safetensors file = readWeightFile(options.weights);
+  const WeightChoice choice = chooseMapping(mappings, parameters, file, model.name);
+
+  std::vector<std::vector<float>> values;
+  std::vector<runtime::TensorView> tensors;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const size_t tensor = choice.assignment.tensors[i];
+    values.push_back(tensor == compiler::kNoTensor ? std::vector<float>(elementsOf(parameters[i].shape))
+                                                   : valuesOf(file, file.tensors()[tensor]));
+    tensors.push_back({parameters[i].name, parameters[i].shape, values.back()});
+  }
+  runtime::Metadata metadata = file.metadata();
+  storePreprocessing(options, *choice.mapping, model, options.weights, metadata);
+  runtime::writeSafetensors(options.output, tensors, metadata);
+  report(choice, file, model, options);
+}
+
+} // namespace
+
+void addImportWeightsCommand(CLI::App &app) {
+  auto *command = app.add_subcommand(
+      "import-weights", "Rewrite weights that others trained, by the names that this network has");
+  auto options = std::make_shared<ImportOptions>();
+  addModelOptions(*command, *options);
+  command->add_option("-w,--weights", options->weights, "Their weights (.safetensors)")->required();
+  command->add_option("--mapping", options->mapping,
+                      "What they call the tensors (.toml); default: NETWORK.weights.toml beside NETWORK.vn");
+  command->add_option("--from", options->origin,
+                      "Which of the mappings; default: the first by which all tensors fit");
+  command
+      ->add_option("--mean", options->images.mean,
+                   "Of red, green and blue of their images, in [0, 1]; stored with the weights")
+      ->delimiter(',');
+  command->add_option("--std", options->images.deviation, "Standard deviations, likewise")->delimiter(',');
+  command->add_option("--resize", options->images.resize,
+                      "Pixels on the shorter side of their images before the centre is cropped, likewise");
+  command->add_flag("--ignore-orientation", options->images.ignoreOrientation,
+                    "Their images were taken as the pixels are stored, whatever EXIF says; likewise");
+  command->add_option("-o,--output", options->output, "The weights for `build` (.safetensors)")->required();
+  command->callback([options] { importWeights(*options); });
+}
+
+} // namespace vernier::tools

@@ -1,0 +1,19 @@
+// Batch norms over one value: in training the batch, height and width of their map are all 1, so that each
+// channel's mean is its only value and its variance 0. They compute their bias, whatever comes in.
+#ifndef VERNIER_TOOLS_ONEVALUENORMS_H
+#define VERNIER_TOOLS_ONEVALUENORMS_H
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <string>
+#include <vector>
+
+namespace vernier::tools {
+
+// Warns on standard error of each such batch norm of the modules, in training form or not. Returns their
+// places, each once.
+std::vector<std::string> warnOfOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modules);
+
+} // namespace vernier::tools
+
+#endif

@@ -1,0 +1,177 @@
+// vernier train
+#include "dsl/Value.h"
+#include "runtime/cli/Words.h"
+#include "runtime/core/Shape.h"
+#include "runtime/io/File.h"
+#include "runtime/process/FolderLock.h"
+#include "runtime/train/Inputs.h"
+#include "tools/BuildCommand.h"
+#include "tools/Processes.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+namespace vernier::tools {
+namespace {
+
+struct TrainOptions : ModelOptions, CodeOptions {
+  std::string recipe, data, weights, output;
+  int64_t epochs = 0, threads = 0, batchOfBinary = 1;
+  bool resume = false, acceptChangedData = false, batchGiven = false, quiet = false;
+  bool ignoreOrientation = false, skipBroken = false; // of images
+};
+
+// The values of the open holes that a recipe's target names: HOLE=VALUE,..., or a value for each. A hole that
+// it does not name has its first choice.
+std::vector<std::string> choicesOf(const std::string &target, const LoadedModel &model,
+                                   const std::string &place) {
+  std::vector<const HoleChoice *> open;
+  for (const HoleChoice &hole : model.choices)
+    if (!hole.bound)
+      open.push_back(&hole);
+  llvm::SmallVector<llvm::StringRef> parts;
+  llvm::StringRef(target).split(parts, ',');
+  const bool named = llvm::StringRef(target).contains('=');
+  if (!named && parts.size() != open.size())
+    refuse("the target `" + target + "` has " + runtime::counted(int64_t(parts.size()), "value") +
+               " for the " + runtime::counted(int64_t(open.size()), "open hole") + " of model `" +
+               model.name + "`",
+           place);
+  std::vector<double> values;
+  for (const HoleChoice *hole : open)
+    values.push_back(hole->choices.front());
+  for (auto [index, part] : llvm::enumerate(parts)) {
+    const auto [name, text] = named ? part.trim().split('=') : std::pair(llvm::StringRef(), part.trim());
+    const auto found =
+        named ? llvm::find_if(open, [&, name = name](const HoleChoice *hole) { return name == hole->name; })
+              : open.begin() + ptrdiff_t(index);
+    if (found == open.end())
+      refuse("`" + name.str() + "` in the target is no open hole of model `" + model.name + "`", place,
+             open.empty() ? "all are bound" : "such as `" + open.front()->name + "`");
+    double value = 0;
+    if (text.getAsDouble(value) || !llvm::is_contained((*found)->choices, value))
+      refuse("`" + text.str() + "` in the target is no choice of `" + (*found)->name + "`", place,
+             "it is one of " + choicesText(**found));
+    values[size_t(found - open.begin())] = value;
+  }
+  std::vector<std::string> result;
+  for (auto [hole, value] : llvm::zip_equal(open, values))
+    result.push_back(hole->name + "=" + dsl::formatFloat(value));
+  return result;
+}
+
+void runTraining(const TrainOptions &options, const std::string &program, const std::string &results) {
+  Command command = {program, "train", "--recipe", options.recipe, "--data", options.data, "--out", results};
+  if (!options.weights.empty())
+    command.insert(command.end(), {"--weights", options.weights});
+  if (options.epochs)
+    command.insert(command.end(), {"--epochs", std::to_string(options.epochs)});
+  if (options.threads)
+    command.insert(command.end(), {"--threads", std::to_string(options.threads)});
+  if (options.resume)
+    command.push_back("--resume");
+  if (options.quiet)
+    command.push_back("--quiet");
+  if (options.acceptChangedData)
+    command.push_back("--accept-changed-data");
+  if (options.ignoreOrientation)
+    command.push_back("--ignore-orientation");
+  if (options.skipBroken)
+    command.push_back("--skip-broken");
+  runTogether({command});
+}
+
+// What the training would refuse when it is built, and the binary when it is trained.
+void checkInputs(const TrainOptions &options, const BuildOptions &training, const LoadedModel &model) {
+  requireClasses(model, options);
+  if (!options.weights.empty())
+    checkWeights(model, options.weights);
+  const codegen::ModelFacts facts = factsOf(model, training);
+  const vn_model described = modelOf(facts);
+  runtime::TrainOptions given;
+  given.data = options.data;
+  given.recipe = options.recipe;
+  given.out = options.output + "/trained";
+  given.weights = options.weights;
+  given.epochs = options.epochs;
+  given.resume = options.resume;
+  const runtime::TrainingInputs inputs(described, given);
+  runtime::checkResultsFolder(given);
+  requireReplaceable(options.output, model.name);
+  requireReplaceable(training.output, model.name);
+}
+
+// Trains with all configurations that the specification leaves open, then builds the one that the recipe
+// names as its target; without a target, all of them.
+void train(TrainOptions options) {
+  const runtime::Recipe recipe = runtime::readRecipe(options.recipe);
+  if (!recipe.batch && !options.batchGiven)
+    refuse("nothing says how many images an update has", options.recipe,
+           "such as `batch = 64`, or --batch 64");
+  if (recipe.batch && options.batchGiven && options.batch != recipe.batch)
+    refuse("--batch " + std::to_string(options.batch) + " contradicts the recipe's batch, which is " +
+               std::to_string(recipe.batch),
+           options.recipe, "leave --batch out");
+  BuildOptions training;
+  static_cast<ModelOptions &>(training) = options;
+  static_cast<CodeOptions &>(training) = options;
+  training.batch = recipe.batch ? recipe.batch : options.batch;
+  training.purpose = "train";
+  training.precision = "f32";
+  training.output = options.output + "/training";
+  training.quiet = options.quiet;
+
+  BuildOptions result;
+  static_cast<ModelOptions &>(result) = options;
+  static_cast<CodeOptions &>(result) = options;
+  result.batch = options.batchOfBinary;
+  result.output = options.output;
+  result.quiet = options.quiet;
+  result.weights = options.output + "/trained/weights.safetensors";
+  const LoadedModel model = loadModel(options);
+  if (!recipe.choices.target.empty()) {
+    for (std::string &choice : choicesOf(recipe.choices.target, model, options.recipe))
+      result.choices.push_back(std::move(choice));
+  }
+  checkInputs(options, training, model);
+
+  runtime::createFolder(options.output);
+  const runtime::FolderLock lock(options.output, "--output");
+  build(training);
+  runTraining(options, training.output + "/" + model.name, options.output + "/trained");
+  build(result);
+}
+
+} // namespace
+
+void addTrainCommand(CLI::App &app) {
+  auto *command =
+      app.add_subcommand("train", "Build for training, train, and build the binary of what was trained");
+  auto options = std::make_shared<TrainOptions>();
+  addModelOptions(*command, *options);
+  command->get_option("--batch")->description("Images per update, unless the recipe says it");
+  command->add_option("--recipe", options->recipe, "How to train, TOML (docs/training.md)")->required();
+  command->add_option("--data", options->data, "Folder of the data set")->required();
+  command->add_option("-w,--weights", options->weights, "Weights to begin from; fresh ones otherwise");
+  command->add_option("--epochs", options->epochs, "Instead of the recipe's")->check(CLI::Range(1, 1 << 24));
+  command->add_option("--threads", options->threads, "Of the training; one per CPU otherwise")
+      ->check(threadsValidator());
+  command->add_flag("--resume", options->resume, "Continue a training that was interrupted");
+  command->add_flag("--accept-changed-data", options->acceptChangedData,
+                    "With --resume: go on although the data set is not what it was");
+  command->add_flag("--ignore-orientation", options->ignoreOrientation,
+                    "Take images as their pixels are stored, whatever EXIF says");
+  command->add_flag("--skip-broken", options->skipBroken,
+                    "Leave images out that cannot be decoded, and count them");
+  command->add_option("--batch-of-binary", options->batchOfBinary, "Images per call of the result")
+      ->check(runtime::atLeast(1))
+      ->capture_default_str();
+  addCodeOptions(*command, *options);
+  addQuietOption(*command, options->quiet);
+  command->add_option("-o,--output", options->output, "Directory for the results")->required();
+  command->callback([command, options] {
+    options->batchGiven = command->count("--batch") > 0;
+    train(*options);
+  });
+}
+
+} // namespace vernier::tools
