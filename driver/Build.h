@@ -18,18 +18,17 @@ struct CompiledModel {
 };
 
 // Lowers `module` (see lowerModule) and generates its code. What is wrong with an op is reported at the op.
-llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Target &target, ModelFacts facts,
+llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Backend &backend, ModelFacts facts,
                                            const LoweringOptions &options = {});
 
 // The same of a network with open `choose` holes (see lowerSegments).
 llvm::Expected<CompiledModel> compileSegments(mlir::ModuleOp configuration, std::vector<OpenHole> holes,
-                                              llvm::ArrayRef<SegmentModules> segments, const Target &target,
+                                              llvm::ArrayRef<SegmentModules> segments, const Backend &backend,
                                               ModelFacts facts, const LoweringOptions &options = {});
 
 // A network with open holes and the classifier that chooses among candidates for it; see writeAdaptiveTables.
 llvm::Expected<CompiledModel> compileAdaptive(AdaptivePart network, AdaptivePart classifier,
-                                              llvm::ArrayRef<int64_t> candidates, const Target &target,
-                                              const LoweringOptions &options = {});
+                                              llvm::ArrayRef<int64_t> candidates, const Backend &backend);
 
 // What linking needs beside the objects.
 struct LinkOptions {
@@ -45,7 +44,7 @@ LinkOptions defaultLinkOptions();
 // Writes `directory`/<name> (executable), lib<name>.a, lib<name>.so, <name>.h, and what programs that link
 // lib<name>.a need beside it: libvernier_runtime.a, and the runtime's headers in vernier/. For a target that
 // is not this machine only lib<name>.a and the headers. All files appear at once, or none.
-llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, const Target &target,
+llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, const Backend &backend,
                          const std::string &directory, const LinkOptions &options);
 
 // Links a shared library from the objects alone, as tests load it.

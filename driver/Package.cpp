@@ -10,8 +10,6 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
-#include "llvm/TargetParser/Host.h"
-#include "llvm/TargetParser/Triple.h"
 
 namespace vernier::codegen {
 namespace {
@@ -161,7 +159,7 @@ llvm::Error linkShared(const CompiledModel &model, const std::string &path, cons
   return runLinker(options, arguments, scratch.path());
 }
 
-llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, const Target &target,
+llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, const Backend &backend,
                          const std::string &directory, const LinkOptions &options) {
   if (facts.name == kHeaders || "lib" + facts.name + ".a" == kRuntime)
     return failure("`" + facts.name +
@@ -187,9 +185,7 @@ llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, co
       return error;
   }
 
-  const bool runsHere =
-      llvm::Triple(target.triple).getArch() == llvm::Triple(llvm::sys::getDefaultTargetTriple()).getArch();
-  if (runsHere) {
+  if (backend.runsHere()) {
     const std::string runtime = options.runtimeDirectory + "/" + kRuntime;
     names.push_back(kRuntime);
     if (llvm::Error error = copyFile(runtime, scratchFile(kRuntime)))

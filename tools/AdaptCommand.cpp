@@ -50,7 +50,7 @@ struct AdaptOptions : BuildOptions {
 
 class Adaptation {
 public:
-  explicit Adaptation(const AdaptOptions &given) : options(given), target(targetOf(given)) {
+  explicit Adaptation(const AdaptOptions &given) : options(given), backend(backendOf(given)) {
     options.innerOutput = InnerOutput{kFeatures, options.features};
   }
 
@@ -172,10 +172,10 @@ private:
 
     codegen::LoweringOptions lowering = loweringOf(options);
     runPasses(*classifier.module, compiler::kInferencePasses);
-    auto loweredClassifier = codegen::lowerModule(*classifier.module, target, lowering);
+    auto loweredClassifier = codegen::lowerModule(*classifier.module, backend, lowering);
     lowering.partialOutput = kFeatures;
     auto lowered =
-        codegen::lowerSegments(*cheapest.module, segments.holes, segments.segments, target, lowering);
+        codegen::lowerSegments(*cheapest.module, segments.holes, segments.segments, backend, lowering);
     if (failed(lowered) || failed(loweredClassifier))
       refuse("the model cannot be compiled for this target", options.file);
     requireMemory(*lowered, options.file);
@@ -185,12 +185,11 @@ private:
     std::vector<int64_t> choices;
     for (const runtime::Choices &candidate : candidates)
       choices.insert(choices.end(), candidate.begin(), candidate.end());
-    auto compiled =
-        codegen::compileAdaptive(std::move(whole), std::move(chooser), choices, target, loweringOf(options));
+    auto compiled = codegen::compileAdaptive(std::move(whole), std::move(chooser), choices, backend);
     if (!compiled)
       refuse(llvm::toString(compiled.takeError()), options.file);
     if (llvm::Error error =
-            codegen::packageModel(*compiled, facts, target, options.output, codegen::defaultLinkOptions()))
+            codegen::packageModel(*compiled, facts, backend, options.output, codegen::defaultLinkOptions()))
       refuse(llvm::toString(std::move(error)), options.output);
 
     BuildOptions training;
@@ -278,7 +277,7 @@ private:
   }
 
   AdaptOptions options;
-  const codegen::Target target;
+  const codegen::CpuBackend backend;
   LoadedModel network, cheapest, classifier;
   OpenModel segments;
   std::vector<runtime::Choices> candidates; // by ascending multiply-adds

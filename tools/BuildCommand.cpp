@@ -1,6 +1,7 @@
 // vernier build
 #include "tools/BuildCommand.h"
 
+#include "codegen/program/PrintProgram.h"
 #include "compiler/analysis/Cost.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
@@ -86,9 +87,10 @@ std::string weightsOf(const codegen::Compilation &compilation, const codegen::Mo
              : runtime::safetensorsBytes(runtime::weightTensors(session), file.metadata());
 }
 
-int64_t copies(const codegen::Program &program, llvm::StringRef kernel) {
-  return llvm::count_if(
-      program.steps, [&](const codegen::Step &s) { return llvm::StringRef(s.kernel).starts_with(kernel); });
+int64_t copies(const codegen::Program &program) {
+  return llvm::count_if(program.steps, [](const codegen::Step &s) {
+    return std::holds_alternative<codegen::CopyProblem>(s.problem);
+  });
 }
 
 std::string mebibytes(int64_t bytes) {
@@ -122,8 +124,8 @@ void report(mlir::ModuleOp module, const codegen::CompiledModel &model, const co
   const auto line = [&](const char *name, const codegen::Program &program) {
     if (!program.steps.empty())
       llvm::outs() << "  " << name << ": " << runtime::counted(int64_t(program.steps.size()), "step") << " ("
-                   << copies(program, "copy_") << (copies(program, "copy_") == 1 ? " copy" : " copies")
-                   << "), arena " << mebibytes(program.arenaBytes) << "\n";
+                   << copies(program) << (copies(program) == 1 ? " copy" : " copies") << "), arena "
+                   << mebibytes(program.arenaBytes) << "\n";
   };
   line("prepare", c.prepare);
   line("infer", c.infer);
@@ -252,7 +254,7 @@ void build(const BuildOptions &options) {
   const auto start = std::chrono::steady_clock::now();
   if (options.backend == "cuda")
     refuse("CUDA code is not generated yet", "--target cuda", "--target cpu");
-  const codegen::Target target = targetOf(options);
+  const codegen::CpuBackend backend = backendOf(options);
   if (options.precision == "bf16" && options.purpose == "train")
     refuse("training is in float32 only", "--precision bf16 --for train",
            "train in float32, then build for inference with --precision bf16: the weights are the same");
@@ -265,7 +267,7 @@ void build(const BuildOptions &options) {
   if (options.scalePolicy)
     refuseOpenChoices(*model.module, "left open in a binary that computes scale policy scores");
   codegen::ModelFacts facts = factsOf(model, options);
-  facts.target = target.required;
+  facts.target = backend.requirements();
 
   OpenModel segments;
   const bool trains = options.purpose == "train";
@@ -285,9 +287,9 @@ void build(const BuildOptions &options) {
       addScalePolicy(options, model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction), facts);
     runPasses(*model.module, compiler::kInferencePasses);
   }
-  auto compiled = open ? codegen::compileSegments(*model.module, segments.holes, segments.segments, target,
+  auto compiled = open ? codegen::compileSegments(*model.module, segments.holes, segments.segments, backend,
                                                   facts, loweringOf(options))
-                       : codegen::compileModel(*model.module, target, facts, loweringOf(options));
+                       : codegen::compileModel(*model.module, backend, facts, loweringOf(options));
   if (!compiled)
     refuse(llvm::toString(compiled.takeError()), options.file);
   requireMemory(compiled->compilation, options.file);
@@ -295,10 +297,12 @@ void build(const BuildOptions &options) {
   if (!options.weights.empty())
     weights = weightsOf(compiled->compilation, facts, options.weights);
   if (llvm::Error error =
-          codegen::packageModel(*compiled, facts, target, options.output, codegen::defaultLinkOptions()))
+          codegen::packageModel(*compiled, facts, backend, options.output, codegen::defaultLinkOptions()))
     refuse(llvm::toString(std::move(error)), options.output);
   if (!options.weights.empty())
     runtime::writeFileAtomically(options.output + "/" + model.name + ".safetensors", weights);
+  if (options.printProgram)
+    codegen::printPrograms(llvm::outs(), compiled->compilation);
   if (options.quiet)
     return;
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
@@ -328,6 +332,8 @@ void addBuildCommand(CLI::App &app) {
   addCodeOptions(*command, *options);
   command->add_flag("--scale-policy", options->scalePolicy,
                     "The binary also computes ELASTIC's scale policy scores, for its --scale-policy");
+  command->add_flag("--print-program", options->printProgram,
+                    "Print the steps of the programs: what each computes, how, and where its operands lie");
   command->add_option("-o,--output", options->output, "Directory for the results")->required();
   addQuietOption(*command, options->quiet);
   command->callback([options] { build(*options); });

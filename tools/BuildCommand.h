@@ -10,6 +10,7 @@ namespace vernier::tools {
 struct BuildOptions : ModelOptions, CodeOptions {
   std::string weights, purpose = "infer", backend = "cpu", output;
   bool scalePolicy = false;
+  bool printProgram = false;
   bool quiet = false; // no report
 };
 

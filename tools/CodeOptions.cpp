@@ -31,21 +31,21 @@ void addCodeOptions(CLI::App &command, CodeOptions &options) {
       ->check(CLI::Range(0.0, 1.0));
 }
 
-codegen::Target targetOf(const CodeOptions &options) {
+codegen::CpuBackend backendOf(const CodeOptions &options) {
   const auto target = codegen::makeTarget(options.cpu);
   if (!target)
     refuse("`" + options.cpu + "` is no CPU that code can be generated for", "--cpu",
            "one of " + llvm::join(codegen::targetNames(), ", "));
-  return *target;
+  codegen::WinogradOptions winograd;
+  if (const std::optional<double> error = options.noWinograd ? 0 : options.winogradError)
+    winograd = codegen::WinogradOptions::within(*error);
+  return codegen::CpuBackend(*target, winograd, unsigned(runtime::usableCpus()));
 }
 
 codegen::LoweringOptions loweringOf(const CodeOptions &options) {
   codegen::LoweringOptions lowering;
-  if (const std::optional<double> error = options.noWinograd ? 0 : options.winogradError)
-    lowering.winograd = codegen::WinogradOptions::within(*error);
   if (options.precision == "bf16")
     lowering.maps = codegen::Element::BF16;
-  lowering.emitters = unsigned(runtime::usableCpus());
   return lowering;
 }
 

@@ -2,6 +2,7 @@
 #ifndef VERNIER_TOOLS_CODEOPTIONS_H
 #define VERNIER_TOOLS_CODEOPTIONS_H
 
+#include "codegen/cpu/CpuBackend.h"
 #include "driver/Build.h"
 #include "tools/LoadModel.h"
 
@@ -19,7 +20,7 @@ struct CodeOptions {
 // --cpu --precision --loss --no-winograd --winograd-error
 void addCodeOptions(CLI::App &command, CodeOptions &options);
 
-codegen::Target targetOf(const CodeOptions &options);
+codegen::CpuBackend backendOf(const CodeOptions &options);
 codegen::LoweringOptions loweringOf(const CodeOptions &options);
 
 // Of an option that takes a number of threads.

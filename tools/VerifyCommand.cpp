@@ -22,13 +22,13 @@ struct VerifyOptions : ModelOptions, CodeOptions {
   VerifyOptions() { batch = 3; }
 };
 
-codegen::Target targetThatRunsHere(const VerifyOptions &options) {
-  const codegen::Target target = targetOf(options);
-  const std::vector<std::string> missing = runtime::missingCpuFeatures(target.required);
+codegen::CpuBackend backendThatRunsHere(const VerifyOptions &options) {
+  codegen::CpuBackend backend = backendOf(options);
+  const std::vector<std::string> missing = runtime::missingCpuFeatures(backend.requirements());
   if (!missing.empty())
     refuse("this machine cannot run code for " + options.cpu + ": it lacks " + llvm::join(missing, ", "),
            "--cpu");
-  return target;
+  return backend;
 }
 
 mlir::func::FuncOp functionOf(mlir::ModuleOp module, llvm::StringRef name) {
@@ -42,12 +42,12 @@ std::vector<Result> outputs(std::vector<Result> results) {
 }
 
 // The generated code, kernel by kernel and then as it is built.
-void verifyCode(mlir::ModuleOp module, const codegen::Target &target, const VerifyOptions &options,
+void verifyCode(mlir::ModuleOp module, const codegen::CpuBackend &backend, const VerifyOptions &options,
                 const std::string &faultyKernel, const Inputs &inputs, const PassCheck &check,
                 Report &report) {
   const bool trains = !check.trainStep().empty();
   const codegen::LoweringOptions lowering = loweringOf(options);
-  const LoadedCode code = loadCode(module, target, lowering, faultyKernel);
+  const LoadedCode code = loadCode(module, backend, lowering, faultyKernel);
   Execution kept(*code.keptModel, 1, trains, /*checked=*/false, inputs);
   Execution built(*code.builtModel, options.threads, trains, /*checked=*/true, inputs);
   const auto program = [&](llvm::StringRef name, std::vector<Result> (Execution::*run)(),
@@ -81,7 +81,7 @@ void verifyCode(mlir::ModuleOp module, const codegen::Target &target, const Veri
 }
 
 void verify(VerifyOptions options) {
-  const codegen::Target target = targetThatRunsHere(options);
+  const codegen::CpuBackend backend = backendThatRunsHere(options);
   if (options.input.empty())
     options.input = reducedInput(options);
   LoadedModel model = loadModel(options, Branches::KeepEmpty);
@@ -112,7 +112,7 @@ void verify(VerifyOptions options) {
     refuse("pass `" + options.fault + "` rewrites nothing in this network that could be broken",
            "--inject-fault");
   if (!report.failed() && !options.passesOnly)
-    verifyCode(module, target, options, isPass ? "" : options.fault, inputs, check, report);
+    verifyCode(module, backend, options, isPass ? "" : options.fault, inputs, check, report);
 
   report.print(llvm::outs());
   llvm::outs().flush();

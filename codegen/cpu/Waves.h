@@ -12,9 +12,6 @@ namespace vernier::codegen {
 // planned; steps stay inside or outside a repeated part.
 void formWaves(Program &program);
 
-// The wave of each step, counted from 0.
-std::vector<int> waveNumbers(const Program &program);
-
 } // namespace vernier::codegen
 
 #endif

@@ -1,6 +1,5 @@
 #include "codegen/lower/Lower.h"
 
-#include "codegen/cpu/Waves.h"
 #include "codegen/lower/Lowering.h"
 #include "codegen/plan/MemoryPlan.h"
 
@@ -48,10 +47,6 @@ View viewOf(Value value) {
   return denseView(1, 1, 1, elements);
 }
 
-// Caches find a line by address bits above the line's own: pixels a multiple of this apart share few sets of
-// a first-level cache, and a tile of them evicts itself.
-constexpr int64_t kAliasingBytes = 2048;
-
 Activation activationOf(vn::Activation activation) {
   switch (activation) {
   case vn::Activation::None:
@@ -67,6 +62,7 @@ Activation activationOf(vn::Activation activation) {
 }
 
 std::array<int64_t, 2> pair(llvm::ArrayRef<int64_t> values) { return {values[0], values[1]}; }
+std::array<int64_t, 2> begins(llvm::ArrayRef<int64_t> padding) { return {padding[0], padding[2]}; }
 std::array<int64_t, 4> four(llvm::ArrayRef<int64_t> values) {
   return {values[0], values[1], values[2], values[3]};
 }
@@ -84,15 +80,23 @@ int Lowering::addBuffer(vn_space space, int64_t bytes) {
   return int(out.buffers.size()) - 1;
 }
 
-Location Lowering::scratch(int64_t elements) {
-  return {addBuffer(VN_SPACE_ARENA, elements * 4), 0, denseView(1, 1, 1, elements)};
-}
+Location Lowering::scratch(int64_t floats) { return map(denseView(1, 1, 1, floats)); }
 
-llvm::SmallVector<Location> Lowering::withScratch(const Location &output, int64_t doubles) {
-  llvm::SmallVector<Location> writes = {output};
-  if (doubles)
-    writes.push_back(scratch(2 * doubles));
-  return writes;
+Location Lowering::map(const View &view) { return {addBuffer(VN_SPACE_ARENA, view.bytes()), 0, view}; }
+
+Location Lowering::derived(const Kernel &kernel, const Location &weight, bool early, const View &view) {
+  const std::string key =
+      std::to_string(weight.buffer) + "/" + std::to_string(weight.offset) + "/" + kernel.name;
+  auto [entry, isNew] = packedAt.try_emplace(key);
+  if (!isNew)
+    return entry->second;
+  Program *saved = current;
+  current = early ? prepared : program;
+  Location to{addBuffer(early ? VN_SPACE_DERIVED : VN_SPACE_ARENA, view.bytes()), 0, view};
+  step(kernel, {weight}, {to}, 0);
+  current = saved;
+  entry->second = to;
+  return to;
 }
 
 Location Lowering::addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape,
@@ -112,7 +116,7 @@ Location Lowering::addMapIo(const std::string &name, bool isOutput, Value value)
                view);
 }
 
-// A map as it lies in the arena: one line more between pixels that would alias.
+// A map as it lies in the arena.
 View Lowering::storedView(Value value) {
   return storedView(value, isMap(value) && prepared && !onlyReturned(value) ? options.maps : Element::F32);
 }
@@ -120,9 +124,7 @@ View Lowering::storedView(Value value) {
 View Lowering::storedView(Value value, Element element) {
   View view = viewOf(value);
   view.element = element;
-  if (view.h * view.w > 1 && elementBytes(view.element) * view.c % kAliasingBytes == 0)
-    view.pixel += kAlignment / elementBytes(view.element);
-  return view;
+  return backend.store(view);
 }
 
 Location Lowering::result(Value value) {
@@ -135,18 +137,21 @@ Location Lowering::result(Value value) {
   return entry->second;
 }
 
-Step &Lowering::step(const Kernel &kernel, std::initializer_list<Location> reads,
-                     std::initializer_list<Location> writes, int64_t macs) {
-  return step(kernel, llvm::ArrayRef<Location>(reads.begin(), reads.size()),
-              llvm::ArrayRef<Location>(writes.begin(), writes.size()), macs);
+PartialSums Lowering::solve(const Problem &problem, llvm::ArrayRef<Location> reads,
+                            llvm::ArrayRef<Location> writes) {
+  Places places;
+  places.reads.append(reads.begin(), reads.end());
+  places.writes.append(writes.begin(), writes.end());
+  return backend.select(problem, places, *this);
 }
 
 Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm::ArrayRef<Location> writes,
                      int64_t macs) {
-  if (!kernels.add(kernel.definition) && sharedName.empty())
-    sharedName = kernel.definition.name;
+  if (!kernels.add(kernel) && sharedName.empty())
+    sharedName = kernel.name;
   Step step;
-  step.kernel = kernel.definition.name;
+  step.kernel = kernel.name;
+  step.problem = kernel.problem;
   step.place = place;
   step.tasks = kernel.tasks;
   step.macs = macs;
@@ -268,7 +273,7 @@ LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Pro
   placeGradients(function);
   if (failed(lower(function.getBody().front())))
     return failure();
-  formWaves(*program);
+  backend.order(*program);
   if (options.kept)
     keepApart(function);
   else
@@ -280,7 +285,7 @@ LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Pro
 void Lowering::readImage(BlockArgument argument, const Location &io) {
   place = kImage;
   const Location map = result(argument);
-  step(fromChannelsFirst(map.view, target), {io}, {map});
+  solve(ArrayProblem{map.view, false}, {io}, {map});
 }
 
 LogicalResult Lowering::lower(Block &block) {
@@ -341,7 +346,7 @@ LogicalResult Lowering::lowerImageBlocks(vn::ImageBlocksOp op) {
   for (auto [yielded, whole] : llvm::zip_equal(yield->getOperands(), op.getResults())) {
     const Location from = at(yielded), to = firstBlock(result(whole));
     if (from.buffer != to.buffer || from.offset != to.offset)
-      step(copy(from.view, to.view, target), {from}, {to});
+      solve(CopyProblem{from.view, to.view}, {from}, {to});
   }
   repeat.end = int(program->steps.size());
   program->repeats.push_back(std::move(repeat));
@@ -368,9 +373,9 @@ void Lowering::writeOutput(const std::string &name, Value value, const Location 
   current = program;
   const Location from = at(value);
   if (io.view.h * io.view.w == 1)
-    step(copy(from.view, io.view, target), {from}, {io});
+    solve(CopyProblem{from.view, io.view}, {from}, {io});
   else
-    step(toChannelsFirst(from.view, target), {from}, {io});
+    solve(ArrayProblem{from.view, true}, {from}, {io});
 }
 
 LogicalResult Lowering::lower(Operation *op) {
@@ -404,17 +409,17 @@ LogicalResult Lowering::checkNames(ModuleOp module) const {
          << "`; this is a fault of Vernier, please report it with the specification";
 }
 
-FailureOr<Compilation> lowerModule(ModuleOp module, const Target &target, const LoweringOptions &options) {
+FailureOr<Compilation> lowerModule(ModuleOp module, const Backend &backend, const LoweringOptions &options) {
   Compilation compilation;
   compilation.maps = options.maps;
-  Lowering lowering(compilation, target, options);
+  Lowering lowering(compilation, backend, options);
   auto infer = module.lookupSymbol<func::FuncOp>(vn::kInferFunction);
   if (!infer)
     return module.emitError("has no @infer");
   if (failed(lowering.parameters(infer)) ||
       failed(lowering.function(infer, compilation.infer, &compilation.prepare)))
     return failure();
-  formWaves(compilation.prepare);
+  backend.order(compilation.prepare);
   if (options.kept)
     placeApart(compilation.buffers, compilation.prepare, compilation.infer.arenaBytes);
   else

@@ -1,4 +1,5 @@
-// From the dialect to steps: each op becomes one or a few kernels over buffers.
+// From the dialect to steps: each op becomes one or a few problems over buffers, of which a backend makes
+// steps.
 //
 // What the lowering decides on the way: a concat's operands are written straight into its buffer where their
 // producer can write a slice; a channel slice is read in place; what depends on parameters alone goes to the
@@ -8,8 +9,7 @@
 #ifndef VERNIER_CODEGEN_LOWER_LOWER_H
 #define VERNIER_CODEGEN_LOWER_LOWER_H
 
-#include "codegen/cpu/kernels/Winograd.h"
-#include "codegen/program/Program.h"
+#include "codegen/program/Backend.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Support/LogicalResult.h"
 
@@ -18,15 +18,12 @@
 namespace vernier::codegen {
 
 struct LoweringOptions {
-  WinogradOptions winograd;
   // Of the maps and packed weights of @infer: F32 or BF16. Parameters, vectors, results and everything in
   // training are float32.
   Element maps = Element::F32;
   // Of a network with open holes: an output that only the choices give with which it has the size that it has
   // in the configuration (see lowerSegments). Empty: there is none.
   std::string partialOutput;
-  // Threads that turn kernels into objects; 0: one per CPU.
-  unsigned emitters = 0;
   // If set: every buffer has memory of its own, and the map receives where each value lies when its program
   // has run, so that kernels can be compared one by one (`vernier verify`). A value that never leaves a
   // kernel has no place. In a part that runs for a few images at a time it is the last run's.
@@ -35,7 +32,7 @@ struct LoweringOptions {
 
 // `module` has @infer after the inference passes and, for training, @train_step.
 // Reports an op that has no kernel at the op and fails.
-mlir::FailureOr<Compilation> lowerModule(mlir::ModuleOp module, const Target &target,
+mlir::FailureOr<Compilation> lowerModule(mlir::ModuleOp module, const Backend &backend,
                                          const LoweringOptions &options = {});
 
 // A part of a network (compiler/lower/Segments.h) for each choice of the holes that it depends on.
@@ -52,7 +49,7 @@ struct SegmentModules {
 // which the arrays of a call are taken: each segment's code once for each of its choices, with one list of
 // parameters, packed weights that are kept once, and an arena for the largest.
 mlir::FailureOr<Compilation> lowerSegments(mlir::ModuleOp configuration, std::vector<OpenHole> holes,
-                                           llvm::ArrayRef<SegmentModules> segments, const Target &target,
+                                           llvm::ArrayRef<SegmentModules> segments, const Backend &backend,
                                            const LoweringOptions &options = {});
 
 } // namespace vernier::codegen

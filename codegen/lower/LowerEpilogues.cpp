@@ -58,58 +58,38 @@ std::optional<GradientTail> Lowering::gradientTail(Operation *op) {
   return std::nullopt;
 }
 
-PlacedEpilogue Lowering::epilogueOf(const GradientTail &tail) {
-  PlacedEpilogue epilogue;
+Epilogue Lowering::epilogueOf(const GradientTail &tail, llvm::SmallVectorImpl<Location> &reads) {
+  Epilogue epilogue;
   for (Value addend : tail.addends) {
-    epilogue.reads.push_back(at(addend));
-    epilogue.code.addends.push_back({epilogue.reads.back().view});
+    reads.push_back(at(addend));
+    epilogue.addends.push_back({reads.back().view});
   }
   if (tail.activation != Activation::None) {
-    epilogue.reads.push_back(at(tail.mask));
-    epilogue.code.masked = tail.activation;
-    epilogue.code.mask = epilogue.reads.back().view;
+    reads.push_back(at(tail.mask));
+    epilogue.masked = tail.activation;
+    epilogue.mask = reads.back().view;
   }
   return epilogue;
 }
 
-void Lowering::addSums(Value value, int64_t parts, PlacedEpilogue &epilogue) {
-  PartialSums partial;
+SumsUsers Lowering::sumsOf(Value value) {
+  SumsUsers sums;
   for (Operation *user : value.getUsers()) {
     auto norm = dyn_cast<vn::BatchNormTrainingOp>(user);
     auto gradient = dyn_cast<vn::BatchNormGradOp>(user);
-    const bool moments = norm && norm.getInput() == value;
-    // Of several norms' gradients, one: each has its own x.
-    const bool gradientSums = gradient && gradient.getDy() == value && !partial.parts;
-    if (!moments && !gradientSums)
-      continue;
-    if (!partial.parts) {
-      partial = {scratch(2 * sumsElements(parts, viewOf(value).c, target)), parts};
-      epilogue.code.sums = moments ? Sums::Moments : Sums::Gradient;
-      epilogue.writes.push_back(partial.sums);
+    Sums &kind = sums.request.kind;
+    if (norm && norm.getInput() == value && kind != Sums::Gradient) {
+      kind = Sums::Moments;
+      sums.users.push_back(user);
+    } else if (gradient && gradient.getDy() == value && kind == Sums::None) {
+      // Of several norms' gradients, one: each has its own x.
+      kind = Sums::Gradient;
+      sums.request.x = at(gradient.getInput()).view;
+      sums.request.reads = {at(gradient.getInput()), at(gradient.getMean())};
+      sums.users.push_back(user);
     }
-    if (gradientSums) {
-      epilogue.reads.append({at(gradient.getInput()), at(gradient.getMean())});
-      epilogue.code.x = at(gradient.getInput()).view;
-    }
-    sumsFor[user] = partial;
   }
-}
-
-Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, const Location &output,
-                     const PlacedEpilogue &epilogue, int64_t macs, std::optional<Location> scratch) {
-  llvm::SmallVector<Location> allReads(reads), writes = {output};
-  allReads.append(epilogue.reads);
-  writes.append(epilogue.writes);
-  if (scratch)
-    writes.push_back(*scratch);
-  Step &result = step(kernel, allReads, writes, macs);
-  // The kernel reads each element of an addend or of the mask before it stores the output's.
-  const size_t first = size_t(epilogue.code.scale + epilogue.code.bias);
-  const size_t count = epilogue.code.addends.size() + (epilogue.code.masked != Activation::None);
-  for (size_t i = first; i < first + count; ++i)
-    if (epilogue.reads[i].view == output.view)
-      result.mayReuse.push_back(int(reads.size() + i));
-  return result;
+  return sums;
 }
 
 } // namespace vernier::codegen

@@ -1,5 +1,4 @@
 // Networks with open `choose` holes: segments, each of which has one program for each choice.
-#include "codegen/cpu/Waves.h"
 #include "codegen/lower/Lowering.h"
 #include "codegen/plan/MemoryPlan.h"
 #include "codegen/plan/SharedSteps.h"
@@ -96,7 +95,7 @@ void Lowering::copyPassedOn(func::FuncOp function, StringRef attribute) {
     const Location from = at(value), to = passedOn(name, value);
     place = name.str();
     if (from.buffer != to.buffer || from.offset != to.offset)
-      step(copy(from.view, to.view, target), {from}, {to});
+      solve(CopyProblem{from.view, to.view}, {from}, {to});
   });
 }
 
@@ -108,7 +107,7 @@ LogicalResult Lowering::segment(func::FuncOp infer, bool share, Program &ownProg
   placePassedOn(infer, vn::kPassedOnAttr);
   if (failed(lower(infer.front())))
     return failure();
-  formWaves(ownProgram);
+  backend.order(ownProgram);
   return success();
 }
 
@@ -121,8 +120,8 @@ LogicalResult Lowering::trainSegment(func::FuncOp step, Program &forwardProgram,
   placeGradients(step);
   if (failed(lower(step.front())))
     return failure();
-  formWaves(forwardProgram);
-  formWaves(backwardProgram);
+  backend.order(forwardProgram);
+  backend.order(backwardProgram);
   return success();
 }
 
@@ -226,18 +225,18 @@ static LogicalResult lowerTraining(Lowering &lowering, func::FuncOp configuratio
 }
 
 FailureOr<Compilation> lowerSegments(ModuleOp configuration, std::vector<OpenHole> holes,
-                                     llvm::ArrayRef<SegmentModules> segments, const Target &target,
+                                     llvm::ArrayRef<SegmentModules> segments, const Backend &backend,
                                      const LoweringOptions &options) {
   Compilation compilation;
   compilation.maps = options.maps;
   compilation.holes = std::move(holes);
-  Lowering lowering(compilation, target, options);
+  Lowering lowering(compilation, backend, options);
   auto infer = configuration.lookupSymbol<func::FuncOp>(vn::kInferFunction);
   lowering.declareArrays(infer, compilation.infer);
   if (failed(lowerInference(lowering, segments, compilation)))
     return failure();
   shareEqualSteps(compilation);
-  formWaves(compilation.prepare);
+  backend.order(compilation.prepare);
   planMemory(compilation.buffers, compilation.prepare);
   if (llvm::any_of(segments, [](const SegmentModules &segment) { return bool(trainStepOf(segment)); }))
     if (failed(lowerTraining(lowering, infer, segments, compilation)))

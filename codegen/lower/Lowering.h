@@ -2,7 +2,6 @@
 #ifndef VERNIER_CODEGEN_LOWER_LOWERING_H
 #define VERNIER_CODEGEN_LOWER_LOWERING_H
 
-#include "codegen/cpu/KernelList.h"
 #include "codegen/lower/Lower.h"
 #include "compiler/ir/VnOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -15,12 +14,6 @@
 
 namespace vernier::codegen {
 
-// Sums in parts that a kernel has written (Sums in codegen/cpu/kernels/Kernels.h).
-struct PartialSums {
-  Location sums;
-  int64_t parts = 0; // 0: there are none
-};
-
 // What becomes part of the kernel that computes a map's gradient: additions of the map's other gradients and
 // the gradient of the activation that made the map, as far as nothing else reads what lies between.
 struct GradientTail {
@@ -31,25 +24,18 @@ struct GradientTail {
   mlir::Value mask; // the activation's result
 };
 
-// An epilogue, and the places of its operands.
-struct PlacedEpilogue {
-  Epilogue code;
-  llvm::SmallVector<Location> reads, writes;
+// Who is served by the sums that a convolution is asked for.
+struct SumsUsers {
+  SumsRequest request;
+  llvm::SmallVector<mlir::Operation *> users; // batch norms and their gradients
 };
 
 inline constexpr const char *kImage = "image";
 
-struct ConvolutionShape {
-  std::array<int64_t, 2> kernel{1, 1}, stride{1, 1};
-  std::array<int64_t, 4> padding{0, 0, 0, 0};
-  std::array<int64_t, 2> dilation{1, 1};
-  int64_t groups = 1;
-};
-
-class Lowering {
+class Lowering : public StepWriter {
 public:
-  Lowering(Compilation &out, const Target &target, const LoweringOptions &options)
-      : out(out), target(target), options(options), kernels(out.kernels) {}
+  Lowering(Compilation &out, const Backend &backend, const LoweringOptions &options)
+      : out(out), backend(backend), options(options), kernels(out.kernels) {}
 
   mlir::LogicalResult parameters(mlir::func::FuncOp infer);
   // `prepared` receives what depends on parameters alone; without it those steps run in `program` too.
@@ -67,13 +53,18 @@ public:
   // Fails, and reports at `module`, where two kernels that differ would have got one name.
   mlir::LogicalResult checkNames(mlir::ModuleOp module) const;
 
+  // --- what the backend writes (Lower.cpp)
+  // ---------------------------------------------------------------------------------
+  Location scratch(int64_t floats) override;
+  Location map(const View &view) override;
+  Location derived(const Kernel &kernel, const Location &weight, bool constant, const View &view) override;
+  Step &step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm::ArrayRef<Location> writes,
+             int64_t macs) override;
+
 private:
   // --- buffers and steps (Lower.cpp)
   // ---------------------------------------------------------------------------------
   int addBuffer(vn_space space, int64_t bytes);
-  Location scratch(int64_t elements);
-  // What a kernel writes: `output`, and so many doubles of scratch unless they are 0.
-  llvm::SmallVector<Location> withScratch(const Location &output, int64_t doubles);
   Location addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape,
                  const View &view);
   Location addMapIo(const std::string &name, bool isOutput, mlir::Value value);
@@ -85,10 +76,8 @@ private:
   View storedView(mlir::Value value, Element element);
   Location at(mlir::Value value) { return locations.lookup(value); }
   void alias(mlir::Value value, const Location &location) { locations[value] = location; }
-  Step &step(const Kernel &kernel, std::initializer_list<Location> reads,
-             std::initializer_list<Location> writes, int64_t macs = 0);
-  Step &step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm::ArrayRef<Location> writes,
-             int64_t macs = 0);
+  // Lets the backend solve a problem, whose operands lie here.
+  PartialSums solve(const Problem &problem, llvm::ArrayRef<Location> reads, llvm::ArrayRef<Location> writes);
   void placeConcats(mlir::Block &block);
   void placeGradients(mlir::func::FuncOp function);
   void keepApart(mlir::func::FuncOp function);
@@ -119,43 +108,29 @@ private:
   bool scalesSums(vn::FoldWeightOp fold) const;
   template <typename Op> void lowerConvolution(Op op, mlir::ValueRange addends, Activation activation);
   void lowerLinear(vn::LinearOp op);
-  void lowerMaxPool(const PoolSpec &spec, const Location &x, const Location &y);
-  // x and what each part makes of it, the last one only where there is a place for it.
-  llvm::SmallVector<Location> maxPoolAlongAxes(llvm::ArrayRef<AxisPool> parts, const Location &x,
-                                               std::optional<Location> y);
-  void lowerMaxPoolGradient(const PoolSpec &spec, const Location &x, const Location &y, const Location &dy,
-                            const GradientTail &tail);
-  void lowerInputGradient(const Location &dy, mlir::Value weight, const ConvolutionShape &shape,
+  // The convolution, or its input gradient, whose result is `value`; the epilogue reads `epilogueReads`.
+  void solveConvolution(const ConvolutionProblem &problem, const Location &from, mlir::Value weight,
+                        llvm::ArrayRef<Location> epilogueReads, const Location &to, mlir::Value value);
+  void lowerInputGradient(const Location &dy, mlir::Value weight, ConvolutionProblem problem,
                           const GradientTail &tail);
-  void lowerWeightGradient(const WeightGradientSpec &spec, const Location &x, const Location &dy,
-                           const Location &dw);
-  // Sums over pixels into `y`; operands a, [b].
-  void lowerSpatialSum(const SpatialSum &sum, llvm::ArrayRef<Location> reads, const Location &y);
-  // As Winograd convolution where that is expected to be faster; what it stores is `value`. LowerWinograd.cpp
-  bool lowerWinograd(const Location &x, mlir::Value value, mlir::Value weight, bool transposed,
-                     const ConvolutionShape &shape, PlacedEpilogue epilogue, int64_t macs);
 
   // --- what joins the kernel before it (LowerEpilogues.cpp)
   // ----------------------------------------------------------------------------------------------------
   // The tail of gradient op `op`; nothing if it has to wait for an operand of the tail: then `op` is lowered
   // in the place of the tail's last op.
   std::optional<GradientTail> gradientTail(mlir::Operation *op);
-  PlacedEpilogue epilogueOf(const GradientTail &tail);
-  // Lets the convolution that stores `value` add up, in `parts`, the sums that batch norms of it, or the
-  // gradient of one, need.
-  void addSums(mlir::Value value, int64_t parts, PlacedEpilogue &epilogue);
-  // A step with an epilogue, whose operands come behind `reads` and around the output; `scratch` is last.
-  Step &step(const Kernel &kernel, llvm::ArrayRef<Location> reads, const Location &output,
-             const PlacedEpilogue &epilogue, int64_t macs = 0, std::optional<Location> scratch = {});
+  // What a tail's kernel does, and the places that it reads for it.
+  Epilogue epilogueOf(const GradientTail &tail, llvm::SmallVectorImpl<Location> &reads);
+  // What batch norms of `value`, or the gradient of one, would have the convolution that stores it add up.
+  SumsUsers sumsOf(mlir::Value value);
 
-  Location packed(mlir::Value weight, const Kernel &kernel, KernelOperand packed);
   // The single user of `value` if it is an Op and nothing else uses the value.
   template <typename Op> Op onlyUser(mlir::Value value) {
     return value.hasOneUse() ? llvm::dyn_cast<Op>(*value.user_begin()) : Op();
   }
 
   Compilation &out;
-  const Target &target;
+  const Backend &backend;
   const LoweringOptions &options;
   Program *current = nullptr;  // where steps go now
   Program *program = nullptr;  // the function's own
@@ -184,7 +159,9 @@ bool mayBePlaced(mlir::Value value);
 Activation activationOf(vn::Activation activation);
 std::array<int64_t, 2> pair(llvm::ArrayRef<int64_t> values);
 std::array<int64_t, 4> four(llvm::ArrayRef<int64_t> values);
-template <typename Op> PoolSpec poolOf(Op op, const View &in, const View &out) {
+// Of a padding: before the first row and column.
+std::array<int64_t, 2> begins(llvm::ArrayRef<int64_t> padding);
+template <typename Op> PoolProblem poolOf(Op op, const View &in, const View &out) {
   return {in, out, pair(op.getKernel()), pair(op.getStrides()), four(op.getPadding()), true};
 }
 

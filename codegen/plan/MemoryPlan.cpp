@@ -1,7 +1,5 @@
 #include "codegen/plan/MemoryPlan.h"
 
-#include "codegen/cpu/Waves.h"
-
 #include <algorithm>
 #include <map>
 #include <numeric>

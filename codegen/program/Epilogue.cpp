@@ -35,10 +35,11 @@ std::string Epilogue::name() const {
 }
 
 Epilogue pixelsInOneRow(Epilogue epilogue) {
-  epilogue.flattened = true;
-  for (Addend &addend : epilogue.addends)
+  for (Addend &addend : epilogue.addends) {
+    epilogue.flattened |= addend.enlarged();
     if (!addend.enlarged())
       addend.view = pixelsInOneRow(addend.view);
+  }
   epilogue.mask = pixelsInOneRow(epilogue.mask);
   epilogue.x = pixelsInOneRow(epilogue.x);
   return epilogue;

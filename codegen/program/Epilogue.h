@@ -39,8 +39,8 @@ struct Epilogue {
   bool bias = false;
   std::vector<Addend> addends;
   Activation activation = Activation::None;
-  // Whether the result's pixels are one row to the kernel. Addends of the result's size are one row then,
-  // too; enlarged ones keep their shape.
+  // Whether the result's pixels are one row to a kernel that has enlarged addends: these keep their shape,
+  // those of the result's size are one row, too.
   bool flattened = false;
   Activation masked = Activation::None;
   View mask;

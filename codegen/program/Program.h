@@ -2,7 +2,7 @@
 #ifndef VERNIER_CODEGEN_PROGRAM_PROGRAM_H
 #define VERNIER_CODEGEN_PROGRAM_PROGRAM_H
 
-#include "codegen/cpu/kernels/Kernels.h"
+#include "codegen/program/Kernel.h"
 #include "vernier/abi.h"
 
 #include <map>
@@ -32,7 +32,8 @@ struct StepOperand {
 };
 
 struct Step {
-  std::string kernel;
+  std::string kernel; // by name
+  Problem problem;    // of several that a backend makes of one, all have it
   std::string place;
   std::vector<StepOperand> operands;
   int64_t tasks = 1, macs = 0, bytes = 0;
@@ -80,6 +81,9 @@ struct Program {
   int64_t arenaBytes = 0;
 };
 
+// The wave of each step, counted from 0: the steps of a wave may run at the same time.
+std::vector<int> waveNumbers(const Program &program);
+
 struct Parameter {
   std::string name;
   vn_parameter_kind kind = VN_CONVOLUTION_WEIGHT;
@@ -98,7 +102,7 @@ struct OpenHole {
 struct Compilation {
   std::vector<Buffer> buffers;
   std::vector<Parameter> parameters;
-  std::vector<KernelDefinition> kernels; // each name once
+  std::vector<Kernel> kernels; // each name once
   Program prepare, infer, trainStep;
   std::vector<OpenHole> holes;
   Element maps = Element::F32; // of @infer

@@ -1,5 +1,6 @@
 #include "tests/codegen/Compare.h"
 
+#include "codegen/cpu/CpuBackend.h"
 #include "compiler/interpreter/Interpreter.h"
 #include "compiler/ir/VnOps.h"
 #include "driver/Build.h"
@@ -75,7 +76,8 @@ Library load(mlir::ModuleOp module, const CompareOptions &options) {
   facts.batch = facts.channels = facts.height = facts.width = 1;
   if (auto step = module.lookupSymbol<mlir::func::FuncOp>(vn::kTrainStepFunction))
     facts.classes = llvm::cast<mlir::RankedTensorType>(step.getResultTypes()[1]).getShape().back();
-  auto model = codegen::compileModel(module, *target, facts, {options.winograd, options.maps});
+  const codegen::CpuBackend cpu(*target, options.winograd);
+  auto model = codegen::compileModel(module, options.backend ? *options.backend : cpu, facts, {options.maps});
   if (!model) {
     library.error = llvm::toString(model.takeError());
     return library;

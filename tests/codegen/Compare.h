@@ -2,7 +2,7 @@
 #ifndef VERNIER_TESTS_CODEGEN_COMPARE_H
 #define VERNIER_TESTS_CODEGEN_COMPARE_H
 
-#include "codegen/program/Element.h"
+#include "codegen/program/Backend.h"
 #include "compiler/passes/Passes.h"
 
 #include "codegen/cpu/kernels/Winograd.h"
@@ -31,6 +31,7 @@ struct CompareOptions {
   unsigned seed = 1;
   int threads = 2;
   codegen::WinogradOptions winograd = {};
+  const codegen::Backend *backend = nullptr; // instead of the CPU's
   std::string passes = compiler::kInferencePasses;
   codegen::Element maps = codegen::Element::F32; // of @infer
   // Unless 0: the image's values are whole numbers up to this magnitude and the parameters -1, 0 or 1, so

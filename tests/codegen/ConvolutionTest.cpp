@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(pointwise_over_long_rows) {
   const auto blockOf = [](int64_t side) {
     const auto spec = codegen::convolutionForward(codegen::denseView(1, side, side, 16),
                                                   codegen::denseView(1, side, side, 64), {1, 1}, {1, 1},
-                                                  {0, 0, 0, 0}, {1, 1}, 1, *codegen::makeTarget("avx512"));
+                                                  {0, 0}, {1, 1}, 1, *codegen::makeTarget("avx512"));
     return spec.weights.block();
   };
   BOOST_TEST(blockOf(65) == 64);
@@ -149,7 +149,7 @@ std::pair<int64_t, int64_t> rowGroups(int64_t side, int64_t inputs, int64_t outp
   const int64_t around = kernel / 2;
   const auto spec = codegen::convolutionForward(
       codegen::denseView(1, side, side, inputs), codegen::denseView(1, side, side, outputs), {kernel, kernel},
-      {1, 1}, {around, around, around, around}, {1, 1}, 1, *codegen::makeTarget("avx512"));
+      {1, 1}, {around, around}, {1, 1}, 1, *codegen::makeTarget("avx512"));
   return {spec.rowTasks(), spec.rowGroup};
 }
 
@@ -160,9 +160,10 @@ BOOST_AUTO_TEST_CASE(rows_in_groups) {
   BOOST_TEST((rowGroups(56, 64, 64, 3) == Pair(56, 1)));
   // Neither stays as a whole: the inputs in pieces that do.
   BOOST_TEST((rowGroups(26, 320, 448, 1) == Pair(9, 3)));
-  BOOST_TEST((rowGroups(48, 128, 128, 5) == Pair(48, 16)));
-  // Inputs that stay: weights once.
-  BOOST_TEST((rowGroups(7, 512, 512, 3) == Pair(7, 7)));
+  BOOST_TEST((rowGroups(64, 128, 128, 5) == Pair(64, 16)));
+  // Weights that are larger than the inputs: these pass over each block of them, and there are no groups.
+  BOOST_TEST((rowGroups(48, 128, 128, 5) == Pair(48, 0)));
+  BOOST_TEST((rowGroups(7, 512, 512, 3) == Pair(7, 0)));
 
   Network net(1, 26, 26, 320);
   net.output(net.convolution(net.image(), {.channels = 448, .kernel = {1, 1}}), "pointwise");

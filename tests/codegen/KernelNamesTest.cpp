@@ -1,9 +1,8 @@
 // A kernel's name is its identity: whatever of a problem changes the code changes the name, and equal
 // problems give equal kernels. Each kind of problem is a list of numbers; random ones and their neighbours,
 // which differ in one number, share a table of names.
-#include "codegen/cpu/KernelList.h"
 #include "codegen/cpu/emit/KernelBuilder.h"
-#include "codegen/cpu/kernels/Winograd.h"
+#include "codegen/cpu/schedule/Schedule.h"
 #include "tests/codegen/Check.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -47,7 +46,7 @@ private:
 };
 
 // What `fields` describe; each number is one of its range's.
-struct Problem {
+struct Drawn {
   const char *kind;
   std::vector<std::vector<int64_t>> ranges;
   std::function<std::vector<Kernel>(const std::vector<int64_t> &fields, const Target &target)> kernels;
@@ -99,17 +98,6 @@ Epilogue epilogueOf(const Fields &f, size_t at, const View &out) {
   return epilogue;
 }
 
-// As the lowering does it.
-Epilogue flattened(Epilogue epilogue) {
-  epilogue.flattened = true;
-  for (Addend &addend : epilogue.addends)
-    if (!addend.enlarged())
-      addend.view = pixelsInOneRow(addend.view);
-  epilogue.mask = pixelsInOneRow(epilogue.mask);
-  epilogue.x = pixelsInOneRow(epilogue.x);
-  return epilogue;
-}
-
 std::vector<std::vector<int64_t>> with(std::vector<std::vector<int64_t>> ranges,
                                        const std::vector<std::vector<int64_t>> &more) {
   ranges.insert(ranges.end(), more.begin(), more.end());
@@ -126,17 +114,16 @@ constexpr size_t kEpilogueAt = 18;
 struct ConvolutionFields {
   View x, y;
   Two kernel, stride, dilation;
-  std::array<int64_t, 4> padding;
+  Two padding;
   int64_t groups = 1;
   bool valid = true;
 
   explicit ConvolutionFields(const Fields &f)
-      : kernel{f[6], f[7]}, stride{f[8], f[9]}, dilation{f[14], f[15]}, padding{f[10], f[11], f[12], f[13]},
-        groups(f[5]) {
+      : kernel{f[6], f[7]}, stride{f[8], f[9]}, dilation{f[14], f[15]}, padding{f[10], f[12]}, groups(f[5]) {
     x = viewOf(f[0], f[1], f[2], f[3] * groups, f[16], f[17]);
     const auto extent = [&](size_t axis, int64_t in) {
       const int64_t seen = dilation[axis] * (kernel[axis] - 1) + 1;
-      const int64_t room = in + padding[2 * axis] + padding[2 * axis + 1] - seen;
+      const int64_t room = in + f[10 + 2 * axis] + f[11 + 2 * axis] - seen;
       valid &= room >= 0;
       return room / stride[axis] + 1;
     };
@@ -149,12 +136,21 @@ GroupedSpec groupedSpec(const View &in, const View &out, const ConvolutionFields
   GroupedSpec spec;
   spec.in = in;
   spec.out = out;
-  spec.perGroup = in.c / c.groups;
-  spec.kernelRows = c.kernel[0];
-  spec.kernelColumns = c.kernel[1];
+  spec.weights = {out.c, in.c / c.groups, c.kernel[0], c.kernel[1], in.element};
   spec.rows = rows;
   spec.columns = columns;
   return spec;
+}
+
+// The choice says all that these kernels' code depends on.
+Kernel chosen(CpuChoice choice, const Target &target) {
+  return makeCpuKernel(ConvolutionProblem(), std::move(choice), target);
+}
+Kernel whole(codegen::Problem problem, const Target &target) {
+  return makeCpuKernel(std::move(problem), Whole(), target);
+}
+Kernel finish(codegen::Problem problem, const Target &target) {
+  return makeCpuKernel(std::move(problem), Finish(), target);
 }
 
 std::vector<Kernel> forward(const Fields &f, const Target &target) {
@@ -167,14 +163,14 @@ std::vector<Kernel> forward(const Fields &f, const Target &target) {
   if (fitsGrouped(c.x.c, c.y.c, c.groups, target)) {
     GroupedSpec grouped = groupedSpec(
         c.x, c.y, c, {c.y.h, 0, 1, c.stride[0], {c.kernel[0], -c.padding[0], c.dilation[0], 0, 1}},
-        {c.y.w, 0, 1, c.stride[1], {c.kernel[1], -c.padding[2], c.dilation[1], 0, 1}});
+        {c.y.w, 0, 1, c.stride[1], {c.kernel[1], -c.padding[1], c.dilation[1], 0, 1}});
     grouped.epilogue = epilogue;
-    return {groupedConvolution(grouped, target), packGroupedWeights(grouped, false, target)};
+    return {chosen(grouped, target), chosen(PackGrouped{grouped.weights, false}, target)};
   }
-  spec.epilogue = spec.chunk ? flattened(epilogue) : epilogue;
+  spec.epilogue = spec.chunk ? pixelsInOneRow(epilogue) : epilogue;
   if (!spec.fitsSums())
     spec.epilogue.sums = Sums::None, spec.epilogue.x = {};
-  return {convolution(spec, target), packWeights(spec.weights, false)};
+  return {chosen(spec, target), chosen(PackConvolution{spec.weights, false}, target)};
 }
 
 std::vector<Kernel> backward(const Fields &f, const Target &target) {
@@ -190,17 +186,18 @@ std::vector<Kernel> backward(const Fields &f, const Target &target) {
     if (fitsGrouped(c.x.c, c.y.c, c.groups, target) && !spec.chunk) {
       GroupedSpec grouped = groupedSpec(c.y, c.x, c, spec.rows, spec.columns);
       grouped.epilogue = epilogue;
-      kernels.push_back(groupedConvolution(grouped, target));
-      kernels.push_back(packGroupedWeights(grouped, true, target));
+      kernels.push_back(chosen(grouped, target));
+      kernels.push_back(chosen(PackGrouped{grouped.weights, true}, target));
       continue;
     }
-    spec.epilogue = spec.chunk ? flattened(epilogue) : epilogue;
-    kernels.push_back(convolution(spec, target));
-    kernels.push_back(packWeights(spec.weights, true));
+    spec.epilogue = spec.chunk ? pixelsInOneRow(epilogue) : epilogue;
+    kernels.push_back(chosen(spec, target));
+    kernels.push_back(chosen(PackConvolution{spec.weights, true}, target));
   }
-  const WeightGradientSpec weight{c.x, c.y, c.groups, c.kernel, c.stride, c.dilation, c.padding};
-  kernels.push_back(weightGradient(weight, target));
-  kernels.push_back(unpackWeightGradient(weight, target));
+  const WeightGradientProblem weight{c.x, c.y, c.groups, c.kernel, c.stride, c.dilation, c.padding};
+  const WeightGradientLayout layout = weightGradientLayout(weight, target);
+  kernels.push_back(makeCpuKernel(weight, layout, target));
+  kernels.push_back(chosen(UnpackWeightGradient(weight, layout), target));
   return kernels;
 }
 
@@ -223,7 +220,9 @@ std::vector<Kernel> blocked(const Fields &f, const Target &target) {
   spec.rowGroup = std::min(spec.rowGroup, spec.rowTasks());
   if (spec.rowTasks() % spec.rowGroup != 0)
     spec.rowGroup = 1;
-  return {convolution(spec, target), packWeights(spec.weights, f[at + 3])};
+  if (spec.weightsOuter)
+    spec.rowGroup = 0;
+  return {chosen(spec, target), chosen(PackConvolution{spec.weights, bool(f[at + 3])}, target)};
 }
 
 std::vector<Kernel> winograd(const Fields &f, const Target &target) {
@@ -242,16 +241,15 @@ std::vector<Kernel> winograd(const Fields &f, const Target &target) {
   spec.split = f[15];
   spec.groupsPerTask = spec.split ? 1 : f[16];
   spec.epilogue = epilogueOf(f, 17, spec.out);
-  std::vector<Kernel> kernels = {winogradConvolution(spec, target),
-                                 packWinogradWeights(spec.weights, f[6] == 2)};
+  std::vector<Kernel> kernels = {chosen(spec, target), chosen(PackWinograd{spec.weights, f[6] == 2}, target)};
   if (spec.split)
-    kernels.push_back(winogradInput(spec));
+    kernels.push_back(chosen(WinogradInput{spec}, target));
   return kernels;
 }
 
 // n h w c, slice, bfloat16, kernel, stride, padding, whether padding counts, epilogue
 std::vector<Kernel> pools(const Fields &f, const Target &target) {
-  PoolSpec spec;
+  PoolProblem spec;
   spec.kernel = {f[6], f[7]};
   spec.stride = {f[8], f[9]};
   spec.padding = {f[10], f[11], f[12], f[13]};
@@ -263,7 +261,7 @@ std::vector<Kernel> pools(const Fields &f, const Target &target) {
   spec.out = viewOf(f[0], extent(0, f[1]), extent(1, f[2]), f[3], f[4], f[5]);
   if (spec.out.h < 1 || spec.out.w < 1)
     return {};
-  std::vector<Kernel> kernels = {maxPool(spec, target)};
+  std::vector<Kernel> kernels = {whole(spec, target)};
   if (!f[5]) {
     Epilogue epilogue = epilogueOf(f, 15, spec.in);
     epilogue.scale = epilogue.bias = false;
@@ -271,37 +269,41 @@ std::vector<Kernel> pools(const Fields &f, const Target &target) {
     epilogue.sums = Sums::None, epilogue.x = {};
     if (!disjointWindows(spec))
       epilogue = {};
-    kernels.push_back(maxPoolGradient(spec, spec.out, spec.in, epilogue, target));
+    kernels.push_back(whole(PoolGradientProblem{spec, spec.out, spec.in, epilogue}, target));
   }
   for (const AxisPool &part : poolAxes(spec)) {
-    kernels.push_back(maxPoolAlong(part, target));
+    kernels.push_back(makeCpuKernel(spec, AlongAxis{part, {}, {}}, target));
     if (!f[5])
-      kernels.push_back(maxPoolGradientAlong(part, part.spec.out, part.spec.in, target));
+      kernels.push_back(makeCpuKernel(PoolGradientProblem{spec, spec.out, spec.in, {}},
+                                      AlongAxis{part, part.spec.out, part.spec.in}, target));
   }
+  spec.kind = PoolKind::Average;
   spec.countPadding = f[14];
-  kernels.push_back(averagePool(spec, target));
+  kernels.push_back(whole(spec, target));
   if (!f[5])
-    kernels.push_back(averagePoolGradient(spec, target));
+    kernels.push_back(whole(PoolGradientProblem{spec, spec.out, spec.in, {}}, target));
   return kernels;
 }
 
 std::vector<Kernel> resampling(const Fields &f, const Target &target) {
   const View in = viewOf(f[0], f[1], f[2], f[3], f[4], f[5]),
              out = viewOf(f[0], f[6], f[7], f[3], f[8], f[5]);
-  ResizeSpec spec;
+  ResizeProblem spec;
   spec.in = in;
   spec.out = out;
   spec.bilinear = f[9];
   spec.alignCorners = f[9] && f[10];
   spec.scale = f[13] ? 0.75 : 0;
-  std::vector<Kernel> kernels = {resize(spec, target), shiftCopy(in, out, f[11], f[12], f[13], target)};
+  std::vector<Kernel> kernels = {whole(spec, target),
+                                 whole(ShiftProblem{in, out, f[11], f[12], bool(f[13])}, target)};
   if (!f[5]) {
-    kernels.push_back(resizeGradient(spec, target));
+    kernels.push_back(whole(ResizeGradientProblem{spec}, target));
     if (f[11] >= 0 && f[12] >= 0)
-      kernels.push_back(replicateGradient(out, in, f[11], f[12], target));
+      kernels.push_back(whole(ReplicateGradientProblem{out, in, f[11], f[12]}, target));
   }
   if (f[3] % f[14] == 0)
-    kernels.push_back(channelShuffle(in, viewOf(f[0], f[1], f[2], f[3], f[8], f[5]), f[14], target));
+    kernels.push_back(
+        whole(ChannelShuffleProblem{in, viewOf(f[0], f[1], f[2], f[3], f[8], f[5]), f[14]}, target));
   return kernels;
 }
 
@@ -309,23 +311,24 @@ std::vector<Kernel> elementwise(const Fields &f, const Target &target) {
   const View a = viewOf(f[0], f[1], f[2], f[3], f[4], f[5]), y = viewOf(f[0], f[1], f[2], f[3], f[6], f[7]);
   const View vector = viewOf(f[0], 1, 1, f[3], f[6]), b = f[8] ? viewOf(f[0], 1, 1, f[3], f[6], f[5]) : y;
   const auto activation = Activation(f[9]);
+  const SpatialSumProblem mean{a, std::nullopt, vector, /*mean=*/true};
   std::vector<Kernel> kernels = {
-      binary(Binary(f[10]), a, b, y, activation, target),
-      activate(a, y, activation, target),
-      copy(a, y, target),
-      affine(a, y, activation, target, f[10] ? std::optional<View>(y) : std::nullopt),
-      fill(y, f[11] == 0 ? 0.0f : 1.0f / float(f[11]), target),
-      fromChannelsFirst(y, target),
-      toChannelsFirst(a, target),
-      spatialSums({a, std::nullopt, vector, /*mean=*/true}, target),
-      spatialSumsFinish({a, std::nullopt, vector, /*mean=*/true}, target)};
+      whole(BinaryProblem{Binary(f[10]), a, b, y, activation}, target),
+      whole(ActivationProblem{a, y, activation}, target),
+      whole(CopyProblem{a, y}, target),
+      whole(AffineProblem{a, y, activation, f[10] ? std::optional<View>(y) : std::nullopt}, target),
+      whole(FillProblem{y, f[11] == 0 ? 0.0f : 1.0f / float(f[11])}, target),
+      whole(ArrayProblem{y, false}, target),
+      whole(ArrayProblem{a, true}, target),
+      whole(mean, target),
+      finish(mean, target)};
   if (!f[5] && !f[7]) {
-    kernels.push_back(activateGradient(a, y, a, activation, target));
-    const SpatialSum sum{a, f[10] ? std::optional<View>(y) : std::nullopt, vector};
-    kernels.push_back(spatialSums(sum, target));
-    kernels.push_back(spatialSumsFinish(sum, target));
-    kernels.push_back(
-        spatialBroadcast(vector, y, f[11] == 0 ? 1.0f / float(y.h * y.w) : 1.0f / float(f[11]), target));
+    kernels.push_back(whole(ActivationGradientProblem{a, y, a, activation}, target));
+    const SpatialSumProblem sum{a, f[10] ? std::optional<View>(y) : std::nullopt, vector};
+    kernels.push_back(whole(sum, target));
+    kernels.push_back(finish(sum, target));
+    const float factor = f[11] == 0 ? 1.0f / float(y.h * y.w) : 1.0f / float(f[11]);
+    kernels.push_back(whole(SpatialBroadcastProblem{vector, y, factor}, target));
   }
   return kernels;
 }
@@ -334,25 +337,22 @@ std::vector<Kernel> training(const Fields &f, const Target &target) {
   const View x = viewOf(f[0], f[1], f[2], f[3], f[4]), dy = viewOf(f[0], f[1], f[2], f[3], f[5]);
   const auto activation = Activation(f[6]);
   const double epsilon = f[7] ? 1e-5 : 1e-3 / 3, momentum = 0.1 * double(f[8]);
-  return {batchSums(x, target),
-          batchFinish(x, f[9], epsilon, target),
-          updateRunning(f[3], momentum, double(f[0] * f[1] * f[2]), target),
-          batchGradientSums(x, dy, dy, activation, target),
-          batchGradientFinish(x, f[9], epsilon, target),
-          batchGradientApply(x, dy, dy, x, activation, target),
-          channelSums(dy, target),
-          channelSumsFinish(dy, target),
-          foldWeight(f[3], f[1], epsilon),
-          foldScale(f[3], epsilon),
-          foldBias(f[3], f[8] == 1, epsilon),
-          softmaxLoss(f[0], f[3], target),
-          meanLoss(f[0]),
-          softmaxGradient(f[0], f[3], target),
-          binaryLoss(f[0], f[3], target),
-          binaryGradient(f[0], f[3], target)};
+  const View masked = activation == Activation::None ? View() : dy;
+  std::vector<Kernel> kernels = {finish(ChannelSumsProblem{dy}, target)};
+  for (const codegen::Problem &problem : std::initializer_list<codegen::Problem>{
+           BatchSumsProblem{x}, BatchFinishProblem{x, f[9], epsilon},
+           UpdateRunningProblem{f[3], momentum, f[0] * f[1] * f[2]},
+           BatchGradientSumsProblem{x, dy, masked, activation}, BatchGradientFinishProblem{x, f[9], epsilon},
+           BatchGradientApplyProblem{x, dy, masked, x, activation}, ChannelSumsProblem{dy},
+           FoldWeightProblem{f[3], f[1], epsilon}, FoldScaleProblem{f[3], epsilon},
+           FoldBiasProblem{f[3], f[8] == 1, epsilon}, LossProblem{Loss::Softmax, f[0], f[3]},
+           MeanLossProblem{f[0]}, LossGradientProblem{Loss::Softmax, f[0], f[3]},
+           LossProblem{Loss::Binary, f[0], f[3]}, LossGradientProblem{Loss::Binary, f[0], f[3]}})
+    kernels.push_back(whole(problem, target));
+  return kernels;
 }
 
-std::vector<Problem> problems() {
+std::vector<Drawn> problems() {
   return {{"forward", with(kConvolution, kEpilogue), forward},
           {"backward", with(kConvolution, kEpilogue), backward},
           {"blocked", with(kConvolution, {{1, 2, 3, 7}, {1, 2, 3}, {1, 2, 3}, kYesNo, {1, 2, 4}, {1, 3, 8}}),
@@ -440,18 +440,17 @@ public:
 
   // `kind` and `fields` say in which problem the kernel was met.
   void add(const Kernel &kernel, const std::string &where) {
-    const KernelDefinition &definition = kernel.definition;
-    auto [entry, isNew] = known.try_emplace(definition.name);
+    auto [entry, isNew] = known.try_emplace(kernel.name);
     Known &first = entry->second;
-    std::string code = writer.codeOf(definition);
+    std::string code = writer.codeOf(codeOf(kernel, target).definition);
     if (isNew)
       first = {std::move(code), kernel.tasks, where};
     else
       BOOST_TEST((code == first.code && kernel.tasks == first.tasks),
-                 "kernels that differ are called " << definition.name << " on " << target.name << ":\n  "
+                 "kernels that differ are called " << kernel.name << " on " << target.name << ":\n  "
                                                    << first.where << "\n  " << where);
     // A program that needs this kernel twice must not be refused for it.
-    BOOST_TEST(list.add(definition), definition.name << " is refused: " << first.where << " and " << where);
+    BOOST_TEST(list.add(kernel), kernel.name << " is refused: " << first.where << " and " << where);
     ++met;
   }
 
@@ -466,12 +465,12 @@ private:
   };
   const Target &target;
   Writer writer;
-  std::vector<KernelDefinition> kernels;
+  std::vector<Kernel> kernels;
   KernelList list;
   std::map<std::string, Known> known;
 };
 
-std::string describe(const Problem &problem, const Fields &fields) {
+std::string describe(const Drawn &problem, const Fields &fields) {
   std::string text = problem.kind;
   for (int64_t field : fields)
     text += " " + std::to_string(field);
@@ -482,7 +481,7 @@ void checkNames(const std::string &name, unsigned seed, int count) {
   const Target target = *makeTarget(name);
   Choice choose(seed);
   Names names(target);
-  for (const Problem &problem : problems())
+  for (const Drawn &problem : problems())
     for (int i = 0; i < count; ++i) {
       Fields fields;
       for (const std::vector<int64_t> &range : problem.ranges)
@@ -520,36 +519,38 @@ BOOST_AUTO_TEST_CASE(windows_of_grouped_convolutions) {
   std::vector<Kernel> kernels;
   for (const int64_t size : {3, 4}) {
     const ConvolutionSpec residue =
-        convolutionInputGradient(dy, dx, {size, size}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 16, target).back();
+        convolutionInputGradient(dy, dx, {size, size}, {2, 2}, {1, 1}, {1, 1}, 16, target).back();
     GroupedSpec spec;
     spec.in = dy;
     spec.out = dx;
-    spec.kernelRows = spec.kernelColumns = size;
+    spec.weights = {16, 1, size, size};
     spec.rows = residue.rows;
     spec.columns = residue.columns;
-    kernels.push_back(groupedConvolution(spec, target));
+    kernels.push_back(chosen(spec, target));
   }
-  BOOST_TEST(kernels[0].definition.name != kernels[1].definition.name);
+  BOOST_TEST(kernels[0].name != kernels[1].name);
 }
 
-// A name met again with other operands, or with other parameters, is refused.
+// A name met again with another choice, or another problem, is refused.
 BOOST_AUTO_TEST_CASE(shared_names_are_refused) {
   const Target target = *makeTarget("avx2");
   const PackedWeights weights{1, 8, 4, 3, 3, 1, 8};
-  const KernelDefinition first = packWeights(weights, false).definition;
-  std::vector<KernelDefinition> kernels;
+  const Kernel first = chosen(PackConvolution{weights, false}, target);
+  const Kernel copied = whole(CopyProblem{denseView(1, 2, 2, 8), denseView(1, 2, 2, 8)}, target);
+  std::vector<Kernel> kernels;
   KernelList list(kernels);
   BOOST_TEST(list.add(first));
-  BOOST_TEST(list.add(packWeights(weights, false).definition));
-  KernelDefinition operands = first, parameters = packWeights(weights, true).definition, other = first;
-  operands.operands.back().elements += 8;
-  parameters.name = first.name;
-  BOOST_TEST(!list.add(operands));
-  BOOST_TEST(!list.add(parameters));
+  BOOST_TEST(list.add(chosen(PackConvolution{weights, false}, target)));
+  BOOST_TEST(list.add(copied));
+  Kernel choice = chosen(PackConvolution{weights, true}, target), problem = copied, other = first;
+  choice.name = first.name;
+  problem.problem = CopyProblem{denseView(1, 2, 2, 8), {1, 2, 2, 8, 16}};
+  BOOST_TEST(!list.add(choice));
+  BOOST_TEST(!list.add(problem));
   other.name += "_2";
   BOOST_TEST(list.add(other));
-  BOOST_TEST(kernels.size() == 2u);
-  BOOST_TEST(!KernelList(kernels).add(operands));
+  BOOST_TEST(kernels.size() == 3u);
+  BOOST_TEST(!KernelList(kernels).add(choice));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

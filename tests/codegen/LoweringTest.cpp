@@ -1,5 +1,6 @@
 // What the lowering promises: kernels once, concats in place, parameters' work in `prepare`; and that every
 // target generates code.
+#include "codegen/cpu/CpuBackend.h"
 #include "codegen/lower/Lower.h"
 #include "driver/Build.h"
 #include "tests/codegen/Check.h"
@@ -21,21 +22,41 @@ codegen::Compilation lowered(const Network &net, const std::string &loss = "",
                              codegen::Element maps = codegen::Element::F32) {
   PreparedModule module = prepareModule(net.text(), loss);
   BOOST_TEST_REQUIRE(module.error == "");
-  auto compilation = codegen::lowerModule(*module.compiled, *codegen::makeTarget("avx2"),
-                                          {codegen::WinogradOptions::within(0), maps});
+  const codegen::CpuBackend backend(*codegen::makeTarget("avx2"), codegen::WinogradOptions::within(0));
+  auto compilation = codegen::lowerModule(*module.compiled, backend, {maps});
   BOOST_TEST_REQUIRE(succeeded(compilation));
   return std::move(*compilation);
 }
 
-int64_t steps(const codegen::Program &program, const std::string &prefix) {
-  return std::count_if(program.steps.begin(), program.steps.end(),
-                       [&](const codegen::Step &step) { return step.kernel.rfind(prefix, 0) == 0; });
+using codegen::ConvolutionProblem;
+
+// Steps that solve such a problem.
+template <typename Problem> int64_t steps(const codegen::Program &program) {
+  return std::count_if(program.steps.begin(), program.steps.end(), [](const codegen::Step &step) {
+    return std::holds_alternative<Problem>(step.problem);
+  });
 }
 
-// Steps of such a kernel whose name has `part` in it.
-int64_t steps(const codegen::Program &program, const std::string &prefix, const std::string &part) {
+// Of them, those with such an epilogue.
+template <typename Problem>
+int64_t steps(const codegen::Program &program, bool (*with)(const codegen::Epilogue &)) {
   return std::count_if(program.steps.begin(), program.steps.end(), [&](const codegen::Step &step) {
-    return step.kernel.rfind(prefix, 0) == 0 && step.kernel.find(part) != std::string::npos;
+    const auto *problem = std::get_if<Problem>(&step.problem);
+    return problem && with(problem->epilogue);
+  });
+}
+bool adds(const codegen::Epilogue &epilogue) { return !epilogue.addends.empty(); }
+bool masks(const codegen::Epilogue &epilogue) { return epilogue.masked != codegen::Activation::None; }
+bool addsAndMasks(const codegen::Epilogue &epilogue) {
+  return epilogue.addends.size() == 1 && masks(epilogue);
+}
+bool sumsMoments(const codegen::Epilogue &epilogue) { return epilogue.sums == codegen::Sums::Moments; }
+bool sumsGradients(const codegen::Epilogue &epilogue) { return epilogue.sums == codegen::Sums::Gradient; }
+
+int64_t affineWithAddend(const codegen::Program &program) {
+  return std::count_if(program.steps.begin(), program.steps.end(), [](const codegen::Step &step) {
+    const auto *problem = std::get_if<codegen::AffineProblem>(&step.problem);
+    return problem && problem->addend;
   });
 }
 
@@ -75,7 +96,7 @@ BOOST_AUTO_TEST_CASE(equal_kernels_once) {
   net.output(net.linear(net.globalPool(x), 4), "logits");
   const codegen::Compilation compilation = lowered(net, "softmax");
   std::set<std::string> names;
-  for (const codegen::KernelDefinition &kernel : compilation.kernels)
+  for (const codegen::Kernel &kernel : compilation.kernels)
     BOOST_TEST(names.insert(kernel.name).second, kernel.name << " is there twice");
   std::set<std::string> used;
   for (const codegen::Program *program : {&compilation.prepare, &compilation.infer, &compilation.trainStep})
@@ -83,10 +104,10 @@ BOOST_AUTO_TEST_CASE(equal_kernels_once) {
       used.insert(step.kernel);
   BOOST_TEST(used == names);
   // The four convolutions share their kernel.
-  BOOST_TEST(steps(compilation.infer, "conv") == 4 + 1); // and the linear layer
+  BOOST_TEST(steps<ConvolutionProblem>(compilation.infer) == 4 + 1); // and the linear layer
   std::set<std::string> convolutions;
   for (const codegen::Step &step : compilation.infer.steps)
-    if (step.kernel.rfind("conv", 0) == 0)
+    if (std::holds_alternative<ConvolutionProblem>(step.problem))
       convolutions.insert(step.kernel);
   BOOST_TEST(convolutions.size() == 2u);
 }
@@ -99,7 +120,7 @@ BOOST_AUTO_TEST_CASE(concat_in_place) {
   const Map outer = net.concat(
       {inner, net.maxPool(net.image(), {.kernel = {3, 3}, .strides = {1, 1}, .padding = {1, 1, 1, 1}})});
   net.output(net.convolution(outer, same3x3(3)), "out");
-  BOOST_TEST(steps(lowered(net).infer, "copy") == 0);
+  BOOST_TEST(steps<codegen::CopyProblem>(lowered(net).infer) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(concat_that_must_copy) {
@@ -109,7 +130,7 @@ BOOST_AUTO_TEST_CASE(concat_that_must_copy) {
   const Map slices = net.concat({net.slice(a, 0, 4), net.image()}), twice = net.concat({a, a});
   net.output(net.convolution(slices, same3x3(3)), "slices");
   net.output(net.convolution(twice, same3x3(3)), "twice");
-  BOOST_TEST(steps(lowered(net).infer, "copy") == 4);
+  BOOST_TEST(steps<codegen::CopyProblem>(lowered(net).infer) == 4);
 }
 
 BOOST_AUTO_TEST_CASE(weights_are_prepared) {
@@ -118,11 +139,14 @@ BOOST_AUTO_TEST_CASE(weights_are_prepared) {
   const Map y = net.batchNorm(net.convolution(x, {.channels = 16, .padding = {1, 1, 1, 1}, .groups = 16}));
   net.output(net.batchNorm(net.maxPool(y, {})), "out");
   const codegen::Compilation compilation = lowered(net);
-  for (const char *prefix : {"fold", "pack"}) {
-    BOOST_TEST(steps(compilation.prepare, prefix) > 0);
-    BOOST_TEST(steps(compilation.infer, prefix) == 0);
-  }
-  BOOST_TEST(steps(compilation.infer, "affine") == 1); // a pooled map's batch norm folds into nothing
+  BOOST_TEST(steps<codegen::FoldWeightProblem>(compilation.prepare) > 0);
+  BOOST_TEST(steps<codegen::FoldBiasProblem>(compilation.prepare) > 0);
+  BOOST_TEST(steps<codegen::WeightLayoutProblem>(compilation.prepare) > 0);
+  BOOST_TEST(steps<codegen::FoldWeightProblem>(compilation.infer) == 0);
+  BOOST_TEST(steps<codegen::FoldBiasProblem>(compilation.infer) == 0);
+  BOOST_TEST(steps<codegen::WeightLayoutProblem>(compilation.infer) == 0);
+  BOOST_TEST(steps<codegen::AffineProblem>(compilation.infer) ==
+             1); // a pooled map's batch norm folds into nothing
   for (const codegen::Step &step : compilation.infer.steps)
     for (const codegen::StepOperand &operand : step.operands)
       BOOST_TEST(!(operand.written && compilation.buffers[operand.buffer].space == VN_SPACE_DERIVED));
@@ -139,10 +163,17 @@ BOOST_AUTO_TEST_CASE(sunk_convolutions) {
   const Map joined = net.activate(net.concat(scales), "relu");
   net.output(net.batchNorm(net.convolution(joined, {.channels = 16, .kernel = {1, 1}})), "out");
   const codegen::Compilation compilation = lowered(net);
-  BOOST_TEST(steps(compilation.infer, "conv1s1") == 3);
-  for (const char *prefix : {"resize", "activate", "binary", "copy"})
-    BOOST_TEST(steps(compilation.infer, prefix) == 0, prefix);
-  BOOST_TEST(steps(compilation.prepare, "copy") == 3);
+  const auto &infer = compilation.infer;
+  const auto pointwise = std::count_if(infer.steps.begin(), infer.steps.end(), [](const codegen::Step &step) {
+    const auto *problem = std::get_if<ConvolutionProblem>(&step.problem);
+    return problem && problem->kernel == std::array<int64_t, 2>{1, 1};
+  });
+  BOOST_TEST(pointwise == 3);
+  BOOST_TEST(steps<codegen::ResizeProblem>(infer) == 0);
+  BOOST_TEST(steps<codegen::ActivationProblem>(infer) == 0);
+  BOOST_TEST(steps<codegen::BinaryProblem>(infer) == 0);
+  BOOST_TEST(steps<codegen::CopyProblem>(infer) == 0);
+  BOOST_TEST(steps<codegen::CopyProblem>(compilation.prepare) == 3);
 }
 
 // An activation after an addition or a training batch norm is no step of its own.
@@ -152,10 +183,10 @@ BOOST_AUTO_TEST_CASE(activations_join_their_producer) {
   const Map y = net.activate(net.add(net.maxPool(x, {}), net.averagePool(x, {})), "relu");
   net.output(net.linear(net.globalPool(y), 4), "logits");
   const codegen::Compilation compilation = lowered(net, "softmax");
-  BOOST_TEST(steps(compilation.infer, "activate") == 0);
-  BOOST_TEST(steps(compilation.trainStep, "activate_gradient") ==
-             1); // the addition's; the batch norm's is part of its own
-  BOOST_TEST(steps(compilation.trainStep, "activate") == 1); // and no other
+  BOOST_TEST(steps<codegen::ActivationProblem>(compilation.infer) == 0);
+  BOOST_TEST(steps<codegen::ActivationProblem>(compilation.trainStep) == 0);
+  // The addition's; the batch norm's is part of its own.
+  BOOST_TEST(steps<codegen::ActivationGradientProblem>(compilation.trainStep) == 1);
 }
 
 // Residual blocks: additions of gradients and gradients of activations, sums for batch norms and the addition
@@ -169,16 +200,16 @@ BOOST_AUTO_TEST_CASE(training_joins_the_convolutions) {
   }
   net.output(net.linear(net.globalPool(x), 4), "logits");
   const codegen::Program program = lowered(net, "softmax").trainStep;
-  BOOST_TEST(steps(program, "conv", "_moments") == 5);
-  BOOST_TEST(steps(program, "batch_sums") == 0);
-  BOOST_TEST(steps(program, "affine", "_add") == 2);
-  BOOST_TEST(steps(program, "add") == 0);
-  BOOST_TEST(steps(program, "conv", "_add") == 2);
-  BOOST_TEST(steps(program, "conv", "_masked") == 4);
-  BOOST_TEST(steps(program, "conv", "_gradient_sums") == 4);
+  BOOST_TEST(steps<ConvolutionProblem>(program, sumsMoments) == 5);
+  BOOST_TEST(steps<codegen::BatchSumsProblem>(program) == 0);
+  BOOST_TEST(affineWithAddend(program) == 2);
+  BOOST_TEST(steps<codegen::BinaryProblem>(program) == 0);
+  BOOST_TEST(steps<ConvolutionProblem>(program, adds) == 2);
+  BOOST_TEST(steps<ConvolutionProblem>(program, masks) == 4);
+  BOOST_TEST(steps<ConvolutionProblem>(program, sumsGradients) == 4);
   // The last block's gradient comes from the pooling.
-  BOOST_TEST(steps(program, "activate_gradient") == 1);
-  BOOST_TEST(steps(program, "batch_gradient_sums") == 1);
+  BOOST_TEST(steps<codegen::ActivationGradientProblem>(program) == 1);
+  BOOST_TEST(steps<codegen::BatchGradientSumsProblem>(program) == 1);
 }
 
 // A gradient whose other part is computed later waits for it; pools that read a map together add up in place.
@@ -188,16 +219,16 @@ BOOST_AUTO_TEST_CASE(gradients_add_up_in_the_last_kernel) {
   const Map average = net.averagePool(x, {.kernel = {3, 3}, .strides = {1, 1}, .padding = {1, 1, 1, 1}});
   net.output(net.linear(net.globalPool(net.concat({average, net.convolution(x, same3x3(9))})), 4), "logits");
   const codegen::Program waits = lowered(net, "softmax").trainStep;
-  BOOST_TEST(steps(waits, "add") == 0);
-  BOOST_TEST(steps(waits, "conv", "_add2x8x8x16_masked2x8x8x16_relu") == 1);
+  BOOST_TEST(steps<codegen::BinaryProblem>(waits) == 0);
+  BOOST_TEST(steps<ConvolutionProblem>(waits, addsAndMasks) == 1);
 
   Network pools(2, 8, 8, 16);
   const Map y = pools.activate(pools.batchNorm(pools.convolution(pools.image(), same3x3(16))), "relu");
   const Map half = pools.maxPool(y, {}), quarter = pools.maxPool(y, {.kernel = {4, 4}, .strides = {4, 4}});
   pools.output(pools.linear(pools.concat({pools.globalPool(half), pools.globalPool(quarter)}), 4), "logits");
   const codegen::Program inPlace = lowered(pools, "softmax").trainStep;
-  BOOST_TEST(steps(inPlace, "add") == 0);
-  BOOST_TEST(steps(inPlace, "max_pool_gradient2x2", "_add2x8x8x16_masked2x8x8x16_relu") == 1);
+  BOOST_TEST(steps<codegen::BinaryProblem>(inPlace) == 0);
+  BOOST_TEST(steps<codegen::PoolGradientProblem>(inPlace, addsAndMasks) == 1);
 }
 
 // Each reason to keep a step of its own.
@@ -213,32 +244,32 @@ BOOST_AUTO_TEST_CASE(training_steps_that_stay_apart) {
     Network net(2, 8, 8, 16);
     const auto program = lowerTail(
         net, normed(net, normed(net, net.image(), same3x3(16)), {.channels = 16, .strides = {2, 2}}));
-    BOOST_TEST(steps(program, "conv", "_masked") == 4);
-    BOOST_TEST(steps(program, "conv", "_gradient_sums") == 0);
-    BOOST_TEST(steps(program, "batch_gradient_sums") == 2);
+    BOOST_TEST(steps<ConvolutionProblem>(program, masks) == 4);
+    BOOST_TEST(steps<ConvolutionProblem>(program, sumsGradients) == 0);
+    BOOST_TEST(steps<codegen::BatchGradientSumsProblem>(program) == 2);
   }
   { // Two activations read the gradient.
     Network net(2, 8, 8, 16);
     const Map sum = net.add(normed(net, net.image(), same3x3(16)), normed(net, net.image(), same3x3(16)));
     const auto program = lowerTail(net, net.convolution(sum, same3x3(16)));
-    BOOST_TEST(steps(program, "conv", "_masked") == 0);
-    BOOST_TEST(steps(program, "batch_gradient_sums") == 2);
-    BOOST_TEST(steps(program, "add") == 1); // forward: activations come before it
+    BOOST_TEST(steps<ConvolutionProblem>(program, masks) == 0);
+    BOOST_TEST(steps<codegen::BatchGradientSumsProblem>(program) == 2);
+    BOOST_TEST(steps<codegen::BinaryProblem>(program) == 1); // forward: activations come before it
   }
   { // Windows that overlap write an element several times.
     Network net(2, 8, 8, 16);
     const auto program = lowerTail(
         net, net.maxPool(normed(net, net.image(), same3x3(16)), {.kernel = {3, 3}, .strides = {2, 2}}));
-    BOOST_TEST(steps(program, "max_pool_gradient") == 1);
-    BOOST_TEST(steps(program, "max_pool_gradient", "_masked") == 0);
+    BOOST_TEST(steps<codegen::PoolGradientProblem>(program) == 1);
+    BOOST_TEST(steps<codegen::PoolGradientProblem>(program, masks) == 0);
   }
   { // No convolution computes the map; two groups share a vector.
     Network net(2, 8, 8, 18);
     const Map pooled = net.batchNorm(net.maxPool(net.convolution(net.image(), same3x3(18)), {}));
     const auto program = lowerTail(
         net, net.batchNorm(net.convolution(pooled, {.channels = 18, .padding = {1, 1, 1, 1}, .groups = 2})));
-    BOOST_TEST(steps(program, "batch_sums") == 2);
-    BOOST_TEST(steps(program, "conv", "_moments") == 0);
+    BOOST_TEST(steps<codegen::BatchSumsProblem>(program) == 2);
+    BOOST_TEST(steps<ConvolutionProblem>(program, sumsMoments) == 0);
   }
   { // What is added is computed after the batch norm, and has a place in advance.
     Network net(2, 8, 8, 16);
@@ -246,8 +277,8 @@ BOOST_AUTO_TEST_CASE(training_steps_that_stay_apart) {
     const Map later = net.averagePool(net.convolution(net.image(), same3x3(16)),
                                       {.kernel = {3, 3}, .strides = {1, 1}, .padding = {1, 1, 1, 1}});
     const auto program = lowerTail(net, net.add(norm, later));
-    BOOST_TEST(steps(program, "affine", "_add") == 0);
-    BOOST_TEST(steps(program, "add") == 1);
+    BOOST_TEST(affineWithAddend(program) == 0);
+    BOOST_TEST(steps<codegen::BinaryProblem>(program) == 1);
   }
 }
 
@@ -262,7 +293,8 @@ BOOST_AUTO_TEST_CASE(every_target_generates_an_object) {
     BOOST_TEST_REQUIRE(module.error == "");
     codegen::ModelFacts facts;
     facts.name = facts.symbol = "assorted";
-    auto model = codegen::compileModel(*module.compiled, *codegen::makeTarget(name), facts);
+    auto model =
+        codegen::compileModel(*module.compiled, codegen::CpuBackend(*codegen::makeTarget(name)), facts);
     BOOST_TEST(bool(model), name);
     if (!model) {
       BOOST_TEST_MESSAGE(llvm::toString(model.takeError()));
@@ -302,8 +334,8 @@ BOOST_AUTO_TEST_CASE(no_instruction_beyond_the_target) {
       BOOST_TEST_REQUIRE(module.error == "");
       codegen::ModelFacts facts;
       facts.name = facts.symbol = "assorted";
-      auto model = codegen::compileModel(*module.compiled, target, facts,
-                                         {.winograd = {.transform = 4}, .maps = maps});
+      auto model = codegen::compileModel(*module.compiled, codegen::CpuBackend(target, {.transform = 4}),
+                                         facts, {.maps = maps});
       BOOST_TEST_REQUIRE(bool(model), target.name);
       for (const std::string &object : model->objects)
         for (const std::string &instruction : llvm::cantFail(foreignInstructions(object, target, features)))
@@ -318,7 +350,7 @@ BOOST_AUTO_TEST_CASE(instructions_beyond_a_target_are_found) {
   codegen::ModelFacts facts;
   facts.name = facts.symbol = "assorted";
   const codegen::Target target = *codegen::makeTarget("avx512");
-  auto model = codegen::compileModel(*module.compiled, target, facts);
+  auto model = codegen::compileModel(*module.compiled, codegen::CpuBackend(target), facts);
   BOOST_TEST_REQUIRE(bool(model));
   bool found = false;
   for (const std::string &object : model->objects)
@@ -350,8 +382,8 @@ BOOST_AUTO_TEST_CASE(bfloat16_on_every_target) {
     const codegen::Target target = *codegen::makeTarget(name);
     codegen::ModelFacts facts;
     facts.name = facts.symbol = "assorted";
-    auto model = codegen::compileModel(*module.compiled, target, facts,
-                                       {.winograd = {}, .maps = codegen::Element::BF16});
+    auto model = codegen::compileModel(*module.compiled, codegen::CpuBackend(target), facts,
+                                       {.maps = codegen::Element::BF16});
     BOOST_TEST_REQUIRE(bool(model), name);
     if (llvm::StringRef(target.triple).starts_with("aarch64"))
       continue;

@@ -3,6 +3,9 @@
 //
 //   static_counts TABLE            fails where a count moved
 //   static_counts --accept TABLE   writes the table anew
+#include "codegen/cpu/CpuBackend.h"
+#include "codegen/cpu/emit/Emit.h"
+#include "codegen/cpu/schedule/Schedule.h"
 #include "codegen/lower/Lower.h"
 #include "tests/codegen/Network.h"
 #include "tests/codegen/PreparedModule.h"
@@ -152,21 +155,18 @@ std::optional<StaticCounts> countSubject(const Subject &subject, const codegen::
     std::cerr << subject.name << ": " << module.error << "\n";
     return {};
   }
-  codegen::LoweringOptions options;
-  options.maps = maps;
-  if (subject.kernels == "winograd")
-    options.winograd.transform = 4;
-  else
-    options.winograd = codegen::WinogradOptions::within(0);
-  auto compilation = codegen::lowerModule(*module.compiled, target, options);
+  const codegen::CpuBackend backend(target, subject.kernels == "winograd"
+                                                ? codegen::WinogradOptions{.transform = 4}
+                                                : codegen::WinogradOptions::within(0));
+  auto compilation = codegen::lowerModule(*module.compiled, backend, {.maps = maps});
   if (failed(compilation))
     return {};
   const codegen::Program &program = subject.training ? compilation->trainStep : compilation->infer;
   std::vector<codegen::KernelDefinition> chosen;
-  for (const codegen::KernelDefinition &kernel : compilation->kernels)
+  for (const codegen::Kernel &kernel : compilation->kernels)
     if (llvm::StringRef(kernel.name).starts_with(subject.kernels) &&
         llvm::any_of(program.steps, [&](const codegen::Step &step) { return step.kernel == kernel.name; }))
-      chosen.push_back(kernel);
+      chosen.push_back(codegen::codeOf(kernel, target).definition);
   if (chosen.empty()) {
     std::cerr << subject.name << ": the program has no kernel " << subject.kernels << "...\n";
     return {};

@@ -1,5 +1,6 @@
 // Winograd convolution: the transforms, the kernels against the interpreter, the choice.
-#include "codegen/cpu/kernels/Winograd.h"
+#include "codegen/cpu/CpuBackend.h"
+#include "codegen/cpu/schedule/Schedule.h"
 #include "codegen/lower/Lower.h"
 #include "driver/Build.h"
 #include "runtime/core/CpuFeatures.h"
@@ -77,17 +78,32 @@ Network manyTiles(int64_t transform) {
   return net;
 }
 
-Compilation lowered(const Network &net, const LoweringOptions &options, const std::string &loss = "") {
+Compilation lowered(const Network &net, const WinogradOptions &options, const std::string &loss = "") {
   PreparedModule module = prepareModule(net.text(), loss);
   BOOST_TEST_REQUIRE(module.error == "");
-  auto compilation = lowerModule(*module.compiled, *makeTarget("avx512"), options);
+  auto compilation = lowerModule(*module.compiled, CpuBackend(*makeTarget("avx512"), options));
   BOOST_TEST_REQUIRE(succeeded(compilation));
   return std::move(*compilation);
 }
 
-int64_t steps(const Program &program, const std::string &prefix) {
-  return std::count_if(program.steps.begin(), program.steps.end(),
-                       [&](const Step &step) { return step.kernel.rfind(prefix, 0) == 0; });
+// What the backend has chosen for a step, if it is a Choice.
+template <typename Choice> const Choice *choiceOf(const Compilation &compilation, const Step &step) {
+  const auto kernel = std::find_if(compilation.kernels.begin(), compilation.kernels.end(),
+                                   [&](const Kernel &kernel) { return kernel.name == step.kernel; });
+  return std::get_if<Choice>(&static_cast<const CpuSchedule &>(*kernel->schedule).choice);
+}
+
+// Steps for which it has, of those whose choices fulfil `condition`.
+template <typename Choice, typename Condition>
+int64_t steps(const Compilation &compilation, const Program &program, Condition condition) {
+  return std::count_if(program.steps.begin(), program.steps.end(), [&](const Step &step) {
+    const Choice *choice = choiceOf<Choice>(compilation, step);
+    return choice && condition(*choice);
+  });
+}
+
+bool takesWinograd(const Compilation &compilation) {
+  return steps<WinogradSpec>(compilation, compilation.infer, [](const WinogradSpec &) { return true; }) > 0;
 }
 
 // 2 or 4, or 0 for the direct convolution.
@@ -156,9 +172,12 @@ BOOST_AUTO_TEST_CASE(gradients) {
     uneven.padding = {0, 2, 1, 0};
     net.outputLogits({net.convolution(x, uneven), net.convolution(x, same3x3(9))}, 5);
     checkNetwork(net, {.train = true, .winograd = always(transform)}, kWholeNetwork);
-    const Compilation compilation = lowered(net, {always(transform)}, "softmax");
-    BOOST_TEST(steps(compilation.trainStep, "pack_winograd" + std::to_string(transform) + "_transposed") ==
-               2);
+    const Compilation compilation = lowered(net, always(transform), "softmax");
+    const int64_t packed =
+        steps<PackWinograd>(compilation, compilation.trainStep, [&](const PackWinograd &pack) {
+          return pack.transposed && pack.weights.transform == transform;
+        });
+    BOOST_TEST(packed == 2);
   }
 }
 
@@ -173,14 +192,13 @@ BOOST_AUTO_TEST_CASE(training_epilogues) {
       x = net.activate(net.add(net.batchNorm(net.convolution(x, same3x3(c))), x), "relu");
       net.outputLogits({net.convolution(x, same3x3(c)), x}, 5);
       checkNetwork(net, {.train = true, .threads = 2, .winograd = always(transform)}, kWholeNetwork);
-      const Program program = lowered(net, {always(transform)}, "softmax").trainStep;
-      const auto joined = [&](const char *part) {
-        return std::count_if(program.steps.begin(), program.steps.end(), [&](const Step &step) {
-          return step.kernel.rfind("winograd", 0) == 0 && step.kernel.find(part) != std::string::npos;
-        });
+      const Compilation compilation = lowered(net, always(transform), "softmax");
+      const auto joined = [&](auto condition) {
+        return steps<WinogradSpec>(compilation, compilation.trainStep,
+                                   [&](const WinogradSpec &spec) { return condition(spec.epilogue); });
       };
-      BOOST_TEST(joined("_moments") == 2);
-      BOOST_TEST(joined("_gradient_sums") == 2);
+      BOOST_TEST(joined([](const Epilogue &e) { return e.sums == Sums::Moments; }) == 2);
+      BOOST_TEST(joined([](const Epilogue &e) { return e.sums == Sums::Gradient; }) == 2);
     }
 }
 
@@ -209,7 +227,7 @@ BOOST_AUTO_TEST_CASE(aarch64_generates) {
   PreparedModule module = prepareModule(oddShapes(4, 2).text(), "");
   ModelFacts facts;
   facts.name = facts.symbol = "odd";
-  auto model = compileModel(*module.compiled, *makeTarget("aarch64"), facts, {always(4)});
+  auto model = compileModel(*module.compiled, CpuBackend(*makeTarget("aarch64"), always(4)), facts);
   BOOST_TEST(bool(model));
   if (!model)
     BOOST_TEST_MESSAGE(llvm::toString(model.takeError()));
@@ -225,8 +243,8 @@ BOOST_AUTO_TEST_CASE(reasons_to_decline) {
                                 {.channels = 32, .padding = {1, 1, 1, 1}, .groups = 2}}) {
     Network net(1, 12, 12, 32);
     net.output(net.convolution(net.image(), o), "y");
-    const Compilation compilation = lowered(net, {always(4)});
-    BOOST_TEST(steps(compilation.infer, "winograd") == 0, compilation.infer.steps[1].kernel);
+    const Compilation compilation = lowered(net, always(4));
+    BOOST_TEST(!takesWinograd(compilation), compilation.infer.steps[1].kernel);
   }
 }
 
@@ -235,14 +253,15 @@ BOOST_AUTO_TEST_CASE(counts) {
   Network net(2, 8, 8, 32);
   net.output(net.convolution(net.image(), same3x3(32)), "y");
   int64_t found = 0;
-  for (const Step &step : lowered(net, {always(4)}).infer.steps)
+  for (const Step &step : lowered(net, always(4)).infer.steps)
     if (step.macs) {
       BOOST_TEST(step.macs == 2 * 8 * 8 * 32 * 32 * 9);
       BOOST_TEST(step.savedMacs == step.macs - 2 * 4 * 36 * 32 * 32);
       ++found;
     }
   BOOST_TEST(found == 1);
-  BOOST_TEST(steps(lowered(net, {WinogradOptions::within(0)}).infer, "winograd") == 0);
+  BOOST_TEST(takesWinograd(lowered(net, always(4))));
+  BOOST_TEST(!takesWinograd(lowered(net, WinogradOptions::within(0))));
 }
 
 BOOST_AUTO_TEST_CASE(choice_by_cost) {

@@ -20,8 +20,10 @@ ALLOWED = [
                  r"fmt/", r"nlohmann/", STANDARD + "$"]),
     ("codegen/onnx/", [r"codegen/onnx/", r"compiler/ir/", r"runtime/io/", r"(mlir|llvm)(-c)?/", r"onnx/",
                        STANDARD + "$"]),
-    ("codegen/", [r"codegen/", r"compiler/", r"dsl/", r"vernier/", r"runtime/(io|process)/", r"(mlir|llvm|lld)(-c)?/",
-                  r"toml\+\+/", r"fmt/", r"nlohmann/", STANDARD + "$"]),
+    ("codegen/program/", [r"codegen/program/", r"vernier/abi.h$", r"llvm/", STANDARD + "$"]),
+    ("codegen/plan/", [r"codegen/(program|plan)/", r"llvm/", STANDARD + "$"]),
+    ("codegen/lower/", [r"codegen/(program|plan|lower)/", r"compiler/ir/", r"(mlir|llvm)/", STANDARD + "$"]),
+    ("codegen/cpu/", [r"codegen/(program|cpu)/", r"dsl/Sampling.h$", r"vernier/abi.h$", r"(mlir|llvm)/", STANDARD + "$"]),
     ("runtime/", [r"vernier/", r"runtime/", r"CLI/", r"toml\+\+/", r"fmt/", r"nlohmann/", r"sys/", r"webp/",
                   STANDARD + "$"]),
 ]

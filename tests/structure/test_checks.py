@@ -26,9 +26,16 @@ class Checks(unittest.TestCase):
     def test_upward_includes(self):
         self.write("dsl/A.cpp", '#include <vector>\n#include "dsl/A.h"\n#include "llvm/ADT/Twine.h"\n')
         self.write("compiler/B.cpp", '#include "dsl/A.h"\n#include "codegen/C.h"\n#include "mlir/IR/Value.h"\n')
+        self.write("codegen/lower/E.cpp", '#include "codegen/program/P.h"\n#include "codegen/cpu/Target.h"\n')
+        self.write("codegen/program/F.h", '#include "codegen/lower/Lower.h"\n#include "mlir/IR/Value.h"\n')
+        self.write("driver/G.cpp", '#include "codegen/cpu/Target.h"\n#include "tools/Commands.h"\n')
         self.write("runtime/D.cpp", '#include "vernier/abi.h"\n#include "dsl/A.h"\n#include <jpeglib.h>\n')
         self.assertEqual(check_includes.check(self.root), [
+            "codegen/lower/E.cpp:2: may not include codegen/cpu/Target.h",
+            "codegen/program/F.h:1: may not include codegen/lower/Lower.h",
+            "codegen/program/F.h:2: may not include mlir/IR/Value.h",
             "compiler/B.cpp:2: may not include codegen/C.h",
+            "driver/G.cpp:2: may not include tools/Commands.h",
             "dsl/A.cpp:3: may not include llvm/ADT/Twine.h",
             "runtime/D.cpp:2: may not include dsl/A.h",
         ])

@@ -41,6 +41,20 @@ class Build(CommandTest):
         names = sorted(path.name for path in (self.folder / "built").iterdir())
         self.assertEqual(names, ["libtwo_scales8.a", "libtwo_scales8.so", "libvernier_runtime.a", "two_scales8", "two_scales8.h", "vernier"])
 
+    def test_prints_the_program(self):
+        done = self.build("--print-program", "--quiet", "--for", "train", "--cpu", "avx2")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        programs = re.findall(r"^(\w+): (\d+) steps, arena \d+ bytes$", done.stdout, re.MULTILINE)
+        self.assertEqual([name for name, _ in programs], ["prepare", "infer", "train_step"])
+        # A place, the problem, in brackets what was chosen for it; the kernel; where its operands lie.
+        steps = re.findall(r"^(?:  |\| )(\S+): (\w+) [^\[\n]*(?:\[.*\])?\n    (\S+), tasks \d+\n((?: +\S+)+)$", done.stdout,
+                           re.MULTILINE)
+        self.assertEqual(len(steps), sum(int(count) for _, count in programs))
+        problems = {problem for _, problem, _, _ in steps}
+        self.assertLessEqual({"weight_layout", "convolution", "weight_gradient", "max_pool", "batch_finish"}, problems)
+        self.assertIn("[direct, tile ", done.stdout)
+        self.assertRegex(steps[0][3], r"^ +(parameters|statistics)\+\d+ .*-> (derived|arena)\+\d+$")
+
     def test_program_needs_neither_llvm_nor_python(self):
         self.assertEqual(self.build().returncode, 0)
         for name in ("two_scales8", "libtwo_scales8.so"):

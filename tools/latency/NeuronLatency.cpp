@@ -54,11 +54,10 @@ public:
   TimedProgram(Module module, const LoadedModel &model, const ModelOptions &options, const CodeOptions &code,
                int64_t threads) {
     runPasses(*module, std::string("vn-drop-empty,") + compiler::kInferencePasses);
-    const codegen::Target target = targetOf(code);
+    const codegen::CpuBackend backend = backendOf(code);
     codegen::ModelFacts facts = factsOf(model, options);
     facts.symbol = "timed";
-    facts.target = target.required;
-    auto compiled = codegen::compileModel(*module, target, facts, loweringOf(code));
+    auto compiled = codegen::compileModel(*module, backend, facts, loweringOf(code));
     if (!compiled)
       refuse(llvm::toString(compiled.takeError()), options.file);
     load(*compiled);

@@ -22,7 +22,7 @@ Json costsOf(const SearchOptions &options, const std::string &configuration) {
   const compiler::CostSummary cost =
       compiler::summarizeCost(module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction));
   runPasses(module, compiler::kInferencePasses);
-  const auto lowered = codegen::lowerModule(module, targetOf(options), loweringOf(options));
+  const auto lowered = codegen::lowerModule(module, backendOf(options), loweringOf(options));
   if (failed(lowered))
     throw Refusal("");
   const int64_t memory = lowered->parameterBytes + lowered->statisticsBytes + lowered->derivedBytes +

@@ -1,6 +1,6 @@
 #include "tools/verify/Execution.h"
 
-#include "codegen/cpu/KernelList.h"
+#include "codegen/cpu/schedule/Schedule.h"
 #include "runtime/core/Cpus.h"
 #include "runtime/io/File.h"
 #include "tools/Commands.h"
@@ -55,10 +55,9 @@ void fillInput(std::vector<float> &array, const vn_io &io, const Tensor &input) 
   }
 }
 
-void addKernels(std::vector<codegen::KernelDefinition> &kernels,
-                const std::vector<codegen::KernelDefinition> &more) {
+void addKernels(std::vector<codegen::Kernel> &kernels, const std::vector<codegen::Kernel> &more) {
   codegen::KernelList list(kernels);
-  for (const codegen::KernelDefinition &kernel : more)
+  for (const codegen::Kernel &kernel : more)
     if (!list.add(kernel))
       refuse("two kernels that differ have one name: `" + kernel.name + "`");
 }
@@ -85,22 +84,26 @@ std::string tables(const codegen::Compilation &compilation, const char *symbol,
 
 } // namespace
 
-LoadedCode loadCode(mlir::ModuleOp module, const codegen::Target &target, codegen::LoweringOptions options,
-                    const std::string &faultyKernel) {
+LoadedCode loadCode(mlir::ModuleOp module, const codegen::CpuBackend &backend,
+                    codegen::LoweringOptions options, const std::string &faultyKernel) {
   LoadedCode code;
-  auto built = codegen::lowerModule(module, target, options);
+  auto built = codegen::lowerModule(module, backend, options);
   options.kept = &code.places;
-  auto kept = codegen::lowerModule(module, target, options);
+  auto kept = codegen::lowerModule(module, backend, options);
   if (failed(built) || failed(kept))
     throw Refusal(""); // it has been reported at the op
   code.kept = std::move(*kept);
 
-  std::vector<codegen::KernelDefinition> kernels = code.kept.kernels;
+  std::vector<codegen::Kernel> kernels = code.kept.kernels;
   addKernels(kernels, built->kernels);
-  if (!faultyKernel.empty() && !breakKernel(kernels, faultyKernel))
+  const codegen::Target &target = backend.target;
+  std::vector<codegen::KernelDefinition> definitions;
+  for (const codegen::Kernel &kernel : kernels)
+    definitions.push_back(codegen::codeOf(kernel, target).definition);
+  if (!faultyKernel.empty() && !breakKernel(definitions, faultyKernel))
     refuse("no pass and no kernel of this model is called `" + faultyKernel + "`", "--inject-fault");
   codegen::CompiledModel model;
-  model.objects = orRefuse(codegen::emitKernels(kernels, target, unsigned(runtime::usableCpus())));
+  model.objects = orRefuse(codegen::emitKernels(definitions, target, unsigned(runtime::usableCpus())));
   model.objects.push_back(tables(code.kept, "kept", target));
   model.objects.push_back(tables(*built, "built", target));
 

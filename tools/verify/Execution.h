@@ -2,6 +2,7 @@
 #ifndef VERNIER_TOOLS_VERIFY_EXECUTION_H
 #define VERNIER_TOOLS_VERIFY_EXECUTION_H
 
+#include "codegen/cpu/CpuBackend.h"
 #include "driver/Build.h"
 #include "runtime/core/Session.h"
 #include "tools/verify/Results.h"
@@ -20,8 +21,8 @@ struct LoadedCode {
 };
 
 // Refuses where the module cannot be lowered, compiled or loaded. `faultyKernel`: see breakKernel.
-LoadedCode loadCode(mlir::ModuleOp module, const codegen::Target &target, codegen::LoweringOptions options,
-                    const std::string &faultyKernel);
+LoadedCode loadCode(mlir::ModuleOp module, const codegen::CpuBackend &backend,
+                    codegen::LoweringOptions options, const std::string &faultyKernel);
 
 // A session with the inputs' parameters.
 class Execution {

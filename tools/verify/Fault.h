@@ -2,7 +2,7 @@
 #ifndef VERNIER_TOOLS_VERIFY_FAULT_H
 #define VERNIER_TOOLS_VERIFY_FAULT_H
 
-#include "codegen/program/Program.h"
+#include "codegen/cpu/emit/Emit.h"
 #include "mlir/IR/BuiltinOps.h"
 
 #include "llvm/ADT/DenseSet.h"

@@ -3,7 +3,6 @@
 #define VERNIER_CODEGEN_CPU_EMIT_EMIT_H
 
 #include "codegen/cpu/Target.h"
-#include "codegen/cpu/emit/KernelParameters.h"
 #include "codegen/program/Element.h"
 
 #include "llvm/Support/Error.h"
@@ -25,7 +24,6 @@ class KernelBuilder;
 struct KernelDefinition {
   std::string name; // of the symbol, of type vn_kernel, behind the prefix
   std::vector<KernelOperand> operands;
-  KernelParameters parameters;                // none: the operands tell kernels of one name apart
   std::function<void(KernelBuilder &)> build; // begin() ... end()
 };
 

@@ -45,9 +45,9 @@ void transposeSquare(KernelBuilder &k, llvm::MutableArrayRef<Value> rows) {
   }
 }
 
-Kernel makeKernel(std::string name, int64_t tasks, std::vector<KernelOperand> operands,
-                  std::function<void(KernelBuilder &, Value)> body) {
-  Kernel kernel;
+KernelCode makeKernel(std::string name, int64_t tasks, std::vector<KernelOperand> operands,
+                      std::function<void(KernelBuilder &, Value)> body) {
+  KernelCode kernel;
   kernel.tasks = tasks;
   kernel.definition.name = name;
   kernel.definition.operands = operands;

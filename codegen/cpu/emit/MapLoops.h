@@ -122,8 +122,8 @@ std::string numberName(double value);
 void transposeSquare(KernelBuilder &k, llvm::MutableArrayRef<Value> rows);
 
 // A kernel whose every task is body(task).
-Kernel makeKernel(std::string name, int64_t tasks, std::vector<KernelOperand> operands,
-                  std::function<void(KernelBuilder &, Value task)> body);
+KernelCode makeKernel(std::string name, int64_t tasks, std::vector<KernelOperand> operands,
+                      std::function<void(KernelBuilder &, Value task)> body);
 
 } // namespace vernier::codegen
 

@@ -6,7 +6,7 @@
 
 namespace vernier::codegen {
 
-inline std::string poolName(const char *what, const PoolSpec &s) {
+inline std::string poolName(const char *what, const PoolProblem &s) {
   std::string name = std::string(what) + std::to_string(s.kernel[0]) + "x" + std::to_string(s.kernel[1]) +
                      "_s" + std::to_string(s.stride[0]) + "x" + std::to_string(s.stride[1]) + "_p";
   for (int64_t p : s.padding)
@@ -24,7 +24,7 @@ inline Window window(KernelBuilder &k, Value o, int64_t stride, int64_t padding,
   return {start, k.max(start, k.index(0)), k.min(k.add(start, kernel), k.index(extent))};
 }
 
-inline bool alwaysInside(const PoolSpec &s) {
+inline bool alwaysInside(const PoolProblem &s) {
   return s.padding[0] == 0 && s.padding[2] == 0 && (s.out.h - 1) * s.stride[0] + s.kernel[0] <= s.in.h &&
          (s.out.w - 1) * s.stride[1] + s.kernel[1] <= s.in.w;
 }

@@ -42,7 +42,7 @@ void separateTwo(KernelBuilder &k, Value from, Value to, int64_t groups) {
 
 } // namespace
 
-Kernel channelShuffle(const View &in, const View &out, int64_t groups, const Target &target) {
+KernelCode channelShuffle(const View &in, const View &out, int64_t groups, const Target &target) {
   const std::string name = "channel_shuffle" + std::to_string(groups) + "_" + in.name() + "_to_" + out.name();
   return makeKernel(name, rowTasks(out), {in.operand(), out.operand()}, [=](KernelBuilder &k, Value row) {
     const int64_t perGroup = in.c / groups;

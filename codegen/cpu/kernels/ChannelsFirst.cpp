@@ -36,7 +36,7 @@ struct PixelBlocks {
 
 } // namespace
 
-Kernel fromChannelsFirst(const View &y, const Target &target) {
+KernelCode fromChannelsFirst(const View &y, const Target &target) {
   const PixelBlocks pixels(y, target);
   // Where stores of part of a vector are slow, single numbers are.
   const bool partsAreFast = target.lanes == 16;
@@ -69,7 +69,7 @@ Kernel fromChannelsFirst(const View &y, const Target &target) {
                     });
 }
 
-Kernel toChannelsFirst(const View &x, const Target &target) {
+KernelCode toChannelsFirst(const View &x, const Target &target) {
   const PixelBlocks pixels(x, target);
   return makeKernel("to_channels_first_" + x.name(), x.n * pixels.tasks(), {x.operand(), {x.size()}},
                     [=](KernelBuilder &k, Value task) {

@@ -115,6 +115,9 @@ void chooseOrder(ConvolutionSpec &spec) {
   const int64_t weightBytes = element * spec.weights.groupElements();
   const int64_t inputBytes = element * spec.in.size() / spec.in.n;
   spec.weightsOuter = weightBytes * spec.weights.groups > inputBytes;
+  spec.rowGroup = 0;
+  if (spec.weightsOuter)
+    return;
   // Each group of rows passes over the weights, each block of weights over the rows of a group.
   const int64_t blocks = ceilDiv(spec.weights.outputs, spec.weights.block()), rowTasks = spec.rowTasks();
   int64_t leastBytes = INT64_MAX;
@@ -129,6 +132,15 @@ void chooseOrder(ConvolutionSpec &spec) {
       spec.rowGroup = rowGroup;
     }
   }
+}
+
+// Whether each pixel of the result is made of one of the input, so that all are one row.
+bool isPointwise(const View &in, const View &out, std::array<int64_t, 2> kernel,
+                 std::array<int64_t, 2> stride, std::array<int64_t, 2> padding) {
+  const auto all = [](const std::array<int64_t, 2> &values, int64_t value) {
+    return values == std::array<int64_t, 2>{value, value};
+  };
+  return all(kernel, 1) && all(stride, 1) && all(padding, 0) && in.h == out.h && in.w == out.w;
 }
 
 struct Emitter {
@@ -419,16 +431,15 @@ std::string PackedWeights::name() const {
 }
 
 ConvolutionSpec convolutionForward(const View &in, const View &out, std::array<int64_t, 2> kernel,
-                                   std::array<int64_t, 2> stride, std::array<int64_t, 4> padding,
+                                   std::array<int64_t, 2> stride, std::array<int64_t, 2> padding,
                                    std::array<int64_t, 2> dilation, int64_t groups, const Target &target) {
   ConvolutionSpec spec;
   spec.in = in;
   spec.out = out;
   spec.rows = {out.h, 0, 1, stride[0], {kernel[0], -padding[0], dilation[0], 0, 1}};
-  spec.columns = {out.w, 0, 1, stride[1], {kernel[1], -padding[2], dilation[1], 0, 1}};
+  spec.columns = {out.w, 0, 1, stride[1], {kernel[1], -padding[1], dilation[1], 0, 1}};
   spec.weights = {groups, out.c / groups, in.c / groups, kernel[0], kernel[1], 1, target.lanes};
-  const bool pointwise = kernel == std::array<int64_t, 2>{1, 1} && stride == std::array<int64_t, 2>{1, 1} &&
-                         padding == std::array<int64_t, 4>{0, 0, 0, 0};
+  const bool pointwise = isPointwise(in, out, kernel, stride, padding);
   if (pointwise) {
     spec.in = pixelsInOneRow(in);
     spec.out = pixelsInOneRow(out);
@@ -451,10 +462,9 @@ ConvolutionSpec convolutionForward(const View &in, const View &out, std::array<i
 
 std::vector<ConvolutionSpec>
 convolutionInputGradient(const View &dy, const View &dx, std::array<int64_t, 2> kernel,
-                         std::array<int64_t, 2> stride, std::array<int64_t, 4> padding,
+                         std::array<int64_t, 2> stride, std::array<int64_t, 2> padding,
                          std::array<int64_t, 2> dilation, int64_t groups, const Target &target) {
-  if (kernel == std::array<int64_t, 2>{1, 1} && stride == std::array<int64_t, 2>{1, 1} &&
-      padding == std::array<int64_t, 4>{0, 0, 0, 0})
+  if (isPointwise(dy, dx, kernel, stride, padding))
     return {convolutionForward(dy, dx, kernel, stride, padding, dilation, groups, target)};
   std::vector<ConvolutionSpec> specs;
   int64_t vectors = 0;
@@ -466,7 +476,7 @@ convolutionInputGradient(const View &dy, const View &dx, std::array<int64_t, 2> 
       spec.rows = {ceilDiv(dx.h - py, stride[0]), py, stride[0], 1,
                    transposedTaps(py, kernel[0], stride[0], padding[0], dilation[0])};
       spec.columns = {ceilDiv(dx.w - px, stride[1]), px, stride[1], 1,
-                      transposedTaps(px, kernel[1], stride[1], padding[2], dilation[1])};
+                      transposedTaps(px, kernel[1], stride[1], padding[1], dilation[1])};
       spec.weights = {groups, dx.c / groups, dy.c / groups, kernel[0], kernel[1], 1, target.lanes};
       chooseTile(spec, target);
       // All residues read the same packed weights.
@@ -483,13 +493,13 @@ convolutionInputGradient(const View &dy, const View &dx, std::array<int64_t, 2> 
   return specs;
 }
 
-Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
+KernelCode convolution(const ConvolutionSpec &spec, const Target &target) {
   const PackedWeights &w = spec.weights;
   const int64_t rowTasks = spec.rowTasks();
   const int64_t wholeBlocks = w.outputs / w.block(), rest = w.outputs % w.block();
   const int64_t blocks = wholeBlocks + (rest ? 1 : 0);
 
-  Kernel kernel;
+  KernelCode kernel;
   kernel.tasks = spec.in.n * w.groups * blocks * rowTasks;
   kernel.definition.name =
       "conv" + axisName(spec.rows, spec.out.h) + "x" + axisName(spec.columns, spec.out.w) + "_" +
@@ -502,12 +512,6 @@ Kernel convolution(const ConvolutionSpec &spec, const Target &target) {
       spec.epilogue.name();
   kernel.definition.operands =
       EpilogueCode::operands({spec.in.operand(), w.operand()}, spec.epilogue, spec.out, spec.parts(), target);
-  ConvolutionSpec compared = spec;
-  if (spec.weightsOuter)
-    compared.rowGroup = 0; // has no say
-  compared.epilogue.flattened &=
-      llvm::any_of(spec.epilogue.addends, std::mem_fn(&Addend::enlarged)); // likewise
-  kernel.definition.parameters = KernelParameters::of(compared);
   kernel.definition.build = [spec, rowTasks, blocks, wholeBlocks, rest, name = kernel.definition.name,
                              operands = kernel.definition.operands](KernelBuilder &k) {
     const PackedWeights &w = spec.weights;
@@ -591,15 +595,14 @@ static void packPointwise(KernelBuilder &k, const PackedWeights &packed, bool tr
     k.ifThen(k.less(block, k.index(wholeBlocks)), whole, partial);
 }
 
-Kernel packWeights(const PackedWeights &packed, bool transposed) {
+KernelCode packWeights(const PackedWeights &packed, bool transposed) {
   const int64_t blocks = ceilDiv(packed.outputs, packed.block());
-  Kernel kernel;
+  KernelCode kernel;
   kernel.tasks = packed.groups * blocks * packed.rows;
   kernel.definition.name = std::string("pack") + (transposed ? "_transposed_" : "_") + packed.name() + "x" +
                            std::to_string(packed.lanes);
   const int64_t spatial = packed.rows * packed.columns;
   kernel.definition.operands = {{packed.groups * packed.outputs * packed.inputs * spatial}, packed.operand()};
-  kernel.definition.parameters = KernelParameters::of(packed, transposed);
   kernel.definition.build = [=, name = kernel.definition.name,
                              operands = kernel.definition.operands](KernelBuilder &k) {
     const int64_t together = packed.inputsTogether();

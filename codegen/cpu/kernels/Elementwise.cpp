@@ -18,8 +18,8 @@ Value apply(KernelBuilder &k, Binary op, Value a, Value b) {
 
 } // namespace
 
-Kernel binary(Binary op, const View &a, const View &b, const View &y, Activation activation,
-              const Target &target) {
+KernelCode binary(Binary op, const View &a, const View &b, const View &y, Activation activation,
+                  const Target &target) {
   const bool broadcast = b.h == 1 && b.w == 1 && a.h * a.w > 1;
   const std::string name = std::string(op == Binary::Add ? "add" : "multiply") +
                            (broadcast ? "_broadcast" : "") + views({a, b, y}) + activationName(activation);
@@ -44,7 +44,7 @@ Kernel binary(Binary op, const View &a, const View &b, const View &y, Activation
       });
 }
 
-Kernel activate(const View &x, const View &y, Activation activation, const Target &target) {
+KernelCode activate(const View &x, const View &y, Activation activation, const Target &target) {
   return makeKernel("activate" + views({x, y}) + activationName(activation), rowTasks(y),
                     {x.operand(), y.operand()}, [=](KernelBuilder &k, Value row) {
                       overRow(k, row, {x, y}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
@@ -54,7 +54,7 @@ Kernel activate(const View &x, const View &y, Activation activation, const Targe
                     });
 }
 
-Kernel copy(const View &x, const View &y, const Target &target) {
+KernelCode copy(const View &x, const View &y, const Target &target) {
   return makeKernel("copy" + views({x, y}), rowTasks(y), {x.operand(), y.operand()},
                     [=](KernelBuilder &k, Value row) {
                       overRow(k, row, {x, y}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
@@ -63,8 +63,8 @@ Kernel copy(const View &x, const View &y, const Target &target) {
                     });
 }
 
-Kernel activateGradient(const View &y, const View &dy, const View &dx, Activation activation,
-                        const Target &target) {
+KernelCode activateGradient(const View &y, const View &dy, const View &dx, Activation activation,
+                            const Target &target) {
   return makeKernel("activate_gradient" + views({y, dy, dx}) + activationName(activation), rowTasks(dx),
                     {y.operand(), dy.operand(), dx.operand()}, [=](KernelBuilder &k, Value row) {
                       overRow(k, row, {y, dy, dx}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
@@ -75,8 +75,8 @@ Kernel activateGradient(const View &y, const View &dy, const View &dx, Activatio
                     });
 }
 
-Kernel affine(const View &x, const View &y, Activation activation, const Target &target,
-              std::optional<View> addend) {
+KernelCode affine(const View &x, const View &y, Activation activation, const Target &target,
+                  std::optional<View> addend) {
   std::vector<View> maps = {x, y};
   std::vector<KernelOperand> operands = {x.operand(), {x.c}, {x.c}};
   if (addend) {
@@ -100,7 +100,7 @@ Kernel affine(const View &x, const View &y, Activation activation, const Target 
   });
 }
 
-Kernel fill(const View &y, float value, const Target &target) {
+KernelCode fill(const View &y, float value, const Target &target) {
   return makeKernel("fill" + views({y}) + (value == 0.0f ? "_zero" : "_" + numberName(value)), rowTasks(y),
                     {y.operand()}, [=](KernelBuilder &k, Value row) {
                       overRow(k, row, {y}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {

@@ -65,7 +65,7 @@ struct Emitter {
 
   void tile(const Inside &valid, int64_t pixels, Value n, Value oy, Value x, Value channel, Value weightBase,
             int64_t count) {
-    const int64_t lanes = k.lanes(), m = spec.perGroup, together = spec.inputsTogether();
+    const int64_t lanes = k.lanes(), m = spec.weights.perGroup, together = spec.weights.inputsTogether();
     const bool pairs = together == 2;
     const Taps &rows = spec.rows.taps, &columns = spec.columns.taps;
     KernelBuilder::Values acc(pixels, epilogue.start(channel, count));
@@ -91,7 +91,7 @@ struct Emitter {
           }
           Value ix = k.add(k.mul(x, spec.columns.inStep), columns.offset + s * columns.offsetStep);
           Value from = k.add(rowIn, k.mul(ix, spec.in.pixel));
-          Value tap = k.add(k.mul(weightRow, spec.kernelColumns), columns.index + s * columns.indexStep);
+          Value tap = k.add(k.mul(weightRow, spec.weights.columns), columns.index + s * columns.indexStep);
           Value at = k.add(weightBase, k.mul(tap, m * lanes));
           llvm::SmallVector<Value> w;
           for (int64_t c = 0; c < m; c += together) {
@@ -172,31 +172,31 @@ bool fitsGrouped(int64_t inputs, int64_t outputs, int64_t groups, const Target &
   return groups > 1 && inputs == outputs && perGroup < target.lanes && target.lanes % perGroup == 0;
 }
 
-Kernel groupedConvolution(const GroupedSpec &spec, const Target &target) {
+KernelCode groupedConvolution(const GroupedSpec &spec, const Target &target) {
   const int64_t vectors = ceilDiv(spec.out.c, target.lanes);
   const int64_t rest = spec.out.c - (vectors - 1) * target.lanes;
-  Kernel kernel;
+  KernelCode kernel;
   kernel.tasks = spec.in.n * vectors * spec.rows.count;
-  kernel.definition.name = "grouped" + std::to_string(spec.perGroup) + "_conv" +
+  kernel.definition.name = "grouped" + std::to_string(spec.weights.perGroup) + "_conv" +
                            axisName(spec.rows, spec.out.h) + "x" + axisName(spec.columns, spec.out.w) + "_" +
                            spec.in.name() + "_to_" + spec.out.name() + "_w" +
-                           std::to_string(spec.kernelRows) + "x" + std::to_string(spec.kernelColumns) +
+                           std::to_string(spec.weights.rows) + "x" + std::to_string(spec.weights.columns) +
                            (spec.in.element == Element::BF16 ? "_bf16x" : "_f32x") +
                            std::to_string(target.lanes) + spec.epilogue.name();
-  kernel.definition.operands = EpilogueCode::operands({spec.in.operand(), spec.weightOperand(target.lanes)},
+  kernel.definition.operands = EpilogueCode::operands({spec.in.operand(), spec.weights.operand(target.lanes)},
                                                       spec.epilogue, spec.out, spec.parts(), target);
-  kernel.definition.parameters = KernelParameters::of(spec);
   kernel.definition.build = [spec, vectors, rest, name = kernel.definition.name,
                              operands = kernel.definition.operands](KernelBuilder &k) {
     k.begin(name, operands);
     EpilogueCode epilogue(k, spec.epilogue, 2, spec.out.c, spec.columns.outStep == 1 ? kPixels : 1);
-    const SumBlocks blocks = sumBlocks(spec.perGroup * spec.rows.taps.count * spec.columns.taps.count);
+    const SumBlocks blocks =
+        sumBlocks(spec.weights.perGroup * spec.rows.taps.count * spec.columns.taps.count);
     const TileTotals totals(k, blocks, kPixels);
     Emitter emit{spec, k, epilogue, k.operand(0), k.operand(1), epilogue.output(), blocks, totals};
     k.forTasks([&](Value task) {
       auto digits = k.split(task, {spec.in.n, vectors, spec.rows.count});
       Value channel = k.mul(digits[1], k.lanes());
-      Value weightBase = k.mul(channel, spec.kernelRows * spec.kernelColumns * spec.perGroup);
+      Value weightBase = k.mul(channel, spec.weights.elementsPerChannel());
       const auto whole = [&] { emit.row(digits[0], digits[2], channel, weightBase, k.lanes()); };
       const auto partial = [&] { emit.row(digits[0], digits[2], channel, weightBase, rest); };
       if (rest == k.lanes())
@@ -211,18 +211,16 @@ Kernel groupedConvolution(const GroupedSpec &spec, const Target &target) {
   return kernel;
 }
 
-Kernel packGroupedWeights(const GroupedSpec &spec, bool transposed, const Target &target) {
-  const int64_t channels = spec.out.c, m = spec.perGroup, spatial = spec.kernelRows * spec.kernelColumns;
-  const int64_t lanes = target.lanes, together = spec.inputsTogether();
-  Kernel kernel;
+KernelCode packGroupedWeights(const GroupedWeights &weights, bool transposed, const Target &target) {
+  const int64_t channels = weights.channels, m = weights.perGroup, spatial = weights.rows * weights.columns;
+  const int64_t lanes = target.lanes, together = weights.inputsTogether();
+  KernelCode kernel;
   kernel.tasks = ceilDiv(channels, lanes);
   kernel.definition.name = std::string("pack_grouped") + std::to_string(m) +
                            (transposed ? "_transposed_" : "_") + std::to_string(channels) + "x" +
-                           std::to_string(spec.kernelRows) + "x" + std::to_string(spec.kernelColumns) + "x" +
-                           std::to_string(lanes) + elementSuffix(spec.in.element);
-  kernel.definition.operands = {{channels * m * spatial}, spec.weightOperand(lanes)};
-  kernel.definition.parameters =
-      KernelParameters::of(channels, m, spec.kernelRows, spec.kernelColumns, spec.in.element, transposed);
+                           std::to_string(weights.rows) + "x" + std::to_string(weights.columns) + "x" +
+                           std::to_string(lanes) + elementSuffix(weights.element);
+  kernel.definition.operands = {{channels * m * spatial}, weights.operand(lanes)};
   kernel.definition.build = [=, name = kernel.definition.name,
                              operands = kernel.definition.operands](KernelBuilder &k) {
     k.begin(name, operands);

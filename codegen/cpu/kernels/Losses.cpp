@@ -46,7 +46,7 @@ Value label(KernelBuilder &k, Value image) {
 
 } // namespace
 
-Kernel softmaxLoss(int64_t batch, int64_t classes, const Target &target) {
+KernelCode softmaxLoss(int64_t batch, int64_t classes, const Target &target) {
   return makeKernel("softmax_loss_" + shape(batch, classes), batch,
                     {{batch * classes}, {batch, Element::I32}, {1}, {batch}},
                     [=](KernelBuilder &k, Value image) {
@@ -67,14 +67,14 @@ Kernel softmaxLoss(int64_t batch, int64_t classes, const Target &target) {
                     });
 }
 
-Kernel meanLoss(int64_t count) {
+KernelCode meanLoss(int64_t count) {
   return makeKernel("mean_loss_" + std::to_string(count), 1, {{count}, {1}}, [=](KernelBuilder &k, Value) {
     const auto loss = [&](Value i) { return k.loadScalar(k.operand(0), i); };
     k.storeScalar(sumRow(k, count, loss, 1.0 / double(count)), k.operand(1), k.index(0));
   });
 }
 
-Kernel softmaxGradient(int64_t batch, int64_t classes, const Target &target) {
+KernelCode softmaxGradient(int64_t batch, int64_t classes, const Target &target) {
   return makeKernel(
       "softmax_gradient_" + shape(batch, classes), batch,
       {{batch * classes}, {batch, Element::I32}, {1}, {batch * classes}}, [=](KernelBuilder &k, Value image) {
@@ -93,7 +93,7 @@ Kernel softmaxGradient(int64_t batch, int64_t classes, const Target &target) {
       });
 }
 
-Kernel binaryLoss(int64_t batch, int64_t classes, const Target &target) {
+KernelCode binaryLoss(int64_t batch, int64_t classes, const Target &target) {
   return makeKernel("binary_loss_" + shape(batch, classes), batch,
                     {{batch * classes}, {batch * classes}, {batch}}, [=](KernelBuilder &k, Value image) {
                       // (1 - t) z - min(z, 0) + log(1 + exp(-|z|)), which overflows nowhere.
@@ -111,7 +111,7 @@ Kernel binaryLoss(int64_t batch, int64_t classes, const Target &target) {
                     });
 }
 
-Kernel binaryGradient(int64_t batch, int64_t classes, const Target &target) {
+KernelCode binaryGradient(int64_t batch, int64_t classes, const Target &target) {
   return makeKernel(
       "binary_gradient_" + shape(batch, classes), batch,
       {{batch * classes}, {batch * classes}, {batch * classes}}, [=](KernelBuilder &k, Value image) {

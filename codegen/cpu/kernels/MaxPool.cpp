@@ -43,7 +43,7 @@ Value maximumOf(KernelBuilder &k, Value buffer, llvm::ArrayRef<Value> positions,
   return masks ? k.choose(bad, k.constant(std::numeric_limits<float>::quiet_NaN()), best) : best;
 }
 
-Kernel maxPoolUnrolled(const PoolSpec &spec) {
+KernelCode maxPoolUnrolled(const PoolProblem &spec) {
   return makeKernel(
       poolName("max_pool", spec), rowTasks(spec.out), {spec.in.operand(), spec.out.operand()},
       [=](KernelBuilder &k, Value row) {
@@ -75,7 +75,7 @@ Kernel maxPoolUnrolled(const PoolSpec &spec) {
       });
 }
 
-Kernel maxPoolLoops(const PoolSpec &spec, const Target &target) {
+KernelCode maxPoolLoops(const PoolProblem &spec, const Target &target) {
   const Runs runs = channelRuns(spec.out.c, rowTasks(spec.out), target);
   return makeKernel(
       poolName("max_pool", spec), rowTasks(spec.out) * runs.count(), {spec.in.operand(), spec.out.operand()},
@@ -100,8 +100,8 @@ Kernel maxPoolLoops(const PoolSpec &spec, const Target &target) {
 
 // Writes each element of dx once: a task owns the rows of one row of windows, and the rows below the last
 // window are a task too.
-void gatherMaxPoolGradient(KernelBuilder &k, Value task, const PoolSpec &spec, const View &dy, const View &dx,
-                           const Runs &runs, EpilogueCode &epilogue) {
+void gatherMaxPoolGradient(KernelBuilder &k, Value task, const PoolProblem &spec, const View &dy,
+                           const View &dx, const Runs &runs, EpilogueCode &epilogue) {
   const int64_t kernelRows = spec.kernel[0], kernelColumns = spec.kernel[1];
   const int64_t wholeBands = spec.in.h / kernelRows, restRows = spec.in.h % kernelRows;
   const int64_t wholeColumns = spec.in.w / kernelColumns, restColumns = spec.in.w % kernelColumns;
@@ -165,22 +165,13 @@ void gatherMaxPoolGradient(KernelBuilder &k, Value task, const PoolSpec &spec, c
 
 } // namespace
 
-bool disjointWindows(const PoolSpec &spec) {
-  const auto along = [&](int axis, int64_t in, int64_t out) {
-    const int64_t kernel = spec.kernel[axis];
-    return kernel == spec.stride[axis] && spec.padding[2 * axis] == 0 && out >= in / kernel &&
-           out <= ceilDiv(in, kernel);
-  };
-  return along(0, spec.in.h, spec.out.h) && along(1, spec.in.w, spec.out.w);
-}
-
-Kernel maxPool(const PoolSpec &spec, const Target &target) {
+KernelCode maxPool(const PoolProblem &spec, const Target &target) {
   return spec.kernel[0] * spec.kernel[1] <= kUnrolledWindow ? maxPoolUnrolled(spec)
                                                             : maxPoolLoops(spec, target);
 }
 
-Kernel maxPoolGradient(const PoolSpec &spec, const View &dy, const View &dx, const Epilogue &epilogue,
-                       const Target &target) {
+KernelCode maxPoolGradient(const PoolProblem &spec, const View &dy, const View &dx, const Epilogue &epilogue,
+                           const Target &target) {
   const std::string name =
       poolName("max_pool_gradient", spec) + "_" + dy.name() + "_" + dx.name() + epilogue.name();
   const std::vector<KernelOperand> operands =

@@ -36,7 +36,7 @@ Lines linesOf(const View &view, int axis, bool rows) {
 
 } // namespace
 
-std::vector<AxisPool> poolAxes(const PoolSpec &spec) {
+std::vector<AxisPool> poolAxes(const PoolProblem &spec) {
   AxisPool rows{spec, 1}, columns{spec, 0};
   rows.spec.out = columns.spec.in = denseView(spec.in.n, spec.in.h, spec.out.w, spec.in.c, spec.in.element);
   rows.spec.kernel[0] = rows.spec.stride[0] = columns.spec.kernel[1] = columns.spec.stride[1] = 1;
@@ -56,7 +56,7 @@ std::vector<AxisPool> poolAxes(const PoolSpec &spec) {
   return {rows, columns};
 }
 
-bool fasterAlongAxes(const PoolSpec &spec) {
+bool fasterAlongAxes(const PoolProblem &spec) {
   int64_t accesses = 0;
   for (const AxisPool &part : poolAxes(spec))
     accesses += (2 * std::min(part.spec.stride[part.axis], part.spec.kernel[part.axis]) + 4) *
@@ -65,15 +65,15 @@ bool fasterAlongAxes(const PoolSpec &spec) {
 }
 
 // A window's gradient reads and writes each of its elements.
-bool gradientFasterAlongAxes(const PoolSpec &spec) {
+bool gradientFasterAlongAxes(const PoolProblem &spec) {
   int64_t elements = 0;
   for (const AxisPool &part : poolAxes(spec))
     elements += (part.spec.kernel[part.axis] + 2) * ceilDiv(part.spec.out.h, spec.out.h);
   return !disjointWindows(spec) && spec.kernel[0] * spec.kernel[1] > elements;
 }
 
-Kernel maxPoolAlong(const AxisPool &pool, const Target &target) {
-  const PoolSpec &spec = pool.spec;
+KernelCode maxPoolAlong(const AxisPool &pool, const Target &target) {
+  const PoolProblem &spec = pool.spec;
   const int axis = pool.axis;
   const int64_t size = spec.kernel[axis], stride = spec.stride[axis], padding = spec.padding[2 * axis];
   const bool rows = wholeRows(spec.in, spec.out);
@@ -125,8 +125,8 @@ Kernel maxPoolAlong(const AxisPool &pool, const Target &target) {
 }
 
 // A task owns one line of dx, for one vector of it.
-Kernel maxPoolGradientAlong(const AxisPool &pool, const View &dy, const View &dx, const Target &target) {
-  const PoolSpec &spec = pool.spec;
+KernelCode maxPoolGradientAlong(const AxisPool &pool, const View &dy, const View &dx, const Target &target) {
+  const PoolProblem &spec = pool.spec;
   const int axis = pool.axis;
   const int64_t size = spec.kernel[axis], stride = spec.stride[axis], padding = spec.padding[2 * axis];
   const bool rows = wholeRows(spec.in, spec.out) && wholeRows(dy, dx);

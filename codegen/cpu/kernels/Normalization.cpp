@@ -84,8 +84,9 @@ KernelOperand partialSums(const View &x, int64_t parts, const Target &target) {
 }
 
 // A kernel that finishes sums, one vector of channels a task: there may be thousands of parts.
-Kernel finishKernel(std::string name, int64_t channels, std::vector<KernelOperand> operands,
-                    const Target &target, std::function<void(KernelBuilder &, Value c, int64_t count)> body) {
+KernelCode finishKernel(std::string name, int64_t channels, std::vector<KernelOperand> operands,
+                        const Target &target,
+                        std::function<void(KernelBuilder &, Value c, int64_t count)> body) {
   const View view = denseView(1, 1, 1, channels);
   return makeKernel(
       std::move(name), channelTasks(view, target), std::move(operands), [=](KernelBuilder &k, Value task) {
@@ -119,7 +120,7 @@ Value maskedGradient(KernelBuilder &k, const View &dy, const View &y, Activation
 
 int64_t statisticsChunks(const View &x) { return (x.n * x.h + rowsPerChunk(x) - 1) / rowsPerChunk(x); }
 
-Kernel batchSums(const View &x, const Target &target) {
+KernelCode batchSums(const View &x, const Target &target) {
   const int64_t chunks = statisticsChunks(x);
   return makeKernel("batch_sums_" + x.name(), chunks, {{x.elements()}, partialSums(x, chunks, target)},
                     [=](KernelBuilder &k, Value task) {
@@ -134,7 +135,7 @@ Kernel batchSums(const View &x, const Target &target) {
                     });
 }
 
-Kernel batchFinish(const View &x, int64_t parts, double epsilon, const Target &target) {
+KernelCode batchFinish(const View &x, int64_t parts, double epsilon, const Target &target) {
   const int64_t C = x.c;
   const double reciprocal = 1.0 / double(pixels(x));
   // sums, gamma, beta, mean, variance, scale, shift
@@ -156,7 +157,7 @@ Kernel batchFinish(const View &x, int64_t parts, double epsilon, const Target &t
       });
 }
 
-Kernel updateRunning(int64_t C, double momentum, double count, const Target &target) {
+KernelCode updateRunning(int64_t C, double momentum, double count, const Target &target) {
   // batch mean, batch variance, running_mean, running_var; the running variance is the unbiased one.
   const float unbiased = count > 1 ? float(count / (count - 1)) : 1.0f;
   return makeKernel(
@@ -173,8 +174,8 @@ Kernel updateRunning(int64_t C, double momentum, double count, const Target &tar
       });
 }
 
-Kernel batchGradientSums(const View &x, const View &dy, const View &y, Activation activation,
-                         const Target &target) {
+KernelCode batchGradientSums(const View &x, const View &dy, const View &y, Activation activation,
+                             const Target &target) {
   const bool masked = activation != Activation::None;
   const int64_t chunks = statisticsChunks(x), C = x.c;
   std::vector<KernelOperand> operands = {{x.elements()}, {dy.elements()}};
@@ -197,7 +198,7 @@ Kernel batchGradientSums(const View &x, const View &dy, const View &y, Activatio
                     });
 }
 
-Kernel batchGradientFinish(const View &x, int64_t parts, double epsilon, const Target &target) {
+KernelCode batchGradientFinish(const View &x, int64_t parts, double epsilon, const Target &target) {
   const int64_t C = x.c;
   const double reciprocal = 1.0 / double(pixels(x));
   // sums, gamma, mean, variance, dgamma, dbeta, coefficients
@@ -220,8 +221,8 @@ Kernel batchGradientFinish(const View &x, int64_t parts, double epsilon, const T
       });
 }
 
-Kernel batchGradientApply(const View &x, const View &dy, const View &y, const View &dx, Activation activation,
-                          const Target &target) {
+KernelCode batchGradientApply(const View &x, const View &dy, const View &y, const View &dx,
+                              Activation activation, const Target &target) {
   const bool masked = activation != Activation::None;
   const int64_t C = x.c;
   std::vector<KernelOperand> operands = {{x.elements()}, {dy.elements()}};
@@ -250,7 +251,7 @@ Kernel batchGradientApply(const View &x, const View &dy, const View &y, const Vi
                     });
 }
 
-Kernel channelSums(const View &dy, const Target &target) {
+KernelCode channelSums(const View &dy, const Target &target) {
   const int64_t chunks = statisticsChunks(dy);
   return makeKernel("channel_sums_" + dy.name(), chunks, {{dy.elements()}, partialSums(dy, chunks, target)},
                     [=](KernelBuilder &k, Value task) {
@@ -264,7 +265,7 @@ Kernel channelSums(const View &dy, const Target &target) {
                     });
 }
 
-Kernel channelSumsFinish(const View &dy, const Target &target) {
+KernelCode channelSumsFinish(const View &dy, const Target &target) {
   const int64_t parts = statisticsChunks(dy);
   return finishKernel("channel_sums_finish_" + dy.name(), dy.c, {partialSums(dy, parts, target), {dy.c}},
                       target, [=](KernelBuilder &k, Value c, int64_t count) {
@@ -273,7 +274,7 @@ Kernel channelSumsFinish(const View &dy, const Target &target) {
                       });
 }
 
-Kernel foldWeight(int64_t outputs, int64_t perOutput, double epsilon) {
+KernelCode foldWeight(int64_t outputs, int64_t perOutput, double epsilon) {
   // weight, gamma, var, folded
   return makeKernel(
       "fold_weight_" + std::to_string(outputs) + "x" + std::to_string(perOutput) + epsilonName(epsilon),
@@ -289,7 +290,7 @@ Kernel foldWeight(int64_t outputs, int64_t perOutput, double epsilon) {
       });
 }
 
-Kernel foldScale(int64_t channels, double epsilon) {
+KernelCode foldScale(int64_t channels, double epsilon) {
   return makeKernel("fold_scale_" + std::to_string(channels) + epsilonName(epsilon), 1,
                     {{channels}, {channels}, {channels}}, [=](KernelBuilder &k, Value) {
                       k.forChannels(channels, [&](Value c, int64_t count) {
@@ -300,7 +301,7 @@ Kernel foldScale(int64_t channels, double epsilon) {
                     });
 }
 
-Kernel foldBias(int64_t channels, bool bias, double epsilon) {
+KernelCode foldBias(int64_t channels, bool bias, double epsilon) {
   // gamma, beta, mean, var, [bias], folded
   std::vector<KernelOperand> operands(bias ? 6 : 5, KernelOperand{channels});
   return makeKernel("fold_bias_" + std::to_string(channels) + (bias ? "_bias" : "") + epsilonName(epsilon), 1,

@@ -7,7 +7,7 @@ namespace {
 
 // 1 / number of pixels that an average's window counts: with padding the part of the window inside the padded
 // map.
-Value reciprocalCount(KernelBuilder &k, const PoolSpec &s, const Window &y, const Window &x) {
+Value reciprocalCount(KernelBuilder &k, const PoolProblem &s, const Window &y, const Window &x) {
   if (alwaysInside(s))
     return k.scalar(1.0f / float(s.kernel[0] * s.kernel[1]));
   const auto extent = [&](const Window &w, int64_t kernel, int64_t size, int64_t after) {
@@ -25,12 +25,7 @@ constexpr int64_t kSmallWindow = 16;
 
 } // namespace
 
-bool coversMap(const PoolSpec &spec) {
-  return spec.out.h == 1 && spec.out.w == 1 && spec.padding == std::array<int64_t, 4>{0, 0, 0, 0} &&
-         spec.kernel == std::array<int64_t, 2>{spec.in.h, spec.in.w};
-}
-
-Kernel averagePool(const PoolSpec &spec, const Target &target) {
+KernelCode averagePool(const PoolProblem &spec, const Target &target) {
   return makeKernel(
       poolName("average_pool", spec), rowTasks(spec.out), {spec.in.operand(), spec.out.operand()},
       [=](KernelBuilder &k, Value row) {
@@ -82,7 +77,7 @@ Kernel averagePool(const PoolSpec &spec, const Target &target) {
 }
 
 // Each element gathers its share of the windows that cover it, however many they are.
-Kernel averagePoolGradient(const PoolSpec &spec, const Target &target) {
+KernelCode averagePoolGradient(const PoolProblem &spec, const Target &target) {
   // Windows along one axis that cover position `i`, and how many pixels of the axis window `o` counts.
   const auto covering = [=](KernelBuilder &k, Value i, int axis, int64_t out) {
     const int64_t stride = spec.stride[axis], last = spec.padding[2 * axis];

@@ -21,7 +21,7 @@ std::string scaleName(double scale) {
   return digits;
 }
 
-std::string resizeName(const char *what, const ResizeSpec &s) {
+std::string resizeName(const char *what, const ResizeProblem &s) {
   return std::string(what) + (s.bilinear ? "_bilinear_" : "_nearest_") + (s.alignCorners ? "aligned_" : "") +
          scaleName(s.scale) + s.in.name() + "_to_" + s.out.name();
 }
@@ -52,7 +52,7 @@ Source scaledSource(KernelBuilder &k, Value o, int64_t in, double scale) {
 }
 
 // By sizes, in exact integers: the source position is a fraction whose denominator is known.
-Source bilinearSource(KernelBuilder &k, Value o, int64_t in, int64_t out, const ResizeSpec &spec) {
+Source bilinearSource(KernelBuilder &k, Value o, int64_t in, int64_t out, const ResizeProblem &spec) {
   if (spec.scale > 0 && in != out)
     return scaledSource(k, o, in, spec.scale);
   const bool alignCorners = spec.alignCorners;
@@ -84,7 +84,7 @@ Value nearestSource(KernelBuilder &k, Value o, int64_t in, int64_t out, double s
 Value complement(KernelBuilder &k, Value part) { return subFloat(k, k.scalar(1.0f), part); }
 
 // The most elements of the resized map that read one of its source.
-int64_t readersOf(const ResizeSpec &s) {
+int64_t readersOf(const ResizeProblem &s) {
   const auto along = [&](int64_t in, int64_t out) { return (s.bilinear ? 2 : 1) * (ceilDiv(out, in) + 1); };
   return along(s.in.h, s.out.h) * along(s.in.w, s.out.w);
 }
@@ -94,14 +94,14 @@ int64_t readersOfBorder(const View &padded, const View &map) {
 
 } // namespace
 
-int64_t resizeGradientScratch(const ResizeSpec &spec, const Target &target) {
+int64_t resizeGradientScratch(const ResizeProblem &spec, const Target &target) {
   return scatterScratch(spec.in, readersOf(spec), target);
 }
 int64_t replicateGradientScratch(const View &dy, const View &dx, const Target &target) {
   return scatterScratch(dx, readersOfBorder(dy, dx), target);
 }
 
-Kernel resize(const ResizeSpec &spec, const Target &target) {
+KernelCode resize(const ResizeProblem &spec, const Target &target) {
   return makeKernel(resizeName("resize", spec), rowTasks(spec.out), {spec.in.operand(), spec.out.operand()},
                     [=](KernelBuilder &k, Value row) {
                       auto digits = k.split(row, {spec.out.n, spec.out.h});
@@ -136,7 +136,7 @@ Kernel resize(const ResizeSpec &spec, const Target &target) {
                     });
 }
 
-Kernel resizeGradient(const ResizeSpec &spec, const Target &target) {
+KernelCode resizeGradient(const ResizeProblem &spec, const Target &target) {
   return makeKernel(
       resizeName("resize_gradient", spec), channelTasks(spec.in, target),
       scatterOperands({spec.out.operand(), spec.in.operand()}, spec.in, readersOf(spec), target),
@@ -168,8 +168,8 @@ Kernel resizeGradient(const ResizeSpec &spec, const Target &target) {
       });
 }
 
-Kernel shiftCopy(const View &in, const View &out, int64_t top, int64_t left, bool replicate,
-                 const Target &target) {
+KernelCode shiftCopy(const View &in, const View &out, int64_t top, int64_t left, bool replicate,
+                     const Target &target) {
   const auto text = [](int64_t v) { return v < 0 ? "m" + std::to_string(-v) : std::to_string(v); };
   const std::string name = std::string(replicate ? "pad_replicate" : "pad_zero") + text(top) + "_" +
                            text(left) + "_" + in.name() + "_to_" + out.name();
@@ -196,7 +196,8 @@ Kernel shiftCopy(const View &in, const View &out, int64_t top, int64_t left, boo
   });
 }
 
-Kernel replicateGradient(const View &dy, const View &dx, int64_t top, int64_t left, const Target &target) {
+KernelCode replicateGradient(const View &dy, const View &dx, int64_t top, int64_t left,
+                             const Target &target) {
   const std::string name = "pad_replicate_gradient" + std::to_string(top) + "_" + std::to_string(left) + "_" +
                            dy.name() + "_to_" + dx.name();
   return makeKernel(name, channelTasks(dx, target),

@@ -13,26 +13,28 @@ constexpr int64_t kPartBytes = 256 * 1024;
 
 int64_t pixels(const View &view) { return view.h * view.w; }
 
-int64_t pixelsPerPart(const SpatialSum &sum) {
+int64_t pixelsPerPart(const SpatialSumProblem &sum) {
   const int64_t bytes = (sum.a.bytes() + (sum.b ? sum.b->bytes() : 0)) / sum.a.n;
   if (bytes <= 2 * kPartBytes)
     return pixels(sum.a);
   return ceilDiv(ceilDiv(pixels(sum.a), ceilDiv(bytes, kPartBytes)), kTermsInFloat) * kTermsInFloat;
 }
 
-std::string sumName(const SpatialSum &sum, const char *what) {
+std::string sumName(const SpatialSumProblem &sum, const char *what) {
   const char *kind = sum.mean ? "global_average_pool" : sum.b ? "spatial_dot" : "spatial_sum";
   return std::string(kind) + what + "_" + sum.a.name() + (sum.b ? "_" + sum.b->name() : "");
 }
 
-int64_t paddedChannels(const SpatialSum &sum, int64_t lanes) { return ceilDiv(sum.a.c, lanes) * lanes; }
+int64_t paddedChannels(const SpatialSumProblem &sum, int64_t lanes) {
+  return ceilDiv(sum.a.c, lanes) * lanes;
+}
 
-KernelOperand partialSums(const SpatialSum &sum, const Target &target) {
+KernelOperand partialSums(const SpatialSumProblem &sum, const Target &target) {
   return {spatialSumsElements(sum, target), Element::F64};
 }
 
 // Stores what `total`, in double, gives.
-void finish(KernelBuilder &k, const SpatialSum &sum, Value total, unsigned output, Value n, Value c,
+void finish(KernelBuilder &k, const SpatialSumProblem &sum, Value total, unsigned output, Value n, Value c,
             int64_t count) {
   if (sum.mean)
     total = mulFloat(k, total, k.wideConstant(1.0 / double(pixels(sum.a))));
@@ -41,13 +43,13 @@ void finish(KernelBuilder &k, const SpatialSum &sum, Value total, unsigned outpu
 
 } // namespace
 
-int64_t spatialParts(const SpatialSum &sum) { return ceilDiv(pixels(sum.a), pixelsPerPart(sum)); }
+int64_t spatialParts(const SpatialSumProblem &sum) { return ceilDiv(pixels(sum.a), pixelsPerPart(sum)); }
 
-int64_t spatialSumsElements(const SpatialSum &sum, const Target &target) {
+int64_t spatialSumsElements(const SpatialSumProblem &sum, const Target &target) {
   return sum.a.n * spatialParts(sum) * paddedChannels(sum, target.lanes);
 }
 
-Kernel spatialSums(const SpatialSum &sum, const Target &target) {
+KernelCode spatialSums(const SpatialSumProblem &sum, const Target &target) {
   const int64_t parts = spatialParts(sum), each = pixelsPerPart(sum);
   std::vector<KernelOperand> operands = {sum.a.operand()};
   if (sum.b)
@@ -90,7 +92,7 @@ Kernel spatialSums(const SpatialSum &sum, const Target &target) {
   });
 }
 
-Kernel spatialSumsFinish(const SpatialSum &sum, const Target &target) {
+KernelCode spatialSumsFinish(const SpatialSumProblem &sum, const Target &target) {
   const int64_t parts = spatialParts(sum);
   const std::string name = sumName(sum, "_finish") + "_" + sum.out.name() + "_parts" + std::to_string(parts);
   return makeKernel(name, channelTasks(sum.out, target), {partialSums(sum, target), sum.out.operand()},
@@ -109,7 +111,7 @@ Kernel spatialSumsFinish(const SpatialSum &sum, const Target &target) {
                     });
 }
 
-Kernel spatialBroadcast(const View &in, const View &out, float factor, const Target &target) {
+KernelCode spatialBroadcast(const View &in, const View &out, float factor, const Target &target) {
   const std::string by = factor == 1.0f                          ? ""
                          : factor == 1.0f / float(out.h * out.w) ? "_mean"
                                                                  : "_times" + numberName(factor);

@@ -28,24 +28,6 @@ constexpr int64_t kLineElements = 16;
 // products in one whose sum is added to a double.
 constexpr int64_t kBlockProducts = 256, kFloatBlocks = 128, kLongBlockProducts = 384;
 
-// What a block consists of: all pixels of a part, several images, rows of an image, or columns of a row.
-enum class BlockOf { All, Images, Rows, Columns };
-
-struct Layout {
-  // Channels per group: of one map they lie in lanes, of the other one at a time is broadcast.
-  int64_t broadcast, inLanes;
-  bool inputsInLanes; // and the outputs broadcast
-  int64_t vectors, tileBroadcast;
-  int64_t blocks, tiles, parts, lanes;
-  bool grouped; // lanes hold several groups; see GroupedConvolution.cpp
-  BlockOf blockOf;
-  int64_t blockLength; // in images, rows or columns
-  Element totals;
-
-  int64_t block() const { return vectors * lanes; }
-  int64_t tileElements() const { return tileBroadcast * block(); }
-};
-
 struct TileChoice {
   int64_t cost = INT64_MAX, vectors = 1, broadcast = 1;
 };
@@ -65,7 +47,7 @@ TileChoice chooseTile(int64_t broadcast, int64_t inLanes, const Target &target) 
 }
 
 // Blocks of up to so many products, of so many images; returns the number of blocks.
-int64_t chooseBlocks(Layout &l, int64_t products, int64_t images, const View &dy) {
+int64_t chooseBlocks(WeightGradientLayout &l, int64_t products, int64_t images, const View &dy) {
   const int64_t image = dy.h * dy.w;
   if (images * image <= products) {
     l.blockOf = BlockOf::All;
@@ -86,14 +68,40 @@ int64_t chooseBlocks(Layout &l, int64_t products, int64_t images, const View &dy
   return images * dy.h * ceilDiv(dy.w, products);
 }
 
-Layout layoutOf(const WeightGradientSpec &spec, const Target &target) {
-  Layout l;
+// A single tap reads large maps once from memory, a few channels of each pixel at a time, which the hardware
+// does not foresee.
+bool asksAhead(const WeightGradientProblem &spec) {
+  return spec.kernel == std::array<int64_t, 2>{1, 1} && spec.stride == std::array<int64_t, 2>{1, 1} &&
+         spec.x.bytes() + spec.dy.bytes() > kKeptBytes;
+}
+
+std::string layoutName(const WeightGradientLayout &l) {
+  return std::to_string(l.tileBroadcast) + "x" + std::to_string(l.block()) +
+         (l.inputsInLanes ? "of_inputs" : "") + "_parts" + std::to_string(l.parts) +
+         (l.totals == Element::F64 ? "_f64" : "");
+}
+
+std::string specName(const WeightGradientProblem &s) {
+  std::string name = std::to_string(s.kernel[0]) + "x" + std::to_string(s.kernel[1]);
+  for (int64_t value : {s.stride[0], s.stride[1], s.padding[0], s.padding[1], s.dilation[0], s.dilation[1]})
+    name += "_" + std::to_string(value);
+  return name + "_" + s.x.name() + "_" + s.dy.name() + (s.groups > 1 ? "_g" + std::to_string(s.groups) : "");
+}
+
+int64_t elementsOf(const WeightGradientProblem &spec, const WeightGradientLayout &l) {
+  return l.parts * (l.grouped ? 1 : spec.groups) * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles *
+         l.tileElements();
+}
+
+} // namespace
+
+WeightGradientLayout weightGradientLayout(const WeightGradientProblem &spec, const Target &target) {
+  WeightGradientLayout l;
   l.lanes = target.lanes;
   const int64_t inputs = spec.x.c / spec.groups, outputs = spec.dy.c / spec.groups;
   l.grouped = fitsGrouped(spec.x.c, spec.dy.c, spec.groups, target);
   l.broadcast = inputs;
   l.inLanes = outputs;
-  l.inputsInLanes = false;
   if (l.grouped) {
     l.vectors = 1;
     l.tileBroadcast = inputs;
@@ -116,7 +124,6 @@ Layout layoutOf(const WeightGradientSpec &spec, const Target &target) {
   const int64_t tasks = (l.grouped ? 1 : spec.groups) * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles;
   l.parts = std::min({spec.x.n, kMostParts, int64_t(llvm::PowerOf2Ceil(ceilDiv(kWantedTasks, tasks)))});
   const int64_t images = ceilDiv(spec.x.n, l.parts);
-  l.totals = Element::F32;
   if (chooseBlocks(l, kBlockProducts, images, spec.dy) > kFloatBlocks) {
     l.totals = Element::F64;
     chooseBlocks(l, kLongBlockProducts, images, spec.dy);
@@ -124,47 +131,17 @@ Layout layoutOf(const WeightGradientSpec &spec, const Target &target) {
   return l;
 }
 
-// A single tap reads large maps once from memory, a few channels of each pixel at a time, which the hardware
-// does not foresee.
-bool asksAhead(const WeightGradientSpec &spec) {
-  return spec.kernel == std::array<int64_t, 2>{1, 1} && spec.stride == std::array<int64_t, 2>{1, 1} &&
-         spec.x.bytes() + spec.dy.bytes() > kKeptBytes;
-}
-
-std::string layoutName(const Layout &l) {
-  return std::to_string(l.tileBroadcast) + "x" + std::to_string(l.block()) +
-         (l.inputsInLanes ? "of_inputs" : "") + "_parts" + std::to_string(l.parts) +
-         (l.totals == Element::F64 ? "_f64" : "");
-}
-
-std::string specName(const WeightGradientSpec &s) {
-  std::string name = std::to_string(s.kernel[0]) + "x" + std::to_string(s.kernel[1]);
-  for (int64_t value : {s.stride[0], s.stride[1], s.padding[0], s.padding[2], s.dilation[0], s.dilation[1]})
-    name += "_" + std::to_string(value);
-  return name + "_" + s.x.name() + "_" + s.dy.name() + (s.groups > 1 ? "_g" + std::to_string(s.groups) : "");
-}
-
-int64_t elementsOf(const WeightGradientSpec &spec, const Layout &l) {
-  return l.parts * (l.grouped ? 1 : spec.groups) * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles *
-         l.tileElements();
-}
-
-} // namespace
-
-KernelOperand weightGradientTotals(const WeightGradientSpec &spec, const Target &target) {
-  const Layout l = layoutOf(spec, target);
+KernelOperand weightGradientTotals(const WeightGradientProblem &spec, const WeightGradientLayout &l) {
   return {elementsOf(spec, l), l.totals};
 }
 
-int64_t weightGradientScratch(const WeightGradientSpec &spec, const Target &target) {
-  const Layout l = layoutOf(spec, target);
+int64_t weightGradientScratch(const WeightGradientProblem &spec, const WeightGradientLayout &l) {
   return l.blockOf == BlockOf::Images ? elementsOf(spec, l) : 0;
 }
 
-Kernel weightGradient(const WeightGradientSpec &spec, const Target &target) {
-  const Layout l = layoutOf(spec, target);
+KernelCode weightGradient(const WeightGradientProblem &spec, const WeightGradientLayout &l) {
   const int64_t groups = l.grouped ? 1 : spec.groups;
-  Kernel kernel;
+  KernelCode kernel;
   kernel.tasks = l.parts * groups * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles;
   kernel.definition.name = "weight_gradient" + specName(spec) + "_f32_" + layoutName(l);
   const bool carries = l.blockOf == BlockOf::Images; // sums from image to image
@@ -172,8 +149,6 @@ Kernel weightGradient(const WeightGradientSpec &spec, const Target &target) {
   kernel.definition.operands = {{spec.x.elements()}, {spec.dy.elements()}, {elements, l.totals}};
   if (carries)
     kernel.definition.operands.push_back({elements});
-  kernel.definition.parameters = KernelParameters::of(spec.x, spec.dy, spec.groups, spec.kernel, spec.stride,
-                                                      spec.dilation, spec.padding[0], spec.padding[2]);
   kernel.definition.build = [spec, l, groups, carries, name = kernel.definition.name,
                              operands = kernel.definition.operands](KernelBuilder &k) {
     k.begin(name, operands);
@@ -210,7 +185,7 @@ Kernel weightGradient(const WeightGradientSpec &spec, const Target &target) {
         return std::array<Value, 3>{lower, upper, shift};
       };
       auto [yLower, yUpper, yShift] = range(r, 0, spec.padding[0], spec.x.h, spec.dy.h);
-      auto [xLower, xUpper, xShift] = range(s, 1, spec.padding[2], spec.x.w, spec.dy.w);
+      auto [xLower, xUpper, xShift] = range(s, 1, spec.padding[1], spec.x.w, spec.dy.w);
       Value imageX = k.add(k.mul(n, spec.x.image()), channelIn),
             imageDy = k.add(k.mul(n, spec.dy.image()), channelOut);
       const auto overPixels = [&, xShift = xShift, yShift = yShift](Value yFrom, Value yTo, Value xFrom,
@@ -354,25 +329,32 @@ Kernel weightGradient(const WeightGradientSpec &spec, const Target &target) {
   return kernel;
 }
 
-Kernel unpackWeightGradient(const WeightGradientSpec &spec, const Target &target) {
-  const Layout l = layoutOf(spec, target);
-  const int64_t spatial = spec.kernel[0] * spec.kernel[1], groups = l.grouped ? 1 : spec.groups;
-  Kernel kernel;
-  kernel.tasks = spec.dy.c;
-  const int64_t inputs = spec.x.c / spec.groups;
-  kernel.definition.name = "unpack_gradient_" + std::to_string(spec.dy.c) + "x" + std::to_string(inputs) +
-                           "x" + std::to_string(spec.kernel[0]) + "x" + std::to_string(spec.kernel[1]) +
-                           "_g" + std::to_string(spec.groups) + "_" + layoutName(l) +
-                           (l.grouped ? "_grouped" : "");
-  kernel.definition.operands = {weightGradientTotals(spec, target), {spec.dy.c * inputs * spatial}};
-  kernel.definition.parameters =
-      KernelParameters::of(spec.dy.c, inputs, spec.groups, spec.kernel, l.parts, l.vectors, l.tileBroadcast,
-                           l.inputsInLanes, l.grouped, l.totals);
-  kernel.definition.build = [=, name = kernel.definition.name,
+UnpackWeightGradient::UnpackWeightGradient(const WeightGradientProblem &problem,
+                                           const WeightGradientLayout &layout)
+    : outputs(problem.dy.c), inputs(problem.x.c / problem.groups), groups(problem.groups),
+      kernel(problem.kernel), layout(layout) {
+  this->layout.blockOf = BlockOf::All; // how the totals came about does not matter
+  this->layout.blockLength = 1;
+}
+
+KernelCode unpackWeightGradient(const UnpackWeightGradient &unpack) {
+  const WeightGradientLayout &l = unpack.layout;
+  const int64_t spatial = unpack.kernel[0] * unpack.kernel[1], groups = l.grouped ? 1 : unpack.groups;
+  KernelCode kernel;
+  kernel.tasks = unpack.outputs;
+  const int64_t inputs = unpack.inputs;
+  kernel.definition.name = "unpack_gradient_" + std::to_string(unpack.outputs) + "x" +
+                           std::to_string(inputs) + "x" + std::to_string(unpack.kernel[0]) + "x" +
+                           std::to_string(unpack.kernel[1]) + "_g" + std::to_string(unpack.groups) + "_" +
+                           layoutName(l) + (l.grouped ? "_grouped" : "");
+  kernel.definition.operands = {
+      {l.parts * groups * l.blocks * spatial * l.tiles * l.tileElements(), l.totals},
+      {unpack.outputs * inputs * spatial}};
+  kernel.definition.build = [=, l = unpack.layout, name = kernel.definition.name,
                              operands = kernel.definition.operands](KernelBuilder &k) {
     k.begin(name, operands);
     k.forTasks([&](Value o) {
-      const int64_t outputs = spec.dy.c / spec.groups;
+      const int64_t outputs = unpack.outputs / unpack.groups;
       Value group = l.grouped ? k.index(0) : k.div(o, outputs), within = l.grouped ? o : k.rem(o, outputs);
       k.forLoop(0, inputs, 1, [&](Value c) {
         Value inLanes = within, broadcast = c;

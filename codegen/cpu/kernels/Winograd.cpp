@@ -357,8 +357,8 @@ private:
 
 } // namespace
 
-Kernel winogradConvolution(const WinogradSpec &spec, const Target &target) {
-  Kernel kernel;
+KernelCode winogradConvolution(const WinogradSpec &spec, const Target &target) {
+  KernelCode kernel;
   kernel.tasks = tasksOf(spec);
   kernel.definition.name = "winograd" + std::to_string(spec.weights.transform) +
                            (spec.split ? "_multiply_" : "_") + spec.name() + spec.epilogue.name();
@@ -367,7 +367,6 @@ Kernel winogradConvolution(const WinogradSpec &spec, const Target &target) {
        {spec.weights.elements()}},
       spec.epilogue, spec.out, spec.parts(), target);
   kernel.definition.operands.push_back({spec.scratchElements()});
-  kernel.definition.parameters = KernelParameters::of(spec);
   kernel.definition.build = [spec, name = kernel.definition.name,
                              operands = kernel.definition.operands](KernelBuilder &k) {
     k.begin(name, operands);
@@ -419,7 +418,7 @@ Kernel winogradConvolution(const WinogradSpec &spec, const Target &target) {
   return kernel;
 }
 
-Kernel winogradInput(const WinogradSpec &spec) {
+KernelCode winogradInput(const WinogradSpec &spec) {
   const std::string name = "winograd" + std::to_string(spec.weights.transform) + "_input_" + spec.in.name() +
                            "_to_" + std::to_string(spec.tileRows()) + "x" +
                            std::to_string(spec.tileColumns()) + paddingName(spec.top, spec.left) + "_group" +
@@ -434,12 +433,9 @@ Kernel winogradInput(const WinogradSpec &spec) {
     emit.transformInputs(k.operand(0), zeros, group, first, end,
                          {k.operand(1), k.mul(group, spec.inputElements())});
   };
-  Kernel kernel = makeKernel(
+  KernelCode kernel = makeKernel(
       name, spec.groups() * inputParts(spec),
       {spec.in.operand(), {spec.groups() * spec.inputElements()}, {spec.inputScratchElements()}}, body);
-  kernel.definition.parameters =
-      KernelParameters::of(spec.weights.transform, spec.in, spec.tileRows(), spec.tileColumns(), spec.top,
-                           spec.left, spec.group, spec.weights.lanes);
   return kernel;
 }
 

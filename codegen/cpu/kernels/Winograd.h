@@ -89,12 +89,12 @@ struct WinogradSpec {
 };
 
 // operands: input (split: transformed inputs), packed weights, the epilogue's with the output, scratch.
-Kernel winogradConvolution(const WinogradSpec &spec, const Target &target);
+KernelCode winogradConvolution(const WinogradSpec &spec, const Target &target);
 // operands: input, transformed inputs, scratch. A task for each part of a group.
-Kernel winogradInput(const WinogradSpec &spec);
+KernelCode winogradInput(const WinogradSpec &spec);
 // O x I x 3 x 3 to transformed and packed. `transposed` is the weight of the input gradient: inputs and
 // outputs swapped, taps reversed. operands: weight, packed.
-Kernel packWinogradWeights(const WinogradWeights &packed, bool transposed);
+KernelCode packWinogradWeights(const WinogradWeights &packed, bool transposed);
 
 // --- the choice: WinogradChoice.cpp
 

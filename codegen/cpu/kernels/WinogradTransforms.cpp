@@ -91,7 +91,7 @@ std::string WinogradWeights::name() const {
 }
 
 // In double, a vector of output channels at a time.
-Kernel packWinogradWeights(const WinogradWeights &packed, bool transposed) {
+KernelCode packWinogradWeights(const WinogradWeights &packed, bool transposed) {
   const int64_t vectors = packed.paddedOutputs() / packed.lanes;
   const std::string name = "pack_winograd" + std::to_string(packed.transform) +
                            (transposed ? "_transposed_" : "_") + packed.name() + "x" +
@@ -144,9 +144,8 @@ Kernel packWinogradWeights(const WinogradWeights &packed, bool transposed) {
         }
     });
   };
-  Kernel kernel =
+  KernelCode kernel =
       makeKernel(name, vectors, {{packed.outputs * packed.inputs * 9}, {packed.elements()}}, body);
-  kernel.definition.parameters = KernelParameters::of(packed, transposed);
   return kernel;
 }
 

@@ -1,0 +1,118 @@
+// Everything but convolutions: pools, sums, what is done to each element.
+#include "codegen/cpu/schedule/Selection.h"
+
+namespace vernier::codegen {
+
+PartialSums Selection::select(const Problem &problem, const Places &at) {
+  // What a kernel writes beside its result: so many doubles, unless they are 0.
+  const auto withScratch = [&](int64_t count) {
+    llvm::SmallVector<Location> writes(at.writes);
+    if (count)
+      writes.push_back(doubles(count));
+    writer.step(kernel(problem), at.reads, writes);
+  };
+  if (const auto *p = std::get_if<ConvolutionProblem>(&problem))
+    return convolution(*p, at);
+  if (const auto *p = std::get_if<WeightGradientProblem>(&problem)) {
+    weightGradient(*p, at);
+  } else if (const auto *p = std::get_if<PoolProblem>(&problem)) {
+    pool(*p, at);
+  } else if (const auto *p = std::get_if<PoolGradientProblem>(&problem)) {
+    poolGradient(*p, at);
+  } else if (const auto *p = std::get_if<SpatialSumProblem>(&problem)) {
+    spatialSum(*p, at);
+  } else if (const auto *p = std::get_if<ResizeGradientProblem>(&problem)) {
+    withScratch(resizeGradientScratch(p->resize, target));
+  } else if (const auto *p = std::get_if<ReplicateGradientProblem>(&problem)) {
+    withScratch(replicateGradientScratch(p->dy, p->dx, target));
+  } else if (const auto *p = std::get_if<BatchSumsProblem>(&problem)) {
+    return sums(problem, at, statisticsChunks(p->x), p->x.c);
+  } else if (const auto *p = std::get_if<BatchGradientSumsProblem>(&problem)) {
+    return sums(problem, at, statisticsChunks(p->x), p->x.c);
+  } else if (const auto *p = std::get_if<ChannelSumsProblem>(&problem)) {
+    const PartialSums partial = sums(problem, at, statisticsChunks(p->dy), p->dy.c);
+    writer.step(kernel(problem, Finish()), {partial.sums}, at.writes);
+  } else if (std::holds_alternative<BinaryProblem>(problem)) {
+    mayReuse(whole(problem, at), {0, 1});
+  } else if (std::holds_alternative<ActivationProblem>(problem)) {
+    mayReuse(whole(problem, at), {0});
+  } else if (std::holds_alternative<ActivationGradientProblem>(problem)) {
+    mayReuse(whole(problem, at), {1});
+  } else if (std::holds_alternative<AffineProblem>(problem)) {
+    mayReuse(whole(problem, at), {0, 3});
+  } else if (std::holds_alternative<BatchGradientApplyProblem>(problem)) {
+    mayReuse(whole(problem, at), {1, 0});
+  } else {
+    whole(problem, at);
+  }
+  return {};
+}
+
+void Selection::mayReuse(Step &step, std::initializer_list<int> reads) {
+  const View &output = step.operands.back().view;
+  for (int read : reads)
+    if (read + 1 < int(step.operands.size()) && step.operands[read].view == output)
+      step.mayReuse.push_back(read);
+}
+
+PartialSums Selection::sums(const Problem &problem, const Places &at, int64_t parts, int64_t channels) {
+  const PartialSums partial{doubles(sumsElements(parts, channels, target)), parts};
+  writer.step(kernel(problem), at.reads, {partial.sums});
+  return partial;
+}
+
+void Selection::pool(const PoolProblem &p, const Places &at) {
+  if (p.kind == PoolKind::Max && fasterAlongAxes(p))
+    alongAxes(p, poolAxes(p), at.reads[0], at.writes[0]);
+  else
+    whole(p, at);
+}
+
+llvm::SmallVector<Location> Selection::alongAxes(const PoolProblem &p, llvm::ArrayRef<AxisPool> parts,
+                                                 const Location &x, std::optional<Location> y) {
+  llvm::SmallVector<Location> maps = {x};
+  for (const AxisPool &part : parts) {
+    const bool last = &part == &parts.back();
+    if (last && !y)
+      break;
+    const Location to = last ? *y : writer.map(part.spec.out);
+    writer.step(kernel(p, AlongAxis{part, {}, {}}), {maps.back()}, {to});
+    maps.push_back(to);
+  }
+  return maps;
+}
+
+void Selection::poolGradient(const PoolGradientProblem &p, const Places &at) {
+  const bool max = p.pool.kind == PoolKind::Max;
+  if (!max || !gradientFasterAlongAxes(p.pool)) {
+    Step &step = whole(p, at);
+    // The kernel reads each element of an addend or of the mask before it stores the output's.
+    for (int i = 3; max && i < int(at.reads.size()); ++i)
+      if (at.reads[i].view == at.writes[0].view)
+        step.mayReuse.push_back(i);
+    return;
+  }
+  const std::vector<AxisPool> parts = poolAxes(p.pool);
+  llvm::SmallVector<Location> maps = alongAxes(p.pool, parts, at.reads[0], {});
+  maps.push_back(at.reads[1]);
+  Location gradient = at.reads[2];
+  for (size_t i = parts.size(); i-- > 0;) {
+    const View &view = maps[i].view;
+    const Location to = i == 0 ? at.writes[0] : writer.map(denseView(view.n, view.h, view.w, view.c));
+    writer.step(kernel(p, AlongAxis{parts[i], gradient.view, to.view}), {maps[i], maps[i + 1], gradient},
+                {to});
+    gradient = to;
+  }
+}
+
+void Selection::spatialSum(const SpatialSumProblem &p, const Places &at) {
+  if (spatialParts(p) == 1) {
+    whole(p, at);
+    return;
+  }
+  const Location partial = doubles(spatialSumsElements(p, target));
+  writer.step(kernel(p), at.reads, {partial});
+  writer.step(kernel(p, Finish()), {partial}, at.writes);
+}
+
+} // namespace vernier::codegen

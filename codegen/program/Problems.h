@@ -1,0 +1,342 @@
+// What a step computes, never how: which tiles, layouts of weights and number of steps there are is for the
+// backend to choose. Each problem says what its operands are, those that it reads before those that it
+// writes; views say where they lie within their buffers.
+#ifndef VERNIER_CODEGEN_PROGRAM_PROBLEMS_H
+#define VERNIER_CODEGEN_PROGRAM_PROBLEMS_H
+
+#include "codegen/program/Epilogue.h"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace vernier::codegen {
+
+// --- convolutions and linear layers
+
+enum class Direction { Forward, InputGradient };
+
+// The result of a convolution or, as an input gradient, the gradient of its input: `in` is then the gradient
+// of its result. The window is the convolution's in both. Reads in, weight (O x I/groups x R x S), what the
+// epilogue reads; writes out.
+struct ConvolutionProblem {
+  View in, out;
+  std::array<int64_t, 2> kernel{1, 1}, stride{1, 1};
+  std::array<int64_t, 2> padding{0,
+                                 0}; // before the first row and column; what follows the last is the sizes'
+  std::array<int64_t, 2> dilation{1, 1};
+  int64_t groups = 1;
+  Direction direction = Direction::Forward;
+  Epilogue epilogue;
+
+  bool operator==(const ConvolutionProblem &) const = default;
+};
+
+// Weights in a layout that only the backend knows. Reads weight; writes it.
+struct WeightLayoutProblem {
+  int64_t groups = 1, outputs = 1,
+          inputs = 1; // channels per group, of the convolution that multiplies by them
+  std::array<int64_t, 2> kernel{1, 1};
+  Element element = Element::F32; // of the products
+  Direction direction = Direction::Forward;
+
+  bool operator==(const WeightLayoutProblem &) const = default;
+};
+
+// Reads x, dy; writes the gradient, O x I/groups x R x S.
+struct WeightGradientProblem {
+  View x, dy;
+  int64_t groups = 1;
+  std::array<int64_t, 2> kernel{1, 1}, stride{1, 1}, dilation{1, 1};
+  std::array<int64_t, 2> padding{0, 0}; // before the first row and column
+
+  bool operator==(const WeightGradientProblem &) const = default;
+};
+
+// --- pools and resampling
+
+enum class PoolKind { Max, Average };
+
+// Reads in; writes out.
+struct PoolProblem {
+  View in, out;
+  std::array<int64_t, 2> kernel{1, 1}, stride{1, 1};
+  std::array<int64_t, 4> padding{0, 0, 0, 0}; // top, bottom, left, right
+  bool countPadding = true;                   // in averages
+  PoolKind kind = PoolKind::Max;
+
+  bool operator==(const PoolProblem &) const = default;
+};
+// Whether the one window of an average is the map.
+bool coversMap(const PoolProblem &pool);
+// Windows that share no element.
+bool disjointWindows(const PoolProblem &pool);
+
+// Reads, of a max pool, in, out, dy and what the epilogue reads, of an average dy; writes dx. Only where
+// windows are disjoint, each element of a max pool's gradient being written once, there is an epilogue:
+// addends and a mask.
+struct PoolGradientProblem {
+  PoolProblem pool;
+  View dy, dx;
+  Epilogue epilogue;
+
+  bool operator==(const PoolGradientProblem &) const = default;
+};
+
+// Sums over H and W of a, or of a times b, or their mean. Reads a, [b]; writes out, N x 1 x 1 x C.
+struct SpatialSumProblem {
+  View a;
+  std::optional<View> b; // of a's shape
+  View out;
+  bool mean = false;
+
+  bool operator==(const SpatialSumProblem &) const = default;
+};
+
+// Each pixel of out is `factor` times in, N x 1 x 1 x C. Reads in; writes out.
+struct SpatialBroadcastProblem {
+  View in, out;
+  float factor = 1;
+
+  bool operator==(const SpatialBroadcastProblem &) const = default;
+};
+
+// Reads in; writes out.
+struct ResizeProblem {
+  View in, out;
+  bool bilinear = false, alignCorners = false;
+  double scale = 0; // the factor that pixels are sampled by; 0: that of the sizes
+
+  bool operator==(const ResizeProblem &) const = default;
+};
+
+// Reads the gradient of resize.out; writes that of resize.in.
+struct ResizeGradientProblem {
+  ResizeProblem resize;
+
+  bool operator==(const ResizeGradientProblem &) const = default;
+};
+
+// `in` in `out`, shifted by (top, left); pixels outside are zero or replicate the border, negative shifts
+// crop. Reads in; writes out.
+struct ShiftProblem {
+  View in, out;
+  int64_t top = 0, left = 0;
+  bool replicate = false;
+
+  bool operator==(const ShiftProblem &) const = default;
+};
+
+// Of a border that was replicated. Reads dy; writes dx.
+struct ReplicateGradientProblem {
+  View dy, dx;
+  int64_t top = 0, left = 0;
+
+  bool operator==(const ReplicateGradientProblem &) const = default;
+};
+
+// Channel i of group g of `in` becomes channel i * groups + g of `out`. Reads in; writes out.
+struct ChannelShuffleProblem {
+  View in, out;
+  int64_t groups = 1;
+
+  bool operator==(const ChannelShuffleProblem &) const = default;
+};
+
+// --- elementwise
+
+enum class Binary { Add, Multiply };
+
+// Reads a, b; writes y. b may be N x 1 x 1 x C.
+struct BinaryProblem {
+  Binary op = Binary::Add;
+  View a, b, y;
+  Activation activation = Activation::None;
+
+  bool operator==(const BinaryProblem &) const = default;
+};
+
+// Reads x; writes y.
+struct ActivationProblem {
+  View x, y;
+  Activation activation = Activation::None;
+
+  bool operator==(const ActivationProblem &) const = default;
+};
+
+// Reads y, dy; writes dx.
+struct ActivationGradientProblem {
+  View y, dy, dx;
+  Activation activation = Activation::None;
+
+  bool operator==(const ActivationGradientProblem &) const = default;
+};
+
+// y = act(x * scale + shift [+ addend]), scale and shift per channel. Reads x, scale, shift, [addend]; writes
+// y.
+struct AffineProblem {
+  View x, y;
+  Activation activation = Activation::None;
+  std::optional<View> addend;
+
+  bool operator==(const AffineProblem &) const = default;
+};
+
+// Writes y.
+struct FillProblem {
+  View y;
+  float value = 0;
+
+  bool operator==(const FillProblem &) const = default;
+};
+
+// Reads x; writes y.
+struct CopyProblem {
+  View x, y;
+
+  bool operator==(const CopyProblem &) const = default;
+};
+
+// Between a map and a caller's array N x C x H x W. Reads the one; writes the other.
+struct ArrayProblem {
+  View map;
+  bool toArray = false;
+
+  bool operator==(const ArrayProblem &) const = default;
+};
+
+// --- batch normalisation in training, gradients of biases
+
+// Moments (Sums) over N, H and W. Reads x; writes the sums, which lie as the backend lays them.
+struct BatchSumsProblem {
+  View x;
+
+  bool operator==(const BatchSumsProblem &) const = default;
+};
+
+// Reads sums, gamma, beta; writes mean, variance, and scale and shift, which normalise.
+struct BatchFinishProblem {
+  View x;
+  int64_t parts = 1; // of the sums
+  double epsilon = 0;
+
+  bool operator==(const BatchFinishProblem &) const = default;
+};
+
+// Reads mean, variance; writes running_mean, running_var.
+struct UpdateRunningProblem {
+  int64_t channels = 0;
+  double momentum = 0;
+  int64_t count = 0; // numbers that each mean is of
+
+  bool operator==(const UpdateRunningProblem &) const = default;
+};
+
+// Sums of g = dy masked by y > 0, and of g * (x - mean). Reads x, dy, [y], mean; writes the sums.
+struct BatchGradientSumsProblem {
+  View x, dy, y;
+  Activation activation = Activation::None;
+
+  bool operator==(const BatchGradientSumsProblem &) const = default;
+};
+
+// Reads sums, gamma, mean, variance; writes dgamma, dbeta, coefficients [4][C].
+struct BatchGradientFinishProblem {
+  View x;
+  int64_t parts = 1;
+  double epsilon = 0;
+
+  bool operator==(const BatchGradientFinishProblem &) const = default;
+};
+
+// dx = c0 * g + c1 * (x - c3) + c2. Reads x, dy, [y], coefficients; writes dx.
+struct BatchGradientApplyProblem {
+  View x, dy, y, dx;
+  Activation activation = Activation::None;
+
+  bool operator==(const BatchGradientApplyProblem &) const = default;
+};
+
+// Over N, H and W: the gradient of a bias. Reads dy; writes the sums, C numbers.
+struct ChannelSumsProblem {
+  View dy;
+
+  bool operator==(const ChannelSumsProblem &) const = default;
+};
+
+// --- batch norm folded into weights
+
+// Reads weight, gamma, variance; writes the folded weight.
+struct FoldWeightProblem {
+  int64_t outputs = 0, perOutput = 0;
+  double epsilon = 0;
+
+  bool operator==(const FoldWeightProblem &) const = default;
+};
+
+// Reads gamma, variance; writes what folding multiplies by.
+struct FoldScaleProblem {
+  int64_t channels = 0;
+  double epsilon = 0;
+
+  bool operator==(const FoldScaleProblem &) const = default;
+};
+
+// Reads gamma, beta, mean, variance, [bias]; writes the folded bias.
+struct FoldBiasProblem {
+  int64_t channels = 0;
+  bool bias = false;
+  double epsilon = 0;
+
+  bool operator==(const FoldBiasProblem &) const = default;
+};
+
+// --- losses
+
+enum class Loss { Softmax, Binary };
+
+// Reads logits, labels, smoothing or, where the loss is binary, logits, targets; writes each image's loss.
+struct LossProblem {
+  Loss loss = Loss::Softmax;
+  int64_t batch = 1, classes = 1;
+
+  bool operator==(const LossProblem &) const = default;
+};
+
+// Reads each image's loss; writes their mean.
+struct MeanLossProblem {
+  int64_t count = 1;
+
+  bool operator==(const MeanLossProblem &) const = default;
+};
+
+// Reads what LossProblem reads; writes the gradient of the logits.
+struct LossGradientProblem {
+  Loss loss = Loss::Softmax;
+  int64_t batch = 1, classes = 1;
+
+  bool operator==(const LossGradientProblem &) const = default;
+};
+
+using Problem =
+    std::variant<ConvolutionProblem, WeightLayoutProblem, WeightGradientProblem, PoolProblem,
+                 PoolGradientProblem, SpatialSumProblem, SpatialBroadcastProblem, ResizeProblem,
+                 ResizeGradientProblem, ShiftProblem, ReplicateGradientProblem, ChannelShuffleProblem,
+                 BinaryProblem, ActivationProblem, ActivationGradientProblem, AffineProblem, FillProblem,
+                 CopyProblem, ArrayProblem, BatchSumsProblem, BatchFinishProblem, UpdateRunningProblem,
+                 BatchGradientSumsProblem, BatchGradientFinishProblem, BatchGradientApplyProblem,
+                 ChannelSumsProblem, FoldWeightProblem, FoldScaleProblem, FoldBiasProblem, LossProblem,
+                 MeanLossProblem, LossGradientProblem>;
+
+// "convolution", "pool_gradient".
+const char *nameOf(const Problem &problem);
+// Multiply-adds as the papers count them: of convolutions and linear layers and of their gradients.
+int64_t macsOf(const Problem &problem);
+// The name, and all that the problem says: "convolution 1x56x56x64 to 1x56x56x64 3x3 padding 1x1 _bias_relu".
+std::string textOf(const Problem &problem);
+
+} // namespace vernier::codegen
+
+#endif
