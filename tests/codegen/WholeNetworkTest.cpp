@@ -1,6 +1,7 @@
 // Small networks in the forms of the zoo's, for inference and training, at several batches and numbers of
 // threads.
 #include "tests/codegen/Check.h"
+#include "tests/codegen/ReferenceBackend.h"
 
 using namespace vernier;
 using namespace vernier::tests;
@@ -125,6 +126,20 @@ BOOST_AUTO_TEST_CASE(blocks_of_images) {
   checkNetwork(elastic(6), {.threads = 3, .passes = passes + "3}"}, kWholeNetwork);
   checkNetwork(gated(4), {.threads = 1, .passes = passes + "2}"}, kWholeNetwork);
   checkNetwork(scales(3), {.passes = passes + "1}"}, kWholeNetwork);
+}
+
+// Nothing above the backends is the CPU's alone: another one runs them through the same lowering, memory
+// plan, tables and runtime. Results that each step rounds to float32 differ by that.
+BOOST_AUTO_TEST_CASE(reference_backend) {
+  const ReferenceBackend backend;
+  for (const Network &net : {res2net(1), elastic(2), gated(3), scales(2)}) {
+    checkNetwork(net, {.backend = &backend}, kWholeNetwork);
+    checkNetwork(net, {.train = true, .threads = 3, .backend = &backend}, kWholeNetwork);
+  }
+  checkNetwork(elastic(3), {.train = true, .loss = "binary", .backend = &backend}, kWholeNetwork);
+  checkNetwork(scales(2), {.backend = &backend, .maps = codegen::Element::BF16}, kWholeNetworkBFloat16);
+  const std::string passes = "vn-fold-batch-norm,vn-fuse-epilogue,vn-block-images{images=";
+  checkNetwork(res2net(4), {.backend = &backend, .passes = passes + "2}"}, kWholeNetwork);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

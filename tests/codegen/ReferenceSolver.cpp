@@ -1,0 +1,401 @@
+#include "tests/codegen/ReferenceSolver.h"
+
+#include "compiler/interpreter/Kernels.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+using namespace vernier::codegen;
+using vernier::interpreter::Tensor;
+namespace reference = vernier::interpreter;
+
+namespace vernier::tests {
+namespace {
+
+using Shape = std::vector<int64_t>;
+
+double load(const void *memory, int64_t index, Element element) {
+  switch (element) {
+  case Element::F32:
+    return static_cast<const float *>(memory)[index];
+  case Element::I32:
+    return static_cast<const int32_t *>(memory)[index];
+  case Element::F64:
+    return static_cast<const double *>(memory)[index];
+  case Element::BF16:
+    return std::bit_cast<float>(uint32_t(static_cast<const uint16_t *>(memory)[index]) << 16);
+  }
+  return 0;
+}
+
+// Rounds to the nearest even number where it has to. Returns what was stored.
+double store(void *memory, int64_t index, Element element, double value) {
+  if (element == Element::F64)
+    return static_cast<double *>(memory)[index] = value;
+  if (element == Element::F32)
+    return static_cast<float *>(memory)[index] = float(value);
+  const uint32_t bits = std::bit_cast<uint32_t>(float(value));
+  const uint32_t rounded = std::isnan(value) ? bits | 0x400000 : bits + 0x7fff + ((bits >> 16) & 1);
+  static_cast<uint16_t *>(memory)[index] = uint16_t(rounded >> 16);
+  return load(memory, index, element);
+}
+
+Shape shapeOf(const View &view) { return {view.n, view.h, view.w, view.c}; }
+
+reference::Activation activationOf(Activation activation) { return reference::Activation(int(activation)); }
+
+// What padding there is behind the last row or column for a window to be there `outputs` times.
+int64_t after(int64_t before, int64_t in, int64_t outputs, int64_t kernel, int64_t stride, int64_t dilation) {
+  return std::max<int64_t>(0, (outputs - 1) * stride + dilation * (kernel - 1) + 1 - in - before);
+}
+
+// `in` and `out` of the forward convolution.
+template <typename Problem>
+reference::ConvolutionGeometry geometryOf(const Problem &p, const View &in, const View &out) {
+  return {p.stride,
+          {p.padding[0], after(p.padding[0], in.h, out.h, p.kernel[0], p.stride[0], p.dilation[0]),
+           p.padding[1], after(p.padding[1], in.w, out.w, p.kernel[1], p.stride[1], p.dilation[1])},
+          p.dilation,
+          p.groups};
+}
+
+class Solver {
+public:
+  explicit Solver(void *const *operands) : operands(operands) {}
+
+  void operator()(const ConvolutionProblem &p) {
+    const bool forward = p.direction == Direction::Forward;
+    const View &in = forward ? p.in : p.out, &out = forward ? p.out : p.in;
+    const Tensor x = read(p.in);
+    Tensor weight = readNumbers({out.c, in.c / p.groups, p.kernel[0], p.kernel[1]});
+    std::reverse(weight.data.begin(), weight.data.end());
+    const auto geometry = geometryOf(p, in, out);
+    finish(forward ? reference::convolution(x, weight, nullptr, geometry)
+                   : reference::convolutionInputGrad(x, weight, shapeOf(in), geometry),
+           p.out, p.epilogue);
+  }
+  void operator()(const WeightLayoutProblem &p) {
+    Tensor weight = readNumbers({p.groups * p.outputs * p.inputs * p.kernel[0] * p.kernel[1]});
+    std::reverse(weight.data.begin(), weight.data.end());
+    writeNumbers(weight);
+  }
+  void operator()(const WeightGradientProblem &p) {
+    const Tensor x = read(p.x), dy = read(p.dy);
+    writeNumbers(reference::convolutionWeightGrad(x, dy, {p.dy.c, p.x.c / p.groups, p.kernel[0], p.kernel[1]},
+                                                  geometryOf(p, p.x, p.dy)));
+  }
+  void operator()(const PoolProblem &p) {
+    const Tensor x = read(p.in);
+    write(p.kind == PoolKind::Max ? reference::maxPool(x, poolGeometryOf(p))
+                                  : reference::avgPool(x, poolGeometryOf(p)),
+          p.out);
+  }
+  void operator()(const PoolGradientProblem &p) {
+    if (p.pool.kind == PoolKind::Average) {
+      write(reference::avgPoolGrad(read(p.dy), shapeOf(p.pool.in), poolGeometryOf(p.pool)), p.dx);
+      return;
+    }
+    const Tensor x = read(p.pool.in);
+    read(p.pool.out);
+    finish(reference::maxPoolGrad(x, read(p.dy), poolGeometryOf(p.pool)), p.dx, p.epilogue);
+  }
+  void operator()(const SpatialSumProblem &p) {
+    const Tensor a = read(p.a);
+    write(p.mean ? reference::globalAvgPool(a)
+          : p.b  ? reference::spatialDot(a, read(*p.b))
+                 : reference::spatialSum(a),
+          p.out);
+  }
+  void operator()(const SpatialBroadcastProblem &p) {
+    Tensor factors(shapeOf(p.out), p.factor);
+    write(reference::multiply(factors, read(p.in)), p.out);
+  }
+  void operator()(const ResizeProblem &p) {
+    write(reference::resize(read(p.in), p.out.h, p.out.w, modeOf(p), p.alignCorners, p.scale), p.out);
+  }
+  void operator()(const ResizeGradientProblem &p) {
+    const ResizeProblem &r = p.resize;
+    write(reference::resizeGrad(read(r.out), shapeOf(r.in), modeOf(r), r.alignCorners, r.scale), r.in);
+  }
+  void operator()(const ShiftProblem &p) {
+    const Tensor x = read(p.in);
+    if (p.top <= 0 && p.left <= 0 && p.out.h - p.top <= p.in.h && p.out.w - p.left <= p.in.w)
+      write(reference::crop(x, -p.top, -p.left, p.out.h, p.out.w), p.out);
+    else
+      write(reference::pad(x, {p.top, p.out.h - p.in.h - p.top, p.left, p.out.w - p.in.w - p.left},
+                           p.replicate),
+            p.out);
+  }
+  void operator()(const ReplicateGradientProblem &p) {
+    write(reference::padReplicateGrad(read(p.dy),
+                                      {p.top, p.dy.h - p.dx.h - p.top, p.left, p.dy.w - p.dx.w - p.left}),
+          p.dx);
+  }
+  void operator()(const ChannelShuffleProblem &p) {
+    write(reference::channelShuffle(read(p.in), p.groups), p.out);
+  }
+  void operator()(const BinaryProblem &p) {
+    const Tensor a = read(p.a), b = read(p.b);
+    write(reference::activate(p.op == Binary::Add ? reference::add(a, b) : reference::multiply(a, b),
+                              activationOf(p.activation)),
+          p.y);
+  }
+  void operator()(const ActivationProblem &p) {
+    write(reference::activate(read(p.x), activationOf(p.activation)), p.y);
+  }
+  void operator()(const ActivationGradientProblem &p) {
+    const Tensor y = read(p.y);
+    write(reference::activateGrad(y, read(p.dy), activationOf(p.activation)), p.dx);
+  }
+  void operator()(const AffineProblem &p) {
+    const Tensor x = read(p.x), scale = readNumbers({p.x.c}), shift = readNumbers({p.x.c});
+    Tensor y = reference::affine(x, scale, shift);
+    if (p.addend)
+      y = reference::add(y, read(*p.addend));
+    write(reference::activate(y, activationOf(p.activation)), p.y);
+  }
+  void operator()(const FillProblem &p) { write(Tensor(shapeOf(p.y), p.value), p.y); }
+  void operator()(const CopyProblem &p) { write(read(p.x), p.y); }
+  void operator()(const ArrayProblem &p) {
+    // The caller's N x C x H x W.
+    const View array = denseView(p.map.n, p.map.c, p.map.h, p.map.w);
+    const Tensor from = read(p.toArray ? p.map : array);
+    Tensor to(shapeOf(p.toArray ? array : p.map));
+    const int64_t pixels = p.map.h * p.map.w, channels = p.map.c;
+    for (int64_t n = 0; n < p.map.n; ++n)
+      for (int64_t i = 0; i < pixels; ++i)
+        for (int64_t c = 0; c < channels; ++c) {
+          const int64_t last = (n * pixels + i) * channels + c, first = (n * channels + c) * pixels + i;
+          to[p.toArray ? first : last] = from[p.toArray ? last : first];
+        }
+    write(to, p.toArray ? array : p.map);
+  }
+  void operator()(const BatchSumsProblem &p) { moments(read(p.x)); }
+  void operator()(const BatchFinishProblem &p) {
+    const int64_t channels = p.x.c;
+    const double count = double(p.x.n * p.x.h * p.x.w);
+    const Tensor sums = readNumbers({2 * channels}, Element::F64), gamma = readNumbers({channels}),
+                 beta = readNumbers({channels});
+    Tensor mean({channels}), variance({channels}), scale({channels}), shift({channels});
+    for (int64_t c = 0; c < channels; ++c) {
+      mean[c] = sums[c] / count;
+      variance[c] = std::max(0.0, sums[channels + c] / count - mean[c] * mean[c]);
+      scale[c] = gamma[c] / std::sqrt(variance[c] + p.epsilon);
+      shift[c] = beta[c] - mean[c] * scale[c];
+    }
+    for (const Tensor *result : {&mean, &variance, &scale, &shift})
+      writeNumbers(*result);
+  }
+  void operator()(const UpdateRunningProblem &p) {
+    const Tensor mean = readNumbers({p.channels}), variance = readNumbers({p.channels});
+    Tensor runningMean = peekNumbers({p.channels}, 0), runningVariance = peekNumbers({p.channels}, 1);
+    reference::updateRunning(runningMean, runningVariance, mean, variance, p.momentum, p.count);
+    writeNumbers(runningMean);
+    writeNumbers(runningVariance);
+  }
+  void operator()(const BatchGradientSumsProblem &p) {
+    const Tensor x = read(p.x), g = masked(p.dy, p.y, p.activation), mean = readNumbers({p.x.c});
+    Tensor sums({2 * p.x.c});
+    for (int64_t i = 0; i < x.size(); ++i) {
+      const int64_t c = i % p.x.c;
+      sums[c] += g[i];
+      sums[p.x.c + c] += g[i] * (x[i] - mean[c]);
+    }
+    writeNumbers(sums, Element::F64);
+  }
+  void operator()(const BatchGradientFinishProblem &p) {
+    const int64_t channels = p.x.c;
+    const double count = double(p.x.n * p.x.h * p.x.w);
+    const Tensor sums = readNumbers({2 * channels}, Element::F64), gamma = readNumbers({channels}),
+                 mean = readNumbers({channels}), variance = readNumbers({channels});
+    Tensor dgamma({channels}), dbeta({channels}), coefficients({4 * channels});
+    for (int64_t c = 0; c < channels; ++c) {
+      const double deviation = 1 / std::sqrt(variance[c] + p.epsilon), a = gamma[c] * deviation;
+      dbeta[c] = sums[c];
+      dgamma[c] = sums[channels + c] * deviation;
+      coefficients[c] = a;
+      coefficients[channels + c] = -a * deviation * dgamma[c] / count;
+      coefficients[2 * channels + c] = -a * dbeta[c] / count;
+      coefficients[3 * channels + c] = mean[c];
+    }
+    for (const Tensor *result : {&dgamma, &dbeta, &coefficients})
+      writeNumbers(*result);
+  }
+  void operator()(const BatchGradientApplyProblem &p) {
+    const int64_t channels = p.x.c;
+    const Tensor x = read(p.x), g = masked(p.dy, p.y, p.activation), by = readNumbers({4 * channels});
+    Tensor dx(x.shape);
+    for (int64_t i = 0; i < x.size(); ++i) {
+      const int64_t c = i % channels;
+      dx[i] = by[c] * g[i] + by[channels + c] * (x[i] - by[3 * channels + c]) + by[2 * channels + c];
+    }
+    write(dx, p.dx);
+  }
+  void operator()(const ChannelSumsProblem &p) { writeNumbers(reference::channelSum(read(p.dy))); }
+  void operator()(const FoldWeightProblem &p) {
+    const Tensor weight = readNumbers({p.outputs, p.perOutput}), gamma = readNumbers({p.outputs}),
+                 variance = readNumbers({p.outputs});
+    writeNumbers(reference::foldWeight(weight, gamma, variance, p.epsilon));
+  }
+  void operator()(const FoldScaleProblem &p) {
+    const Tensor gamma = readNumbers({p.channels}), variance = readNumbers({p.channels});
+    writeNumbers(reference::foldWeight(Tensor({p.channels}, 1.0), gamma, variance, p.epsilon));
+  }
+  void operator()(const FoldBiasProblem &p) {
+    const Tensor gamma = readNumbers({p.channels}), beta = readNumbers({p.channels}),
+                 mean = readNumbers({p.channels}), variance = readNumbers({p.channels});
+    const Tensor bias = p.bias ? readNumbers({p.channels}) : Tensor();
+    writeNumbers(reference::foldBias(gamma, beta, mean, variance, p.bias ? &bias : nullptr, p.epsilon));
+  }
+  void operator()(const LossProblem &p) {
+    const Images images = readImages(p.loss, p.batch, p.classes);
+    Tensor losses({p.batch});
+    for (int64_t n = 0; n < p.batch; ++n)
+      losses[n] =
+          p.loss == Loss::Softmax
+              ? reference::softmaxCrossEntropy(images.logits[n], images.targets[n], images.smoothing)[0]
+              : reference::binaryCrossEntropy(images.logits[n], images.targets[n])[0];
+    writeNumbers(losses);
+  }
+  void operator()(const MeanLossProblem &p) {
+    const Tensor losses = readNumbers({p.count});
+    double sum = 0;
+    for (double loss : losses.data)
+      sum += loss;
+    writeNumbers(Tensor({1}, sum / double(p.count)));
+  }
+  void operator()(const LossGradientProblem &p) {
+    const Images images = readImages(p.loss, p.batch, p.classes);
+    Tensor gradient({p.batch, p.classes});
+    for (int64_t n = 0; n < p.batch; ++n) {
+      const Tensor one =
+          p.loss == Loss::Softmax
+              ? reference::softmaxCrossEntropyGrad(images.logits[n], images.targets[n], images.smoothing)
+              : reference::binaryCrossEntropyGrad(images.logits[n], images.targets[n]);
+      for (int64_t k = 0; k < p.classes; ++k)
+        gradient[n * p.classes + k] = one[k] / double(p.batch);
+    }
+    writeNumbers(gradient);
+  }
+
+private:
+  static reference::ResizeMode modeOf(const ResizeProblem &p) {
+    return p.bilinear ? reference::ResizeMode::Bilinear : reference::ResizeMode::Nearest;
+  }
+  static reference::PoolGeometry poolGeometryOf(const PoolProblem &p) {
+    reference::PoolGeometry geometry{p.kernel, p.stride, p.padding, false, p.countPadding};
+    const auto extent = [&](int axis, int64_t in) {
+      return (in + p.padding[2 * axis] + p.padding[2 * axis + 1] - p.kernel[axis]) / p.stride[axis] + 1;
+    };
+    geometry.ceil = extent(0, p.in.h) < p.out.h || extent(1, p.in.w) < p.out.w;
+    return geometry;
+  }
+
+  // --- operands, one after the other
+  const void *next() { return operands[index++]; }
+
+  Tensor read(const View &view) {
+    const void *memory = next();
+    Tensor tensor(shapeOf(view));
+    for (int64_t i = 0; i < tensor.size(); ++i)
+      tensor[i] = load(memory, i / view.c * view.pixel + i % view.c, view.element);
+    return tensor;
+  }
+  static Tensor numbersAt(const void *memory, Shape shape, Element element) {
+    Tensor tensor(std::move(shape));
+    for (int64_t i = 0; i < tensor.size(); ++i)
+      tensor[i] = load(memory, i, element);
+    return tensor;
+  }
+  Tensor readNumbers(Shape shape, Element element = Element::F32) {
+    return numbersAt(next(), std::move(shape), element);
+  }
+  // Of an operand that will be written: the `ahead`-th from here.
+  Tensor peekNumbers(Shape shape, int64_t ahead) const {
+    return numbersAt(operands[index + ahead], std::move(shape), Element::F32);
+  }
+  // What was stored.
+  Tensor write(const Tensor &tensor, const View &view) {
+    void *memory = const_cast<void *>(next());
+    Tensor stored(shapeOf(view));
+    for (int64_t i = 0; i < stored.size(); ++i)
+      stored[i] = store(memory, i / view.c * view.pixel + i % view.c, view.element, tensor[i]);
+    return stored;
+  }
+  void writeNumbers(const Tensor &tensor, Element element = Element::F32) {
+    void *memory = const_cast<void *>(next());
+    for (int64_t i = 0; i < tensor.size(); ++i)
+      store(memory, i, element, tensor[i]);
+  }
+
+  Tensor masked(const View &dy, const View &y, Activation activation) {
+    const Tensor gradient = read(dy);
+    return activation == Activation::None
+               ? gradient
+               : reference::activateGrad(read(y), gradient, activationOf(activation));
+  }
+
+  void moments(const Tensor &x) {
+    Tensor sums({2 * x.channels()});
+    for (int64_t i = 0; i < x.size(); ++i) {
+      sums[i % x.channels()] += x[i];
+      sums[x.channels() + i % x.channels()] += x[i] * x[i];
+    }
+    writeNumbers(sums, Element::F64);
+  }
+
+  void finish(Tensor result, const View &out, const Epilogue &epilogue) {
+    const auto perChannel = [&](auto apply) {
+      const Tensor numbers = readNumbers({out.c});
+      for (int64_t i = 0; i < result.size(); ++i)
+        apply(result[i], numbers[i % out.c]);
+    };
+    if (epilogue.scale)
+      perChannel([](double &value, double scale) { value *= scale; });
+    if (epilogue.bias)
+      perChannel([](double &value, double bias) { value += bias; });
+    for (const Addend &addend : epilogue.addends)
+      result = reference::add(result, reference::repeatPixels(read(addend.view), out.h, out.w));
+    result = reference::activate(result, activationOf(epilogue.activation));
+    if (epilogue.masked != Activation::None)
+      result = reference::activateGrad(read(epilogue.mask), result, activationOf(epilogue.masked));
+    const Tensor stored = write(result, out);
+    if (epilogue.sums == Sums::Moments)
+      moments(stored);
+  }
+
+  struct Images {
+    std::vector<Tensor> logits, targets; // of each image
+    double smoothing = 0;
+  };
+  Images readImages(Loss loss, int64_t batch, int64_t classes) {
+    const bool softmax = loss == Loss::Softmax;
+    const Tensor logits = readNumbers({batch, classes});
+    const Tensor targets = softmax ? readNumbers({batch}, Element::I32) : readNumbers({batch, classes});
+    Images images;
+    if (softmax)
+      images.smoothing = readNumbers({1})[0];
+    const int64_t each = softmax ? 1 : classes;
+    const auto of = [](const Tensor &all, int64_t n, int64_t count, Shape shape) {
+      Tensor part(std::move(shape));
+      std::copy_n(all.data.begin() + n * count, count, part.data.begin());
+      return part;
+    };
+    for (int64_t n = 0; n < batch; ++n) {
+      images.logits.push_back(of(logits, n, classes, {1, classes}));
+      images.targets.push_back(of(targets, n, each, softmax ? Shape{1} : Shape{1, classes}));
+    }
+    return images;
+  }
+
+  void *const *operands;
+  int64_t index = 0;
+};
+
+} // namespace
+
+void solve(const Problem &problem, void *const *operands) { std::visit(Solver(operands), problem); }
+
+} // namespace vernier::tests
