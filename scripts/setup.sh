@@ -14,6 +14,8 @@ packages=(
   libonnx-dev libprotobuf-dev
   # the main job's images; scripts and tests use Python's standard library only
   dataset-fashion-mnist python3
+  # tests only: pip's packages go into the build folder, searches run as ranks of an MPI program
+  python3-venv openmpi-bin
 )
 
 missing=()

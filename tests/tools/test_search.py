@@ -312,7 +312,6 @@ class Search(StagesTest):
         self.assertIn("cannot run no-such-launcher", self.search("--mpi", "no-such-launcher", "--sample", "3", found="none",
                                                                  status=1))
 
-    @unittest.skipUnless(shutil.which("mpirun"), "there is no mpirun")
     def test_mpirun(self):
         # Open MPI asks for these where a container knows no other user, or has fewer cores than ranks.
         for name in ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMPI_MCA_rmaps_base_oversubscribe"):
