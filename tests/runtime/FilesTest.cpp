@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(one_that_fails_ends_the_others) {
       {"sh", "-c", "while [ ! -e " + folder / "ready" + " ]; do sleep 0.05; done; exit 7"}};
   BOOST_TEST(runChildren(commands).status == 7);
   BOOST_TEST(fs::exists(folder / "ended"));
-  const std::vector<Command> missing = {{"sh", "-c", "sleep 60"}, {"/no/such/program"}};
+  const std::vector<Command> missing = {{"sleep", "60"}, {"/no/such/program"}};
   BOOST_TEST(runChildren(missing).cause == "cannot run /no/such/program: No such file or directory");
 }
 
