@@ -23,6 +23,8 @@ add_generated_test(scalenet50.train scalenet50 scalenet.vn ${scalenet50} --train
 add_generated_test(resnet50.bf16 resnet50 resnet.vn --precision bf16)
 add_generated_test(scalenet50.bf16 scalenet50 scalenet.vn ${scalenet50} --precision bf16)
 add_generated_test(res2net50_48w_2s.bf16 res2net50_48w_2s res2net.vn --precision bf16)
+mark_long(generated.scalenet50 generated.scalenet50.sse generated.scalenet50.avx2 generated.scalenet50.train
+          generated.scalenet50.bf16 generated.resnext50_elastic generated.res2net50_26w_4s)
 # A minute each: ctest -C slow.
 set(when CONFIGURATIONS slow)
 add_generated_test(resnet50.train resnet50 resnet.vn --train)

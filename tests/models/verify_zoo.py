@@ -1,11 +1,13 @@
 """Runs `vernier verify` over the models of models/README.md, at the sizes that it reduces them to.
 
 Of each file the cheapest model is verified altogether, and the inference passes of the others, which are made of the same
-blocks: compiling kernels and running training steps in double precision takes most of the time. `--everything` takes
-it for all of them.
+blocks: compiling kernels and running training steps in double precision takes most of the time. Tiers share this out:
+`default` leaves to `slow` what is deeper than another of its kind (`resnet152`), and files whose blocks others have;
+`quick` has the small networks of Fashion-MNIST, which are not in `default`. `--everything` verifies all models altogether.
 """
 
 import argparse
+import re
 import subprocess
 import sys
 import time
@@ -13,14 +15,43 @@ from pathlib import Path
 
 from check_zoo import ROW
 
+QUICK = {"fashion.vn"}
+# Made of blocks that these have: resnet.vn; densenet.vn, resnext_elastic.vn and dla_elastic.vn; res2net.vn and dla.vn;
+# res2net.vn.
+OF_OTHERS_BLOCKS = {"multi_label.vn", "densenet_elastic.vn", "res2net_dla.vn", "res2next_cifar.vn"}
+DEPTH = re.compile(r"\d{2,3}")
 
-def plan(readme, everything):
+
+def kind(row):
+    """What models have in common that differ in depth, and the depth."""
+    _, name, file, configuration = row
+    depth = DEPTH.search(name)
+    return (file, DEPTH.sub("", name, 1), DEPTH.sub("", configuration, 1)), int(depth[0]) if depth else 0
+
+
+def plan(readme, tier):
     """[(model, file, configuration, altogether?)], the most expensive first"""
     rows = [(float(macs), name, file, configuration) for name, file, configuration, _, macs in ROW.findall(readme)]
     cheapest = {file: min(row for row in rows if row[2] == file) for _, _, file, _ in rows}
-    planned = [(everything or row == cheapest[row[2]], *row) for row in rows]
-    return [(name, file, configuration, altogether)
-            for altogether, _, name, file, configuration in sorted(planned, reverse=True)]
+    shallowest = {}
+    for row in rows:
+        key, depth = kind(row)
+        shallowest[key] = min(shallowest.get(key, depth), depth)
+    planned = []
+    for row in sorted(rows, reverse=True):
+        key, depth = kind(row)
+        altogether = row == cheapest[row[2]]
+        if tier == "everything":
+            tiers = {tier: True}
+        elif row[2] in QUICK:
+            tiers = {"quick": altogether}
+        elif altogether and row[2] in OF_OTHERS_BLOCKS:
+            tiers = {"default": False, "slow": True}
+        else:
+            tiers = {"slow" if depth > shallowest[key] else "default": altogether}
+        if tier in tiers:
+            planned.append((*row[1:], tiers[tier]))
+    return planned
 
 
 def main():
@@ -28,11 +59,12 @@ def main():
     parser.add_argument("--vernier", required=True, type=Path)
     parser.add_argument("--models", required=True, type=Path)
     parser.add_argument("--part", default="1/1", help="K/N: every N-th model, from the K-th on")
-    parser.add_argument("--everything", action="store_true")
+    parser.add_argument("--tier", choices=("quick", "default", "slow"), default="default")
+    parser.add_argument("--everything", action="store_const", dest="tier", const="everything")
     parser.add_argument("--options", default="", help="further options of `vernier verify`, such as '--input 224'")
     options = parser.parse_args()
     part, parts = map(int, options.part.split("/"))
-    rows = plan((options.models / "README.md").read_text(encoding="utf-8"), options.everything)
+    rows = plan((options.models / "README.md").read_text(encoding="utf-8"), options.tier)
     if not rows:
         sys.exit("models/README.md lists no models")
 
