@@ -145,8 +145,8 @@ std::string renderPlace(Span span, const std::string &label, const SourceSet &so
   std::string number = std::to_string(at.line);
   std::string out = "  --> " + visible(source.path()) + ":" + number + ":" + std::to_string(at.column) + "\n";
   out += " " + number + " |" + (shown.empty() ? "" : " " + shown) + "\n";
-  out += " " + std::string(number.size(), ' ') + " | " + lead + std::string(std::max<size_t>(1, carets), '^') +
-         (label.empty() ? "" : " " + visible(label)) + "\n";
+  out += " " + std::string(number.size(), ' ') + " | " + lead +
+         std::string(std::max<size_t>(1, carets), '^') + (label.empty() ? "" : " " + visible(label)) + "\n";
   return out;
 }
 

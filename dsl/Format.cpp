@@ -301,8 +301,8 @@ std::optional<std::string> format(const SourceSet &sources, int file, Diagnostic
   if (diagnostics.size() + diagnostics.dropped() != errors)
     return std::nullopt;
   std::string text = Formatter(sources, file, lex(sources, file, diagnostics)).run();
-  // A name longer than a line leaves no good place to break; where the author broke then decides, and a break moves the
-  // next one. Repeated until nothing moves: each round only adds breaks, of which a line holds few.
+  // A name longer than a line leaves no good place to break; where the author broke then decides, and a break
+  // moves the next one. Repeated until nothing moves: each round only adds breaks, of which a line holds few.
   for (int round = 0; round < kMaxRounds; ++round) {
     SourceSet again;
     Diagnostics none;

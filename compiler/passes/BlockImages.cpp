@@ -187,7 +187,8 @@ struct BlockImages : vernier::compiler::impl::BlockImagesBase<BlockImages> {
     if (!infer || infer.getNumArguments() != 1 || findRow(infer, row))
       return;
     if (images < 0 || (images > 0 && row.batch % images != 0)) {
-      infer.emitError("a batch of ") << row.batch << " cannot run for " << images.getValue() << " images at a time";
+      infer.emitError("a batch of ") << row.batch << " cannot run for " << images.getValue()
+                                     << " images at a time";
       return signalPassFailure();
     }
     const Costs costs(row, cache);

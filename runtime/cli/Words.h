@@ -12,7 +12,8 @@ namespace vernier::runtime {
 CLI::Validator atLeast(int64_t least);
 
 /// Parses; what is wrong is thrown as an Error, the unknown word first: it is often why something else is
-/// missing. CLI::Success is left to the caller. `elsewhere` says of a command that another build has what to do.
+/// missing. CLI::Success is left to the caller. `elsewhere` says what to do about a command of another
+/// build.
 void parseWords(CLI::App &app, int argc, char **argv, const std::string &elsewhere = "");
 
 /// `help` and `help COMMAND`: prints and returns true.

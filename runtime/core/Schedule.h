@@ -40,7 +40,7 @@ private:
 
   int threads;
   std::vector<StepRange> waveSteps;
-  std::vector<TaskRange> ranges;        // by wave, then by thread
+  std::vector<TaskRange> ranges;         // by wave, then by thread
   std::vector<size_t> firstRanges = {0}; // of each wave and thread, and the end
 };
 

@@ -86,8 +86,8 @@ static std::string endingOf(const std::string &name) {
 
 /// Adds what lies in `folder`, and with `deep` in the folders in it; `prefix` leads here from where it began.
 /// `above` are the folders on the way, by their true names: a link back to one of them is not followed.
-static void collect(const fs::path &folder, const std::string &prefix, bool deep, std::vector<fs::path> &above,
-                    Contents &contents) {
+static void collect(const fs::path &folder, const std::string &prefix, bool deep,
+                    std::vector<fs::path> &above, Contents &contents) {
   for (const fs::directory_entry &entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with("."))

@@ -13,9 +13,9 @@
 
 namespace vernier::runtime {
 
-/// How many logits come before that of `label` in descending order; equal ones in the order of their index. One
-/// that is not a number comes before all numbers, as in PyTorch; that of `label` itself, behind all: such an
-/// answer is never right.
+/// How many logits come before that of `label` in descending order; equal ones in the order of their index.
+/// One that is not a number comes before all numbers, as in PyTorch; that of `label` itself, behind all: such
+/// an answer is never right.
 int64_t rankOf(std::span<const float> logits, int64_t label);
 
 struct Accuracy {

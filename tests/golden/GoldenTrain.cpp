@@ -1,8 +1,9 @@
 // golden-train RECORD.json LIBRARY.so: one training step of generated code against a record's `train` values.
 //
-// The first loss to 1e-5; each parameter's gradient norm within 3%, the median within 0.2%. A probe sees the whole
-// difference of a gradient, not only its length: in float32, where batch norm over few pixels magnifies rounding, PyTorch's
-// own probes on resnet50 differ by 0.8% in the median and 5% at worst, in its channels-last layout by 2.1% and 11%.
+// The first loss to 1e-5; each parameter's gradient norm within 3%, the median within 0.2%. A probe sees the
+// whole difference of a gradient, not only its length: in float32, where batch norm over few pixels magnifies
+// rounding, PyTorch's own probes on resnet50 differ by 0.8% in the median and 5% at worst, in its
+// channels-last layout by 2.1% and 11%.
 #include "runtime/core/Session.h"
 #include "tests/golden/GoldenTensors.h"
 

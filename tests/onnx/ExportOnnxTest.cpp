@@ -276,15 +276,17 @@ BOOST_AUTO_TEST_CASE(nothing_is_left_of_a_failure) {
   options.externalData = true;
   const std::string path = (folder.path / "no" / "m.onnx").string();
   const auto says = [](const std::string &text) {
-    return [=](const runtime::Error &error) { return std::string(error.what()).find(text) != std::string::npos; };
+    return [=](const runtime::Error &error) {
+      return std::string(error.what()).find(text) != std::string::npos;
+    };
   };
-  BOOST_CHECK_EXCEPTION(llvm::consumeError(codegen::exportOnnx(infer, options, path).takeError()), runtime::Error,
-                        says("No such file or directory"));
+  BOOST_CHECK_EXCEPTION(llvm::consumeError(codegen::exportOnnx(infer, options, path).takeError()),
+                        runtime::Error, says("No such file or directory"));
   // The model's place is taken by a folder: the data that was already written goes again.
   fs::create_directory(folder.path / "m.onnx");
   const std::string taken = (folder.path / "m.onnx").string();
-  BOOST_CHECK_EXCEPTION(llvm::consumeError(codegen::exportOnnx(infer, options, taken).takeError()), runtime::Error,
-                        says(taken));
+  BOOST_CHECK_EXCEPTION(llvm::consumeError(codegen::exportOnnx(infer, options, taken).takeError()),
+                        runtime::Error, says(taken));
   BOOST_TEST(!fs::exists(folder.path / "m.onnx.data"));
   // Weights that do not fit are refused before anything is written.
   options.weights = [](const std::string &) { return std::vector<float>(); };

@@ -82,7 +82,8 @@ BOOST_AUTO_TEST_CASE(idx_headers_are_checked) {
   expectError(VN_ERROR_FORMAT, "announces [4, 2147483648, 2147483648] bytes of data, 0 are there",
               [&] { parseIdx(wrapping, four, "i", "l"); });
   good[7] = 1, good[11] = 2;
-  expectError(VN_ERROR_FORMAT, "1 image and 2 labels: as many are needed", [&] { parseIdx(good, labels, "i", "l"); });
+  expectError(VN_ERROR_FORMAT, "1 image and 2 labels: as many are needed",
+              [&] { parseIdx(good, labels, "i", "l"); });
 }
 
 BOOST_AUTO_TEST_CASE(cifar) {
@@ -161,12 +162,18 @@ BOOST_AUTO_TEST_CASE(labels_of_a_folders_images) {
   };
   BOOST_TEST(parse("7\n8") == (std::vector<int64_t>{7, 8}));
   BOOST_TEST(parse("b c.png 3\r\na.jpg\t12\r\n\n") == (std::vector<int64_t>{12, 3}));
-  BOOST_TEST(parse("\xef\xbb\xbf" "7\n8") == (std::vector<int64_t>{7, 8}));
+  BOOST_TEST(parse("\xef\xbb\xbf"
+                   "7\n8") == (std::vector<int64_t>{7, 8}));
   const auto refuse = [&](const std::string &message, const std::string &text) {
     expectError(VN_ERROR_FORMAT, message, [&] { parse(text); });
   };
-  refuse("the file is UTF-16, not text in UTF-8\n  --> l\nhelp: save it as UTF-8", std::string("\xff\xfe" "7\0\n\0" "8\0", 8));
-  refuse("the file is UTF-16, not text", std::string("7\0\n\0" "8\0", 6)); // without a mark
+  refuse("the file is UTF-16, not text in UTF-8\n  --> l\nhelp: save it as UTF-8", std::string("\xff\xfe"
+                                                                                               "7\0\n\0"
+                                                                                               "8\0",
+                                                                                               8));
+  refuse("the file is UTF-16, not text", std::string("7\0\n\0"
+                                                     "8\0",
+                                                     6)); // without a mark
   refuse("the file is a binary file, not text in UTF-8\n  --> l", std::string("\x89PNG\r\n\0\0\0\r", 10));
   refuse("1 label for 2 images\n  --> l\nhelp: a line for each", "7\n");
   refuse("3 labels for 2 images", "7\n8\n9\n");

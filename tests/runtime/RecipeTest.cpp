@@ -82,13 +82,16 @@ BOOST_AUTO_TEST_CASE(mistakes_have_their_place) {
   expectRefusal("unknown key `epoch`\n  --> r.toml:1:1\nhelp: closest key: `epochs`", "epoch = 3\n" + least);
   // What is unknown comes before what is missing or wrong: it is often why.
   expectRefusal("unknown key `epoch`\n  --> r.toml:1:1\nhelp: closest key: `epochs`", "epoch = 3\n");
-  expectRefusal("unknown key `learnign_rate` in [optimizer]\n  --> r.toml:4:1\nhelp: closest key: `learning_rate`",
-                "epochs = \"ten\"\nbatch = -1\n[optimizer]\nlearnign_rate = 0.1\n");
+  expectRefusal(
+      "unknown key `learnign_rate` in [optimizer]\n  --> r.toml:4:1\nhelp: closest key: `learning_rate`",
+      "epochs = \"ten\"\nbatch = -1\n[optimizer]\nlearnign_rate = 0.1\n");
   expectRefusal("unknown key `optimiser`\n  --> r.toml:2:2\nhelp: closest key: `optimizer`",
                 "epochs = 3\n[optimiser]\nlearning_rate = 0.1\n");
   expectRefusal("unknown key `milestone` in [schedule]\n  --> r.toml:5:1\nhelp: closest key: `milestones`",
                 least + "[schedule]\nmilestone = [3]\nkind = \"step\"\n");
-  expectRefusal("the file is UTF-16, not text in UTF-8\n  --> r.toml", std::string("\xff\xfe" "e\0", 4));
+  expectRefusal("the file is UTF-16, not text in UTF-8\n  --> r.toml", std::string("\xff\xfe"
+                                                                                   "e\0",
+                                                                                   4));
   BOOST_TEST(parseRecipe("\xef\xbb\xbf" + least, "r.toml").epochs == parseRecipe(least, "r.toml").epochs);
   expectRefusal("unknown key `momentun` in [optimizer]\n  --> r.toml:4:1\nhelp: closest key: `momentum`",
                 least + "momentun = 0.9\n");

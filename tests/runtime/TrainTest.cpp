@@ -329,15 +329,17 @@ BOOST_AUTO_TEST_CASE(broken_images_are_refused_or_counted) {
   for (int c = 0; c < 2; ++c)
     for (int i = 0; i < 12; ++i)
       for (const char *split : {"train", "val"})
-        writeText(folder / ("data/" + std::string(split) + "/" + std::to_string(c) + "/" + std::to_string(i) + ".png"),
+        writeText(folder / ("data/" + std::string(split) + "/" + std::to_string(c) + "/" + std::to_string(i) +
+                            ".png"),
                   good);
   const std::string broken = folder / "data/train/1/5.png", alsoBroken = folder / "data/val/0/3.png";
   writeText(broken, good.substr(0, good.size() / 2));
   writeText(alsoBroken, "GIF89a");
   writeText(folder / "data/val/0/x.heic", "");
-  writeText(folder / "r.toml", "epochs = 1\n[optimizer]\nlearning_rate = 0.001\n[data]\norientation = false\n");
-  std::vector<std::string> command = {"train",    "--data",           folder / "data", "--recipe",
-                                      folder / "r.toml", "--out", folder / "out"};
+  writeText(folder / "r.toml",
+            "epochs = 1\n[optimizer]\nlearning_rate = 0.001\n[data]\norientation = false\n");
+  std::vector<std::string> command = {"train",           "--data", folder / "data", "--recipe",
+                                      folder / "r.toml", "--out",  folder / "out"};
   expectFailure(runFakeModel(command), "the PNG image cannot be decoded");
   fs::remove_all(folder / "out");
   command.push_back("--skip-broken");
