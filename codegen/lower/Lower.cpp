@@ -249,10 +249,7 @@ void Lowering::begin(Program &ownProgram, Program *preparedProgram) {
   prepared = preparedProgram;
   backward = nullptr;
   locations.clear();
-  absorbed.clear();
-  postponed.clear();
-  waiting.clear();
-  sumsFor.clear();
+  sumsAt.clear();
   constant.clear();
   packedAt.clear();
 }
@@ -291,9 +288,7 @@ void Lowering::readImage(BlockArgument argument, const Location &io) {
 LogicalResult Lowering::lower(Block &block) {
   placeConcats(block);
   for (Operation &next : block) {
-    Operation *op = absorbed.contains(&next) ? postponed.lookup(&next) : &next;
-    if (!op)
-      continue;
+    Operation *op = &next;
     if (backward && op->hasAttr(vn::kBackwardAttr)) {
       copyPassedOn(op->getParentOfType<func::FuncOp>(), vn::kPassedOnAttr);
       program = std::exchange(backward, nullptr);

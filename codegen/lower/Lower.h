@@ -3,9 +3,8 @@
 //
 // What the lowering decides on the way: a concat's operands are written straight into its buffer where their
 // producer can write a slice; a channel slice is read in place; what depends on parameters alone goes to the
-// `prepare` program; an activation after a training batch norm or an addition, and its gradient before a
-// batch norm's, are part of that op's kernel; the gradient of a parameter is computed in its place among the
-// gradients.
+// `prepare` program; the gradient of a parameter is computed in its place among the gradients. What is one
+// kernel the passes have decided.
 #ifndef VERNIER_CODEGEN_LOWER_LOWER_H
 #define VERNIER_CODEGEN_LOWER_LOWER_H
 

@@ -13,33 +13,41 @@ View asPixels(const View &view) { return {1, 1, view.n, view.c, view.pixel}; }
 
 } // namespace
 
-void Lowering::lowerInputGradient(const Location &dy, Value weight, ConvolutionProblem problem,
-                                  const GradientTail &tail) {
-  const Location dx = result(tail.result);
-  llvm::SmallVector<Location> reads;
-  problem.in = dy.view;
-  problem.out = dx.view;
-  problem.direction = Direction::InputGradient;
-  problem.epilogue = epilogueOf(tail, reads);
-  solveConvolution(problem, dy, weight, reads, dx, tail.result);
+template <typename Op> Epilogue Lowering::tailOf(Op op, llvm::SmallVectorImpl<Location> &reads) {
+  Epilogue epilogue;
+  for (Value addend : op.getAddends()) {
+    reads.push_back(at(addend));
+    epilogue.addends.push_back({reads.back().view});
+  }
+  if (op.getMask()) {
+    reads.push_back(at(op.getMask()));
+    epilogue.masked = activationOf(op.getMasked());
+    epilogue.mask = reads.back().view;
+  }
+  return epilogue;
 }
 
 LogicalResult Lowering::lowerGradient(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<vn::ConvolutionInputGradOp>([&](auto grad) {
-        const auto tail = gradientTail(grad);
-        if (!tail)
-          return success();
         auto shape = cast<RankedTensorType>(grad.getWeight().getType()).getShape();
-        lowerInputGradient(at(grad.getDy()), grad.getWeight(),
-                           {{},
-                            {},
-                            {shape[2], shape[3]},
-                            pair(grad.getStrides()),
-                            begins(grad.getPadding()),
-                            pair(grad.getDilations()),
-                            int64_t(grad.getGroups())},
-                           *tail);
+        const Location dy = at(grad.getDy()), dx = result(grad.getResult());
+        llvm::SmallVector<Location> reads;
+        const ConvolutionProblem problem{dy.view,
+                                         dx.view,
+                                         {shape[2], shape[3]},
+                                         pair(grad.getStrides()),
+                                         begins(grad.getPadding()),
+                                         pair(grad.getDilations()),
+                                         int64_t(grad.getGroups()),
+                                         Direction::InputGradient,
+                                         tailOf(grad, reads)};
+        SumsRequest request;
+        if (grad.getSums()) {
+          const Location x = at(grad.getSumsInput());
+          request = {Sums::Gradient, x.view, {x, at(grad.getSumsMean())}};
+        }
+        solveConvolution(problem, dy, grad.getWeight(), reads, dx, grad.getSums(), request);
         return success();
       })
       .Case<vn::ConvolutionWeightGradOp>([&](auto grad) {
@@ -56,9 +64,12 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         return success();
       })
       .Case<vn::LinearInputGradOp>([&](auto grad) {
-        GradientTail none;
-        none.result = grad.getResult();
-        lowerInputGradient(at(grad.getDy()), grad.getWeight(), {}, none);
+        const Location dy = at(grad.getDy()), dx = result(grad.getResult());
+        ConvolutionProblem problem;
+        problem.in = dy.view;
+        problem.out = dx.view;
+        problem.direction = Direction::InputGradient;
+        solveConvolution(problem, dy, grad.getWeight(), {}, dx, Value(), {});
         return success();
       })
       .Case<vn::LinearWeightGradOp>([&](auto grad) {
@@ -75,24 +86,18 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         return success();
       })
       .Case<vn::BatchNormGradOp>([&](auto grad) {
-        // An activation's gradient that only this op reads is applied on the way.
-        Activation activation = Activation::None;
-        Location dy, y;
-        if (auto masked = grad.getDy().template getDefiningOp<vn::ActivateGradOp>();
-            masked && masked->hasOneUse() && !absorbed.contains(masked)) {
-          activation = activationOf(masked.getActivation());
-          dy = at(masked.getDy());
-          y = at(masked.getY());
-        } else {
-          dy = at(grad.getDy());
-        }
+        const Activation activation = activationOf(grad.getMasked());
+        const Location dy = at(grad.getDy());
+        Location y;
+        if (grad.getMask())
+          y = at(grad.getMask());
         const double epsilon = grad.getEpsilon().convertToDouble();
         const Location x = at(grad.getInput()), mean = at(grad.getMean()), variance = at(grad.getVar());
         const Location coefficients = scratch(4 * x.view.c);
         llvm::SmallVector<Location> reads = {x, dy};
         if (activation != Activation::None)
           reads.push_back(y);
-        PartialSums partial = sumsFor.lookup(grad.getOperation());
+        PartialSums partial = sumsOf(grad.getSums());
         if (!partial.parts) {
           llvm::SmallVector<Location> sumReads = reads;
           sumReads.push_back(mean);
@@ -108,21 +113,16 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         return success();
       })
       .Case<vn::ActivateGradOp>([&](auto grad) {
-        if (grad->hasOneUse() && isa<vn::BatchNormGradOp>(*grad->user_begin()))
-          return success(); // part of that op
         const Location y = at(grad.getY()), dy = at(grad.getDy()), dx = result(grad.getResult());
         solve(ActivationGradientProblem{y.view, dy.view, dx.view, activationOf(grad.getActivation())},
               {y, dy}, {dx});
         return success();
       })
       .Case<vn::MaxPoolGradOp>([&](auto grad) {
-        const auto tail = gradientTail(grad);
-        if (!tail)
-          return success();
         const Location x = at(grad.getInput()), y = at(grad.getY()), dy = at(grad.getDy());
         llvm::SmallVector<Location> reads = {x, y, dy};
-        const Epilogue epilogue = epilogueOf(*tail, reads);
-        const Location dx = result(tail->result);
+        const Epilogue epilogue = tailOf(grad, reads);
+        const Location dx = result(grad.getResult());
         solve(PoolGradientProblem{poolOf(grad, x.view, y.view), dy.view, dx.view, epilogue}, reads, {dx});
         return success();
       })

@@ -40,20 +40,21 @@ bool Lowering::scalesSums(vn::FoldWeightOp fold) const {
 }
 
 void Lowering::solveConvolution(const ConvolutionProblem &problem, const Location &from, Value weight,
-                                llvm::ArrayRef<Location> epilogueReads, const Location &to, Value value) {
+                                llvm::ArrayRef<Location> epilogueReads, const Location &to, Value sums,
+                                const SumsRequest &request) {
   Places places;
   places.reads = {from, at(weight)};
   places.reads.append(epilogueReads.begin(), epilogueReads.end());
   places.writes = {to};
   places.constantWeight = prepared && constant.contains(weight);
-  const SumsUsers sums = sumsOf(value);
-  places.sums = sums.request;
-  if (const PartialSums partial = backend.select(problem, places, *this); partial.parts)
-    for (Operation *user : sums.users)
-      sumsFor[user] = partial;
+  places.sums = request;
+  const PartialSums partial = backend.select(problem, places, *this);
+  if (sums)
+    sumsAt[sums] = partial;
 }
 
-template <typename Op> void Lowering::lowerConvolution(Op op, ValueRange addends, Activation activation) {
+template <typename Op>
+void Lowering::lowerConvolution(Op op, ValueRange addends, Activation activation, Value sums) {
   const Location x = at(op.getInput()), y = result(op.getResult());
   ConvolutionProblem problem{x.view,
                              y.view,
@@ -78,7 +79,10 @@ template <typename Op> void Lowering::lowerConvolution(Op op, ValueRange addends
     reads.push_back(at(addend));
     problem.epilogue.addends.push_back({view, {y.view.h / view.h, y.view.w / view.w}});
   }
-  solveConvolution(problem, x, weights, reads, y, op.getResult());
+  SumsRequest request;
+  if (sums)
+    request.kind = Sums::Moments;
+  solveConvolution(problem, x, weights, reads, y, sums, request);
 }
 
 void Lowering::lowerLinear(vn::LinearOp op) {
@@ -90,25 +94,17 @@ void Lowering::lowerLinear(vn::LinearOp op) {
   llvm::SmallVector<Location> reads;
   if (op.getBias())
     reads.push_back(at(op.getBias()));
-  solveConvolution(problem, x, op.getWeight(), reads, y, op.getResult());
+  solveConvolution(problem, x, op.getWeight(), reads, y, Value(), {});
 }
 
 LogicalResult Lowering::lowerLayer(Operation *op) {
-  // Adds or multiplies; takes a following activation along.
-  const auto binaryOp = [&](Operation *op, Binary kind) {
-    Value last = op->getResult(0);
-    Activation activation = Activation::None;
-    if (auto next = onlyUser<vn::ActivateOp>(last); next && !locations.count(last)) {
-      activation = activationOf(next.getActivation());
-      last = next.getResult();
-      absorbed.insert(next);
-    }
-    Location a = at(op->getOperand(0)), b = at(op->getOperand(1)), y = result(last);
+  const auto binary = [&](auto op, Binary kind) {
+    Location a = at(op.getLhs()), b = at(op.getRhs()), y = result(op.getResult());
     // Gradients of a weight used twice: rows of numbers, whatever the rank of their type.
     if (a.view.size() == b.view.size() && !(sameShape(a.view, b.view) && sameShape(b.view, y.view)) &&
         a.view.dense() && b.view.dense() && y.view.dense())
       a.view = b.view = y.view = denseView(1, 1, 1, y.view.size());
-    solve(BinaryProblem{kind, a.view, b.view, y.view, activation}, {a, b}, {y});
+    solve(BinaryProblem{kind, a.view, b.view, y.view, activationOf(op.getActivation())}, {a, b}, {y});
   };
 
   const auto copyInputs = [&](const Location &from, Value fromWhole, int64_t fromBegin, const Location &to,
@@ -120,11 +116,11 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
 
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<vn::ConvolutionOp>([&](auto conv) {
-        lowerConvolution(conv, {}, Activation::None);
+        lowerConvolution(conv, {}, Activation::None, Value());
         return success();
       })
       .Case<vn::FusedConvolutionOp>([&](auto conv) {
-        lowerConvolution(conv, conv.getAddends(), activationOf(conv.getActivation()));
+        lowerConvolution(conv, conv.getAddends(), activationOf(conv.getActivation()), conv.getSums());
         return success();
       })
       .Case<vn::LinearOp>([&](auto linear) {
@@ -143,41 +139,23 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         return success();
       })
       .Case<vn::BatchNormTrainingOp>([&](auto norm) {
-        // An addition and an activation that follow are part of the pass that normalises.
-        llvm::SmallVector<Value> addend;
-        Value last = norm.getResult();
-        if (auto add = onlyUser<vn::AddOp>(last); add && !locations.count(last)) {
-          Value other = add.getLhs() == last ? add.getRhs() : add.getLhs();
-          Operation *producer = other.getDefiningOp();
-          if (other.getType() == last.getType() && (!producer || producer->isBeforeInBlock(norm))) {
-            addend.push_back(other);
-            last = add.getResult();
-            absorbed.insert(add);
-          }
-        }
-        Activation activation = Activation::None;
-        if (auto next = onlyUser<vn::ActivateOp>(last); next && !locations.count(last)) {
-          activation = activationOf(next.getActivation());
-          last = next.getResult();
-          absorbed.insert(next);
-        }
         const double epsilon = norm.getEpsilon().convertToDouble();
         const Location x = at(norm.getInput()), mean = result(norm.getBatchMean()),
                        variance = result(norm.getBatchVar());
         const Location scale = scratch(x.view.c), shift = scratch(x.view.c);
-        PartialSums partial = sumsFor.lookup(norm.getOperation());
+        PartialSums partial = sumsOf(norm.getSums());
         if (!partial.parts)
           partial = solve(BatchSumsProblem{x.view}, {x}, {});
         solve(BatchFinishProblem{x.view, partial.parts, epsilon},
               {partial.sums, at(norm.getGamma()), at(norm.getBeta())}, {mean, variance, scale, shift});
         llvm::SmallVector<Location> reads = {x, scale, shift};
         std::optional<View> added;
-        for (Value value : addend) {
-          reads.push_back(at(value));
+        if (norm.getAddend()) {
+          reads.push_back(at(norm.getAddend()));
           added = reads.back().view;
         }
-        const Location y = result(last);
-        solve(AffineProblem{x.view, y.view, activation, added}, reads, {y});
+        const Location y = result(norm.getResult());
+        solve(AffineProblem{x.view, y.view, activationOf(norm.getActivation()), added}, reads, {y});
         return success();
       })
       .Case<vn::MaxPoolOp>([&](auto pool) {
@@ -245,12 +223,12 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         solve(ChannelShuffleProblem{x.view, y.view, int64_t(shuffle.getGroups())}, {x}, {y});
         return success();
       })
-      .Case<vn::AddOp>([&](auto) {
-        binaryOp(op, Binary::Add);
+      .Case<vn::AddOp>([&](auto add) {
+        binary(add, Binary::Add);
         return success();
       })
-      .Case<vn::MultiplyOp>([&](auto) {
-        binaryOp(op, Binary::Multiply);
+      .Case<vn::MultiplyOp>([&](auto multiply) {
+        binary(multiply, Binary::Multiply);
         return success();
       })
       .Case<vn::ZerosOp>([&](auto zeros) {

@@ -14,22 +14,6 @@
 
 namespace vernier::codegen {
 
-// What becomes part of the kernel that computes a map's gradient: additions of the map's other gradients and
-// the gradient of the activation that made the map, as far as nothing else reads what lies between.
-struct GradientTail {
-  mlir::Value result; // of the last of them
-  mlir::Operation *last = nullptr;
-  llvm::SmallVector<mlir::Value> addends;
-  Activation activation = Activation::None;
-  mlir::Value mask; // the activation's result
-};
-
-// Who is served by the sums that a convolution is asked for.
-struct SumsUsers {
-  SumsRequest request;
-  llvm::SmallVector<mlir::Operation *> users; // batch norms and their gradients
-};
-
 inline constexpr const char *kImage = "image";
 
 class Lowering : public StepWriter {
@@ -106,28 +90,19 @@ private:
 
   // Whether kernels multiply by what `fold` would multiply the weights by.
   bool scalesSums(vn::FoldWeightOp fold) const;
-  template <typename Op> void lowerConvolution(Op op, mlir::ValueRange addends, Activation activation);
+  template <typename Op>
+  void lowerConvolution(Op op, mlir::ValueRange addends, Activation activation, mlir::Value sums);
   void lowerLinear(vn::LinearOp op);
-  // The convolution, or its input gradient, whose result is `value`; the epilogue reads `epilogueReads`.
+  // A convolution or its input gradient, to `to`; where the op has a result `sums`, the kernel is asked for
+  // them.
   void solveConvolution(const ConvolutionProblem &problem, const Location &from, mlir::Value weight,
-                        llvm::ArrayRef<Location> epilogueReads, const Location &to, mlir::Value value);
-  void lowerInputGradient(const Location &dy, mlir::Value weight, ConvolutionProblem problem,
-                          const GradientTail &tail);
-
-  // --- what joins the kernel before it (LowerEpilogues.cpp)
-  // ----------------------------------------------------------------------------------------------------
-  // The tail of gradient op `op`; nothing if it has to wait for an operand of the tail: then `op` is lowered
-  // in the place of the tail's last op.
-  std::optional<GradientTail> gradientTail(mlir::Operation *op);
-  // What a tail's kernel does, and the places that it reads for it.
-  Epilogue epilogueOf(const GradientTail &tail, llvm::SmallVectorImpl<Location> &reads);
-  // What batch norms of `value`, or the gradient of one, would have the convolution that stores it add up.
-  SumsUsers sumsOf(mlir::Value value);
-
-  // The single user of `value` if it is an Op and nothing else uses the value.
-  template <typename Op> Op onlyUser(mlir::Value value) {
-    return value.hasOneUse() ? llvm::dyn_cast<Op>(*value.user_begin()) : Op();
-  }
+                        llvm::ArrayRef<Location> epilogueReads, const Location &to, mlir::Value sums,
+                        const SumsRequest &request);
+  // What the gradient of a map ends with, and the places that it reads for it.
+  template <typename Op> Epilogue tailOf(Op op, llvm::SmallVectorImpl<Location> &reads);
+  // Sums that the op which computes the map has been asked for: none where its kernel could not, or nobody
+  // asked.
+  PartialSums sumsOf(mlir::Value sums) { return sums ? sumsAt.lookup(sums) : PartialSums(); }
 
   Compilation &out;
   const Backend &backend;
@@ -139,13 +114,9 @@ private:
   bool shareWeights = false;   // see segment
   std::string place;
   llvm::DenseMap<mlir::Value, Location> locations;
-  llvm::DenseSet<mlir::Operation *> absorbed; // part of another op's kernel
-  llvm::DenseMap<mlir::Operation *, mlir::Operation *>
-      postponed;                                           // last op of a tail -> the op whose tail it is
-  llvm::DenseMap<mlir::Operation *, GradientTail> waiting; // tails of postponed ops
-  llvm::DenseMap<mlir::Operation *, PartialSums> sumsFor;  // batch norms and their gradients
-  llvm::DenseSet<mlir::Value> constant;                    // depends on parameters alone
-  llvm::StringMap<size_t> parameterIndex;                  // in out.parameters
+  llvm::DenseMap<mlir::Value, PartialSums> sumsAt;
+  llvm::DenseSet<mlir::Value> constant;   // depends on parameters alone
+  llvm::StringMap<size_t> parameterIndex; // in out.parameters
   llvm::StringMap<Location> parameterAt, gradientAt, packedAt;
   llvm::StringMap<Location> arrayAt; // of declareArrays
   llvm::StringMap<int> passedOnAt;   // buffers, by the places that compute them

@@ -101,6 +101,22 @@ Tensors three(Tensor a, Tensor b, Tensor c) {
   return result;
 }
 
+// What follows the gradient of a map: its other gradients, then that of the activation that made it.
+template <typename Op> Tensor withTail(Tensor gradient, Op op, const Operands &in) {
+  for (Value addend : op.getAddends())
+    gradient = add(gradient, in(addend));
+  return op.getMask() ? activateGrad(in(op.getMask()), gradient, toActivation(op.getMasked())) : gradient;
+}
+
+// `map` and, where `wanted` is a result, its sums over N, H and W and those of its squares or, with x and
+// mean, of its products with x - mean.
+Tensors withSums(Tensor map, Value wanted, const Tensor *x, const Tensor *mean) {
+  Tensors results = one(std::move(map));
+  if (wanted)
+    results.push_back(channelSums(results.front(), x, mean));
+  return results;
+}
+
 std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
   return llvm::TypeSwitch<Operation *, std::optional<Tensors>>(op)
       .Case([&](vn::ConvolutionOp op) {
@@ -112,7 +128,7 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
                                convolutionGeometry(op));
         for (Value addend : op.getAddends())
           y = add(y, repeatPixels(in(addend), y.height(), y.width()));
-        return one(activate(y, toActivation(op.getActivation())));
+        return withSums(activate(y, toActivation(op.getActivation())), op.getSums(), nullptr, nullptr);
       })
       .Case([&](vn::LinearOp op) {
         return one(linear(in(op.getInput()), in(op.getWeight()), in.orNull(op.getBias())));
@@ -122,9 +138,14 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
                              in(op.getVar()), op.getEpsilon().convertToDouble()));
       })
       .Case([&](vn::BatchNormTrainingOp op) {
-        BatchNormTraining r = batchNormTraining(in(op.getInput()), in(op.getGamma()), in(op.getBeta()),
-                                                op.getEpsilon().convertToDouble());
-        return three(std::move(r.y), std::move(r.mean), std::move(r.var));
+        BatchNormTraining r = op.getSums()
+                                  ? batchNormTraining(in(op.getInput()), in(op.getSums()), in(op.getGamma()),
+                                                      in(op.getBeta()), op.getEpsilon().convertToDouble())
+                                  : batchNormTraining(in(op.getInput()), in(op.getGamma()), in(op.getBeta()),
+                                                      op.getEpsilon().convertToDouble());
+        if (op.getAddend())
+          r.y = add(r.y, in(op.getAddend()));
+        return three(activate(r.y, toActivation(op.getActivation())), std::move(r.mean), std::move(r.var));
       })
       .Case([&](vn::AffineOp op) {
         return one(activate(affine(in(op.getInput()), in(op.getScale()), in(op.getShift())),
@@ -197,8 +218,12 @@ std::optional<Tensors> computeMap(Operation *op, const Operands &in) {
           inputs.push_back(&in(input));
         return one(concat(inputs));
       })
-      .Case([&](vn::AddOp op) { return one(add(in(op.getLhs()), in(op.getRhs()))); })
-      .Case([&](vn::MultiplyOp op) { return one(multiply(in(op.getLhs()), in(op.getRhs()))); })
+      .Case([&](vn::AddOp op) {
+        return one(activate(add(in(op.getLhs()), in(op.getRhs())), toActivation(op.getActivation())));
+      })
+      .Case([&](vn::MultiplyOp op) {
+        return one(activate(multiply(in(op.getLhs()), in(op.getRhs())), toActivation(op.getActivation())));
+      })
       .Case([&](vn::ChannelSumOp op) { return one(channelSum(in(op.getInput()))); })
       .Case([&](vn::SpatialSumOp op) { return one(spatialSum(in(op.getInput()))); })
       .Case([&](vn::SpatialDotOp op) { return one(spatialDot(in(op.getLhs()), in(op.getRhs()))); })
@@ -209,8 +234,11 @@ std::optional<Tensors> computeMap(Operation *op, const Operands &in) {
 std::optional<Tensors> computeGradient(Operation *op, const Operands &in) {
   return llvm::TypeSwitch<Operation *, std::optional<Tensors>>(op)
       .Case([&](vn::ConvolutionInputGradOp op) {
-        return one(convolutionInputGrad(in(op.getDy()), in(op.getWeight()), shapeOf(op.getResult()),
-                                        convolutionGeometry(op)));
+        Tensor gradient = withTail(convolutionInputGrad(in(op.getDy()), in(op.getWeight()),
+                                                        shapeOf(op.getResult()), convolutionGeometry(op)),
+                                   op, in);
+        return withSums(std::move(gradient), op.getSums(), in.orNull(op.getSumsInput()),
+                        in.orNull(op.getSumsMean()));
       })
       .Case([&](vn::ConvolutionWeightGradOp op) {
         return one(convolutionWeightGrad(in(op.getInput()), in(op.getDy()), shapeOf(op.getResult()),
@@ -221,7 +249,10 @@ std::optional<Tensors> computeGradient(Operation *op, const Operands &in) {
       .Case(
           [&](vn::LinearWeightGradOp op) { return one(linearWeightGrad(in(op.getInput()), in(op.getDy()))); })
       .Case([&](vn::BatchNormGradOp op) {
-        BatchNormGrad r = batchNormGrad(in(op.getInput()), in(op.getDy()), in(op.getGamma()),
+        const Tensor dy = op.getMask()
+                              ? activateGrad(in(op.getMask()), in(op.getDy()), toActivation(op.getMasked()))
+                              : in(op.getDy());
+        BatchNormGrad r = batchNormGrad(in(op.getInput()), dy, in.orNull(op.getSums()), in(op.getGamma()),
                                         in(op.getMean()), in(op.getVar()), op.getEpsilon().convertToDouble());
         return three(std::move(r.dx), std::move(r.dgamma), std::move(r.dbeta));
       })
@@ -229,7 +260,7 @@ std::optional<Tensors> computeGradient(Operation *op, const Operands &in) {
         return one(activateGrad(in(op.getY()), in(op.getDy()), toActivation(op.getActivation())));
       })
       .Case([&](vn::MaxPoolGradOp op) {
-        return one(maxPoolGrad(in(op.getInput()), in(op.getDy()), poolGeometry(op)));
+        return one(withTail(maxPoolGrad(in(op.getInput()), in(op.getDy()), poolGeometry(op)), op, in));
       })
       .Case([&](vn::AvgPoolGradOp op) {
         return one(avgPoolGrad(in(op.getDy()), shapeOf(op.getResult()), averagePoolGeometry(op)));

@@ -85,12 +85,22 @@ struct BatchNormTraining {
   Tensor y, mean, var; // var is biased
 };
 BatchNormTraining batchNormTraining(const Tensor &x, const Tensor &gamma, const Tensor &beta, double epsilon);
+// From the sums of x and of its squares, 2 x C.
+BatchNormTraining batchNormTraining(const Tensor &x, const Tensor &sums, const Tensor &gamma,
+                                    const Tensor &beta, double epsilon);
+// Sums of x over N, H and W, and of its squares or, with `other` and `mean`, of x * (other - mean): 2 x C.
+Tensor channelSums(const Tensor &x, const Tensor *other, const Tensor *mean);
 struct BatchNormGrad {
   Tensor dx, dgamma, dbeta;
 };
-// `mean` and `var` are the batch's own, so their dependence on x is part of dx.
-BatchNormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gamma, const Tensor &mean,
-                            const Tensor &var, double epsilon);
+// `mean` and `var` are the batch's own, so their dependence on x is part of dx. `sums`, which may be null,
+// are those of dy and of dy * (x - mean), 2 x C.
+BatchNormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor *sums, const Tensor &gamma,
+                            const Tensor &mean, const Tensor &var, double epsilon);
+inline BatchNormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gamma, const Tensor &mean,
+                                   const Tensor &var, double epsilon) {
+  return batchNormGrad(x, dy, nullptr, gamma, mean, var, epsilon);
+}
 // running = (1 - momentum) * running + momentum * batch, the variance unbiased over `count` values.
 void updateRunning(Tensor &mean, Tensor &var, const Tensor &batchMean, const Tensor &batchVar,
                    double momentum, int64_t count);

@@ -60,18 +60,48 @@ BatchNormTraining batchNormTraining(const Tensor &x, const Tensor &gamma, const 
   return result;
 }
 
+BatchNormTraining batchNormTraining(const Tensor &x, const Tensor &sums, const Tensor &gamma,
+                                    const Tensor &beta, double epsilon) {
+  const int64_t channels = x.channels();
+  const double count = static_cast<double>(x.pixels());
+  BatchNormTraining result{Tensor(), Tensor({channels}), Tensor({channels})};
+  for (int64_t c = 0; c < channels; ++c) {
+    const double mean = sums[c] / count, variance = sums[channels + c] / count - mean * mean;
+    result.mean[c] = mean;
+    result.var[c] = variance < 0 ? 0 : variance; // of rounding; NaN stays
+  }
+  result.y = batchNorm(x, gamma, beta, result.mean, result.var, epsilon);
+  return result;
+}
+
+Tensor channelSums(const Tensor &x, const Tensor *other, const Tensor *mean) {
+  const int64_t channels = x.channels();
+  Tensor sums({2, channels});
+  forEachChannel(x.pixels(), channels, [&](int64_t i, int64_t c) {
+    sums[c] += x[i];
+    sums[channels + c] += x[i] * (other ? (*other)[i] - (*mean)[c] : x[i]);
+  });
+  return sums;
+}
+
 // With xhat = (x - mean) / sqrt(var + epsilon) over m values:
 //   dx = gamma / sqrt(var + epsilon) * (dy - sum(dy) / m - xhat * sum(dy * xhat) / m).
-BatchNormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gamma, const Tensor &mean,
-                            const Tensor &var, double epsilon) {
+BatchNormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor *sums, const Tensor &gamma,
+                            const Tensor &mean, const Tensor &var, double epsilon) {
   const int64_t channels = x.channels();
   const double count = static_cast<double>(x.pixels());
   BatchNormGrad result{Tensor(x.shape), Tensor({channels}), Tensor({channels})};
   Tensor &dgamma = result.dgamma, &dbeta = result.dbeta, inverse = inverseDeviation(var, epsilon);
-  forEachChannel(x.pixels(), channels, [&](int64_t i, int64_t c) {
-    dbeta[c] += dy[i];
-    dgamma[c] += dy[i] * (x[i] - mean[c]) * inverse[c];
-  });
+  if (sums)
+    for (int64_t c = 0; c < channels; ++c) {
+      dbeta[c] = (*sums)[c];
+      dgamma[c] = (*sums)[channels + c] * inverse[c];
+    }
+  else
+    forEachChannel(x.pixels(), channels, [&](int64_t i, int64_t c) {
+      dbeta[c] += dy[i];
+      dgamma[c] += dy[i] * (x[i] - mean[c]) * inverse[c];
+    });
   forEachChannel(x.pixels(), channels, [&](int64_t i, int64_t c) {
     double normalized = (x[i] - mean[c]) * inverse[c];
     result.dx[i] = gamma[c] * inverse[c] * (dy[i] - dbeta[c] / count - normalized * dgamma[c] / count);

@@ -100,6 +100,7 @@ LogicalResult MultiplyOp::inferShapes(Types &results) { return inferBinary(*this
 
 void AddOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
                           llvm::function_ref<bool(Value)> wanted, MutableArrayRef<Value> operandGradients) {
+  assert(getActivation() == Activation::None && "fused before its gradient");
   Value dy = resultGradients[0];
   if (wanted(getLhs()))
     operandGradients[0] = dy;
@@ -112,6 +113,7 @@ void AddOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
 void MultiplyOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
                                llvm::function_ref<bool(Value)> wanted,
                                MutableArrayRef<Value> operandGradients) {
+  assert(getActivation() == Activation::None && "fused before its gradient");
   Value dy = resultGradients[0];
   if (wanted(getLhs()))
     operandGradients[0] = MultiplyOp::create(builder, getLoc(), getLhs().getType(), dy, getRhs());

@@ -11,6 +11,20 @@ static RankedTensorType vectorOf(RankedTensorType map) {
   return floatTensor(map.getContext(), {channelsOf(map)});
 }
 
+// That an operand which may be absent has such a type.
+static LogicalResult requireType(Operation *op, const char *name, Value operand, RankedTensorType type) {
+  if (operand && operand.getType() != type)
+    return op->emitOpError("needs `") << name << "` of type " << type << ", found " << operand.getType();
+  return success();
+}
+
+// Of an op that may apply the gradient of an activation whose result was `mask`.
+static LogicalResult requireMask(Operation *op, Value mask, Activation masked, RankedTensorType type) {
+  if (bool(mask) != (masked != Activation::None))
+    return op->emitOpError("needs a mask and its activation together");
+  return requireType(op, "mask", mask, type);
+}
+
 //===- Convolution
 //--------------------------------------------------------------------------------------------===//
 
@@ -59,7 +73,8 @@ void ConvolutionOp::buildGradient(OpBuilder &builder, ValueRange resultGradients
   if (wanted(getInput()))
     operandGradients[0] = ConvolutionInputGradOp::create(builder, getLoc(), getInput().getType(), dy,
                                                          getWeight(), getStridesAttr(), getPaddingAttr(),
-                                                         getDilationsAttr(), getGroupsAttr());
+                                                         getDilationsAttr(), getGroupsAttr())
+                              .getResult();
   if (wanted(getWeight()))
     operandGradients[1] = ConvolutionWeightGradOp::create(builder, getLoc(), getWeight().getType(),
                                                           getInput(), dy, getStridesAttr(), getPaddingAttr(),
@@ -78,12 +93,14 @@ LogicalResult FusedConvolutionOp::inferShapes(Types &results) {
         heightOf(result) % heightOf(type) != 0 || widthOf(result) % widthOf(type) != 0)
       return emitOpError("adds ") << type << ", which does not enlarge to " << result << " by whole factors";
   }
+  if (getSums())
+    results.push_back(sumsType(result)); // C7
   return success();
 }
 Expected FusedConvolutionOp::expectedOperands(std::optional<int64_t> channels) {
   return expectedOfConvolution(*this, channels);
 }
-int64_t FusedConvolutionOp::getMacs() { return macsOf(getType(), getWeight().getType()); }
+int64_t FusedConvolutionOp::getMacs() { return macsOf(getResult().getType(), getWeight().getType()); }
 ReceptiveWindow FusedConvolutionOp::getReceptiveWindow(unsigned operand) {
   if (operand == 0)
     return windowOfConvolution(*this);
@@ -91,7 +108,8 @@ ReceptiveWindow FusedConvolutionOp::getReceptiveWindow(unsigned operand) {
   auto type = dyn_cast<RankedTensorType>(getOperand(operand).getType());
   if (type.getRank() == 4 && llvm::is_contained(getAddends(), getOperand(operand)))
     for (int axis : {0, 1})
-      window.step[axis] = double(type.getDimSize(1 + axis)) / double(getType().getDimSize(1 + axis));
+      window.step[axis] =
+          double(type.getDimSize(1 + axis)) / double(getResult().getType().getDimSize(1 + axis));
   return window;
 }
 
@@ -145,9 +163,11 @@ Expected BatchNormOp::expectedOperands(std::optional<int64_t>) {
 }
 
 LogicalResult BatchNormTrainingOp::inferShapes(Types &results) {
-  RankedTensorType vector = vectorOf(getInput().getType());
-  results.append({getInput().getType(), vector, vector});
-  return success();
+  RankedTensorType input = getInput().getType(), vector = vectorOf(input);
+  results.append({input, vector, vector});
+  if (failed(requireType(*this, "addend", getAddend(), input))) // C3
+    return failure();
+  return requireType(*this, "sums", getSums(), sumsType(input));
 }
 
 Expected BatchNormTrainingOp::expectedOperands(std::optional<int64_t>) {
@@ -159,6 +179,7 @@ Expected BatchNormTrainingOp::expectedOperands(std::optional<int64_t>) {
 void BatchNormTrainingOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
                                         llvm::function_ref<bool(Value)> wanted,
                                         MutableArrayRef<Value> operandGradients) {
+  assert(!getAddend() && !getSums() && getActivation() == Activation::None && "fused before its gradient");
   RankedTensorType vector = getGamma().getType();
   auto gradient = BatchNormGradOp::create(builder, getLoc(), TypeRange{getInput().getType(), vector, vector},
                                           getInput(), resultGradients[0], getGamma(), getBatchMean(),
@@ -169,9 +190,13 @@ void BatchNormTrainingOp::buildGradient(OpBuilder &builder, ValueRange resultGra
 }
 
 LogicalResult BatchNormGradOp::inferShapes(Types &results) {
-  RankedTensorType vector = vectorOf(getInput().getType());
-  results.append({getInput().getType(), vector, vector});
-  return success();
+  RankedTensorType input = getInput().getType(), vector = vectorOf(input);
+  results.append({input, vector, vector});
+  if (failed(requireMask(*this, getMask(), getMasked(), input))) // C3
+    return failure();
+  if (getMask() && getSums())
+    return emitOpError("takes sums of what no mask is applied to");
+  return requireType(*this, "sums", getSums(), sumsType(input));
 }
 
 Expected BatchNormGradOp::expectedOperands(std::optional<int64_t>) {
@@ -218,15 +243,27 @@ LogicalResult ActivateGradOp::inferShapes(Types &results) {
 //--------------------------------------------------------------------===//
 
 LogicalResult ConvolutionInputGradOp::inferShapes(Types &results) {
-  results.push_back(getType());
-  return convolutionType(*this, getType(), getWeight().getType());
+  RankedTensorType result = getResult().getType();
+  results.push_back(result);
+  for (Value addend : getAddends()) // C2
+    if (failed(requireType(*this, "addends", addend, result)))
+      return failure();
+  if (failed(requireMask(*this, getMask(), getMasked(), result)) ||
+      failed(requireType(*this, "sums_input", getSumsInput(), result)) ||
+      failed(requireType(*this, "sums_mean", getSumsMean(), vectorOf(result))))
+    return failure();
+  if (bool(getSums()) != bool(getSumsInput()) || bool(getSumsInput()) != bool(getSumsMean())) // C3
+    return emitOpError("needs the operands of sums and their result together");
+  if (getSums())
+    results.push_back(sumsType(result));
+  return convolutionType(*this, result, getWeight().getType());
 }
 
 // C1. Called once inferShapes has found the geometry legal.
 Expected ConvolutionInputGradOp::expectedOperands(std::optional<int64_t>) {
-  RankedTensorType weight = getWeight().getType();
-  return {{1, "weight", convolutionWeightType(*this, getType(), weight, weight.getDimSize(0))},
-          {0, "dy", *convolutionType(*this, getType(), weight)}};
+  RankedTensorType weight = getWeight().getType(), result = getResult().getType();
+  return {{1, "weight", convolutionWeightType(*this, result, weight, weight.getDimSize(0))},
+          {0, "dy", *convolutionType(*this, result, weight)}};
 }
 
 int64_t ConvolutionInputGradOp::getMacs() { return macsOf(getDy().getType(), getWeight().getType()); }

@@ -35,6 +35,10 @@ LogicalResult vernier::vn::detail::verifyShapes(Operation *op) {
   return success();
 }
 
+RankedTensorType vernier::vn::sumsType(RankedTensorType map) {
+  return RankedTensorType::get({2, channelsOf(map)}, Float64Type::get(map.getContext()));
+}
+
 int64_t vernier::vn::detail::bytesOfOperandsAndResults(Operation *op) {
   int64_t bytes = 0;
   auto add = [&](Type type) {

@@ -11,6 +11,9 @@ namespace vernier::vn {
 /// A float tensor of this shape.
 mlir::RankedTensorType floatTensor(mlir::MLIRContext *context, llvm::ArrayRef<int64_t> shape);
 
+/// Two sums of double precision for each channel of a map.
+mlir::RankedTensorType sumsType(mlir::RankedTensorType map);
+
 /// `type` with another size of dimension `dim`.
 mlir::RankedTensorType withDimension(mlir::RankedTensorType type, unsigned dim, int64_t size);
 

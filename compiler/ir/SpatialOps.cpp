@@ -49,7 +49,15 @@ LogicalResult MaxPoolGradOp::inferShapes(Types &results) {
   for (auto [name, type] : {std::pair("y", getY().getType()), std::pair("dy", getDy().getType())})
     if (type != *pooled) // C1
       return emitOpError("needs `") << name << "` of type " << *pooled << ", found " << type;
-  results.push_back(getInput().getType()); // C2
+  RankedTensorType input = getInput().getType();
+  if (bool(getMask()) != (getMasked() != Activation::None)) // C3
+    return emitOpError("needs a mask and its activation together");
+  for (Value other : getAddends())
+    if (other.getType() != input)
+      return emitOpError("needs `addends` of type ") << input << ", found " << other.getType();
+  if (getMask() && getMask().getType() != input)
+    return emitOpError("needs `mask` of type ") << input << ", found " << getMask().getType();
+  results.push_back(input); // C2
   return success();
 }
 

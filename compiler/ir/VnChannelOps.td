@@ -82,7 +82,8 @@ def Vn_EmbedChannelsOp : Vn_Op<"embed_channels", [Pure, Vn_Shape, Vn_Bytes]> {
 def Vn_AddOp : Vn_Op<"add", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
   let summary = "elementwise sum";
   let description = [{
-    A second operand of N x 1 x 1 x C is added to every pixel.
+    `activation(lhs + rhs)`. A second operand of N x 1 x 1 x C is added to every pixel. The activation is put there by
+    `--vn-fuse-epilogue` and `--vn-fuse-batch-norm`.
 
     - (C1) `rhs` has the type of `lhs`, or for maps is N x 1 x 1 x C.
     - (C2) `result` has the type of `lhs`.
@@ -92,15 +93,18 @@ def Vn_AddOp : Vn_Op<"add", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient
     %y = vn.add %a, %b : (tensor<1x8x8x4xf32>, tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32>
     ```
   }];
-  let arguments = (ins Vn_AnyFloat:$lhs, Vn_AnyFloat:$rhs);
+  let arguments = (ins Vn_AnyFloat:$lhs, Vn_AnyFloat:$rhs,
+                       DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation);
   let results = (outs Vn_AnyFloat:$result);
-  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat =
+      "$lhs `,` $rhs (`activation` $activation^)? attr-dict `:` functional-type(operands, results)";
 }
 
 def Vn_MultiplyOp : Vn_Op<"multiply", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
   let summary = "elementwise product";
   let description = [{
-    A second operand of N x 1 x 1 x C multiplies every pixel, as squeeze-and-excitation does.
+    `activation(lhs * rhs)`. A second operand of N x 1 x 1 x C multiplies every pixel, as squeeze-and-excitation
+    does. The activation is put there as into `vn.add`.
 
     - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C.
     - (C2) `result` has the type of `lhs`.
@@ -110,9 +114,10 @@ def Vn_MultiplyOp : Vn_Op<"multiply", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, V
     %y = vn.multiply %x, %gate : (tensor<1x8x8x4xf32>, tensor<1x1x1x4xf32>) -> tensor<1x8x8x4xf32>
     ```
   }];
-  let arguments = (ins Vn_Map:$lhs, Vn_Map:$rhs);
+  let arguments = (ins Vn_Map:$lhs, Vn_Map:$rhs, DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation);
   let results = (outs Vn_Map:$result);
-  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat =
+      "$lhs `,` $rhs (`activation` $activation^)? attr-dict `:` functional-type(operands, results)";
 }
 
 //===- Sums ---------------------------------------------------------------------------------------------------===//

@@ -53,6 +53,12 @@ bool vernier::vn::isFloatTensor(Type type, ArrayRef<int64_t> ranks) {
          llvm::is_contained(ranks, tensor.getRank());
 }
 
+bool vernier::vn::isSums(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.hasStaticShape() && tensor.getElementType().isF64() && tensor.getRank() == 2 &&
+         tensor.getDimSize(0) == 2;
+}
+
 bool vernier::vn::isLabels(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   return tensor && tensor.hasStaticShape() && tensor.getElementType().isSignlessInteger(32) &&

@@ -37,6 +37,7 @@ inline bool isFloatTensor(mlir::Type type, std::initializer_list<int64_t> ranks)
 }
 
 /// A static i32 vector.
+bool isSums(mlir::Type type);
 bool isLabels(mlir::Type type);
 
 /// True if no element of the DenseI64ArrayAttr `array` is less than `least`.

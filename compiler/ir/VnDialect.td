@@ -69,6 +69,7 @@ def Vn_Matrix : Vn_Tensor<"{2}", "static O x I f32 tensor">;
 def Vn_Vector : Vn_Tensor<"{1}", "static f32 vector">;
 def Vn_Weight : Vn_Tensor<"{2, 4}", "static f32 matrix or filter">;
 def Vn_AnyFloat : Vn_Tensor<"{1, 2, 4}", "static f32 tensor of rank 1, 2 or 4">;
+def Vn_Sums : Type<CPred<"::vernier::vn::isSums($_self)">, "static 2 x C f64 tensor", "::mlir::RankedTensorType">;
 def Vn_Scalar : Type<And<[Vn_Vector.predicate, CPred<"::llvm::cast<::mlir::RankedTensorType>($_self).getDimSize(0) == 1">]>,
                      "tensor<1xf32>", "::mlir::RankedTensorType">;
 def Vn_Labels : Type<CPred<"::vernier::vn::isLabels($_self)">, "static i32 vector", "::mlir::RankedTensorType">;

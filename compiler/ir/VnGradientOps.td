@@ -6,12 +6,18 @@ include "compiler/ir/VnOpBase.td"
 
 //===- Layers -------------------------------------------------------------------------------------------------===//
 
-def Vn_ConvolutionInputGradOp : Vn_Op<"convolution_input_grad", [Pure, Vn_ShapeOfOperands, Vn_Macs]> {
+def Vn_ConvolutionInputGradOp : Vn_Op<"convolution_input_grad", [Pure, AttrSizedOperandSegments, Vn_ShapeOfOperands,
+                                                                Vn_Macs]> {
   let summary = "gradient of a convolution with respect to its input";
   let description = [{
-    The transposed convolution of `dy`; `result` has the shape of the forward input.
+    The transposed convolution of `dy`, plus `addends`; then, with a `mask`, the gradient of the activation `masked`
+    whose result was the mask (as `vn.activate_grad`). `result` has the shape of the forward input. `sums`, if there,
+    are the sums over N, H and W of `result` and of `result * (sums_input - sums_mean)`. `--vn-differentiate` makes
+    the op with neither; `--vn-fuse-gradients` and `--vn-fuse-sums` add them.
 
     - (C1) a `vn.convolution` of `result` with `weight` and these attributes has the type of `dy`.
+    - (C2) addends, `mask` and `sums_input` have the type of `result`, `sums_mean` one element per channel.
+    - (C3) `sums`, which is 2 x C, goes with `sums_input` and `sums_mean`, `mask` with an activation.
 
     Example:
     ```mlir
@@ -19,11 +25,21 @@ def Vn_ConvolutionInputGradOp : Vn_Op<"convolution_input_grad", [Pure, Vn_ShapeO
       : (tensor<1x16x16x24xf32>, tensor<24x16x3x3xf32>) -> tensor<1x32x32x16xf32>
     ```
   }];
-  let arguments = !con((ins Vn_Map:$dy, Vn_Filter:$weight), Vn_ConvolutionGeometry);
-  let results = (outs Vn_Map:$result);
+  let arguments = !con((ins Vn_Map:$dy, Vn_Filter:$weight, Variadic<Vn_Map>:$addends, Optional<Vn_Map>:$mask,
+                            Optional<Vn_Map>:$sums_input, Optional<Vn_Vector>:$sums_mean,
+                            DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$masked),
+                       Vn_ConvolutionGeometry);
+  let results = (outs Vn_Map:$result, Optional<Vn_Sums>:$sums);
   let assemblyFormat = !strconcat(
-      "$dy `,` $weight", Vn_ConvolutionGeometryFormat,
-      "attr-dict `:` functional-type(operands, results)");
+      "$dy `,` $weight (`add` $addends^)? (`mask` $masked $mask^)? (`sums` $sums_input^ `,` $sums_mean)?",
+      Vn_ConvolutionGeometryFormat, "attr-dict `:` functional-type(operands, results)");
+  // Nothing fused.
+  let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$dy, "::mlir::Value":$weight,
+                                 "::mlir::DenseI64ArrayAttr":$strides, "::mlir::DenseI64ArrayAttr":$padding,
+                                 "::mlir::DenseI64ArrayAttr":$dilations, "::mlir::IntegerAttr":$groups), [{
+    build($_builder, $_state, ::mlir::TypeRange(type), dy, weight, ::mlir::ValueRange(), ::mlir::Value(),
+          ::mlir::Value(), ::mlir::Value(), ActivationAttr(), strides, padding, dilations, groups);
+  }]>];
 }
 
 def Vn_ConvolutionWeightGradOp : Vn_Op<"convolution_weight_grad", [Pure, Vn_ShapeOfOperands, Vn_Macs]> {
@@ -82,15 +98,19 @@ def Vn_LinearWeightGradOp : Vn_Op<"linear_weight_grad", [Pure, Vn_ShapeOfOperand
   let assemblyFormat = "$input `,` $dy attr-dict `:` functional-type(operands, results)";
 }
 
-def Vn_BatchNormGradOp : Vn_Op<"batch_norm_grad", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
+def Vn_BatchNormGradOp : Vn_Op<"batch_norm_grad", [Pure, AttrSizedOperandSegments, Vn_ShapeOfOperands, Vn_Bytes]> {
   let summary = "gradients of batch normalisation by batch statistics";
   let description = [{
     `mean` and `var` are those that `vn.batch_norm_training` computed from `input`; the gradient flows through
     them too. With h = (input - mean) / sqrt(var + epsilon) and sums over N, H, W (M elements): `dbeta = sum
-    dy`, `dgamma = sum dy * h`, `dx = gamma / sqrt(var + epsilon) * (dy - dbeta / M - h * dgamma / M)`.
+    dy`, `dgamma = sum dy * h`, `dx = gamma / sqrt(var + epsilon) * (dy - dbeta / M - h * dgamma / M)`. With a `mask`,
+    `dy` is first multiplied by the gradient of the activation `masked` whose result was the mask (as
+    `vn.activate_grad`); `sums` are those of dy and of dy * (input - mean), where what computes `dy` has added them up.
+    `--vn-differentiate` makes the op with neither; `--vn-fuse-gradients` and `--vn-fuse-sums` add them.
 
     - (C1) `dy` has the type of `input`; `gamma`, `mean` and `var` have one element per channel.
     - (C2) `dx` has the type of `input`, `dgamma` and `dbeta` that of `gamma`.
+    - (C3) `mask` has the type of `input` and goes with an activation; `sums` is 2 x C and goes with no mask.
 
     Example:
     ```mlir
@@ -100,11 +120,20 @@ def Vn_BatchNormGradOp : Vn_Op<"batch_norm_grad", [Pure, Vn_ShapeOfOperands, Vn_
     ```
   }];
   let arguments = (ins Vn_Map:$input, Vn_Map:$dy, Vn_Vector:$gamma, Vn_Vector:$mean, Vn_Vector:$var,
-                       Vn_Epsilon:$epsilon);
+                       Optional<Vn_Map>:$mask, Optional<Vn_Sums>:$sums, Vn_Epsilon:$epsilon,
+                       DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$masked);
   let results = (outs Vn_Map:$dx, Vn_Vector:$dgamma, Vn_Vector:$dbeta);
   let assemblyFormat = [{
-    $input `,` $dy `,` $gamma `,` $mean `,` $var `epsilon` $epsilon attr-dict `:` functional-type(operands, results)
+    $input `,` $dy `,` $gamma `,` $mean `,` $var (`mask` $masked $mask^)? (`sums` $sums^)? `epsilon` $epsilon attr-dict
+    `:` functional-type(operands, results)
   }];
+  // Nothing fused.
+  let builders = [OpBuilder<(ins "::mlir::TypeRange":$types, "::mlir::Value":$input, "::mlir::Value":$dy,
+                                 "::mlir::Value":$gamma, "::mlir::Value":$mean, "::mlir::Value":$var,
+                                 "::mlir::FloatAttr":$epsilon), [{
+    build($_builder, $_state, types, input, dy, gamma, mean, var, ::mlir::Value(), ::mlir::Value(), epsilon,
+          ActivationAttr());
+  }]>];
 }
 
 def Vn_ActivateGradOp : Vn_Op<"activate_grad", [Pure, SameOperandsAndResultType, Vn_Shape, Vn_Bytes]> {
@@ -127,13 +156,16 @@ def Vn_ActivateGradOp : Vn_Op<"activate_grad", [Pure, SameOperandsAndResultType,
 
 //===- Spatial ops --------------------------------------------------------------------------------------------===//
 
-def Vn_MaxPoolGradOp : Vn_Op<"max_pool_grad", [Pure, Vn_Shape, Vn_Bytes]> {
+def Vn_MaxPoolGradOp : Vn_Op<"max_pool_grad", [Pure, AttrSizedOperandSegments, Vn_Shape, Vn_Bytes]> {
   let summary = "gradient of max pooling";
   let description = [{
-    Each window's `dy` goes to the first of its elements, row by row, that equals the maximum `y`.
+    Each window's `dy` goes to the first of its elements, row by row, that equals the maximum `y`. Then `addends`
+    are added and, with a `mask`, the gradient of the activation `masked` whose result was the mask is taken, as
+    `vn.convolution_input_grad` does; made by `--vn-fuse-gradients`.
 
     - (C1) a `vn.max_pool` of `input` with these attributes has the type of `y` and of `dy`.
     - (C2) `result` has the type of `input`.
+    - (C3) addends and `mask` have the type of `input`; `mask` goes with an activation.
 
     Example:
     ```mlir
@@ -141,11 +173,20 @@ def Vn_MaxPoolGradOp : Vn_Op<"max_pool_grad", [Pure, Vn_Shape, Vn_Bytes]> {
       : (tensor<1x8x8x4xf32>, tensor<1x4x4x4xf32>, tensor<1x4x4x4xf32>) -> tensor<1x8x8x4xf32>
     ```
   }];
-  let arguments = !con((ins Vn_Map:$input, Vn_Map:$y, Vn_Map:$dy), Vn_PoolGeometry);
+  let arguments = !con((ins Vn_Map:$input, Vn_Map:$y, Vn_Map:$dy, Variadic<Vn_Map>:$addends, Optional<Vn_Map>:$mask,
+                            DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$masked),
+                       Vn_PoolGeometry);
   let results = (outs Vn_Map:$result);
   let assemblyFormat = !strconcat(
-      "$input `,` $y `,` $dy", Vn_PoolGeometryFormat,
+      "$input `,` $y `,` $dy (`add` $addends^)? (`mask` $masked $mask^)?", Vn_PoolGeometryFormat,
       "attr-dict `:` functional-type(operands, results)");
+  // Nothing fused.
+  let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$input, "::mlir::Value":$y, "::mlir::Value":$dy,
+                                 "::mlir::DenseI64ArrayAttr":$kernel, "::mlir::DenseI64ArrayAttr":$strides,
+                                 "::mlir::DenseI64ArrayAttr":$padding, "::mlir::UnitAttr":$ceil), [{
+    build($_builder, $_state, type, input, y, dy, ::mlir::ValueRange(), ::mlir::Value(), ActivationAttr(), kernel,
+          strides, padding, ceil);
+  }]>];
 }
 
 def Vn_AvgPoolGradOp : Vn_Op<"avg_pool_grad", [Pure, Vn_Shape, Vn_Bytes]> {

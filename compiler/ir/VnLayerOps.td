@@ -39,10 +39,12 @@ def Vn_FusedConvolutionOp : Vn_Op<"fused_convolution", [Pure, AttrSizedOperandSe
   let description = [{
     `activation(convolution(input, weight) + bias + addends)`. An addend smaller than the result is read as if
     enlarged by `vn.resize nearest`: pixel (y, x) of the result reads its pixel (y / fy, x / fx), fy and fx being
-    the quotients of the sizes. Made by `--vn-fuse-epilogue`.
+    the quotients of the sizes. `sums`, if there, are the sums over N, H and W of `result` and of its squares.
+    Made by `--vn-fuse-epilogue` and `--vn-fuse-sums`.
 
     - (C1) to (C5) as for `vn.convolution`.
     - (C6) each addend has the batch and channels of `result`, and a height and width that divide its.
+    - (C7) `sums` is 2 x C, C being the channels of `result`.
 
     Example:
     ```mlir
@@ -54,7 +56,7 @@ def Vn_FusedConvolutionOp : Vn_Op<"fused_convolution", [Pure, AttrSizedOperandSe
   let arguments = !con((ins Vn_Map:$input, Vn_Filter:$weight, Optional<Vn_Vector>:$bias, Variadic<Vn_Map>:$addends,
                             DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation),
                        Vn_ConvolutionGeometry);
-  let results = (outs Vn_Map:$result);
+  let results = (outs Vn_Map:$result, Optional<Vn_Sums>:$sums);
   let assemblyFormat = !strconcat(
       "$input `,` $weight (`bias` $bias^)? (`add` $addends^)? (`activation` $activation^)?", Vn_ConvolutionGeometryFormat,
       "attr-dict `:` functional-type(operands, results)");
@@ -109,15 +111,18 @@ def Vn_BatchNormOp : Vn_Op<"batch_norm", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn
   }];
 }
 
-def Vn_BatchNormTrainingOp : Vn_Op<"batch_norm_training", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise,
-                                                          Vn_Gradient]> {
+def Vn_BatchNormTrainingOp : Vn_Op<"batch_norm_training", [Pure, AttrSizedOperandSegments, Vn_ShapeOfOperands, Vn_Bytes,
+                                                          Vn_Pointwise, Vn_Gradient]> {
   let summary = "batch normalisation by the batch's own statistics";
   let description = [{
-    `batch_mean` and `batch_var` are mean and biased variance of each channel over N, H and W;
-    `result = gamma * (input - batch_mean) / sqrt(batch_var + epsilon) + beta`.
+    `batch_mean` and `batch_var` are mean and biased variance of each channel over N, H and W; `result =
+    activation(gamma * (input - batch_mean) / sqrt(batch_var + epsilon) + beta + addend)`. `sums` are those over N, H
+    and W of `input` and of its squares, where what computes `input` has added them up. `--vn-differentiate` makes
+    the op without addend, activation and sums; `--vn-fuse-batch-norm` and `--vn-fuse-sums` add them.
 
     - (C1) `gamma` and `beta` have one element per channel.
     - (C2) `result` has the type of `input`, `batch_mean` and `batch_var` that of `gamma`.
+    - (C3) `addend` has the type of `input`, `sums` is 2 x C.
 
     Example:
     ```mlir
@@ -125,11 +130,19 @@ def Vn_BatchNormTrainingOp : Vn_Op<"batch_norm_training", [Pure, Vn_ShapeOfOpera
       : (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>)
     ```
   }];
-  let arguments = (ins Vn_Map:$input, Vn_Vector:$gamma, Vn_Vector:$beta, Vn_Epsilon:$epsilon);
+  let arguments = (ins Vn_Map:$input, Vn_Vector:$gamma, Vn_Vector:$beta, Optional<Vn_Map>:$addend,
+                       Optional<Vn_Sums>:$sums, Vn_Epsilon:$epsilon,
+                       DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation);
   let results = (outs Vn_Map:$result, Vn_Vector:$batch_mean, Vn_Vector:$batch_var);
   let assemblyFormat = [{
-    $input `,` $gamma `,` $beta `epsilon` $epsilon attr-dict `:` functional-type(operands, results)
+    $input `,` $gamma `,` $beta (`add` $addend^)? (`sums` $sums^)? `epsilon` $epsilon (`activation` $activation^)?
+    attr-dict `:` functional-type(operands, results)
   }];
+  // Nothing fused.
+  let builders = [OpBuilder<(ins "::mlir::TypeRange":$types, "::mlir::Value":$input, "::mlir::Value":$gamma,
+                                 "::mlir::Value":$beta, "::mlir::FloatAttr":$epsilon), [{
+    build($_builder, $_state, types, input, gamma, beta, ::mlir::Value(), ::mlir::Value(), epsilon, ActivationAttr());
+  }]>];
 }
 
 def Vn_AffineOp : Vn_Op<"affine", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise]> {

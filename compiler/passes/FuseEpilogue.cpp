@@ -1,7 +1,8 @@
 // Moves additions and activation into the convolution that computes their operand, and
-// activations into affine ops: a kernel then stores each result element once.
+// activations into affine ops, sums and products: a kernel then stores each result element once.
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
+#include "compiler/passes/FuseActivation.h"
 #include "compiler/passes/Passes.h"
 #include "compiler/passes/Report.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -47,10 +48,10 @@ struct Convolution {
   // addend may be computed after the convolution.
   void replace(Operation *last, PatternRewriter &rewriter) const {
     auto fused = FusedConvolutionOp::create(
-        rewriter, op->getLoc(), last->getResult(0).getType(), input, weight, bias, addends,
+        rewriter, op->getLoc(), last->getResult(0).getType(), /*sums=*/Type(), input, weight, bias, addends,
         ActivationAttr::get(op->getContext(), activation), strides, padding, dilations, groups);
     fused->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-    rewriter.replaceOp(last, fused);
+    rewriter.replaceOp(last, fused.getResult());
     rewriter.eraseOp(op);
   }
 
@@ -81,6 +82,7 @@ struct FuseAddition : OpRewritePattern<AddOp> {
     Value addend = takeLhs ? add.getRhs() : add.getLhs();
     auto resize = enlarging(addend);
     convolution.addends.push_back(resize ? resize.getInput() : addend);
+    convolution.activation = add.getActivation();
     convolution.replace(add, rewriter);
     if (resize && resize->use_empty())
       rewriter.eraseOp(resize);
@@ -144,6 +146,14 @@ struct FuseIntoAffine : OpRewritePattern<ActivateOp> {
   }
 };
 
+template <typename Op> struct FuseIntoBinary : OpRewritePattern<ActivateOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ActivateOp activate, PatternRewriter &rewriter) const override {
+    return vernier::compiler::fuseIntoBinary<Op>(activate, rewriter);
+  }
+};
+
 //===- Pass
 //-------------------------------------------------------------------------------------------------------===//
 
@@ -156,8 +166,9 @@ struct FuseEpilogue : vernier::compiler::impl::FuseEpilogueBase<FuseEpilogue> {
       return;
     RewritePatternSet patterns(&getContext());
     patterns.add<FuseAddition>(&getContext());
-    if (function == kInferFunction) // the lowering has its own way with activations and their gradients
-      patterns.add<FuseActivation, FuseIntoAffine>(&getContext());
+    if (function == kInferFunction) // those of a training step join batch norms
+      patterns.add<FuseActivation, FuseIntoAffine, FuseIntoBinary<AddOp>, FuseIntoBinary<MultiplyOp>>(
+          &getContext());
     int64_t before = operations(on);
     // One walk in program order is enough: what is fused is the operand of what comes later. The greedy
     // driver would erase unused parameters.

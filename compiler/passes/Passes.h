@@ -18,7 +18,8 @@ inline constexpr const char *kInferencePasses =
 /// Of a training step: what comes before the gradients are added, and after it.
 inline constexpr const char *kTrainForwardPasses =
     "vn-training-form,vn-sink-pointwise{function=train_forward}";
-inline constexpr const char *kTrainStepPasses = "vn-fuse-epilogue{function=train_step}";
+inline constexpr const char *kTrainStepPasses =
+    "vn-fuse-epilogue{function=train_step},vn-fuse-batch-norm,vn-fuse-gradients,vn-fuse-sums";
 
 /// What adds @train_step to @infer as the specification has it, in order; before kInferencePasses. `loss` is
 /// the name of a LossKind.

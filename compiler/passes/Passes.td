@@ -230,12 +230,13 @@ def FuseEpilogue : Pass<"vn-fuse-epilogue", "::mlir::ModuleOp"> {
   let summary = "fuses additions and activations into convolutions";
   let description = [{
     An addition of a map of equal shape, and an activation, become part of the convolution that computes their
-    operand if nothing else uses it; an activation becomes part of a `vn.affine` likewise. The order of a fused
+    operand if nothing else uses it; an activation becomes part of a `vn.affine`, `vn.add` or `vn.multiply` likewise. The order of a fused
     convolution is fixed: bias, additions, activation. What comes in another order stays. Of a map that is enlarged
     by `nearest` and whole factors the convolution adds the small one.
 
     Follows `--vn-fold-batch-norm` and `--vn-sink-pointwise`, which bring convolutions next to additions and
-    activations. In `function=train_step` it takes additions alone: the lowering fuses activations with batch norms.
+    activations. In `function=train_step` it takes additions alone: activations join batch norms
+    (`--vn-fuse-batch-norm`).
 
     ```mlir
     %c = vn.convolution %x, %w bias %b : (...) -> tensor<1x8x8x4xf32>
@@ -251,6 +252,73 @@ def FuseEpilogue : Pass<"vn-fuse-epilogue", "::mlir::ModuleOp"> {
     Option<"function", "function", "std::string", /*default=*/"\"infer\"", "the function to rewrite">,
   ];
   let statistics = [Statistic<"fusedOps", "fused-ops", "Ops that became part of another">];
+  let dependentDialects = ["::vernier::vn::VnDialect"];
+}
+
+def FuseBatchNorm : Pass<"vn-fuse-batch-norm", "::mlir::ModuleOp"> {
+  let summary = "fuses additions and activations into the batch norms of a training step";
+  let description = [{
+    An addition of a map of equal shape that is computed before a `vn.batch_norm_training`, and then an activation,
+    become part of it if nothing else uses what lies between: the pass that normalises adds and activates. An
+    activation behind another `vn.add` or `vn.multiply` becomes part of that.
+
+    ```mlir
+    %n, %mean, %var = vn.batch_norm_training %x, %gamma, %beta epsilon 1.0e-5 : (...)
+    %s = vn.add %n, %r : (tensor<8x8x8x4xf32>, tensor<8x8x8x4xf32>) -> tensor<8x8x8x4xf32>
+    %y = vn.activate relu %s : tensor<8x8x8x4xf32>
+    ```
+    becomes
+    ```mlir
+    %y, %mean, %var = vn.batch_norm_training %x, %gamma, %beta add %r epsilon 1.0e-5 activation relu : (...)
+    ```
+  }];
+  let statistics = [Statistic<"fusedOps", "fused-ops", "Ops that became part of another">];
+  let dependentDialects = ["::vernier::vn::VnDialect"];
+}
+
+def FuseGradients : Pass<"vn-fuse-gradients", "::mlir::ModuleOp"> {
+  let summary = "lets the op that computes a map's gradient finish it";
+  let description = [{
+    A `vn.convolution_input_grad`, or a `vn.max_pool_grad` of windows that share no element, takes in the additions
+    of the map's other gradients and then the gradient of the activation that made the map, as far as nothing
+    else uses what lies between. Of two ops that could take in an addition it is the later one, since the earlier
+    one's result has to exist by then anyway. An op that takes in what is computed after it moves behind that.
+
+    A gradient of an activation that is left, and that a `vn.batch_norm_grad` alone reads, becomes part of it.
+
+    ```mlir
+    %a = vn.convolution_input_grad %dy, %w : (...) -> tensor<8x8x8x4xf32>
+    %s = vn.add %a, %b : (tensor<8x8x8x4xf32>, tensor<8x8x8x4xf32>) -> tensor<8x8x8x4xf32>
+    %d = vn.activate_grad relu %y, %s : tensor<8x8x8x4xf32>
+    ```
+    becomes
+    ```mlir
+    %d = vn.convolution_input_grad %dy, %w add %b mask relu %y : (...) -> tensor<8x8x8x4xf32>
+    ```
+  }];
+  let statistics = [Statistic<"fusedOps", "fused-ops", "Ops that became part of another">];
+  let dependentDialects = ["::vernier::vn::VnDialect"];
+}
+
+def FuseSums : Pass<"vn-fuse-sums", "::mlir::ModuleOp"> {
+  let summary = "lets convolutions add up what batch norms need";
+  let description = [{
+    The sums of a map and of its squares that a `vn.batch_norm_training` needs become a result of the
+    convolution that computes the map; those of a gradient g and of g * (x - mean) that a `vn.batch_norm_grad`
+    without a mask needs, of the `vn.convolution_input_grad` that computes it: of several, the last one's, since
+    each has its own x. A backend whose kernel cannot add them up reads the map once more.
+
+    ```mlir
+    %x = vn.convolution %i, %w : (...) -> tensor<8x8x8x4xf32>
+    %y, %mean, %var = vn.batch_norm_training %x, %gamma, %beta epsilon 1.0e-5 : (...)
+    ```
+    becomes
+    ```mlir
+    %x, %sums = vn.fused_convolution %i, %w : (...) -> (tensor<8x8x8x4xf32>, tensor<2x4xf64>)
+    %y, %mean, %var = vn.batch_norm_training %x, %gamma, %beta sums %sums epsilon 1.0e-5 : (...)
+    ```
+  }];
+  let statistics = [Statistic<"sums", "sums", "Batch norms, and gradients of them, that need no pass over a map">];
   let dependentDialects = ["::vernier::vn::VnDialect"];
 }
 

@@ -9,8 +9,8 @@ from commands import CommandTest
 NETWORKS = Path(__file__).parent / "verify_networks.vn"
 # Rewrites of every pass but the last, which acts on large batches.
 PASSES = ["vn-drop-empty", "vn-training-form", "vn-sink-pointwise{function=train_forward}", "vn-differentiate",
-          "vn-fuse-epilogue{function=train_step}", "vn-fold-batch-norm", "vn-sink-pointwise", "vn-share-max-pools",
-          "vn-fuse-epilogue"]
+          "vn-fuse-epilogue{function=train_step}", "vn-fuse-batch-norm", "vn-fuse-gradients", "vn-fuse-sums",
+          "vn-fold-batch-norm", "vn-sink-pointwise", "vn-share-max-pools", "vn-fuse-epilogue"]
 IN_BLOCKS = ["--for", "infer", "--input", "64x64", "--batch", "48"]
 ROW = re.compile(r"^(\S.*?)  +(\S.*?)  +(\S+)( !)?  +(\S+)(?:  .*)?$", re.MULTILINE)
 

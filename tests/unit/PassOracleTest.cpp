@@ -42,8 +42,12 @@ struct Run {
           value += 1.5;
       environment.parameters[parameter.getName().str()] = std::move(tensor);
     }
-    for (mlir::Type type : infer.getArgumentTypes())
+    for (mlir::Type type : infer.getArgumentTypes()) {
       arguments.push_back(randomTensor(llvm::cast<mlir::RankedTensorType>(type).getShape().vec(), seed++));
+      if (arguments.back().shape.size() == 1) // a variance, perhaps
+        for (double &value : arguments.back().data)
+          value += 1.5;
+    }
   }
 
   std::vector<Tensor> operator()(mlir::func::FuncOp infer) {
@@ -70,7 +74,7 @@ template <typename Transform> void checkPrograms(const std::string &file, Transf
     BOOST_TEST_CONTEXT(file << ", program " << number++) {
       auto module = mlir::parseSourceString<mlir::ModuleOp>(text, context.get());
       BOOST_TEST_REQUIRE(static_cast<bool>(module));
-      auto infer = [&] { return module->lookupSymbol<mlir::func::FuncOp>("infer"); };
+      auto infer = [&] { return *module->getOps<mlir::func::FuncOp>().begin(); }; // or a training step
       Run run(infer());
       std::vector<Tensor> before = run(infer());
       BOOST_TEST_REQUIRE(transform(*module));
@@ -115,6 +119,18 @@ BOOST_AUTO_TEST_CASE(sink_pointwise_and_fuse) {
 BOOST_AUTO_TEST_CASE(fuse_epilogue) {
   checkPrograms("fuse-epilogue.mlir", [](mlir::ModuleOp module) {
     return vernier::testing::runPass(module, compiler::createFuseEpilogue());
+  });
+}
+
+BOOST_AUTO_TEST_CASE(fusion_of_training_steps) {
+  checkPrograms("fuse-batch-norm.mlir", [](mlir::ModuleOp module) {
+    return vernier::testing::runPass(module, compiler::createFuseBatchNorm());
+  });
+  checkPrograms("fuse-gradients.mlir", [](mlir::ModuleOp module) {
+    return vernier::testing::runPass(module, compiler::createFuseGradients());
+  });
+  checkPrograms("fuse-sums.mlir", [](mlir::ModuleOp module) {
+    return vernier::testing::runPass(module, compiler::createFuseSums());
   });
 }
 

@@ -1,6 +1,7 @@
 #include "tools/verify/Magnitudes.h"
 
 #include "compiler/interpreter/Interpreter.h"
+#include "compiler/interpreter/Kernels.h"
 #include "compiler/ir/VnOps.h"
 #include "tools/Commands.h"
 
@@ -34,7 +35,12 @@ double deviation(const Tensor &variance, int64_t channel, double epsilon) {
   return std::sqrt(variance[channel] + epsilon);
 }
 
-// A kernel multiplies by a scale and adds beta - mean * scale.
+// The operand of an op that `value` is.
+const Tensor &operandOf(mlir::Operation *op, const Operands &list, mlir::Value value) {
+  return *list[size_t(llvm::find(op->getOperands(), value) - op->operand_begin())];
+}
+
+// A kernel multiplies by a scale and adds beta - mean * scale, then the addend.
 std::vector<Tensor> ofNorm(vn::BatchNormTrainingOp norm, const Operands &operands,
                            const Operands &magnitudes) {
   const Tensor &x = *magnitudes[0], &gamma = *magnitudes[1], &beta = *magnitudes[2];
@@ -52,6 +58,8 @@ std::vector<Tensor> ofNorm(vn::BatchNormTrainingOp norm, const Operands &operand
   for (int64_t i = 0; i < x.size(); ++i) {
     const int64_t c = i % channels;
     y[i] = (x[i] + mean[c]) * gamma[c] / deviation(variance, c, epsilon) + beta[c];
+    if (norm.getAddend())
+      y[i] += operandOf(norm, magnitudes, norm.getAddend())[i];
   }
   return results;
 }
@@ -61,11 +69,14 @@ std::vector<Tensor> ofNorm(vn::BatchNormTrainingOp norm, const Operands &operand
 std::vector<Tensor> ofNormGradient(vn::BatchNormGradOp norm, const Operands &operands,
                                    const Operands &magnitudes) {
   const auto of = [&](const Operands &list, mlir::Value value) -> const Tensor & {
-    return *list[size_t(llvm::find(norm->getOperands(), value) - norm->operand_begin())];
+    return operandOf(norm, list, value);
   };
-  const Tensor &x = of(operands, norm.getInput()), &dy = of(magnitudes, norm.getDy()),
-               &gamma = of(magnitudes, norm.getGamma()), &mean = of(operands, norm.getMean()),
-               &variance = of(operands, norm.getVar());
+  const Tensor dy =
+      norm.getMask() ? interpreter::activateGrad(of(operands, norm.getMask()), of(magnitudes, norm.getDy()),
+                                                 interpreter::Activation(int(norm.getMasked())))
+                     : of(magnitudes, norm.getDy());
+  const Tensor &x = of(operands, norm.getInput()), &gamma = of(magnitudes, norm.getGamma()),
+               &mean = of(operands, norm.getMean()), &variance = of(operands, norm.getVar());
   const double epsilon = norm.getEpsilon().convertToDouble();
   const int64_t channels = x.shape.back();
   const double pixels = double(x.size() / channels);
@@ -104,16 +115,26 @@ Tensor absolute(Tensor tensor) {
 std::vector<Tensor> magnitudesOf(mlir::Operation *op, llvm::ArrayRef<const Tensor *> operands,
                                  llvm::ArrayRef<const Tensor *> magnitudes) {
   const Operands exact(operands), sums(magnitudes);
+  // Of magnitudes, but for these operands.
+  const auto withExact = [&](mlir::Operation *op, std::initializer_list<mlir::Value> values) {
+    Operands list = sums;
+    for (auto [i, operand] : llvm::enumerate(op->getOperands()))
+      if (llvm::is_contained(values, operand))
+        list[i] = exact[i];
+    return evaluate(op, list);
+  };
   return llvm::TypeSwitch<mlir::Operation *, std::vector<Tensor>>(op)
       .Case([&](vn::FusedConvolutionOp fused) { return withoutActivation(fused, sums); })
       .Case([&](vn::AffineOp affine) { return withoutActivation(affine, sums); })
       .Case([&](vn::ActivateOp) { return std::vector<Tensor>{*sums[0]}; })
-      // Which elements take the gradient, the last operand, the others decide by what they are.
-      .Case<vn::ActivateGradOp, vn::MaxPoolGradOp>([&](mlir::Operation *grad) {
-        Operands list = exact;
-        list.back() = sums.back();
-        return evaluate(grad, list);
+      .Case<vn::AddOp, vn::MultiplyOp>([&](auto binary) { return withoutActivation(binary, sums); })
+      // Which elements take the gradient the others decide by what they are: the activation's result, a
+      // pool's input and result.
+      .Case([&](vn::ActivateGradOp grad) { return withExact(grad, {grad.getY()}); })
+      .Case([&](vn::MaxPoolGradOp grad) {
+        return withExact(grad, {grad.getInput(), grad.getY(), grad.getMask()});
       })
+      .Case([&](vn::ConvolutionInputGradOp grad) { return withExact(grad, {grad.getMask()}); })
       .Case([&](vn::BatchNormTrainingOp norm) { return ofNorm(norm, exact, sums); })
       .Case([&](vn::BatchNormGradOp norm) { return ofNormGradient(norm, exact, sums); })
       .Case([&](vn::FoldBiasOp fold) {

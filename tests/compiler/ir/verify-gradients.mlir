@@ -196,3 +196,75 @@ func.func @pad_grad(%dy: tensor<1x8x8x4xf32>) {
   %0 = vn.pad_grad %dy by [1, 1, 0, 1] : (tensor<1x8x8x4xf32>) -> tensor<1x7x7x4xf32>
   return
 }
+
+// -----
+
+// vn.convolution_input_grad (C2)
+func.func @input_grad_addend(%dy: tensor<1x8x8x4xf32>, %w: tensor<4x4x3x3xf32>, %a: tensor<1x8x8x8xf32>) {
+  // expected-error @below {{needs `addends` of type 'tensor<1x8x8x4xf32>', found 'tensor<1x8x8x8xf32>'}}
+  %0 = vn.convolution_input_grad %dy, %w add %a padding [1, 1, 1, 1] : (tensor<1x8x8x4xf32>, tensor<4x4x3x3xf32>, tensor<1x8x8x8xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.convolution_input_grad (C2)
+func.func @input_grad_mask(%dy: tensor<1x8x8x4xf32>, %w: tensor<4x4x3x3xf32>, %y: tensor<1x8x8x8xf32>) {
+  // expected-error @below {{needs `mask` of type 'tensor<1x8x8x4xf32>', found 'tensor<1x8x8x8xf32>'}}
+  %0 = vn.convolution_input_grad %dy, %w mask relu %y padding [1, 1, 1, 1] : (tensor<1x8x8x4xf32>, tensor<4x4x3x3xf32>, tensor<1x8x8x8xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.convolution_input_grad (C3)
+func.func @input_grad_no_activation(%dy: tensor<1x8x8x4xf32>, %w: tensor<4x4x3x3xf32>, %y: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{needs a mask and its activation together}}
+  %0 = vn.convolution_input_grad %dy, %w mask none %y padding [1, 1, 1, 1] : (tensor<1x8x8x4xf32>, tensor<4x4x3x3xf32>, tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.convolution_input_grad (C3)
+func.func @input_grad_sums(%dy: tensor<1x8x8x4xf32>, %w: tensor<4x4x3x3xf32>, %x: tensor<1x8x8x4xf32>, %mean: tensor<4xf32>) {
+  // expected-error @below {{needs the operands of sums and their result together}}
+  %0 = vn.convolution_input_grad %dy, %w sums %x, %mean padding [1, 1, 1, 1] : (tensor<1x8x8x4xf32>, tensor<4x4x3x3xf32>, tensor<1x8x8x4xf32>, tensor<4xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.convolution_input_grad (C3)
+func.func @input_grad_sums_type(%dy: tensor<1x8x8x4xf32>, %w: tensor<4x4x3x3xf32>, %x: tensor<1x8x8x4xf32>, %mean: tensor<4xf32>) {
+  // expected-error @below {{has result #1 of type 'tensor<2x8xf64>', its operands make it 'tensor<2x4xf64>'}}
+  %0:2 = vn.convolution_input_grad %dy, %w sums %x, %mean padding [1, 1, 1, 1] : (tensor<1x8x8x4xf32>, tensor<4x4x3x3xf32>, tensor<1x8x8x4xf32>, tensor<4xf32>) -> (tensor<1x8x8x4xf32>, tensor<2x8xf64>)
+  return
+}
+
+// -----
+
+// vn.batch_norm_grad (C3)
+func.func @batch_norm_grad_mask(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>, %y: tensor<1x8x8x8xf32>) {
+  // expected-error @below {{needs `mask` of type 'tensor<1x8x8x4xf32>', found 'tensor<1x8x8x8xf32>'}}
+  %0:3 = vn.batch_norm_grad %x, %x, %c, %c, %c mask relu %y epsilon 1.0e-5 : (tensor<1x8x8x4xf32>, tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<1x8x8x8xf32>) -> (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+// vn.batch_norm_grad (C3)
+func.func @batch_norm_grad_both(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>, %s: tensor<2x4xf64>) {
+  // expected-error @below {{takes sums of what no mask is applied to}}
+  %0:3 = vn.batch_norm_grad %x, %x, %c, %c, %c mask relu %x sums %s epsilon 1.0e-5 : (tensor<1x8x8x4xf32>, tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<1x8x8x4xf32>, tensor<2x4xf64>) -> (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+// vn.max_pool_grad (C3)
+func.func @max_pool_grad_addend(%x: tensor<1x8x8x4xf32>, %y: tensor<1x4x4x4xf32>, %a: tensor<1x8x8x8xf32>) {
+  // expected-error @below {{needs `addends` of type 'tensor<1x8x8x4xf32>', found 'tensor<1x8x8x8xf32>'}}
+  %0 = vn.max_pool_grad %x, %y, %y add %a kernel [2, 2] strides [2, 2] : (tensor<1x8x8x4xf32>, tensor<1x4x4x4xf32>, tensor<1x4x4x4xf32>, tensor<1x8x8x8xf32>) -> tensor<1x8x8x4xf32>
+  return
+}

@@ -201,3 +201,30 @@ func.func @activate(%x: tensor<1x8x8x4xf32>) {
   %0 = "vn.activate"(%x) {activation = 1 : i32} : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x8xf32>
   return
 }
+
+// -----
+
+// vn.batch_norm_training (C3)
+func.func @batch_norm_training_addend(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>, %a: tensor<1x8x8x8xf32>) {
+  // expected-error @below {{needs `addend` of type 'tensor<1x8x8x4xf32>', found 'tensor<1x8x8x8xf32>'}}
+  %0:3 = vn.batch_norm_training %x, %c, %c add %a epsilon 1.0e-5 : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<1x8x8x8xf32>) -> (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+// vn.batch_norm_training (C3)
+func.func @batch_norm_training_sums(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>, %s: tensor<2x8xf64>) {
+  // expected-error @below {{needs `sums` of type 'tensor<2x4xf64>', found 'tensor<2x8xf64>'}}
+  %0:3 = vn.batch_norm_training %x, %c, %c sums %s epsilon 1.0e-5 : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2x8xf64>) -> (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+// vn.fused_convolution (C7)
+func.func @fused_convolution_sums(%x: tensor<1x8x8x4xf32>, %w: tensor<4x4x3x3xf32>) {
+  // expected-error @below {{has result #1 of type 'tensor<2x8xf64>', its operands make it 'tensor<2x4xf64>'}}
+  %0:2 = vn.fused_convolution %x, %w padding [1, 1, 1, 1] : (tensor<1x8x8x4xf32>, tensor<4x4x3x3xf32>) -> (tensor<1x8x8x4xf32>, tensor<2x8xf64>)
+  return
+}

@@ -207,3 +207,30 @@ func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32> {
   %w = vn.parameter "unused.weight" convolution_weight : tensor<3x5x1x1xf32>
   return %x : tensor<1x4x4x5xf32>
 }
+
+// -----
+
+// Behind an addition or a product that no convolution computes, the activation is part of it.
+// CHECK-LABEL: @infer
+// CHECK: %[[P:.*]] = vn.multiply %arg0, %arg1 activation sigmoid :
+// CHECK-NEXT: %[[S:.*]] = vn.add %[[P]], %arg0 activation relu :
+// CHECK-NEXT: return %[[S]]
+func.func @infer(%x: tensor<2x4x4x8xf32>, %s: tensor<2x4x4x8xf32>) -> tensor<2x4x4x8xf32> {
+  %0 = vn.multiply %x, %s : (tensor<2x4x4x8xf32>, tensor<2x4x4x8xf32>) -> tensor<2x4x4x8xf32>
+  %1 = vn.activate sigmoid %0 : tensor<2x4x4x8xf32>
+  %2 = vn.add %1, %x : (tensor<2x4x4x8xf32>, tensor<2x4x4x8xf32>) -> tensor<2x4x4x8xf32>
+  %3 = vn.activate relu %2 : tensor<2x4x4x8xf32>
+  return %3 : tensor<2x4x4x8xf32>
+}
+
+// -----
+
+// Not where the sum has another user.
+// CHECK-LABEL: @infer
+// CHECK: vn.add %arg0, %arg1 :
+// CHECK-NEXT: vn.activate relu
+func.func @infer(%x: tensor<2x4x4x8xf32>, %s: tensor<2x4x4x8xf32>) -> (tensor<2x4x4x8xf32>, tensor<2x4x4x8xf32>) {
+  %0 = vn.add %x, %s : (tensor<2x4x4x8xf32>, tensor<2x4x4x8xf32>) -> tensor<2x4x4x8xf32>
+  %1 = vn.activate relu %0 : tensor<2x4x4x8xf32>
+  return %0, %1 : tensor<2x4x4x8xf32>, tensor<2x4x4x8xf32>
+}
