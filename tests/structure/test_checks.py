@@ -50,6 +50,10 @@ class Checks(unittest.TestCase):
         self.write("docs/b.md", "")
         self.write("x", "")
         self.assertEqual(check_links.check(self.root), ["docs/a.md:2: leads nowhere: c.md"])
+        self.write("README.md", "[b](docs/b.md)\n")
+        self.assertEqual(check_links.check(self.root)[1:], ["docs/a.md: no links lead here from README.md"])
+        self.write("docs/b.md", "[a](../docs/a.md#part)\n")
+        self.assertEqual(len(check_links.check(self.root)), 1)
 
     def test_machine_paths(self):
         self.write("a.sh", "cp /" + "home/ada/x .\n")
