@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 from pathlib import Path
 
 VERNIER = Path(sys.argv.pop()).resolve()
@@ -19,8 +20,23 @@ class CommandTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
 
+    @classmethod
+    def shared_folder(cls):
+        """One that the tests of a class have in common."""
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        return Path(folder.name)
+
+    def specify(self, text):
+        self.specification = self.folder / "m.vn"
+        self.specification.write_text(text, encoding="utf-8")
+
+    @staticmethod
+    def execute(program, *arguments):
+        return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
+
     def vernier(self, *arguments):
-        return subprocess.run([VERNIER, *map(str, arguments)], capture_output=True, text=True)
+        return self.execute(VERNIER, *arguments)
 
     def expect_refusal(self, done, *texts):
         self.assertEqual(done.returncode, 1, done.stderr)
@@ -41,20 +57,51 @@ def write_safetensors(path, tensors, kind="F32", shapes={}):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
+def parameter_shapes(info):
+    """Of what a program's `info` prints."""
+    return {name: [int(extent) for extent in extents.split(",")]
+            for name, extents in re.findall(r"^(\S+)  +\[([\d, ]+)\]$", info, re.MULTILINE)}
+
+
+def safetensors_header(data):
+    """What the file holds, by name, and where its values begin."""
+    length = struct.unpack("<Q", data[:8])[0]
+    return json.loads(data[8:8 + length]), 8 + length
+
+
 def read_safetensors(path):
     """The bytes of each tensor, by name."""
     data = path.read_bytes()
-    length = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + length])
-    return {name: data[8 + length + entry["data_offsets"][0]:8 + length + entry["data_offsets"][1]]
+    header, begin = safetensors_header(data)
+    return {name: data[begin + entry["data_offsets"][0]:begin + entry["data_offsets"][1]]
             for name, entry in header.items() if name != "__metadata__"}
 
 
-def write_npy(path, shape, values):
+def read_floats(path):
+    """The values of each tensor of floats, by name."""
+    return {name: list(struct.unpack(f"<{len(data) // 4}f", data)) for name, data in read_safetensors(path).items()}
+
+
+def read_shapes(path):
+    header, _ = safetensors_header(path.read_bytes())
+    return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
+
+
+def npy_header(shape):
+    """What stands before the floats of an array."""
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({', '.join(map(str, shape))},), }}"
     header += " " * (-(len(header) + 11) % 64) + "\n"
-    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() +
-                     struct.pack(f"<{len(values)}f", *values))
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
+
+
+def write_npy(path, shape, values):
+    path.write_bytes(npy_header(shape) + struct.pack(f"<{len(values)}f", *values))
+
+
+def write_arrays(folder, split, shape, values, labels):
+    """A split of a data set of arrays."""
+    write_npy(folder / f"{split}-arrays.npy", [len(labels), *shape], values)
+    write_npy(folder / f"{split}-labels.npy", [len(labels)], labels)
 
 
 def read_npy(path):
@@ -64,3 +111,12 @@ def read_npy(path):
     shape = [int(extent) for extent in re.search(r"\((.*?),?\)", data[10:10 + length].decode())[1].split(",")]
     values = data[10 + length:]
     return shape, struct.unpack(f"<{len(values) // 4}f", values)
+
+
+def png(width, height, channels, pixels):
+    """The bytes of an image; `pixels` row by row."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = b"".join(b"\0" + pixels[begin:begin + width * channels] for begin in range(0, len(pixels), width * channels))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, {1: 0, 3: 2}[channels], 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))

@@ -1,10 +1,9 @@
 """A small network with three open `choose` holes, for the tests of what is done with such networks."""
 
+import math
 import random
-import re
-import subprocess
 
-from commands import CommandTest, write_safetensors
+from commands import CommandTest, parameter_shapes, write_safetensors
 
 # Three stages, of which the second has an odd size for a factor; a gate, whose pooled maps depend on no choice, within
 # a stage; a batch norm that folds into nothing; a concat of what comes from two segments; and two outputs, of which one has the
@@ -40,8 +39,7 @@ FACTORS = (1.0, 0.7, 0.45)
 class StagesTest(CommandTest):
     def setUp(self):
         super().setUp()
-        self.specification = self.folder / "m.vn"
-        self.write_specification()
+        self.specify(SPECIFICATION)
 
     def write_specification(self):
         self.specification.write_text(SPECIFICATION, encoding="utf-8")
@@ -52,22 +50,16 @@ class StagesTest(CommandTest):
         return done.stdout
 
     def run_model(self, output, *arguments):
-        return subprocess.run([self.folder / output / "m", *map(str, arguments)], capture_output=True, text=True)
+        return self.execute(self.folder / output / "m", *arguments)
 
     def write_weights(self):
         """For every parameter of the binary with open holes, as `info` lists them."""
         values = random.Random(3)
-        shapes = {}
-        for line in self.run_model("open", "info").stdout.splitlines():
-            if found := re.fullmatch(r"(\S+)  +\[([\d, ]+)\]", line):
-                shapes[found[1]] = [int(extent) for extent in found[2].split(",")]
+        shapes = parameter_shapes(self.run_model("open", "info").stdout)
         tensors = {}
         for name, shape in shapes.items():
-            count = 1
-            for extent in shape:
-                count *= extent
             low, high = (0.5, 1.5) if name.endswith("running_var") else (-0.5, 0.5)
-            tensors[name] = [values.uniform(low, high) for _ in range(count)]
+            tensors[name] = [values.uniform(low, high) for _ in range(math.prod(shape))]
         write_safetensors(self.folder / "w.safetensors", tensors, shapes=shapes)
         return shapes
 

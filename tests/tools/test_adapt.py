@@ -3,12 +3,9 @@
 import ctypes
 import json
 import random
-import struct
-import subprocess
 import unittest
-import zlib
 
-from commands import CommandTest, read_npy, read_safetensors, write_npy
+from commands import CommandTest, png, read_floats, read_npy, read_shapes, write_npy, write_safetensors
 
 # Classes 0 and 1 differ in their colour, 2 and 3 in the direction of stripes that half the resolution no longer shows.
 SPECIFICATION = """network small(outputs: int = 1) {
@@ -43,19 +40,14 @@ def picture(kind, values):
     return bytes(pixels)
 
 
-def png(pixels):
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    rows = b"".join(b"\0" + bytes(pixels[c * 1024 + y * 32 + x] for x in range(32) for c in range(3)) for y in range(32))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32, 8, 2, 0, 0, 0)) +
-            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+def image_file(pixels):
+    return png(32, 32, 3, bytes(pixels[c * 1024 + at] for at in range(1024) for c in range(3)))
 
 
 class Adapt(CommandTest):
     def setUp(self):
         super().setUp()
-        self.specification = self.folder / "m.vn"
-        self.specification.write_text(SPECIFICATION, encoding="utf-8")
+        self.specify(SPECIFICATION)
         self.data = self.folder / "data"
         self.data.mkdir()
         values = random.Random(7)
@@ -77,12 +69,12 @@ class Adapt(CommandTest):
         recipe = self.folder / "super.toml"
         recipe.write_text("epochs = 8\nvalidate_every = 0\n[optimizer]\nlearning_rate = 0.05\n[data]\n"
                           "mean = [0.5, 0.5, 0.5]\nstd = [0.25, 0.25, 0.25]\n", encoding="utf-8")
-        done = subprocess.run([self.folder / "all" / "m", "train", "--data", self.data, "--recipe", recipe, "--out",
-                               self.folder / "super"], capture_output=True, text=True)
+        done = self.execute(self.folder / "all" / "m", "train", "--data", self.data, "--recipe", recipe, "--out",
+                            self.folder / "super")
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def run_model(self, *arguments, status=0):
-        done = subprocess.run([self.folder / "adaptive" / "m", *map(str, arguments)], capture_output=True, text=True)
+        done = self.execute(self.folder / "adaptive" / "m", *arguments)
         self.assertEqual(done.returncode, status, done.stderr)
         return done.stdout if status == 0 else done.stderr
 
@@ -118,8 +110,8 @@ class Adapt(CommandTest):
             arrays = read_npy(self.folder / "adaptive/labels" / f"{name}-arrays.npy")
             self.assertEqual(arrays[0], [len(numbers), 8, 8, 8])
             # The map is the one that the logits are the mean of, through the last layer.
-            weight = struct.unpack("<32f", read_safetensors(self.folder / "super/weights.safetensors")["fc.weight"])
-            bias = struct.unpack("<4f", read_safetensors(self.folder / "super/weights.safetensors")["fc.bias"])
+            weights = read_floats(self.folder / "super/weights.safetensors")
+            weight, bias = weights["fc.weight"], weights["fc.bias"]
             first = [sum(arrays[1][c * 64:(c + 1) * 64]) / 64 for c in range(8)]
             rows = self.logits("--configuration", CANDIDATES[0])[0][numbers[0]]
             for k in range(4):
@@ -201,7 +193,7 @@ class Adapt(CommandTest):
         files = []
         for i in range(6):
             files.append(self.folder / f"{i}.png")
-            files[-1].write_bytes(png(self.pictures["test"][i][1]))
+            files[-1].write_bytes(image_file(self.pictures["test"][i][1]))
         lines = self.run_model("classify", *files, "--top", 1).splitlines()
         self.assertEqual(lines[::2], [f"{file} ({CANDIDATES[chosen[i]]})" for i, file in enumerate(files)])
         for i, line in enumerate(lines[1::2]):

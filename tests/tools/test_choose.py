@@ -25,8 +25,7 @@ NORMS = 2 * 4
 class Choose(CommandTest):
     def setUp(self):
         super().setUp()
-        self.specification = self.folder / "m.vn"
-        self.specification.write_text(SPECIFICATION, encoding="utf-8")
+        self.specify(SPECIFICATION)
 
     def describe(self, *options):
         return self.vernier("describe", self.specification, *options)

@@ -5,10 +5,8 @@ import os
 import resource
 import stat
 import subprocess
-import tempfile
 import threading
 import unittest
-from pathlib import Path
 
 from commands import VERNIER, CommandTest, read_npy, write_npy, write_safetensors
 
@@ -26,9 +24,7 @@ WEIGHTS = {"conv1.weight": [2, 1, 3, 3], "conv2.weight": [2, 1, 3, 3], "fc.weigh
 class Files(CommandTest):
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.shared = Path(folder.name)
+        cls.shared = cls.shared_folder()
         cls.specification = cls.shared / "m.vn"
         cls.specification.write_text(SPECIFICATION, encoding="utf-8")
         cls.weights = cls.shared / "w.safetensors"

@@ -3,12 +3,9 @@
 import json
 import math
 import random
-import re
-import struct
-import subprocess
 import unittest
 
-from commands import CommandTest, read_npy, read_safetensors, write_npy, write_safetensors
+from commands import CommandTest, parameter_shapes, read_floats, read_npy, write_arrays, write_npy, write_safetensors
 
 SPECIFICATION = """network n() {
   input image: [3, 8, 8]
@@ -44,8 +41,7 @@ kind = "constant"
 class Finite(CommandTest):
     def setUp(self):
         super().setUp()
-        self.specification = self.folder / "m.vn"
-        self.specification.write_text(SPECIFICATION, encoding="utf-8")
+        self.specify(SPECIFICATION)
         self.data = self.folder / "data"
         self.data.mkdir()
         self.write_data()
@@ -57,15 +53,14 @@ class Finite(CommandTest):
             arrays = [values.gauss(0, 1) + labels[i] for i in range(32) for _ in range(192)]
             if bad is not None and split == "train":
                 arrays[192 * bad + 64 + 8 * 2 + 3] = math.nan
-            write_npy(self.data / f"{split}-arrays.npy", [32, 3, 8, 8], arrays)
-            write_npy(self.data / f"{split}-labels.npy", [32], labels)
+            write_arrays(self.data, split, [3, 8, 8], arrays, labels)
 
     def build(self, output, *options):
         done = self.vernier("build", self.specification, "-o", self.folder / output, *options)
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def run_model(self, program, *arguments):
-        return subprocess.run([self.folder / program, *map(str, arguments)], capture_output=True, text=True)
+        return self.execute(self.folder / program, *arguments)
 
     def train(self, program, rate, *options):
         recipe = self.folder / "r.toml"
@@ -127,10 +122,7 @@ class Finite(CommandTest):
 
     def write_weights(self, program, bad):
         """Of a built program, with what is not finite in the tensor `bad`."""
-        shapes = {}
-        for line in self.run_model(program, "info").stdout.splitlines():
-            if found := re.fullmatch(r"(\S+)  +\[([\d, ]+)\]", line):
-                shapes[found[1]] = [int(extent) for extent in found[2].split(",")]
+        shapes = parameter_shapes(self.run_model(program, "info").stdout)
         tensors = {name: [0.5] * math.prod(shape) for name, shape in shapes.items()}
         tensors[bad][1] = math.nan
         tensors[bad][-1] = -math.inf
@@ -180,8 +172,7 @@ class Finite(CommandTest):
         """Finite weights whose logits are not: the configuration is in the table, and named; the search can go on."""
         self.build("open", "--model", "chosen", "--batch", "8")
         self.write_weights("open/chosen", "fc.bias")
-        tensors = {name: list(struct.unpack(f"<{len(data) // 4}f", data))
-                   for name, data in read_safetensors(self.folder / "bad.safetensors").items()}
+        tensors = read_floats(self.folder / "bad.safetensors")
         tensors["fc.bias"] = [0.5, 0.5]
         tensors["bn[0.5].bias"] = [3e38] * 4
         write_safetensors(self.folder / "w", tensors, shapes={"stem.weight": [4, 3, 3, 3], "fc.weight": [2, 4]})

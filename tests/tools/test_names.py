@@ -6,9 +6,8 @@ import random
 import struct
 import subprocess
 import unittest
-import zlib
 
-from commands import VERNIER, CommandTest
+from commands import VERNIER, CommandTest, png
 
 SPECIFICATION = b"""network m() {
   input image: [3, 8, 8]
@@ -20,15 +19,6 @@ RECIPE = b"""epochs = 2
 [optimizer]
 learning_rate = 0.05
 """
-
-
-def write_png(path, side, values):
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    rows = b"".join(b"\0" + values.randbytes(3 * side) for _ in range(side))
-    with open(path, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", side, side, 8, 2, 0, 0, 0)) +
-                   chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 class Names(CommandTest):
@@ -54,7 +44,8 @@ class Names(CommandTest):
                 for name in classes:
                     os.makedirs(at(data, split, name))
                     for i in range(6):
-                        write_png(at(data, split, name, b"im\xe4ge%d.png" % i), 9, values)
+                        with open(at(data, split, name, b"im\xe4ge%d.png" % i), "wb") as file:
+                            file.write(png(9, 9, 3, values.randbytes(243)))
         for name, text in (b"m\xf6del.vn", SPECIFICATION), (b"r\xe9cipe.toml", RECIPE):
             with open(at(name), "wb") as file:
                 file.write(text)

@@ -1,10 +1,9 @@
 """A batch norm over one value per channel: `check`, `build --for train` and the training itself warn of it."""
 
 import random
-import subprocess
 import unittest
 
-from commands import CommandTest, read_safetensors, write_npy
+from commands import CommandTest, read_safetensors, write_arrays
 
 SPECIFICATION = """network n() {
   input image: [3, 8, 8]
@@ -31,8 +30,7 @@ learning_rate = 0.05
 class OneValueNorm(CommandTest):
     def setUp(self):
         super().setUp()
-        self.specification = self.folder / "m.vn"
-        self.specification.write_text(SPECIFICATION, encoding="utf-8")
+        self.specify(SPECIFICATION)
 
     def warnings(self, *arguments):
         done = self.vernier(*arguments)
@@ -59,13 +57,13 @@ class OneValueNorm(CommandTest):
     def test_build_and_training(self):
         values = random.Random(3)
         for split in ("train", "test"):
-            write_npy(self.folder / f"{split}-arrays.npy", [16, 3, 8, 8], [values.gauss(0, 1) for _ in range(16 * 192)])
-            write_npy(self.folder / f"{split}-labels.npy", [16], [i % 2 for i in range(16)])
+            write_arrays(self.folder, split, [3, 8, 8], [values.gauss(0, 1) for _ in range(16 * 192)],
+                         [i % 2 for i in range(16)])
         (self.folder / "r.toml").write_text(RECIPE, encoding="utf-8")
         for batch, norms in ((1, ("bn2",)), (2, ())):
             self.expect(self.build(f"b{batch}", "m", "--batch", batch), *norms)
-            done = subprocess.run([self.folder / f"b{batch}" / "m", "train", "--data", self.folder, "--recipe",
-                                   self.folder / "r.toml", "--out", self.folder / f"o{batch}"], capture_output=True, text=True)
+            done = self.execute(self.folder / f"b{batch}" / "m", "train", "--data", self.folder, "--recipe",
+                                self.folder / "r.toml", "--out", self.folder / f"o{batch}")
             self.assertEqual(done.returncode, 0, done.stderr)
             for norm in norms:
                 self.assertIn(f"warning: batch norm `{norm}` has one value per channel in training", done.stderr)

@@ -6,12 +6,11 @@ import resource
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 from pathlib import Path
 
-from commands import VERNIER, CommandTest, write_npy
+from commands import VERNIER, CommandTest, write_arrays
 
 SPECIFICATION = """network m() {
   input image: [3, 8, 8]
@@ -39,9 +38,7 @@ def alive(process):
 class Processes(CommandTest):
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.shared = Path(folder.name)
+        cls.shared = cls.shared_folder()
         cls.specification = cls.shared / "m.vn"
         cls.specification.write_text(SPECIFICATION, encoding="utf-8")
         cls.recipe = cls.shared / "r.toml"
@@ -57,8 +54,7 @@ class Processes(CommandTest):
         folder = cls.shared / name
         folder.mkdir()
         for split, count in ("train", 4), ("test", validation):
-            write_npy(folder / f"{split}-arrays.npy", [count, 3, 8, 8], [0.25, 0.5, -1.0, 0.0] * (count * 48))
-            write_npy(folder / f"{split}-labels.npy", [count], [0.0, 1.0] * (count // 2))
+            write_arrays(folder, split, [3, 8, 8], [0.25, 0.5, -1.0, 0.0] * (count * 48), [0.0, 1.0] * (count // 2))
         return folder
 
     def start(self, *command, **options):
@@ -107,13 +103,13 @@ class Processes(CommandTest):
         self.expect_end(process, signal.SIGTERM)
         self.assertTrue(self.checkpoint().exists())
         self.assertFalse((self.folder / "o" / "log.csv").exists())
-        done = subprocess.run(self.train("--epochs", "1", "--resume", data=data), capture_output=True, text=True)
+        done = self.execute(*self.train("--epochs", "1", "--resume", data=data))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(len((self.folder / "o" / "log.csv").read_text().splitlines()), 2)
 
     def test_timeout_counts_once(self):
         """timeout(1) signals its child and the child's group at once: that is one request, not two."""
-        done = subprocess.run(["timeout", "2", *map(str, self.train())], capture_output=True, text=True)
+        done = self.execute("timeout", "2", *self.train())
         self.assertEqual(done.returncode, 124)
         self.assertIn("interrupted after step ", done.stderr)
         self.assertTrue(self.checkpoint().exists())
@@ -224,11 +220,11 @@ class Processes(CommandTest):
     def test_second_training(self):
         process = self.start(*self.train())
         self.wait_for(self.checkpoint().exists, "checkpoint")
-        second = subprocess.run(self.train("--resume"), capture_output=True, text=True)
+        second = self.execute(*self.train("--resume"))
         self.assertEqual(second.returncode, 1)
         self.assertIn(f"process {process.pid} on ", second.stderr)
         self.assertIn("is writing into this folder", second.stderr)
-        second = subprocess.run(self.train(), capture_output=True, text=True)
+        second = self.execute(*self.train())
         self.assertEqual(second.returncode, 1)
         self.assertIn("the folder already holds a training run", second.stderr)
         process.kill()

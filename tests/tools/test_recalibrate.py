@@ -4,11 +4,9 @@ import csv
 import json
 import math
 import random
-import struct
-import subprocess
 import unittest
 
-from commands import CommandTest, read_npy, read_safetensors, write_npy, write_safetensors
+from commands import CommandTest, read_floats, read_npy, write_arrays, write_safetensors
 from stages import StagesTest
 
 SPECIFICATION = """network n() {
@@ -19,10 +17,6 @@ model m = n()
 """
 MIX = [[0.5, -2.0], [1.25, 0.75]]
 GAMMA, BETA = [1.5, -0.5], [0.25, 3.0]
-
-
-def floats(data):
-    return list(struct.unpack(f"<{len(data) // 4}f", data))
 
 
 def mean(values):
@@ -44,10 +38,9 @@ class Recalibrate(CommandTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         values = random.Random(9)
         for split in ("train", "test"):
-            write_npy(self.folder / f"{split}-arrays.npy", [self.IMAGES, 2, 3, 3],
-                      [100 * channel + values.gauss(0, 1 + 9 * channel) for _ in range(self.IMAGES) for channel in range(2)
-                       for _ in range(9)])
-            write_npy(self.folder / f"{split}-labels.npy", [self.IMAGES], [i % 2 for i in range(self.IMAGES)])
+            write_arrays(self.folder, split, [2, 3, 3],
+                         [100 * channel + values.gauss(0, 1 + 9 * channel) for _ in range(self.IMAGES) for channel in range(2)
+                          for _ in range(9)], [i % 2 for i in range(self.IMAGES)])
         self.weights = self.folder / "w.safetensors"
         write_safetensors(self.weights, {
             "bn0.weight": GAMMA, "bn0.bias": BETA, "bn0.running_mean": [7.0, -1e6], "bn0.running_var": [1e-3, 1e9],
@@ -56,7 +49,7 @@ class Recalibrate(CommandTest):
             "fc.bias": [0.5, 0.6]}, shapes={"mix.weight": [2, 2, 1, 1], "fc.weight": [2, 2]})
 
     def model(self, *arguments):
-        return subprocess.run([self.folder / "m", *map(str, arguments)], capture_output=True, text=True)
+        return self.execute(self.folder / "m", *arguments)
 
     def recalibrate(self, *options):
         done = self.model("recalibrate", "--data", self.folder, "--weights", self.weights, "-o", self.folder / "new",
@@ -69,20 +62,18 @@ class Recalibrate(CommandTest):
         images = read_npy(self.folder / "train-arrays.npy")[1]
         image = lambda i: [images[18 * i:18 * i + 9], images[18 * i + 9:18 * i + 18]]
         self.assertEqual(self.recalibrate(), "2 batch norms from 12 images (3 batches of 4): " + str(self.folder / "new") + "\n")
-        new, old = read_safetensors(self.folder / "new"), read_safetensors(self.weights)
+        new, old = read_floats(self.folder / "new"), read_floats(self.weights)
         self.assertEqual(set(new), set(old))
         for name in old:
             self.assertEqual(new[name] == old[name], "running" not in name, name)
         # The mean of equally large batches' means is that of all images: the order in which they came does not matter.
         for channel in range(2):
             values = [value for i in range(12) for value in image(i)[channel]]
-            self.assertAlmostEqual(floats(new["bn0.running_mean"])[channel] / mean(values), 1, 6)
+            self.assertAlmostEqual(new["bn0.running_mean"][channel] / mean(values), 1, 6)
         # Of one batch alone the second batch norm is known too.
-        for split in ("train",):
-            write_npy(self.folder / f"{split}-arrays.npy", [4, 2, 3, 3], images[:72])
-            write_npy(self.folder / f"{split}-labels.npy", [4], [0, 1, 0, 1])
+        write_arrays(self.folder, "train", [2, 3, 3], images[:72], [0, 1, 0, 1])
         self.recalibrate()
-        new = read_safetensors(self.folder / "new")
+        new = read_floats(self.folder / "new")
         batch = [[value for i in range(4) for value in image(i)[channel]] for channel in range(2)]
         normal = []
         for channel, values in enumerate(batch):
@@ -92,8 +83,8 @@ class Recalibrate(CommandTest):
         mixed = [[MIX[out][0] * a + MIX[out][1] * b for a, b in zip(*normal)] for out in range(2)]
         for norm, channels in (("bn0", batch), ("bn1", mixed)):
             for channel, values in enumerate(channels):
-                self.assertAlmostEqual(floats(new[f"{norm}.running_mean"])[channel] / mean(values), 1, 5)
-                self.assertAlmostEqual(floats(new[f"{norm}.running_var"])[channel] / unbiased(values), 1, 5)
+                self.assertAlmostEqual(new[f"{norm}.running_mean"][channel] / mean(values), 1, 5)
+                self.assertAlmostEqual(new[f"{norm}.running_var"][channel] / unbiased(values), 1, 5)
 
     def test_accuracy_comes_back(self):
         """What broke in the statistics is mended: the network computes as a freshly trained one, wherever they began."""
@@ -101,13 +92,12 @@ class Recalibrate(CommandTest):
         recipe.write_text("epochs = 30\n[optimizer]\nlearning_rate = 0.05\n", encoding="utf-8")
         values = random.Random(4)
         for split in ("train", "test"):
-            write_npy(self.folder / f"{split}-arrays.npy", [64, 2, 3, 3],
-                      [values.gauss(3 * (i % 2), 1) for i in range(64) for _ in range(18)])
-            write_npy(self.folder / f"{split}-labels.npy", [64], [i % 2 for i in range(64)])
+            write_arrays(self.folder, split, [2, 3, 3], [values.gauss(3 * (i % 2), 1) for i in range(64) for _ in range(18)],
+                         [i % 2 for i in range(64)])
         done = self.model("train", "--data", self.folder, "--recipe", recipe, "--out", self.folder / "out", "--quiet")
         self.assertEqual(done.returncode, 0, done.stderr)
         trained = self.folder / "out" / "weights.safetensors"
-        tensors = {name: floats(data) for name, data in read_safetensors(trained).items()}
+        tensors = read_floats(trained)
         for name in tensors:
             if "running" in name:
                 tensors[name] = [50 * value + 20 for value in tensors[name]]
@@ -139,11 +129,11 @@ class RecalibrateConfigurations(StagesTest):
         done = self.run_model(program, "recalibrate", "--data", self.folder / "data", "--weights", self.weights, "--images",
                               "24", "-o", self.folder / out, *options)
         self.assertEqual(done.returncode, 0, done.stderr)
-        return {name: floats(data) for name, data in read_safetensors(self.folder / out).items()}
+        return read_floats(self.folder / out)
 
     def test_each_configuration(self):
         """Exactly the sets of the choices are new, with what the specialised binary finds."""
-        before = {name: floats(data) for name, data in read_safetensors(self.weights).items()}
+        before = read_floats(self.weights)
         for number, choices in enumerate(((1, 1, 1), (0.7, 0.45, 1), (0.45, 0.7, 0.7))):
             with self.subTest(choices=choices):
                 text = ",".join(map(str, choices))
@@ -176,8 +166,7 @@ class RecalibrateConfigurations(StagesTest):
                                   "--configuration", choices, "--json")
             self.assertAlmostEqual(json.loads(done.stdout)["loss"], float(row["loss"]), 4)
         best = max(rows, key=lambda row: float(row["accuracy"]))
-        built = json.loads(subprocess.run([self.folder / "found" / "best" / "m", "eval", "--data", self.folder / "data", "--json"],
-                                          capture_output=True, text=True).stdout)
+        built = json.loads(self.run_model("found/best", "eval", "--data", self.folder / "data", "--json").stdout)
         self.assertAlmostEqual(built["top1"], float(best["accuracy"]), 4)
         again = self.vernier("search", self.specification, "--weights", self.weights, "--data", self.folder / "data", "--batch",
                              "4", "--sample", "3", "--seed", "7", "--runs", "1", "-o", self.folder / "found")

@@ -5,15 +5,11 @@ Their reference are the maps themselves, which a second network of the same weig
 import csv
 import math
 import random
-import re
 import subprocess
-import tempfile
 import unittest
 import xml.etree.ElementTree
-import zlib
-from pathlib import Path
 
-from commands import VERNIER, CommandTest, read_npy, write_npy, write_safetensors
+from commands import VERNIER, CommandTest, parameter_shapes, png, read_npy, write_npy, write_safetensors
 
 # The second block has an odd size and another share of channels at half resolution; the third takes them apart by
 # stride, so that there is nothing to compare.
@@ -50,20 +46,10 @@ MAPS = ("high1", "low1", "high2", "low2")
 BRANCHES = "".join(f"  output {name} = {name}\n" for name in MAPS)
 
 
-def write_png(path, side, pixels):
-    def chunk(kind, data):
-        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
-    rows = b"".join(b"\0" + pixels[3 * side * y:3 * side * (y + 1)] for y in range(side))
-    header = side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-
-
 class ScalePolicy(CommandTest):
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.built = Path(folder.name)
+        cls.built = cls.shared_folder()
         (cls.built / "m.vn").write_text(SPECIFICATION.replace("@OUTPUTS@", ""), encoding="utf-8")
         (cls.built / "maps.vn").write_text(SPECIFICATION.replace("@OUTPUTS@", BRANCHES), encoding="utf-8")
         cls.report = cls.build("scores", "m.vn", "--scale-policy", "--batch", "2")
@@ -81,8 +67,7 @@ class ScalePolicy(CommandTest):
 
     @classmethod
     def run_model(cls, output, command, *arguments, status=0):
-        done = subprocess.run([cls.built / output / "m", command, "--weights", cls.built / "w.safetensors",
-                               *map(str, arguments)], capture_output=True, text=True)
+        done = cls.execute(cls.built / output / "m", command, "--weights", cls.built / "w.safetensors", *arguments)
         if done.returncode != status:
             raise AssertionError(done.stdout + done.stderr)
         return done
@@ -91,10 +76,9 @@ class ScalePolicy(CommandTest):
     def write_weights(cls):
         values = random.Random(3)
         tensors, shapes = {}, {}
-        info = subprocess.run([cls.built / "maps" / "m", "info"], capture_output=True, text=True, check=True).stdout
-        for name, text in re.findall(r"^(\S+)  +\[([\d, ]+)\]$", info, re.MULTILINE):
+        for name, shape in parameter_shapes(cls.execute(cls.built / "maps" / "m", "info").stdout).items():
             if "." in name:
-                shapes[name] = [int(extent) for extent in text.split(",")]
+                shapes[name] = shape
                 low, high = (0.5, 1.5) if name.endswith("running_var") else (-0.4, 0.5)
                 tensors[name] = [values.uniform(low, high) for _ in range(math.prod(shapes[name]))]
         write_safetensors(cls.built / "w.safetensors", tensors, shapes=shapes)
@@ -166,7 +150,7 @@ class ScalePolicy(CommandTest):
     def test_classify(self):
         names = ["a,b.png", 'c"d.png', "<e>.png"]
         for i, name in enumerate(names):
-            write_png(self.folder / name, 40, bytes((i * 60 + 5 * j) % 256 for j in range(40 * 40 * 3)))
+            (self.folder / name).write_bytes(png(40, 40, 3, bytes((i * 60 + 5 * j) % 256 for j in range(40 * 40 * 3))))
         self.run_model("scores", "classify", *(self.folder / name for name in names),
                        "--scale-policy", self.folder / "s.csv")
         self.assertEqual([row["image"] for row in self.table(self.folder / "s.csv")],

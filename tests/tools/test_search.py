@@ -6,13 +6,10 @@ import itertools
 import json
 import os
 import shutil
-import struct
-import tempfile
 import tomllib
 import unittest
-from pathlib import Path
 
-from commands import read_safetensors
+from commands import read_floats
 from stages import HOLES, StagesTest
 
 CONFIGURATIONS = 27
@@ -44,9 +41,7 @@ class Search(StagesTest):
 
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.built = Path(folder.name)
+        cls.built = cls.shared_folder()
         case = cls("build")
         case.folder, case.specification = cls.built, cls.built / "m.vn"
         case.write_specification()
@@ -84,8 +79,7 @@ class Search(StagesTest):
         return [word for choice in configuration.split(",") for word in ("--choose", choice)]
 
     def floats(self, path, name):
-        values = read_safetensors(path)[name]
-        return struct.unpack(f"<{len(values) // 4}f", values)
+        return read_floats(path)[name]
 
     def test_budgets(self):
         report = self.search("--processes", "2", "--budget", "macs=700k", "--budget", "latency=9s", "--budget",

@@ -1,11 +1,9 @@
 """Means over very large maps, as a built program gives them: right to float32's precision whatever the size."""
 
 import array
-import struct
-import subprocess
 import unittest
 
-from commands import CommandTest, read_npy, write_safetensors
+from commands import CommandTest, npy_header, read_npy, write_safetensors
 
 HEIGHT, WIDTH = 6000, 5003
 SPECIFICATION = """network means() {
@@ -18,10 +16,8 @@ model means = means()
 
 
 def write_constant(path, value, shape):
-    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {tuple(shape)}, }}"
-    header += " " * (-(len(header) + 11) % 64) + "\n"
     with open(path, "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode())
+        file.write(npy_header(shape))
         row = array.array("f", [value]) * shape[-1]
         for _ in range(shape[0] * shape[1] * shape[2]):
             row.tofile(file)
@@ -37,9 +33,8 @@ class Sums(CommandTest):
                                 "--cpu", cpu, "-o", self.folder / cpu)
             self.assertEqual(done.returncode, 0, done.stderr)
             for threads in ("1", "2"):
-                done = subprocess.run([self.folder / cpu / "means", "run", "--input", self.folder / "x.npy", "--output",
-                                       self.folder / "y.npy", "--weights", self.folder / "none.safetensors", "--threads",
-                                       threads], capture_output=True, text=True)
+                done = self.execute(self.folder / cpu / "means", "run", "--input", self.folder / "x.npy", "--output",
+                                    self.folder / "y.npy", "--weights", self.folder / "none.safetensors", "--threads", threads)
                 self.assertEqual(done.returncode, 0, done.stderr)
                 outputs = list(self.folder.glob("y*.npy"))
                 self.assertEqual(len(outputs), 2)

@@ -35,8 +35,7 @@ learning_rate = 0.05
 class Train(CommandTest):
     def setUp(self):
         super().setUp()
-        self.specification = self.folder / "m.vn"
-        self.specification.write_text(SPECIFICATION, encoding="utf-8")
+        self.specify(SPECIFICATION)
         self.data = self.folder / "data"
         self.data.mkdir()
         values = random.Random(11)
@@ -51,7 +50,7 @@ class Train(CommandTest):
                             *options)
 
     def loss(self, *program):
-        done = subprocess.run([*program, "--data", self.data, "--json"], capture_output=True, text=True)
+        done = self.execute(*program, "--data", self.data, "--json")
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)["loss"]
 
@@ -76,7 +75,7 @@ class Train(CommandTest):
         done = self.train("--epochs", "1", "--batch-of-binary", "2")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("4 configurations", done.stdout.rpartition("m: ")[2])
-        info = subprocess.run([self.folder / "out" / "m", "info"], capture_output=True, text=True).stdout
+        info = self.execute(self.folder / "out" / "m", "info").stdout
         self.assertIn("factor: 1, 0.5", info)
         self.loss(self.folder / "out" / "m", "eval", "--configuration", "0.5,1")
         # Again where it ended, and on from there.

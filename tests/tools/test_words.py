@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 import unittest
 
 from commands import SPECIFICATION, CommandTest
@@ -153,7 +152,7 @@ class BuiltModel(CommandTest):
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def run_model(self, *arguments):
-        return subprocess.run([self.folder / "built" / "m", *map(str, arguments)], capture_output=True, text=True)
+        return self.execute(self.folder / "built" / "m", *arguments)
 
     def test_words(self):
         done = self.run_model("--version")
