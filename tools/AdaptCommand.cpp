@@ -3,6 +3,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/Error.h"
 #include "runtime/cli/Words.h"
+#include "runtime/cli/ImageWords.h"
 #include "runtime/core/Choices.h"
 #include "runtime/core/Shape.h"
 #include "runtime/data/Dataset.h"
@@ -40,12 +41,11 @@ kind = "cosine"
 warmup_epochs = 0.5
 )";
 
-struct AdaptOptions : BuildOptions {
+struct AdaptOptions : BuildOptions, runtime::ImageOptions {
   std::vector<std::string> candidates;
   std::string features, classifier = VERNIER_MODELS "/classifiers/scale_classifier.vn", recipe;
   std::string data, split = "train";
   int64_t first = 0, count = 0, threads = 0;
-  bool ignoreOrientation = false; // of the images' EXIF data
 };
 
 class Adaptation {
@@ -236,8 +236,7 @@ private:
                        path("labels")};
     if (options.count)
       command.insert(command.end(), {"--count", std::to_string(options.count)});
-    if (options.ignoreOrientation)
-      command.push_back("--ignore-orientation");
+    llvm::append_range(command, runtime::imageWords(options));
     runCommand(std::move(command));
   }
 
@@ -305,8 +304,7 @@ void addAdaptCommand(CLI::App &app) {
   command->add_option("--first", options->first, "The first image of the split that is used")
       ->check(runtime::atLeast(0))
       ->capture_default_str();
-  command->add_flag("--ignore-orientation", options->ignoreOrientation,
-                    "Take images as their pixels are stored, whatever EXIF says");
+  runtime::addImageOptions(*command, *options);
   command->add_option("--count", options->count, "How many images are used; all otherwise")
       ->check(runtime::atLeast(1));
   command->add_option(

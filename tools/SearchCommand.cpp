@@ -1,5 +1,6 @@
 // vernier search
 #include "runtime/cli/Words.h"
+#include "runtime/cli/ImageWords.h"
 #include "runtime/core/Configurations.h"
 #include "runtime/core/Shape.h"
 #include "runtime/data/Dataset.h"
@@ -92,6 +93,7 @@ private:
     if (!options.fineTune)
       return;
     runtime::TrainOptions training;
+    static_cast<runtime::ImageOptions &>(training) = options;
     training.data = options.data;
     training.recipe = options.recipe;
     training.epochs = options.fineTune;
@@ -282,8 +284,7 @@ void addMeasuringOptions(CLI::App &command, SearchOptions &options) {
       ->capture_default_str();
   command.add_option("--count", options.count, "How many images are used; all otherwise")
       ->check(runtime::atLeast(1));
-  command.add_flag("--ignore-orientation", options.ignoreOrientation,
-                   "Take images as their pixels are stored, whatever EXIF says");
+  runtime::addImageOptions(command, options);
   command.add_option("--sample", options.sample, "So many configurations, drawn at random; all otherwise")
       ->check(runtime::atLeast(1));
   command.add_option("--seed", options.seed, "Of the sample")->capture_default_str();

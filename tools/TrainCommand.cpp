@@ -1,6 +1,7 @@
 // vernier train
 #include "dsl/Value.h"
 #include "runtime/cli/Words.h"
+#include "runtime/cli/ImageWords.h"
 #include "runtime/core/Shape.h"
 #include "runtime/io/File.h"
 #include "runtime/process/FolderLock.h"
@@ -13,11 +14,10 @@
 namespace vernier::tools {
 namespace {
 
-struct TrainOptions : ModelOptions, CodeOptions {
+struct TrainOptions : ModelOptions, CodeOptions, runtime::ImageOptions {
   std::string recipe, data, weights, output;
   int64_t epochs = 0, threads = 0, batchOfBinary = 1;
   bool resume = false, acceptChangedData = false, batchGiven = false, quiet = false;
-  bool ignoreOrientation = false, skipBroken = false; // of images
 };
 
 // The values of the open holes that a recipe's target names: HOLE=VALUE,..., or a value for each. A hole that
@@ -73,10 +73,7 @@ void runTraining(const TrainOptions &options, const std::string &program, const 
     command.push_back("--quiet");
   if (options.acceptChangedData)
     command.push_back("--accept-changed-data");
-  if (options.ignoreOrientation)
-    command.push_back("--ignore-orientation");
-  if (options.skipBroken)
-    command.push_back("--skip-broken");
+  llvm::append_range(command, runtime::imageWords(options));
   runTogether({command});
 }
 
@@ -88,6 +85,7 @@ void checkInputs(const TrainOptions &options, const BuildOptions &training, cons
   const codegen::ModelFacts facts = factsOf(model, training);
   const vn_model described = modelOf(facts);
   runtime::TrainOptions given;
+  static_cast<runtime::ImageOptions &>(given) = options;
   given.data = options.data;
   given.recipe = options.recipe;
   given.out = options.output + "/trained";
@@ -158,10 +156,7 @@ void addTrainCommand(CLI::App &app) {
   command->add_flag("--resume", options->resume, "Continue a training that was interrupted");
   command->add_flag("--accept-changed-data", options->acceptChangedData,
                     "With --resume: go on although the data set is not what it was");
-  command->add_flag("--ignore-orientation", options->ignoreOrientation,
-                    "Take images as their pixels are stored, whatever EXIF says");
-  command->add_flag("--skip-broken", options->skipBroken,
-                    "Leave images out that cannot be decoded, and count them");
+  runtime::addImageOptions(*command, *options);
   command->add_option("--batch-of-binary", options->batchOfBinary, "Images per call of the result")
       ->check(runtime::atLeast(1))
       ->capture_default_str();

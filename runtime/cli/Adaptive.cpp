@@ -39,17 +39,19 @@ void classifyCommand(const vn_adaptive &model, const ClassifyOptions &options) {
   preprocessing.restore(open.metadata, open.weights);
   preprocessing.apply(options.preprocessing);
   const std::vector<std::string> names = classNames(network, options, open.metadata, open.weights);
-  const size_t count = options.images.size(), classes = size_t(network.classes);
+  const size_t most = options.images.size(), classes = size_t(network.classes);
   const size_t imageSize = size_t(network.channels * network.height * network.width);
-  std::vector<float> images(count * imageSize), logits(count * classes);
-  std::vector<int64_t> chosen(count);
-  for (size_t i = 0; i < count; ++i)
-    writeInput(readImage(options.images[i]), preprocessing, &images[i * imageSize]);
-  open.adaptive->runAll(images.data(), int64_t(count), logits.data(), chosen.data());
-  for (size_t i = 0; i < count; ++i)
-    printBest(fmt::format("{} ({})", options.images[i],
+  std::vector<float> images(most * imageSize), logits(most * classes);
+  std::vector<int64_t> chosen(most);
+  BrokenImages broken;
+  size_t next = 0;
+  const auto read = readInputs(options, preprocessing, next, most, images, broken);
+  open.adaptive->runAll(images.data(), int64_t(read.size()), logits.data(), chosen.data());
+  for (size_t i = 0; i < read.size(); ++i)
+    printBest(fmt::format("{} ({})", options.images[read[i]],
                           choicesText(network, candidateChoices(model, size_t(chosen[i])))),
               std::span(logits).subspan(i * classes, classes), names, options.top);
+  broken.print();
 }
 
 } // namespace vernier::runtime

@@ -76,6 +76,25 @@ void printBest(const std::string &image, std::span<const float> logits, const st
     fmt::print("  {:6.2f}%  {}\n", 100 * probabilities[order[i]], names[order[i]]);
 }
 
+std::vector<size_t> readInputs(const ClassifyOptions &options, const Preprocessing &preprocessing,
+                               size_t &next, size_t most, std::span<float> inputs, BrokenImages &broken) {
+  std::vector<size_t> read;
+  const size_t size = inputs.size() / most;
+  for (; next < options.images.size() && read.size() < most; ++next) {
+    try {
+      writeInput(readImage(options.images[next]), preprocessing, &inputs[read.size() * size]);
+      read.push_back(next);
+    } catch (const Error &error) {
+      if (!options.preprocessing.skipBroken || !broken.add(int64_t(next), error))
+        throw;
+    }
+  }
+  if (next == options.images.size() && broken.count() == int64_t(next))
+    throw Error(VN_ERROR_FORMAT, fmt::format("all {} images are broken", next));
+  std::ranges::fill(inputs.subspan(read.size() * size), 0.0f);
+  return read;
+}
+
 void classifyCommand(const vn_model &model, const ClassifyOptions &options) {
   if (model.classes <= 0)
     throw Error(VN_ERROR_ARGUMENT,
@@ -90,20 +109,20 @@ void classifyCommand(const vn_model &model, const ClassifyOptions &options) {
   ScalePolicyLog scalePolicy(model, options.scalePolicy);
   IoArrays arrays(model.infer);
   const auto input = arrays.floats(size_t(0)), logits = arrays.floats(size_t(1));
-  const size_t imageSize = input.size() / size_t(model.batch), classes = size_t(model.classes);
-
-  for (size_t first = 0; first < options.images.size(); first += size_t(model.batch)) {
-    const size_t count = std::min(size_t(model.batch), options.images.size() - first);
-    std::ranges::fill(input, 0.0f);
-    for (size_t i = 0; i < count; ++i)
-      writeInput(readImage(options.images[first + i]), preprocessing, &input[i * imageSize]);
+  const size_t classes = size_t(model.classes);
+  BrokenImages broken;
+  for (size_t next = 0; next < options.images.size();) {
+    const auto read = readInputs(options, preprocessing, next, size_t(model.batch), input, broken);
+    if (read.empty())
+      break;
     open.session->infer(arrays.pointers());
-    for (size_t i = 0; i < count; ++i) {
-      printBest(options.images[first + i], logits.subspan(i * classes, classes), names, options.top);
-      scalePolicy.add(arrays, int64_t(i), options.images[first + i]);
+    for (size_t i = 0; i < read.size(); ++i) {
+      printBest(options.images[read[i]], logits.subspan(i * classes, classes), names, options.top);
+      scalePolicy.add(arrays, int64_t(i), options.images[read[i]]);
     }
   }
   scalePolicy.write();
+  broken.print();
 }
 
 } // namespace vernier::runtime

@@ -74,7 +74,6 @@ struct EvalOptions : CommonOptions {
   PreprocessingOptions preprocessing;
   ScalePolicyOptions scalePolicy;
   int64_t loaders = 0;
-  bool skipBroken = false; ///< images that cannot be decoded are left out and counted
   bool json = false;
   bool quiet = false;   ///< no progress
   bool compare = false; ///< of an adaptive model: with each of its configurations for all images
@@ -97,7 +96,7 @@ struct TabulateOptions : CommonOptions {
   std::string predict;                     ///< such a file, instead of measuring
   int64_t recalibrate = 0;                 ///< accuracy after recalibration with so many images; 0: without
   bool quiet = false;                      ///< no progress
-  bool ignoreOrientation = false;          ///< as in PreprocessingOptions
+  ImageOptions reading;
 };
 void tabulateCommand(const vn_model &model, const TabulateOptions &options);
 
@@ -117,7 +116,7 @@ struct LabelOptions : CommonOptions {
   int64_t first = 0, count = 0; ///< images; 0: all from `first` on
   int64_t validateEvery = 10;   ///< of so many images one is for validation
   bool quiet = false;           ///< no report
-  bool ignoreOrientation = false; ///< as in PreprocessingOptions
+  ImageOptions reading;
 };
 void labelCommand(const vn_adaptive &model, const LabelOptions &options);
 
@@ -133,6 +132,10 @@ void classifyCommand(const vn_adaptive &model, const ClassifyOptions &options);
 /// What both have in common: from --labels, else those that training stored, else the numbers of the classes.
 std::vector<std::string> classNames(const vn_model &model, const ClassifyOptions &options,
                                     const Metadata &metadata, const std::string &place);
+/// Reads images from the `next`-th of `options` on until `most` of them fill `inputs`, one after the other;
+/// returns their indices. Those that are left out are in `broken`.
+std::vector<size_t> readInputs(const ClassifyOptions &options, const Preprocessing &preprocessing,
+                               size_t &next, size_t most, std::span<float> inputs, BrokenImages &broken);
 /// `image` is what the lines are headed with.
 void printBest(const std::string &image, std::span<const float> logits, const std::vector<std::string> &names,
                int64_t top);

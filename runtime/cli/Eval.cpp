@@ -27,11 +27,10 @@ void checkSource(const EvalOptions &options) {
 }
 
 std::unique_ptr<Dataset> openSource(const EvalOptions &options) {
-  auto dataset = options.data.empty()
-                     ? openImages(options.images, options.labels)
-                     : openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
-  printWarnings(*dataset);
-  dataset->skipBroken = options.skipBroken;
+  if (!options.data.empty())
+    return openDataset(options.data, options.split, options.preprocessing);
+  auto dataset = openImages(options.images, options.labels);
+  prepareDataset(*dataset, options.preprocessing);
   return dataset;
 }
 

@@ -35,18 +35,13 @@ public:
       : model(model), options(options), open(openSession(*model.network, options)),
         preprocessing(*model.network) {
     preprocessing.restore(open.metadata, open.weights);
-    preprocessing.orientation = preprocessing.orientation && !options.ignoreOrientation;
-    dataset = openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
-    printWarnings(*dataset);
+    preprocessing.apply(options.reading);
+    dataset = openDataset(options.data, options.split, options.reading);
     checkLabels(*dataset, *model.network);
     range = {options.first, options.count ? options.count : INT64_MAX};
     range.count = std::min(range.count, dataset->size() - options.first);
-    if (range.count < options.validateEvery)
-      throw Error(VN_ERROR_ARGUMENT,
-                  fmt::format("there are {} images, {} from {} on: one of {} is for validation",
-                              dataset->size(), std::max<int64_t>(range.count, 0), options.first,
-                              options.validateEvery))
-          .at("--first, --count");
+    images = std::max<int64_t>(range.count, 0);
+    requireValidation();
     for (const char *name : {"train-arrays.npy", "train-labels.npy", "test-arrays.npy", "test-labels.npy"})
       if (const std::string path = options.out + "/" + name; std::filesystem::exists(path))
         throw Error(VN_ERROR_FILE, "the folder already holds a data set")
@@ -55,17 +50,28 @@ public:
   }
 
   void run() {
-    labels.assign(size_t(range.count), 0);
-    correct.assign(size_t(range.count), false);
+    labels.assign(size_t(images), 0);
+    correct.assign(size_t(images), false);
     // The dearest first, so that the cheapest that is right remains; the maps are those of the last run.
     for (size_t c = size_t(model.num_candidates); c-- > 0;)
       runCandidate(c);
+    dataset->broken.print();
+    requireValidation();
     write();
     if (!options.quiet)
       report();
   }
 
 private:
+  void requireValidation() const {
+    if (images < options.validateEvery)
+      throw Error(VN_ERROR_ARGUMENT,
+                  fmt::format("there are {} images, {} from {} on{}: one of {} is for validation",
+                              dataset->size(), images, options.first,
+                              dataset->broken.count() ? " that can be decoded" : "", options.validateEvery))
+          .at("--first, --count");
+  }
+
   void runCandidate(size_t candidate) {
     const vn_model &network = *model.network;
     open.session->choose(candidateChoices(model, candidate));
@@ -91,7 +97,8 @@ private:
         }
       }
     }
-    accuracies.insert(accuracies.begin(), double(right) / double(range.count));
+    images = int64_t(number); // the same in every run
+    accuracies.insert(accuracies.begin(), double(right) / double(std::max<int64_t>(images, 1)));
   }
 
   LabelledArrays &partOf(size_t number) {
@@ -99,7 +106,7 @@ private:
   }
 
   void write() {
-    for (size_t i = 0; i < labels.size(); ++i)
+    for (size_t i = 0; i < size_t(images); ++i)
       partOf(i).labels.push_back(float(labels[i]));
     createFolder(options.out);
     training.write(options.out + "/train", *model.classifier);
@@ -107,14 +114,14 @@ private:
   }
 
   void report() const {
-    const double images = double(range.count);
-    fmt::print("{}; right / the cheapest that is right:\n", counted(range.count, "image"));
+    const double all = double(images);
+    fmt::print("{}; right / the cheapest that is right:\n", counted(images, "image"));
     for (size_t c = 0; c < accuracies.size(); ++c)
       fmt::print("  {:6.2f}%  {:6.2f}%  {}\n", 100 * accuracies[c],
-                 100 * double(std::ranges::count(labels, int32_t(c))) / images,
+                 100 * double(std::ranges::count(std::span(labels).first(size_t(images)), int32_t(c))) / all,
                  choicesText(*model.network, candidateChoices(model, c)));
     fmt::print("{:.2f}% of the images, right in none of them, count as the first's\n",
-               100 * double(std::ranges::count(correct, false)) / images);
+               100 * double(std::count(correct.begin(), correct.begin() + images, false)) / all);
   }
 
   const vn_adaptive &model;
@@ -123,6 +130,7 @@ private:
   Preprocessing preprocessing;
   std::unique_ptr<Dataset> dataset;
   ImageRange range;
+  int64_t images = 0; ///< of them that can be decoded, as far as known
   std::vector<int32_t> labels;
   std::vector<bool> correct; ///< in some candidate
   std::vector<double> accuracies;

@@ -1,6 +1,7 @@
 // Reads the command line of a built executable and hands over to the command.
 #include "runtime/Error.h"
 #include "runtime/cli/Commands.h"
+#include "runtime/cli/ImageWords.h"
 #include "runtime/cli/Words.h"
 #include "runtime/core/Threads.h"
 #include "runtime/io/File.h"
@@ -120,19 +121,7 @@ private:
     numbers("--std", options.deviation, "Standard deviations, likewise");
     command.add_option("--resize", options.resize,
                        "The shorter side in pixels, before the centre is cropped");
-    addOrientation(command, options.ignoreOrientation);
-  }
-
-  static void addOrientation(CLI::App &command, bool &ignore) {
-    command.add_flag(
-        "--ignore-orientation", ignore,
-        "Take images as their pixels are stored (default: turned as their EXIF data says, unless "
-        "the weights were trained without)");
-  }
-
-  static void addSkipBroken(CLI::App &command, bool &skip) {
-    command.add_flag("--skip-broken", skip,
-                     "Leave images out that cannot be decoded, and count them (default: refuse the first)");
+    addImageOptions(command, options);
   }
 
   void addScalePolicy(CLI::App &command, ScalePolicyOptions &options) {
@@ -210,7 +199,6 @@ private:
     app->add_option("--first", evalOptions.first, "The first image that is used (0)")->check(atLeast(0));
     app->add_option("--count", evalOptions.count, "How many images are used (all)")->check(atLeast(1));
     app->add_option("--loaders", evalOptions.loaders, "Threads that read images")->check(CLI::Range(1, 1024));
-    addSkipBroken(*app, evalOptions.skipBroken);
     addPreprocessing(*app, evalOptions.preprocessing);
     addScalePolicy(*app, evalOptions.scalePolicy);
     addCostWeight(*app, evalOptions);
@@ -242,10 +230,9 @@ private:
         ->check(CLI::IsMember({"test", "train"}));
     app->add_option("--first", tabulateOptions.first, "The first image of the split that is used (0)")
         ->check(atLeast(0));
-    app->add_option("--count", tabulateOptions.count, "How many images are used (all)")
-        ->check(atLeast(1));
+    app->add_option("--count", tabulateOptions.count, "How many images are used (all)")->check(atLeast(1));
     app->add_option("--every", tabulateOptions.every, "Of these, each K-th (1)")->check(atLeast(1));
-    addOrientation(*app, tabulateOptions.ignoreOrientation);
+    addImageOptions(*app, tabulateOptions.reading);
     auto *runs =
         app->add_option("--runs", tabulateOptions.runs, "Instead of the accuracy the time of so many runs")
             ->check(atLeast(1));
@@ -283,7 +270,7 @@ private:
     app->add_option("--validate-every", labelOptions.validateEvery,
                     "Of so many images one is for validation (10)")
         ->check(CLI::Range(2, 1 << 24));
-    addOrientation(*app, labelOptions.ignoreOrientation);
+    addImageOptions(*app, labelOptions.reading);
     app->add_option("--out", labelOptions.out, "Folder for the arrays and labels")->required();
     addQuiet(*app, labelOptions.quiet);
     app->callback([this] { action = [this] { labelCommand(*adaptive, labelOptions); }; });
@@ -303,10 +290,9 @@ private:
     app->add_option("--loaders", trainOptions.loaders, "Threads that make batches")
         ->check(CLI::Range(1, 1024));
     addQuiet(*app, trainOptions.quiet);
-    addOrientation(*app, trainOptions.ignoreOrientation);
+    addImageOptions(*app, trainOptions);
     app->get_option("--ignore-orientation")
         ->description("Take images as their pixels are stored, as `orientation = false` in the recipe does");
-    addSkipBroken(*app, trainOptions.skipBroken);
     app->add_flag("--resume", trainOptions.resume, "Continue from the checkpoint in --out, if there is one");
     app->add_flag("--accept-changed-data", trainOptions.acceptChangedData,
                   "With --resume: go on although the data set is not what it was");

@@ -38,14 +38,14 @@ void recalibrateCommand(const vn_model &model, const RecalibrateOptions &options
   Preprocessing preprocessing(model);
   preprocessing.restore(open.metadata, open.weights);
   preprocessing.apply(options.preprocessing);
-  const auto dataset = openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
-  printWarnings(*dataset);
+  const auto dataset = openDataset(options.data, options.split, options.preprocessing);
   checkLabels(*dataset, model);
   RecalibrationOptions recalibration;
   recalibration.images = options.images;
   recalibration.seed = uint64_t(options.seed);
   recalibration.loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*dataset);
   const Recalibration result = recalibrate(*open.session, *dataset, preprocessing, recalibration);
+  const std::string images = counted(result.images - dataset->broken.count(), "image");
   int64_t norms = 0;
   for (size_t i = 0; i < result.changed.size(); ++i)
     norms += result.changed[i] && model.parameters[i].kind == VN_RUNNING_MEAN;
@@ -54,13 +54,13 @@ void recalibrateCommand(const vn_model &model, const RecalibrateOptions &options
                 fmt::format("no running statistic of model `{}` moves in a training step", model.name))
         .help("it has no batch norms, or their momentum is 0");
   const std::string configuration = choicesText(model, open.session->choices());
-  const std::string note =
-      counted(result.images, "image") + (configuration.empty() ? "" : ", " + configuration);
+  const std::string note = images + (configuration.empty() ? "" : ", " + configuration);
   writeRecalibrated(*open.session, Safetensors::read(open.weights), result.changed, note, options.out);
+  dataset->broken.print();
   if (!options.quiet)
-    fmt::print("{} from {} ({} of {}){}{}: {}\n", counted(norms, "batch norm"),
-               counted(result.images, "image"), counted(result.batches, "batch"), model.batch,
-               configuration.empty() ? "" : ", ", configuration, options.out);
+    fmt::print("{} from {} ({} of {}){}{}: {}\n", counted(norms, "batch norm"), images,
+               counted(result.batches, "batch"), model.batch, configuration.empty() ? "" : ", ",
+               configuration, options.out);
 }
 
 } // namespace vernier::runtime

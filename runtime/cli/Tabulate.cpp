@@ -163,9 +163,8 @@ public:
         openSession(model, options, options.recalibrate ? Purpose::Training : Purpose::Inference);
     Preprocessing preprocessing(model);
     preprocessing.restore(open.metadata, open.weights);
-    preprocessing.orientation = preprocessing.orientation && !options.ignoreOrientation;
-    const auto dataset = openDataset(options.data, options.split == "train" ? Split::Training : Split::Test);
-    printWarnings(*dataset);
+    preprocessing.apply(options.reading);
+    const auto dataset = openDataset(options.data, options.split, options.reading);
     checkLabels(*dataset, model);
     const ImageRange images{options.first, options.count ? options.count : INT64_MAX, options.every};
     checkRange(*dataset, images);
@@ -186,6 +185,8 @@ public:
       rows.add(row);
       progress.next();
     }
+    dataset->broken.print();
+    recalibrated.printBroken();
   }
 
 private:
@@ -197,7 +198,7 @@ private:
         : session(session), preprocessing(preprocessing), images(options.recalibrate) {
       if (images == 0)
         return;
-      dataset = openDataset(options.data, Split::Training);
+      dataset = openDataset(options.data, "train", options.reading);
       checkLabels(*dataset, session.model());
       for (int64_t i = 0; i < session.model().num_parameters; ++i) {
         const std::span<float> values = session.values(session.model().parameters[i]);
@@ -213,6 +214,11 @@ private:
         std::ranges::copy(before, values.begin());
       runtime::recalibrate(session, *dataset, preprocessing,
                            {.images = images, .loaders = defaultLoaderThreads(*dataset)});
+    }
+
+    void printBroken() const {
+      if (dataset)
+        dataset->broken.print();
     }
 
   private:

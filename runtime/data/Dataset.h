@@ -3,6 +3,7 @@
 #define VERNIER_RUNTIME_DATA_DATASET_H
 
 #include "runtime/image/Image.h"
+#include "runtime/image/ImageOptions.h"
 
 #include <cstdint>
 #include <map>
@@ -14,11 +15,13 @@
 
 namespace vernier::runtime {
 
+class Error;
+
 /// Images that could not be decoded, as loaders met them on any thread.
 class BrokenImages {
 public:
-  /// `why` is what the failure says.
-  void add(int64_t index, const std::string &why);
+  /// False where the failure says nothing of the image, such as of a file that may not be read.
+  bool add(int64_t index, const Error &failure);
   int64_t count() const;
   /// Their number and the first one, on standard error; nothing where there is none.
   void print() const;
@@ -51,9 +54,6 @@ public:
   bool skipBroken = false;
   mutable BrokenImages broken;
 };
-
-/// On standard error.
-void printWarnings(const Dataset &dataset);
 
 /// Images of one size, all in memory, one after the other.
 class MemoryDataset : public Dataset {
@@ -120,6 +120,13 @@ enum class Split { Training, Test };
 ///   train-arrays.npy, train-labels.npy, test-...                  arrays, for a model that takes no images
 ///   train/CLASS/*.jpg, and val/ or test/                          JPEG, PNG, BMP and WebP files by class
 std::unique_ptr<Dataset> openDataset(const std::string &path, Split split);
+
+/// Likewise, `split` being "train" or "test"; what opening it noticed goes to standard error.
+std::unique_ptr<Dataset> openDataset(const std::string &path, const std::string &split,
+                                     const ImageOptions &options);
+
+/// Prints what opening a data set noticed on standard error, and sets how its images are read.
+void prepareDataset(Dataset &dataset, const ImageOptions &options);
 
 } // namespace vernier::runtime
 

@@ -85,10 +85,8 @@ void Loader::fill(int64_t number, Batch &batch) const {
     try {
       write(index, &batch.images[row * imageSize]);
     } catch (const Error &error) {
-      const bool broken = error.status() == VN_ERROR_FORMAT || error.status() == VN_ERROR_VALUE;
-      if (!dataset.skipBroken || !broken)
+      if (!dataset.skipBroken || !dataset.broken.add(index, error))
         throw;
-      dataset.broken.add(index, error.what());
       continue;
     }
     batch.labels[row] = int32_t(dataset.label(index));

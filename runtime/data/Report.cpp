@@ -1,17 +1,30 @@
 #include "runtime/data/Dataset.h"
 
+#include "runtime/Error.h"
+
 #include <fmt/core.h>
 
 namespace vernier::runtime {
 
-void printWarnings(const Dataset &dataset) {
+void prepareDataset(Dataset &dataset, const ImageOptions &options) {
   for (const std::string &warning : dataset.warnings)
     fmt::print(stderr, "warning: {}\n", warning);
+  dataset.skipBroken = options.skipBroken;
 }
 
-void BrokenImages::add(int64_t index, const std::string &why) {
+std::unique_ptr<Dataset> openDataset(const std::string &path, const std::string &split,
+                                     const ImageOptions &options) {
+  auto dataset = openDataset(path, split == "train" ? Split::Training : Split::Test);
+  prepareDataset(*dataset, options);
+  return dataset;
+}
+
+bool BrokenImages::add(int64_t index, const Error &failure) {
+  if (failure.status() != VN_ERROR_FORMAT && failure.status() != VN_ERROR_VALUE)
+    return false;
   const std::lock_guard lock(mutex);
-  images.try_emplace(index, why);
+  images.try_emplace(index, failure.what());
+  return true;
 }
 
 int64_t BrokenImages::count() const {

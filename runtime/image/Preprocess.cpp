@@ -55,8 +55,11 @@ void Preprocessing::apply(const PreprocessingOptions &options) {
         .at("--resize")
         .help(fmt::format("the shorter side in pixels, from 1 to {}; 0: 8/7 of the model's", mostResize));
   resize = options.resize.value_or(resize);
-  if (options.ignoreOrientation)
-    orientation = false;
+  apply(static_cast<const ImageOptions &>(options));
+}
+
+void Preprocessing::apply(const ImageOptions &options) {
+  orientation = orientation && !options.ignoreOrientation;
 }
 
 static std::string join(const std::vector<float> &values) {

@@ -4,6 +4,7 @@
 
 #include "runtime/core/Random.h"
 #include "runtime/image/Image.h"
+#include "runtime/image/ImageOptions.h"
 #include "runtime/io/Safetensors.h"
 #include "vernier/abi.h"
 
@@ -15,10 +16,9 @@
 namespace vernier::runtime {
 
 /// What a person says about the images of a model; what is absent stays as it is.
-struct PreprocessingOptions {
+struct PreprocessingOptions : ImageOptions {
   std::vector<float> mean, deviation; ///< empty: absent
   std::optional<int64_t> resize;
-  bool ignoreOrientation = false; ///< take images as their pixels are stored, whatever EXIF says
 };
 
 struct Preprocessing {
@@ -36,6 +36,7 @@ struct Preprocessing {
 
   /// Refuses what no model of so many channels can take.
   void apply(const PreprocessingOptions &options);
+  void apply(const ImageOptions &options);
 
   /// What training writes beside the weights, so that `eval` and `classify` treat images as training did.
   void store(Metadata &metadata) const;

@@ -38,10 +38,6 @@ TrainingInputs::TrainingInputs(const vn_model &model, const TrainOptions &option
   applyRecipe(recipe, preprocessing, model, options);
   training = openDataset(options.data, Split::Training);
   validation = openDataset(options.data, Split::Test);
-  for (Dataset *dataset : {training.get(), validation.get()}) {
-    printWarnings(*dataset);
-    dataset->skipBroken = options.skipBroken;
-  }
   checkLabels(*training, model);
   checkLabels(*validation, model);
   if (dynamic_cast<const ArrayDataset *>(training.get()) &&

@@ -80,6 +80,8 @@ std::string namesAsJson(const std::vector<std::string> &names) {
 class Trainer : TrainingInputs {
 public:
   Trainer(const vn_model &model, const TrainOptions &options)
+    prepareDataset(*training, options);
+    prepareDataset(*validation, options);
       : TrainingInputs(model, options), model(model), options(options),
         session(model, {.threads = options.threads, .training = true}), optimizer(session, recipe.optimizer) {
     applyChoices();

@@ -1,6 +1,7 @@
 #ifndef VERNIER_RUNTIME_TRAIN_TRAINER_H
 #define VERNIER_RUNTIME_TRAIN_TRAINER_H
 
+#include "runtime/image/ImageOptions.h"
 #include "vernier/abi.h"
 
 #include <cstdint>
@@ -8,7 +9,7 @@
 
 namespace vernier::runtime {
 
-struct TrainOptions {
+struct TrainOptions : ImageOptions {
   std::string data, recipe, out;
   std::string weights;       ///< to begin from; empty: fresh ones
   std::string configuration; ///< of a model with open holes, to be trained alone; empty: as the recipe says
@@ -16,8 +17,6 @@ struct TrainOptions {
   int64_t threads = 0;       ///< see threadCount
   int64_t loaders = 0;       ///< threads that make batches; 0: as defaultLoaderThreads has it
   bool quiet = false;        ///< print warnings and errors alone
-  bool ignoreOrientation = false; ///< take images as their pixels are stored, whatever EXIF or the recipe say
-  bool skipBroken = false;        ///< leave images out that cannot be decoded, and count them
   bool resume = false;       ///< continue from the checkpoint in `out`, if there is one
   bool acceptChangedData = false; ///< and if the data set is not what it was
 };

@@ -1,7 +1,8 @@
 #include "tools/search/FineTune.h"
 
 #include "dsl/Value.h"
-#include "runtime/train/Recipe.h"
+#include "runtime/cli/ImageWords.h"
+#include "runtime/train/Inputs.h"
 #include "tools/Processes.h"
 
 #include <nlohmann/json.hpp>
@@ -45,8 +46,7 @@ std::string fineTune(const SearchOptions &options, const std::string &model, con
                      "--resume"};
   if (options.quiet)
     command.push_back("--quiet");
-  if (options.ignoreOrientation)
-    command.push_back("--ignore-orientation");
+  llvm::append_range(command, runtime::imageWords(options));
   runTogether({command});
   return folder + "/run/weights.safetensors";
 }
@@ -60,8 +60,7 @@ double accuracyOf(const SearchOptions &options, const std::string &binary, int64
                      "--json"};
   if (options.count)
     command.insert(command.end(), {"--count", std::to_string(options.count)});
-  if (options.ignoreOrientation)
-    command.push_back("--ignore-orientation");
+  llvm::append_range(command, runtime::imageWords(options));
   const auto result = nlohmann::json::parse(outputOf(command), nullptr, /*allow_exceptions=*/false);
   if (!result.is_object() || !result.contains("top1") || !result["top1"].is_number())
     refuse(binary + " eval printed no accuracy");

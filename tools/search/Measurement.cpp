@@ -1,5 +1,6 @@
 #include "tools/search/Measurement.h"
 
+#include "runtime/cli/ImageWords.h"
 #include "runtime/core/Cpus.h"
 #include "runtime/io/File.h"
 #include "runtime/io/Json.h"
@@ -117,8 +118,7 @@ void Measurement::evaluate(const std::string &stem, const std::string &list, int
       append(result, {"--count", std::to_string(options.count)});
     if (options.recalibrate)
       append(result, {"--recalibrate", std::to_string(options.recalibrate)});
-    if (options.ignoreOrientation)
-      append(result, {"--ignore-orientation"});
+    llvm::append_range(result, runtime::imageWords(options));
     return result;
   };
   if (!options.launcher.empty()) {
@@ -159,6 +159,7 @@ std::string Measurement::recalibrate(const std::string &configuration) const {
                      "--quiet", "--configuration", configuration, "--out",
                      file};
   append(command, {"--threads", std::to_string(threadCount)});
+  llvm::append_range(command, runtime::imageWords(options));
   runTogether({command});
   return file;
 }

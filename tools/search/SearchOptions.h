@@ -2,6 +2,7 @@
 #ifndef VERNIER_TOOLS_SEARCH_SEARCHOPTIONS_H
 #define VERNIER_TOOLS_SEARCH_SEARCHOPTIONS_H
 
+#include "runtime/image/ImageOptions.h"
 #include "tools/BuildCommand.h"
 
 #include <string>
@@ -9,7 +10,7 @@
 
 namespace vernier::tools {
 
-struct SearchOptions : BuildOptions {
+struct SearchOptions : BuildOptions, runtime::ImageOptions {
   std::string data, split = "test";
   int64_t first = 0, count = 0; // images; 0: all from `first` on
   int64_t sample = 0, seed = 1; // configurations; 0: all
@@ -20,8 +21,7 @@ struct SearchOptions : BuildOptions {
   int64_t halving = 0, eta = 2, finalists = 8; // images of the first rung; 0: all configurations on all
   bool buildBest = false;
   int64_t recalibrate = 0; // images that each configuration's batch norms are recalibrated from; 0: none
-  bool ignoreOrientation = false; // of the images' EXIF data
-  int64_t fineTune = 0;           // epochs
+  int64_t fineTune = 0;    // epochs
   std::string recipe;
 
   std::string path(const std::string &name) const { return output + "/" + name; }

@@ -1,0 +1,14 @@
+#ifndef VERNIER_RUNTIME_IMAGE_IMAGEOPTIONS_H
+#define VERNIER_RUNTIME_IMAGE_IMAGEOPTIONS_H
+
+namespace vernier::runtime {
+
+/// How every command that reads images reads them.
+struct ImageOptions {
+  bool ignoreOrientation = false; ///< take images as their pixels are stored, whatever EXIF says
+  bool skipBroken = false;        ///< leave images out that cannot be decoded, and count them
+};
+
+} // namespace vernier::runtime
+
+#endif
