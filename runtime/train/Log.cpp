@@ -1,32 +1,46 @@
 #include "runtime/train/Log.h"
 
+#include "runtime/Error.h"
+#include "runtime/io/Json.h"
+
 #include <filesystem>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 namespace vernier::runtime {
 
 using nlohmann::ordered_json;
 
-/// The lines of a log up to the step that a run resumes from.
-static std::string keptLines(const std::string &path, int64_t step) {
-  if (step == 0 || !std::filesystem::exists(path))
-    return {};
-  const std::vector<unsigned char> bytes = readFile(path);
-  std::istringstream lines(std::string(bytes.begin(), bytes.end()));
+std::string keptLogLines(std::string_view text, int64_t step, const std::string &place) {
   std::string kept;
-  for (std::string line; std::getline(lines, line);) {
-    const auto entry = ordered_json::parse(line, nullptr, false); // the last line may be cut off
-    if (entry.is_object() && entry.contains("step") && entry["step"].is_number() && entry["step"] <= step)
-      kept += line + "\n";
+  for (int64_t number = 1; !text.empty(); ++number) {
+    const size_t end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    text = end == text.npos ? std::string_view() : text.substr(end + 1);
+    try {
+      if (integerAt(parseJson(line), "step", 0) <= step)
+        kept.append(line) += '\n';
+    } catch (const JsonError &error) {
+      if (end == text.npos)
+        break;
+      throw Error(VN_ERROR_FORMAT, fmt::format("this is no line of a training's log: {}", error.what()))
+          .at(fmt::format("{}:{}", place, number))
+          .help("repair or remove the line: the training goes on without it");
+    }
   }
   return kept;
 }
 
+std::string readKeptLog(const std::string &folder, int64_t step) {
+  const std::string path = folder + "/log.jsonl";
+  if (step == 0 || !std::filesystem::exists(path))
+    return {};
+  const std::vector<unsigned char> bytes = readFile(path);
+  return keptLogLines({reinterpret_cast<const char *>(bytes.data()), bytes.size()}, step, path);
+}
+
 TrainLog::TrainLog(const std::string &folder, const TrainState &state)
-    : csvPath(folder + "/log.csv"),
-      json(folder + "/log.jsonl", keptLines(folder + "/log.jsonl", state.step)) {}
+    : csvPath(folder + "/log.csv"), json(folder + "/log.jsonl", readKeptLog(folder, state.step)) {}
 
 void TrainLog::step(int64_t step, int64_t epoch, double loss, double learningRate, double imagesPerSecond) {
   json.add(ordered_json{{"step", step},

@@ -4,16 +4,23 @@
 #define VERNIER_RUNTIME_TRAIN_LOG_H
 
 #include "runtime/io/File.h"
-#include "runtime/train/Checkpoint.h"
+#include "runtime/train/TrainState.h"
 
 #include <string>
+#include <string_view>
 
 namespace vernier::runtime {
 
+/// The lines of a log.jsonl up to the step that a run resumes from: later ones are of steps that are done
+/// again. A last line without its end is what a killed run left; any other that is none of a log is refused.
+std::string keptLogLines(std::string_view text, int64_t step, const std::string &place);
+
+/// Those of the log in a folder of results.
+std::string readKeptLog(const std::string &folder, int64_t step);
+
 class TrainLog {
 public:
-  /// Continues the log of a run of which `state` is known: later lines, of steps that are done again, are
-  /// dropped.
+  /// Continues the log of a run of which `state` is known, see keptLogLines.
   TrainLog(const std::string &folder, const TrainState &state);
 
   void step(int64_t step, int64_t epoch, double loss, double learningRate, double imagesPerSecond);

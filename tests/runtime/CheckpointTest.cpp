@@ -5,6 +5,7 @@
 #include "runtime/data/Dataset.h"
 #include "runtime/io/Json.h"
 #include "runtime/io/Safetensors.h"
+#include "runtime/train/Log.h"
 #include "runtime/train/TrainState.h"
 
 #include <cmath>
@@ -176,6 +177,19 @@ BOOST_AUTO_TEST_CASE(json_is_strict) {
   fails("[1]", "it is no JSON object");
   fails("", "it is no JSON, or cut off");
   fails("{\"a\":" + std::string(50, '[') + std::string(50, ']') + "}", "it is nested too deeply");
+}
+
+BOOST_AUTO_TEST_CASE(lines_of_a_log_that_cannot_be_read) {
+  const std::string first = "{\"step\":5,\"loss\":0.5}\n", second = "{\"step\": 10}\n",
+                    third = "{\"step\":11}\n";
+  BOOST_TEST(keptLogLines(first + second + third, 10, "log") == first + second);
+  // A killed run leaves a part of the last line, or, after a power cut, zeros.
+  BOOST_TEST(keptLogLines(first + second.substr(0, 5), 10, "log") == first);
+  BOOST_TEST(keptLogLines(first + std::string(50, '\0'), 10, "log") == first);
+  BOOST_TEST(keptLogLines(first + "{\"step\": 10}", 10, "log") == first + second);
+  for (const std::string line :
+       {"{\"step\":", "", "{\"epoch\":1}", "{\"step\":1.5}", "{\"step\":-1}", "[5]", "x"})
+    expectError(VN_ERROR_FORMAT, "--> log:2", [&] { keptLogLines(first + line + "\n" + third, 10, "log"); });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

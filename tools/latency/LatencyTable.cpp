@@ -127,7 +127,11 @@ llvm::Expected<LatencyTable> LatencyTable::read(llvm::StringRef path) {
   llvm::Expected<std::string> text = compiler::readTomlFile(path, "latency table");
   if (!text)
     return text.takeError();
-  llvm::Expected<toml::table> document = compiler::parseToml(*text, path, "latency table");
+  return parse(*text, path);
+}
+
+llvm::Expected<LatencyTable> LatencyTable::parse(llvm::StringRef text, llvm::StringRef path) {
+  llvm::Expected<toml::table> document = compiler::parseToml(text, path, "latency table");
   if (!document)
     return document.takeError();
   return Reader(path).read(*document);

@@ -40,6 +40,7 @@ struct LatencyTable {
   std::string toml() const;
   // An error's text is a complete diagnostic with its place.
   static llvm::Expected<LatencyTable> read(llvm::StringRef path);
+  static llvm::Expected<LatencyTable> parse(llvm::StringRef text, llvm::StringRef path);
 };
 
 } // namespace vernier::tools
