@@ -154,7 +154,12 @@ void addScalePolicy(const BuildOptions &options, mlir::func::FuncOp infer, codeg
 
 // Of batch norms over one value the description tells the built program, which warns again when it trains.
 void noteOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modules, codegen::ModelFacts &facts) {
-  if (const std::vector<std::string> places = warnOfOneValueNorms(modules); !places.empty())
+  std::vector<std::string> places;
+  for (OneValueNorm &norm : findOneValueNorms(modules)) {
+    llvm::errs() << norm.warning;
+    places.push_back(std::move(norm.place));
+  }
+  if (!places.empty())
     facts.description = withOneValueNorms(facts.description, places);
 }
 

@@ -75,10 +75,13 @@ void check(const CheckOptions &options) {
     models = {options.model};
   std::set<std::string> warnings; // of two models often the same
   size_t count = 0;
+  const auto print = [&](const std::string &text) {
+    if (warnings.insert(text).second)
+      llvm::errs() << (count++ ? "\n" : "") << text;
+  };
   const auto warn = [&](const dsl::Diagnostics &found, const dsl::SourceSet &sources) {
     for (const dsl::Diagnostic &warning : found.warnings())
-      if (const std::string text = dsl::render(warning, sources); warnings.insert(text).second)
-        llvm::errs() << (count++ ? "\n" : "") << text;
+      print(dsl::render(warning, sources));
   };
   warn(diagnostics, program.sources);
   for (const std::string &name : models) {
@@ -87,7 +90,8 @@ void check(const CheckOptions &options) {
     dsl::Diagnostics ofModel;
     const LoadedModel model = loadModel(one, Branches::DropEmpty, {}, &ofModel);
     warn(ofModel, program.sources);
-    count += warnOfOneValueNorms({*model.module}).size();
+    for (const OneValueNorm &norm : findOneValueNorms({*model.module}))
+      print(norm.warning);
     noteOpenHoles(model);
   }
   if (options.model.empty())

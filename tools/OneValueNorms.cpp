@@ -19,8 +19,9 @@ bool hasOneValue(mlir::Operation *op) {
   return vn::batchOf(map) * vn::heightOf(map) * vn::widthOf(map) == 1;
 }
 
-void warn(const std::string &place, mlir::Location location) {
-  llvm::raw_ostream &out = llvm::errs();
+std::string warningOf(const std::string &place, mlir::Location location) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
   out << "warning: batch norm `" << place << "` has one value per channel in training, with a batch of 1\n";
   if (auto source = location->findInstanceOf<mlir::FileLineColLoc>())
     out << "  --> " << source.getFilename().getValue() << ":" << source.getLine() << ":" << source.getColumn()
@@ -29,24 +30,23 @@ void warn(const std::string &place, mlir::Location location) {
          "statistics are of "
          "no use\n"
          "help: train with --batch 2 or more, or leave it out\n";
+  return text;
 }
 
 } // namespace
 
-std::vector<std::string> warnOfOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modules) {
-  std::vector<std::string> places;
+std::vector<OneValueNorm> findOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modules) {
+  std::vector<OneValueNorm> norms;
   for (mlir::ModuleOp module : modules)
     module.walk([&](mlir::Operation *op) {
       if (!hasOneValue(op))
         return;
       const auto name = op->getAttrOfType<mlir::StringAttr>(vn::kPlaceAttr);
       const std::string place = name ? name.str() : "";
-      if (llvm::is_contained(places, place))
-        return;
-      places.push_back(place);
-      warn(place, op->getLoc());
+      if (llvm::none_of(norms, [&](const OneValueNorm &norm) { return norm.place == place; }))
+        norms.push_back({place, warningOf(place, op->getLoc())});
     });
-  return places;
+  return norms;
 }
 
 } // namespace vernier::tools

@@ -10,9 +10,12 @@
 
 namespace vernier::tools {
 
-// Warns on standard error of each such batch norm of the modules, in training form or not. Returns their
-// places, each once.
-std::vector<std::string> warnOfOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modules);
+struct OneValueNorm {
+  std::string place, warning;
+};
+
+// Of the modules, in training form or not, each place once.
+std::vector<OneValueNorm> findOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modules);
 
 } // namespace vernier::tools
 

@@ -53,6 +53,10 @@ class OneValueNorm(CommandTest):
         self.expect(self.warnings("check", self.specification, "--model", "m"), "bn2")
         self.assertIn("m.vn:4:", self.warnings("check", self.specification, "--model", "m"))
         self.assertEqual(self.warnings("check", self.specification, "--model", "m", "--batch", "2"), "")
+        # Two models of one network have the same one.
+        text = self.specification.read_text(encoding="utf-8")
+        self.specification.write_text(text.replace("model m = ", "model again = n()\nmodel m = "), encoding="utf-8")
+        self.assertEqual(self.warnings("check", self.specification).count("warning: "), 1)
 
     def test_build_and_training(self):
         values = random.Random(3)
