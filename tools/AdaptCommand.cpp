@@ -2,8 +2,8 @@
 #include "compiler/ir/VnOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/Error.h"
-#include "runtime/cli/Words.h"
 #include "runtime/cli/ImageWords.h"
+#include "runtime/cli/Words.h"
 #include "runtime/core/Choices.h"
 #include "runtime/core/Shape.h"
 #include "runtime/data/Dataset.h"
@@ -13,6 +13,7 @@
 #include "runtime/train/Evaluate.h"
 #include "runtime/train/Recipe.h"
 #include "tools/BuildCommand.h"
+#include "tools/DescribedModel.h"
 #include "tools/OpenModel.h"
 #include "tools/Processes.h"
 #include "tools/TextTable.h"
@@ -88,11 +89,11 @@ private:
 
   // What the programs would refuse that are to be built.
   void checkInputs() const {
-    checkWeights(network, options.weights);
-    const codegen::ModelFacts facts = factsOf(network, options);
+    const DescribedModel described(factsOf(network, options), segments.parts());
+    checkWeights(described, options.weights, std::string(runtime::classifierPrefix));
     const auto dataset = runtime::openDataset(
         options.data, options.split == "train" ? runtime::Split::Training : runtime::Split::Test);
-    runtime::checkLabels(*dataset, modelOf(facts));
+    runtime::checkLabels(*dataset, described.get());
     runtime::checkRange(*dataset, {options.first, options.count ? options.count : INT64_MAX});
     if (!options.recipe.empty())
       runtime::readRecipe(options.recipe);

@@ -2,7 +2,6 @@
 #include "tools/BuildCommand.h"
 
 #include "codegen/program/PrintProgram.h"
-#include "compiler/analysis/Cost.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
 #include "compiler/passes/Report.h"
@@ -14,9 +13,9 @@
 #include "runtime/io/File.h"
 #include "runtime/io/Weights.h"
 #include "tools/DescribeJson.h"
+#include "tools/DescribedModel.h"
 #include "tools/OneValueNorms.h"
 #include "tools/OpenModel.h"
-#include "tools/Version.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -30,54 +29,15 @@
 namespace vernier::tools {
 namespace {
 
-std::string identifier(const std::string &name) {
-  std::string result;
-  for (char c : name)
-    result += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
-  return std::isdigit(static_cast<unsigned char>(result[0])) ? "_" + result : result;
-}
-
 // The largest that a model may need, so that a slip of the keyboard is refused before code is generated.
 constexpr int64_t kLargestArena = int64_t(1) << 40;
-
-// Of parameters with these tensors, for what asks only for them.
-class ParameterModel {
-public:
-  ParameterModel(const codegen::ModelFacts &facts, const std::vector<codegen::Parameter> &list,
-                 int64_t parameterBytes, int64_t statisticsBytes)
-      : model(modelOf(facts)) {
-    for (const codegen::Parameter &p : list) {
-      vn_parameter entry = {p.name.c_str(), p.kind, int64_t(p.shape.size()), {1, 1, 1, 1}, p.space, p.offset};
-      std::copy(p.shape.begin(), p.shape.end(), entry.shape);
-      parameters.push_back(entry);
-    }
-    model.parameters = parameters.data();
-    model.num_parameters = int64_t(parameters.size());
-    model.parameter_bytes = parameterBytes;
-    model.statistics_bytes = statisticsBytes;
-    // A session insists on knowing a call's arrays; no call is made here.
-    arrays[0] = {"image", VN_FLOAT32, 0, 4, {facts.batch, facts.channels, facts.height, facts.width}};
-    arrays[1] = {"output", VN_FLOAT32, 1, 0, {1, 1, 1, 1}};
-    model.infer.io = arrays;
-    model.infer.num_io = 2;
-  }
-  ParameterModel(const ParameterModel &) = delete;
-  ParameterModel &operator=(const ParameterModel &) = delete;
-
-  vn_model model;
-
-private:
-  std::vector<vn_parameter> parameters;
-  vn_io arrays[2];
-};
 
 // Reads the weights as the built model will, which checks names, shapes and types against its parameters.
 // Returns the file that goes beside it: what a file of all configurations has for others is left out.
 std::string weightsOf(const codegen::Compilation &compilation, const codegen::ModelFacts &facts,
                       const std::string &path) {
-  const ParameterModel described(facts, compilation.parameters, compilation.parameterBytes,
-                                 compilation.statisticsBytes);
-  runtime::Session session(described.model, {1, false});
+  const DescribedModel described(facts, compilation.parameters);
+  runtime::Session session(described.get(), {1, false});
   std::vector<unsigned char> bytes = runtime::readFile(path);
   std::string whole(bytes.begin(), bytes.end());
   const runtime::Safetensors file = runtime::Safetensors::parse(std::move(bytes), path);
@@ -165,58 +125,6 @@ void noteOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modules, codegen::ModelFac
 
 } // namespace
 
-codegen::ModelFacts factsOf(const LoadedModel &model, const ModelOptions &options) {
-  mlir::ModuleOp module = *model.module;
-  codegen::ModelFacts facts;
-  facts.name = model.name;
-  facts.symbol = identifier(model.name);
-  facts.description = withCompiler(describeJson(model), versionName());
-  facts.batch = options.batch;
-  facts.channels = model.channels;
-  facts.height = model.height;
-  facts.width = model.width;
-  facts.macs = compiler::summarizeCost(module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction)).macs;
-  facts.classes = classesOf(model);
-  return facts;
-}
-
-vn_model modelOf(const codegen::ModelFacts &facts) {
-  vn_model model = {};
-  model.abi_version = VN_ABI_VERSION;
-  model.name = facts.name.c_str();
-  model.description = "{}";
-  model.target = "";
-  model.batch = facts.batch;
-  model.channels = facts.channels;
-  model.height = facts.height;
-  model.width = facts.width;
-  model.classes = facts.classes;
-  return model;
-}
-
-void checkWeights(const LoadedModel &model, const std::string &path) {
-  const runtime::Safetensors file = runtime::Safetensors::read(path);
-  runtime::checkFinite(file);
-  if (hasOpenChoices(model))
-    return;
-  codegen::ModelFacts facts;
-  facts.name = model.name;
-  facts.batch = facts.channels = facts.height = facts.width = 1;
-  std::vector<codegen::Parameter> parameters;
-  int64_t bytes = 0;
-  mlir::ModuleOp module = *model.module;
-  module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction).walk([&](vn::ParameterOp op) {
-    codegen::Parameter &parameter = parameters.emplace_back();
-    parameter.name = op.getName().str();
-    parameter.shape = op.getType().getShape().vec();
-    parameter.offset = bytes;
-    bytes += int64_t(llvm::alignTo(uint64_t(op.getType().getNumElements()) * 4, 64));
-  });
-  const ParameterModel described(facts, parameters, bytes, 0);
-  runtime::Session session(described.model, {1, false});
-  runtime::loadWeights(session, file);
-}
-
 // The first bytes of what a build leaves, and something that is in all of it.
 void requireReplaceable(const std::string &directory, const std::string &model) {
   struct Result {
@@ -267,8 +175,6 @@ void build(const BuildOptions &options) {
   LoadedModel model = loadModel(options);
   const bool open = hasOpenChoices(model);
   requireReplaceable(options.output, model.name);
-  if (!options.weights.empty())
-    checkWeights(model, options.weights);
   if (options.scalePolicy)
     refuseOpenChoices(*model.module, "left open in a binary that computes scale policy scores");
   codegen::ModelFacts facts = factsOf(model, options);
@@ -281,6 +187,11 @@ void build(const BuildOptions &options) {
   if (open) {
     const auto loss = options.loss == "binary" ? compiler::LossKind::Binary : compiler::LossKind::Softmax;
     segments = loadOpenModel(options, model, trains ? std::optional(loss) : std::nullopt);
+  }
+  if (!options.weights.empty())
+    checkWeights(DescribedModel(facts, open ? segments.parts() : std::vector{*model.module}),
+                 options.weights);
+  if (open) {
     if (trains)
       noteOneValueNorms(segments.parts(), facts);
   } else {

@@ -21,13 +21,6 @@ void addQuietOption(CLI::App &command, bool &quiet);
 // nothing, what cannot be built.
 void build(const BuildOptions &options);
 
-// What the tables say of a model, before its holes are bound or its passes run.
-codegen::ModelFacts factsOf(const LoadedModel &model, const ModelOptions &options);
-// As the runtime describes a model, without code; valid as long as `facts`.
-vn_model modelOf(const codegen::ModelFacts &facts);
-
-// Refuses weights that cannot be those of the model. Of a model with open holes only the file is looked at.
-void checkWeights(const LoadedModel &model, const std::string &path);
 // Refuses a directory in which the results would replace what no build has left there.
 void requireReplaceable(const std::string &directory, const std::string &model);
 

@@ -1,6 +1,6 @@
 // vernier search
-#include "runtime/cli/Words.h"
 #include "runtime/cli/ImageWords.h"
+#include "runtime/cli/Words.h"
 #include "runtime/core/Configurations.h"
 #include "runtime/core/Shape.h"
 #include "runtime/data/Dataset.h"
@@ -8,6 +8,7 @@
 #include "runtime/process/FolderLock.h"
 #include "runtime/train/Evaluate.h"
 #include "runtime/train/Inputs.h"
+#include "tools/DescribedModel.h"
 #include "tools/OpenModel.h"
 #include "tools/search/Answer.h"
 #include "tools/search/Costs.h"
@@ -84,11 +85,10 @@ public:
 private:
   // What the programs would refuse that are to be built.
   void checkInputs(const LoadedModel &model) const {
-    checkWeights(model, options.weights);
-    const codegen::ModelFacts facts = factsOf(model, options);
-    const vn_model described = modelOf(facts);
+    const DescribedModel described(model, options);
+    checkWeights(described, options.weights);
     const auto dataset = openData();
-    runtime::checkLabels(*dataset, described);
+    runtime::checkLabels(*dataset, described.get());
     runtime::checkRange(*dataset, {options.first, options.count ? options.count : INT64_MAX});
     if (!options.fineTune)
       return;
@@ -97,7 +97,7 @@ private:
     training.data = options.data;
     training.recipe = options.recipe;
     training.epochs = options.fineTune;
-    vn_model tuned = described;
+    vn_model tuned = described.get();
     if (const int64_t batch = runtime::readRecipe(options.recipe).batch)
       tuned.batch = batch;
     const runtime::TrainingInputs inputs(tuned, training);

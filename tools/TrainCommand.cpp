@@ -1,12 +1,13 @@
 // vernier train
 #include "dsl/Value.h"
-#include "runtime/cli/Words.h"
 #include "runtime/cli/ImageWords.h"
+#include "runtime/cli/Words.h"
 #include "runtime/core/Shape.h"
 #include "runtime/io/File.h"
 #include "runtime/process/FolderLock.h"
 #include "runtime/train/Inputs.h"
 #include "tools/BuildCommand.h"
+#include "tools/DescribedModel.h"
 #include "tools/Processes.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -80,10 +81,9 @@ void runTraining(const TrainOptions &options, const std::string &program, const 
 // What the training would refuse when it is built, and the binary when it is trained.
 void checkInputs(const TrainOptions &options, const BuildOptions &training, const LoadedModel &model) {
   requireClasses(model, options);
+  const DescribedModel described(model, training);
   if (!options.weights.empty())
-    checkWeights(model, options.weights);
-  const codegen::ModelFacts facts = factsOf(model, training);
-  const vn_model described = modelOf(facts);
+    checkWeights(described, options.weights);
   runtime::TrainOptions given;
   static_cast<runtime::ImageOptions &>(given) = options;
   given.data = options.data;
@@ -92,8 +92,10 @@ void checkInputs(const TrainOptions &options, const BuildOptions &training, cons
   given.weights = options.weights;
   given.epochs = options.epochs;
   given.resume = options.resume;
-  const runtime::TrainingInputs inputs(described, given);
+  given.acceptChangedData = options.acceptChangedData;
+  const runtime::TrainingInputs inputs(described.get(), given);
   runtime::checkResultsFolder(given);
+  runtime::checkContinued(described.get(), inputs, given);
   requireReplaceable(options.output, model.name);
   requireReplaceable(training.output, model.name);
 }
@@ -125,7 +127,7 @@ void train(TrainOptions options) {
   result.output = options.output;
   result.quiet = options.quiet;
   result.weights = options.output + "/trained/weights.safetensors";
-  const LoadedModel model = loadModel(options);
+  const LoadedModel model = loadModel(training); // of a step's batch
   if (!recipe.choices.target.empty()) {
     for (std::string &choice : choicesOf(recipe.choices.target, model, options.recipe))
       result.choices.push_back(std::move(choice));

@@ -15,9 +15,9 @@ namespace vernier::runtime {
 
 static constexpr size_t mostProblemsListed = 20;
 
-static Error mismatch(const Session &session, const Safetensors &file,
+static Error mismatch(const vn_model &model, const Safetensors &file,
                       const std::vector<std::string> &problems) {
-  Error error(VN_ERROR_WEIGHTS, fmt::format("the weights do not fit model `{}`", session.model().name));
+  Error error(VN_ERROR_WEIGHTS, fmt::format("the weights do not fit model `{}`", model.name));
   error.at(file.place());
   for (size_t i = 0; i < std::min(problems.size(), mostProblemsListed); ++i)
     error.note(problems[i]);
@@ -75,9 +75,8 @@ static std::string withoutChoice(std::string_view name) {
   return std::string(name.substr(0, begin)) + std::string(name.substr(end + 1));
 }
 
-void loadWeights(Session &session, const Safetensors &file, const std::string &prefix,
-                 const std::string &others, const NonFiniteWeights &policy) {
-  const vn_model &model = session.model();
+FoundWeights findWeights(const vn_model &model, const Safetensors &file, const std::string &prefix,
+                         const std::string &others, const NonFiniteWeights &policy) {
   std::unordered_map<std::string, const Safetensors::Tensor *> found;
   for (const Safetensors::Tensor &tensor : file.tensors())
     if (tensor.name.starts_with(prefix))
@@ -88,7 +87,7 @@ void loadWeights(Session &session, const Safetensors &file, const std::string &p
     chosen.insert(withoutChoice(model.parameters[i].name));
 
   std::vector<std::string> problems;
-  std::vector<const Safetensors::Tensor *> sources;
+  FoundWeights sources;
   for (int64_t i = 0; i < model.num_parameters; ++i) {
     const vn_parameter &parameter = model.parameters[i];
     const std::string expected = shapeText(shapeOf(parameter));
@@ -119,12 +118,20 @@ void loadWeights(Session &session, const Safetensors &file, const std::string &p
           fmt::format("tensor `{}` of shape {} is unexpected", tensor.name, shapeText(tensor.shape)));
   }
   if (!problems.empty())
-    throw mismatch(session, file, problems);
+    throw mismatch(model, file, problems);
   checkFinite(sources, file, policy);
+  return sources;
+}
 
-  for (int64_t i = 0; i < model.num_parameters; ++i)
-    file.copyFloats(*sources[size_t(i)], session.values(model.parameters[i]).data());
+void takeWeights(Session &session, const Safetensors &file, const FoundWeights &found) {
+  for (size_t i = 0; i < found.size(); ++i)
+    file.copyFloats(*found[i], session.values(session.model().parameters[i]).data());
   session.weightsChanged();
+}
+
+void loadWeights(Session &session, const Safetensors &file, const std::string &prefix,
+                 const std::string &others, const NonFiniteWeights &policy) {
+  takeWeights(session, file, findWeights(session.model(), file, prefix, others, policy));
 }
 
 std::vector<TensorView> weightTensors(Session &session, const std::string &prefix) {

@@ -23,11 +23,19 @@ struct NonFiniteWeights {
 void checkFinite(const Safetensors &file, const NonFiniteWeights &policy = {},
                  const std::string &prefix = "");
 
-/// Loads all of the session's weights from the tensors whose names begin with `prefix`, or, where one is
-/// missing, unexpected, not finite or of another shape or type, none; the message then lists each. PyTorch's
+/// The tensor of each of the model's parameters, its name without `prefix`. Refuses a file where one is
+/// missing, unexpected, not finite or of another shape or type; the message lists each. PyTorch's
 /// `num_batches_tracked` is passed over, and so are other choices' parameters of a batch norm that the model
 /// has for some (`bn1[0.65].weight` beside `bn1[1].weight`): one file serves all configurations. Tensors
 /// whose names begin with `others`, if it is not empty, belong to another model.
+using FoundWeights = std::vector<const Safetensors::Tensor *>;
+FoundWeights findWeights(const vn_model &model, const Safetensors &file, const std::string &prefix = "",
+                         const std::string &others = "", const NonFiniteWeights &policy = {});
+
+/// Copies what was found in `file`.
+void takeWeights(Session &session, const Safetensors &file, const FoundWeights &found);
+
+/// Both: all of the session's weights, or none where the file is refused.
 void loadWeights(Session &session, const Safetensors &file, const std::string &prefix = "",
                  const std::string &others = "", const NonFiniteWeights &policy = {});
 

@@ -30,9 +30,10 @@ static bool mayChange(std::string_view line) {
 }
 
 /// Lines in which two canonical recipes differ, the checkpoint's first.
-static std::vector<std::pair<std::string, std::string>> differences(const std::string &before,
-                                                                    const std::string &now) {
-  std::vector<std::pair<std::string, std::string>> result;
+using RecipeDifferences = std::vector<std::pair<std::string, std::string>>;
+
+static RecipeDifferences differences(const std::string &before, const std::string &now) {
+  RecipeDifferences result;
   std::istringstream a(before), b(now);
   for (;;) {
     std::string lineA, lineB;
@@ -44,8 +45,9 @@ static std::vector<std::pair<std::string, std::string>> differences(const std::s
   }
 }
 
-/// Refuses a recipe that differs in more than how fast it learns, of which it tells.
-static void compareRecipes(const std::string &before, const std::string &now, const std::string &path) {
+/// Refuses a recipe that differs in more than how fast it learns; returns in which lines.
+static RecipeDifferences compareRecipes(const std::string &before, const std::string &now,
+                                        const std::string &path) {
   const auto found = differences(before, now);
   for (const auto &[checkpoint, recipe] : found)
     if (!mayChange(checkpoint) || !mayChange(recipe))
@@ -55,20 +57,30 @@ static void compareRecipes(const std::string &before, const std::string &now, co
           .help("resume with the same recipe (more epochs, and another learning rate and schedule, are "
                 "allowed), "
                 "or begin anew with another --out");
-  for (const auto &[checkpoint, recipe] : found)
-    fmt::print(stderr, "warning: from here on `{}` instead of `{}`\n", recipe, checkpoint);
+  return found;
 }
 
-TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimizer, const Recipe &recipe,
-                          const RunData &data) {
-  const Safetensors file = Safetensors::read(path);
+namespace {
+
+struct CheckedCheckpoint {
+  TrainState state;
+  RecipeDifferences differences;
+  FoundWeights weights;
+};
+
+} // namespace
+
+static CheckedCheckpoint check(const Safetensors &file, const vn_model &model, const Recipe &recipe,
+                               const RunData &data) {
+  const std::string &path = file.place();
   const Metadata &metadata = file.metadata();
   if (!metadata.contains("vernier.recipe") || !metadata.contains("vernier.state"))
     throw Error(VN_ERROR_FORMAT, "the file is no checkpoint of a training run").at(path);
-  compareRecipes(metadata.at("vernier.recipe"), recipe.canonical(), path);
-  TrainState state;
+  CheckedCheckpoint checked;
+  checked.differences = compareRecipes(metadata.at("vernier.recipe"), recipe.canonical(), path);
+  TrainState &state = checked.state;
   try {
-    state = parseState(metadata.at("vernier.state"), session.model().batch);
+    state = parseState(metadata.at("vernier.state"), model.batch);
   } catch (const JsonError &error) {
     throw Error(VN_ERROR_FORMAT, fmt::format("the checkpoint's state cannot be used: {}", error.what()))
         .at(path)
@@ -88,10 +100,30 @@ TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimi
         .help(
             "resume with the same data; --accept-changed-data goes on with what there is now; or begin anew "
             "with another --out");
+  if (state.step > data.steps)
+    throw Error(VN_ERROR_ARGUMENT, fmt::format("the checkpoint is {} steps in, {} epochs have {}", state.step,
+                                               recipe.epochs, data.steps))
+        .at(path);
   state.data = data.digest;
+  Sgd::find(model, file, momentumPrefix);
+  checked.weights = findWeights(model, file, modelPrefix);
+  return checked;
+}
+
+TrainState checkCheckpoint(const std::string &path, const vn_model &model, const Recipe &recipe,
+                           const RunData &data) {
+  return check(Safetensors::read(path), model, recipe, data).state;
+}
+
+TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimizer, const Recipe &recipe,
+                          const RunData &data) {
+  const Safetensors file = Safetensors::read(path);
+  CheckedCheckpoint checked = check(file, session.model(), recipe, data);
+  for (const auto &[checkpoint, now] : checked.differences)
+    fmt::print(stderr, "warning: from here on `{}` instead of `{}`\n", now, checkpoint);
   optimizer.load(file, momentumPrefix);
-  loadWeights(session, file, modelPrefix);
-  return state;
+  takeWeights(session, file, checked.weights);
+  return std::move(checked.state);
 }
 
 } // namespace vernier::runtime

@@ -20,11 +20,17 @@ void writeCheckpoint(const std::string &path, Session &session, const Sgd &optim
 struct RunData {
   int64_t trainingImages = 0;
   std::string place, digest;
-  bool acceptOther = false; ///< go on where the digest is another
+  bool acceptOther = false;  ///< go on where the digest is another
+  int64_t steps = INT64_MAX; ///< of the whole run
 };
 
-/// Restores what writeCheckpoint wrote; refuses a checkpoint of another recipe, except for its learning rate
-/// and schedule, of another model or number of images, of other images unless they are accepted, and one that no run has written.
+/// Refuses a checkpoint of another recipe, except for its learning rate and schedule, of another model, of
+/// which the parameters are looked at, of another number of images, of other images unless they are accepted,
+/// of more steps than the run has, and one that no run has written.
+TrainState checkCheckpoint(const std::string &path, const vn_model &model, const Recipe &recipe,
+                           const RunData &data);
+
+/// Restores what writeCheckpoint wrote; refuses what checkCheckpoint does.
 TrainState readCheckpoint(const std::string &path, Session &session, Sgd &optimizer, const Recipe &recipe,
                           const RunData &data);
 

@@ -2,6 +2,7 @@
 
 #include "runtime/Error.h"
 #include "runtime/train/Evaluate.h"
+#include "runtime/train/Log.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -60,8 +61,23 @@ static bool isThere(const std::string &path) {
   return fs::exists(path, error);
 }
 
+bool hasCheckpoint(const TrainOptions &options) { return options.resume && isThere(checkpointPath(options)); }
+
+RunData TrainingInputs::runData(const TrainOptions &options) const {
+  return {images, options.data, fmt::format("{:016x}{:016x}", training->digest(), validation->digest()),
+          options.acceptChangedData, recipe.epochs * stepsPerEpoch};
+}
+
+void checkContinued(const vn_model &model, const TrainingInputs &inputs, const TrainOptions &options) {
+  if (!hasCheckpoint(options))
+    return;
+  const TrainState state =
+      checkCheckpoint(checkpointPath(options), model, inputs.recipe, inputs.runData(options));
+  readKeptLog(options.out, state.step);
+}
+
 void checkResultsFolder(const TrainOptions &options) {
-  if (options.resume && isThere(checkpointPath(options)))
+  if (hasCheckpoint(options))
     return;
   for (const std::string name :
        {"checkpoint.safetensors", "weights.safetensors", "summary.json", "log.jsonl", "log.csv"}) {

@@ -4,6 +4,7 @@
 
 #include "runtime/data/Dataset.h"
 #include "runtime/image/Preprocess.h"
+#include "runtime/train/Checkpoint.h"
 #include "runtime/train/Recipe.h"
 #include "runtime/train/Trainer.h"
 
@@ -19,10 +20,19 @@ struct TrainingInputs {
 
   /// Of `model` its name, batch, image and classes are looked at.
   TrainingInputs(const vn_model &model, const TrainOptions &options);
+
+  RunData runData(const TrainOptions &options) const;
 };
 
 /// Refuses a folder of results that holds a run which is not to be continued, or files of the same names.
 void checkResultsFolder(const TrainOptions &options);
+
+/// Whether there is a run that the options continue.
+bool hasCheckpoint(const TrainOptions &options);
+
+/// Refuses a run that is to be continued but cannot be, for its checkpoint or its log; of `model` the
+/// parameters are looked at.
+void checkContinued(const vn_model &model, const TrainingInputs &inputs, const TrainOptions &options);
 
 std::string checkpointPath(const TrainOptions &options);
 

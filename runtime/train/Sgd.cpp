@@ -82,10 +82,12 @@ std::vector<TensorView> Sgd::tensors(const std::string &prefix) const {
   return result;
 }
 
-void Sgd::load(const Safetensors &file, const std::string &prefix) {
-  std::vector<const Safetensors::Tensor *> sources(momentum.size());
-  for (size_t i = 0; i < momentum.size(); ++i) {
-    const vn_parameter &parameter = session.model().parameters[i];
+std::vector<const Safetensors::Tensor *> Sgd::find(const vn_model &model, const Safetensors &file,
+                                                   const std::string &prefix) {
+  std::vector<const Safetensors::Tensor *> sources(size_t(model.num_parameters));
+  std::vector<float> values;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const vn_parameter &parameter = model.parameters[i];
     if (parameter.space != VN_SPACE_PARAMETERS)
       continue;
     const Safetensors::Tensor *tensor = file.find(prefix + parameter.name);
@@ -94,21 +96,22 @@ void Sgd::load(const Safetensors &file, const std::string &prefix) {
                                                 parameter.name, shapeText(shapeOf(parameter))))
           .at(file.place());
     sources[i] = tensor;
-  }
-  std::vector<std::vector<float>> values(momentum.size());
-  for (size_t i = 0; i < momentum.size(); ++i) {
-    if (!sources[i])
-      continue;
-    values[i].resize(momentum[i].size());
-    file.copyFloats(*sources[i], values[i].data());
-    if (const NonFinite found = findNonFinite(values[i]))
-      throw Error(VN_ERROR_VALUE, fmt::format("tensor `{}` holds {}", sources[i]->name,
-                                              nonFiniteText(found, sources[i]->shape)))
+    values.resize(size_t(*elementCount(tensor->shape)));
+    file.copyFloats(*tensor, values.data());
+    if (const NonFinite found = findNonFinite(values))
+      throw Error(VN_ERROR_VALUE,
+                  fmt::format("tensor `{}` holds {}", tensor->name, nonFiniteText(found, tensor->shape)))
           .at(file.place())
           .help("the checkpoint is damaged: begin anew with another --out");
   }
+  return sources;
+}
+
+void Sgd::load(const Safetensors &file, const std::string &prefix) {
+  const auto sources = find(session.model(), file, prefix);
   for (size_t i = 0; i < momentum.size(); ++i) // in place: the updates know its address
-    std::ranges::copy(values[i], momentum[i].begin());
+    if (sources[i])
+      file.copyFloats(*sources[i], momentum[i].data());
 }
 
 } // namespace vernier::runtime

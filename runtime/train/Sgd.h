@@ -24,7 +24,11 @@ public:
 
   /// Momentum as tensors to be written, named as the parameters, with `prefix`.
   std::vector<TensorView> tensors(const std::string &prefix) const;
-  /// Takes momentum back from what `tensors` wrote, all of it or nothing.
+  /// The tensors of what `tensors` wrote, for each of the model's parameters; null for statistics. Refuses a
+  /// file that lacks one, or holds what is not finite.
+  static std::vector<const Safetensors::Tensor *> find(const vn_model &model, const Safetensors &file,
+                                                       const std::string &prefix);
+  /// Takes momentum back, all of it or nothing.
   void load(const Safetensors &file, const std::string &prefix);
 
 private:

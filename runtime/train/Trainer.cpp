@@ -20,13 +20,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 namespace vernier::runtime {
 
-namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 namespace {
@@ -80,10 +78,10 @@ std::string namesAsJson(const std::vector<std::string> &names) {
 class Trainer : TrainingInputs {
 public:
   Trainer(const vn_model &model, const TrainOptions &options)
-    prepareDataset(*training, options);
-    prepareDataset(*validation, options);
       : TrainingInputs(model, options), model(model), options(options),
         session(model, {.threads = options.threads, .training = true}), optimizer(session, recipe.optimizer) {
+    prepareDataset(*training, options);
+    prepareDataset(*validation, options);
     applyChoices();
     loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*training);
     for (int64_t i = 0; i < model.num_parameters; ++i)
@@ -273,16 +271,13 @@ private:
   }
 
   void start() {
+    const RunData data = runData(options);
     state.trainingImages = images;
-    state.data = fmt::format("{:016x}{:016x}", training->digest(), validation->digest());
-    if (options.resume && fs::exists(checkpointPath())) {
-      state = readCheckpoint(checkpointPath(), session, optimizer, recipe,
-                             {images, options.data, state.data, options.acceptChangedData});
+    state.data = data.digest;
+    if (hasCheckpoint(options)) {
+      state = readCheckpoint(checkpointPath(), session, optimizer, recipe, data);
+      readKeptLog(options.out, state.step); // to refuse it before a step is done
       checkpointStep = state.step;
-      if (state.step > recipe.epochs * stepsPerEpoch)
-        throw Error(VN_ERROR_ARGUMENT, fmt::format("the checkpoint is {} steps in, {} epochs have {}",
-                                                   state.step, recipe.epochs, recipe.epochs * stepsPerEpoch))
-            .at(checkpointPath());
       if (!options.quiet)
         fmt::print("resuming after step {} of {}\n", state.step, recipe.epochs * stepsPerEpoch);
     } else if (options.weights.empty()) {

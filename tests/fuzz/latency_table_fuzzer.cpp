@@ -1,4 +1,4 @@
-#include "codegen/tools/latency/LatencyTable.h"
+#include "tools/latency/LatencyTable.h"
 
 #include "llvm/ADT/STLExtras.h"
 

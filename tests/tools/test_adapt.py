@@ -241,3 +241,7 @@ class Adapt(CommandTest):
 
 if __name__ == "__main__":
     unittest.main()
+        # Weights of another network, before anything is built.
+        write_safetensors(self.folder / "some.safetensors", {"fc.bias": [0.0] * 4})
+        self.expect_refusal(self.adapt("--quiet", weights="some.safetensors"), "tensor `bn1[0.5].weight` of shape [8] is missing")
+        self.assertFalse((self.folder / "adaptive").exists())

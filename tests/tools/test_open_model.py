@@ -2,11 +2,12 @@
 
 import ctypes
 import json
+import math
 import random
 import re
 import unittest
 
-from commands import read_npy, read_safetensors, write_npy
+from commands import read_npy, read_safetensors, write_npy, write_safetensors
 from stages import FACTORS, HOLES, StagesTest
 
 
@@ -214,6 +215,27 @@ class OpenModel(StagesTest):
             self.expect_refusal(self.run_model("open", "bench", "--runs", "1", "--configuration", text), *messages)
         self.build("bound", *(word for hole in HOLES for word in ("--choose", f"{hole}=1")))
         self.expect_refusal(self.run_model("bound", "bench", "--configuration", "1"), "unknown option `--configuration`")
+
+    def test_weights_come_first(self):
+        """Weights of another network are refused before anything is built; which, the parameters of all choices tell."""
+        self.build("open")
+        shapes = self.write_weights()
+        self.write_data()
+        recipe = self.folder / "r.toml"
+        recipe.write_text("epochs = 1\nbatch = 4\n[optimizer]\nlearning_rate = 0.1\n", encoding="utf-8")
+        data = ("--data", self.folder / "data")
+        for change, message in [
+                (lambda tensors: tensors.pop("second.bn1[0.45].weight"), "tensor `second.bn1[0.45].weight` of shape [24] is missing"),
+                (lambda tensors: tensors.update({"fc.weight": [5, 30]}), "tensor `fc.weight` has shape [5, 30], expected [5, 35]"),
+                (lambda tensors: tensors.update({"more": [1]}), "tensor `more` of shape [1] is unexpected")]:
+            others = dict(shapes)
+            change(others)
+            weights = self.folder / "other.safetensors"
+            write_safetensors(weights, {name: [0.5] * math.prod(shape) for name, shape in others.items()}, shapes=others)
+            for command in (["build"], ["train", *data, "--recipe", recipe], ["search", *data]):
+                done = self.vernier(command[0], self.specification, *command[1:], "-w", weights, "-o", self.folder / "out")
+                self.expect_refusal(done, "the weights do not fit model `m`", str(weights), message)
+                self.assertFalse((self.folder / "out").exists())
 
     def test_refused(self):
         def refusal(body, *texts):

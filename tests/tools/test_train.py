@@ -86,6 +86,42 @@ class Train(CommandTest):
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual(len((self.folder / "out" / "trained" / "log.csv").read_text().splitlines()), 3)
 
+    def test_resume_is_checked_first(self):
+        """What a run that is to be continued cannot go on with is refused before anything is built."""
+        self.assertEqual(self.train("--epochs", "2", "--quiet").returncode, 0)
+        out = self.folder / "out"
+        times = lambda: {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+        left = times()
+
+        def refusal(*texts, epochs=3, **more):
+            self.expect_refusal(self.train("--epochs", epochs, "--resume", **more), *texts)
+            self.assertEqual(times(), left)
+
+        checkpoint = "out/trained/checkpoint.safetensors"
+        refusal("the interrupted run had another recipe", checkpoint, choices="[augmentation]\nflip = true\n")
+        refusal("the checkpoint is 8 steps in, 1 epochs have 4", checkpoint, epochs=1)
+        self.specification.write_text(SPECIFICATION.replace("conv2: conv(8, 3)", "conv2: conv(12, 3)"), encoding="utf-8")
+        refusal("the checkpoint has no tensor `momentum.conv2.weight` of shape [12, 8, 3, 3]", checkpoint)
+        self.specification.write_text(SPECIFICATION, encoding="utf-8")
+        images = self.data / "train.bin"
+        before = images.read_bytes()
+        images.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+        refusal("the data set is not what the interrupted run had")
+        images.write_bytes(before)
+
+        log = out / "trained" / "log.jsonl"
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+        for damaged in (lines[0][:9] + "\n", "\0" * 20 + "\n", '{"epoch": 1}\n'):
+            log.write_text(damaged + "".join(lines[1:]), encoding="utf-8")
+            left = times()
+            refusal("this is no line of a training's log", "out/trained/log.jsonl:1\n", "help: repair or remove the line")
+        log.write_text("".join(lines) + lines[-1][:20], encoding="utf-8")  # as a killed run leaves it
+        done = self.train("--epochs", "3", "--resume", "--quiet")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        text = log.read_text(encoding="utf-8")
+        self.assertTrue(text.startswith("".join(lines)))
+        self.assertEqual([json.loads(line)["epoch"] for line in text.splitlines() if "epoch_loss" in line], [1, 2, 3])
+
     def test_terminal(self):
         """What is drawn stays within the window, so that each line replaces the one before; elsewhere there are lines."""
         self.assertEqual(self.train("--quiet").stdout, "")

@@ -8,7 +8,7 @@
 #include "runtime/core/Session.h"
 #include "runtime/io/File.h"
 #include "runtime/train/Initialize.h"
-#include "tools/BuildCommand.h"
+#include "tools/DescribedModel.h"
 
 #include "llvm/ADT/STLExtras.h"
 

@@ -3,6 +3,7 @@
 #include "dsl/Value.h"
 #include "runtime/cli/ImageWords.h"
 #include "runtime/train/Inputs.h"
+#include "tools/DescribedModel.h"
 #include "tools/Processes.h"
 
 #include <nlohmann/json.hpp>
@@ -28,6 +29,16 @@ std::string fineTune(const SearchOptions &options, const std::string &model, con
   training.output = folder + "/build";
   if (const int64_t batch = runtime::readRecipe(options.recipe).batch)
     training.batch = batch;
+  runtime::TrainOptions run;
+  static_cast<runtime::ImageOptions &>(run) = options;
+  run.data = options.data;
+  run.recipe = options.recipe;
+  run.out = folder + "/run";
+  run.epochs = options.fineTune;
+  run.resume = true;
+  const DescribedModel described(loadModel(training), training);
+  const runtime::TrainingInputs inputs(described.get(), run);
+  runtime::checkContinued(described.get(), inputs, run); // of an earlier search with another recipe, say
   build(training);
   Command command = {training.output + "/" + model,
                      "train",
@@ -40,7 +51,7 @@ std::string fineTune(const SearchOptions &options, const std::string &model, con
                      "--weights",
                      options.weights,
                      "--out",
-                     folder + "/run",
+                     run.out,
                      "--threads",
                      std::to_string(threads),
                      "--resume"};
