@@ -64,8 +64,11 @@ Adaptive::Adaptive(const vn_adaptive &model, int64_t threads)
 }
 
 void Adaptive::loadWeights(const Safetensors &file, const NonFiniteWeights &policy) {
-  runtime::loadWeights(theClassifier, file, std::string(classifierPrefix), "", policy);
-  runtime::loadWeights(theNetwork, file, "", std::string(classifierPrefix), policy);
+  const std::string prefix(classifierPrefix);
+  const FoundWeights ofClassifier = findWeights(theClassifier.model(), file, prefix, "", policy);
+  const FoundWeights ofNetwork = findWeights(theNetwork.model(), file, "", prefix, policy);
+  takeWeights(theClassifier, file, ofClassifier);
+  takeWeights(theNetwork, file, ofNetwork);
 }
 
 void Adaptive::setCostWeight(double weight) {

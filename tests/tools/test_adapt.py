@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import math
 import random
 import unittest
 
@@ -182,6 +183,13 @@ class Adapt(CommandTest):
         self.assertEqual(run(), 8)  # VN_ERROR_STATE: no weights yet
         weights = str(self.folder / "adaptive" / "m.safetensors").encode()
         self.assertEqual(library.vn_adaptive_session_load_weights(session, weights), 0, library.vn_last_error())
+        # A file of which the network's part cannot be loaded changes nothing, its classifier included.
+        shapes = read_shapes(self.folder / "adaptive" / "m.safetensors")
+        zeros = {name: [0.0] * math.prod(shape) for name, shape in shapes.items()}
+        outputs = len(zeros["fc.bias"])
+        for values, status in ([math.nan] * outputs, 10), ([0.0] * (outputs + 1), 7):
+            write_safetensors(self.folder / "bad", {**zeros, "fc.bias": values}, shapes={**shapes, "fc.bias": [len(values)]})
+            self.assertEqual(library.vn_adaptive_session_load_weights(session, str(self.folder / "bad").encode()), status)
         self.assertEqual(run(), 0, library.vn_last_error())
         self.assertEqual(list(candidates), chosen)
         for i, row in enumerate(rows):
@@ -237,11 +245,11 @@ class Adapt(CommandTest):
         other.write_text("network other(candidates: int = 2, channels: int = 8) {\n  input f: [channels, 8, 8]\n"
                          "  f |> global_avg_pool |> linear(5)\n}\n\nmodel o = other()\n", encoding="utf-8")
         self.assertIn("no output of a score for each of its `candidates`", refusal("--classifier", other))
-
-
-if __name__ == "__main__":
-    unittest.main()
         # Weights of another network, before anything is built.
         write_safetensors(self.folder / "some.safetensors", {"fc.bias": [0.0] * 4})
         self.expect_refusal(self.adapt("--quiet", weights="some.safetensors"), "tensor `bn1[0.5].weight` of shape [8] is missing")
         self.assertFalse((self.folder / "adaptive").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()

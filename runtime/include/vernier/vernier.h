@@ -34,7 +34,7 @@ typedef enum vn_status {
   VN_ERROR_STATE = 8,    /* running before weights are loaded, or training an inference build */
   VN_ERROR_INTERNAL =
       9,               /* generated code left the memory it was given (checked with VERNIER_CHECK_ARENA=1) */
-  VN_ERROR_VALUE = 10, /* a value cannot be used: a label out of range, a loss that is not finite */
+  VN_ERROR_VALUE = 10, /* a value cannot be used: a label out of range, a weight or loss not finite */
   VN_ERROR_THREADS = 11, /* threads cannot be started */
   VN_ERROR_BUSY = 12     /* another thread's call of this session has not returned */
 } vn_status;
@@ -51,8 +51,10 @@ typedef struct vn_session vn_session;
 vn_status vn_session_create(const vn_model *model, int64_t threads, int64_t training, vn_session **session);
 void vn_session_destroy(vn_session *session);
 
-/* Loads all parameters and statistics from a safetensors file, or none of them. A model without parameters
- * runs without. */
+/* Loads all parameters and statistics from a safetensors file, or, where it returns another status, none of
+ * them: VN_ERROR_FILE and VN_ERROR_FORMAT as above, VN_ERROR_WEIGHTS where the tensors are others than the
+ * model's, VN_ERROR_VALUE where one holds an infinity or what is no number, in float32. A model without
+ * parameters runs without. */
 vn_status vn_session_load_weights(vn_session *session, const char *path);
 
 /* The values of a parameter or statistic, in its published layout; the caller may write them, and then says
@@ -77,6 +79,7 @@ typedef struct vn_adaptive_session vn_adaptive_session;
 vn_status vn_adaptive_session_create(const vn_adaptive *model, int64_t threads,
                                      vn_adaptive_session **session);
 void vn_adaptive_session_destroy(vn_adaptive_session *session);
+/* All of both, or none, as vn_session_load_weights. */
 vn_status vn_adaptive_session_load_weights(vn_adaptive_session *session, const char *path);
 
 /* Runs `count` images, any number of them, N x C x H x W floats; `logits` receives count x classes floats,
