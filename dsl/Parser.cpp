@@ -467,8 +467,9 @@ StmtPtr Parser::parseIf(bool network) {
   auto branch = std::make_unique<IfStmt>(begin);
   branch->condition = std::move(condition);
   parseBody(branch->then, Context::Inner, network);
-  if (accept(Tok::KwElse)) {
-    if (at(Tok::KwIf)) {
+  const bool elif = elifAfterBrace();
+  if (elif || accept(Tok::KwElse)) {
+    if (elif || at(Tok::KwIf)) {
       if (tooDeep(token().span))
         return nullptr;
       ++depth_;

@@ -221,7 +221,22 @@ bool Parser::indentedBody(Body &out, Span header, bool network, std::vector<Edit
   return fine;
 }
 
-// `if condition:` and its `elif` and `else:`, from the first colon.
+bool Parser::atElif(size_t ahead) const {
+  return kind(ahead) == Tok::Name && sourceOf(token(ahead).span) == "elif";
+}
+
+// Whether the line's condition, from so many tokens ahead on, ends with a colon.
+bool Parser::colonOnLine(size_t ahead) const {
+  for (; kind(ahead) != Tok::End && kind(ahead) != Tok::Newline; ++ahead) {
+    if (kind(ahead) == Tok::Colon)
+      return true;
+    if (kind(ahead) == Tok::LBrace || kind(ahead) == Tok::KwThen || startsLine(ahead + 1))
+      return false;
+  }
+  return false;
+}
+
+// `if condition:` and its `elif condition:` and `else:`, from the first colon.
 StmtPtr Parser::indentedIf(std::unique_ptr<IfStmt> branch, bool network) {
   const Span header = branch->span;
   // Looked at before it is reported: a body that is an expression means `if c then a else b`.
@@ -229,17 +244,55 @@ StmtPtr Parser::indentedIf(std::unique_ptr<IfStmt> branch, bool network) {
   report.help("a body stands in braces");
   std::vector<Edit> edits;
   bool fine = indentedBody(branch->then, header, network, edits);
-  skipNewlines();
-  const bool otherwise = at(Tok::KwElse) && indentOf(token().span) == indentOf(header);
-  if (fine && otherwise && kind(1) == Tok::Colon) {
-    // The closing brace goes before `else` on its line.
+  IfStmt *last = branch.get();
+  const int depth = depth_;
+  bool elif = false;
+  for (bool more = true; more;) {
+    skipNewlines();
+    more = false;
+    if (!at(Tok::KwElse) && !atElif())
+      break;
+    const bool conditional = atElif() || kind(1) == Tok::KwIf;
+    if (!fine || indentOf(token().span) != indentOf(header) ||
+        !(conditional ? colonOnLine(1) : kind(1) == Tok::Colon)) {
+      fine = false; // shown once more there
+      break;
+    }
+    // The closing brace goes before the word on its line.
     edits.pop_back();
+    elif |= atElif();
     const Token word = take();
-    edits.push_back({{file_, word.span.begin, word.span.begin}, "} "});
-    fine = indentedBody(branch->otherwise, word.span, network, edits);
-  } else if (otherwise || (at(Tok::Name) && sourceOf(token().span) == "elif")) {
-    fine = false; // shown once more there
+    edits.push_back(word.kind == Tok::KwElse ? Edit{{file_, word.span.begin, word.span.begin}, "} "}
+                                             : Edit{word.span, "} else if"});
+    if (!conditional) {
+      fine = indentedBody(last->otherwise, word.span, network, edits);
+      break;
+    }
+    accept(Tok::KwIf);
+    if (tooDeep(word.span)) { // each is within the one before
+      fine = false;
+      skipStatement();
+      break;
+    }
+    ++depth_;
+    auto nested = std::make_unique<IfStmt>(word.span);
+    {
+      Restore inCondition(condition_, true);
+      nested->condition = expression();
+    }
+    if (!nested->condition || !at(Tok::Colon)) {
+      fine = false;
+      skipStatement();
+      break;
+    }
+    IfStmt *inner = nested.get();
+    last->otherwise.statements.push_back(std::move(nested));
+    last = inner;
+    more = fine = indentedBody(inner->then, word.span, network, edits);
   }
+  depth_ = depth;
+  if (elif)
+    report.help("a further condition begins with `else if`");
   if (fine)
     for (Edit &edit : edits)
       report.rewrite(edit.span, std::move(edit.text));
@@ -250,6 +303,22 @@ StmtPtr Parser::indentedIf(std::unique_ptr<IfStmt> branch, bool network) {
   if (position_ > 0 && tokens_[position_ - 1].kind == Tok::Newline)
     --position_;
   return branch;
+}
+
+// `} elif condition {`: as `else if`.
+bool Parser::elifAfterBrace() {
+  size_t ahead = 0;
+  while (kind(ahead) == Tok::Newline)
+    ++ahead;
+  if (!atElif(ahead))
+    return false;
+  const Span word = token(ahead).span;
+  auto report = foreign("`elif`", word);
+  report.help("a further condition begins with `else if`");
+  report.rewrite(word, "else if");
+  recovered_ += bool(report);
+  skipNewlines();
+  return true;
 }
 
 // `for x in list:` with statements below, from the colon.

@@ -63,6 +63,9 @@ private:
   bool foreignStatement(StmtPtr &out, bool network);
   StmtPtr compoundAssignment();
   bool indentedBody(Body &out, Span header, bool network, std::vector<Edit> &edits);
+  bool atElif(size_t ahead = 0) const;
+  bool colonOnLine(size_t ahead) const;
+  bool elifAfterBrace();
   StmtPtr indentedIf(std::unique_ptr<IfStmt> branch, bool network);
   StmtPtr indentedFor(std::unique_ptr<ForStmt> loop);
   bool atIndentedLoop(size_t colon = 0) const;
@@ -118,12 +121,12 @@ private:
   std::vector<Token> tokens_;
   size_t position_ = 0;
   int depth_ = 0;
-  bool labels_ = true;         // `name:` begins a label here
-  bool condition_ = false;     // within the condition of an `if`
-  size_t recovered_ = 0;       // errors after which the tree is what was meant
+  bool labels_ = true;          // `name:` begins a label here
+  bool condition_ = false;      // within the condition of an `if`
+  size_t recovered_ = 0;        // errors after which the tree is what was meant
   std::optional<Span> bracket_; // of the list whose element comes next
-  bool skipped_ = false;       // something, because of an error that the lexer or the parser reported
-  bool interpolating_ = false; // the tokens are a part of a string
+  bool skipped_ = false;        // something, because of an error that the lexer or the parser reported
+  bool interpolating_ = false;  // the tokens are a part of a string
 };
 
 template <class T>
