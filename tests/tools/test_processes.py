@@ -156,6 +156,8 @@ class Processes(CommandTest):
                 self.assertEqual([path.name for path in (self.folder / "built").iterdir() if path.name.startswith(".")], [])
 
     def vernier_train(self, *more):
+        checkpoint = self.checkpoint("out/trained")
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
         process = self.start(VERNIER, "train", self.specification, "--recipe", self.recipe, "--data", self.data, "--batch", "4",
                              "-o", self.folder / "out", *more)
         def training():
@@ -167,7 +169,7 @@ class Processes(CommandTest):
                     pass
             return None
         child = self.wait_for(training, "training")
-        self.wait_for(self.checkpoint("out/trained").exists, "checkpoint")
+        self.wait_for(lambda: checkpoint.exists() and checkpoint.stat().st_mtime_ns > before, "checkpoint of this run")
         return process, child
 
     def test_children_are_told_and_awaited(self):
