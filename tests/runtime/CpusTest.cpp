@@ -3,6 +3,7 @@
 #include "runtime/core/Cpus.h"
 #include "runtime/core/Threads.h"
 
+#include <algorithm>
 #include <sched.h>
 
 using namespace vernier::runtime;
@@ -46,6 +47,7 @@ BOOST_AUTO_TEST_CASE(version_2_walks_up) {
   BOOST_TEST(!machine.quota());
   machine.write("/sys/fs/cgroup/user.slice/job/cpu.max", "150000 100000\n");
   BOOST_TEST(machine.quota().value() == 1.5);
+  BOOST_TEST(usableCpus(machine.folder.text()) == std::min<int64_t>(affinityCpus(), 2)); // rounded up
   machine.write("/sys/fs/cgroup/user.slice/cpu.max", "400000 100000\n");
   BOOST_TEST(machine.quota().value() == 1.5);
   machine.write("/sys/fs/cgroup/user.slice/job/step/cpu.max", "25000 50000\n");
