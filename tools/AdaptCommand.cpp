@@ -84,7 +84,7 @@ private:
       refuse("model `" + network.name + "` has no open `choose` holes to choose from", options.file);
     if (outputTypes(network).size() != 2 || classesOf(network) == 0)
       refuse("model `" + network.name + "` is no classifier with one output, the logits", options.file);
-    segments = loadOpenModel(options, network);
+    segments = loadOpenModel(options, network, backend);
   }
 
   // What the programs would refuse that are to be built.
@@ -172,7 +172,7 @@ private:
     codegen::AdaptivePart chooser{{}, factsOf(classifier, classifierOptions)};
 
     codegen::LoweringOptions lowering = loweringOf(options);
-    runPasses(*classifier.module, compiler::kInferencePasses);
+    runPasses(*classifier.module, backend.passes(codegen::Purpose::Inference));
     auto loweredClassifier = codegen::lowerModule(*classifier.module, backend, lowering);
     lowering.partialOutput = kFeatures;
     auto lowered =

@@ -186,7 +186,7 @@ void build(const BuildOptions &options) {
     requireClasses(model, options);
   if (open) {
     const auto loss = options.loss == "binary" ? compiler::LossKind::Binary : compiler::LossKind::Softmax;
-    segments = loadOpenModel(options, model, trains ? std::optional(loss) : std::nullopt);
+    segments = loadOpenModel(options, model, backend, trains ? std::optional(loss) : std::nullopt);
   }
   if (!options.weights.empty())
     checkWeights(DescribedModel(facts, open ? segments.parts() : std::vector{*model.module}),
@@ -196,12 +196,12 @@ void build(const BuildOptions &options) {
       noteOneValueNorms(segments.parts(), facts);
   } else {
     if (trains) {
-      runPasses(*model.module, compiler::trainingPasses(options.loss));
+      runPasses(*model.module, trainingPasses(backend, options.loss));
       noteOneValueNorms({*model.module}, facts);
     }
     if (options.scalePolicy)
       addScalePolicy(options, model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction), facts);
-    runPasses(*model.module, compiler::kInferencePasses);
+    runPasses(*model.module, backend.passes(codegen::Purpose::Inference));
   }
   auto compiled = open ? codegen::compileSegments(*model.module, segments.holes, segments.segments, backend,
                                                   facts, loweringOf(options))

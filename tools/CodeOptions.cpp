@@ -49,6 +49,11 @@ codegen::LoweringOptions loweringOf(const CodeOptions &options) {
   return lowering;
 }
 
+std::string trainingPasses(const codegen::Backend &backend, const std::string &loss) {
+  return backend.passes(codegen::Purpose::TrainForward) + ",vn-differentiate{loss=" + loss + "}," +
+         backend.passes(codegen::Purpose::TrainStep);
+}
+
 CLI::Validator threadsValidator() {
   return CLI::Validator([](std::string &text) { return runtime::threadsProblem(text); }, "1 to 4096");
 }

@@ -53,8 +53,10 @@ static std::vector<codegen::Parameter> parametersOf(llvm::ArrayRef<mlir::ModuleO
 
 static std::vector<codegen::Parameter> allParametersOf(const LoadedModel &model,
                                                        const ModelOptions &options) {
-  return hasOpenChoices(model) ? parametersOf(loadOpenModel(options, model).parts())
-                               : parametersOf(*model.module);
+  if (!hasOpenChoices(model))
+    return parametersOf(*model.module);
+  const codegen::CpuBackend any = backendOf({}); // whose passes leave the same parameters as another's
+  return parametersOf(loadOpenModel(options, model, any).parts());
 }
 
 DescribedModel::DescribedModel(const LoadedModel &model, const ModelOptions &options)

@@ -27,8 +27,9 @@ std::string textOf(mlir::ModuleOp module) {
 
 class Collector {
 public:
-  Collector(const ModelOptions &options, const LoadedModel &first, std::optional<compiler::LossKind> loss)
-      : options(options), first(first), loss(loss) {
+  Collector(const ModelOptions &options, const LoadedModel &first, const codegen::Backend &backend,
+            std::optional<compiler::LossKind> loss)
+      : options(options), first(first), backend(backend), loss(loss) {
     for (const HoleChoice &hole : first.choices)
       if (!hole.bound)
         model.holes.push_back({hole.name, hole.choices});
@@ -162,18 +163,19 @@ private:
     auto infer = module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
     const int64_t macs = compiler::summarizeCost(infer).macs;
     if (loss && training[segment].needed) {
-      runPasses(*module, compiler::kTrainForwardPasses);
+      runPasses(*module, backend.passes(codegen::Purpose::TrainForward));
       if (failed(compiler::differentiateSegment(*module, training[segment], *loss)))
         throw Refusal("");
-      runPasses(*module, compiler::kTrainStepPasses);
+      runPasses(*module, backend.passes(codegen::Purpose::TrainStep));
     }
-    runPasses(*module, compiler::kInferencePasses);
+    runPasses(*module, backend.passes(codegen::Purpose::Inference));
     model.segments[segment].variants.push_back({*module, macs});
     model.modules.push_back(std::move(module));
   }
 
   const ModelOptions &options;
   const LoadedModel &first;
+  const codegen::Backend &backend;
   const std::optional<compiler::LossKind> loss;
   OpenModel model;
   std::vector<compiler::SegmentTraining> training; // of each segment
@@ -202,8 +204,8 @@ bool hasOpenChoices(const LoadedModel &model) {
 }
 
 OpenModel loadOpenModel(const ModelOptions &options, const LoadedModel &first,
-                        std::optional<compiler::LossKind> loss) {
-  return Collector(options, first, loss).run();
+                        const codegen::Backend &backend, std::optional<compiler::LossKind> loss) {
+  return Collector(options, first, backend, loss).run();
 }
 
 } // namespace vernier::tools

@@ -97,8 +97,8 @@ void verify(VerifyOptions options) {
 
   Report report;
   std::vector<std::string> passes =
-      splitPipeline("vn-drop-empty," + (trains ? compiler::trainingPasses(options.loss) + "," : "") +
-                    compiler::kInferencePasses);
+      splitPipeline("vn-drop-empty," + (trains ? trainingPasses(backend, options.loss) + "," : "") +
+                    backend.passes(codegen::Purpose::Inference));
   if (options.imagesTogether)
     *llvm::find(passes, "vn-block-images") += "{images=" + std::to_string(options.imagesTogether) + "}";
   PassCheck check(module, inputs, trains ? options.loss : "", report);

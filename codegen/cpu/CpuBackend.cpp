@@ -4,6 +4,7 @@
 #include "codegen/cpu/emit/Emit.h"
 #include "codegen/cpu/schedule/Schedule.h"
 #include "codegen/cpu/schedule/Selection.h"
+#include "compiler/passes/Passes.h"
 
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
@@ -12,12 +13,38 @@
 
 namespace vernier::codegen {
 
-// Caches find a line by address bits above the line's own: pixels a multiple of this apart share few sets of
-// a first-level cache, and a tile of them evicts itself.
-constexpr int64_t kAliasingBytes = 2048;
+// The passes' own numbers are those of the model as it stands; another machine's are said.
+std::string CpuBackend::passes(Purpose purpose) const {
+  const MachineModel usual, &machine = target.machine;
+  std::string text = purpose == Purpose::TrainForward ? compiler::kTrainForwardPasses
+                     : purpose == Purpose::TrainStep  ? compiler::kTrainStepPasses
+                                                      : compiler::kInferencePasses;
+  const auto say = [&](llvm::StringRef pass, const std::string &options) {
+    const size_t at = text.find(pass.str());
+    if (options.empty() || at == std::string::npos)
+      return;
+    const size_t end = at + pass.size();
+    if (end < text.size() && text[end] == '{')
+      text.insert(end + 1, options + " ");
+    else
+      text.insert(end, "{" + options + "}");
+  };
+  const auto option = [](const char *name, auto value, auto usual) {
+    return value == usual ? std::string() : std::string(name) + "=" + std::to_string(value);
+  };
+  say("vn-sink-pointwise", option("macs-per-byte", machine.macsPerByte, usual.macsPerByte));
+  std::string blocks;
+  for (const std::string &part : {option("cache", machine.outerCacheBytes, usual.outerCacheBytes),
+                                  option("weight-byte", machine.weightByteCost, usual.weightByteCost),
+                                  option("run", machine.runCost, usual.runCost),
+                                  option("cut-byte", machine.cutByteCost, usual.cutByteCost)})
+    blocks += (blocks.empty() || part.empty() ? "" : " ") + part;
+  say("vn-block-images", blocks);
+  return text;
+}
 
 View CpuBackend::store(View map) const {
-  if (map.h * map.w > 1 && elementBytes(map.element) * map.c % kAliasingBytes == 0)
+  if (map.h * map.w > 1 && elementBytes(map.element) * map.c % target.machine.aliasingBytes == 0)
     map.pixel += kAlignment / elementBytes(map.element);
   return map;
 }
@@ -26,7 +53,7 @@ PartialSums CpuBackend::select(const Problem &problem, const Places &places, Ste
   return Selection(target, winograd, writer).select(problem, places);
 }
 
-void CpuBackend::order(Program &program) const { formWaves(program); }
+void CpuBackend::order(Program &program) const { formWaves(program, target.machine); }
 
 llvm::Expected<std::vector<std::string>>
 CpuBackend::emit(const std::vector<Kernel> &kernels, const std::string &prefix,

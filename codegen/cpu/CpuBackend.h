@@ -14,6 +14,7 @@ public:
   explicit CpuBackend(Target target, WinogradOptions winograd = {}, unsigned emitters = 0)
       : target(std::move(target)), winograd(winograd), emitters(emitters) {}
 
+  std::string passes(Purpose purpose) const override;
   View store(View map) const override;
   PartialSums select(const Problem &problem, const Places &places, StepWriter &writer) const override;
   void order(Program &program) const override;

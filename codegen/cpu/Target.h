@@ -2,6 +2,8 @@
 #ifndef VERNIER_CODEGEN_CPU_TARGET_H
 #define VERNIER_CODEGEN_CPU_TARGET_H
 
+#include "codegen/cpu/MachineModel.h"
+
 #include "llvm/ADT/StringMap.h"
 
 #include <cstdint>
@@ -21,6 +23,7 @@ struct Target {
   int64_t lanes = 4;      // float32 per vector register
   int64_t registers = 16; // vector registers
   bool fma = false;
+  MachineModel machine;
   bool bfloat16Dot = false; // AVX512-BF16: sums of products of bfloat16 pairs, and rounding to bfloat16
 };
 

@@ -8,10 +8,6 @@ namespace {
 // How many waves a step may move forward.
 constexpr int kReach = 8;
 
-// A step above this many cycles keeps all threads busy by itself, and each thread finds what it wrote in the
-// step before in its own cache: together with others it would be slower (a training step by a tenth).
-constexpr int64_t kLargeStep = 65536;
-
 // Whether two places in one buffer have no element in common: channels of the same pixels, or parts of a row
 // of numbers.
 bool disjoint(const StepOperand &a, const StepOperand &b) {
@@ -39,11 +35,11 @@ bool conflict(const Step &a, const Step &b) {
   return false;
 }
 
-void formWaves(std::vector<Step>::iterator begin, std::vector<Step>::iterator end) {
+void formWaves(std::vector<Step>::iterator begin, std::vector<Step>::iterator end, int64_t largeStep) {
   std::vector<std::vector<Step>> waves;
   for (auto step = begin; step != end; ++step) {
     int wave = int(waves.size());
-    while (wave > 0 && step->cost() < kLargeStep && int(waves.size()) - wave < kReach &&
+    while (wave > 0 && step->cost() < largeStep && int(waves.size()) - wave < kReach &&
            std::none_of(waves[wave - 1].begin(), waves[wave - 1].end(),
                         [&](const Step &other) { return conflict(*step, other); }))
       --wave;
@@ -65,10 +61,10 @@ void formWaves(std::vector<Step>::iterator begin, std::vector<Step>::iterator en
 
 } // namespace
 
-void formWaves(Program &program) {
+void formWaves(Program &program, const MachineModel &machine) {
   int next = 0;
   const auto formUntil = [&](int end) {
-    formWaves(program.steps.begin() + next, program.steps.begin() + end);
+    formWaves(program.steps.begin() + next, program.steps.begin() + end, machine.largeStep);
     next = end;
   };
   for (const Repeat &repeat : program.repeats) {

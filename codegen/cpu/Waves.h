@@ -2,6 +2,7 @@
 #ifndef VERNIER_CODEGEN_CPU_WAVES_H
 #define VERNIER_CODEGEN_CPU_WAVES_H
 
+#include "codegen/cpu/MachineModel.h"
 #include "codegen/program/Program.h"
 
 namespace vernier::codegen {
@@ -10,7 +11,7 @@ namespace vernier::codegen {
 // and of a weight. The threads divide the tasks of a whole wave, and wait for each other only between waves.
 // A step moves forward at most a few waves, because what it writes then lives longer. Before the memory is
 // planned; steps stay inside or outside a repeated part.
-void formWaves(Program &program);
+void formWaves(Program &program, const MachineModel &machine = {});
 
 } // namespace vernier::codegen
 

@@ -54,9 +54,17 @@ public:
                      int64_t macs = 0) = 0;
 };
 
+// What a module's functions are rewritten for, one after the other: @train_forward before gradients are
+// added,
+// @train_step after it, @infer.
+enum class Purpose { TrainForward, TrainStep, Inference };
+
 class Backend {
 public:
   virtual ~Backend() = default;
+
+  // The passes for a purpose, as text, with what the hardware costs among their options.
+  virtual std::string passes(Purpose purpose) const = 0;
 
   // How a map lies in memory of its own; `map` is dense.
   virtual View store(View map) const = 0;

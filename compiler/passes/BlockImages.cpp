@@ -16,8 +16,11 @@ using namespace vernier::vn;
 
 namespace {
 
-// What a byte, or a run of an op, costs; Passes.td says where the numbers come from.
-constexpr double kMapByte = 1, kWeightByte = 0.1, kRun = 16384, kCutByte = 2;
+// What a byte, or a run of an op, costs where a byte of a map beyond the cache costs 1.
+struct Prices {
+  int64_t cache; // bytes of maps that stay in it from one op to the next
+  double weightByte, run, cutByte;
+};
 
 int64_t bytesOf(Value value) { return cast<RankedTensorType>(value.getType()).getNumElements() * 4; }
 
@@ -66,7 +69,7 @@ struct Part {
 
 class Costs {
 public:
-  Costs(const Row &row, int64_t cache) : row(row), cache(cache), live(row.ops.size() + 1, 0) {
+  Costs(const Row &row, const Prices &prices) : row(row), prices(prices), live(row.ops.size() + 1, 0) {
     for (auto [value, position] : row.definedAt) {
       int64_t last = position;
       for (Operation *user : value.getUsers()) // the terminator reads at the end
@@ -82,23 +85,23 @@ public:
     int64_t maps = 0;
     for (Value value : llvm::concat<Value>(op->getOperands(), op->getResults()))
       maps += row.isMap(value) ? bytesOf(value) : 0;
-    return maps / row.batch * images > cache ? maps : 0;
+    return maps / row.batch * images > prices.cache ? maps : 0;
   }
 
   double run(Operation *op, int64_t images) const {
     int64_t weights = 0;
     for (Value operand : op->getOperands())
       weights += row.isMap(operand) ? 0 : bytesOf(operand);
-    return kMapByte * double(uncached(op, images)) +
-           double(row.batch / images) * (kWeightByte * double(weights) + kRun);
+    return double(uncached(op, images)) +
+           double(row.batch / images) * (prices.weightByte * double(weights) + prices.run);
   }
 
   // Of everything that lives between the op before `position` and it.
-  double cut(int64_t position) const { return kCutByte * double(live[position]); }
+  double cut(int64_t position) const { return prices.cutByte * double(live[position]); }
 
 private:
   const Row &row;
-  int64_t cache;
+  const Prices prices;
   SmallVector<int64_t> live;
 };
 
@@ -191,7 +194,7 @@ struct BlockImages : vernier::compiler::impl::BlockImagesBase<BlockImages> {
                                      << " images at a time";
       return signalPassFailure();
     }
-    const Costs costs(row, cache);
+    const Costs costs(row, {cache, weightByte, run, cutByte});
     const SmallVector<Part> chosen =
         images > 0 ? SmallVector<Part>{{0, int64_t(row.ops.size()), images}} : choose(row, costs);
     int64_t saved = 0;

@@ -190,6 +190,7 @@ def SinkPointwise : Pass<"vn-sink-pointwise", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"function", "function", "std::string", /*default=*/"\"infer\"", "the function to rewrite">,
+    Option<"macsPerByte", "macs-per-byte", "int64_t", "8", "Multiply-adds that take as long as moving one byte of a map">,
   ];
   let statistics = [
     Statistic<"sunkParts", "sunk-parts", "Parts of 1x1 convolutions moved below a resize">,
@@ -355,6 +356,9 @@ def BlockImages : Pass<"vn-block-images", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"cache", "cache", "int64_t", "8388608", "Bytes of maps that stay in a cache from one op to the next">,
+    Option<"weightByte", "weight-byte", "double", "0.1", "What a byte of weights costs in each block">,
+    Option<"run", "run", "double", "16384", "What each run of an op costs">,
+    Option<"cutByte", "cut-byte", "double", "2", "What each byte of the maps that cross a cut costs">,
     Option<"images", "images", "int64_t", "0", "Images at a time, a divisor of the batch, for all ops instead of choosing">,
   ];
   let statistics = [

@@ -30,9 +30,6 @@ using namespace vernier::vn;
 
 namespace {
 
-// Multiply-adds that take as long as moving one byte of a map: 120 G multiply-adds a second and core against
-// 15 GB/s from the outer caches.
-constexpr int64_t kMacsPerByte = 8;
 constexpr int64_t kBytes = 4;
 
 struct Saved {
@@ -207,8 +204,8 @@ void collectParts(Value value, int64_t begin, SmallVector<Elementwise> elementwi
 //----------------------------------------------------------------------------------===//
 
 struct SinkConvolution : OpRewritePattern<ConvolutionOp> {
-  SinkConvolution(MLIRContext *context, bool training, Saved &saved)
-      : OpRewritePattern(context), training(training), saved(saved) {}
+  SinkConvolution(MLIRContext *context, bool training, int64_t macsPerByte, Saved &saved)
+      : OpRewritePattern(context), training(training), macsPerByte(macsPerByte), saved(saved) {}
 
   LogicalResult matchAndRewrite(ConvolutionOp convolution, PatternRewriter &rewriter) const override {
     RankedTensorType weight = convolution.getWeight().getType();
@@ -296,7 +293,7 @@ private:
       const bool isAlone = full.parts.empty() && i == 0;
       const int64_t passes = training ? 3 : 1; // forward, gradient of the input, gradient of the weight
       const int64_t saves = passes * macsSaved(convolution, levels[i]);
-      if (saves > kMacsPerByte * bytesAdded(convolution, levels[i], isAlone)) {
+      if (saves > macsPerByte * bytesAdded(convolution, levels[i], isAlone)) {
         ++i;
         continue;
       }
@@ -375,6 +372,7 @@ private:
   }
 
   const bool training;
+  const int64_t macsPerByte; // multiply-adds that take as long as moving a byte of a map
   Saved &saved;
 };
 
@@ -447,7 +445,7 @@ struct SinkPointwise : vernier::compiler::impl::SinkPointwiseBase<SinkPointwise>
       return;
     Saved saved;
     RewritePatternSet set(&getContext());
-    set.add<SinkConvolution>(&getContext(), function != kInferFunction, saved);
+    set.add<SinkConvolution>(&getContext(), function != kInferFunction, macsPerByte, saved);
     set.add<SinkElementwise, SinkBatchNorm>(&getContext(), saved);
     const FrozenRewritePatternSet patterns(std::move(set));
     // Not the greedy driver, which erases unused parameters. What moved below one resize may stand above

@@ -282,6 +282,27 @@ BOOST_AUTO_TEST_CASE(training_steps_that_stay_apart) {
   }
 }
 
+// What another machine costs is said among the passes' options; of the usual one nothing need be.
+BOOST_AUTO_TEST_CASE(passes_ask_the_machine) {
+  using codegen::Purpose;
+  codegen::Target target = *codegen::makeTarget("avx2");
+  const codegen::CpuBackend usual(target);
+  BOOST_TEST(usual.passes(Purpose::Inference) == compiler::kInferencePasses);
+  BOOST_TEST(usual.passes(Purpose::TrainStep) == compiler::kTrainStepPasses);
+  target.machine.macsPerByte = 16;
+  target.machine.outerCacheBytes = 1 << 20;
+  target.machine.runCost = 0.5;
+  const codegen::CpuBackend other(target);
+  const std::string inference = other.passes(Purpose::Inference),
+                    forward = other.passes(Purpose::TrainForward);
+  BOOST_TEST(inference.find(",vn-sink-pointwise{macs-per-byte=16},") != std::string::npos, inference);
+  BOOST_TEST(inference.find(",vn-block-images{cache=1048576 run=0.500000}") != std::string::npos, inference);
+  BOOST_TEST(forward.find("vn-sink-pointwise{macs-per-byte=16 function=train_forward}") != std::string::npos,
+             forward);
+  PreparedModule module = prepareModule(assorted(2).text(), "", inference);
+  BOOST_TEST(module.error == "");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(targets)

@@ -1,6 +1,7 @@
 #include "tests/codegen/ReferenceBackend.h"
 
 #include "codegen/cpu/emit/Emit.h"
+#include "compiler/passes/Passes.h"
 #include "tests/codegen/ReferenceSolver.h"
 
 #include "llvm/IR/IRBuilder.h"
@@ -40,6 +41,14 @@ extern "C" void vernier_reference_solve(int64_t number, void *const *operands) {
 }
 
 namespace vernier::tests {
+
+// As they are; no blocks of images, which are for caches.
+std::string ReferenceBackend::passes(Purpose purpose) const {
+  return purpose == Purpose::TrainForward ? compiler::kTrainForwardPasses
+         : purpose == Purpose::TrainStep
+             ? compiler::kTrainStepPasses
+             : "vn-fold-batch-norm,vn-sink-pointwise,vn-share-max-pools,vn-fuse-epilogue";
+}
 
 View ReferenceBackend::store(View map) const {
   if (map.h * map.w > 1)

@@ -11,6 +11,7 @@ namespace vernier::tests {
 
 class ReferenceBackend : public codegen::Backend {
 public:
+  std::string passes(codegen::Purpose purpose) const override;
   codegen::View store(codegen::View map) const override;
   codegen::PartialSums select(const codegen::Problem &problem, const codegen::Places &places,
                               codegen::StepWriter &writer) const override;

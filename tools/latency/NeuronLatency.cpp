@@ -53,8 +53,8 @@ class TimedProgram {
 public:
   TimedProgram(Module module, const LoadedModel &model, const ModelOptions &options, const CodeOptions &code,
                int64_t threads) {
-    runPasses(*module, std::string("vn-drop-empty,") + compiler::kInferencePasses);
     const codegen::CpuBackend backend = backendOf(code);
+    runPasses(*module, "vn-drop-empty," + backend.passes(codegen::Purpose::Inference));
     codegen::ModelFacts facts = factsOf(model, options);
     facts.symbol = "timed";
     auto compiled = codegen::compileModel(*module, backend, facts, loweringOf(code));

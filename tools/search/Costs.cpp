@@ -21,8 +21,9 @@ Json costsOf(const SearchOptions &options, const std::string &configuration) {
   mlir::ModuleOp module = *model.module;
   const compiler::CostSummary cost =
       compiler::summarizeCost(module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction));
-  runPasses(module, compiler::kInferencePasses);
-  const auto lowered = codegen::lowerModule(module, backendOf(options), loweringOf(options));
+  const codegen::CpuBackend backend = backendOf(options);
+  runPasses(module, backend.passes(codegen::Purpose::Inference));
+  const auto lowered = codegen::lowerModule(module, backend, loweringOf(options));
   if (failed(lowered))
     throw Refusal("");
   const int64_t memory = lowered->parameterBytes + lowered->statisticsBytes + lowered->derivedBytes +

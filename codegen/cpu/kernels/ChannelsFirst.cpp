@@ -8,15 +8,14 @@
 namespace vernier::codegen {
 namespace {
 
-// A task's pixels stay in a first-level cache with all their channels, and leave tasks to divide.
-constexpr int64_t kTaskBytes = 32 * 1024, kWantedTasks = 32;
-
-// The pixels of a map as blocks of lanes(), several to a task.
+// The pixels of a map as blocks of lanes(), several to a task: they stay in a first-level cache with all
+// their channels, and leave tasks to divide.
 struct PixelBlocks {
   int64_t pixels, lanes, each;
 
   PixelBlocks(const View &map, const Target &target) : pixels(map.h * map.w), lanes(target.lanes) {
-    const int64_t byCache = kTaskBytes / (4 * map.c * lanes), byTasks = map.n * blocks() / kWantedTasks;
+    const int64_t byCache = target.machine.layoutBytes / (4 * map.c * lanes),
+                  byTasks = map.n * blocks() / target.machine.wantedTasks;
     each = std::max<int64_t>(1, std::min(byCache, byTasks));
   }
   int64_t blocks() const { return ceilDiv(pixels, lanes); }

@@ -14,14 +14,6 @@
 namespace vernier::codegen {
 namespace {
 
-// A task of a long row should stay in the second-level cache with its inputs and outputs and still leave
-// enough tasks to divide.
-constexpr int64_t kChunkBytes = 128 * 1024;
-constexpr int64_t kWantedTasks = 32;
-// What may stay in a second-level cache of inputs, and of weights, while the other passes by.
-constexpr int64_t kKeptBytes = 512 * 1024;
-// Pixels from which on a row's maps come from beyond that cache, at the pace of the hardware's prefetching.
-constexpr int64_t kLongRow = 4096;
 // Products of one float32 sum: 3x3 kernels over 512 channels are not cut.
 constexpr int64_t kUncutConvolution = 4608;
 
@@ -33,16 +25,13 @@ int64_t mostPixels(int64_t vectors, Element element, const Target &target) {
   return std::max<int64_t>(1, sums / vectors);
 }
 
-// First-level data caches have at least this many ways of 64 sets of 64 bytes; one way is left to weights and
-// outputs.
-constexpr int64_t kWays = 8, kSets = 64, kLine = 64;
-
 // Pixels that a first-level cache holds at once: `stride` bytes apart, a power of two maps them to few sets,
 // and every broadcast would miss.
-int64_t cachedPixels(int64_t stride) {
-  if (stride % kLine != 0)
+int64_t cachedPixels(int64_t stride, const MachineModel &machine) {
+  if (stride % machine.line != 0)
     return INT64_MAX;
-  return (kWays - 1) * (kSets / std::gcd(kSets, stride / kLine));
+  // One way is left to weights and outputs.
+  return (machine.ways - 1) * (machine.sets / std::gcd(machine.sets, stride / machine.line));
 }
 
 // Quarter cycles of one step over c when a vector multiply-add takes one cycle: two chains of four cycles
@@ -58,8 +47,8 @@ Tile chooseTile(int64_t columns, int64_t outputs, int64_t inputStride, Element e
   int64_t bestCost = INT64_MAX, leastCost = INT64_MAX / 32;
   const int64_t allVectors = ceilDiv(outputs, target.lanes);
   for (int64_t vectors = 1; vectors <= std::min<int64_t>(4, allVectors); ++vectors)
-    for (int64_t pixels =
-             std::min({columns, mostPixels(vectors, element, target), cachedPixels(inputStride)});
+    for (int64_t pixels = std::min(
+             {columns, mostPixels(vectors, element, target), cachedPixels(inputStride, target.machine)});
          pixels >= 1; --pixels) {
       const auto row = [&](int64_t width) {
         return columns / pixels * stepCost(pixels, width) + stepCost(columns % pixels, width);
@@ -106,11 +95,11 @@ int64_t inputStride(const ConvolutionSpec &spec) {
 void chooseTile(ConvolutionSpec &spec, const Target &target) {
   spec.weights.element = spec.in.element;
   spec.tile = chooseTile(spec.columns.count, spec.weights.outputs, inputStride(spec), spec.in.element,
-                         spec.columns.count >= kLongRow, target);
+                         spec.columns.count >= target.machine.longRow, target);
 }
 
 // Of weights and inputs, the kind of data that is larger streams once, or in few pieces.
-void chooseOrder(ConvolutionSpec &spec) {
+void chooseOrder(ConvolutionSpec &spec, const MachineModel &machine) {
   const int64_t element = elementBytes(spec.in.element);
   const int64_t weightBytes = element * spec.weights.groupElements();
   const int64_t inputBytes = element * spec.in.size() / spec.in.n;
@@ -125,8 +114,8 @@ void chooseOrder(ConvolutionSpec &spec) {
     if (rowTasks % rowGroup != 0)
       continue;
     const int64_t groups = rowTasks / rowGroup;
-    const int64_t bytes = inputBytes * (inputBytes <= groups * kKeptBytes ? 1 : blocks) +
-                          weightBytes * (weightBytes <= kKeptBytes ? 1 : groups);
+    const int64_t bytes = inputBytes * (inputBytes <= groups * machine.keptBytes ? 1 : blocks) +
+                          weightBytes * (weightBytes <= machine.keptBytes ? 1 : groups);
     if (bytes <= leastBytes) {
       leastBytes = bytes;
       spec.rowGroup = rowGroup;
@@ -162,7 +151,8 @@ struct Emitter {
   // Whether the inputs of a long row's next tile come from memory, a few with each step over this one's: in
   // the order of the tile's own reads the hardware does not foresee them.
   bool asksAhead() const {
-    return spec.chunk && 8 * spec.in.pixel <= 9 * packed().inputs && spec.in.bytes() > kKeptBytes;
+    return spec.chunk && 8 * spec.in.pixel <= 9 * packed().inputs &&
+           spec.in.bytes() > k.getTarget().machine.keptBytes;
   }
 
   bool columnInside(int64_t x, int64_t tap) const {
@@ -197,7 +187,7 @@ struct Emitter {
     Value outY = k.add(k.mul(oy, spec.rows.outStep), spec.rows.outStart);
     Value outX = k.add(k.mul(x, spec.columns.outStep), spec.columns.outStart);
     // The lines of a large result come from memory while the products are computed, not when it is stored.
-    if (spec.out.bytes() > kKeptBytes)
+    if (spec.out.bytes() > k.getTarget().machine.keptBytes)
       for (int64_t p = 0; p < P; ++p)
         for (int64_t v = 0; v < V; ++v)
           k.prefetchForWrite(output, position(k, spec.out, n, outY, k.add(outX, p * spec.columns.outStep),
@@ -340,7 +330,8 @@ struct Emitter {
       if (asksAhead()) {
         const int64_t each = ceilDiv(code.pixels * spec.in.pixel, count);
         Value ahead = k.add(from, code.pixels * spec.in.pixel);
-        for (int64_t i = 0; i < each * together; i += kLine / elementBytes(spec.in.element))
+        for (int64_t i = 0; i < each * together;
+             i += k.getTarget().machine.line / elementBytes(spec.in.element))
           k.prefetch(input, k.add(k.add(ahead, k.mul(c, each)), i));
       }
       return next;
@@ -452,11 +443,11 @@ ConvolutionSpec convolutionForward(const View &in, const View &out, std::array<i
     const int64_t pixels = spec.columns.count, P = spec.tile.pixels;
     const int64_t blocks = groups * ceilDiv(spec.weights.outputs, spec.weights.block());
     const int64_t byCache =
-        kChunkBytes / (elementBytes(in.element) * (spec.weights.inputs + spec.weights.block()));
-    const int64_t byTasks = ceilDiv(pixels * blocks, kWantedTasks);
+        target.machine.chunkBytes / (elementBytes(in.element) * (spec.weights.inputs + spec.weights.block()));
+    const int64_t byTasks = ceilDiv(pixels * blocks, target.machine.wantedTasks);
     spec.chunk = std::max<int64_t>(1, std::min(byCache, byTasks) / P) * P;
   }
-  chooseOrder(spec);
+  chooseOrder(spec, target.machine);
   return spec;
 }
 
@@ -485,10 +476,10 @@ convolutionInputGradient(const View &dy, const View &dx, std::array<int64_t, 2> 
     }
   for (ConvolutionSpec &spec : specs) {
     spec.tile.vectors = vectors;
-    spec.tile.pixels = std::min(
-        {spec.columns.count, mostPixels(vectors, dy.element, target), cachedPixels(inputStride(spec))});
+    spec.tile.pixels = std::min({spec.columns.count, mostPixels(vectors, dy.element, target),
+                                 cachedPixels(inputStride(spec), target.machine)});
     spec.weights.vectors = vectors;
-    chooseOrder(spec);
+    chooseOrder(spec, target.machine);
   }
   return specs;
 }

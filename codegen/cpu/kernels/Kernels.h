@@ -212,7 +212,7 @@ KernelCode averagePoolGradient(const PoolProblem &spec, const Target &target); /
 
 // Sums over pixels are in double beyond a few terms: SpatialSums.cpp
 // Large maps are summed in parts, of which a second kernel makes `out`.
-int64_t spatialParts(const SpatialSumProblem &sum);
+int64_t spatialParts(const SpatialSumProblem &sum, const Target &target);
 int64_t spatialSumsElements(const SpatialSumProblem &sum, const Target &target); // doubles, of all parts
 // operands: a, [b], out; or, where there are several parts: a, [b], sums.
 KernelCode spatialSums(const SpatialSumProblem &sum, const Target &target);

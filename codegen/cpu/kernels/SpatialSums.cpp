@@ -8,16 +8,14 @@
 namespace vernier::codegen {
 namespace {
 
-// What the tasks of one part, one for each vector of channels, read in turn stays in a second-level cache.
-constexpr int64_t kPartBytes = 256 * 1024;
-
 int64_t pixels(const View &view) { return view.h * view.w; }
 
-int64_t pixelsPerPart(const SpatialSumProblem &sum) {
+int64_t pixelsPerPart(const SpatialSumProblem &sum, const Target &target) {
+  const int64_t part = target.machine.sumPartBytes;
   const int64_t bytes = (sum.a.bytes() + (sum.b ? sum.b->bytes() : 0)) / sum.a.n;
-  if (bytes <= 2 * kPartBytes)
+  if (bytes <= 2 * part)
     return pixels(sum.a);
-  return ceilDiv(ceilDiv(pixels(sum.a), ceilDiv(bytes, kPartBytes)), kTermsInFloat) * kTermsInFloat;
+  return ceilDiv(ceilDiv(pixels(sum.a), ceilDiv(bytes, part)), kTermsInFloat) * kTermsInFloat;
 }
 
 std::string sumName(const SpatialSumProblem &sum, const char *what) {
@@ -43,14 +41,16 @@ void finish(KernelBuilder &k, const SpatialSumProblem &sum, Value total, unsigne
 
 } // namespace
 
-int64_t spatialParts(const SpatialSumProblem &sum) { return ceilDiv(pixels(sum.a), pixelsPerPart(sum)); }
+int64_t spatialParts(const SpatialSumProblem &sum, const Target &target) {
+  return ceilDiv(pixels(sum.a), pixelsPerPart(sum, target));
+}
 
 int64_t spatialSumsElements(const SpatialSumProblem &sum, const Target &target) {
-  return sum.a.n * spatialParts(sum) * paddedChannels(sum, target.lanes);
+  return sum.a.n * spatialParts(sum, target) * paddedChannels(sum, target.lanes);
 }
 
 KernelCode spatialSums(const SpatialSumProblem &sum, const Target &target) {
-  const int64_t parts = spatialParts(sum), each = pixelsPerPart(sum);
+  const int64_t parts = spatialParts(sum, target), each = pixelsPerPart(sum, target);
   std::vector<KernelOperand> operands = {sum.a.operand()};
   if (sum.b)
     operands.push_back(sum.b->operand());
@@ -93,7 +93,7 @@ KernelCode spatialSums(const SpatialSumProblem &sum, const Target &target) {
 }
 
 KernelCode spatialSumsFinish(const SpatialSumProblem &sum, const Target &target) {
-  const int64_t parts = spatialParts(sum);
+  const int64_t parts = spatialParts(sum, target);
   const std::string name = sumName(sum, "_finish") + "_" + sum.out.name() + "_parts" + std::to_string(parts);
   return makeKernel(name, channelTasks(sum.out, target), {partialSums(sum, target), sum.out.operand()},
                     [=](KernelBuilder &k, Value task) {

@@ -16,13 +16,9 @@ namespace vernier::codegen {
 namespace {
 
 constexpr int64_t kAccumulators512 = 28;
-// Below this number of tasks the images are divided into parts with sums of their own: in powers of two, so
+// Where tasks would be few, the images are divided into parts with sums of their own: in powers of two, so
 // that each thread reads its own images, and has as many as the next one.
-constexpr int64_t kWantedTasks = 32, kMostParts = 16;
-// Multiply-adds between asking memory for a pixel and reading it.
-constexpr int64_t kStepsAhead = 384;
-// Maps beyond this size come from memory.
-constexpr int64_t kKeptBytes = 512 * 1024;
+constexpr int64_t kMostParts = 16;
 constexpr int64_t kLineElements = 16;
 // Products in one block whose sum is added to float32 totals, and blocks up to which they are float32;
 // products in one whose sum is added to a double.
@@ -70,9 +66,9 @@ int64_t chooseBlocks(WeightGradientLayout &l, int64_t products, int64_t images, 
 
 // A single tap reads large maps once from memory, a few channels of each pixel at a time, which the hardware
 // does not foresee.
-bool asksAhead(const WeightGradientProblem &spec) {
+bool asksAhead(const WeightGradientProblem &spec, const MachineModel &machine) {
   return spec.kernel == std::array<int64_t, 2>{1, 1} && spec.stride == std::array<int64_t, 2>{1, 1} &&
-         spec.x.bytes() + spec.dy.bytes() > kKeptBytes;
+         spec.x.bytes() + spec.dy.bytes() > machine.keptBytes;
 }
 
 std::string layoutName(const WeightGradientLayout &l) {
@@ -122,7 +118,8 @@ WeightGradientLayout weightGradientLayout(const WeightGradientProblem &spec, con
     l.tiles = ceilDiv(l.broadcast, l.tileBroadcast);
   }
   const int64_t tasks = (l.grouped ? 1 : spec.groups) * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles;
-  l.parts = std::min({spec.x.n, kMostParts, int64_t(llvm::PowerOf2Ceil(ceilDiv(kWantedTasks, tasks)))});
+  l.parts = std::min(
+      {spec.x.n, kMostParts, int64_t(llvm::PowerOf2Ceil(ceilDiv(target.machine.wantedTasks, tasks)))});
   const int64_t images = ceilDiv(spec.x.n, l.parts);
   if (chooseBlocks(l, kBlockProducts, images, spec.dy) > kFloatBlocks) {
     l.totals = Element::F64;
@@ -207,8 +204,8 @@ KernelCode weightGradient(const WeightGradientProblem &spec, const WeightGradien
             llvm::SmallVector<Value> g;
             for (int64_t v = 0; v < vectors; ++v)
               g.push_back(k.load(lanes, k.add(atLanes, v * l.lanes), count(v)));
-            if (asksAhead(spec)) {
-              const int64_t pixels = ceilDiv(kStepsAhead, broadcast * vectors);
+            if (asksAhead(spec, k.getTarget().machine)) {
+              const int64_t pixels = ceilDiv(k.getTarget().machine.stepsAhead, broadcast * vectors);
               for (int64_t c = 0; c < broadcast; c += kLineElements)
                 k.prefetch(scalars, k.add(atScalar, pixels * scalarPixel + c));
               for (int64_t v = 0; v < vectors; ++v)

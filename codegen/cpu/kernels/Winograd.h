@@ -112,7 +112,7 @@ struct WinogradOptions {
 // Expected cycles of one core. `packsEachRun`: the weights change from run to run, as in training.
 double directCycles(const View &in, const View &out, int64_t top, int64_t left, bool packsEachRun,
                     const Target &target);
-double winogradCycles(const WinogradSpec &spec, bool packsEachRun);
+double winogradCycles(const WinogradSpec &spec, bool packsEachRun, const MachineModel &machine);
 // Expected relative error (L2) of a convolution with as many input channels.
 double winogradError(int64_t transform, int64_t inputs);
 

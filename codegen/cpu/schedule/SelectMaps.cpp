@@ -106,7 +106,7 @@ void Selection::poolGradient(const PoolGradientProblem &p, const Places &at) {
 }
 
 void Selection::spatialSum(const SpatialSumProblem &p, const Places &at) {
-  if (spatialParts(p) == 1) {
+  if (spatialParts(p, target) == 1) {
     whole(p, at);
     return;
   }

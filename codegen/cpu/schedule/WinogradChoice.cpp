@@ -1,5 +1,5 @@
-// Direct convolution, F(2x2, 3x3) or F(4x4, 3x3): by expected cycles, within an error budget; and the sizes
-// of groups and register tiles. The constants are fitted to measurements in docs/performance.md.
+// Direct convolution, F(2x2, 3x3) or F(4x4, 3x3): by expected cycles (codegen/cpu/MachineModel.h), within an
+// error budget; and the sizes of groups and register tiles.
 #include "codegen/cpu/kernels/Winograd.h"
 
 #include <algorithm>
@@ -10,10 +10,6 @@ namespace {
 
 // --- blocking
 
-// Transformed inputs and sums of a group should stay in a second-level cache of this many bytes.
-constexpr int64_t kCacheBytes = 1024 * 1024;
-// Tasks that keep several threads evenly busy; and the most whose scratch is worth its memory.
-constexpr int64_t kFewestTasks = 8, kMostTasks = 32;
 // Tiles of a group when blocks of output channels are the tasks.
 constexpr int64_t kSplitGroup = 64;
 
@@ -29,36 +25,29 @@ void chooseBlocking(WinogradSpec &spec, const Target &target) {
   spec.weights.vectors = vectors;
   const auto setGroup = [&](int64_t most) { spec.group = ceilDiv(tiles, ceilDiv(tiles, most)); };
   const auto fits = [&](int64_t group) {
-    return 4 * spec.weights.places() * spec.weights.inputs * group <= kCacheBytes;
+    return 4 * spec.weights.places() * spec.weights.inputs * group <= target.machine.winogradBytes;
   };
   // All tiles pass over the weights at once where they are few; else each group passes over all weights,
   // which are then used often enough to come from a shared cache.
-  spec.split = tiles < kFewestTasks * most || !fits(most);
+  spec.split = tiles < target.machine.fewestGroups * most || !fits(most);
   if (spec.split) {
     setGroup(std::max(most, kSplitGroup));
   } else {
-    setGroup(tiles >= kFewestTasks * 2 * most && fits(2 * most) ? 2 * most : most);
-    spec.groupsPerTask = ceilDiv(spec.groups(), kMostTasks);
+    setGroup(tiles >= target.machine.fewestGroups * 2 * most && fits(2 * most) ? 2 * most : most);
+    spec.groupsPerTask = ceilDiv(spec.groups(), target.machine.mostGroups);
   }
   spec.registerTiles = ceilDiv(spec.group, ceilDiv(spec.group, most));
 }
 
 // --- cost in cycles of one core, of which a vector multiply-add takes one
 
-// Transforming one vector of channels of one tile, forth or back.
-int64_t transformCycles(int64_t transform) { return transform == 2 ? 60 : 200; }
-// Transforming one vector of weights, more than packing it for the direct convolution.
-constexpr int64_t kPackCycles = 400;
-// A byte of weights, read once from memory while both neighbours compute; written and read where weights
-// change in each run.
-constexpr double kCyclesPerByte = 0.4;
-// Of the direct convolution in bfloat16, where the target multiplies pairs and where it widens them first.
-constexpr double kDotProduct = 0.5, kWidened = 1.5;
-// Multiply-adds in flight.
-constexpr int64_t kPipelined = 8;
+int64_t transformCycles(int64_t transform, const MachineModel &machine) {
+  return transform == 2 ? machine.transformCycles2 : machine.transformCycles4;
+}
 
-double weightCycles(double bytes, bool packsEachRun) {
-  return kCyclesPerByte * bytes * (packsEachRun ? 3 : 1);
+// Weights that change in each run are written and read.
+double weightCycles(double bytes, bool packsEachRun, const MachineModel &machine) {
+  return machine.cyclesPerWeightByte * bytes * (packsEachRun ? 3 : 1);
 }
 
 // Pairs of an output and a tap that meet an input along one axis.
@@ -77,25 +66,27 @@ double directCycles(const View &in, const View &out, int64_t top, int64_t left, 
   const double vectors = double(ceilDiv(out.c, target.lanes));
   const double products =
       double(out.n) * double(meetings(out.h, in.h, top)) * double(meetings(out.w, in.w, left)) * double(in.c);
-  const double cycles = in.element == Element::F32 ? 1 : target.bfloat16Dot ? kDotProduct : kWidened;
+  const double cycles = in.element == Element::F32 ? 1
+                        : target.bfloat16Dot       ? target.machine.dotProductCycles
+                                                   : target.machine.widenedCycles;
   return products * vectors * cycles +
-         weightCycles(double(elementBytes(in.element) * 9 * in.c * out.c), packsEachRun);
+         weightCycles(double(elementBytes(in.element) * 9 * in.c * out.c), packsEachRun, target.machine);
 }
 
-double winogradCycles(const WinogradSpec &spec, bool packsEachRun) {
+double winogradCycles(const WinogradSpec &spec, bool packsEachRun, const MachineModel &machine) {
   const WinogradWeights &w = spec.weights;
   const double vectors = double(w.paddedOutputs() / w.lanes), inputs = double(w.inputs);
   // The last register tile of a group may be narrow.
   const int64_t rest = spec.group % spec.registerTiles;
   const auto busy = [&](int64_t tiles) {
-    return tiles ? double(std::max(tiles, ceilDiv(kPipelined, w.vectors))) : 0;
+    return tiles ? double(std::max(tiles, ceilDiv(machine.pipelined, w.vectors))) : 0;
   };
   const double groupTiles = double(spec.group / spec.registerTiles) * busy(spec.registerTiles) + busy(rest);
   const double products = double(spec.groups() * w.places()) * groupTiles * inputs * vectors;
-  const double transforms =
-      double(spec.tiles() * transformCycles(w.transform)) * (double(ceilDiv(w.inputs, w.lanes)) + vectors);
-  const double packing = packsEachRun ? double(kPackCycles) * inputs * vectors : 0;
-  return products + transforms + packing + weightCycles(4.0 * double(w.elements()), packsEachRun);
+  const double transforms = double(spec.tiles() * transformCycles(w.transform, machine)) *
+                            (double(ceilDiv(w.inputs, w.lanes)) + vectors);
+  const double packing = packsEachRun ? double(machine.packCycles) * inputs * vectors : 0;
+  return products + transforms + packing + weightCycles(4.0 * double(w.elements()), packsEachRun, machine);
 }
 
 // Rounding to nearest leaves a relative error of 0.4 units in the last place on average, and a sum of n terms
@@ -121,7 +112,7 @@ std::optional<WinogradSpec> chooseWinograd(const View &in, const View &out, int6
     spec.left = left;
     spec.weights = {transform, out.c, in.c, 1, target.lanes};
     chooseBlocking(spec, target);
-    const double cycles = winogradCycles(spec, packsEachRun);
+    const double cycles = winogradCycles(spec, packsEachRun, target.machine);
     if (cycles < bestCycles) {
       bestCycles = cycles;
       best = spec;
