@@ -5,6 +5,7 @@
 #include "runtime/cli/OpenSession.h"
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Shape.h"
+#include "runtime/core/Statistics.h"
 #include "runtime/io/Weights.h"
 #include "runtime/train/Initialize.h"
 
@@ -18,12 +19,6 @@
 #include <sys/resource.h>
 
 namespace vernier::runtime {
-
-static double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
 
 static uint64_t peakResidentBytes() {
   rusage usage{};

@@ -46,7 +46,7 @@ static Workers startWorkers(int64_t asked) {
 
 Session::Session(const vn_model &model, SessionOptions options)
     : theModel(checked(model)), theWorkers(startWorkers(options.threads)), training(options.training),
-      guarded(guardsWanted()) {
+      guarded(options.checked.value_or(guardsWanted())) {
   if (training && model.train_step.num_steps == 0)
     throw Error(VN_ERROR_STATE, fmt::format("model `{}` was built for inference only", model.name))
         .help("build it with `vernier build --for train`");

@@ -19,6 +19,9 @@ namespace vernier::runtime {
 struct SessionOptions {
   int64_t threads = 0;   ///< see threadCount
   bool training = false; ///< allocate gradients and the arena of train_step
+  /// Watch that steps stay within the arena, and let what none has written be NaN; unset: as the
+  /// environment's VERNIER_CHECK_ARENA says.
+  std::optional<bool> checked = {};
 };
 
 /// What is timed: each step, which then run one after the other, or each wave of steps as it is, at the place

@@ -3,17 +3,13 @@
 #include "codegen/cpu/CpuBackend.h"
 #include "compiler/interpreter/Interpreter.h"
 #include "compiler/ir/VnOps.h"
-#include "driver/Build.h"
+#include "driver/BuiltLibrary.h"
 #include "runtime/core/Session.h"
 #include "tests/codegen/GuardedArray.h"
 #include "tests/codegen/PreparedModule.h"
 
-#include "llvm/Support/FileSystem.h"
-
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <dlfcn.h>
 #include <memory>
 #include <random>
 
@@ -61,40 +57,18 @@ Tensor randomTensor(std::vector<int64_t> shape, std::mt19937 &random, double low
   return t;
 }
 
-struct Library {
-  std::unique_ptr<void, int (*)(void *)> handle{nullptr, dlclose};
-  const vn_model *tables = nullptr;
-  std::string error;
-};
-
-Library load(mlir::ModuleOp module, const CompareOptions &options) {
-  Library library;
-  auto target = codegen::makeTarget(options.target);
+llvm::Expected<codegen::BuiltLibrary> load(mlir::ModuleOp module, const CompareOptions &options) {
   codegen::ModelFacts facts;
   facts.name = facts.symbol = "compared";
   facts.description = "{}";
   facts.batch = facts.channels = facts.height = facts.width = 1;
   if (auto step = module.lookupSymbol<mlir::func::FuncOp>(vn::kTrainStepFunction))
     facts.classes = llvm::cast<mlir::RankedTensorType>(step.getResultTypes()[1]).getShape().back();
-  const codegen::CpuBackend cpu(*target, options.winograd);
+  const codegen::CpuBackend cpu(*codegen::makeTarget(options.target), options.winograd);
   auto model = codegen::compileModel(module, options.backend ? *options.backend : cpu, facts, {options.maps});
-  if (!model) {
-    library.error = llvm::toString(model.takeError());
-    return library;
-  }
-  llvm::SmallString<128> path;
-  if (llvm::sys::fs::createTemporaryFile("vernier-compare", "so", path)) {
-    library.error = "no temporary file";
-    return library;
-  }
-  if (auto error = codegen::linkShared(*model, std::string(path), codegen::defaultLinkOptions()))
-    library.error = llvm::toString(std::move(error));
-  else if (library.handle.reset(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)); !library.handle)
-    library.error = dlerror();
-  else
-    library.tables = reinterpret_cast<const vn_model *(*)()>(dlsym(library.handle.get(), "compared_model"))();
-  llvm::sys::fs::remove(path);
-  return library;
+  if (!model)
+    return model.takeError();
+  return codegen::BuiltLibrary::load(*model);
 }
 
 // A number in place of the one at `at`: of the image, or of all parameters one after the other.
@@ -267,11 +241,10 @@ std::string withSession(const std::string &text, const CompareOptions &options, 
   PreparedModule prepared = prepareModule(text, options.train ? options.loss : "", options.passes);
   if (!prepared.error.empty())
     return prepared.error;
-  const Library library = load(*prepared.compiled, options);
-  if (!library.error.empty())
-    return library.error;
-  setenv("VERNIER_CHECK_ARENA", "1", 1);
-  runtime::Session session(*library.tables, {options.threads, options.train});
+  auto library = load(*prepared.compiled, options);
+  if (!library)
+    return llvm::toString(library.takeError());
+  runtime::Session session(library->model("compared"), {options.threads, options.train, /*checked=*/true});
   return body(prepared, session);
 }
 

@@ -43,7 +43,7 @@ struct CompareOptions {
 };
 
 // `text` is a module of the vn dialect with @infer. The compiled side is folded and fused; the interpreter's
-// is as it stands. While it runs, memory beyond the plan's bound is watched (VERNIER_CHECK_ARENA), what no
+// is as it stands. While it runs, memory beyond the plan's bound is watched, what no
 // step has written is NaN, and the caller's arrays end at an unreadable page.
 Comparison compareWithInterpreter(const std::string &text, const CompareOptions &options);
 

@@ -3,10 +3,11 @@
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/BindHoles.h"
 #include "compiler/passes/Passes.h"
+#include "driver/BuiltLibrary.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Session.h"
-#include "runtime/io/File.h"
+#include "runtime/core/Statistics.h"
 #include "runtime/train/Initialize.h"
 #include "tools/DescribedModel.h"
 
@@ -15,8 +16,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <dlfcn.h>
-#include <filesystem>
 #include <limits>
 #include <memory>
 #include <set>
@@ -26,12 +25,6 @@ namespace {
 
 using Module = mlir::OwningOpRef<mlir::ModuleOp>;
 using Bindings = std::vector<compiler::HoleBinding>;
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
 
 mlir::func::FuncOp inferOf(mlir::ModuleOp module) {
   return module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
@@ -60,7 +53,12 @@ public:
     auto compiled = codegen::compileModel(*module, backend, facts, loweringOf(code));
     if (!compiled)
       refuse(llvm::toString(compiled.takeError()), options.file);
-    load(*compiled);
+    auto loaded = codegen::BuiltLibrary::load(*compiled);
+    if (!loaded)
+      refuse(llvm::toString(loaded.takeError()), "--cpu",
+             "latencies are measured on this machine: leave --cpu out");
+    library = std::move(*loaded);
+    table = &library.model("timed");
     session = std::make_unique<runtime::Session>(*table, runtime::SessionOptions{.threads = threads});
     // Speed does not depend on the values, as long as they are ordinary numbers.
     runtime::initializeWeights(*session, {});
@@ -89,7 +87,7 @@ public:
       calls.push_back(seconds.count());
   }
 
-  double callSeconds() const { return median(calls); }
+  double callSeconds() const { return runtime::median(calls); }
 
   // Of the steps at these places, the sum of their fastest runs: a difference of small times, which other
   // work of the machine only makes longer.
@@ -106,20 +104,7 @@ public:
   }
 
 private:
-  void load(const codegen::CompiledModel &compiled) {
-    const runtime::ScratchFolder folder(std::filesystem::temp_directory_path().string(), "vernier-latency-");
-    const std::string path = folder.path() + "/code.so";
-    if (auto error = codegen::linkShared(compiled, path, codegen::defaultLinkOptions()))
-      refuse(llvm::toString(std::move(error)));
-    library = {dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL),
-               [](void *handle) { return handle ? dlclose(handle) : 0; }};
-    if (!library)
-      refuse("the generated code cannot be loaded: " + std::string(dlerror()), "--cpu",
-             "latencies are measured on this machine: leave --cpu out");
-    table = reinterpret_cast<const vn_model *(*)()>(dlsym(library.get(), "timed_model"))();
-  }
-
-  std::unique_ptr<void, int (*)(void *)> library{nullptr, nullptr};
+  codegen::BuiltLibrary library;
   const vn_model *table = nullptr;
   std::unique_ptr<runtime::Session> session;
   std::unique_ptr<runtime::IoArrays> arrays;

@@ -2,15 +2,11 @@
 
 #include "codegen/cpu/schedule/Schedule.h"
 #include "runtime/core/Cpus.h"
-#include "runtime/io/File.h"
 #include "tools/Commands.h"
 #include "tools/verify/Fault.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <dlfcn.h>
-#include <filesystem>
 
 namespace vernier::tools {
 namespace {
@@ -107,26 +103,15 @@ LoadedCode loadCode(mlir::ModuleOp module, const codegen::CpuBackend &backend,
   model.objects.push_back(tables(code.kept, "kept", target));
   model.objects.push_back(tables(*built, "built", target));
 
-  const runtime::ScratchFolder folder(std::filesystem::temp_directory_path().string(), "vernier-verify-");
-  const std::string path = folder.path() + "/code.so";
-  if (auto error = codegen::linkShared(model, path, codegen::defaultLinkOptions()))
-    refuse(llvm::toString(std::move(error)));
-  code.library = {dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL),
-                  [](void *handle) { return handle ? dlclose(handle) : 0; }};
-  if (!code.library)
-    refuse("the generated code cannot be loaded: " + std::string(dlerror()));
-  const auto modelOf = [&](const char *symbol) {
-    return reinterpret_cast<const vn_model *(*)()>(dlsym(code.library.get(), symbol))();
-  };
-  code.keptModel = modelOf("kept_model");
-  code.builtModel = modelOf("built_model");
+  code.library = orRefuse(codegen::BuiltLibrary::load(model));
+  code.keptModel = &code.library.model("kept");
+  code.builtModel = &code.library.model("built");
   return code;
 }
 
 Execution::Execution(const vn_model &model, int64_t threads, bool trains, bool checked, const Inputs &inputs)
     : inputs(inputs) {
-  setenv("VERNIER_CHECK_ARENA", checked ? "1" : "0", 1);
-  theSession = std::make_unique<runtime::Session>(model, runtime::SessionOptions{threads, trains});
+  theSession = std::make_unique<runtime::Session>(model, runtime::SessionOptions{threads, trains, checked});
   for (int64_t i = 0; i < model.num_parameters; ++i) {
     const vn_parameter &parameter = model.parameters[i];
     std::ranges::copy(inputs.parameters.at(parameter.name).data, theSession->values(parameter).begin());

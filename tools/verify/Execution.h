@@ -3,7 +3,7 @@
 #define VERNIER_TOOLS_VERIFY_EXECUTION_H
 
 #include "codegen/cpu/CpuBackend.h"
-#include "driver/Build.h"
+#include "driver/BuiltLibrary.h"
 #include "runtime/core/Session.h"
 #include "tools/verify/Results.h"
 
@@ -14,7 +14,7 @@ namespace vernier::tools {
 // A module's kernels as a shared library, with two models that run them: one keeps every buffer apart, the
 // other is what `vernier build` makes.
 struct LoadedCode {
-  std::unique_ptr<void, int (*)(void *)> library{nullptr, nullptr};
+  codegen::BuiltLibrary library;
   codegen::Compilation kept;
   llvm::DenseMap<mlir::Value, codegen::Location> places; // of the kept model's values
   const vn_model *keptModel = nullptr, *builtModel = nullptr;

@@ -1,0 +1,28 @@
+#include "driver/BuiltLibrary.h"
+
+#include "runtime/io/File.h"
+
+#include <dlfcn.h>
+#include <filesystem>
+
+namespace vernier::codegen {
+
+llvm::Expected<BuiltLibrary> BuiltLibrary::load(const CompiledModel &model) {
+  const runtime::ScratchFolder folder(std::filesystem::temp_directory_path().string(), "vernier-code-");
+  const std::string path = folder.path() + "/code.so";
+  if (llvm::Error error = linkShared(model, path, defaultLinkOptions()))
+    return error;
+  BuiltLibrary library;
+  library.handle = {dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL), dlclose};
+  if (!library.handle)
+    return llvm::createStringError("the generated code cannot be loaded: %s", dlerror());
+  return library;
+}
+
+const vn_model &BuiltLibrary::model(const std::string &symbol) const {
+  const auto tables =
+      reinterpret_cast<const vn_model *(*)()>(dlsym(handle.get(), (symbol + "_model").c_str()));
+  return *tables();
+}
+
+} // namespace vernier::codegen
