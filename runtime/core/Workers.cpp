@@ -24,9 +24,9 @@ namespace {
 ///   Idle -> Claimed -> Offered -> Running -> Idle    the caller claims and offers, the thread runs
 ///                      Offered -> Idle               the caller takes the offer back
 struct alignas(64) Helper {
-  enum State : int32_t { Idle, Claimed, Offered, Running, Quit };
+  enum State : uint32_t { Idle, Claimed, Offered, Running, Quit };
 
-  std::atomic<int32_t> state{Idle};
+  std::atomic<uint32_t> state{Idle}; ///< of an offer with its ticket: see `offer`
   std::atomic<uint32_t> finished{0}; ///< the last ticket whose call has ended
   uint32_t ticket = 0;               ///< of the last offer; whoever has claimed the thread writes it
   void (*call)(const void *, int) = nullptr;
@@ -34,10 +34,13 @@ struct alignas(64) Helper {
   int index = 0;
   pthread_t thread{};
 
+  /// The state of an offer. With its ticket, since a caller whose call has ended must not take back the offer
+  /// that another has made in the meantime.
+  static uint32_t offer(uint32_t ticket) { return ticket << 3 | Offered; }
+
   void serve() {
-    while (waitForOffer() != Quit) {
-      int32_t offered = Offered;
-      if (!state.compare_exchange_strong(offered, Running))
+    for (uint32_t seen; (seen = waitForOffer()) != Quit;) {
+      if (!state.compare_exchange_strong(seen, Running))
         continue; // taken back
       const uint32_t mine = ticket;
       call(body, index);
@@ -49,12 +52,12 @@ struct alignas(64) Helper {
 
 private:
   /// Looks for as long as calls that follow each other are apart, then sleeps.
-  int32_t waitForOffer() const {
+  uint32_t waitForOffer() const {
     using Clock = std::chrono::steady_clock;
     constexpr int pauses = 4000;                     // some 200 us
     constexpr std::chrono::milliseconds yielding{3}; // then others go first
-    const auto called = [&](int32_t seen) { return seen == Offered || seen == Quit; };
-    int32_t seen = state.load();
+    const auto called = [&](uint32_t seen) { return (seen & 7) == Offered || seen == Quit; };
+    uint32_t seen = state.load();
     for (int i = 0; i < pauses && !called(seen); ++i, seen = state.load())
       pauseCpu();
     for (const auto until = Clock::now() + yielding; !called(seen) && Clock::now() < until;
@@ -188,13 +191,13 @@ void Workers::runErased(Call call, const void *body) {
   const auto lease = [&](int from, int to) {
     for (int i = from; i < to && int(leases.size()) < count - 1; ++i) {
       Helper &helper = (*team)[i];
-      int32_t idle = Helper::Idle;
+      uint32_t idle = Helper::Idle;
       if (helper.state.load(std::memory_order_relaxed) != Helper::Idle ||
           !helper.state.compare_exchange_strong(idle, Helper::Claimed))
         continue;
       helper.call = call, helper.body = body, helper.index = int(leases.size()) + 1;
       leases.push_back({&helper, ++helper.ticket});
-      helper.state.store(Helper::Offered);
+      helper.state.store(Helper::offer(helper.ticket));
       helper.state.notify_all();
     }
   };
@@ -207,7 +210,7 @@ void Workers::runErased(Call call, const void *body) {
   }
   call(body, 0);
   for (const Lease &lease : leases) {
-    int32_t offered = Helper::Offered;
+    uint32_t offered = Helper::offer(lease.ticket);
     if (lease.helper->state.compare_exchange_strong(offered, Helper::Idle))
       continue;
     const auto ended = [&](uint32_t seen) { return int32_t(seen - lease.ticket) >= 0; };

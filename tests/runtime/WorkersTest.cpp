@@ -92,6 +92,44 @@ BOOST_AUTO_TEST_CASE(sessions_side_by_side_share_a_team) {
   BOOST_TEST(right == std::vector<int>(4, 1), boost::test_tools::per_element());
 }
 
+// A thread that has done its part of a slow call is offered another session's. The first must not take that
+// back: the second would wait for ever. The offer stands for as long as it takes the thread to wake up.
+BOOST_AUTO_TEST_CASE(an_offer_is_taken_back_by_its_maker_only) {
+  Workers first(2), second(2);
+  bool lost = false;
+  for (int attempt = 0; attempt < 50 && !lost; ++attempt) {
+    std::atomic<bool> asleep{false}, offered{false}, over{false}, ended{false};
+    const auto await = [](const std::atomic<bool> &flag) {
+      while (!flag)
+        std::this_thread::yield();
+    };
+    std::thread other([&] {
+      await(asleep);
+      second.run([&](int index) {
+        if (index == 0) {
+          offered = true;
+          await(over);
+        }
+      });
+      ended = true;
+    });
+    first.run([&](int index) {
+      if (index == 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(8)); // its helper sleeps again after 4
+        asleep = true;
+        await(offered);
+      }
+    });
+    over = true;
+    for (int i = 0; i < 5'000 && !ended; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (lost = !ended; !ended;) // a later call ends what waits for an earlier one
+      first.run([](int) { std::this_thread::sleep_for(std::chrono::milliseconds(1)); });
+    other.join();
+  }
+  BOOST_TEST(!lost);
+}
+
 // A session of before a fork runs in the child, whose threads are not the parent's.
 BOOST_AUTO_TEST_CASE(after_a_fork) {
   Workers workers(3);
