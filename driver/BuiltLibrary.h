@@ -14,8 +14,8 @@ class BuiltLibrary {
 public:
   BuiltLibrary() = default;
 
-  // Links the model's objects and loads them; nothing stays on the disk. Fails where they cannot be linked, or
-  // are another machine's.
+  // Links the model's objects and loads them; nothing stays on the disk. Fails where they cannot be linked,
+  // or are another machine's.
   static llvm::Expected<BuiltLibrary> load(const CompiledModel &model);
 
   // The tables that `symbol`_model gives, valid as long as the library.

@@ -16,6 +16,7 @@ packages=(
   dataset-fashion-mnist python3
   # tests only: pip's packages go into the build folder, searches run as ranks of an MPI program
   python3-venv openmpi-bin
+  clang-format-14
 )
 
 missing=()

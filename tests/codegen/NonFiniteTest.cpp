@@ -129,7 +129,8 @@ BOOST_AUTO_TEST_CASE(convolutions) {
   net.output(net.linear(net.globalPool(x), 10), "linear");
   checkEverywhere(net, Places::Same, kNoWinograd, 5);
   for (const codegen::Element maps : {codegen::Element::F32, codegen::Element::BF16})
-    // An infinite factor of a folded batch norm makes NaN of weights of both signs, where relu6 has 6 of infinity.
+    // An infinite factor of a folded batch norm makes NaN of weights of both signs, where relu6 has 6 of
+    // infinity.
     checkPlaces(net, {.winograd = kNoWinograd, .maps = maps}, Places::Spread, PutInto::Parameters, 61);
 }
 
