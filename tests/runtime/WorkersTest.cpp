@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(after_a_fork) {
   BOOST_TEST(waitFor(child) == 0);
 }
 
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // which take all addresses there are
 BOOST_AUTO_TEST_CASE(threads_that_cannot_start_are_a_status) {
   using Fake = FakeModel<5, 3, 4, 6, 7>;
   const auto create = [](int64_t threads) {
