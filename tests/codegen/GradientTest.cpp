@@ -147,6 +147,18 @@ BOOST_AUTO_TEST_CASE(large_windows) {
     for (const int64_t c : {5, 35})
       for (const char *function : {"relu", "sigmoid"})
         results.push_back(net.maxPool(net.activate(trained(net, 13, 15, c, seed++), function), o));
+  for (const bool countPadding : {true, false})
+    for (Pool o : std::vector<Pool>{
+             {.kernel = {7, 7}, .strides = {1, 1}, .padding = {3, 3, 3, 3}},
+             {.kernel = {11, 13}, .strides = {2, 2}, .padding = {5, 4, 0, 6}, .ceil = true},
+             {.kernel = {9, 14}, .strides = {1, 3}, .padding = {4, 4, 3, 0}},
+             {.kernel = {1, 13}, .strides = {1, 1}, .padding = {0, 0, 6, 6}},
+             {.kernel = {13, 1}, .strides = {1, 1}, .padding = {6, 6, 0, 0}},
+             {.kernel = {12, 11}, .strides = {1, 1}}, // rows that fewer windows cover than the window is high
+         }) {
+      o.countPadding = countPadding;
+      results.push_back(net.averagePool(trained(net, 13, 15, 35, seed++), o));
+    }
   checkTraining(net, results, "binary");
 }
 

@@ -280,6 +280,12 @@ std::vector<Kernel> pools(const Fields &f, const Target &target) {
   spec.kind = PoolKind::Average;
   spec.countPadding = f[14];
   kernels.push_back(whole(spec, target));
+  for (const AxisPool &part : averageAxes(spec)) {
+    kernels.push_back(makeCpuKernel(spec, AlongAxis{part, {}, {}}, target));
+    if (!f[5])
+      kernels.push_back(makeCpuKernel(PoolGradientProblem{spec, spec.out, spec.in, {}},
+                                      AlongAxis{part, part.spec.out, part.spec.in}, target));
+  }
   if (!f[5])
     kernels.push_back(whole(PoolGradientProblem{spec, spec.out, spec.in, {}}, target));
   return kernels;

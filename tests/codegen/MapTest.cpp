@@ -85,8 +85,12 @@ BOOST_AUTO_TEST_CASE(large_windows) {
         const Map x = net.part(21, 23, c, slice, unsigned(c));
         const std::string of = slice ? " of a slice" : "";
         net.output(net.maxPool(x, o), describe("max", x, o) + of);
-        if (c == 37)
+        if (c == 37) {
+          Pool inside = o;
+          inside.countPadding = false;
           net.output(net.averagePool(x, o), describe("average", x, o) + of);
+          net.output(net.averagePool(x, inside), describe("average", x, inside) + of);
+        }
       }
   // Into a slice of a concat.
   const Map pyramid = net.activate(net.part(21, 23, 19, false), "relu");

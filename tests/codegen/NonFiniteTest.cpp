@@ -159,6 +159,8 @@ BOOST_AUTO_TEST_CASE(training_steps) {
       results.push_back(net.maxPool(trained(net, 4, 5, 7, seed++), o));
       results.push_back(net.averagePool(trained(net, 4, 5, 7, seed++), o));
     }
+    results.push_back(net.averagePool(net.resize(trained(net, 4, 5, 3, seed++), 8, 9, "nearest"),
+                                      {.kernel = {7, 7}, .strides = {1, 1}, .padding = {3, 3, 3, 3}}));
     results.push_back(net.resize(trained(net, 3, 4, 5, seed++), 6, 8, "nearest"));
     results.push_back(net.resize(trained(net, 3, 4, 5, seed++), 6, 8, "bilinear"));
     results.push_back(

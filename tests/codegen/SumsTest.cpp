@@ -46,6 +46,26 @@ BOOST_AUTO_TEST_CASE(means_of_large_maps) {
   }
 }
 
+// The mean of equal numbers is that number, also of windows that reach beyond the map and count what is
+// inside.
+BOOST_AUTO_TEST_CASE(means_of_overlapping_windows) {
+  Network net(1, 160, 30, 5);
+  const Map &x = net.image();
+  for (const bool countPadding : {true, false})
+    for (const bool ceil : {true, false}) {
+      const std::string how = std::string(countPadding ? " counted" : "") + (ceil ? " ceil" : "");
+      const auto pool = [&](Pair kernel, Pair strides, Four padding) {
+        return net.averagePool(x, {kernel, strides, padding, ceil, countPadding});
+      };
+      net.output(pool({13, 13}, {1, 1}, {6, 6, 6, 6}), "13x13" + how);
+      net.output(pool({120, 9}, {1, 2}, {50, 60, 4, 0}), "120x9" + how);
+      net.output(pool({75, 15}, {3, 4}, {37, 37, 7, 7}), "75x15" + how);
+      net.output(pool({1, 29}, {1, 2}, {0, 0, 14, 14}), "1x29" + how);
+      net.output(pool({101, 1}, {7, 1}, {50, 50, 0, 0}), "101x1" + how);
+    }
+  checkEqualTerms(net, 1e-6);
+}
+
 // Means do not depend on the number of threads, though the parts of a large map are several tasks.
 BOOST_AUTO_TEST_CASE(means_in_parts) {
   Network net(2, 211, 307, 21);

@@ -183,7 +183,7 @@ struct UnpackWeightGradient {
 };
 KernelCode unpackWeightGradient(const UnpackWeightGradient &unpack); // totals, gradient
 
-// --- pooling and resampling: MaxPool.cpp, MaxPoolAlong.cpp, Pooling.cpp, Resampling.cpp
+// --- pooling and resampling: MaxPool.cpp, Pooling.cpp, *PoolAlong.cpp, Resampling.cpp
 // ---------------------------------------------------------------
 
 KernelCode averagePool(const PoolProblem &spec, const Target &target); // x, y
@@ -193,7 +193,7 @@ KernelCode maxPool(const PoolProblem &spec, const Target &target);     // x, y
 // addends, [mask], dx.
 KernelCode maxPoolGradient(const PoolProblem &spec, const View &dy, const View &dx, const Epilogue &epilogue,
                            const Target &target);
-// A max pool along one axis after the other: of one row (axis 1), then of one column (axis 0), so that the
+// A pool along one axis after the other: of one row (axis 1), then of one column (axis 0), so that the
 // first of equal elements remains the first; without an axis where nothing is to be done. Each takes as long
 // for any window, where one pass takes as long as its window is large.
 struct AxisPool {
@@ -209,6 +209,12 @@ KernelCode maxPoolAlong(const AxisPool &pool, const Target &target); // x, y
 // operands: x, y, dy, dx.
 KernelCode maxPoolGradientAlong(const AxisPool &pool, const View &dy, const View &dx, const Target &target);
 KernelCode averagePoolGradient(const PoolProblem &spec, const Target &target); // dy (spec.out), dx (spec.in)
+// Averages' axes: what lies between them is float32.
+std::vector<AxisPool> averageAxes(const PoolProblem &spec);
+bool averageFasterAlongAxes(const PoolProblem &spec);
+bool averageGradientFasterAlongAxes(const PoolProblem &spec);
+KernelCode averagePoolAlong(const AxisPool &pool, const Target &target);         // x, y
+KernelCode averagePoolGradientAlong(const AxisPool &pool, const Target &target); // dy, dx
 
 // Sums over pixels are in double beyond a few terms: SpatialSums.cpp
 // Large maps are summed in parts, of which a second kernel makes `out`.

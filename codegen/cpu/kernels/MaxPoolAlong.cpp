@@ -14,47 +14,7 @@ namespace {
 // Maxima in registers at once.
 constexpr int64_t kVectorsAtOnce = 4;
 
-// The lines of a map along an axis: the axis' extent and step in elements, and the numbers that lie side by
-// side in all of its places.
-struct Lines {
-  int64_t images, count; // count: lines beside each other in an image that are no run
-  int64_t imageStep, lineStep;
-  int64_t extent, step;
-  int64_t elements;
-};
-
-// Whether the numbers of a whole row are one run of each column's kernel.
-bool wholeRows(const View &a, const View &b) { return a.dense() && b.dense(); }
-
-Lines linesOf(const View &view, int axis, bool rows) {
-  if (axis == 1)
-    return {view.n, view.h, view.image(), view.row(), view.w, view.pixel, view.c};
-  if (rows)
-    return {view.n, 1, view.image(), 0, view.h, view.row(), view.w * view.c};
-  return {view.n, view.w, view.image(), view.pixel, view.h, view.row(), view.c};
-}
-
 } // namespace
-
-std::vector<AxisPool> poolAxes(const PoolProblem &spec) {
-  AxisPool rows{spec, 1}, columns{spec, 0};
-  rows.spec.out = columns.spec.in = denseView(spec.in.n, spec.in.h, spec.out.w, spec.in.c, spec.in.element);
-  rows.spec.kernel[0] = rows.spec.stride[0] = columns.spec.kernel[1] = columns.spec.stride[1] = 1;
-  rows.spec.padding[0] = rows.spec.padding[1] = columns.spec.padding[2] = columns.spec.padding[3] = 0;
-  const auto nothing = [&](int axis) {
-    return spec.kernel[axis] == 1 && spec.stride[axis] == 1 && spec.padding[2 * axis] == 0 &&
-           spec.padding[2 * axis + 1] == 0;
-  };
-  if (nothing(0)) {
-    rows.spec.out = spec.out;
-    return {rows};
-  }
-  if (nothing(1)) {
-    columns.spec.in = spec.in;
-    return {columns};
-  }
-  return {rows, columns};
-}
 
 bool fasterAlongAxes(const PoolProblem &spec) {
   int64_t accesses = 0;

@@ -1,22 +1,16 @@
-// Averages over windows; those over whole maps are in SpatialSums.cpp.
+// Averages over windows, and pools' axes; averages over whole maps are in SpatialSums.cpp, those along one
+// axis after the other in AveragePoolAlong.cpp.
 #include "codegen/cpu/emit/PoolCode.h"
 #include "codegen/cpu/emit/SumCode.h"
 
 namespace vernier::codegen {
 namespace {
 
-// 1 / number of pixels that an average's window counts: with padding the part of the window inside the padded
-// map.
+// 1 / number of pixels that an average's window counts.
 Value reciprocalCount(KernelBuilder &k, const PoolProblem &s, const Window &y, const Window &x) {
   if (alwaysInside(s))
     return k.scalar(1.0f / float(s.kernel[0] * s.kernel[1]));
-  const auto extent = [&](const Window &w, int64_t kernel, int64_t size, int64_t after) {
-    if (!s.countPadding)
-      return k.sub(w.upper, w.lower);
-    return k.sub(k.min(k.add(w.start, kernel), k.index(size + after)), w.start);
-  };
-  Value count =
-      k.mul(extent(y, s.kernel[0], s.in.h, s.padding[1]), extent(x, s.kernel[1], s.in.w, s.padding[3]));
+  Value count = k.mul(countAlong(k, s, 0, y), countAlong(k, s, 1, x));
   return divFloat(k, k.scalar(1.0f), toFloat(k, count));
 }
 
@@ -24,6 +18,26 @@ Value reciprocalCount(KernelBuilder &k, const PoolProblem &s, const Window &y, c
 constexpr int64_t kSmallWindow = 16;
 
 } // namespace
+
+std::vector<AxisPool> poolAxes(const PoolProblem &spec) {
+  AxisPool rows{spec, 1}, columns{spec, 0};
+  rows.spec.out = columns.spec.in = denseView(spec.in.n, spec.in.h, spec.out.w, spec.in.c, spec.in.element);
+  rows.spec.kernel[0] = rows.spec.stride[0] = columns.spec.kernel[1] = columns.spec.stride[1] = 1;
+  rows.spec.padding[0] = rows.spec.padding[1] = columns.spec.padding[2] = columns.spec.padding[3] = 0;
+  const auto nothing = [&](int axis) {
+    return spec.kernel[axis] == 1 && spec.stride[axis] == 1 && spec.padding[2 * axis] == 0 &&
+           spec.padding[2 * axis + 1] == 0;
+  };
+  if (nothing(0)) {
+    rows.spec.out = spec.out;
+    return {rows};
+  }
+  if (nothing(1)) {
+    columns.spec.in = spec.in;
+    return {columns};
+  }
+  return {rows, columns};
+}
 
 KernelCode averagePool(const PoolProblem &spec, const Target &target) {
   return makeKernel(

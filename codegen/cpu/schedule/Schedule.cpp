@@ -199,9 +199,12 @@ KernelCode codeOf(const Problem &problem, const CpuChoice &choice, const Target 
           },
           [&](const UnpackWeightGradient &unpack) { return unpackWeightGradient(unpack); },
           [&](const AlongAxis &along) {
-            return std::holds_alternative<PoolGradientProblem>(problem)
-                       ? maxPoolGradientAlong(along.pool, along.dy, along.dx, target)
-                       : maxPoolAlong(along.pool, target);
+            const bool gradient = std::holds_alternative<PoolGradientProblem>(problem);
+            if (along.pool.spec.kind == PoolKind::Average)
+              return gradient ? averagePoolGradientAlong(along.pool, target)
+                              : averagePoolAlong(along.pool, target);
+            return gradient ? maxPoolGradientAlong(along.pool, along.dy, along.dx, target)
+                            : maxPoolAlong(along.pool, target);
           }},
       choice);
 }

@@ -44,7 +44,7 @@ struct WinogradInput {
   bool operator==(const WinogradInput &other) const;
 };
 
-// A max pool, or its gradient, along one axis.
+// A pool, or its gradient, along one axis.
 struct AlongAxis {
   AxisPool pool;
   View dy, dx; // of a gradient

@@ -64,6 +64,8 @@ PartialSums Selection::sums(const Problem &problem, const Places &at, int64_t pa
 void Selection::pool(const PoolProblem &p, const Places &at) {
   if (p.kind == PoolKind::Max && fasterAlongAxes(p))
     alongAxes(p, poolAxes(p), at.reads[0], at.writes[0]);
+  else if (p.kind == PoolKind::Average && averageFasterAlongAxes(p))
+    alongAxes(p, averageAxes(p), at.reads[0], at.writes[0]);
   else
     whole(p, at);
 }
@@ -84,6 +86,16 @@ llvm::SmallVector<Location> Selection::alongAxes(const PoolProblem &p, llvm::Arr
 
 void Selection::poolGradient(const PoolGradientProblem &p, const Places &at) {
   const bool max = p.pool.kind == PoolKind::Max;
+  if (!max && averageGradientFasterAlongAxes(p.pool)) {
+    const std::vector<AxisPool> parts = averageAxes(p.pool);
+    Location gradient = at.reads[0];
+    for (const AxisPool &part : llvm::reverse(parts)) {
+      const Location to = &part == &parts.front() ? at.writes[0] : writer.map(part.spec.in);
+      writer.step(kernel(p, AlongAxis{part, part.spec.out, part.spec.in}), {gradient}, {to});
+      gradient = to;
+    }
+    return;
+  }
   if (!max || !gradientFasterAlongAxes(p.pool)) {
     Step &step = whole(p, at);
     // The kernel reads each element of an addend or of the mask before it stores the output's.

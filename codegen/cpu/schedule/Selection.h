@@ -47,7 +47,7 @@ private:
   void pool(const PoolProblem &p, const Places &at);
   void poolGradient(const PoolGradientProblem &p, const Places &at);
   void spatialSum(const SpatialSumProblem &p, const Places &at);
-  // x and what each part of a max pool makes of it, the last one only where there is a place for it.
+  // x and what each part of a pool makes of it, the last one only where there is a place for it.
   llvm::SmallVector<Location> alongAxes(const PoolProblem &p, llvm::ArrayRef<AxisPool> parts,
                                         const Location &x, std::optional<Location> y);
   // The operands of `reads` that may share memory with the output where both are the same map.
