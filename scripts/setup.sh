@@ -16,7 +16,8 @@ packages=(
   dataset-fashion-mnist python3
   # tests only: pip's packages go into the build folder, searches run as ranks of an MPI program
   python3-venv openmpi-bin
-  clang-format-14
+  # the other compiler that Vernier is built with, and its style
+  g++ clang-format-14
 )
 
 missing=()
