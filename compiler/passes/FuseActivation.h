@@ -1,4 +1,4 @@
-// Activations behind additions and products.
+// Activations behind ops that can apply them to their first result.
 #ifndef VERNIER_COMPILER_PASSES_FUSEACTIVATION_H
 #define VERNIER_COMPILER_PASSES_FUSEACTIVATION_H
 
@@ -7,18 +7,19 @@
 
 namespace vernier::compiler {
 
-/// Makes `activate` part of the `vn.add` or `vn.multiply` before it, if nothing else uses its result.
+/// Makes `activate` part of the Op before it, if nothing else uses its operand.
 template <typename Op>
-mlir::LogicalResult fuseIntoBinary(vn::ActivateOp activate, mlir::RewriterBase &rewriter) {
-  auto binary = activate.getInput().getDefiningOp<Op>();
-  if (!binary)
+mlir::LogicalResult fuseActivationInto(vn::ActivateOp activate, mlir::RewriterBase &rewriter) {
+  mlir::Value value = activate.getInput();
+  auto op = value.getDefiningOp<Op>();
+  if (!op || op->getResult(0) != value)
     return rewriter.notifyMatchFailure(activate, "the operand is computed by no such op");
-  if (!binary->hasOneUse())
+  if (!value.hasOneUse())
     return rewriter.notifyMatchFailure(activate, "the op's result has other users");
-  if (binary.getActivation() != vn::Activation::None)
+  if (op.getActivation() != vn::Activation::None)
     return rewriter.notifyMatchFailure(activate, "the op has an activation already");
-  rewriter.modifyOpInPlace(binary, [&] { binary.setActivation(activate.getActivation()); });
-  rewriter.replaceOp(activate, binary);
+  rewriter.modifyOpInPlace(op, [&] { op.setActivation(activate.getActivation()); });
+  rewriter.replaceOp(activate, value);
   return mlir::success();
 }
 

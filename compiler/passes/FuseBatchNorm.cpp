@@ -15,11 +15,6 @@ using namespace vernier::vn;
 
 namespace {
 
-// The single user of `value`, if it is an Op.
-template <typename Op> Op onlyUser(Value value) {
-  return value.hasOneUse() ? dyn_cast<Op>(*value.user_begin()) : Op();
-}
-
 struct FuseBatchNorm : vernier::compiler::impl::FuseBatchNormBase<FuseBatchNorm> {
   void runOnOperation() override {
     auto step = getOperation().lookupSymbol<func::FuncOp>(kTrainStepFunction);
@@ -27,13 +22,12 @@ struct FuseBatchNorm : vernier::compiler::impl::FuseBatchNormBase<FuseBatchNorm>
       return;
     IRRewriter rewriter(&getContext());
     int64_t fused = 0;
-    for (auto norm : llvm::to_vector(step.getOps<BatchNormTrainingOp>())) {
+    for (auto norm : llvm::to_vector(step.getOps<BatchNormTrainingOp>()))
       fused += fuseAddition(norm, rewriter);
-      fused += fuseActivation(norm, rewriter);
-    }
     for (auto activate : llvm::to_vector(step.getOps<ActivateOp>()))
-      fused += succeeded(vernier::compiler::fuseIntoBinary<AddOp>(activate, rewriter)) ||
-               succeeded(vernier::compiler::fuseIntoBinary<MultiplyOp>(activate, rewriter));
+      fused += succeeded(vernier::compiler::fuseActivationInto<BatchNormTrainingOp>(activate, rewriter)) ||
+               succeeded(vernier::compiler::fuseActivationInto<AddOp>(activate, rewriter)) ||
+               succeeded(vernier::compiler::fuseActivationInto<MultiplyOp>(activate, rewriter));
     fusedOps += fused;
     if (fused)
       vernier::compiler::report(
@@ -42,26 +36,18 @@ struct FuseBatchNorm : vernier::compiler::impl::FuseBatchNormBase<FuseBatchNorm>
   }
 
   static bool fuseAddition(BatchNormTrainingOp norm, IRRewriter &rewriter) {
-    auto add = onlyUser<AddOp>(norm.getResult());
+    Value result = norm.getResult();
+    auto add = result.hasOneUse() ? dyn_cast<AddOp>(*result.user_begin()) : AddOp();
     if (!add || norm.getAddend() || norm.getActivation() != Activation::None ||
         add.getActivation() != Activation::None)
       return false;
-    Value other = add.getLhs() == norm.getResult() ? add.getRhs() : add.getLhs();
+    Value other = add.getLhs() == result ? add.getRhs() : add.getLhs();
     Operation *producer = other.getDefiningOp();
     // A smaller map would have to be broadcast, and what is computed later is not there yet.
-    if (other.getType() != norm.getResult().getType() || (producer && !producer->isBeforeInBlock(norm)))
+    if (other.getType() != result.getType() || (producer && !producer->isBeforeInBlock(norm)))
       return false;
     rewriter.modifyOpInPlace(norm, [&] { norm.getAddendMutable().assign(other); });
-    rewriter.replaceOp(add, norm.getResult());
-    return true;
-  }
-
-  static bool fuseActivation(BatchNormTrainingOp norm, IRRewriter &rewriter) {
-    auto activate = onlyUser<ActivateOp>(norm.getResult());
-    if (!activate || norm.getActivation() != Activation::None)
-      return false;
-    rewriter.modifyOpInPlace(norm, [&] { norm.setActivation(activate.getActivation()); });
-    rewriter.replaceOp(activate, norm.getResult());
+    rewriter.replaceOp(add, result);
     return true;
   }
 };

@@ -129,28 +129,11 @@ struct FuseActivation : OpRewritePattern<ActivateOp> {
   }
 };
 
-struct FuseIntoAffine : OpRewritePattern<ActivateOp> {
+template <typename Op> struct FuseInto : OpRewritePattern<ActivateOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(ActivateOp activate, PatternRewriter &rewriter) const override {
-    auto affine = activate.getInput().getDefiningOp<AffineOp>();
-    if (!affine)
-      return rewriter.notifyMatchFailure(activate, "the operand is computed by no affine op");
-    if (!affine->hasOneUse())
-      return rewriter.notifyMatchFailure(activate, "the affine op's result has other users");
-    if (affine.getActivation() != Activation::None)
-      return rewriter.notifyMatchFailure(activate, "the affine op has an activation already");
-    rewriter.modifyOpInPlace(affine, [&] { affine.setActivation(activate.getActivation()); });
-    rewriter.replaceOp(activate, affine);
-    return success();
-  }
-};
-
-template <typename Op> struct FuseIntoBinary : OpRewritePattern<ActivateOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(ActivateOp activate, PatternRewriter &rewriter) const override {
-    return vernier::compiler::fuseIntoBinary<Op>(activate, rewriter);
+    return vernier::compiler::fuseActivationInto<Op>(activate, rewriter);
   }
 };
 
@@ -167,8 +150,7 @@ struct FuseEpilogue : vernier::compiler::impl::FuseEpilogueBase<FuseEpilogue> {
     RewritePatternSet patterns(&getContext());
     patterns.add<FuseAddition>(&getContext());
     if (function == kInferFunction) // those of a training step join batch norms
-      patterns.add<FuseActivation, FuseIntoAffine, FuseIntoBinary<AddOp>, FuseIntoBinary<MultiplyOp>>(
-          &getContext());
+      patterns.add<FuseActivation, FuseInto<AffineOp>, FuseInto<AddOp>, FuseInto<MultiplyOp>>(&getContext());
     int64_t before = operations(on);
     // One walk in program order is enough: what is fused is the operand of what comes later. The greedy
     // driver would erase unused parameters.
