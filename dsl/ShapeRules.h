@@ -37,6 +37,13 @@ constexpr int64_t poolSize(int64_t size, int64_t kernel, int64_t stride, int64_t
   return count;
 }
 
+// Whether pooling windows share no element, and leave none out but what a partial last window would have.
+constexpr bool disjointWindows(int64_t size, int64_t kernel, int64_t stride, int64_t before,
+                               int64_t outputs) {
+  return kernel == stride && before == 0 && outputs >= size / kernel &&
+         outputs <= (size + kernel - 1) / kernel;
+}
+
 // Output size of a resize by a factor.
 inline int64_t scaledSize(int64_t size, double scale) {
   return static_cast<int64_t>(std::floor(static_cast<double>(size) * scale));

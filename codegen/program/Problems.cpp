@@ -1,5 +1,7 @@
 #include "codegen/program/Problems.h"
 
+#include "dsl/ShapeRules.h"
+
 #include <cstdio>
 
 namespace vernier::codegen {
@@ -187,9 +189,7 @@ bool coversMap(const PoolProblem &pool) {
 
 bool disjointWindows(const PoolProblem &pool) {
   const auto along = [&](int axis, int64_t in, int64_t out) {
-    const int64_t kernel = pool.kernel[axis];
-    return kernel == pool.stride[axis] && pool.padding[2 * axis] == 0 && out >= in / kernel &&
-           out <= ceilDiv(in, kernel);
+    return dsl::disjointWindows(in, pool.kernel[axis], pool.stride[axis], pool.padding[2 * axis], out);
   };
   return along(0, pool.in.h, pool.out.h) && along(1, pool.in.w, pool.out.w);
 }

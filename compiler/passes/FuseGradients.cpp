@@ -4,6 +4,7 @@
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
 #include "compiler/passes/Report.h"
+#include "dsl/ShapeRules.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
@@ -23,10 +24,9 @@ namespace {
 bool disjointWindows(MaxPoolGradOp pool) {
   RankedTensorType in = pool.getInput().getType(), out = pool.getY().getType();
   const auto along = [&](int axis) {
-    const int64_t kernel = pool.getKernel()[axis], inputs = in.getDimSize(1 + axis),
-                  outputs = out.getDimSize(1 + axis);
-    return kernel == pool.getStrides()[axis] && pool.getPadding()[2 * axis] == 0 &&
-           outputs >= inputs / kernel && outputs <= (inputs + kernel - 1) / kernel;
+    return vernier::dsl::disjointWindows(in.getDimSize(1 + axis), pool.getKernel()[axis],
+                                         pool.getStrides()[axis], pool.getPadding()[2 * axis],
+                                         out.getDimSize(1 + axis));
   };
   return along(0) && along(1);
 }
