@@ -1,6 +1,7 @@
 #include "tools/CodeOptions.h"
 
 #include "compiler/ir/VnOps.h"
+#include "compiler/passes/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/core/Cpus.h"
 #include "runtime/core/Threads.h"
@@ -50,8 +51,8 @@ codegen::LoweringOptions loweringOf(const CodeOptions &options) {
 }
 
 std::string trainingPasses(const codegen::Backend &backend, const std::string &loss) {
-  return backend.passes(codegen::Purpose::TrainForward) + ",vn-differentiate{loss=" + loss + "}," +
-         backend.passes(codegen::Purpose::TrainStep);
+  return compiler::trainingPasses(loss, backend.passes(codegen::Purpose::TrainForward),
+                                  backend.passes(codegen::Purpose::TrainStep));
 }
 
 CLI::Validator threadsValidator() {

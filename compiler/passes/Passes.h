@@ -23,8 +23,9 @@ inline constexpr const char *kTrainStepPasses =
 
 /// What adds @train_step to @infer as the specification has it, in order; before kInferencePasses. `loss` is
 /// the name of a LossKind.
-inline std::string trainingPasses(const std::string &loss) {
-  return std::string(kTrainForwardPasses) + ",vn-differentiate{loss=" + loss + "}," + kTrainStepPasses;
+inline std::string trainingPasses(const std::string &loss, const std::string &forward = kTrainForwardPasses,
+                                  const std::string &step = kTrainStepPasses) {
+  return forward + ",vn-differentiate{loss=" + loss + "}," + step;
 }
 
 #define GEN_PASS_DECL
