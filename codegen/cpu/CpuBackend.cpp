@@ -6,6 +6,8 @@
 #include "codegen/cpu/schedule/Selection.h"
 #include "compiler/passes/Passes.h"
 
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 
@@ -29,8 +31,11 @@ std::string CpuBackend::passes(Purpose purpose) const {
     else
       text.insert(end, "{" + options + "}");
   };
-  const auto option = [](const char *name, auto value, auto usual) {
-    return value == usual ? std::string() : std::string(name) + "=" + std::to_string(value);
+  const auto option = [](const char *name, double value, double usual) {
+    std::string text;
+    if (value != usual)
+      llvm::raw_string_ostream(text) << name << "=" << llvm::format("%.17g", value);
+    return text;
   };
   say("vn-sink-pointwise", option("macs-per-byte", machine.macsPerByte, usual.macsPerByte));
   std::string blocks;
