@@ -287,21 +287,20 @@ void Lowering::readImage(BlockArgument argument, const Location &io) {
 
 LogicalResult Lowering::lower(Block &block) {
   placeConcats(block);
-  for (Operation &next : block) {
-    Operation *op = &next;
-    if (backward && op->hasAttr(vn::kBackwardAttr)) {
-      copyPassedOn(op->getParentOfType<func::FuncOp>(), vn::kPassedOnAttr);
+  for (Operation &op : block) {
+    if (backward && op.hasAttr(vn::kBackwardAttr)) {
+      copyPassedOn(op.getParentOfType<func::FuncOp>(), vn::kPassedOnAttr);
       program = std::exchange(backward, nullptr);
     }
-    if (auto attribute = op->getAttrOfType<StringAttr>(vn::kPlaceAttr))
+    if (auto attribute = op.getAttrOfType<StringAttr>(vn::kPlaceAttr))
       place = attribute.str();
     current = program;
-    if (dependsOnParametersOnly(op)) {
+    if (dependsOnParametersOnly(&op)) {
       if (prepared)
         current = prepared;
-      constant.insert(op->result_begin(), op->result_end());
+      constant.insert(op.result_begin(), op.result_end());
     }
-    if (failed(lower(op)))
+    if (failed(lower(&op)))
       return failure();
   }
   return success();

@@ -22,7 +22,7 @@ struct LoweringOptions {
   Element maps = Element::F32;
   // Of a network with open holes: an output that only the choices give with which it has the size that it has
   // in the configuration (see lowerSegments). Empty: there is none.
-  std::string partialOutput;
+  std::string partialOutput{};
   // If set: every buffer has memory of its own, and the map receives where each value lies when its program
   // has run, so that kernels can be compared one by one (`vernier verify`). A value that never leaves a
   // kernel has no place. In a part that runs for a few images at a time it is the last run's.

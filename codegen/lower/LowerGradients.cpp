@@ -43,10 +43,8 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
                                          Direction::InputGradient,
                                          tailOf(grad, reads)};
         SumsRequest request;
-        if (grad.getSums()) {
-          const Location x = at(grad.getSumsInput());
-          request = {Sums::Gradient, x.view, {x, at(grad.getSumsMean())}};
-        }
+        if (grad.getSums())
+          request = {Sums::Gradient, {at(grad.getSumsInput()), at(grad.getSumsMean())}};
         solveConvolution(problem, dy, grad.getWeight(), reads, dx, grad.getSums(), request);
         return success();
       })

@@ -28,8 +28,7 @@ struct PartialSums {
 // Sums of a convolution's result that its kernel may add up on the way.
 struct SumsRequest {
   Sums kind = Sums::None;
-  View x;                               // of Sums::Gradient
-  llvm::SmallVector<Location, 2> reads; // x and mean
+  llvm::SmallVector<Location, 2> reads; // of Sums::Gradient: x and mean
 };
 
 // Where a problem's operands lie, in the problem's order.

@@ -1,8 +1,6 @@
 // One case per op, each a call of its kernel.
 #include "compiler/interpreter/Interpreter.h"
 
-#include "compiler/interpreter/Kernels.h"
-#include "compiler/ir/VnOps.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -11,6 +9,21 @@ using namespace mlir;
 namespace vn = vernier::vn;
 
 namespace vernier::interpreter {
+
+Activation toActivation(vn::Activation activation) {
+  switch (activation) {
+  case vn::Activation::None:
+    return Activation::None;
+  case vn::Activation::Relu:
+    return Activation::Relu;
+  case vn::Activation::Relu6:
+    return Activation::Relu6;
+  case vn::Activation::Sigmoid:
+    return Activation::Sigmoid;
+  }
+  llvm_unreachable("an activation without a kernel");
+}
+
 namespace {
 
 using Tensors = std::vector<Tensor>;
@@ -38,20 +51,6 @@ template <typename Op> PoolGeometry averagePoolGeometry(Op op) {
   PoolGeometry geometry = poolGeometry(op);
   geometry.countPadding = op.getCountPadding();
   return geometry;
-}
-
-Activation toActivation(vn::Activation activation) {
-  switch (activation) {
-  case vn::Activation::None:
-    return Activation::None;
-  case vn::Activation::Relu:
-    return Activation::Relu;
-  case vn::Activation::Relu6:
-    return Activation::Relu6;
-  case vn::Activation::Sigmoid:
-    return Activation::Sigmoid;
-  }
-  llvm_unreachable("an activation without a kernel");
 }
 
 ResizeMode toResizeMode(vn::ResizeMode mode) {

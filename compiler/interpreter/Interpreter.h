@@ -6,7 +6,8 @@
 #ifndef VERNIER_COMPILER_INTERPRETER_INTERPRETER_H
 #define VERNIER_COMPILER_INTERPRETER_INTERPRETER_H
 
-#include "compiler/interpreter/Tensor.h"
+#include "compiler/interpreter/Kernels.h"
+#include "compiler/ir/VnOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include <functional>
 #include <map>
@@ -29,6 +30,9 @@ struct Environment {
 /// their last use.
 llvm::FailureOr<std::vector<Tensor>> interpret(mlir::func::FuncOp function, std::vector<Tensor> arguments,
                                                Environment &environment);
+
+/// The kernels' activation for the dialect's.
+Activation toActivation(vn::Activation activation);
 
 /// What `op`, which must have no side effect and read no parameter, computes from its operands.
 llvm::FailureOr<std::vector<Tensor>> evaluate(mlir::Operation *op, llvm::ArrayRef<const Tensor *> operands);

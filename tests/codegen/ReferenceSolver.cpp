@@ -44,7 +44,19 @@ double store(void *memory, int64_t index, Element element, double value) {
 
 Shape shapeOf(const View &view) { return {view.n, view.h, view.w, view.c}; }
 
-reference::Activation activationOf(Activation activation) { return reference::Activation(int(activation)); }
+reference::Activation activationOf(Activation activation) {
+  switch (activation) {
+  case Activation::None:
+    return reference::Activation::None;
+  case Activation::Relu:
+    return reference::Activation::Relu;
+  case Activation::Relu6:
+    return reference::Activation::Relu6;
+  case Activation::Sigmoid:
+    return reference::Activation::Sigmoid;
+  }
+  return reference::Activation::None;
+}
 
 // What padding there is behind the last row or column for a window to be there `outputs` times.
 int64_t after(int64_t before, int64_t in, int64_t outputs, int64_t kernel, int64_t stride, int64_t dilation) {

@@ -73,7 +73,7 @@ std::vector<Tensor> ofNormGradient(vn::BatchNormGradOp norm, const Operands &ope
   };
   const Tensor dy =
       norm.getMask() ? interpreter::activateGrad(of(operands, norm.getMask()), of(magnitudes, norm.getDy()),
-                                                 interpreter::Activation(int(norm.getMasked())))
+                                                 interpreter::toActivation(norm.getMasked()))
                      : of(magnitudes, norm.getDy());
   const Tensor &x = of(operands, norm.getInput()), &gamma = of(magnitudes, norm.getGamma()),
                &mean = of(operands, norm.getMean()), &variance = of(operands, norm.getVar());

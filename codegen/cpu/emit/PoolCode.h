@@ -47,6 +47,11 @@ struct Lines {
   int64_t elements;
 };
 
+// Where line `line` of image `image` begins.
+inline Value startOf(KernelBuilder &k, const Lines &lines, Value image, Value line) {
+  return k.add(k.mul(image, lines.imageStep), k.mul(line, lines.lineStep));
+}
+
 // Whether the numbers of a whole row are one run of each column's kernel.
 inline bool wholeRows(const View &a, const View &b) { return a.dense() && b.dense(); }
 

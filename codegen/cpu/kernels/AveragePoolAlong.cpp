@@ -31,64 +31,61 @@ KernelCode rangeSums(std::string name, const View &from, const View &to, int axi
   const Runs runs{in.elements, target.lanes, kVectorsAtOnce};
   const int64_t together = std::min({ranges.together, kMostTogether, out.extent});
   const int64_t blocks = ceilDiv(out.extent, together);
-  return makeKernel(std::move(name), in.images * in.count * blocks * runs.count(),
-                    {from.operand(), to.operand()}, [=](KernelBuilder &k, Value task) {
-                      auto digits = k.split(task, {in.images, in.count, blocks, runs.count()});
-                      const auto start = [&](const Lines &lines) {
-                        return k.add(k.mul(digits[0], lines.imageStep), k.mul(digits[1], lines.lineStep));
-                      };
-                      Value fromLine = start(in), toLine = start(out);
-                      Value first = k.mul(digits[2], together);
-                      Value count = k.min(k.index(together), k.sub(k.index(out.extent), first));
-                      Value last = k.add(k.add(first, count), -1);
-                      const auto lower = [&](Value o) {
-                        return k.min(k.max(ranges.lower(k, o), k.index(0)), k.index(in.extent));
-                      };
-                      const auto upper = [&](Value o) {
-                        return k.min(k.max(ranges.upper(k, o), k.index(0)), k.index(in.extent));
-                      };
-                      Value shared = lower(last);
-                      Value waiting = k.localBuffer({together * kVectorsAtOnce * k.lanes(), Element::F64});
-                      overRun(k, runs, digits[3], [&](Value c, llvm::ArrayRef<int64_t> counts) {
-                        const auto with = [&](Value begin, Value end, mlir::ValueRange sums) {
-                          return k.forLoop(begin, end, 1, sums, [&](Value i, mlir::ValueRange carried) {
-                            Value at = k.add(k.add(fromLine, k.mul(i, in.step)), c);
-                            Value scale = ofElement ? k.splat(ofElement(k, i)) : Value();
-                            KernelBuilder::Values result;
-                            for (size_t v = 0; v < counts.size(); ++v) {
-                              Value x = k.load(k.operand(0), k.add(at, int64_t(v) * k.lanes()), counts[v]);
-                              result.push_back(
-                                  addFloat(k, carried[v], k.wide(scale ? mulFloat(k, x, scale) : x)));
-                            }
-                            return result;
-                          });
-                        };
-                        const auto waitingAt = [&](Value i, size_t v) {
-                          return k.add(k.mul(i, kVectorsAtOnce * k.lanes()), int64_t(v) * k.lanes());
-                        };
-                        KernelBuilder::Values none(counts.size(), k.wideConstant(0.0));
-                        k.forLoop(k.index(0), count, 1, none, [&](Value i, mlir::ValueRange carried) {
-                          Value o = k.sub(last, i);
-                          const auto sums = with(lower(o), k.min(lower(k.add(o, 1)), shared), carried);
-                          for (size_t v = 0; v < counts.size(); ++v)
-                            k.storeWide(sums[v], waiting, waitingAt(k.sub(o, first), v));
-                          return sums;
-                        });
-                        k.forLoop(k.index(0), count, 1, none, [&](Value i, mlir::ValueRange carried) {
-                          Value o = k.add(first, i);
-                          Value begin = k.choose(k.equal(i, k.index(0)), shared, upper(k.add(o, -1)));
-                          const auto sums = with(begin, upper(o), carried);
-                          Value scale = ofSum ? k.wide(k.splat(ofSum(k, o))) : Value();
-                          Value at = k.add(k.add(toLine, k.mul(o, out.step)), c);
-                          for (size_t v = 0; v < counts.size(); ++v) {
-                            Value sum = addFloat(k, k.loadWide(waiting, waitingAt(i, v)), sums[v]);
-                            k.store(k.narrow(scale ? mulFloat(k, sum, scale) : sum), k.operand(1),
-                                    k.add(at, int64_t(v) * k.lanes()), counts[v]);
-                          }
-                          return sums;
-                        });
-                      });
-                    });
+  return makeKernel(
+      std::move(name), in.images * in.count * blocks * runs.count(), {from.operand(), to.operand()},
+      [=](KernelBuilder &k, Value task) {
+        auto digits = k.split(task, {in.images, in.count, blocks, runs.count()});
+        Value fromLine = startOf(k, in, digits[0], digits[1]), toLine = startOf(k, out, digits[0], digits[1]);
+        Value first = k.mul(digits[2], together);
+        Value count = k.min(k.index(together), k.sub(k.index(out.extent), first));
+        Value last = k.add(k.add(first, count), -1);
+        const auto lower = [&](Value o) {
+          return k.min(k.max(ranges.lower(k, o), k.index(0)), k.index(in.extent));
+        };
+        const auto upper = [&](Value o) {
+          return k.min(k.max(ranges.upper(k, o), k.index(0)), k.index(in.extent));
+        };
+        Value shared = lower(last);
+        Value waiting = k.localBuffer({together * kVectorsAtOnce * k.lanes(), Element::F64});
+        overRun(k, runs, digits[3], [&](Value c, llvm::ArrayRef<int64_t> counts) {
+          const auto with = [&](Value begin, Value end, mlir::ValueRange sums) {
+            return k.forLoop(begin, end, 1, sums, [&](Value i, mlir::ValueRange carried) {
+              Value at = k.add(k.add(fromLine, k.mul(i, in.step)), c);
+              Value scale = ofElement ? k.splat(ofElement(k, i)) : Value();
+              KernelBuilder::Values result;
+              for (size_t v = 0; v < counts.size(); ++v) {
+                Value x = k.load(k.operand(0), k.add(at, int64_t(v) * k.lanes()), counts[v]);
+                result.push_back(addFloat(k, carried[v], k.wide(scale ? mulFloat(k, x, scale) : x)));
+              }
+              return result;
+            });
+          };
+          const auto waitingAt = [&](Value i, size_t v) {
+            return k.add(k.mul(i, kVectorsAtOnce * k.lanes()), int64_t(v) * k.lanes());
+          };
+          KernelBuilder::Values none(counts.size(), k.wideConstant(0.0));
+          k.forLoop(k.index(0), count, 1, none, [&](Value i, mlir::ValueRange carried) {
+            Value o = k.sub(last, i);
+            const auto sums = with(lower(o), k.min(lower(k.add(o, 1)), shared), carried);
+            for (size_t v = 0; v < counts.size(); ++v)
+              k.storeWide(sums[v], waiting, waitingAt(k.sub(o, first), v));
+            return sums;
+          });
+          k.forLoop(k.index(0), count, 1, none, [&](Value i, mlir::ValueRange carried) {
+            Value o = k.add(first, i);
+            Value begin = k.choose(k.equal(i, k.index(0)), shared, upper(k.add(o, -1)));
+            const auto sums = with(begin, upper(o), carried);
+            Value scale = ofSum ? k.wide(k.splat(ofSum(k, o))) : Value();
+            Value at = k.add(k.add(toLine, k.mul(o, out.step)), c);
+            for (size_t v = 0; v < counts.size(); ++v) {
+              Value sum = addFloat(k, k.loadWide(waiting, waitingAt(i, v)), sums[v]);
+              k.store(k.narrow(scale ? mulFloat(k, sum, scale) : sum), k.operand(1),
+                      k.add(at, int64_t(v) * k.lanes()), counts[v]);
+            }
+            return sums;
+          });
+        });
+      });
 }
 
 // 1 / number of elements that window `o` of the axis counts.

@@ -46,10 +46,7 @@ KernelCode maxPoolAlong(const AxisPool &pool, const Target &target) {
       in.images * in.count * blocks * runs.count(), {spec.in.operand(), spec.out.operand()},
       [=](KernelBuilder &k, Value task) {
         auto digits = k.split(task, {in.images, in.count, blocks, runs.count()});
-        const auto start = [&](const Lines &lines) {
-          return k.add(k.mul(digits[0], lines.imageStep), k.mul(digits[1], lines.lineStep));
-        };
-        Value fromLine = start(in), toLine = start(out);
+        Value fromLine = startOf(k, in, digits[0], digits[1]), toLine = startOf(k, out, digits[0], digits[1]);
         Value first = k.mul(digits[2], together);
         Value windows = k.min(k.index(together), k.sub(k.index(out.extent), first));
         overRun(k, runs, digits[3], [&](Value c, llvm::ArrayRef<int64_t> counts) {
@@ -102,8 +99,7 @@ KernelCode maxPoolGradientAlong(const AxisPool &pool, const View &dy, const View
         overRun(k, runs, digits[2], [&](Value c, llvm::ArrayRef<int64_t> counts) {
           const int64_t count = counts.front();
           const auto at = [&](const Lines &lines, Value i) {
-            Value line = k.add(k.mul(digits[0], lines.imageStep), k.mul(digits[1], lines.lineStep));
-            return k.add(k.add(line, k.mul(i, lines.step)), c);
+            return k.add(k.add(startOf(k, lines, digits[0], digits[1]), k.mul(i, lines.step)), c);
           };
           k.forLoop(0, in.extent, 1,
                     [&](Value i) { k.store(k.constant(0.0f), k.operand(3), at(inGradient, i), count); });

@@ -29,7 +29,8 @@ PartialSums Selection::addSums(const ConvolutionProblem &p, const Places &at, in
     return {};
   const PartialSums sums{doubles(sumsElements(parts, p.out.c, target)), parts};
   epilogue.code.sums = at.sums.kind;
-  epilogue.code.x = at.sums.x;
+  if (at.sums.kind == Sums::Gradient)
+    epilogue.code.x = at.sums.reads[0].view;
   epilogue.reads.append(at.sums.reads.begin(), at.sums.reads.end());
   epilogue.writes.push_back(sums.sums);
   return sums;

@@ -18,7 +18,7 @@ PartialSums Selection::select(const Problem &problem, const Places &at) {
   } else if (const auto *p = std::get_if<PoolProblem>(&problem)) {
     pool(*p, at);
   } else if (const auto *p = std::get_if<PoolGradientProblem>(&problem)) {
-    poolGradient(*p, at);
+    p->pool.kind == PoolKind::Max ? maxPoolGradient(*p, at) : averagePoolGradient(*p, at);
   } else if (const auto *p = std::get_if<SpatialSumProblem>(&problem)) {
     spatialSum(*p, at);
   } else if (const auto *p = std::get_if<ResizeGradientProblem>(&problem)) {
@@ -84,22 +84,25 @@ llvm::SmallVector<Location> Selection::alongAxes(const PoolProblem &p, llvm::Arr
   return maps;
 }
 
-void Selection::poolGradient(const PoolGradientProblem &p, const Places &at) {
-  const bool max = p.pool.kind == PoolKind::Max;
-  if (!max && averageGradientFasterAlongAxes(p.pool)) {
-    const std::vector<AxisPool> parts = averageAxes(p.pool);
-    Location gradient = at.reads[0];
-    for (const AxisPool &part : llvm::reverse(parts)) {
-      const Location to = &part == &parts.front() ? at.writes[0] : writer.map(part.spec.in);
-      writer.step(kernel(p, AlongAxis{part, part.spec.out, part.spec.in}), {gradient}, {to});
-      gradient = to;
-    }
+void Selection::averagePoolGradient(const PoolGradientProblem &p, const Places &at) {
+  if (!averageGradientFasterAlongAxes(p.pool)) {
+    whole(p, at);
     return;
   }
-  if (!max || !gradientFasterAlongAxes(p.pool)) {
+  const std::vector<AxisPool> parts = averageAxes(p.pool);
+  Location gradient = at.reads[0];
+  for (const AxisPool &part : llvm::reverse(parts)) {
+    const Location to = &part == &parts.front() ? at.writes[0] : writer.map(part.spec.in);
+    writer.step(kernel(p, AlongAxis{part, part.spec.out, part.spec.in}), {gradient}, {to});
+    gradient = to;
+  }
+}
+
+void Selection::maxPoolGradient(const PoolGradientProblem &p, const Places &at) {
+  if (!gradientFasterAlongAxes(p.pool)) {
     Step &step = whole(p, at);
     // The kernel reads each element of an addend or of the mask before it stores the output's.
-    for (int i = 3; max && i < int(at.reads.size()); ++i)
+    for (int i = 3; i < int(at.reads.size()); ++i)
       if (at.reads[i].view == at.writes[0].view)
         step.mayReuse.push_back(i);
     return;

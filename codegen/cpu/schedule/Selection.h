@@ -45,7 +45,8 @@ private:
 
   // --- maps: SelectMaps.cpp
   void pool(const PoolProblem &p, const Places &at);
-  void poolGradient(const PoolGradientProblem &p, const Places &at);
+  void maxPoolGradient(const PoolGradientProblem &p, const Places &at);
+  void averagePoolGradient(const PoolGradientProblem &p, const Places &at);
   void spatialSum(const SpatialSumProblem &p, const Places &at);
   // x and what each part of a pool makes of it, the last one only where there is a place for it.
   llvm::SmallVector<Location> alongAxes(const PoolProblem &p, llvm::ArrayRef<AxisPool> parts,
