@@ -10,6 +10,8 @@ packages=(
   # libraries
   libomp-22-dev libfmt-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
   libjpeg-dev libpng-dev libwebp-dev zlib1g-dev libboost-test-dev
+  # fibers: the threads of emulated CUDA kernels
+  libboost-context-dev
   # ONNX's schema and checker
   libonnx-dev libprotobuf-dev
   # the main job's images; scripts and tests use Python's standard library only
