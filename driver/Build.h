@@ -32,10 +32,11 @@ llvm::Expected<CompiledModel> compileAdaptive(AdaptivePart network, AdaptivePart
 
 // What linking needs beside the objects.
 struct LinkOptions {
-  std::string compiler;               // a C++ compiler driver
-  std::string runtimeDirectory;       // of libvernier_runtime.a and libvernier_[adaptive_]main.a
-  std::string headerDirectory;        // of vernier.h and abi.h
-  std::vector<std::string> libraries; // further arguments
+  std::string compiler;         // a C++ compiler driver
+  std::string runtimeDirectory; // of libvernier_runtime.a, libvernier_program.a, libvernier_[adaptive_]main.a
+  std::string headerDirectory;  // of vernier.h and abi.h
+  std::vector<std::string> libraries;        // further arguments, of the runtime
+  std::vector<std::string> programLibraries; // and of a program beside them
 };
 
 // This installation's.

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = llvm::sys::fs;
 
-const std::string kRuntime = "libvernier_runtime.a", kHeaders = "vernier";
+const std::string kRuntime = "libvernier_runtime.a", kProgram = "libvernier_program.a", kHeaders = "vernier";
 
 llvm::Error failure(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
@@ -90,13 +90,13 @@ llvm::Error writeLibrary(const std::vector<std::string> &objects, const std::str
                : llvm::Error::success();
 }
 
-// What a shared library exports: its interface. Several of them in one process keep what they are made of to
-// themselves.
+// What a shared library exports: the model, and the functions of vernier.h. Several of them in one process
+// keep what they are made of to themselves.
 std::string exportsOf(const ModelFacts &facts, bool adaptive) {
   std::string names;
   for (const std::string &symbol : {facts.symbol, std::string("vernier")})
     names += symbol + "_model; " + (adaptive ? symbol + "_adaptive; " : "");
-  return "{ global: " + names + "vn_*; local: *; };\n";
+  return "{ global: " + names + "vn_session_*; vn_adaptive_session_*; vn_last_error; local: *; };\n";
 }
 
 std::string header(const CompiledModel &model, const ModelFacts &facts, const LinkOptions &options) {
@@ -120,6 +120,8 @@ std::string header(const CompiledModel &model, const ModelFacts &facts, const Li
   };
   list("VN_PROGRAM_INFER", model.compilation.infer);
   list("VN_PROGRAM_TRAIN_STEP", model.compilation.trainStep);
+  list("VN_PROGRAM_ACCUMULATE", model.compilation.accumulate);
+  list("VN_PROGRAM_UPDATE", model.compilation.update);
   s << " *\n * Link with lib" << facts.name << ".so, or with lib" << facts.name << ".a libvernier_runtime.a "
     << llvm::join(options.libraries, " ")
     << " -lstdc++; several models' lib*.a share one libvernier_runtime.a.\n";
@@ -143,10 +145,13 @@ LinkOptions defaultLinkOptions() {
   llvm::sys::path::remove_filename(directory);
   llvm::sys::path::append(directory, "include", "vernier");
   options.headerDirectory = std::string(directory);
-  llvm::SmallVector<llvm::StringRef> parts;
-  llvm::StringRef(VERNIER_RUNTIME_LIBRARIES).split(parts, ' ', -1, /*KeepEmpty=*/false);
-  for (llvm::StringRef part : parts)
-    options.libraries.push_back(part.str());
+  const auto words = [](llvm::StringRef text) {
+    llvm::SmallVector<llvm::StringRef> parts;
+    text.split(parts, ' ', -1, /*KeepEmpty=*/false);
+    return std::vector<std::string>(parts.begin(), parts.end());
+  };
+  options.libraries = words(VERNIER_RUNTIME_LIBRARIES);
+  options.programLibraries = words(VERNIER_PROGRAM_LIBRARIES);
   return options;
 }
 
@@ -198,8 +203,10 @@ llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, co
     auto executable = link({"-o", scratchFile(facts.name)});
     executable.push_back(options.runtimeDirectory +
                          (model.adaptive ? "/libvernier_adaptive_main.a" : "/libvernier_main.a"));
+    executable.push_back(options.runtimeDirectory + "/" + kProgram);
     executable.push_back(runtime);
-    executable.insert(executable.end(), options.libraries.begin(), options.libraries.end());
+    for (const auto &libraries : {options.programLibraries, options.libraries})
+      executable.insert(executable.end(), libraries.begin(), libraries.end());
     if (llvm::Error error = runLinker(options, executable, scratch.path()))
       return error;
 

@@ -4,9 +4,12 @@
 #include "runtime/Error.h"
 #include "runtime/adapt/Adaptive.h"
 #include "runtime/core/Session.h"
+#include "runtime/core/Shape.h"
 #include "runtime/io/Weights.h"
 
+#include <algorithm>
 #include <atomic>
+#include <fmt/core.h>
 #include <new>
 #include <system_error>
 #include <thread>
@@ -93,20 +96,35 @@ template <class Handle> static void destroy(Handle *handle) noexcept {
   delete handle;
 }
 
-static const vn_parameter &parameterAt(Session &session, int64_t index, float **values, int64_t *count) {
-  require(values && count, "a pointer argument is null");
+/// The parameter of a call that passes `count` of its values.
+static const vn_parameter &parameterAt(const Session &session, int64_t index, const float *values,
+                                       int64_t count) {
   require(index >= 0 && index < session.model().num_parameters, "there is no parameter of this index");
-  return session.model().parameters[index];
+  const vn_parameter &parameter = session.model().parameters[index];
+  require(values || count == 0, "a pointer argument is null");
+  if (count != elementCount(parameter))
+    throw Error(VN_ERROR_ARGUMENT,
+                fmt::format("{} given for parameter `{}`, which has {}", counted(count, "value"),
+                            parameter.name, elementCount(parameter)));
+  return parameter;
+}
+
+static SessionOptions optionsOf(const vn_session_options *options) {
+  if (!options)
+    return {};
+  for (const int64_t reserved : options->reserved)
+    require(reserved == 0, "a reserved option is not 0");
+  return {.threads = options->threads, .training = options->training != 0, .number = options->device};
 }
 
 extern "C" {
 
-vn_status vn_session_create(const vn_model *model, int64_t threads, int64_t training, vn_session **session) {
+vn_status vn_session_create(const vn_model *model, const vn_session_options *options, vn_session **session) {
   if (session)
     *session = nullptr;
   return guard([&] {
     require(model && session, "a pointer argument is null");
-    *session = new vn_session{Session(*model, {.threads = threads, .training = training != 0})};
+    *session = new vn_session{Session(*model, optionsOf(options))};
   });
 }
 
@@ -120,27 +138,30 @@ vn_status vn_session_load_weights(vn_session *session, const char *path) {
   });
 }
 
-vn_status vn_session_parameter(vn_session *session, int64_t index, float **values, int64_t *count) {
+vn_status vn_session_read_parameter(vn_session *session, int64_t index, float *values, int64_t count) {
   return guard([&] {
     const Taken taken(session);
-    const auto span = taken->session.values(parameterAt(taken->session, index, values, count));
-    *values = span.data(), *count = int64_t(span.size());
+    const vn_parameter &parameter = parameterAt(taken->session, index, values, count);
+    taken->session.read(parameter, {values, size_t(count)});
   });
 }
 
-vn_status vn_session_gradient(vn_session *session, int64_t index, float **values, int64_t *count) {
+vn_status vn_session_write_parameter(vn_session *session, int64_t index, const float *values, int64_t count) {
+  return guard([&] {
+    const Taken taken(session);
+    const vn_parameter &parameter = parameterAt(taken->session, index, values, count);
+    taken->session.write(parameter, {values, size_t(count)});
+  });
+}
+
+vn_status vn_session_read_gradient(vn_session *session, int64_t index, float *values, int64_t count) {
   return guard([&] {
     const Taken taken(session);
     const vn_parameter &parameter = parameterAt(taken->session, index, values, count);
     require(taken->session.trains(), "the session was created for inference");
     require(parameter.space == VN_SPACE_PARAMETERS, "a running statistic has no gradient");
-    const auto span = taken->session.gradient(parameter);
-    *values = span.data(), *count = int64_t(span.size());
+    std::ranges::copy(taken->session.readGradient(parameter), values);
   });
-}
-
-vn_status vn_session_weights_changed(vn_session *session) {
-  return guard([&] { Taken(session)->session.weightsChanged(); });
 }
 
 vn_status vn_session_choose(vn_session *session, const int64_t *choices, int64_t num_choices) {
@@ -157,21 +178,28 @@ vn_status vn_session_run(vn_session *session, vn_program_id program, void *const
     const Taken taken(session);
     require(num_io >= 0, "a count is negative");
     require(io, "a pointer argument is null");
-    require(program == VN_PROGRAM_INFER || program == VN_PROGRAM_TRAIN_STEP, "there is no such program");
-    if (program == VN_PROGRAM_INFER)
-      taken->session.infer({io, size_t(num_io)});
-    else
-      taken->session.trainStep({io, size_t(num_io)});
+    const std::span arrays(io, size_t(num_io));
+    switch (program) {
+    case VN_PROGRAM_INFER:
+      return taken->session.infer(arrays);
+    case VN_PROGRAM_TRAIN_STEP:
+      return taken->session.trainStep(arrays);
+    case VN_PROGRAM_ACCUMULATE:
+      return taken->session.accumulate(arrays);
+    case VN_PROGRAM_UPDATE:
+      return taken->session.update(arrays);
+    }
+    throw Error(VN_ERROR_ARGUMENT, "there is no such program");
   });
 }
 
-vn_status vn_adaptive_session_create(const vn_adaptive *model, int64_t threads,
+vn_status vn_adaptive_session_create(const vn_adaptive *model, const vn_session_options *options,
                                      vn_adaptive_session **session) {
   if (session)
     *session = nullptr;
   return guard([&] {
     require(model && session, "a pointer argument is null");
-    *session = new vn_adaptive_session{Adaptive(*model, threads)};
+    *session = new vn_adaptive_session{Adaptive(*model, optionsOf(options))};
   });
 }
 

@@ -3,5 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/build.sh vernier vernier_main vernier_runtime # the latter two are what built models are linked with
+scripts/build.sh vernier vernier_main vernier_runtime # the latter are what built models are linked with
 exec scripts/main_job.sh --vernier "${BUILD_DIR:-build}/bin/vernier" --out "${OUT:-out/demo}"

@@ -44,7 +44,7 @@ std::string weightsOf(const codegen::Compilation &compilation, const codegen::Mo
   runtime::loadWeights(session, file);
   return file.tensors().size() == compilation.parameters.size()
              ? whole
-             : runtime::safetensorsBytes(runtime::weightTensors(session), file.metadata());
+             : runtime::safetensorsBytes(runtime::weightTensors(session).views, file.metadata());
 }
 
 int64_t copies(const codegen::Program &program) {

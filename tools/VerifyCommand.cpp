@@ -1,7 +1,7 @@
 // vernier verify
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
-#include "runtime/core/CpuFeatures.h"
+#include "runtime/device/cpu/CpuFeatures.h"
 #include "tools/CodeOptions.h"
 #include "tools/verify/Bounds.h"
 #include "tools/verify/KernelCheck.h"

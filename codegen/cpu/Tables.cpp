@@ -19,6 +19,9 @@ public:
   Constant *integer(int64_t value) {
     return llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), value, true);
   }
+  Constant *integer32(int64_t value) {
+    return llvm::ConstantInt::get(llvm::Type::getInt32Ty(context), value, true);
+  }
   Constant *null() { return llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0)); }
   Constant *record(llvm::ArrayRef<Constant *> fields) {
     return llvm::ConstantStruct::getAnon(context, fields);
@@ -61,7 +64,9 @@ public:
       llvm::SmallVector<Constant *> operands;
       for (const StepOperand &operand : step.operands) {
         const Buffer &buffer = buffers[operand.buffer];
-        operands.push_back(record({integer(buffer.space), integer(buffer.offset + operand.offset)}));
+        const bool array = buffer.space == VN_SPACE_IO;
+        operands.push_back(record({integer32(buffer.space), integer32(array ? arrayOf(buffer) : 0),
+                                   integer(operand.offset + (array ? 0 : buffer.offset))}));
       }
       steps.push_back(record({kernel(step.kernel), text(step.kernel), text(step.place), array(operands),
                               integer(step.operands.size()), integer(step.tasks), integer(step.macs),
@@ -117,7 +122,9 @@ public:
                    integer(compilation.derivedBytes),
                    program(compilation.prepare, compilation.buffers),
                    program(compilation.infer, compilation.buffers),
-                   program(compilation.trainStep, compilation.buffers)});
+                   program(compilation.trainStep, compilation.buffers),
+                   program(compilation.accumulate, compilation.buffers),
+                   program(compilation.update, compilation.buffers)});
   }
 
   Constant *global(Constant *value, unsigned alignment) {

@@ -2,6 +2,7 @@
 
 #include "codegen/lower/Lowering.h"
 #include "codegen/plan/MemoryPlan.h"
+#include "codegen/program/ParameterLayout.h"
 
 using namespace mlir;
 
@@ -102,7 +103,7 @@ Location Lowering::derived(const Kernel &kernel, const Location &weight, bool ea
 Location Lowering::addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape,
                          const View &view) {
   const int buffer = addBuffer(VN_SPACE_IO, view.size() * 4);
-  out.buffers[buffer].offset = kAlignment * int64_t(program->io.size());
+  out.buffers[buffer].offset = int64_t(program->io.size());
   program->io.push_back({name, type, isOutput ? VN_OUTPUT : VN_INPUT, std::move(shape)});
   return {buffer, 0, view};
 }
@@ -418,9 +419,12 @@ FailureOr<Compilation> lowerModule(ModuleOp module, const Backend &backend, cons
     placeApart(compilation.buffers, compilation.prepare, compilation.infer.arenaBytes);
   else
     planMemory(compilation.buffers, compilation.prepare);
-  if (auto train = module.lookupSymbol<func::FuncOp>(vn::kTrainStepFunction))
+  if (auto train = module.lookupSymbol<func::FuncOp>(vn::kTrainStepFunction)) {
     if (failed(lowering.function(train, compilation.trainStep, nullptr)))
       return failure();
+    lowering.optimizer(compilation.update);
+    layOutParameters(compilation);
+  }
   if (failed(lowering.checkNames(module)))
     return failure();
   return compilation;

@@ -2,6 +2,7 @@
 #include "codegen/lower/Lowering.h"
 #include "codegen/plan/MemoryPlan.h"
 #include "codegen/plan/SharedSteps.h"
+#include "codegen/program/ParameterLayout.h"
 
 using namespace mlir;
 
@@ -238,9 +239,13 @@ FailureOr<Compilation> lowerSegments(ModuleOp configuration, std::vector<OpenHol
   shareEqualSteps(compilation);
   backend.order(compilation.prepare);
   planMemory(compilation.buffers, compilation.prepare);
-  if (llvm::any_of(segments, [](const SegmentModules &segment) { return bool(trainStepOf(segment)); }))
+  if (llvm::any_of(segments, [](const SegmentModules &segment) { return bool(trainStepOf(segment)); })) {
     if (failed(lowerTraining(lowering, infer, segments, compilation)))
       return failure();
+    lowering.accumulation(compilation.accumulate);
+    lowering.optimizer(compilation.update);
+    layOutParameters(compilation);
+  }
   if (failed(lowering.checkNames(configuration)))
     return failure();
   return compilation;

@@ -34,6 +34,9 @@ public:
                               Program *prepared);
   // The same of a training step: what runs before the later segments, and after them.
   mlir::LogicalResult trainSegment(mlir::func::FuncOp step, Program &forward, Program &backward);
+  // What follows a training step, of all parameters and statistics: the programs that abi.h describes.
+  void accumulation(Program &program);
+  void optimizer(Program &program);
   // Fails, and reports at `module`, where two kernels that differ would have got one name.
   mlir::LogicalResult checkNames(mlir::ModuleOp module) const;
 
@@ -80,6 +83,14 @@ private:
   // Copies the others there.
   void copyPassedOn(mlir::func::FuncOp function, llvm::StringRef attribute);
   mlir::LogicalResult segmentResults(mlir::func::FuncOp function);
+  // --- what follows a training step (LowerOptimizer.cpp)
+  // ---------------------------------------------------------------------------------
+  // The memory of a trainable parameter in a space that is laid out as the parameters are.
+  Location beside(const Parameter &parameter, vn_space space);
+  // An array of a call, of which each parameter has an element.
+  Location addFlags(const char *name, bool isOutput);
+  void clear(const Location &flags);
+
   // Where a map that segments pass on lies.
   Location passedOn(llvm::StringRef name, mlir::Value value);
 

@@ -17,6 +17,10 @@ const char *spaceName(vn_space space) {
     return "derived";
   case VN_SPACE_GRADIENTS:
     return "gradients";
+  case VN_SPACE_SUMS:
+    return "sums";
+  case VN_SPACE_MOMENTUM:
+    return "momentum";
   case VN_SPACE_IO:
     return "io";
   }
@@ -35,7 +39,7 @@ public:
       return;
     out << name << ": " << program.steps.size() << " steps, arena " << program.arenaBytes << " bytes\n";
     for (size_t i = 0; i < program.io.size(); ++i) {
-      out << "  io+" << i << " " << (program.io[i].kind == VN_INPUT ? "reads " : "writes ")
+      out << "  io" << i << " " << (program.io[i].kind == VN_INPUT ? "reads " : "writes ")
           << program.io[i].name;
       for (int64_t extent : program.io[i].shape)
         out << " " << extent;
@@ -58,8 +62,11 @@ private:
         out << " ->";
       written |= operand.written;
       const Buffer &buffer = compilation.buffers[operand.buffer];
-      const int64_t at = buffer.offset + operand.offset;
-      out << " " << spaceName(buffer.space) << "+" << (buffer.space == VN_SPACE_IO ? at / kAlignment : at);
+      out << " " << spaceName(buffer.space);
+      if (buffer.space == VN_SPACE_IO)
+        out << arrayOf(buffer) << "+" << operand.offset;
+      else
+        out << "+" << buffer.offset + operand.offset;
     }
     out << "\n";
   }
@@ -76,6 +83,8 @@ void printPrograms(llvm::raw_ostream &out, const Compilation &compilation) {
   printer.print("prepare", compilation.prepare);
   printer.print("infer", compilation.infer);
   printer.print("train_step", compilation.trainStep);
+  printer.print("accumulate", compilation.accumulate);
+  printer.print("update", compilation.update);
 }
 
 } // namespace vernier::codegen

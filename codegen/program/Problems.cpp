@@ -52,6 +52,9 @@ struct Name {
   const char *operator()(const LossGradientProblem &p) const {
     return p.loss == Loss::Softmax ? "softmax_loss_gradient" : "binary_loss_gradient";
   }
+  const char *operator()(const SgdProblem &) const { return "sgd"; }
+  const char *operator()(const AccumulateProblem &) const { return "accumulate_gradient"; }
+  const char *operator()(const CheckFiniteProblem &) const { return "check_finite"; }
 };
 
 // What follows the name.
@@ -154,6 +157,9 @@ public:
   void operator()(const LossProblem &p) { number("", p.batch).number("of", p.classes); }
   void operator()(const MeanLossProblem &p) { number("of", p.count); }
   void operator()(const LossGradientProblem &p) { number("", p.batch).number("of", p.classes); }
+  void operator()(const SgdProblem &p) { number("", p.count); }
+  void operator()(const AccumulateProblem &p) { number("", p.count); }
+  void operator()(const CheckFiniteProblem &p) { number("", p.count); }
 
 private:
   Text &word(const std::string &value) {

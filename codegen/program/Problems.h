@@ -320,6 +320,32 @@ struct LossGradientProblem {
   bool operator==(const LossGradientProblem &) const = default;
 };
 
+// --- what follows a training step's gradients: of one parameter, numbers in a row
+
+// One step of stochastic gradient descent (abi.h: update). Reads the gradient, the learning rate, momentum's
+// factor, the weight decay, whether it is Nesterov's, whether this parameter is trained; writes the weight,
+// its momentum and, where the new weight is not finite, 1.
+struct SgdProblem {
+  int64_t count = 0;
+
+  bool operator==(const SgdProblem &) const = default;
+};
+
+// Reads the gradient and a vn_accumulation; writes the sum and, where the gradient is not finite, 1. At the
+// end (VN_END) it writes the gradient, too.
+struct AccumulateProblem {
+  int64_t count = 0;
+
+  bool operator==(const AccumulateProblem &) const = default;
+};
+
+// Reads numbers; where one is not finite it writes 1.
+struct CheckFiniteProblem {
+  int64_t count = 0;
+
+  bool operator==(const CheckFiniteProblem &) const = default;
+};
+
 using Problem =
     std::variant<ConvolutionProblem, WeightLayoutProblem, WeightGradientProblem, PoolProblem,
                  PoolGradientProblem, SpatialSumProblem, SpatialBroadcastProblem, ResizeProblem,
@@ -328,7 +354,7 @@ using Problem =
                  CopyProblem, ArrayProblem, BatchSumsProblem, BatchFinishProblem, UpdateRunningProblem,
                  BatchGradientSumsProblem, BatchGradientFinishProblem, BatchGradientApplyProblem,
                  ChannelSumsProblem, FoldWeightProblem, FoldScaleProblem, FoldBiasProblem, LossProblem,
-                 MeanLossProblem, LossGradientProblem>;
+                 MeanLossProblem, LossGradientProblem, SgdProblem, AccumulateProblem, CheckFiniteProblem>;
 
 // "convolution", "pool_gradient".
 const char *nameOf(const Problem &problem);

@@ -14,7 +14,8 @@ namespace vernier::codegen {
 struct Buffer {
   vn_space space = VN_SPACE_ARENA;
   int64_t bytes = 0;
-  int64_t offset = -1; // bytes into the space; of an arena buffer once the memory is planned
+  // Bytes into the space; of an arena buffer once the memory is planned. Of an array of a call its number.
+  int64_t offset = -1;
 };
 
 // A value's place: a map in a buffer, from `offset` bytes. Vectors and weights are maps of one pixel.
@@ -98,12 +99,15 @@ struct OpenHole {
   std::vector<double> choices;
 };
 
+// Which of a call's arrays a buffer of VN_SPACE_IO is.
+inline int64_t arrayOf(const Buffer &buffer) { return buffer.offset; }
+
 // What one model's code consists of. All programs share the list of buffers and the kernels.
 struct Compilation {
   std::vector<Buffer> buffers;
   std::vector<Parameter> parameters;
   std::vector<Kernel> kernels; // each name once
-  Program prepare, infer, trainStep;
+  Program prepare, infer, trainStep, accumulate, update;
   std::vector<OpenHole> holes;
   Element maps = Element::F32; // of @infer
   int64_t parameterBytes = 0, statisticsBytes = 0, derivedBytes = 0;

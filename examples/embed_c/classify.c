@@ -13,27 +13,31 @@ static int fail(const char *what) {
 /* Stands in for a trained file when none is given: gammas and variances 1, weights small and alternating. */
 static int fill_weights(vn_session *session, const vn_model *model) {
   for (int64_t i = 0; i < model->num_parameters; ++i) {
-    float *values;
-    int64_t count;
-    if (vn_session_parameter(session, i, &values, &count) != VN_OK)
-      return 1;
-    const int64_t kind = model->parameters[i].kind;
+    const vn_parameter *parameter = &model->parameters[i];
+    int64_t count = 1;
+    for (int64_t d = 0; d < parameter->rank; ++d)
+      count *= parameter->shape[d];
+    float *values = malloc(sizeof(float) * count);
     for (int64_t k = 0; k < count; ++k) {
-      if (kind == VN_GAMMA || kind == VN_RUNNING_VAR)
+      if (parameter->kind == VN_GAMMA || parameter->kind == VN_RUNNING_VAR)
         values[k] = 1.0f;
-      else if (kind == VN_CONVOLUTION_WEIGHT || kind == VN_LINEAR_WEIGHT)
+      else if (parameter->kind == VN_CONVOLUTION_WEIGHT || parameter->kind == VN_LINEAR_WEIGHT)
         values[k] = (float)((k * 37 + i) % 17 - 8) * 0.02f;
       else
         values[k] = 0.0f;
     }
+    const vn_status status = vn_session_write_parameter(session, i, values, count);
+    free(values);
+    if (status != VN_OK)
+      return 1;
   }
-  return vn_session_weights_changed(session) != VN_OK;
+  return 0;
 }
 
 int main(int argc, char **argv) {
   const vn_model *model = resnet_fashion_model();
   vn_session *session;
-  if (vn_session_create(model, 0, 0, &session) != VN_OK)
+  if (vn_session_create(model, NULL, &session) != VN_OK)
     return fail("cannot start the model");
   if (argc > 1 ? vn_session_load_weights(session, argv[1]) != VN_OK : fill_weights(session, model))
     return fail("cannot load the weights");

@@ -47,9 +47,9 @@ static const vn_adaptive &checked(const vn_adaptive &model) {
   return model;
 }
 
-Adaptive::Adaptive(const vn_adaptive &model, int64_t threads)
-    : theModel(checked(model)), theNetwork(*model.network, {.threads = threads}),
-      theClassifier(*model.classifier, {.threads = threads}), arrays(model.network->infer),
+Adaptive::Adaptive(const vn_adaptive &model, const SessionOptions &options)
+    : theModel(checked(model)), theNetwork(*model.network, options),
+      theClassifier(*model.classifier, options), arrays(model.network->infer),
       classifierArrays(model.classifier->infer), pointers(arrays.pointers().begin(), arrays.pointers().end()),
       classifierPointers(classifierArrays.pointers().begin(), classifierArrays.pointers().end()) {
   checkAdaptive(model);

@@ -26,7 +26,7 @@ public:
   /// An image that is finished: the number that `add` was given, its logits, the candidate that it ran in.
   using Deliver = std::function<void(int64_t image, std::span<const float> logits, size_t candidate)>;
 
-  explicit Adaptive(const vn_adaptive &model, int64_t threads = 0);
+  explicit Adaptive(const vn_adaptive &model, const SessionOptions &options = {});
 
   /// The network's weights and the classifier's, whose names have a prefix, or none of them.
   void loadWeights(const Safetensors &file, const NonFiniteWeights &policy = {});

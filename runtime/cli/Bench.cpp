@@ -6,6 +6,7 @@
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Shape.h"
 #include "runtime/core/Statistics.h"
+#include "runtime/device/cpu/Workers.h"
 #include "runtime/io/Weights.h"
 #include "runtime/train/Initialize.h"
 
@@ -178,7 +179,8 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
     loadWeights(session, Safetensors::read(options.weights), "", std::string(classifierPrefix),
                 options.nonFinite());
 
-  const double peak = measureFmaPeak(session.workers());
+  Workers workers(session.threads()); // the session's, which a process's share
+  const double peak = measureFmaPeak(workers);
   const Measurement measurement = measure(session, options);
   const vn_program &program = options.train ? model.train_step : model.infer;
   const double middle = median(measurement.total), best = std::ranges::min(measurement.total);

@@ -1,7 +1,7 @@
 #ifndef VERNIER_RUNTIME_CLI_FMAPEAK_H
 #define VERNIER_RUNTIME_CLI_FMAPEAK_H
 
-#include "runtime/core/Workers.h"
+#include "runtime/device/cpu/Workers.h"
 
 namespace vernier::runtime {
 

@@ -26,7 +26,7 @@ static Safetensors readWeights(const vn_model &model, const CommonOptions &optio
 
 OpenAdaptive openAdaptive(const vn_adaptive &model, const CommonOptions &options) {
   OpenAdaptive open;
-  open.adaptive = std::make_unique<Adaptive>(model, options.threads);
+  open.adaptive = std::make_unique<Adaptive>(model, SessionOptions{.threads = options.threads});
   open.adaptive->setCostWeight(options.costWeight);
   const Safetensors file = readWeights(*model.network, options);
   open.adaptive->loadWeights(file, options.nonFinite());

@@ -25,7 +25,7 @@ static void writeRecalibrated(Session &session, const Safetensors &file, const s
     file.copyFloats(tensor, own.data());
     for (size_t i = 0; i < changed.size(); ++i)
       if (changed[i] && tensor.name == model.parameters[i].name)
-        std::ranges::copy(session.values(model.parameters[i]), own.begin());
+        session.read(model.parameters[i], own);
     tensors.push_back({tensor.name, tensor.shape, own});
   }
   Metadata metadata = file.metadata();

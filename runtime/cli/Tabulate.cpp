@@ -200,18 +200,17 @@ private:
         return;
       dataset = openDataset(options.data, "train", options.reading);
       checkLabels(*dataset, session.model());
-      for (int64_t i = 0; i < session.model().num_parameters; ++i) {
-        const std::span<float> values = session.values(session.model().parameters[i]);
-        if (session.model().parameters[i].space == VN_SPACE_STATISTICS)
-          loaded.push_back({values, {values.begin(), values.end()}});
-      }
+      for (int64_t i = 0; i < session.model().num_parameters; ++i)
+        if (const vn_parameter &parameter = session.model().parameters[i];
+            parameter.space == VN_SPACE_STATISTICS)
+          loaded.push_back({&parameter, session.read(parameter)});
     }
 
     void update() const {
       if (images == 0)
         return;
-      for (const auto &[values, before] : loaded)
-        std::ranges::copy(before, values.begin());
+      for (const auto &[parameter, before] : loaded)
+        session.write(*parameter, before);
       runtime::recalibrate(session, *dataset, preprocessing,
                            {.images = images, .loaders = defaultLoaderThreads(*dataset)});
     }
@@ -226,7 +225,7 @@ private:
     const Preprocessing &preprocessing;
     const int64_t images;
     std::unique_ptr<Dataset> dataset;
-    std::vector<std::pair<std::span<float>, std::vector<float>>> loaded; ///< statistics
+    std::vector<std::pair<const vn_parameter *, std::vector<float>>> loaded; ///< statistics
   };
 
   ordered_json newRow(const Choices &choices) const {

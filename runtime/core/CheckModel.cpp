@@ -2,7 +2,6 @@
 
 #include "runtime/Error.h"
 #include "runtime/core/Choices.h"
-#include "runtime/core/CpuFeatures.h"
 #include "runtime/core/Shape.h"
 
 #include <fmt/core.h>
@@ -52,6 +51,8 @@ static void checkTables(const vn_model &model) {
   checkTables(model, model.prepare, "prepare");
   checkTables(model, model.infer, "infer");
   checkTables(model, model.train_step, "train_step");
+  checkTables(model, model.accumulate, "accumulate");
+  checkTables(model, model.update, "update");
 }
 
 static void checkShape(const int64_t (&shape)[4], int64_t rank, const vn_model &model,
@@ -61,19 +62,23 @@ static void checkShape(const int64_t (&shape)[4], int64_t rank, const vn_model &
   require(count && *count <= largestSpace / 4, model, what + " has an impossible shape");
 }
 
-static int64_t spaceBytes(const vn_model &model, const vn_program &program, int64_t space) {
-  switch (space) {
+/// Of the space, or array, that an operand lies in; less than 0 where there is none.
+static int64_t bytesAround(const vn_model &model, const vn_program &program, const vn_operand &operand) {
+  switch (operand.space) {
   case VN_SPACE_ARENA:
     return program.arena_bytes;
   case VN_SPACE_PARAMETERS:
   case VN_SPACE_GRADIENTS:
+  case VN_SPACE_SUMS:
+  case VN_SPACE_MOMENTUM:
     return model.parameter_bytes;
   case VN_SPACE_STATISTICS:
     return model.statistics_bytes;
   case VN_SPACE_DERIVED:
     return model.derived_bytes;
   case VN_SPACE_IO:
-    return program.num_io * 64;
+    return operand.array >= 0 && operand.array < program.num_io ? 4 * elementCount(program.io[operand.array])
+                                                                : -1;
   }
   return -1;
 }
@@ -94,16 +99,19 @@ static void checkProgram(const vn_model &model, const vn_program &program, const
     require(step.num_tasks >= 0, model, where + " has a negative number of tasks");
     for (int64_t i = 0; i < step.num_operands; ++i) {
       const vn_operand &operand = step.operands[i];
-      const int64_t limit = spaceBytes(model, program, operand.space);
-      require(operand.offset >= 0 && operand.offset % (operand.space == VN_SPACE_IO ? 64 : smallest) == 0 &&
+      const int64_t limit = bytesAround(model, program, operand);
+      require(limit >= 0, model, fmt::format("operand {} of {} names no space or array", i, where));
+      require(operand.offset >= 0 && operand.offset % (operand.space == VN_SPACE_IO ? 4 : smallest) == 0 &&
                   operand.offset <= limit,
               model, fmt::format("operand {} of {} lies outside its space", i, where));
-      require(operand.space != VN_SPACE_IO || operand.offset < limit, model,
-              fmt::format("operand {} of {} names no array", i, where));
     }
   }
-  require((program.num_segments > 0) == (model.num_holes > 0 && program.num_io > 0 && program.num_steps > 0),
-          model, name + " has open holes or segments, but not both");
+  if (&program == &model.infer || &program == &model.train_step)
+    require((program.num_segments > 0) ==
+                (model.num_holes > 0 && program.num_io > 0 && program.num_steps > 0),
+            model, name + " has open holes or segments, but not both");
+  else
+    require(program.num_segments == 0, model, name + " has segments");
   for (int64_t s = 0; s < program.num_segments; ++s) {
     const vn_segment &segment = program.segments[s];
     const std::string where = fmt::format("segment {} of {}", s, name);
@@ -130,16 +138,6 @@ void checkModel(const vn_model &model) {
         .help("build the model again with the `vernier` this runtime came with");
   checkTables(model);
 
-  const auto missing = missingCpuFeatures(model.target);
-  if (!missing.empty()) {
-    std::string list;
-    for (const std::string &feature : missing)
-      list += (list.empty() ? "`" : ", `") + feature + "`";
-    throw Error(VN_ERROR_CPU, fmt::format("this CPU lacks {}, which model `{}` needs", list, model.name))
-        .note(fmt::format("the model was built for `{}`", model.target))
-        .help("build it again for this CPU, or for an older one with `vernier build --cpu`");
-  }
-
   require(model.map_type == VN_FLOAT32 || model.map_type == VN_BFLOAT16, model,
           "its maps have no known type");
   for (int64_t length : {model.batch, model.channels, model.height, model.width})
@@ -164,6 +162,8 @@ void checkModel(const vn_model &model) {
   checkProgram(model, model.prepare, "prepare");
   checkProgram(model, model.infer, "infer");
   checkProgram(model, model.train_step, "train_step");
+  checkProgram(model, model.accumulate, "accumulate");
+  checkProgram(model, model.update, "update");
   require(model.prepare.num_io == 0, model, "prepare takes arrays");
   require(model.infer.num_io >= 2, model, "infer has no image or no output");
   require(model.classes >= 0 && model.classes < int64_t(1) << 31, model,

@@ -5,8 +5,8 @@
 
 namespace vernier::runtime {
 
-/// Refuses a model of another ABI, one whose code this CPU cannot run, and one whose tables point outside its
-/// spaces. What passes may be indexed without further checks.
+/// Refuses a model of another ABI, and one whose tables point outside its spaces. What passes may be indexed
+/// without further checks.
 void checkModel(const vn_model &model);
 
 } // namespace vernier::runtime

@@ -2,7 +2,7 @@
 #ifndef VERNIER_RUNTIME_CORE_CHOICES_H
 #define VERNIER_RUNTIME_CORE_CHOICES_H
 
-#include "runtime/core/Schedule.h"
+#include "runtime/core/StepRange.h"
 #include "vernier/abi.h"
 
 #include <cstdint>

@@ -124,9 +124,13 @@ FoundWeights findWeights(const vn_model &model, const Safetensors &file, const s
 }
 
 void takeWeights(Session &session, const Safetensors &file, const FoundWeights &found) {
-  for (size_t i = 0; i < found.size(); ++i)
-    file.copyFloats(*found[i], session.values(session.model().parameters[i]).data());
-  session.weightsChanged();
+  std::vector<float> values;
+  for (size_t i = 0; i < found.size(); ++i) {
+    const vn_parameter &parameter = session.model().parameters[i];
+    values.resize(size_t(elementCount(parameter)));
+    file.copyFloats(*found[i], values.data());
+    session.write(parameter, values);
+  }
 }
 
 void loadWeights(Session &session, const Safetensors &file, const std::string &prefix,
@@ -134,12 +138,11 @@ void loadWeights(Session &session, const Safetensors &file, const std::string &p
   takeWeights(session, file, findWeights(session.model(), file, prefix, others, policy));
 }
 
-std::vector<TensorView> weightTensors(Session &session, const std::string &prefix) {
-  std::vector<TensorView> tensors;
+HostTensors weightTensors(const Session &session, const std::string &prefix) {
+  HostTensors tensors;
   for (int64_t i = 0; i < session.model().num_parameters; ++i) {
     const vn_parameter &parameter = session.model().parameters[i];
-    const auto shape = shapeOf(parameter);
-    tensors.push_back({prefix + parameter.name, {shape.begin(), shape.end()}, session.values(parameter)});
+    tensors.add(prefix + parameter.name, shapeOf(parameter), session.read(parameter));
   }
   return tensors;
 }

@@ -42,8 +42,19 @@ void loadWeights(Session &session, const Safetensors &file, const std::string &p
 /// In the file of an adaptive model before the names of its classifier's tensors.
 inline constexpr std::string_view classifierPrefix = "scale_classifier.";
 
-/// The session's weights as tensors to be written, named with `prefix`.
-std::vector<TensorView> weightTensors(Session &session, const std::string &prefix = "");
+/// Tensors that are a device's, copied to be written.
+struct HostTensors {
+  std::vector<TensorView> views;           ///< may be added to
+  std::vector<std::vector<float>> storage; ///< of the views
+
+  void add(std::string name, std::span<const int64_t> shape, std::vector<float> values) {
+    storage.push_back(std::move(values));
+    views.push_back({std::move(name), {shape.begin(), shape.end()}, storage.back()});
+  }
+};
+
+/// The session's weights, named with `prefix`.
+HostTensors weightTensors(const Session &session, const std::string &prefix = "");
 
 } // namespace vernier::runtime
 

@@ -16,9 +16,10 @@ static const std::string modelPrefix = "model.", momentumPrefix = "momentum.";
 
 void writeCheckpoint(const std::string &path, Session &session, const Sgd &optimizer, const Recipe &recipe,
                      const TrainState &state) {
-  std::vector<TensorView> tensors = weightTensors(session, modelPrefix);
-  std::ranges::move(optimizer.tensors(momentumPrefix), std::back_inserter(tensors));
-  writeSafetensors(path, tensors,
+  HostTensors tensors = weightTensors(session, modelPrefix);
+  const HostTensors momentum = optimizer.tensors(momentumPrefix);
+  std::ranges::copy(momentum.views, std::back_inserter(tensors.views));
+  writeSafetensors(path, tensors.views,
                    {{"vernier.recipe", recipe.canonical()}, {"vernier.state", stateText(state)}});
 }
 

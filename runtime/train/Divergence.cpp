@@ -38,7 +38,7 @@ Findings findIn(Session &session, vn_space space, const std::string &kind, bool 
   Findings findings{.kind = kind, .names = {}, .texts = {}};
   for (int64_t i = 0; i < session.model().num_parameters; ++i)
     if (const vn_parameter &parameter = session.model().parameters[i]; parameter.space == space)
-      findings.add(parameter, gradients ? session.gradient(parameter) : session.values(parameter));
+      findings.add(parameter, gradients ? session.readGradient(parameter) : session.read(parameter));
   return findings;
 }
 

@@ -1,17 +1,11 @@
 #include "runtime/train/GradientSum.h"
 
-#include "runtime/core/Finite.h"
-
 #include <algorithm>
 
 namespace vernier::runtime {
 
 GradientSum::GradientSum(Session &session)
-    : session(session), sums(size_t(session.model().num_parameters)), has(sums.size()) {
-  for (size_t i = 0; i < sums.size(); ++i)
-    if (const vn_parameter &parameter = session.model().parameters[i]; parameter.space == VN_SPACE_PARAMETERS)
-      sums[i].resize(session.gradient(parameter).size());
-}
+    : session(session), arrays(session.model().accumulate), has(size_t(session.model().num_parameters)) {}
 
 void GradientSum::clear() { std::fill(has.begin(), has.end(), false); }
 
@@ -23,35 +17,22 @@ const std::vector<bool> &GradientSum::trained() {
   return entry->second;
 }
 
-/// Adds or copies; in the same pass it looks whether the gradients are finite.
-static uint32_t accumulate(std::span<float> sums, std::span<const float> gradients, bool first) {
-  uint32_t bad = 0;
-  float *__restrict sum = sums.data();
-  const float *__restrict gradient = gradients.data();
-  for (size_t i = 0; i < sums.size(); ++i) {
-    sum[i] = first ? gradient[i] : sum[i] + gradient[i];
-    bad |= isNonFinite(gradient[i]);
-  }
-  return bad;
-}
-
 bool GradientSum::add() {
-  uint32_t bad = 0;
   const std::vector<bool> &written = trained();
-  for (size_t i = 0; i < sums.size(); ++i) {
-    if (!written[i])
-      continue;
-    const std::span<const float> gradient = session.gradient(session.model().parameters[i]);
-    bad |= accumulate(sums[i], gradient, !has[i]);
-    has[i] = true;
+  const std::span<int32_t> how = arrays.ints("how");
+  for (size_t i = 0; i < how.size(); ++i) {
+    how[i] = !written[i] ? VN_LEAVE : has[i] ? VN_ADD : VN_BEGIN;
+    has[i] = has[i] || written[i];
   }
-  return bad == 0;
+  session.accumulate(arrays.pointers());
+  return std::ranges::all_of(arrays.ints("not_finite"), [](int32_t flag) { return flag == 0; });
 }
 
 void GradientSum::finish() {
-  for (size_t i = 0; i < sums.size(); ++i)
-    if (has[i])
-      std::ranges::copy(sums[i], session.gradient(session.model().parameters[i]).begin());
+  const std::span<int32_t> how = arrays.ints("how");
+  for (size_t i = 0; i < how.size(); ++i)
+    how[i] = has[i] ? VN_END : VN_LEAVE;
+  session.accumulate(arrays.pointers());
 }
 
 } // namespace vernier::runtime

@@ -1,7 +1,8 @@
-// The gradients of several training steps, added up.
+// The gradients of several training steps, added up: runs the model's `accumulate` program.
 #ifndef VERNIER_RUNTIME_TRAIN_GRADIENTSUM_H
 #define VERNIER_RUNTIME_TRAIN_GRADIENTSUM_H
 
+#include "runtime/core/IoArrays.h"
 #include "runtime/core/Session.h"
 
 #include <map>
@@ -15,7 +16,7 @@ public:
 
   void clear();
   /// Adds the gradients that the session's last training step wrote, of the parameters that its configuration
-  /// has. Returns whether they are finite.
+  /// has. Returns whether they, and the running statistics, are finite.
   [[nodiscard]] bool add();
   /// Puts the sums in the place of the session's gradients. Of a parameter to which nothing was added the
   /// gradient stays as it is.
@@ -27,7 +28,7 @@ private:
   const std::vector<bool> &trained();
 
   Session &session;
-  std::vector<std::vector<float>> sums; ///< of each parameter; empty for statistics
+  IoArrays arrays; ///< of `accumulate`
   std::vector<bool> has;
   std::map<Choices, std::vector<bool>> known; ///< parameters of configurations
 };

@@ -34,9 +34,10 @@ static void fillUniform(std::span<float> values, float bound, RandomStream rando
 
 void initializeWeights(Session &session, const Initialization &options) {
   const vn_model &model = session.model();
+  std::vector<float> values;
   for (int64_t i = 0; i < model.num_parameters; ++i) {
     const vn_parameter &p = model.parameters[i];
-    const std::span<float> values = session.values(p);
+    values.resize(size_t(elementCount(p)));
     RandomStream random(options.seed, RandomPurpose::Initialization, 0, hash(p.name));
     switch (p.kind) {
     case VN_CONVOLUTION_WEIGHT: {
@@ -61,8 +62,8 @@ void initializeWeights(Session &session, const Initialization &options) {
     default: // beta, running mean
       std::ranges::fill(values, 0.0f);
     }
+    session.write(p, values);
   }
-  session.weightsChanged();
 }
 
 } // namespace vernier::runtime

@@ -17,10 +17,9 @@ namespace {
 /// One running statistic: a step leaves (1 - momentum) * before + momentum * (the batch's).
 struct Statistic {
   const vn_parameter *parameter;
-  std::span<float> values; ///< the session's
-  std::vector<float> original;
-  std::vector<double> momentum; ///< of each element; 0 where this configuration does not touch it
-  std::vector<double> sum;      ///< of what steps left that began with 0
+  std::vector<float> original, values; ///< of the session, before and as they are
+  std::vector<double> momentum;        ///< of each element; 0 where this configuration does not touch it
+  std::vector<double> sum;             ///< of what steps left that began with 0
 };
 
 /// So large that a batch's share is lost beside it: what a step leaves of it tells the momentum.
@@ -35,10 +34,10 @@ public:
     const vn_model &model = session.model();
     for (int64_t i = 0; i < model.num_parameters; ++i)
       if (const vn_parameter &parameter = model.parameters[i]; parameter.space == VN_SPACE_STATISTICS) {
-        const std::span<float> values = session.values(parameter);
+        const std::vector<float> values = session.read(parameter);
         statistics.push_back({.parameter = &parameter,
+                              .original = values,
                               .values = values,
-                              .original = {values.begin(), values.end()},
                               .momentum = {},
                               .sum = std::vector<double>(values.size())});
       }
@@ -47,9 +46,8 @@ public:
   ~Recalibrator() {
     if (finished)
       return;
-    for (Statistic &statistic : statistics)
-      std::ranges::copy(statistic.original, statistic.values.begin());
-    session.weightsChanged();
+    for (const Statistic &statistic : statistics)
+      session.write(*statistic.parameter, statistic.original);
   }
 
   void add(const Batch &batch) {
@@ -79,17 +77,20 @@ public:
       results.push_back(std::move(computed));
     }
     for (size_t i = 0; i < statistics.size(); ++i)
-      std::ranges::copy(results[i], statistics[i].values.begin());
-    session.weightsChanged();
+      session.write(*statistics[i].parameter, results[i]);
     finished = true;
     return changed;
   }
 
 private:
   void step(float before) {
-    for (Statistic &statistic : statistics)
+    for (Statistic &statistic : statistics) {
       std::ranges::fill(statistic.values, before);
+      session.write(*statistic.parameter, statistic.values);
+    }
     session.updateStatistics(arrays.pointers());
+    for (Statistic &statistic : statistics)
+      session.read(*statistic.parameter, statistic.values);
   }
 
   void findMomentum() {

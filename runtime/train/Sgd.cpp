@@ -5,80 +5,32 @@
 #include "runtime/core/Shape.h"
 
 #include <algorithm>
-#include <atomic>
 #include <fmt/core.h>
 
 namespace vernier::runtime {
 
-static constexpr int64_t chunkSize = 16384;
-
-Sgd::Sgd(Session &session, const Recipe::Optimizer &options) : session(session), options(options) {
-  const vn_model &model = session.model();
-  momentum.resize(size_t(model.num_parameters));
-  for (int64_t i = 0; i < model.num_parameters; ++i) {
-    const vn_parameter &parameter = model.parameters[i];
-    if (parameter.space != VN_SPACE_PARAMETERS)
-      continue;
-    const int64_t count = elementCount(parameter);
-    momentum[size_t(i)].assign(size_t(count), 0.0f);
-    const bool isWeight = parameter.kind == VN_CONVOLUTION_WEIGHT || parameter.kind == VN_LINEAR_WEIGHT;
-    const double decay = isWeight || options.decayNormsAndBiases ? options.weightDecay : 0.0;
-    for (int64_t first = 0; first < count; first += chunkSize)
-      chunks.push_back({session.values(parameter).data() + first, session.gradient(parameter).data() + first,
-                        momentum[size_t(i)].data() + first, std::min(chunkSize, count - first), float(decay),
-                        size_t(i)});
-  }
-}
-
-// One version per vector width; the loader of the program picks the widest that the CPU has. Returns 0 where
-// all new weights are finite: they are at hand here, a pass of its own would read them from memory again.
-#if defined(__x86_64__) && defined(__linux__)
-__attribute__((target_clones("avx512f", "avx2", "default")))
-#endif
-static uint32_t
-update(float *__restrict weights, const float *__restrict gradients, float *__restrict momentum,
-       int64_t count, float decay, float mu, float rate, bool nesterov) {
-  uint32_t bad = 0;
-  if (nesterov) {
-    for (int64_t i = 0; i < count; ++i) {
-      const float g = gradients[i] + decay * weights[i];
-      momentum[i] = mu * momentum[i] + g;
-      weights[i] -= rate * (g + mu * momentum[i]);
-      bad |= isNonFinite(weights[i]);
-    }
-  } else {
-    for (int64_t i = 0; i < count; ++i) {
-      momentum[i] = mu * momentum[i] + (gradients[i] + decay * weights[i]);
-      weights[i] -= rate * momentum[i];
-      bad |= isNonFinite(weights[i]);
-    }
-  }
-  return bad;
+Sgd::Sgd(Session &session, const Recipe::Optimizer &options)
+    : session(session), arrays(session.model().update) {
+  arrays.floats("momentum")[0] = float(options.momentum);
+  arrays.floats("weight_decay")[0] = float(options.weightDecay);
+  arrays.floats("vector_decay")[0] = options.decayNormsAndBiases ? float(options.weightDecay) : 0.0f;
+  arrays.ints("nesterov")[0] = options.nesterov;
 }
 
 bool Sgd::step(double learningRate, const std::vector<bool> *trained) {
-  const float mu = float(options.momentum), rate = float(learningRate);
-  std::atomic<uint32_t> bad{0};
-  session.workers().forEach(int64_t(chunks.size()), [&](int64_t i) {
-    const Chunk &chunk = chunks[size_t(i)];
-    if (trained && !(*trained)[chunk.parameter])
-      return;
-    if (update(chunk.weights, chunk.gradients, chunk.momentum, chunk.count, chunk.decay, mu, rate,
-               options.nesterov))
-      bad.store(1, std::memory_order_relaxed);
-  });
-  session.weightsChanged();
-  return bad == 0;
+  arrays.floats("learning_rate")[0] = float(learningRate);
+  const std::span<int32_t> flags = arrays.ints("trained");
+  for (size_t i = 0; i < flags.size(); ++i)
+    flags[i] = !trained || (*trained)[i];
+  session.update(arrays.pointers());
+  return std::ranges::all_of(arrays.ints("not_finite"), [](int32_t flag) { return flag == 0; });
 }
 
-std::vector<TensorView> Sgd::tensors(const std::string &prefix) const {
-  std::vector<TensorView> result;
-  for (size_t i = 0; i < momentum.size(); ++i) {
-    const vn_parameter &parameter = session.model().parameters[i];
-    const auto shape = shapeOf(parameter);
-    if (parameter.space == VN_SPACE_PARAMETERS)
-      result.push_back({prefix + parameter.name, {shape.begin(), shape.end()}, momentum[i]});
-  }
+HostTensors Sgd::tensors(const std::string &prefix) const {
+  HostTensors result;
+  for (int64_t i = 0; i < session.model().num_parameters; ++i)
+    if (const vn_parameter &parameter = session.model().parameters[i]; parameter.space == VN_SPACE_PARAMETERS)
+      result.add(prefix + parameter.name, shapeOf(parameter), session.readMomentum(parameter));
   return result;
 }
 
@@ -109,9 +61,15 @@ std::vector<const Safetensors::Tensor *> Sgd::find(const vn_model &model, const 
 
 void Sgd::load(const Safetensors &file, const std::string &prefix) {
   const auto sources = find(session.model(), file, prefix);
-  for (size_t i = 0; i < momentum.size(); ++i) // in place: the updates know its address
-    if (sources[i])
-      file.copyFloats(*sources[i], momentum[i].data());
+  std::vector<float> values;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    if (!sources[i])
+      continue;
+    const vn_parameter &parameter = session.model().parameters[i];
+    values.resize(size_t(elementCount(parameter)));
+    file.copyFloats(*sources[i], values.data());
+    session.writeMomentum(parameter, values);
+  }
 }
 
 } // namespace vernier::runtime

@@ -84,9 +84,6 @@ public:
     prepareDataset(*validation, options);
     applyChoices();
     loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*training);
-    for (int64_t i = 0; i < model.num_parameters; ++i)
-      if (const vn_parameter &parameter = model.parameters[i]; parameter.space == VN_SPACE_STATISTICS)
-        statistics.push_back(session.values(parameter));
     checkResultsFolder(options);
     if (!options.weights.empty())
       loadWeights(session, Safetensors::read(options.weights));
@@ -193,9 +190,9 @@ private:
     return &targetParameters;
   }
 
-  /// Of a training step's loss and running statistics; the optimizer looks at the rest.
+  /// Of a training step's loss; the programs that follow look at the rest.
   void requireFinite(double loss, const Batch &batch, int64_t epoch) {
-    if (!std::isfinite(loss) || !std::ranges::all_of(statistics, allFinite))
+    if (!std::isfinite(loss))
       throw diverged(loss, batch, epoch);
   }
 
@@ -344,7 +341,7 @@ private:
     preprocessing.store(metadata);
     if (!training->classNames.empty())
       metadata["vernier.classes"] = namesAsJson(training->classNames);
-    writeSafetensors(options.out + "/weights.safetensors", weightTensors(session), metadata);
+    writeSafetensors(options.out + "/weights.safetensors", weightTensors(session).views, metadata);
 
     ordered_json losses = ordered_json::array(), accuracies = ordered_json::array();
     for (const EpochResult &epoch : state.epochs) {
@@ -384,8 +381,7 @@ private:
   std::optional<GradientSum> sum; ///< of configurations
   std::vector<bool> targetParameters;
   int loaders = 1;
-  std::vector<std::span<const float>> statistics; ///< all running ones
-  std::optional<FolderLock> lock;                 ///< on the folder of the results
+  std::optional<FolderLock> lock; ///< on the folder of the results
   TrainState state;
   std::optional<int64_t> checkpointStep; ///< of the last checkpoint
 };

@@ -3,7 +3,7 @@
 #define VERNIER_TESTS_CODEGEN_CHECK_H
 
 #include "codegen/cpu/Target.h"
-#include "runtime/core/CpuFeatures.h"
+#include "runtime/device/cpu/CpuFeatures.h"
 #include "tests/codegen/Compare.h"
 #include "tests/codegen/Network.h"
 

@@ -4,7 +4,9 @@
 #include "compiler/interpreter/Interpreter.h"
 #include "compiler/ir/VnOps.h"
 #include "driver/BuiltLibrary.h"
+#include "runtime/core/IoArrays.h"
 #include "runtime/core/Session.h"
+#include "runtime/core/Shape.h"
 #include "tests/codegen/GuardedArray.h"
 #include "tests/codegen/PreparedModule.h"
 
@@ -138,12 +140,11 @@ void setParameters(runtime::Session &session, interpreter::Environment &environm
     if (plant.where == PutInto::Parameters && plant.at >= first && plant.at < first + values.size())
       values[plant.at - first] = plant.value;
     first += values.size();
-    std::copy(values.data.begin(), values.data.end(), session.values(parameter).begin());
+    session.write(parameter, std::vector<float>(values.data.begin(), values.data.end()));
     environment.parameters[parameter.name] = std::move(values);
     if (session.trains() && parameter.space == VN_SPACE_PARAMETERS)
-      std::ranges::fill(session.gradient(parameter), NAN);
+      session.writeGradient(parameter, std::vector<float>(size_t(runtime::elementCount(parameter)), NAN));
   }
-  session.weightsChanged();
 }
 
 // Runs one program on random arrays and `function` on the same ones; their outputs' differences go into
@@ -210,6 +211,54 @@ std::string compareProgram(mlir::func::FuncOp function, runtime::Session &sessio
   return "";
 }
 
+// One step of the optimizer, and a second one with the momentum of the first, on the gradients that are
+// there.
+std::string compareUpdate(runtime::Session &session, std::mt19937 &random, const Verdict &verdict) {
+  const vn_model &model = session.model();
+  runtime::IoArrays arrays(model.update);
+  std::uniform_real_distribution<float> values{0.1f, 0.9f};
+  for (const char *name : {"learning_rate", "momentum", "weight_decay", "vector_decay"})
+    arrays.floats(name)[0] = values(random);
+  for (int32_t &trained : arrays.ints("trained"))
+    trained = random() % 8 != 0;
+  for (const bool nesterov : {false, true}) {
+    arrays.ints("nesterov")[0] = nesterov;
+    std::ranges::fill(arrays.ints("not_finite"), 5); // which each call overwrites
+    std::map<std::string, std::vector<double>> weights, momenta;
+    for (int64_t i = 0; i < model.num_parameters; ++i) {
+      const vn_parameter &parameter = model.parameters[i];
+      if (parameter.space != VN_SPACE_PARAMETERS)
+        continue;
+      const std::vector<float> weight = session.read(parameter), gradient = session.readGradient(parameter),
+                               momentum = session.readMomentum(parameter);
+      const bool vector = parameter.kind != VN_CONVOLUTION_WEIGHT && parameter.kind != VN_LINEAR_WEIGHT;
+      const double rate = double(arrays.floats("learning_rate")[0]),
+                   factor = double(arrays.floats("momentum")[0]),
+                   decay = double(arrays.floats(vector ? "vector_decay" : "weight_decay")[0]);
+      std::vector<double> &updated = weights[parameter.name], &moved = momenta[parameter.name];
+      for (size_t k = 0; k < weight.size(); ++k) {
+        const double g = double(gradient[k]) + decay * double(weight[k]);
+        const double m = factor * double(momentum[k]) + g;
+        const bool trained = arrays.ints("trained")[size_t(i)];
+        moved.push_back(trained ? m : double(momentum[k]));
+        updated.push_back(double(weight[k]) - (trained ? rate * (nesterov ? g + factor * m : m) : 0));
+      }
+    }
+    session.update(arrays.pointers());
+    for (int64_t i = 0; i < model.num_parameters; ++i) {
+      const vn_parameter &parameter = model.parameters[i];
+      const std::string name = parameter.name;
+      if (arrays.ints("not_finite")[size_t(i)] != 0)
+        return name + " is said not to be finite";
+      if (parameter.space != VN_SPACE_PARAMETERS)
+        continue;
+      verdict.compare("updated " + name, session.read(parameter), weights[name]);
+      verdict.compare("momentum of " + name, session.readMomentum(parameter), momenta[name]);
+    }
+  }
+  return "";
+}
+
 // Both programs once, on other values each time.
 std::string runOnce(PreparedModule &prepared, runtime::Session &session, const CompareOptions &options,
                     std::mt19937 &random, const Verdict &verdict) {
@@ -229,11 +278,11 @@ std::string runOnce(PreparedModule &prepared, runtime::Session &session, const C
     const vn_parameter &parameter = session.model().parameters[i];
     const std::string name = parameter.name;
     if (parameter.space == VN_SPACE_STATISTICS)
-      verdict.compare("statistic " + name, session.values(parameter), environment.parameters[name].data);
+      verdict.compare("statistic " + name, session.read(parameter), environment.parameters[name].data);
     else
-      verdict.compare("gradient " + name, session.gradient(parameter), environment.gradients[name].data);
+      verdict.compare("gradient " + name, session.readGradient(parameter), environment.gradients[name].data);
   }
-  return "";
+  return verdict.differences ? compareUpdate(session, random, verdict) : "";
 }
 
 template <typename Body>
@@ -284,7 +333,7 @@ NonFinite compareNonFinite(const std::string &text, const CompareOptions &option
     if (where == PutInto::Parameters) {
       count = 0;
       for (int64_t i = 0; i < session.model().num_parameters; ++i)
-        count += int64_t(session.values(session.model().parameters[i]).size());
+        count += runtime::elementCount(session.model().parameters[i]);
     }
     std::mt19937 random(options.seed);
     Verdict verdict{.places = &result, .rule = places};

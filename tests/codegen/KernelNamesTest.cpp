@@ -355,6 +355,9 @@ std::vector<Kernel> training(const Fields &f, const Target &target) {
            MeanLossProblem{f[0]}, LossGradientProblem{Loss::Softmax, f[0], f[3]},
            LossProblem{Loss::Binary, f[0], f[3]}, LossGradientProblem{Loss::Binary, f[0], f[3]}})
     kernels.push_back(whole(problem, target));
+  for (const codegen::Problem &problem : std::initializer_list<codegen::Problem>{
+           SgdProblem{f[3]}, AccumulateProblem{f[3]}, CheckFiniteProblem{f[3]}})
+    kernels.push_back(codegen::makeCpuKernel(problem, codegen::AnyLength(), target));
   return kernels;
 }
 

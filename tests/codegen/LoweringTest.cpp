@@ -99,7 +99,8 @@ BOOST_AUTO_TEST_CASE(equal_kernels_once) {
   for (const codegen::Kernel &kernel : compilation.kernels)
     BOOST_TEST(names.insert(kernel.name).second, kernel.name << " is there twice");
   std::set<std::string> used;
-  for (const codegen::Program *program : {&compilation.prepare, &compilation.infer, &compilation.trainStep})
+  for (const codegen::Program *program :
+       {&compilation.prepare, &compilation.infer, &compilation.trainStep, &compilation.update})
     for (const codegen::Step &step : program->steps)
       used.insert(step.kernel);
   BOOST_TEST(used == names);

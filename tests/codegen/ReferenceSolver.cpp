@@ -1,6 +1,7 @@
 #include "tests/codegen/ReferenceSolver.h"
 
 #include "compiler/interpreter/Kernels.h"
+#include "vernier/abi.h"
 
 #include <algorithm>
 #include <bit>
@@ -291,8 +292,44 @@ public:
     }
     writeNumbers(gradient);
   }
+  void operator()(const SgdProblem &p) {
+    const Tensor gradient = readNumbers({p.count});
+    const double rate = readNumbers({1})[0], factor = readNumbers({1})[0], decay = readNumbers({1})[0];
+    const bool nesterov = readNumbers({1}, Element::I32)[0] != 0;
+    if (readNumbers({1}, Element::I32)[0] == 0)
+      return;
+    Tensor weight = peekNumbers({p.count}, 0), momentum = peekNumbers({p.count}, 1);
+    for (int64_t i = 0; i < p.count; ++i) {
+      const double g = gradient[i] + decay * weight[i];
+      momentum[i] = factor * momentum[i] + g;
+      weight[i] -= rate * (nesterov ? g + factor * momentum[i] : momentum[i]);
+    }
+    writeNumbers(weight);
+    writeNumbers(momentum);
+    tellOfNonFinite(weight);
+  }
+  void operator()(const AccumulateProblem &p) {
+    float *gradient = static_cast<float *>(operands[0]), *sum = static_cast<float *>(operands[2]);
+    const int32_t how = *static_cast<const int32_t *>(operands[1]);
+    if (how == VN_END)
+      std::copy_n(sum, p.count, gradient);
+    if (how != VN_BEGIN && how != VN_ADD)
+      return;
+    const Tensor taken = readNumbers({p.count});
+    for (int64_t i = 0; i < p.count; ++i)
+      sum[i] = how == VN_BEGIN ? gradient[i] : sum[i] + gradient[i];
+    index = 3;
+    tellOfNonFinite(taken);
+  }
+  void operator()(const CheckFiniteProblem &p) { tellOfNonFinite(readNumbers({p.count})); }
 
 private:
+  void tellOfNonFinite(const Tensor &tensor) {
+    int32_t *flag = static_cast<int32_t *>(const_cast<void *>(next()));
+    if (!std::ranges::all_of(tensor.data, [](double value) { return std::isfinite(value); }))
+      *flag = 1;
+  }
+
   static reference::ResizeMode modeOf(const ResizeProblem &p) {
     return p.bilinear ? reference::ResizeMode::Bilinear : reference::ResizeMode::Nearest;
   }

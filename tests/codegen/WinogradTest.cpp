@@ -3,7 +3,7 @@
 #include "codegen/cpu/schedule/Schedule.h"
 #include "codegen/lower/Lower.h"
 #include "driver/Build.h"
-#include "runtime/core/CpuFeatures.h"
+#include "runtime/device/cpu/CpuFeatures.h"
 #include "tests/codegen/Check.h"
 #include "tests/codegen/PreparedModule.h"
 

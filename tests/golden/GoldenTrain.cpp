@@ -40,8 +40,7 @@ bool check(const golden::Record &record, const vn_model &model) {
   for (int64_t i = 0; i < model.num_parameters; ++i)
     for (const golden::TensorInfo &tensor : record.tensors)
       if (tensor.name == model.parameters[i].name) {
-        const std::vector<float> values = golden::regenerate(tensor);
-        std::copy(values.begin(), values.end(), session.values(model.parameters[i]).begin());
+        session.write(model.parameters[i], golden::regenerate(tensor));
         ++found;
       }
   if (found != model.num_parameters || found != int64_t(record.tensors.size())) {
@@ -49,7 +48,6 @@ bool check(const golden::Record &record, const vn_model &model) {
                 (long long)model.num_parameters);
     return false;
   }
-  session.weightsChanged();
 
   std::vector<float> image = golden::regenerate({"input", train.input, "input"});
   std::vector<int32_t> labels(train.labels.begin(), train.labels.end());
@@ -91,7 +89,7 @@ bool check(const golden::Record &record, const vn_model &model) {
     const std::vector<float> probe =
         golden::regenerate({"probe:" + std::string(parameter.name), shape, "input"});
     double squares = 0, product = 0;
-    const auto gradient = session.gradient(parameter);
+    const std::vector<float> gradient = session.readGradient(parameter);
     for (size_t k = 0; k < gradient.size(); ++k) {
       squares += double(gradient[k]) * gradient[k];
       product += double(gradient[k]) * probe[k];

@@ -113,16 +113,59 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
     }
   }
 
+  /// flags: one task.
+  static void clear(void *const *operands, int64_t, int64_t) { std::fill_n(at<int32_t>(operands, 0), 3, 0); }
+
+  /// values, flag: one task.
+  static void check(void *const *operands, int64_t, int64_t) {
+    if (!std::isfinite(*at<float>(operands, 0)))
+      *at<int32_t>(operands, 1) = 1;
+  }
+
+  /// gradient, rate, momentum, decay, nesterov, trained, weight, momentum, flag: one task.
+  template <int64_t Count> static void sgd(void *const *operands, int64_t, int64_t) {
+    const float rate = *at<float>(operands, 1), factor = *at<float>(operands, 2),
+                decay = *at<float>(operands, 3);
+    if (!*at<int32_t>(operands, 5))
+      return;
+    for (int64_t i = 0; i < Count; ++i) {
+      float &weight = at<float>(operands, 6)[i], &momentum = at<float>(operands, 7)[i];
+      const float g = at<float>(operands, 0)[i] + decay * weight;
+      momentum = factor * momentum + g;
+      weight -= rate * (*at<int32_t>(operands, 4) ? g + factor * momentum : momentum);
+      if (!std::isfinite(weight))
+        *at<int32_t>(operands, 8) = 1;
+    }
+  }
+
+  /// gradient, how, sum, flag: one task.
+  template <int64_t Count> static void accumulate(void *const *operands, int64_t, int64_t) {
+    const int32_t how = *at<int32_t>(operands, 1);
+    for (int64_t i = 0; i < Count && how != VN_LEAVE; ++i) {
+      float &gradient = at<float>(operands, 0)[i], &sum = at<float>(operands, 2)[i];
+      if (how == VN_END) {
+        gradient = sum;
+        continue;
+      }
+      sum = how == VN_BEGIN ? gradient : sum + gradient;
+      if (!std::isfinite(gradient))
+        *at<int32_t>(operands, 3) = 1;
+    }
+  }
+
   static constexpr int64_t biasAt = align64(4 * K * inputs);
   static constexpr int64_t centredAt = 0, dlogitsAt = align64(4 * N * inputs),
                            lossesAt = dlogitsAt + align64(4 * N * K), batchMeanAt = lossesAt + align64(4 * N),
                            trainArena = batchMeanAt + 64;
 
-  static constexpr vn_operand io(int64_t index) { return {VN_SPACE_IO, 64 * index}; }
-  static constexpr vn_operand arena(int64_t offset) { return {VN_SPACE_ARENA, offset}; }
-  static constexpr vn_operand weight{VN_SPACE_PARAMETERS, 0}, bias{VN_SPACE_PARAMETERS, biasAt},
-      weightGradient{VN_SPACE_GRADIENTS, 0}, biasGradient{VN_SPACE_GRADIENTS, biasAt},
-      mean{VN_SPACE_STATISTICS, 0}, packed{VN_SPACE_DERIVED, 0};
+  static constexpr vn_operand io(int32_t array) { return {VN_SPACE_IO, array, 0}; }
+  static constexpr vn_operand flag(int32_t array, int64_t index) { return {VN_SPACE_IO, array, 4 * index}; }
+  static constexpr vn_operand arena(int64_t offset) { return {VN_SPACE_ARENA, 0, offset}; }
+  static constexpr vn_operand weight{VN_SPACE_PARAMETERS, 0, 0}, bias{VN_SPACE_PARAMETERS, 0, biasAt},
+      weightGradient{VN_SPACE_GRADIENTS, 0, 0}, biasGradient{VN_SPACE_GRADIENTS, 0, biasAt},
+      weightSum{VN_SPACE_SUMS, 0, 0}, biasSum{VN_SPACE_SUMS, 0, biasAt},
+      weightMomentum{VN_SPACE_MOMENTUM, 0, 0}, biasMomentum{VN_SPACE_MOMENTUM, 0, biasAt},
+      mean{VN_SPACE_STATISTICS, 0, 0}, packed{VN_SPACE_DERIVED, 0, 0};
 
   static constexpr vn_operand packOperands[] = {weight, packed};
   static constexpr vn_operand inferCentreOperands[] = {io(0), mean, arena(centredAt)};
@@ -135,18 +178,47 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
   static constexpr vn_operand backwardOperands[] = {arena(centredAt), arena(dlogitsAt), weightGradient,
                                                     biasGradient};
 
-  static constexpr int64_t macs = K * inputs;
-  static constexpr vn_step prepareSteps[] = {{pack, "pack", "fc", packOperands, 2, inputs, 0, 8 * K *inputs}};
-  static constexpr vn_step inferSteps[] = {
-      {centre, "centre", "norm", inferCentreOperands, 3, N, 0, 8 * N *inputs},
-      {inferLogits, "linear", "fc", inferLogitsOperands, 4, N, N *macs, 4 * (N * inputs + K * inputs)}};
-  static constexpr vn_step trainSteps[] = {
-      {updateMean, "update_mean", "norm", meanOperands, 3, 1, 0, 4 * N *inputs},
-      {centre, "centre", "norm", centreOperands, 3, N, 0, 8 * N *inputs},
-      {forward, "linear_softmax", "fc", forwardOperands, 8, N, N *macs, 4 * N *inputs},
-      {sumLoss, "sum", "loss", lossOperands, 2, 1, 0, 4 * N},
-      {backward, "linear_weight_gradient", "fc", backwardOperands, 4, K, N *macs, 4 * N *inputs}};
+  static constexpr vn_operand clearOperands[] = {io(6)}, clearAfterSumOperands[] = {io(1)};
+  static constexpr vn_operand checkOperands[] = {mean, flag(6, 0)},
+                              checkAfterSumOperands[] = {mean, flag(1, 0)};
+  static constexpr vn_operand sgdWeightOperands[] = {weightGradient, io(0),  io(1),          io(2),     io(4),
+                                                     flag(5, 1),     weight, weightMomentum, flag(6, 1)};
+  static constexpr vn_operand sgdBiasOperands[] = {biasGradient, io(0), io(1),        io(3),     io(4),
+                                                   flag(5, 2),   bias,  biasMomentum, flag(6, 2)};
+  static constexpr vn_operand sumWeightOperands[] = {weightGradient, flag(0, 1), weightSum, flag(1, 1)};
+  static constexpr vn_operand sumBiasOperands[] = {biasGradient, flag(0, 2), biasSum, flag(1, 2)};
 
+  static constexpr int64_t macs = K * inputs;
+  static constexpr vn_step prepareSteps[] = {
+      {pack, "pack", "fc", packOperands, 2, inputs, 0, 8 * K *inputs, 0, 0}};
+  static constexpr vn_step inferSteps[] = {
+      {centre, "centre", "norm", inferCentreOperands, 3, N, 0, 8 * N *inputs, 0, 0},
+      {inferLogits, "linear", "fc", inferLogitsOperands, 4, N, N *macs, 4 * (N * inputs + K * inputs), 0, 0}};
+  static constexpr vn_step trainSteps[] = {
+      {updateMean, "update_mean", "norm", meanOperands, 3, 1, 0, 4 * N *inputs, 0, 0},
+      {centre, "centre", "norm", centreOperands, 3, N, 0, 8 * N *inputs, 0, 0},
+      {forward, "linear_softmax", "fc", forwardOperands, 8, N, N *macs, 4 * N *inputs, 0, 0},
+      {sumLoss, "sum", "loss", lossOperands, 2, 1, 0, 4 * N, 0, 0},
+      {backward, "linear_weight_gradient", "fc", backwardOperands, 4, K, N *macs, 4 * N *inputs, 0, 0}};
+
+  static constexpr vn_step updateSteps[] = {
+      {clear, "fill", "not_finite", clearOperands, 1, 1, 0, 0, 0, 0},
+      {check, "check_finite", "norm", checkOperands, 2, 1, 0, 0, 0, 0},
+      {sgd<K * inputs>, "sgd", "fc", sgdWeightOperands, 9, 1, 0, 0, 0, 0},
+      {sgd<K>, "sgd", "fc", sgdBiasOperands, 9, 1, 0, 0, 0, 0}};
+  static constexpr vn_step accumulateSteps[] = {
+      {clear, "fill", "not_finite", clearAfterSumOperands, 1, 1, 0, 0, 0, 0},
+      {check, "check_finite", "norm", checkAfterSumOperands, 2, 1, 0, 0, 0, 0},
+      {accumulate<K * inputs>, "accumulate_gradient", "fc", sumWeightOperands, 4, 1, 0, 0, 0, 0},
+      {accumulate<K>, "accumulate_gradient", "fc", sumBiasOperands, 4, 1, 0, 0, 0, 0}};
+
+  static constexpr vn_io updateIo[] = {
+      {"learning_rate", VN_FLOAT32, 0, 1, {1, 0, 0, 0}}, {"momentum", VN_FLOAT32, 0, 1, {1, 0, 0, 0}},
+      {"weight_decay", VN_FLOAT32, 0, 1, {1, 0, 0, 0}},  {"vector_decay", VN_FLOAT32, 0, 1, {1, 0, 0, 0}},
+      {"nesterov", VN_INT32, 0, 1, {1, 0, 0, 0}},        {"trained", VN_INT32, 0, 1, {3, 0, 0, 0}},
+      {"not_finite", VN_INT32, 1, 1, {3, 0, 0, 0}}};
+  static constexpr vn_io accumulateIo[] = {{"how", VN_INT32, 0, 1, {3, 0, 0, 0}},
+                                           {"not_finite", VN_INT32, 1, 1, {3, 0, 0, 0}}};
   static constexpr vn_io inferIo[] = {{"image", VN_FLOAT32, 0, 4, {N, C, H, W}},
                                       {"logits", VN_FLOAT32, 1, 2, {N, K, 0, 0}}};
   static constexpr vn_io trainIo[] = {{"image", VN_FLOAT32, 0, 4, {N, C, H, W}},
@@ -179,14 +251,16 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
                                   align64(4 * K * inputs),
                                   {prepareSteps, 1, nullptr, 0, nullptr, 0, 0},
                                   {inferSteps, 2, nullptr, 0, inferIo, 2, align64(4 * N * inputs)},
-                                  {trainSteps, 5, nullptr, 0, trainIo, 5, trainArena}};
+                                  {trainSteps, 5, nullptr, 0, trainIo, 5, trainArena},
+                                  {},
+                                  {updateSteps, 4, nullptr, 0, updateIo, 7, 0}};
 
   // With an open hole: the image is centred, or taken as it is.
   static constexpr vn_operand plainLogitsOperands[] = {io(0), packed, bias, io(1)};
   static constexpr vn_step openSteps[] = {
       inferSteps[0],
       inferSteps[1],
-      {inferLogits, "linear", "fc", plainLogitsOperands, 4, N, N *macs, 4 * (N * inputs + K * inputs)}};
+      {inferLogits, "linear", "fc", plainLogitsOperands, 4, N, N *macs, 4 * (N * inputs + K * inputs), 0, 0}};
   static constexpr double centreChoices[] = {1, 0};
   static constexpr vn_hole holes[] = {{"norm.centre", centreChoices, 2}};
   static constexpr int64_t centreHole[] = {0};
@@ -203,6 +277,7 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
     open.num_holes = 1;
     open.infer = {openSteps, 3, segments, 2, inferIo, 2, align64(4 * N * inputs)};
     open.train_step = {openTrainSteps, 6, trainSegments, 2, trainIo, 5, trainArena};
+    open.accumulate = {accumulateSteps, 4, nullptr, 0, accumulateIo, 2, 0};
     return open;
   }
 };

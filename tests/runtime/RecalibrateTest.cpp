@@ -33,8 +33,6 @@ static double makeArrays(ArrayDataset &dataset, int count) {
 
 static Preprocessing preprocessingOf(const vn_model &model) { return Preprocessing(model); }
 
-static std::vector<float> copyOf(std::span<const float> values) { return {values.begin(), values.end()}; }
-
 BOOST_AUTO_TEST_SUITE(recalibration)
 
 BOOST_AUTO_TEST_CASE(statistics_are_the_images_and_weights_stay) {
@@ -42,23 +40,23 @@ BOOST_AUTO_TEST_CASE(statistics_are_the_images_and_weights_stay) {
   const double mean = makeArrays(dataset, 40);
   Session session(Fake::model, {.threads = 2, .training = true});
   initializeWeights(session, {.seed = 3});
-  session.values(Fake::parameters[0])[0] = -77; // of no use, whatever it is
-  const std::vector<float> weight = copyOf(session.values(Fake::parameters[1])),
-                           bias = copyOf(session.values(Fake::parameters[2]));
+  setFirst(session, Fake::parameters[0], -77); // of no use, whatever it is
+  const std::vector<float> weight = session.read(Fake::parameters[1]),
+                           bias = session.read(Fake::parameters[2]);
   const Recalibration result = recalibrate(session, dataset, preprocessingOf(Fake::model), {.images = 1000});
   BOOST_TEST(result.images == 40);
   BOOST_TEST(result.batches == 20);
   BOOST_TEST((result.changed == std::vector<bool>{true, false, false}));
-  BOOST_TEST(double(session.values(Fake::parameters[0])[0]) == mean, boost::test_tools::tolerance(3e-7));
-  BOOST_TEST(std::ranges::equal(session.values(Fake::parameters[1]), weight));
-  BOOST_TEST(std::ranges::equal(session.values(Fake::parameters[2]), bias));
+  BOOST_TEST(double(firstOf(session, Fake::parameters[0])) == mean, boost::test_tools::tolerance(3e-7));
+  BOOST_TEST(session.read(Fake::parameters[1]) == weight);
+  BOOST_TEST(session.read(Fake::parameters[2]) == bias);
   // Fewer images: whole batches of those that are drawn, the same ones again.
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto some = [&](uint64_t seed) {
       const Recalibration part =
           recalibrate(session, dataset, preprocessingOf(Fake::model), {.images = 7, .seed = seed});
       BOOST_TEST(part.images == 6);
-      return session.values(Fake::parameters[0])[0];
+      return firstOf(session, Fake::parameters[0]);
     };
     const float first = some(1);
     BOOST_TEST(first != some(2));
@@ -72,14 +70,14 @@ BOOST_AUTO_TEST_CASE(other_configurations_keep_theirs) {
   const double mean = makeArrays(dataset, 8);
   Session session(open, {.threads = 1, .training = true});
   initializeWeights(session, {});
-  session.values(Fake::parameters[0])[0] = 5;
+  setFirst(session, Fake::parameters[0], 5);
   session.choose(Choices{1}); // takes its images as they are: it has no statistic
   const Recalibration none = recalibrate(session, dataset, preprocessingOf(open), {});
   BOOST_TEST(std::ranges::count(none.changed, true) == 0);
-  BOOST_TEST(session.values(Fake::parameters[0])[0] == 5);
+  BOOST_TEST(firstOf(session, Fake::parameters[0]) == 5);
   session.choose(Choices{0});
   recalibrate(session, dataset, preprocessingOf(open), {});
-  BOOST_TEST(double(session.values(Fake::parameters[0])[0]) == mean, boost::test_tools::tolerance(3e-7));
+  BOOST_TEST(double(firstOf(session, Fake::parameters[0])) == mean, boost::test_tools::tolerance(3e-7));
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_used_changes_nothing) {
@@ -87,13 +85,13 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_used_changes_nothing) {
   makeArrays(dataset, 8);
   Session session(Fake::model, {.threads = 1, .training = true});
   initializeWeights(session, {});
-  session.values(Fake::parameters[0])[0] = 5;
+  setFirst(session, Fake::parameters[0], 5);
   expectError(VN_ERROR_VALUE, "1 image does not fill one batch of 2",
               [&] { recalibrate(session, dataset, preprocessingOf(Fake::model), {.images = 1}); });
   dataset.values[13] = std::numeric_limits<float>::infinity();
   expectError(VN_ERROR_VALUE, "statistic `norm.running_mean` would hold inf at [0]",
               [&] { recalibrate(session, dataset, preprocessingOf(Fake::model), {}); });
-  BOOST_TEST(session.values(Fake::parameters[0])[0] == 5);
+  BOOST_TEST(firstOf(session, Fake::parameters[0]) == 5);
 }
 
 // The command: what the file holds beside the model's statistics goes on.

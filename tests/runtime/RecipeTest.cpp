@@ -170,20 +170,20 @@ BOOST_AUTO_TEST_CASE(sgd_is_pytorchs, *boost::unit_test::tolerance(1e-6)) {
       Sgd optimizer(session, options);
       double expected[] = {1, 1}, momentum[] = {0, 0};
       for (const int i : {1, 2})
-        session.values(Fake::parameters[i])[0] = 1;
+        setFirst(session, Fake::parameters[i], 1);
       for (const double gradient : {0.5, -0.25, 1.0}) {
         for (const int i : {0, 1}) {
           const double g = gradient + (i == 0 || decayAll ? 0.1 : 0.0) * expected[i];
           momentum[i] = 0.9 * momentum[i] + g;
           expected[i] -= 0.2 * (nesterov ? g + 0.9 * momentum[i] : momentum[i]);
-          session.gradient(Fake::parameters[i + 1])[0] = float(gradient);
+          setGradient(session, Fake::parameters[i + 1], 0, float(gradient));
         }
         BOOST_TEST(optimizer.step(0.2));
         for (const int i : {0, 1})
-          BOOST_TEST(double(session.values(Fake::parameters[i + 1])[0]) == expected[i]);
+          BOOST_TEST(double(firstOf(session, Fake::parameters[i + 1])) == expected[i]);
       }
       if (!nesterov && !decayAll) // the bias: 1 - 0.2 * (0.5 + 0.2 + 1.18)
-        BOOST_TEST(double(session.values(Fake::parameters[2])[0]) == 0.624);
+        BOOST_TEST(double(firstOf(session, Fake::parameters[2])) == 0.624);
     }
 }
 

@@ -118,26 +118,27 @@ BOOST_AUTO_TEST_CASE(gradients_of_configurations_add_up) {
   std::vector<double> expected;
   GradientSum sum(session);
   for (const int64_t choice : {0, 1}) {
-    session.values(Fake::parameters[0])[0] = 0.125f;
+    setFirst(session, Fake::parameters[0], 0.125f);
     session.choose(Choices{choice});
     session.trainStep(arrays.pointers());
-    BOOST_TEST((session.values(Fake::parameters[0])[0] == 0.125f) == (choice == 1));
-    const auto gradient = session.gradient(Fake::parameters[1]);
+    BOOST_TEST((firstOf(session, Fake::parameters[0]) == 0.125f) == (choice == 1));
+    const std::vector<float> gradient = session.readGradient(Fake::parameters[1]);
     expected.resize(gradient.size());
     for (size_t i = 0; i < gradient.size(); ++i)
       expected[i] += double(gradient[i]);
     BOOST_TEST(sum.add());
   }
-  std::ranges::fill(session.gradient(Fake::parameters[1]), 0.0f);
+  fillGradient(session, Fake::parameters[1], 0);
   sum.finish();
+  const std::vector<float> added = session.readGradient(Fake::parameters[1]);
   for (size_t i = 0; i < expected.size(); ++i)
-    BOOST_TEST(std::abs(double(session.gradient(Fake::parameters[1])[i]) - expected[i]) < 1e-6);
+    BOOST_TEST(std::abs(double(added[i]) - expected[i]) < 1e-6);
   BOOST_TEST(sum.added() == (std::vector<bool>{false, true, true}));
   sum.clear();
   BOOST_TEST(sum.added() == (std::vector<bool>{false, false, false}));
   BOOST_TEST(sum.add());
   sum.finish(); // begins anew
-  BOOST_TEST(double(session.gradient(Fake::parameters[1])[3]) != expected[3]);
+  BOOST_TEST(double(session.readGradient(Fake::parameters[1])[3]) != expected[3]);
 }
 
 // A parameter that no configuration had keeps its value: no weight decay, no momentum.
@@ -150,12 +151,12 @@ BOOST_AUTO_TEST_CASE(untrained_parameters_stay) {
   Sgd optimizer(session, options);
   const std::vector<bool> trained = {false, true, false};
   for (const int i : {1, 2}) {
-    session.values(Fake::parameters[i])[0] = 1;
-    session.gradient(Fake::parameters[i])[0] = 1;
+    setFirst(session, Fake::parameters[i], 1);
+    setGradient(session, Fake::parameters[i], 0, 1);
   }
   BOOST_TEST(optimizer.step(0.5, &trained));
-  BOOST_TEST(session.values(Fake::parameters[1])[0] == 0.45f);
-  BOOST_TEST(session.values(Fake::parameters[2])[0] == 1);
+  BOOST_TEST(firstOf(session, Fake::parameters[1]) == 0.45f);
+  BOOST_TEST(firstOf(session, Fake::parameters[2]) == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,9 +2,10 @@
 #include "tests/runtime/Support.h"
 
 #include "runtime/core/IoArrays.h"
-#include "runtime/core/Schedule.h"
 #include "runtime/core/Session.h"
-#include "runtime/core/WaveShares.h"
+#include "runtime/core/Shape.h"
+#include "runtime/device/cpu/Schedule.h"
+#include "runtime/device/cpu/WaveShares.h"
 #include "runtime/io/Weights.h"
 #include "runtime/train/Initialize.h"
 
@@ -146,12 +147,13 @@ BOOST_AUTO_TEST_CASE(results_are_those_of_the_formula_for_any_number_of_threads)
   for (const int threads : {1, 2, 3, 8}) {
     Session session(Fake::model, {.threads = threads});
     initializeWeights(session, {.seed = 3});
-    session.values(Fake::parameters[0])[0] = 0.25f;
+    setFirst(session, Fake::parameters[0], 0.25f);
     const std::vector<float> logits = inferred(session);
     if (first.empty())
       first = logits;
     BOOST_TEST(logits == first);
-    const auto weight = session.values(Fake::parameters[1]), bias = session.values(Fake::parameters[2]);
+    const std::vector<float> weight = session.read(Fake::parameters[1]),
+                             bias = session.read(Fake::parameters[2]);
     double expected = double(bias[2]);
     for (int64_t i = 0; i < Fake::inputs; ++i)
       expected +=
@@ -164,11 +166,8 @@ BOOST_AUTO_TEST_CASE(prepare_follows_every_change_of_weights) {
   Session session(Fake::model);
   initializeWeights(session, {});
   const std::vector<float> before = inferred(session);
-  for (float &value : session.values(Fake::parameters[1]))
-    value = 0;
-  for (float &value : session.values(Fake::parameters[2]))
-    value = 2;
-  session.weightsChanged();
+  fill(session, Fake::parameters[1], 0);
+  fill(session, Fake::parameters[2], 2);
   BOOST_TEST(inferred(session) != before);
   BOOST_TEST(inferred(session) == std::vector<float>(35, 2.0f));
 }
@@ -208,9 +207,12 @@ BOOST_AUTO_TEST_CASE(models_that_cannot_run_are_refused) {
   model.infer.arena_bytes = -1;
   expectError(VN_ERROR_ABI, "impossible arena", [&] { Session{model}; });
   model = Fake::model;
-  vn_operand outside[] = {{VN_SPACE_IO, 64 * 7}};
-  vn_step step = {Fake::sumLoss, "sum", "loss", outside, 1, 1, 0, 0};
+  vn_operand outside[] = {{VN_SPACE_IO, 7, 0}};
+  vn_step step = {Fake::sumLoss, "sum", "loss", outside, 1, 1, 0, 0, 0, 0};
   model.infer.steps = &step, model.infer.num_steps = 1;
+  expectError(VN_ERROR_ABI, "operand 0 of step 0 of infer (sum) names no space or array",
+              [&] { Session{model}; });
+  outside[0] = {VN_SPACE_IO, 1, 4 * 5 * 7 + 4}; // beyond the logits
   expectError(VN_ERROR_ABI, "operand 0 of step 0 of infer (sum) lies outside its space",
               [&] { Session{model}; });
 }
@@ -248,8 +250,7 @@ BOOST_AUTO_TEST_CASE(training_arrays_are_checked) {
   initializeWeights(session, {});
   IoArrays arrays(Fake::model.train_step);
   const auto labels = arrays.ints("labels");
-  const auto before = std::vector<float>(session.values(Fake::parameters[0]).begin(),
-                                         session.values(Fake::parameters[0]).end());
+  const float before = firstOf(session, Fake::parameters[0]);
   for (const int32_t label : {-1, 7, 100'000'000, INT32_MIN, INT32_MAX}) {
     labels[3] = label;
     expectError(VN_ERROR_VALUE,
@@ -262,7 +263,7 @@ BOOST_AUTO_TEST_CASE(training_arrays_are_checked) {
     arrays.floats("label_smoothing")[0] = smoothing;
     expectError(VN_ERROR_VALUE, "`label_smoothing` is", [&] { session.trainStep(arrays.pointers()); });
   }
-  BOOST_TEST(before[0] == session.values(Fake::parameters[0])[0]); // nothing has run
+  BOOST_TEST(before == firstOf(session, Fake::parameters[0])); // nothing has run
   arrays.floats("label_smoothing")[0] = 0.1f;
   session.trainStep(arrays.pointers());
 
@@ -317,7 +318,7 @@ BOOST_AUTO_TEST_CASE(tables_that_are_missing) {
 }
 
 BOOST_AUTO_TEST_CASE(a_model_without_parameters_needs_no_weights) {
-  static constexpr vn_operand operands[] = {{VN_SPACE_IO, 0}, {VN_SPACE_IO, 64}};
+  static constexpr vn_operand operands[] = {{VN_SPACE_IO, 0, 0}, {VN_SPACE_IO, 1, 0}};
   static constexpr vn_step steps[] = {{[](void *const *io, int64_t begin, int64_t end) {
                                          for (int64_t i = begin; i < end; ++i)
                                            static_cast<float *>(io[1])[i] = -static_cast<float *>(io[0])[i];
@@ -345,9 +346,12 @@ BOOST_AUTO_TEST_CASE(a_model_without_parameters_needs_no_weights) {
                        0,
                        {},
                        {steps, 1, nullptr, 0, io, 2, 0},
+                       {},
+                       {},
                        {}};
   vn_session *session = nullptr;
-  BOOST_REQUIRE(vn_session_create(&model, 2, 0, &session) == VN_OK);
+  const vn_session_options options{.threads = 2, .training = 0, .device = 0, .reserved = {}};
+  BOOST_REQUIRE(vn_session_create(&model, &options, &session) == VN_OK);
   IoArrays arrays(model.infer);
   arrays.floats("image")[5] = 3;
   BOOST_TEST(vn_session_run(session, VN_PROGRAM_INFER, arrays.pointers().data(), 2) == VN_OK);
@@ -368,22 +372,25 @@ BOOST_AUTO_TEST_CASE(a_busy_session_refuses_other_threads) {
   vn_model model = Fake::model;
   model.infer.steps = waiting, model.infer.num_steps = 1;
   vn_session *session = nullptr;
-  BOOST_REQUIRE(vn_session_create(&model, 1, 0, &session) == VN_OK);
-  BOOST_REQUIRE(vn_session_weights_changed(session) == VN_OK);
+  const vn_session_options options{.threads = 1, .training = 0, .device = 0, .reserved = {}};
+  BOOST_REQUIRE(vn_session_create(&model, &options, &session) == VN_OK);
+  for (int64_t i = 0; i < model.num_parameters; ++i) {
+    const std::vector<float> zeros(size_t(elementCount(model.parameters[i])));
+    BOOST_REQUIRE(vn_session_write_parameter(session, i, zeros.data(), int64_t(zeros.size())) == VN_OK);
+  }
   IoArrays arrays(model.infer);
   const auto io = arrays.pointers();
   vn_status first = VN_ERROR_INTERNAL;
   std::thread runner([&] { first = vn_session_run(session, VN_PROGRAM_INFER, io.data(), 2); });
   while (stage != 1)
     std::this_thread::yield();
-  float *values = nullptr;
-  int64_t count = 0;
+  float value = 0;
   BOOST_TEST(vn_session_run(session, VN_PROGRAM_INFER, io.data(), 2) == VN_ERROR_BUSY);
   BOOST_TEST(std::string(vn_last_error()).find("give each thread a session of its own") != std::string::npos);
   BOOST_TEST(vn_session_load_weights(session, "file") == VN_ERROR_BUSY);
-  BOOST_TEST(vn_session_parameter(session, 0, &values, &count) == VN_ERROR_BUSY);
-  BOOST_TEST(vn_session_gradient(session, 0, &values, &count) == VN_ERROR_BUSY);
-  BOOST_TEST(vn_session_weights_changed(session) == VN_ERROR_BUSY);
+  BOOST_TEST(vn_session_read_parameter(session, 0, &value, 1) == VN_ERROR_BUSY);
+  BOOST_TEST(vn_session_write_parameter(session, 0, &value, 1) == VN_ERROR_BUSY);
+  BOOST_TEST(vn_session_read_gradient(session, 0, &value, 1) == VN_ERROR_BUSY);
   BOOST_TEST(vn_session_choose(session, nullptr, 0) == VN_ERROR_BUSY);
   std::thread destroyer([&] { vn_session_destroy(session); });
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -399,15 +406,14 @@ BOOST_AUTO_TEST_CASE(choices_decide_what_runs) {
   Session session(open), centred(Fake::model);
   for (Session *each : {&session, &centred}) {
     initializeWeights(*each, {});
-    each->values(each->model().parameters[0])[0] = 0.25f;
-    each->weightsChanged();
+    setFirst(*each, each->model().parameters[0], 0.25f);
   }
   const std::vector<float> expected = inferred(centred);
   BOOST_TEST(inferred(session) == expected);
   session.choose(Choices{1});
   const std::vector<float> plain = inferred(session);
   BOOST_TEST(plain != expected);
-  centred.values(Fake::parameters[0])[0] = 0;
+  setFirst(centred, Fake::parameters[0], 0);
   BOOST_TEST(plain == inferred(centred));
   std::vector<double> seconds; // of the steps that ran
   IoArrays arrays(open.infer);
@@ -494,30 +500,36 @@ BOOST_AUTO_TEST_CASE(guards_name_the_kernel_that_leaves_the_arena) {
 
 BOOST_AUTO_TEST_CASE(c_interface_returns_a_status_per_cause) {
   vn_session *session = nullptr;
-  BOOST_TEST(vn_session_create(nullptr, 0, 0, &session) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_create(nullptr, nullptr, &session) == VN_ERROR_ARGUMENT);
   BOOST_TEST(std::string(vn_last_error()) == "error: a pointer argument is null");
-  BOOST_TEST(vn_session_create(&Fake::model, 1, 0, nullptr) == VN_ERROR_ARGUMENT);
-  BOOST_TEST(vn_session_create(&Fake::model, -3, 0, &session) == VN_ERROR_ARGUMENT);
-  float *nothing = nullptr;
-  int64_t none = 0;
+  BOOST_TEST(vn_session_create(&Fake::model, nullptr, nullptr) == VN_ERROR_ARGUMENT);
+  vn_session_options options{.threads = -3, .training = 0, .device = 0, .reserved = {}};
+  BOOST_TEST(vn_session_create(&Fake::model, &options, &session) == VN_ERROR_ARGUMENT);
+  options = {.threads = 1, .training = 1, .device = 2, .reserved = {}};
+  BOOST_TEST(vn_session_create(&Fake::model, &options, &session) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(std::string(vn_last_error()).find("there is no device 2") != std::string::npos);
+  options.device = 0, options.reserved[4] = 1; // of a later interface
+  BOOST_TEST(vn_session_create(&Fake::model, &options, &session) == VN_ERROR_ARGUMENT);
+  options.reserved[4] = 0;
+  std::vector<float> values(7);
   BOOST_TEST(vn_session_load_weights(nullptr, "file") == VN_ERROR_ARGUMENT);
-  BOOST_TEST(vn_session_parameter(nullptr, 0, &nothing, &none) == VN_ERROR_ARGUMENT);
-  BOOST_TEST(vn_session_gradient(nullptr, 0, &nothing, &none) == VN_ERROR_ARGUMENT);
-  BOOST_TEST(vn_session_weights_changed(nullptr) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_read_parameter(nullptr, 0, values.data(), 1) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_write_parameter(nullptr, 0, values.data(), 1) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_read_gradient(nullptr, 0, values.data(), 1) == VN_ERROR_ARGUMENT);
   BOOST_TEST(vn_session_choose(nullptr, nullptr, 0) == VN_ERROR_ARGUMENT);
   BOOST_TEST(vn_session_run(nullptr, VN_PROGRAM_INFER, nullptr, 0) == VN_ERROR_ARGUMENT);
   vn_adaptive_session *adaptive = nullptr;
-  BOOST_TEST(vn_adaptive_session_create(nullptr, 0, &adaptive) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_adaptive_session_create(nullptr, nullptr, &adaptive) == VN_ERROR_ARGUMENT);
   const vn_adaptive empty{};
-  BOOST_TEST(vn_adaptive_session_create(&empty, 0, &adaptive) == VN_ERROR_ABI);
+  BOOST_TEST(vn_adaptive_session_create(&empty, nullptr, &adaptive) == VN_ERROR_ABI);
   BOOST_TEST(vn_adaptive_session_load_weights(nullptr, "file") == VN_ERROR_ARGUMENT);
   BOOST_TEST(vn_adaptive_session_run(nullptr, nullptr, 0, 0, nullptr, nullptr) == VN_ERROR_ARGUMENT);
   vn_model wrong = Fake::model;
   wrong.abi_version = 0;
-  BOOST_TEST(vn_session_create(&wrong, 0, 0, &session) == VN_ERROR_ABI);
+  BOOST_TEST(vn_session_create(&wrong, nullptr, &session) == VN_ERROR_ABI);
   BOOST_TEST(session == nullptr);
 
-  BOOST_REQUIRE(vn_session_create(&Fake::model, 1, 1, &session) == VN_OK);
+  BOOST_REQUIRE(vn_session_create(&Fake::model, &options, &session) == VN_OK);
   IoArrays arrays(Fake::model.infer);
   const auto io = arrays.pointers();
   BOOST_TEST(vn_session_run(session, VN_PROGRAM_INFER, io.data(), 2) == VN_ERROR_STATE);
@@ -527,26 +539,43 @@ BOOST_AUTO_TEST_CASE(c_interface_returns_a_status_per_cause) {
   BOOST_TEST(vn_session_run(session, VN_PROGRAM_INFER, io.data(), -1) == VN_ERROR_ARGUMENT);
   BOOST_TEST(vn_session_run(session, vn_program_id(7), io.data(), 2) == VN_ERROR_ARGUMENT);
   BOOST_TEST(vn_session_choose(session, nullptr, -1) == VN_ERROR_ARGUMENT);
-  float *values = nullptr;
-  int64_t count = 0;
-  BOOST_TEST(vn_session_parameter(session, -1, &values, &count) == VN_ERROR_ARGUMENT);
-  BOOST_TEST(vn_session_parameter(session, 0, nullptr, &count) == VN_ERROR_ARGUMENT);
-  BOOST_TEST(vn_session_parameter(session, 3, &values, &count) == VN_ERROR_ARGUMENT);
-  BOOST_TEST(vn_session_parameter(session, 2, &values, &count) == VN_OK);
-  BOOST_REQUIRE(count == 7);
+  const auto write = [&](int64_t index, const float *from, int64_t count) {
+    return vn_session_write_parameter(session, index, from, count);
+  };
+  BOOST_TEST(write(-1, values.data(), 7) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(write(3, values.data(), 7) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(write(2, nullptr, 7) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(write(2, values.data(), 6) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(std::string(vn_last_error()) == "error: 6 values given for parameter `fc.bias`, which has 7");
   values[4] = 5;
-  BOOST_TEST(vn_session_weights_changed(session) == VN_OK);
+  BOOST_TEST(write(2, values.data(), 7) == VN_OK);
+  BOOST_TEST(vn_session_run(session, VN_PROGRAM_INFER, io.data(), 2) == VN_ERROR_STATE); // others are missing
+  const std::vector<float> zeros(size_t(Fake::inputs * 7));
+  BOOST_TEST(write(0, zeros.data(), 1) == VN_OK);
+  BOOST_TEST(write(1, zeros.data(), int64_t(zeros.size())) == VN_OK);
   BOOST_TEST(vn_session_run(session, VN_PROGRAM_INFER, io.data(), 2) == VN_OK);
   BOOST_TEST(arrays.floats("logits")[4] == 5);
+  values.assign(7, 0);
+  BOOST_TEST(vn_session_read_parameter(session, 2, values.data(), 8) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_read_parameter(session, 2, values.data(), 7) == VN_OK);
+  BOOST_TEST(values[4] == 5);
   const int64_t choice = 0;
   BOOST_TEST(vn_session_choose(session, nullptr, 0) == VN_OK);
   BOOST_TEST(vn_session_choose(session, nullptr, 1) == VN_ERROR_ARGUMENT);
   BOOST_TEST(vn_session_choose(session, &choice, 1) == VN_ERROR_ARGUMENT);
   IoArrays training(Fake::model.train_step);
   BOOST_TEST(vn_session_run(session, VN_PROGRAM_TRAIN_STEP, training.pointers().data(), 5) == VN_OK);
-  BOOST_TEST(vn_session_gradient(session, 0, &values, &count) == VN_ERROR_ARGUMENT);
-  BOOST_TEST(vn_session_gradient(session, 2, &values, &count) == VN_OK);
+  BOOST_TEST(vn_session_read_gradient(session, 0, values.data(), 1) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_read_gradient(session, 2, values.data(), 7) == VN_OK);
   BOOST_TEST(values[4] > 0); // the logit that is too large for label 0
+  BOOST_TEST(vn_session_run(session, VN_PROGRAM_ACCUMULATE, io.data(), 2) == VN_ERROR_STATE); // no open holes
+  IoArrays update(Fake::model.update);
+  update.floats("learning_rate")[0] = 1;
+  std::ranges::fill(update.ints("trained"), 1);
+  BOOST_TEST(vn_session_run(session, VN_PROGRAM_UPDATE, update.pointers().data(), 7) == VN_OK);
+  float updated[7];
+  BOOST_TEST(vn_session_read_parameter(session, 2, updated, 7) == VN_OK);
+  BOOST_TEST(updated[4] == 5 - values[4]);
   vn_session_destroy(session);
   vn_session_destroy(nullptr);
 }

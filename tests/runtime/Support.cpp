@@ -1,5 +1,7 @@
 #include "tests/runtime/Support.h"
 
+#include "runtime/core/Shape.h"
+
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
@@ -99,6 +101,30 @@ void writeIdxDataset(const std::string &folder, int count, int side) {
     writeText(folder + prefix + "-images-idx3-ubyte", pixels);
     writeText(folder + prefix + "-labels-idx1-ubyte", labels);
   }
+}
+
+void setFirst(runtime::Session &session, const vn_parameter &parameter, float value) {
+  std::vector<float> values = session.read(parameter);
+  values[0] = value;
+  session.write(parameter, values);
+}
+
+float firstOf(const runtime::Session &session, const vn_parameter &parameter) {
+  return session.read(parameter)[0];
+}
+
+void fill(runtime::Session &session, const vn_parameter &parameter, float value) {
+  session.write(parameter, std::vector<float>(size_t(runtime::elementCount(parameter)), value));
+}
+
+void fillGradient(runtime::Session &session, const vn_parameter &parameter, float value) {
+  session.writeGradient(parameter, std::vector<float>(size_t(runtime::elementCount(parameter)), value));
+}
+
+void setGradient(runtime::Session &session, const vn_parameter &parameter, size_t index, float value) {
+  std::vector<float> values = session.readGradient(parameter);
+  values[index] = value;
+  session.writeGradient(parameter, values);
 }
 
 uint64_t fnv(std::span<const unsigned char> bytes) {

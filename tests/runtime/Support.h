@@ -3,6 +3,7 @@
 #define VERNIER_TESTS_RUNTIME_SUPPORT_H
 
 #include "runtime/Error.h"
+#include "runtime/core/Session.h"
 
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
@@ -49,6 +50,15 @@ Outcome runFakeModel(const std::vector<std::string> &arguments, const Environmen
 /// IDX files of `count` training and count / 4 test images of `side` x `side` with 10 classes, which a linear
 /// model can tell apart.
 void writeIdxDataset(const std::string &folder, int count, int side = 28);
+
+/// The first value of a parameter or statistic, changed and read.
+void setFirst(runtime::Session &session, const vn_parameter &parameter, float value);
+float firstOf(const runtime::Session &session, const vn_parameter &parameter);
+/// Of a parameter all values, or its gradient's.
+void fill(runtime::Session &session, const vn_parameter &parameter, float value);
+void fillGradient(runtime::Session &session, const vn_parameter &parameter, float value);
+/// One of a gradient's values.
+void setGradient(runtime::Session &session, const vn_parameter &parameter, size_t index, float value);
 
 uint64_t fnv(std::span<const unsigned char> bytes);
 

@@ -3,9 +3,9 @@
 
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Session.h"
-#include "runtime/core/WaveShares.h"
-#include "runtime/core/Workers.h"
 #include "runtime/data/Loader.h"
+#include "runtime/device/cpu/WaveShares.h"
+#include "runtime/device/cpu/Workers.h"
 #include "runtime/train/Initialize.h"
 
 #include <chrono>
@@ -148,7 +148,8 @@ BOOST_AUTO_TEST_CASE(threads_that_cannot_start_are_a_status) {
   using Fake = FakeModel<5, 3, 4, 6, 7>;
   const auto create = [](int64_t threads) {
     vn_session *session = nullptr;
-    const vn_status status = vn_session_create(&Fake::model, threads, 0, &session);
+    const vn_session_options options{.threads = threads, .training = 0, .device = 0, .reserved = {}};
+    const vn_status status = vn_session_create(&Fake::model, &options, &session);
     if (status == VN_OK)
       vn_session_destroy(session);
     return int(status);

@@ -172,7 +172,8 @@ class Adapt(CommandTest):
         library.m_adaptive.restype = ctypes.c_void_p
         library.vn_last_error.restype = ctypes.c_char_p
         session = ctypes.c_void_p()
-        self.assertEqual(library.vn_adaptive_session_create(ctypes.c_void_p(library.m_adaptive()), ctypes.c_int64(1),
+        options = (ctypes.c_int64 * 8)(1) # vn_session_options: threads
+        self.assertEqual(library.vn_adaptive_session_create(ctypes.c_void_p(library.m_adaptive()), options,
                                                             ctypes.byref(session)), 0)
         images = read_npy(self.folder / "x.npy")[1]
         count = len(rows)

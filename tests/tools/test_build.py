@@ -45,7 +45,7 @@ class Build(CommandTest):
         done = self.build("--print-program", "--quiet", "--for", "train", "--cpu", "avx2")
         self.assertEqual(done.returncode, 0, done.stderr)
         programs = re.findall(r"^(\w+): (\d+) steps, arena \d+ bytes$", done.stdout, re.MULTILINE)
-        self.assertEqual([name for name, _ in programs], ["prepare", "infer", "train_step"])
+        self.assertEqual([name for name, _ in programs], ["prepare", "infer", "train_step", "update"])
         # A place, the problem, in brackets what was chosen for it; the kernel; where its operands lie.
         steps = re.findall(r"^(?:  |\| )(\S+): (\w+) [^\[\n]*(?:\[.*\])?\n    (\S+), tasks \d+\n((?: +\S+)+)$", done.stdout,
                            re.MULTILINE)

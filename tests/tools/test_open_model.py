@@ -32,8 +32,8 @@ class Training:
         self.library.vn_last_error.restype = ctypes.c_char_p
         self.model = self.library.m_model()
         self.session = ctypes.c_void_p()
-        self.check(self.library.vn_session_create(self.model, ctypes.c_int64(2), ctypes.c_int64(1),
-                                                  ctypes.byref(self.session)))
+        options = (ctypes.c_int64 * 8)(2, 1) # vn_session_options: threads, training
+        self.check(self.library.vn_session_create(self.model, options, ctypes.byref(self.session)))
         self.check(self.library.vn_session_load_weights(self.session, str(weights).encode()))
 
     def check(self, status):
@@ -55,15 +55,16 @@ class Training:
 
     def read(self, gradients):
         """By name: gradients of parameters, or running statistics."""
-        function = self.library.vn_session_gradient if gradients else self.library.vn_session_parameter
+        function = self.library.vn_session_read_gradient if gradients else self.library.vn_session_read_parameter
         result = {}
         for index in range(self.model.contents.num_parameters):
             parameter = self.model.contents.parameters[index]
             if (parameter.space == self.TRAINABLE) != gradients:
                 continue
-            values, count = ctypes.POINTER(ctypes.c_float)(), ctypes.c_int64()
-            self.check(function(self.session, ctypes.c_int64(index), ctypes.byref(values), ctypes.byref(count)))
-            result[parameter.name.decode()] = values[:count.value]
+            count = math.prod(parameter.shape[:parameter.rank])
+            values = (ctypes.c_float * count)()
+            self.check(function(self.session, ctypes.c_int64(index), values, ctypes.c_int64(count)))
+            result[parameter.name.decode()] = values[:]
         return result
 
 

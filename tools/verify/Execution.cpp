@@ -114,9 +114,9 @@ Execution::Execution(const vn_model &model, int64_t threads, bool trains, bool c
   theSession = std::make_unique<runtime::Session>(model, runtime::SessionOptions{threads, trains, checked});
   for (int64_t i = 0; i < model.num_parameters; ++i) {
     const vn_parameter &parameter = model.parameters[i];
-    std::ranges::copy(inputs.parameters.at(parameter.name).data, theSession->values(parameter).begin());
+    const std::vector<double> &values = inputs.parameters.at(parameter.name).data;
+    theSession->write(parameter, std::vector<float>(values.begin(), values.end()));
   }
-  theSession->weightsChanged();
 }
 
 std::vector<Result> Execution::infer() { return run(theSession->model().infer, false); }
@@ -127,8 +127,8 @@ std::vector<Result> Execution::trainStep() {
   for (int64_t i = 0; i < model.num_parameters; ++i) {
     const vn_parameter &parameter = model.parameters[i];
     const bool statistic = parameter.space == VN_SPACE_STATISTICS;
-    const std::span<float> values =
-        statistic ? theSession->values(parameter) : theSession->gradient(parameter);
+    const std::vector<float> values =
+        statistic ? theSession->read(parameter) : theSession->readGradient(parameter);
     results.push_back({(statistic ? "" : "gradient of ") + std::string(parameter.name),
                        tensorOf({values.begin(), values.end()}, {int64_t(values.size())})});
   }

@@ -140,8 +140,8 @@ private:
     const vn_model &model = execution.session().model();
     const auto *parameter = std::find_if(model.parameters, model.parameters + model.num_parameters,
                                          [&](const vn_parameter &other) { return name == other.name; });
-    const std::span<float> values =
-        gradient ? execution.session().gradient(*parameter) : execution.session().values(*parameter);
+    const std::vector<float> values =
+        gradient ? execution.session().readGradient(*parameter) : execution.session().read(*parameter);
     Tensor found(expected.shape);
     std::copy(values.begin(), values.end(), found.data.begin());
     record(op, op->getName().getStringRef(), difference(expected, found, bounds::ofTerms(maps) * made),
@@ -232,8 +232,14 @@ private:
   const std::byte *address(const Location &place) const {
     const codegen::Buffer &buffer = code.kept.buffers[size_t(place.buffer)];
     if (buffer.space == VN_SPACE_IO)
-      return execution.array(buffer.offset / codegen::kAlignment) + place.offset;
-    return execution.session().contents(buffer.space).data() + buffer.offset + place.offset;
+      return execution.array(codegen::arrayOf(buffer)) + place.offset;
+    std::vector<std::byte> &space = spaces[buffer.space];
+    if (space.empty()) { // copied once: nothing runs meanwhile
+      const runtime::Device &device = execution.session().device();
+      space.resize(size_t(device.bytes(buffer.space)));
+      device.read(buffer.space, 0, space);
+    }
+    return space.data() + buffer.offset + place.offset;
   }
 
   Tensor read(mlir::Value value, const Location &place) const {
@@ -274,6 +280,7 @@ private:
   codegen::Element maps;
   Report &report;
   Writers writers;
+  mutable std::array<std::vector<std::byte>, VN_SPACE_IO> spaces; // of the device, as far as they were read
   // By kind of op, and whether its kernels add many products.
   using Kind = std::pair<std::string, bool>;
   llvm::MapVector<Kind, Row, std::map<Kind, unsigned>> rows;

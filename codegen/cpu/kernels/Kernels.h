@@ -295,6 +295,16 @@ KernelCode fromChannelsFirst(const View &y, const Target &target); // N x C x H 
 KernelCode toChannelsFirst(const View &x, const Target &target);
 KernelCode copy(const View &x, const View &y, const Target &target);
 
+// --- after the gradients: Optimizer.cpp
+// ------------------------------------------------------------------------------------
+
+// Numbers of a task.
+inline constexpr int64_t kOptimizerBlock = 16;
+
+KernelCode sgd();
+KernelCode accumulateGradient();
+KernelCode checkFinite();
+
 } // namespace vernier::codegen
 
 #endif

@@ -83,6 +83,9 @@ public:
     return p.loss == Loss::Softmax ? softmaxGradient(p.batch, p.classes, target)
                                    : binaryGradient(p.batch, p.classes, target);
   }
+  KernelCode operator()(const SgdProblem &) const { return sgd(); }
+  KernelCode operator()(const AccumulateProblem &) const { return accumulateGradient(); }
+  KernelCode operator()(const CheckFiniteProblem &) const { return checkFinite(); }
   // Those that a choice belongs to.
   template <typename Other> KernelCode operator()(const Other &) const {
     llvm_unreachable("this problem takes a choice");
@@ -113,6 +116,7 @@ std::string residueText(const Axis &rows, const Axis &columns) {
 struct Text {
   std::string operator()(const Whole &) const { return ""; }
   std::string operator()(const Finish &) const { return "finish"; }
+  std::string operator()(const AnyLength &) const { return "blocks of " + std::to_string(kOptimizerBlock); }
   std::string operator()(const ConvolutionSpec &s) const {
     return "direct, " + tileText(s.tile.pixels, s.weights.block()) +
            (s.chunk ? " chunk " + std::to_string(s.chunk) : "") +
@@ -182,6 +186,7 @@ KernelCode codeOf(const Problem &problem, const CpuChoice &choice, const Target 
   return std::visit(
       Overloaded{
           [&](const Whole &) { return std::visit(WholeCode(target), problem); },
+          [&](const AnyLength &) { return std::visit(WholeCode(target), problem); },
           [&](const Finish &) {
             if (const auto *sum = std::get_if<SpatialSumProblem>(&problem))
               return spatialSumsFinish(*sum, target);

@@ -20,6 +20,11 @@ struct Finish {
   bool operator==(const Finish &) const = default;
 };
 
+// One kernel for numbers in a row, however many: the step says in how many tasks of kOptimizerBlock.
+struct AnyLength {
+  bool operator==(const AnyLength &) const = default;
+};
+
 // Weights for kernels of the three kinds of convolutions; `transposed` for input gradients.
 struct PackConvolution {
   PackedWeights weights;
@@ -51,9 +56,9 @@ struct AlongAxis {
   bool operator==(const AlongAxis &) const = default;
 };
 
-using CpuChoice =
-    std::variant<Whole, Finish, ConvolutionSpec, PackConvolution, GroupedSpec, PackGrouped, WinogradSpec,
-                 WinogradInput, PackWinograd, WeightGradientLayout, UnpackWeightGradient, AlongAxis>;
+using CpuChoice = std::variant<Whole, Finish, ConvolutionSpec, PackConvolution, GroupedSpec, PackGrouped,
+                               WinogradSpec, WinogradInput, PackWinograd, WeightGradientLayout,
+                               UnpackWeightGradient, AlongAxis, AnyLength>;
 
 class CpuSchedule : public Schedule {
 public:

@@ -42,10 +42,20 @@ PartialSums Selection::select(const Problem &problem, const Places &at) {
     mayReuse(whole(problem, at), {0, 3});
   } else if (std::holds_alternative<BatchGradientApplyProblem>(problem)) {
     mayReuse(whole(problem, at), {1, 0});
+  } else if (const auto *p = std::get_if<SgdProblem>(&problem)) {
+    anyLength(problem, at, p->count);
+  } else if (const auto *p = std::get_if<AccumulateProblem>(&problem)) {
+    anyLength(problem, at, p->count);
+  } else if (const auto *p = std::get_if<CheckFiniteProblem>(&problem)) {
+    anyLength(problem, at, p->count);
   } else {
     whole(problem, at);
   }
   return {};
+}
+
+void Selection::anyLength(const Problem &problem, const Places &at, int64_t count) {
+  writer.step(kernel(problem, AnyLength()), at.reads, at.writes).tasks = ceilDiv(count, kOptimizerBlock);
 }
 
 void Selection::mayReuse(Step &step, std::initializer_list<int> reads) {

@@ -51,6 +51,8 @@ private:
   // x and what each part of a pool makes of it, the last one only where there is a place for it.
   llvm::SmallVector<Location> alongAxes(const PoolProblem &p, llvm::ArrayRef<AxisPool> parts,
                                         const Location &x, std::optional<Location> y);
+  // Numbers in a row.
+  void anyLength(const Problem &problem, const Places &at, int64_t count);
   // The operands of `reads` that may share memory with the output where both are the same map.
   void mayReuse(Step &step, std::initializer_list<int> reads);
   PartialSums sums(const Problem &problem, const Places &at, int64_t parts, int64_t channels);

@@ -5,8 +5,8 @@
  * divides each step's tasks among its threads and waits for all of them between two steps. Kernels allocate
  * nothing and call nothing. Floats are IEEE binary32, and in the arena and the derived space of a model with
  * map_type VN_BFLOAT16 also bfloat16: the upper halves of binary32 numbers. Offsets are in bytes: every
- * buffer starts at a multiple of 64, an operand that is a slice of a buffer at a multiple of its elements'
- * size. */
+ * buffer starts at a multiple of 64, an operand that is a slice of a buffer, or of a caller's array, at a
+ * multiple of its elements' size. */
 #ifndef VERNIER_ABI_H
 #define VERNIER_ABI_H
 
@@ -16,21 +16,26 @@
 extern "C" {
 #endif
 
-#define VN_ABI_VERSION 4
+#define VN_ABI_VERSION 5
 
-/* Where an operand lies. */
+/* Where an operand lies. The parameters, their gradients, their sums and their momentum are four spaces of
+ * one layout: what vn_parameter.offset says. In a training build parameters follow each other as train_step
+ * completes their gradients, so that those of a range of the space are whole before the next one's. */
 typedef enum vn_space {
   VN_SPACE_ARENA = 0,      /* activations and scratch; contents do not outlive one run of a program */
   VN_SPACE_PARAMETERS = 1, /* trainable parameters in PyTorch's layouts, at vn_parameter.offset */
   VN_SPACE_STATISTICS = 2, /* running_mean and running_var, at vn_parameter.offset */
   VN_SPACE_DERIVED = 3,    /* folded and packed weights: `prepare` writes them, `infer` reads them */
-  VN_SPACE_GRADIENTS = 4,  /* laid out as VN_SPACE_PARAMETERS; `train_step` overwrites all of it */
-  VN_SPACE_IO = 5          /* offset / 64 is the index into the array of pointers given at the call */
+  VN_SPACE_GRADIENTS = 4,  /* `train_step` overwrites those of all parameters that it trains */
+  VN_SPACE_SUMS = 5,       /* of several train_steps' gradients: `accumulate` reads and writes them */
+  VN_SPACE_MOMENTUM = 6,   /* `update` reads and writes it; 0 at first */
+  VN_SPACE_IO = 7          /* the arrays given at the call */
 } vn_space;
 
 typedef struct vn_operand {
-  int64_t space;  /* vn_space */
-  int64_t offset; /* bytes from the start of the space (VN_SPACE_IO: 64 * index) */
+  int32_t space;  /* vn_space */
+  int32_t array;  /* VN_SPACE_IO: the index into the array of pointers given at the call; else 0 */
+  int64_t offset; /* bytes from the start of the space, or of the array */
 } vn_operand;
 
 /* Runs tasks [begin, end) of a step. operands[i] is the address of the step's i-th operand. Tasks of one step
@@ -110,6 +115,14 @@ typedef struct vn_parameter {
   int64_t offset; /* bytes into that space */
 } vn_parameter;
 
+/* What `accumulate` does with a parameter's gradient. */
+typedef enum vn_accumulation {
+  VN_LEAVE = 0, /* nothing */
+  VN_BEGIN = 1, /* sum = gradient */
+  VN_ADD = 2,   /* sum = sum + gradient */
+  VN_END = 3    /* gradient = sum */
+} vn_accumulation;
+
 /* What a specification leaves open to each call: one of a list of values (`choose`). */
 typedef struct vn_hole {
   const char *name;      /* "layer1.factor" */
@@ -138,8 +151,17 @@ typedef struct vn_model {
    * infer: io = image, then outputs ("logits" first for a classifier).
    * train_step: io = image, labels (int32[N], or float32[N x classes] for binary cross-entropy),
    * label_smoothing (float32[1]), loss (float32[1], mean over the batch), logits (float32[N x classes]);
-   * writes every gradient and updates the running statistics. num_steps is 0 in an inference build. */
-  vn_program prepare, infer, train_step;
+   * writes every gradient and updates the running statistics. num_steps is 0 in an inference build.
+   * accumulate, of a training build with open holes: io = how (int32[num_parameters], a vn_accumulation for
+   * each), not_finite (int32[num_parameters]: 1 where a gradient that is taken, or a statistic, holds an
+   * infinity or what is no number; else 0).
+   * update, of a training build: one step of stochastic gradient descent as PyTorch defines it,
+   *   g = gradient + decay * w;  m = momentum * m + g;  w = w - learning_rate * (nesterov ? g + momentum * m
+   * : m) io = learning_rate, momentum, weight_decay (of weights), vector_decay (of batch norms and biases)
+   * (float32[1] each), nesterov (int32[1]: 0 or 1), trained (int32[num_parameters]: 0 leaves a parameter and
+   * its momentum alone), not_finite (int32[num_parameters]: 1 where a parameter, of those that are trained,
+   * or a statistic is not finite; else 0). */
+  vn_program prepare, infer, train_step, accumulate, update;
 } vn_model;
 
 /* A network with open holes that chooses a configuration for each image: every image runs in the first

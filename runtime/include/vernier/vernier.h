@@ -1,7 +1,7 @@
 /* The C interface of a compiled model: create a session, load weights, run.
  *
  *   vn_session *session;
- *   if (vn_session_create(vernier_model(), 0, 0, &session) != VN_OK ||
+ *   if (vn_session_create(vernier_model(), NULL, &session) != VN_OK ||
  *       vn_session_load_weights(session, "scalenet50.safetensors") != VN_OK)
  *     fprintf(stderr, "%s\n", vn_last_error());
  *   void *io[] = {image, logits}; // N x C x H x W floats, N x classes floats: vn_model.infer.io says which
@@ -39,16 +39,29 @@ typedef enum vn_status {
   VN_ERROR_BUSY = 12     /* another thread's call of this session has not returned */
 } vn_status;
 
-typedef enum vn_program_id { VN_PROGRAM_INFER = 0, VN_PROGRAM_TRAIN_STEP = 1 } vn_program_id;
+typedef enum vn_program_id {
+  VN_PROGRAM_INFER = 0,
+  VN_PROGRAM_TRAIN_STEP = 1,
+  VN_PROGRAM_ACCUMULATE = 2, /* gradients of several training steps of a model with open holes */
+  VN_PROGRAM_UPDATE = 3      /* the optimizer's step */
+} vn_program_id;
 
 typedef struct vn_session vn_session;
 
-/* Checks the model against this CPU, allocates its memory and starts its threads, 4096 at most. `threads` 0:
- * the environment variable VERNIER_THREADS, else OMP_NUM_THREADS, else one per CPU of the process's affinity
- * mask, but no more than its control group pays for (a container's CPU quota, rounded up), nor than can be
- * started. `training` other than 0 also allocates what train_step needs. The model must outlive the session.
- */
-vn_status vn_session_create(const vn_model *model, int64_t threads, int64_t training, vn_session **session);
+/* What a session is made with. All zeros are the defaults. */
+typedef struct vn_session_options {
+  /* 4096 at most. 0: the environment variable VERNIER_THREADS, else OMP_NUM_THREADS, else one per CPU of the
+   * process's affinity mask, but no more than its control group pays for (a container's CPU quota, rounded
+   * up), nor than can be started. */
+  int64_t threads;
+  int64_t training;    /* other than 0: also what the programs of a training need */
+  int64_t device;      /* which of several devices of the kind that the model was built for; the CPU is 0 */
+  int64_t reserved[5]; /* 0 */
+} vn_session_options;
+
+/* Checks the model against the device, allocates its memory there and starts threads. `options` may be null.
+ * The model must outlive the session. */
+vn_status vn_session_create(const vn_model *model, const vn_session_options *options, vn_session **session);
 void vn_session_destroy(vn_session *session);
 
 /* Loads all parameters and statistics from a safetensors file, or, where it returns another status, none of
@@ -57,11 +70,12 @@ void vn_session_destroy(vn_session *session);
  * parameters runs without. */
 vn_status vn_session_load_weights(vn_session *session, const char *path);
 
-/* The values of a parameter or statistic, in its published layout; the caller may write them, and then says
- * so with vn_session_weights_changed. */
-vn_status vn_session_parameter(vn_session *session, int64_t index, float **values, int64_t *count);
-vn_status vn_session_gradient(vn_session *session, int64_t index, float **values, int64_t *count);
-vn_status vn_session_weights_changed(vn_session *session);
+/* The values of a parameter or statistic, in its published layout, copied: `count` is the number of its
+ * elements. A session has weights when all have been written or loaded. */
+vn_status vn_session_read_parameter(vn_session *session, int64_t index, float *values, int64_t count);
+vn_status vn_session_write_parameter(vn_session *session, int64_t index, const float *values, int64_t count);
+/* The gradient of a parameter as the last training step, or accumulation, has left it. */
+vn_status vn_session_read_gradient(vn_session *session, int64_t index, float *values, int64_t count);
 
 /* Of a model with open holes: what is run from here on is this configuration. For each of vn_model.holes the
  * index of a choice; before the first call all are 0. Takes microseconds: nothing is loaded or computed. */
@@ -76,7 +90,7 @@ vn_status vn_session_run(vn_session *session, vn_program_id program, void *const
  * weights of the network and, with names that begin with "scale_classifier.", of its classifier. */
 typedef struct vn_adaptive_session vn_adaptive_session;
 
-vn_status vn_adaptive_session_create(const vn_adaptive *model, int64_t threads,
+vn_status vn_adaptive_session_create(const vn_adaptive *model, const vn_session_options *options,
                                      vn_adaptive_session **session);
 void vn_adaptive_session_destroy(vn_adaptive_session *session);
 /* All of both, or none, as vn_session_load_weights. */

@@ -1,4 +1,4 @@
-#include "runtime/core/Workers.h"
+#include "runtime/device/cpu/Workers.h"
 
 #include "runtime/Error.h"
 #include "runtime/core/Pause.h"

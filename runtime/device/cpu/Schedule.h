@@ -1,8 +1,9 @@
 // Each thread's static share of every wave's tasks. Static, so that a thread finds in its cache what it wrote
 // in the wave before.
-#ifndef VERNIER_RUNTIME_CORE_SCHEDULE_H
-#define VERNIER_RUNTIME_CORE_SCHEDULE_H
+#ifndef VERNIER_RUNTIME_DEVICE_CPU_SCHEDULE_H
+#define VERNIER_RUNTIME_DEVICE_CPU_SCHEDULE_H
 
+#include "runtime/core/StepRange.h"
 #include "vernier/abi.h"
 
 #include <cstdint>
@@ -14,11 +15,6 @@ namespace vernier::runtime {
 /// Tasks [begin, end) of a step.
 struct TaskRange {
   int64_t step = 0, begin = 0, end = 0;
-};
-
-/// Steps [begin, end) of a program.
-struct StepRange {
-  int64_t begin = 0, end = 0;
 };
 
 class Schedule {

@@ -1,6 +1,9 @@
-#include "runtime/core/CpuFeatures.h"
+#include "runtime/device/cpu/CpuFeatures.h"
+
+#include "runtime/Error.h"
 
 #include <algorithm>
+#include <fmt/core.h>
 
 namespace vernier::runtime {
 
@@ -46,6 +49,18 @@ std::vector<std::string> missingCpuFeatures(std::string_view target) {
     target.remove_prefix(std::min(comma + 1, target.size()));
   }
   return missing;
+}
+
+void requireCpuFeatures(const vn_model &model) {
+  const auto missing = missingCpuFeatures(model.target);
+  if (!missing.empty()) {
+    std::string list;
+    for (const std::string &feature : missing)
+      list += (list.empty() ? "`" : ", `") + feature + "`";
+    throw Error(VN_ERROR_CPU, fmt::format("this CPU lacks {}, which model `{}` needs", list, model.name))
+        .note(fmt::format("the model was built for `{}`", model.target))
+        .help("build it again for this CPU, or for an older one with `vernier build --cpu`");
+  }
 }
 
 } // namespace vernier::runtime

@@ -3,8 +3,8 @@
 // A process has one team of threads, which its sessions share: where three models run in turns, the same
 // threads serve all of them. Unlike those of OpenMP's libraries, threads that cannot start are an error that
 // a caller can handle, and a thread that is late is not waited for.
-#ifndef VERNIER_RUNTIME_CORE_WORKERS_H
-#define VERNIER_RUNTIME_CORE_WORKERS_H
+#ifndef VERNIER_RUNTIME_DEVICE_CPU_WORKERS_H
+#define VERNIER_RUNTIME_DEVICE_CPU_WORKERS_H
 
 #include <atomic>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "runtime/core/Schedule.h"
+#include "runtime/device/cpu/Schedule.h"
 
 #include <algorithm>
 

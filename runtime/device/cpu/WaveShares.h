@@ -4,8 +4,8 @@
 // A thread waits for shares, not for threads: one that finds another's share not even begun takes it. On a
 // machine that is busy otherwise, where a thread may wait 10 ms for its turn on a CPU, the others go on
 // without it; with a plain barrier each of a program's hundreds of waves would wait for such a turn.
-#ifndef VERNIER_RUNTIME_CORE_WAVESHARES_H
-#define VERNIER_RUNTIME_CORE_WAVESHARES_H
+#ifndef VERNIER_RUNTIME_DEVICE_CPU_WAVESHARES_H
+#define VERNIER_RUNTIME_DEVICE_CPU_WAVESHARES_H
 
 #include "runtime/core/Pause.h"
 

@@ -1,0 +1,34 @@
+#include "runtime/device/Device.h"
+
+#include "runtime/Error.h"
+#include "runtime/device/cpu/CpuDevice.h"
+
+#include <fmt/core.h>
+
+namespace vernier::runtime {
+
+const vn_program &programOf(const vn_model &model, Task task) {
+  switch (task) {
+  case Task::Prepare:
+    return model.prepare;
+  case Task::Infer:
+    return model.infer;
+  case Task::TrainStep:
+  case Task::Statistics:
+    return model.train_step;
+  case Task::Accumulate:
+    return model.accumulate;
+  case Task::Update:
+    return model.update;
+  }
+  return model.infer;
+}
+
+std::unique_ptr<Device> openDevice(const vn_model &model, const SessionOptions &options) {
+  if (options.number != 0)
+    throw Error(VN_ERROR_ARGUMENT, fmt::format("there is no device {}", options.number))
+        .help(fmt::format("model `{}` was built for the CPU, which is device 0", model.name));
+  return std::make_unique<CpuDevice>(model, options);
+}
+
+} // namespace vernier::runtime
