@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds with sanitizers and assertions, and runs tests under them: scripts/sanitize.sh address|thread [ARGUMENT...]
-#   address       addresses, leaks and undefined behaviour (AddressSanitizer, UndefinedBehaviorSanitizer) of the front end and of what
-#                 a built program is linked with
+#   address       addresses, leaks and undefined behaviour (AddressSanitizer, UndefinedBehaviorSanitizer) of the front end, of what
+#                 a built program is linked with and of emulated CUDA kernels
 #   thread        races (ThreadSanitizer) in the runtime: its team of threads, its data loader, its progress
 # ARGUMENTs are ctest's, instead of the tests named below. The build folder is build-SANITIZER, or BUILD_DIR; JOBS as in
 # scripts/build.sh. COMPILER=ON adds what needs LLVM; generated code and LLVM's own libraries stay as they are.
@@ -14,7 +14,7 @@ case ${1:-} in
     compiler=${COMPILER:-OFF}
     targets=()
     # Python loads no library that needs a sanitizer.
-    tests=(--tests-regex '^(dsl|runtime|fuzz|unit|compiler|codegen)' --label-exclude '^long$')
+    tests=(--tests-regex '^(dsl|runtime|fuzz|unit|compiler|codegen|cuda)' --label-exclude '^long$')
     ;;
   thread)
     sanitizers=thread

@@ -30,7 +30,7 @@ if found=$(command -v nvcc) && works "$found"; then
   exit 0
 fi
 
-installed() { find "$environment"/lib/python*/site-packages/nvidia -path '*/bin/nvcc' 2>/dev/null | head -n 1; }
+installed() { find "$environment"/lib/python*/site-packages/nvidia -path '*/bin/nvcc' 2>/dev/null | head -n 1 || true; }
 if [[ $mode != --find ]]; then
   if ! scripts/python_environment.sh "$environment" scripts/cuda_requirements.txt >&2; then
     echo "setup_cuda: no nvcc by CUDA_HOME or on PATH, and none could be installed" >&2

@@ -3,7 +3,7 @@
 import sources
 
 LIMIT = 800
-SUFFIXES = (".h", ".c", ".cpp", ".td", ".py", ".sh", ".vn", ".cmake", ".txt", ".mlir")
+SUFFIXES = (".h", ".c", ".cpp", ".cuh", ".cu", ".td", ".py", ".sh", ".vn", ".cmake", ".txt", ".mlir")
 
 
 def check(root):

@@ -24,10 +24,13 @@ ALLOWED = [
     ("codegen/plan/", [r"codegen/(program|plan)/", r"llvm/", STANDARD + "$"]),
     ("codegen/lower/", [r"codegen/(program|plan|lower)/", r"compiler/ir/", r"(mlir|llvm)/", STANDARD + "$"]),
     ("codegen/cpu/", [r"codegen/(program|cpu)/", r"compiler/passes/Passes.h$", r"dsl/Sampling.h$", r"vernier/abi.h$", r"(mlir|llvm)/", STANDARD + "$"]),
+    # Copied beside what is emitted and compiled there: they name each other by file name.
+    ("codegen/cuda/device/", [r"[a-z_]+\.cuh$", r"\.\./emulation/Emulation\.h$", STANDARD + "$"]),
+    ("codegen/cuda/emulation/", [r"[A-Z]\w+\.h$", r"boost/context/", STANDARD + "$"]),
     ("runtime/", [r"vernier/", r"runtime/", r"CLI/", r"toml\+\+/", r"fmt/", r"nlohmann/", r"sys/", r"webp/",
                   STANDARD + "$"]),
 ]
-SUFFIXES = (".h", ".c", ".cpp", ".td", ".def", ".inc")
+SUFFIXES = (".h", ".c", ".cpp", ".cuh", ".cu", ".td", ".def", ".inc")
 
 
 def check(root):

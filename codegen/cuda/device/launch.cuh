@@ -1,0 +1,107 @@
+// What the host does: device memory and launches. Everything throws: std::runtime_error, emulation::Fault
+// among them.
+//
+//   VN_LAUNCH(add, {.grid = blocks, .block = 128}, x, y);
+//
+// With nvcc a launch only queues; under emulation it has run when it returns, whatever its stream.
+#ifndef VERNIER_CUDA_DEVICE_LAUNCH_CUH
+#define VERNIER_CUDA_DEVICE_LAUNCH_CUH
+
+#include "platform.cuh"
+
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+namespace vn {
+
+#ifdef VN_EMULATED
+struct Stream {};
+#else
+using Stream = cudaStream_t;
+#endif
+
+struct Launch {
+  dim3 grid, block;
+  unsigned shared_bytes = 0; // dynamic
+  Stream stream = {};
+};
+
+// A kernel in parentheses when there are commas in its name.
+#define VN_LAUNCH(kernel, ...) ::vn::launch(#kernel, kernel, __VA_ARGS__)
+
+#ifdef VN_EMULATED
+
+template <class... Parameters>
+void launch(const char *name, void (*kernel)(Parameters...), const Launch &shape,
+            const std::type_identity_t<Parameters> &...arguments) {
+  emulation::launch({name, shape.grid, shape.block, shape.shared_bytes}, kernel, arguments...);
+}
+inline void *allocate_device(std::size_t bytes, const std::string &name) {
+  return emulation::allocate(bytes, name);
+}
+inline void free_device(void *memory) { emulation::release(memory); }
+inline void copy_to_device(void *to, const void *from, std::size_t bytes, Stream = {}) {
+  emulation::copyToDevice(to, from, bytes);
+}
+inline void copy_to_host(void *to, const void *from, std::size_t bytes, Stream = {}) {
+  emulation::copyToHost(to, from, bytes);
+}
+inline void fill_device(void *memory, int byte, std::size_t bytes, Stream = {}) {
+  emulation::fill(memory, byte, bytes);
+}
+inline void synchronize(Stream = {}) {}
+// `count` elements from a byte of device memory on, as a kernel's argument, by a name that reports have.
+template <class T>
+Global<T> device_part(void *memory, std::size_t byte, std::size_t count, const std::string &name) {
+  auto *const begin = static_cast<std::byte *>(memory) + byte;
+  return {reinterpret_cast<T *>(begin), emulation::part(begin, count * sizeof(T), name)};
+}
+
+#else
+
+inline void check(cudaError_t status, const std::string &what) {
+  if (status != cudaSuccess)
+    throw std::runtime_error(what + ": " + cudaGetErrorString(status));
+}
+
+template <class... Parameters>
+void launch(const char *name, void (*kernel)(Parameters...), const Launch &shape,
+            const std::type_identity_t<Parameters> &...arguments) {
+  constexpr unsigned without_asking = 48 * 1024;
+  if (shape.shared_bytes > without_asking)
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shape.shared_bytes)),
+          std::string("kernel `") + name + "`");
+  cudaLaunchConfig_t config{};
+  config.gridDim = shape.grid;
+  config.blockDim = shape.block;
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = shape.stream;
+  check(cudaLaunchKernelEx(&config, kernel, arguments...), std::string("kernel `") + name + "`");
+}
+inline void *allocate_device(std::size_t bytes, const std::string &name) {
+  void *memory = nullptr;
+  check(cudaMalloc(&memory, bytes), name + ", " + std::to_string(bytes) + " bytes");
+  return memory;
+}
+inline void free_device(void *memory) { cudaFree(memory); }
+inline void copy_to_device(void *to, const void *from, std::size_t bytes, Stream stream = {}) {
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream), "copy to the device");
+}
+inline void copy_to_host(void *to, const void *from, std::size_t bytes, Stream stream = {}) {
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream), "copy from the device");
+  check(cudaStreamSynchronize(stream), "copy from the device");
+}
+inline void fill_device(void *memory, int byte, std::size_t bytes, Stream stream = {}) {
+  check(cudaMemsetAsync(memory, byte, bytes, stream), "fill");
+}
+inline void synchronize(Stream stream = {}) { check(cudaStreamSynchronize(stream), "synchronize"); }
+template <class T> Global<T> device_part(void *memory, std::size_t byte, std::size_t, const std::string &) {
+  return reinterpret_cast<T *>(static_cast<unsigned char *>(memory) + byte);
+}
+
+#endif
+
+} // namespace vn
+
+#endif
