@@ -158,6 +158,19 @@ BOOST_AUTO_TEST_CASE(gradients_of_maps) {
   checkConstantImage(net, results, {"native"});
 }
 
+// Of equal elements the first of many windows gets the gradients of all: windows of one axis, and of two.
+BOOST_AUTO_TEST_CASE(gradients_of_max_pools) {
+  Network net(1, 6100, 2, 2);
+  const Map x = net.convolution(net.image(), {.channels = 3, .kernel = {1, 1}, .bias = true});
+  const Map turned = net.resize(x, 2, 6100, "nearest");
+  const std::vector<Map> results = {
+      net.maxPool(x, {.kernel = {6001, 1}, .strides = {1, 1}, .padding = {3000, 3000, 0, 0}}),
+      net.maxPool(turned, {.kernel = {1, 6001}, .strides = {1, 1}, .padding = {0, 0, 3000, 3000}}),
+      net.maxPool(x, {.kernel = {6001, 3}, .strides = {1, 1}, .padding = {3000, 3000, 1, 1}}),
+  };
+  checkConstantImage(net, results, {"native"});
+}
+
 BOOST_AUTO_TEST_CASE(losses_of_many_classes) {
   for (const char *loss : {"softmax", "binary"}) {
     Network net(9, 3, 3, 2);

@@ -87,13 +87,6 @@ inline void overRun(KernelBuilder &k, const Runs &runs, Value run,
         k.less(run, k.index(runs.count() - 1)), [&] { vectorsOf(whole); }, [&] { vectorsOf(rest); });
 }
 
-inline void clearChannels(KernelBuilder &k, Value buffer, const View &view, Value n, Value c, int64_t count) {
-  k.forLoop(0, view.h * view.w, 1, [&](Value pixel) {
-    k.store(k.constant(0.0f), buffer, k.add(k.add(k.mul(n, view.image()), k.mul(pixel, view.pixel)), c),
-            count);
-  });
-}
-
 inline Value addFloat(KernelBuilder &k, Value a, Value b) {
   return mlir::arith::AddFOp::create(k.builder(), k.location(), a, b);
 }

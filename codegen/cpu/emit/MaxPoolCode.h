@@ -3,6 +3,7 @@
 #define VERNIER_CODEGEN_CPU_EMIT_MAXPOOLCODE_H
 
 #include "codegen/cpu/emit/PoolCode.h"
+#include "codegen/cpu/emit/ScatterSums.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace vernier::codegen {
@@ -21,6 +22,11 @@ inline void storeVectors(KernelBuilder &k, mlir::ValueRange values, Value buffer
                          llvm::ArrayRef<int64_t> counts) {
   for (size_t v = 0; v < counts.size(); ++v)
     k.store(values[v], buffer, k.add(position, int64_t(v) * k.lanes()), counts[v]);
+}
+
+// The most windows along an axis that share an element, whose maximum it may be in all.
+inline int64_t windowsThatShare(const PoolProblem &spec, int axis) {
+  return std::min(ceilDiv(spec.kernel[axis], spec.stride[axis]), axis == 0 ? spec.out.h : spec.out.w);
 }
 
 // The gradient of one window's maximum goes to the first of equal elements, and to the last of several NaN,

@@ -7,43 +7,49 @@
 
 namespace vernier::codegen {
 
-// `terms`: the most that one element gets.
-inline bool scattersInDouble(int64_t terms) {
-  constexpr int64_t kTermsInPlace = 64;
-  return terms > kTermsInPlace;
-}
-// Doubles of a kernel's scratch, its last operand; 0 where it has none.
-inline int64_t scatterScratch(const View &map, int64_t terms, const Target &target) {
-  return scattersInDouble(terms) ? channelTasks(map, target) * map.h * map.w * target.lanes : 0;
-}
-inline std::vector<KernelOperand> scatterOperands(std::vector<KernelOperand> operands, const View &map,
-                                                  int64_t terms, const Target &target) {
-  if (const int64_t doubles = scatterScratch(map, terms, target))
-    operands.push_back({doubles, Element::F64});
-  return operands;
+// What one task of a kernel adds to: `places`, each a vector of channels, `step` elements from the next.
+struct ScatterMap {
+  int64_t tasks, places, step;
+  int64_t terms; // the most that one element gets
+
+  bool inDouble() const {
+    constexpr int64_t kTermsInPlace = 64;
+    return terms > kTermsInPlace;
+  }
+  // Doubles of a kernel's scratch, its last operand; 0 where it has none.
+  int64_t scratch(const Target &target) const { return inDouble() ? tasks * places * target.lanes : 0; }
+  std::vector<KernelOperand> operands(std::vector<KernelOperand> operands, const Target &target) const {
+    if (const int64_t doubles = scratch(target))
+      operands.push_back({doubles, Element::F64});
+    return operands;
+  }
+};
+// A task for each vector of channels of each image (overChannelTask).
+inline ScatterMap scatterMap(const View &map, int64_t terms, const Target &target) {
+  return {channelTasks(map, target), map.h * map.w, map.pixel, terms};
 }
 
-// One task's vector of channels of one image (overChannelTask).
+// One task's sums.
 class ScatterSums {
 public:
-  // The map is operand `output`; its elements become 0.
-  ScatterSums(KernelBuilder &k, const View &map, unsigned output, int64_t terms, Value task, Value n, Value c,
+  // `start`: position of the first place in operand `output`. The elements become 0.
+  ScatterSums(KernelBuilder &k, const ScatterMap &map, unsigned output, Value task, Value start,
               int64_t count)
-      : k(k), map(map), output(k.operand(output)), inDouble(scattersInDouble(terms)),
-        start(k.add(k.mul(n, map.image()), c)), count(count) {
-    if (!inDouble) {
-      clearChannels(k, this->output, map, n, c, count);
+      : k(k), map(map), output(k.operand(output)), start(start), count(count) {
+    if (!map.inDouble()) {
+      k.forLoop(0, map.places, 1,
+                [&](Value place) { k.store(k.constant(0.0f), this->output, mapAt(place), this->count); });
       return;
     }
     scratch = k.operand(output + 1);
-    scratchStart = k.mul(task, map.h * map.w * k.lanes());
-    overPixels([&](Value, Value at) { k.storeWide(k.wideConstant(0.0), scratch, at); });
+    scratchStart = k.mul(task, map.places * k.lanes());
+    k.forLoop(0, map.places, 1,
+              [&](Value place) { k.storeWide(k.wideConstant(0.0), scratch, scratchAt(place)); });
   }
 
-  void add(Value y, Value x, Value value) {
-    Value pixel = k.add(k.mul(y, map.w), x);
-    Value at = inDouble ? scratchAt(pixel) : mapAt(pixel);
-    if (inDouble)
+  void add(Value place, Value value) {
+    Value at = map.inDouble() ? scratchAt(place) : mapAt(place);
+    if (map.inDouble())
       k.storeWide(addFloat(k, k.loadWide(scratch, at), k.wide(value)), scratch, at);
     else
       k.store(addFloat(k, k.load(output, at, count), value), output, at, count);
@@ -51,24 +57,19 @@ public:
 
   // After the last term.
   void finish() {
-    if (inDouble)
-      overPixels([&](Value pixel, Value at) {
-        k.store(k.narrow(k.loadWide(scratch, at)), output, mapAt(pixel), count);
+    if (map.inDouble())
+      k.forLoop(0, map.places, 1, [&](Value place) {
+        k.store(k.narrow(k.loadWide(scratch, scratchAt(place))), output, mapAt(place), count);
       });
   }
 
 private:
-  Value mapAt(Value pixel) { return k.add(start, k.mul(pixel, map.pixel)); }
-  Value scratchAt(Value pixel) { return k.add(scratchStart, k.mul(pixel, k.lanes())); }
-  void overPixels(llvm::function_ref<void(Value pixel, Value at)> body) {
-    k.forLoop(0, map.h * map.w, 1, [&](Value pixel) { body(pixel, scratchAt(pixel)); });
-  }
+  Value mapAt(Value place) { return k.add(start, k.mul(place, map.step)); }
+  Value scratchAt(Value place) { return k.add(scratchStart, k.mul(place, k.lanes())); }
 
   KernelBuilder &k;
-  const View map;
-  Value output;
-  const bool inDouble;
-  Value start;
+  const ScatterMap map;
+  Value output, start;
   const int64_t count;
   Value scratch, scratchStart;
 };

@@ -190,9 +190,11 @@ KernelCode averagePool(const PoolProblem &spec, const Target &target); // x, y
 KernelCode maxPool(const PoolProblem &spec, const Target &target);     // x, y
 // A gradient's kernel may add other gradients of the same map and apply the gradient of an activation before
 // it (both as in Epilogue) where it writes each element once: of disjoint windows. operands: x, y, dy,
-// addends, [mask], dx.
+// addends, [mask], dx, [scratch].
 KernelCode maxPoolGradient(const PoolProblem &spec, const View &dy, const View &dx, const Epilogue &epilogue,
                            const Target &target);
+// In doubles; 0: none.
+int64_t maxPoolGradientScratch(const PoolProblem &spec, const View &dx, const Target &target);
 // A pool along one axis after the other: of one row (axis 1), then of one column (axis 0), so that the
 // first of equal elements remains the first; without an axis where nothing is to be done. Each takes as long
 // for any window, where one pass takes as long as its window is large.
@@ -206,8 +208,11 @@ std::vector<AxisPool> poolAxes(const PoolProblem &spec);
 bool fasterAlongAxes(const PoolProblem &spec);
 bool gradientFasterAlongAxes(const PoolProblem &spec);
 KernelCode maxPoolAlong(const AxisPool &pool, const Target &target); // x, y
-// operands: x, y, dy, dx.
+// operands: x, y, dy, dx, [scratch].
 KernelCode maxPoolGradientAlong(const AxisPool &pool, const View &dy, const View &dx, const Target &target);
+// In doubles; 0: none.
+int64_t maxPoolGradientAlongScratch(const AxisPool &pool, const View &dy, const View &dx,
+                                    const Target &target);
 KernelCode averagePoolGradient(const PoolProblem &spec, const Target &target); // dy (spec.out), dx (spec.in)
 // Averages' axes: what lies between them is float32.
 std::vector<AxisPool> averageAxes(const PoolProblem &spec);

@@ -163,11 +163,19 @@ void gatherMaxPoolGradient(KernelBuilder &k, Value task, const PoolProblem &spec
     k.ifThen(k.less(oy, k.index(wholeBands)), whole, rest);
 }
 
+ScatterMap scatterOf(const PoolProblem &spec, const View &dx, const Target &target) {
+  return scatterMap(dx, windowsThatShare(spec, 0) * windowsThatShare(spec, 1), target);
+}
+
 } // namespace
 
 KernelCode maxPool(const PoolProblem &spec, const Target &target) {
   return spec.kernel[0] * spec.kernel[1] <= kUnrolledWindow ? maxPoolUnrolled(spec)
                                                             : maxPoolLoops(spec, target);
+}
+
+int64_t maxPoolGradientScratch(const PoolProblem &spec, const View &dx, const Target &target) {
+  return disjointWindows(spec) ? 0 : scatterOf(spec, dx, target).scratch(target);
 }
 
 KernelCode maxPoolGradient(const PoolProblem &spec, const View &dy, const View &dx, const Epilogue &epilogue,
@@ -187,32 +195,34 @@ KernelCode maxPoolGradient(const PoolProblem &spec, const View &dy, const View &
       gatherMaxPoolGradient(k, task, spec, dy, dx, runs, code);
     });
   }
-  return makeKernel(name, channelTasks(dx, target), operands, [=](KernelBuilder &k, Value task) {
-    overChannelTask(k, task, dx, [&](Value n, Value c, int64_t count) {
-      clearChannels(k, k.operand(3), dx, n, c, count);
-      k.forLoop(0, spec.out.h, 1, [&](Value oy) {
-        Window y = window(k, oy, spec.stride[0], spec.padding[0], spec.kernel[0], spec.in.h);
-        k.forLoop(0, spec.out.w, 1, [&](Value ox) {
-          Window x = window(k, ox, spec.stride[1], spec.padding[2], spec.kernel[1], spec.in.w);
-          const auto walk = [&](bool, mlir::ValueRange init, auto body) {
-            return k.forLoop(y.lower, y.upper, 1, init, [&](Value iy, mlir::ValueRange outer) {
-              return k.forLoop(x.lower, x.upper, 1, outer,
-                               [&](Value ix, mlir::ValueRange carried) { return body(iy, ix, carried); });
+  const ScatterMap map = scatterOf(spec, dx, target);
+  return makeKernel(
+      name, channelTasks(dx, target), map.operands(operands, target), [=](KernelBuilder &k, Value task) {
+        overChannelTask(k, task, dx, [&](Value n, Value c, int64_t count) {
+          ScatterSums sums(k, map, 3, task, k.add(k.mul(n, dx.image()), c), count);
+          k.forLoop(0, spec.out.h, 1, [&](Value oy) {
+            Window y = window(k, oy, spec.stride[0], spec.padding[0], spec.kernel[0], spec.in.h);
+            k.forLoop(0, spec.out.w, 1, [&](Value ox) {
+              Window x = window(k, ox, spec.stride[1], spec.padding[2], spec.kernel[1], spec.in.w);
+              const auto walk = [&](bool, mlir::ValueRange init, auto body) {
+                return k.forLoop(y.lower, y.upper, 1, init, [&](Value iy, mlir::ValueRange outer) {
+                  return k.forLoop(x.lower, x.upper, 1, outer,
+                                   [&](Value ix, mlir::ValueRange carried) { return body(iy, ix, carried); });
+                });
+              };
+              const auto load = [&](Value iy, Value ix) {
+                return k.load(k.operand(0), position(k, spec.in, n, iy, ix, c), count);
+              };
+              const auto put = [&](Value iy, Value ix, Value share) {
+                sums.add(k.add(k.mul(iy, dx.w), ix), share);
+              };
+              distributeGradient(k, k.load(k.operand(1), position(k, spec.out, n, oy, ox, c), count),
+                                 k.load(k.operand(2), position(k, dy, n, oy, ox, c), count), walk, load, put);
             });
-          };
-          const auto load = [&](Value iy, Value ix) {
-            return k.load(k.operand(0), position(k, spec.in, n, iy, ix, c), count);
-          };
-          const auto put = [&](Value iy, Value ix, Value share) {
-            Value at = position(k, dx, n, iy, ix, c);
-            k.store(addFloat(k, k.load(k.operand(3), at, count), share), k.operand(3), at, count);
-          };
-          distributeGradient(k, k.load(k.operand(1), position(k, spec.out, n, oy, ox, c), count),
-                             k.load(k.operand(2), position(k, dy, n, oy, ox, c), count), walk, load, put);
+          });
+          sums.finish();
         });
       });
-    });
-  });
 }
 
 } // namespace vernier::codegen

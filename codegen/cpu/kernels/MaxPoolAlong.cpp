@@ -81,28 +81,55 @@ KernelCode maxPoolAlong(const AxisPool &pool, const Target &target) {
       });
 }
 
+namespace {
+
+struct GradientLines {
+  Lines in, out, outGradient, inGradient;
+  Runs runs;
+
+  GradientLines(const AxisPool &pool, const View &dy, const View &dx, const Target &target)
+      : runs{0, target.lanes, 1} {
+    const PoolProblem &spec = pool.spec;
+    const bool rows = wholeRows(spec.in, spec.out) && wholeRows(dy, dx);
+    in = linesOf(spec.in, pool.axis, rows), out = linesOf(spec.out, pool.axis, rows);
+    outGradient = linesOf(dy, pool.axis, rows), inGradient = linesOf(dx, pool.axis, rows);
+    runs.elements = in.elements;
+  }
+  ScatterMap scatter(const AxisPool &pool) const {
+    return {in.images * in.count * runs.count(), in.extent, inGradient.step,
+            windowsThatShare(pool.spec, pool.axis)};
+  }
+};
+
+} // namespace
+
+int64_t maxPoolGradientAlongScratch(const AxisPool &pool, const View &dy, const View &dx,
+                                    const Target &target) {
+  return GradientLines(pool, dy, dx, target).scatter(pool).scratch(target);
+}
+
 // A task owns one line of dx, for one vector of it.
 KernelCode maxPoolGradientAlong(const AxisPool &pool, const View &dy, const View &dx, const Target &target) {
   const PoolProblem &spec = pool.spec;
   const int axis = pool.axis;
   const int64_t size = spec.kernel[axis], stride = spec.stride[axis], padding = spec.padding[2 * axis];
-  const bool rows = wholeRows(spec.in, spec.out) && wholeRows(dy, dx);
-  const Lines in = linesOf(spec.in, axis, rows), out = linesOf(spec.out, axis, rows),
-              outGradient = linesOf(dy, axis, rows), inGradient = linesOf(dx, axis, rows);
-  const Runs runs{in.elements, target.lanes, 1};
+  const GradientLines lines(pool, dy, dx, target);
+  const Lines in = lines.in, out = lines.out, outGradient = lines.outGradient, inGradient = lines.inGradient;
+  const Runs runs = lines.runs;
+  const ScatterMap map = lines.scatter(pool);
   return makeKernel(
       poolName(axis == 1 ? "max_pool_gradient_along_rows" : "max_pool_gradient_along_columns", spec) + "_" +
           dy.name() + "_" + dx.name(),
       in.images * in.count * runs.count(),
-      {spec.in.operand(), spec.out.operand(), dy.operand(), dx.operand()}, [=](KernelBuilder &k, Value task) {
+      map.operands({spec.in.operand(), spec.out.operand(), dy.operand(), dx.operand()}, target),
+      [=](KernelBuilder &k, Value task) {
         auto digits = k.split(task, {in.images, in.count, runs.count()});
         overRun(k, runs, digits[2], [&](Value c, llvm::ArrayRef<int64_t> counts) {
           const int64_t count = counts.front();
           const auto at = [&](const Lines &lines, Value i) {
             return k.add(k.add(startOf(k, lines, digits[0], digits[1]), k.mul(i, lines.step)), c);
           };
-          k.forLoop(0, in.extent, 1,
-                    [&](Value i) { k.store(k.constant(0.0f), k.operand(3), at(inGradient, i), count); });
+          ScatterSums sums(k, map, 3, task, at(inGradient, k.index(0)), count);
           k.forLoop(0, out.extent, 1, [&](Value o) {
             Window reach = window(k, o, stride, padding, size, in.extent);
             const auto walk = [&](bool, mlir::ValueRange init, auto body) {
@@ -110,13 +137,11 @@ KernelCode maxPoolGradientAlong(const AxisPool &pool, const View &dy, const View
                                [&](Value i, mlir::ValueRange carried) { return body(i, i, carried); });
             };
             const auto load = [&](Value i, Value) { return k.load(k.operand(0), at(in, i), count); };
-            const auto put = [&](Value i, Value, Value share) {
-              Value to = at(inGradient, i);
-              k.store(addFloat(k, k.load(k.operand(3), to, count), share), k.operand(3), to, count);
-            };
+            const auto put = [&](Value i, Value, Value share) { sums.add(i, share); };
             distributeGradient(k, k.load(k.operand(1), at(out, o), count),
                                k.load(k.operand(2), at(outGradient, o), count), walk, load, put);
           });
+          sums.finish();
         });
       });
 }

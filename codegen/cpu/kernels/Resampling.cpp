@@ -83,22 +83,22 @@ Value nearestSource(KernelBuilder &k, Value o, int64_t in, int64_t out, double s
 
 Value complement(KernelBuilder &k, Value part) { return subFloat(k, k.scalar(1.0f), part); }
 
-// The most elements of the resized map that read one of its source.
-int64_t readersOf(const ResizeProblem &s) {
+// One element of the source gets gradients from the elements of the resized map that read it.
+ScatterMap scatterOf(const ResizeProblem &s, const Target &target) {
   const auto along = [&](int64_t in, int64_t out) { return (s.bilinear ? 2 : 1) * (ceilDiv(out, in) + 1); };
-  return along(s.in.h, s.out.h) * along(s.in.w, s.out.w);
+  return scatterMap(s.in, along(s.in.h, s.out.h) * along(s.in.w, s.out.w), target);
 }
-int64_t readersOfBorder(const View &padded, const View &map) {
-  return (padded.h - map.h + 1) * (padded.w - map.w + 1);
+ScatterMap scatterOfBorder(const View &padded, const View &map, const Target &target) {
+  return scatterMap(map, (padded.h - map.h + 1) * (padded.w - map.w + 1), target);
 }
 
 } // namespace
 
 int64_t resizeGradientScratch(const ResizeProblem &spec, const Target &target) {
-  return scatterScratch(spec.in, readersOf(spec), target);
+  return scatterOf(spec, target).scratch(target);
 }
 int64_t replicateGradientScratch(const View &dy, const View &dx, const Target &target) {
-  return scatterScratch(dx, readersOfBorder(dy, dx), target);
+  return scatterOfBorder(dy, dx, target).scratch(target);
 }
 
 KernelCode resize(const ResizeProblem &spec, const Target &target) {
@@ -137,13 +137,15 @@ KernelCode resize(const ResizeProblem &spec, const Target &target) {
 }
 
 KernelCode resizeGradient(const ResizeProblem &spec, const Target &target) {
+  const ScatterMap map = scatterOf(spec, target);
   return makeKernel(
       resizeName("resize_gradient", spec), channelTasks(spec.in, target),
-      scatterOperands({spec.out.operand(), spec.in.operand()}, spec.in, readersOf(spec), target),
-      [=](KernelBuilder &k, Value task) {
+      map.operands({spec.out.operand(), spec.in.operand()}, target), [=](KernelBuilder &k, Value task) {
         overChannelTask(k, task, spec.in, [&](Value n, Value c, int64_t count) {
-          ScatterSums sums(k, spec.in, 1, readersOf(spec), task, n, c, count);
-          const auto accumulate = [&](Value iy, Value ix, Value value) { sums.add(iy, ix, value); };
+          ScatterSums sums(k, map, 1, task, k.add(k.mul(n, spec.in.image()), c), count);
+          const auto accumulate = [&](Value iy, Value ix, Value value) {
+            sums.add(k.add(k.mul(iy, spec.in.w), ix), value);
+          };
           k.forLoop(0, spec.out.h, 1, [&](Value oy) {
             Source y = bilinearSource(k, oy, spec.in.h, spec.out.h, spec);
             Value nearestY = nearestSource(k, oy, spec.in.h, spec.out.h, spec.scale);
@@ -200,16 +202,17 @@ KernelCode replicateGradient(const View &dy, const View &dx, int64_t top, int64_
                              const Target &target) {
   const std::string name = "pad_replicate_gradient" + std::to_string(top) + "_" + std::to_string(left) + "_" +
                            dy.name() + "_to_" + dx.name();
-  return makeKernel(name, channelTasks(dx, target),
-                    scatterOperands({dy.operand(), dx.operand()}, dx, readersOfBorder(dy, dx), target),
+  const ScatterMap map = scatterOfBorder(dy, dx, target);
+  return makeKernel(name, channelTasks(dx, target), map.operands({dy.operand(), dx.operand()}, target),
                     [=](KernelBuilder &k, Value task) {
                       overChannelTask(k, task, dx, [&](Value n, Value c, int64_t count) {
-                        ScatterSums sums(k, dx, 1, readersOfBorder(dy, dx), task, n, c, count);
+                        ScatterSums sums(k, map, 1, task, k.add(k.mul(n, dx.image()), c), count);
                         k.forLoop(0, dy.h, 1, [&](Value oy) {
                           Value iy = k.min(k.max(k.add(oy, -top), k.index(0)), k.index(dx.h - 1));
                           k.forLoop(0, dy.w, 1, [&](Value ox) {
                             Value ix = k.min(k.max(k.add(ox, -left), k.index(0)), k.index(dx.w - 1));
-                            sums.add(iy, ix, k.load(k.operand(0), position(k, dy, n, oy, ox, c), count));
+                            sums.add(k.add(k.mul(iy, dx.w), ix),
+                                     k.load(k.operand(0), position(k, dy, n, oy, ox, c), count));
                           });
                         });
                         sums.finish();

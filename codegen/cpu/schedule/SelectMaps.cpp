@@ -4,13 +4,6 @@
 namespace vernier::codegen {
 
 PartialSums Selection::select(const Problem &problem, const Places &at) {
-  // What a kernel writes beside its result: so many doubles, unless they are 0.
-  const auto withScratch = [&](int64_t count) {
-    llvm::SmallVector<Location> writes(at.writes);
-    if (count)
-      writes.push_back(doubles(count));
-    writer.step(kernel(problem), at.reads, writes);
-  };
   if (const auto *p = std::get_if<ConvolutionProblem>(&problem))
     return convolution(*p, at);
   if (const auto *p = std::get_if<WeightGradientProblem>(&problem)) {
@@ -22,9 +15,10 @@ PartialSums Selection::select(const Problem &problem, const Places &at) {
   } else if (const auto *p = std::get_if<SpatialSumProblem>(&problem)) {
     spatialSum(*p, at);
   } else if (const auto *p = std::get_if<ResizeGradientProblem>(&problem)) {
-    withScratch(resizeGradientScratch(p->resize, target));
+    writer.step(kernel(problem), at.reads, withDoubles(at.writes, resizeGradientScratch(p->resize, target)));
   } else if (const auto *p = std::get_if<ReplicateGradientProblem>(&problem)) {
-    withScratch(replicateGradientScratch(p->dy, p->dx, target));
+    writer.step(kernel(problem), at.reads,
+                withDoubles(at.writes, replicateGradientScratch(p->dy, p->dx, target)));
   } else if (const auto *p = std::get_if<BatchSumsProblem>(&problem)) {
     return sums(problem, at, statisticsChunks(p->x), p->x.c);
   } else if (const auto *p = std::get_if<BatchGradientSumsProblem>(&problem)) {
@@ -63,6 +57,13 @@ void Selection::mayReuse(Step &step, std::initializer_list<int> reads) {
   for (int read : reads)
     if (read + 1 < int(step.operands.size()) && step.operands[read].view == output)
       step.mayReuse.push_back(read);
+}
+
+llvm::SmallVector<Location> Selection::withDoubles(llvm::ArrayRef<Location> writes, int64_t count) {
+  llvm::SmallVector<Location> all(writes);
+  if (count)
+    all.push_back(doubles(count));
+  return all;
 }
 
 PartialSums Selection::sums(const Problem &problem, const Places &at, int64_t parts, int64_t channels) {
@@ -110,7 +111,8 @@ void Selection::averagePoolGradient(const PoolGradientProblem &p, const Places &
 
 void Selection::maxPoolGradient(const PoolGradientProblem &p, const Places &at) {
   if (!gradientFasterAlongAxes(p.pool)) {
-    Step &step = whole(p, at);
+    Step &step = writer.step(kernel(p), at.reads,
+                             withDoubles(at.writes, maxPoolGradientScratch(p.pool, p.dx, target)));
     // The kernel reads each element of an addend or of the mask before it stores the output's.
     for (int i = 3; i < int(at.reads.size()); ++i)
       if (at.reads[i].view == at.writes[0].view)
@@ -125,7 +127,7 @@ void Selection::maxPoolGradient(const PoolGradientProblem &p, const Places &at) 
     const View &view = maps[i].view;
     const Location to = i == 0 ? at.writes[0] : writer.map(denseView(view.n, view.h, view.w, view.c));
     writer.step(kernel(p, AlongAxis{parts[i], gradient.view, to.view}), {maps[i], maps[i + 1], gradient},
-                {to});
+                withDoubles({to}, maxPoolGradientAlongScratch(parts[i], gradient.view, to.view, target)));
     gradient = to;
   }
 }

@@ -65,6 +65,8 @@ private:
   }
   // Room for `count` doubles.
   Location doubles(int64_t count) { return writer.scratch(2 * count); }
+  // What a kernel writes, and a scratch of `count` doubles unless they are 0.
+  llvm::SmallVector<Location> withDoubles(llvm::ArrayRef<Location> writes, int64_t count);
 
   const Target &target;
   const WinogradOptions &winograd;
