@@ -165,6 +165,8 @@ std::vector<Kernel> forward(const Fields &f, const Target &target) {
         c.x, c.y, c, {c.y.h, 0, 1, c.stride[0], {c.kernel[0], -c.padding[0], c.dilation[0], 0, 1}},
         {c.y.w, 0, 1, c.stride[1], {c.kernel[1], -c.padding[1], c.dilation[1], 0, 1}});
     grouped.epilogue = epilogue;
+    if (!grouped.fitsSums(target.lanes))
+      grouped.epilogue.sums = Sums::None, grouped.epilogue.x = {};
     return {chosen(grouped, target), chosen(PackGrouped{grouped.weights, false}, target)};
   }
   spec.epilogue = spec.chunk ? pixelsInOneRow(epilogue) : epilogue;

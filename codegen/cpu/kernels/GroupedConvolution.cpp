@@ -1,4 +1,4 @@
-// Convolutions whose groups are narrower than a vector, depthwise ones included: lanes hold the channels of
+// Convolutions of which a vector holds several groups, depthwise ones included: lanes hold the channels of
 // several whole groups, and the inputs of a group reach its lanes by shuffles within the vector instead of
 // broadcasts.
 #include "codegen/cpu/emit/BFloat16Code.h"
@@ -14,11 +14,11 @@ namespace {
 // Output pixels whose accumulators are in registers together.
 constexpr int64_t kPixels = 8;
 
-// Lane j takes channel `c` of its own group.
+// Lane j takes channel `c` of its own group; lanes behind the last whole group take any.
 llvm::SmallVector<int64_t> groupLanes(int64_t lanes, int64_t perGroup, int64_t c) {
   llvm::SmallVector<int64_t> result;
   for (int64_t j = 0; j < lanes; ++j)
-    result.push_back(j / perGroup * perGroup + c);
+    result.push_back(std::min(j / perGroup * perGroup + c, lanes - 1));
   return result;
 }
 
@@ -63,8 +63,10 @@ struct Emitter {
     return KernelBuilder::Values(sums.size(), k.constant(0.0f));
   }
 
+  // `count` channels, of which as many as `loaded` are read: whole vectors, where a slice's end is far
+  // enough.
   void tile(const Inside &valid, int64_t pixels, Value n, Value oy, Value x, Value channel, Value weightBase,
-            int64_t count) {
+            int64_t count, int64_t loaded) {
     const int64_t lanes = k.lanes(), m = spec.weights.perGroup, together = spec.weights.inputsTogether();
     const bool pairs = together == 2;
     const Taps &rows = spec.rows.taps, &columns = spec.columns.taps;
@@ -104,12 +106,12 @@ struct Emitter {
             Value pixelFrom = k.add(from, p * spec.columns.inStep * spec.in.pixel);
             if (pairs) {
               for (int64_t c = 0; c < m; c += 2) {
-                Value a = loadPermutedPairs(k, input, pixelFrom, count, groupPairs(lanes, m, c));
+                Value a = loadPermutedPairs(k, input, pixelFrom, loaded, groupPairs(lanes, m, c));
                 next[p] = dotPairs(k, a, w[c / 2], next[p]);
               }
               continue;
             }
-            Value pixel = k.load(input, pixelFrom, count);
+            Value pixel = k.load(input, pixelFrom, loaded);
             for (int64_t c = 0; c < m; ++c)
               next[p] = k.fma(m == 1 ? pixel : k.shuffle(pixel, groupLanes(lanes, m, c)), w[c], next[p]);
           }
@@ -140,7 +142,7 @@ struct Emitter {
     epilogue.addToSums(n, stored, channel, count);
   }
 
-  void row(Value n, Value oy, Value channel, Value weightBase, int64_t count) {
+  void row(Value n, Value oy, Value channel, Value weightBase, int64_t count, int64_t loaded) {
     const int64_t total = spec.columns.count;
     epilogue.beginSums(k.add(k.mul(n, spec.rows.count), oy), channel, 1);
     for (int64_t x = 0; x < total;) {
@@ -150,7 +152,7 @@ struct Emitter {
       while (pixels == kPixels && end + kPixels <= total && insideOf(end, kPixels) == valid)
         end += kPixels;
       k.forLoop(x, end, pixels,
-                [&](Value at) { tile(valid, pixels, n, oy, at, channel, weightBase, count); });
+                [&](Value at) { tile(valid, pixels, n, oy, at, channel, weightBase, count, loaded); });
       x = end;
     }
   }
@@ -169,12 +171,13 @@ std::string axisName(const Axis &a, int64_t extent) {
 
 bool fitsGrouped(int64_t inputs, int64_t outputs, int64_t groups, const Target &target) {
   const int64_t perGroup = inputs / groups;
-  return groups > 1 && inputs == outputs && perGroup < target.lanes && target.lanes % perGroup == 0;
+  return groups > 1 && inputs == outputs && 2 * perGroup <= target.lanes;
 }
 
 KernelCode groupedConvolution(const GroupedSpec &spec, const Target &target) {
-  const int64_t vectors = ceilDiv(spec.out.c, target.lanes);
-  const int64_t rest = spec.out.c - (vectors - 1) * target.lanes;
+  const int64_t together = spec.weights.channelsTogether(target.lanes),
+                vectors = spec.weights.vectors(target.lanes);
+  const int64_t rest = spec.out.c - (vectors - 1) * together;
   KernelCode kernel;
   kernel.tasks = spec.in.n * vectors * spec.rows.count;
   kernel.definition.name = "grouped" + std::to_string(spec.weights.perGroup) + "_conv" +
@@ -185,7 +188,7 @@ KernelCode groupedConvolution(const GroupedSpec &spec, const Target &target) {
                            std::to_string(target.lanes) + spec.epilogue.name();
   kernel.definition.operands = EpilogueCode::operands({spec.in.operand(), spec.weights.operand(target.lanes)},
                                                       spec.epilogue, spec.out, spec.parts(), target);
-  kernel.definition.build = [spec, vectors, rest, name = kernel.definition.name,
+  kernel.definition.build = [spec, together, vectors, rest, name = kernel.definition.name,
                              operands = kernel.definition.operands](KernelBuilder &k) {
     k.begin(name, operands);
     EpilogueCode epilogue(k, spec.epilogue, 2, spec.out.c, spec.columns.outStep == 1 ? kPixels : 1);
@@ -195,10 +198,11 @@ KernelCode groupedConvolution(const GroupedSpec &spec, const Target &target) {
     Emitter emit{spec, k, epilogue, k.operand(0), k.operand(1), epilogue.output(), blocks, totals};
     k.forTasks([&](Value task) {
       auto digits = k.split(task, {spec.in.n, vectors, spec.rows.count});
-      Value channel = k.mul(digits[1], k.lanes());
-      Value weightBase = k.mul(channel, spec.weights.elementsPerChannel());
-      const auto whole = [&] { emit.row(digits[0], digits[2], channel, weightBase, k.lanes()); };
-      const auto partial = [&] { emit.row(digits[0], digits[2], channel, weightBase, rest); };
+      Value channel = k.mul(digits[1], together);
+      Value weightBase = k.mul(digits[1], k.lanes() * spec.weights.elementsPerLane());
+      // Before the last vector there is a group more than lanes are left unused.
+      const auto whole = [&] { emit.row(digits[0], digits[2], channel, weightBase, together, k.lanes()); };
+      const auto partial = [&] { emit.row(digits[0], digits[2], channel, weightBase, rest, rest); };
       if (rest == k.lanes())
         whole();
       else if (vectors == 1)
@@ -214,8 +218,9 @@ KernelCode groupedConvolution(const GroupedSpec &spec, const Target &target) {
 KernelCode packGroupedWeights(const GroupedWeights &weights, bool transposed, const Target &target) {
   const int64_t channels = weights.channels, m = weights.perGroup, spatial = weights.rows * weights.columns;
   const int64_t lanes = target.lanes, together = weights.inputsTogether();
+  const int64_t perVector = weights.channelsTogether(lanes);
   KernelCode kernel;
-  kernel.tasks = ceilDiv(channels, lanes);
+  kernel.tasks = weights.vectors(lanes);
   kernel.definition.name = std::string("pack_grouped") + std::to_string(m) +
                            (transposed ? "_transposed_" : "_") + std::to_string(channels) + "x" +
                            std::to_string(weights.rows) + "x" + std::to_string(weights.columns) + "x" +
@@ -228,15 +233,15 @@ KernelCode packGroupedWeights(const GroupedWeights &weights, bool transposed, co
       k.forLoop(0, spatial, 1, [&](Value tap) {
         k.forLoop(0, m, 1, [&](Value c) {
           k.forLoop(0, lanes, 1, [&](Value lane) {
-            Value wanted = k.add(k.mul(vector, lanes), lane);
+            Value wanted = k.add(k.mul(vector, perVector), lane);
             Value o = k.min(wanted, k.index(channels - 1));
             // Stored as O x I/groups x R x S; transposed, lane o reads what output `group + c` weighs it
             // with.
             Value within = k.rem(o, m), group = k.sub(o, within);
             Value row = transposed ? k.add(group, c) : o, column = transposed ? within : c;
             Value at = k.add(k.mul(k.add(k.mul(row, m), column), spatial), tap);
-            Value value =
-                k.choose(k.less(wanted, k.index(channels)), k.loadScalar(k.operand(0), at), k.scalar(0.0f));
+            Value used = k.both(k.less(lane, k.index(perVector)), k.less(wanted, k.index(channels)));
+            Value value = k.choose(used, k.loadScalar(k.operand(0), at), k.scalar(0.0f));
             Value part = k.rem(c, together), firstTogether = k.sub(c, part);
             Value to = k.mul(k.add(k.mul(k.add(k.mul(vector, spatial), tap), m), firstTogether), lanes);
             to = k.add(k.add(to, k.mul(lane, together)), part);

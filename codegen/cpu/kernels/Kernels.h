@@ -112,19 +112,20 @@ KernelCode packWeights(const PackedWeights &packed, bool transposed);
 // --- grouped convolution with few channels in a group: GroupedConvolution.cpp
 // ------------------------------------------
 
-// As many input as output channels per group, a divisor of the vector width (1: depthwise). Weights, of the
-// input's type: [vector of channels][R][S][channel within group][lanes]; bfloat16 ones in pairs of channels
-// within the group, [pair][lanes][2], except for depthwise convolutions.
+// As many input as output channels per group, at most half of a vector's lanes (1: depthwise). A vector has
+// as many whole groups as fit, which leaves lanes unused where a group's width does not divide them. Weights,
+// of the input's type: [vector of channels][R][S][channel within group][lanes]; bfloat16 ones in pairs of
+// channels within the group, [pair][lanes][2], where their number is even.
 struct GroupedWeights {
   int64_t channels = 1, perGroup = 1;
   int64_t rows = 1, columns = 1; // R, S
   Element element = Element::F32;
 
-  int64_t elementsPerChannel() const { return rows * columns * perGroup; }
-  KernelOperand operand(int64_t lanes) const {
-    return {ceilDiv(channels, lanes) * lanes * elementsPerChannel(), element};
-  }
-  int64_t inputsTogether() const { return element == Element::BF16 && perGroup > 1 ? 2 : 1; }
+  int64_t channelsTogether(int64_t lanes) const { return lanes / perGroup * perGroup; } // in a vector
+  int64_t vectors(int64_t lanes) const { return ceilDiv(channels, channelsTogether(lanes)); }
+  int64_t elementsPerLane() const { return rows * columns * perGroup; }
+  KernelOperand operand(int64_t lanes) const { return {vectors(lanes) * lanes * elementsPerLane(), element}; }
+  int64_t inputsTogether() const { return element == Element::BF16 && perGroup % 2 == 0 ? 2 : 1; }
   bool operator==(const GroupedWeights &) const = default;
 };
 
@@ -135,6 +136,8 @@ struct GroupedSpec {
   Epilogue epilogue;
 
   int64_t parts() const { return in.n * rows.count; } // of the epilogue's sums
+  // Whether no two vectors of channels share a vector of the sums.
+  bool fitsSums(int64_t lanes) const { return weights.channelsTogether(lanes) == lanes; }
   bool operator==(const GroupedSpec &) const = default;
 };
 bool fitsGrouped(int64_t inputs, int64_t outputs, int64_t groups, const Target &target);

@@ -95,7 +95,7 @@ WeightGradientLayout weightGradientLayout(const WeightGradientProblem &spec, con
   WeightGradientLayout l;
   l.lanes = target.lanes;
   const int64_t inputs = spec.x.c / spec.groups, outputs = spec.dy.c / spec.groups;
-  l.grouped = fitsGrouped(spec.x.c, spec.dy.c, spec.groups, target);
+  l.grouped = fitsGrouped(spec.x.c, spec.dy.c, spec.groups, target) && target.lanes % inputs == 0;
   l.broadcast = inputs;
   l.inLanes = outputs;
   if (l.grouped) {

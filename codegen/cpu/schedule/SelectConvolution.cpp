@@ -151,7 +151,7 @@ PartialSums Selection::grouped(const ConvolutionProblem &p, const Places &at, co
   spec.columns = columns;
   PlacedEpilogue epilogue = epilogueOf(p, at);
   PartialSums sums;
-  if (withSums)
+  if (withSums && spec.fitsSums(target.lanes))
     sums = addSums(p, at, spec.parts(), epilogue);
   spec.epilogue = epilogue.code;
   const Location weight = packed(p, at, PackGrouped{spec.weights, p.direction == Direction::InputGradient},
