@@ -21,6 +21,7 @@
 
 #define VN_DEVICE __device__ __forceinline__
 #define VN_HOST_DEVICE __host__ __device__ __forceinline__
+#define VN_CONSTANT __host__ __device__ constexpr
 #define VN_KERNEL(threads) __global__ void __launch_bounds__(threads)
 #define VN_UNROLL _Pragma("unroll")
 // The last parameter of what the emulation reports with the place of its call.
@@ -39,6 +40,7 @@ template <class T> using Shared = T *;
 #define VN_EMULATED 1
 #define VN_DEVICE inline
 #define VN_HOST_DEVICE inline
+#define VN_CONSTANT constexpr
 #define VN_KERNEL(threads) inline void
 #define VN_UNROLL
 #define VN_PLACE ::vn::emulation::Place place = ::vn::emulation::here()

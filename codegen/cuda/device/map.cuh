@@ -1,0 +1,80 @@
+// Maps: N x H x W x C numbers, pixel after pixel, as kernels have them in their constants.
+#ifndef VERNIER_CUDA_DEVICE_MAP_CUH
+#define VERNIER_CUDA_DEVICE_MAP_CUH
+
+#include "convert.cuh"
+
+#include <type_traits>
+
+namespace vn {
+
+enum class Element { F32, BF16 };
+template <Element element> using Number = std::conditional_t<element == Element::F32, float, bf16>;
+
+// Rows before columns, as everywhere.
+struct Pair {
+  int y = 1, x = 1;
+};
+
+// A pointer to a map leads to its first element. A slice of a wider map has pixels that are further apart
+// than its channels.
+struct Map {
+  int n = 1, h = 1, w = 1, c = 1;
+  int pixel = 1; // elements from a pixel to the next
+  Element element = Element::F32;
+  int align =
+      1; // the first element's place in memory and `pixel` are multiples of so many elements, a power of two
+
+  VN_CONSTANT int pixels() const { return n * h * w; }
+  VN_CONSTANT long long elements() const { return 1ll * pixels() * pixel; }
+};
+
+// Elements that one access moves: at most 16 bytes, and such that each of a pixel's vectors is aligned where
+// channels are handled from a multiple of `channels` on.
+VN_CONSTANT int vector_of(const Map &map, int channels = 0) {
+  const int most = map.element == Element::F32 ? 4 : 8;
+  int width = 1;
+  while (2 * width <= most && map.align % (2 * width) == 0 && map.pixel % (2 * width) == 0 &&
+         channels % (2 * width) == 0)
+    width *= 2;
+  return width;
+}
+
+VN_CONSTANT int ceil_div(int a, int b) { return (a + b - 1) / b; }
+
+// `count` numbers of a map as float, of which the first `valid` are read; the others are 0.
+template <int count, class T>
+VN_DEVICE void load_floats(float (&values)[count], Global<const T> p, int valid) {
+  if (valid >= count) {
+    const Vector<T, count> loaded = load_global<count>(p);
+    VN_UNROLL
+    for (int i = 0; i < count; ++i)
+      values[i] = to_float(loaded[i]);
+  } else {
+    VN_UNROLL
+    for (int i = 0; i < count; ++i)
+      values[i] = i < valid ? to_float(p[i]) : 0.0f;
+  }
+}
+
+// Rounds them to what is stored.
+template <int count, class T> VN_DEVICE void store_floats(Global<T> p, float (&values)[count], int valid) {
+  Vector<T, count> stored;
+  VN_UNROLL
+  for (int i = 0; i < count; ++i) {
+    stored[i] = from_float<T>(values[i]);
+    values[i] = to_float(stored[i]);
+  }
+  if (valid >= count) {
+    store_global(p, stored);
+  } else {
+    VN_UNROLL
+    for (int i = 0; i < count; ++i)
+      if (i < valid)
+        p[i] = stored[i];
+  }
+}
+
+} // namespace vn
+
+#endif

@@ -1,0 +1,61 @@
+// Convolutions as emitted code will have them, for nvcc: one of each arithmetic.
+#include "codegen/cuda/device/weights.cuh"
+
+using namespace vn;
+
+// 56x56, 64 channels to 62 of a concat's 88.
+constexpr Convolution forward{
+    .in = {.n = 1, .h = 56, .w = 56, .c = 64, .pixel = 64, .element = Element::BF16, .align = 8},
+    .out = {.n = 1, .h = 56, .w = 56, .c = 62, .pixel = 88, .element = Element::BF16, .align = 8},
+    .kernel = {3, 3},
+    .padding = {1, 1},
+    .arithmetic = Arithmetic::BF16,
+    .epilogue = {.bias = true, .activation = Activation::Relu},
+    .tile = {.m = 128, .n = 64, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 4}};
+
+VN_KERNEL(forward.tile.threads())
+conv_3x3_56x56x64_to_62of88_bf16_bias_relu(Global<const bf16> in, Global<const bf16> weight, Global<bf16> out,
+                                           EpilogueOperands operands) {
+  convolution<forward>(in, weight, out, operands);
+}
+
+// One residue of a stride of 2.
+constexpr Map gradient_map{.n = 2, .h = 56, .w = 56, .c = 32, .pixel = 32, .align = 4};
+constexpr Convolution gradient{
+    .in = {.n = 2, .h = 28, .w = 28, .c = 32, .pixel = 32, .align = 4},
+    .out = gradient_map,
+    .kernel = {3, 3},
+    .stride = {2, 2},
+    .padding = {1, 1},
+    .direction = Direction::InputGradient,
+    .residue = {1, 0},
+    .arithmetic = Arithmetic::TF32,
+    .epilogue = {.masked = Activation::Relu, .mask = gradient_map, .sums = Sums::Gradient, .x = gradient_map},
+    .tile = {.m = 64, .n = 32, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3}};
+
+VN_KERNEL(gradient.tile.threads())
+conv_3x3_s2_gradient(Global<const float> in, Global<const float> weight, Global<float> out,
+                     EpilogueOperands operands) {
+  convolution<gradient>(in, weight, out, operands);
+}
+
+constexpr Map wide{.n = 1, .h = 14, .w = 14, .c = 256, .pixel = 256, .align = 4};
+constexpr Convolution exact{
+    .in = wide,
+    .out = wide,
+    .arithmetic = Arithmetic::F32,
+    .epilogue =
+        {.scale = true, .bias = true, .addends = 1, .addend = {{wide, {1, 1}}}, .sums = Sums::Moments},
+    .tile = {.m = 64, .n = 64, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3}};
+
+VN_KERNEL(exact.tile.threads())
+conv_1x1_14x14x256(Global<const float> in, Global<const float> weight, Global<float> out,
+                   EpilogueOperands operands) {
+  convolution<exact>(in, weight, out, operands);
+}
+
+constexpr WeightLayout layout{.outputs = 62, .inputs = 64, .kernel = {3, 3}, .arithmetic = Arithmetic::BF16};
+
+VN_KERNEL(256) pack_3x3(Global<const float> weight, Global<bf16> packed) {
+  pack_weights<layout>(weight, packed);
+}

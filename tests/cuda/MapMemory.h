@@ -1,0 +1,110 @@
+// Maps of random numbers in emulated device memory: what lies between the channels of a slice was never
+// written.
+#ifndef VERNIER_TESTS_CUDA_MAP_MEMORY_H
+#define VERNIER_TESTS_CUDA_MAP_MEMORY_H
+
+#include "codegen/cuda/device/map.cuh"
+#include "codegen/cuda/device/vernier.cuh"
+
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace cuda_tests {
+
+// Random numbers of a test or, in constant expressions, of a problem.
+struct Random {
+  uint64_t state;
+  constexpr uint64_t next() {
+    state += 0x9E3779B97F4A7C15;
+    uint64_t x = state;
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9;
+    x = (x ^ x >> 27) * 0x94D049BB133111EB;
+    return x ^ x >> 31;
+  }
+  constexpr int between(int least, int most) { return least + int(next() % uint64_t(most - least + 1)); }
+  constexpr bool chance(int percent) { return between(1, 100) <= percent; }
+  float number() { return float(between(-1000, 1000)) / 1000; }
+};
+
+inline size_t bytesOf(vn::Element element) { return element == vn::Element::F32 ? 4 : 2; }
+
+// The values are [pixel][channel], as they are in memory.
+class MapMemory {
+public:
+  MapMemory(const vn::Map &map, const std::string &name)
+      : map(map), memory(vn::allocate_device(bytes(), name)) {}
+  MapMemory(const vn::Map &map, const std::string &name, Random &random) : MapMemory(map, name) {
+    for (int i = 0; i < map.pixels() * map.c; ++i)
+      values.push_back(map.element == vn::Element::F32 ? random.number()
+                                                       : vn::to_float(vn::to_bf16(random.number())));
+    for (int pixel = 0; pixel < map.pixels(); ++pixel)
+      for (int channel = 0; channel < map.c; ++channel) {
+        const float value = values[size_t(pixel * map.c + channel)];
+        const vn::bf16 half = vn::to_bf16(value);
+        vn::copy_to_device(place(pixel, channel),
+                           map.element == vn::Element::F32 ? static_cast<const void *>(&value) : &half,
+                           bytesOf(map.element));
+      }
+  }
+  MapMemory(const MapMemory &) = delete;
+  ~MapMemory() { vn::free_device(memory); }
+
+  // Of its first element: one vector into the memory, so that it is aligned as the map says and no better.
+  template <class T> T *first() const { return reinterpret_cast<T *>(place(0, 0)); }
+  vn::emulation::Rows rows() const {
+    return {place(0, 0), size_t(map.c) * bytesOf(map.element), size_t(map.pixel) * bytesOf(map.element),
+            size_t(map.pixels())};
+  }
+  // What a kernel stored. Throws where it stored nothing, and where it wrote between the channels.
+  std::vector<float> stored() const {
+    vn::emulation::requireWritten(rows());
+    std::vector<unsigned char> all(bytes());
+    vn::copy_to_host(all.data(), memory, all.size());
+    std::vector<float> result;
+    for (int pixel = 0; pixel < map.pixels(); ++pixel)
+      for (int channel = 0; channel < map.pixel; ++channel) {
+        const unsigned char *at = all.data() + offset(pixel, channel);
+        if (channel >= map.c && pixel + 1 < map.pixels() &&
+            std::memcmp(at, &vn::emulation::kUnwrittenGlobal, bytesOf(map.element)) != 0)
+          throw std::runtime_error("written between the channels");
+        float value;
+        vn::bf16 half;
+        std::memcpy(&value, at, map.element == vn::Element::F32 ? 4 : 0);
+        std::memcpy(&half, at, 2);
+        if (channel < map.c)
+          result.push_back(map.element == vn::Element::F32 ? value : vn::to_float(half));
+      }
+    return result;
+  }
+  float at(int n, int y, int x, int channel) const {
+    return values[size_t(((n * map.h + y) * map.w + x) * map.c + channel)];
+  }
+
+  const vn::Map map;
+  std::vector<float> values;
+
+private:
+  size_t offset(int pixel, int channel) const {
+    return size_t(map.align + pixel * map.pixel + channel) * bytesOf(map.element);
+  }
+  size_t bytes() const { return offset(map.pixels() - 1, map.pixel); }
+  void *place(int pixel, int channel) const { return static_cast<char *>(memory) + offset(pixel, channel); }
+
+  void *memory;
+};
+
+// A map of a size, at random places of wider pixels.
+constexpr vn::Map randomMap(Random &random, int n, int h, int w, int c, vn::Element element) {
+  vn::Map map{n, h, w, c, c, element, 1};
+  if (random.chance(60)) {
+    map.align = 1 << random.between(0, element == vn::Element::F32 ? 2 : 3);
+    map.pixel = (c + random.between(0, 9) + map.align - 1) / map.align * map.align;
+  }
+  return map;
+}
+
+} // namespace cuda_tests
+
+#endif
