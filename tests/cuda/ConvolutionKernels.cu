@@ -1,4 +1,5 @@
 // Convolutions as emitted code will have them, for nvcc: one of each arithmetic.
+#include "codegen/cuda/device/weight_gradient.cuh"
 #include "codegen/cuda/device/weights.cuh"
 
 using namespace vn;
@@ -58,4 +59,29 @@ constexpr WeightLayout layout{.outputs = 62, .inputs = 64, .kernel = {3, 3}, .ar
 
 VN_KERNEL(256) pack_3x3(Global<const float> weight, Global<bf16> packed) {
   pack_weights<layout>(weight, packed);
+}
+
+constexpr WeightGradient weights_bf16{
+    .x = {.n = 4, .h = 56, .w = 56, .c = 64, .pixel = 64, .element = Element::BF16, .align = 8},
+    .dy = {.n = 4, .h = 56, .w = 56, .c = 64, .pixel = 64, .element = Element::BF16, .align = 8},
+    .kernel = {3, 3},
+    .padding = {1, 1},
+    .arithmetic = Arithmetic::BF16,
+    .splits = 16,
+    .tile = {.m = 64, .n = 64, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 4}};
+
+VN_KERNEL(weights_bf16.tile.threads())
+weight_gradient_3x3_bf16(Global<const bf16> x, Global<const bf16> dy, Global<float> result,
+                         Global<float> parts, Global<unsigned> counters) {
+  weight_gradient<weights_bf16>(x, dy, result, parts, counters);
+}
+
+constexpr WeightGradient weights_tf32{.x = gradient_map,
+                                      .dy = gradient_map,
+                                      .arithmetic = Arithmetic::TF32,
+                                      .tile = {.m = 32, .n = 32, .k_bytes = 64, .stages = 3}};
+
+VN_KERNEL(weights_tf32.tile.threads())
+weight_gradient_1x1_tf32(Global<const float> x, Global<const float> dy, Global<float> result) {
+  weight_gradient<weights_tf32>(x, dy, result, nullptr, nullptr);
 }

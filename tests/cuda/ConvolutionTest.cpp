@@ -18,22 +18,17 @@ namespace {
 
 using namespace vn;
 using cuda_tests::MapMemory;
+using cuda_tests::Numbers;
 using cuda_tests::Random;
+using cuda_tests::randomPair;
+using cuda_tests::rounded;
+using cuda_tests::sizeAfter;
 
 constexpr Tile kTiles[] = {{.m = 16, .n = 16, .k_bytes = 64, .warps_m = 1, .warps_n = 1, .stages = 2},
                            {.m = 32, .n = 32, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3},
                            {.m = 64, .n = 32, .k_bytes = 32, .warps_m = 2, .warps_n = 1, .stages = 4},
                            {.m = 64, .n = 64, .k_bytes = 128, .warps_m = 4, .warps_n = 1, .stages = 3},
                            {.m = 32, .n = 24, .k_bytes = 128, .warps_m = 1, .warps_n = 1, .stages = 2}};
-
-constexpr Pair randomPair(Random &random, int least, int most) {
-  const int y = random.between(least, most);
-  return {y, random.chance(70) ? y : random.between(least, most)};
-}
-
-constexpr int sizeAfter(int size, int kernel, int stride, int padding, int after, int dilation) {
-  return (size + padding + after - (kernel - 1) * dilation - 1) / stride + 1;
-}
 
 constexpr Convolution randomProblem(uint64_t seed, Arithmetic arithmetic, Direction direction) {
   Random random{seed * 6 + uint64_t(arithmetic) * 2 + uint64_t(direction)};
@@ -92,42 +87,6 @@ template <WeightLayout layout>
 VN_KERNEL(256)
 pack(Global<const float> weight, Global<Factor<layout.arithmetic>> packed) {
   pack_weights<layout>(weight, packed);
-}
-
-template <class T> class Numbers {
-public:
-  Numbers(size_t count, const std::string &name)
-      : count(count), memory(allocate_device(count * sizeof(T), name)) {}
-  Numbers(size_t count, const std::string &name, Random &random) : Numbers(count, name) {
-    for (size_t i = 0; i < count; ++i)
-      values.push_back(random.number());
-    copy_to_device(memory, values.data(), count * sizeof(T));
-  }
-  ~Numbers() { free_device(memory); }
-  operator T *() const { return static_cast<T *>(memory); }
-  std::vector<T> stored() const {
-    emulation::requireWritten({memory, count * sizeof(T)});
-    std::vector<T> result(count);
-    copy_to_host(result.data(), memory, count * sizeof(T));
-    return result;
-  }
-  std::vector<float> values;
-
-private:
-  size_t count;
-  void *memory;
-};
-
-float rounded(Arithmetic arithmetic, float value) {
-  switch (arithmetic) {
-  case Arithmetic::F32:
-    return value;
-  case Arithmetic::TF32:
-    return detail::bits<float>(to_tf32(value));
-  case Arithmetic::BF16:
-    return to_float(to_bf16(value));
-  }
-  return value;
 }
 
 double activatedInDouble(Activation activation, double x) {

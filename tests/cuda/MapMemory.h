@@ -3,6 +3,7 @@
 #ifndef VERNIER_TESTS_CUDA_MAP_MEMORY_H
 #define VERNIER_TESTS_CUDA_MAP_MEMORY_H
 
+#include "codegen/cuda/device/gemm_tile.cuh"
 #include "codegen/cuda/device/map.cuh"
 #include "codegen/cuda/device/vernier.cuh"
 
@@ -94,6 +95,53 @@ private:
 
   void *memory;
 };
+
+// Numbers of device memory, random ones or not yet written.
+template <class T> class Numbers {
+public:
+  Numbers(size_t count, const std::string &name)
+      : count(count), memory(vn::allocate_device(count * sizeof(T), name)) {}
+  Numbers(size_t count, const std::string &name, Random &random) : Numbers(count, name) {
+    for (size_t i = 0; i < count; ++i)
+      values.push_back(random.number());
+    vn::copy_to_device(memory, values.data(), count * sizeof(T));
+  }
+  ~Numbers() { vn::free_device(memory); }
+  operator T *() const { return static_cast<T *>(memory); }
+  std::vector<T> stored() const {
+    vn::emulation::requireWritten({memory, count * sizeof(T)});
+    std::vector<T> result(count);
+    vn::copy_to_host(result.data(), memory, count * sizeof(T));
+    return result;
+  }
+  std::vector<float> values;
+
+private:
+  size_t count;
+  void *memory;
+};
+
+// As a product takes them.
+inline float rounded(vn::Arithmetic arithmetic, float value) {
+  switch (arithmetic) {
+  case vn::Arithmetic::F32:
+    return value;
+  case vn::Arithmetic::TF32:
+    return vn::detail::bits<float>(vn::to_tf32(value));
+  case vn::Arithmetic::BF16:
+    return vn::to_float(vn::to_bf16(value));
+  }
+  return value;
+}
+
+constexpr vn::Pair randomPair(Random &random, int least, int most) {
+  const int y = random.between(least, most);
+  return {y, random.chance(70) ? y : random.between(least, most)};
+}
+
+constexpr int sizeAfter(int size, int kernel, int stride, int padding, int after, int dilation) {
+  return (size + padding + after - (kernel - 1) * dilation - 1) / stride + 1;
+}
 
 // A map of a size, at random places of wider pixels.
 constexpr vn::Map randomMap(Random &random, int n, int h, int w, int c, vn::Element element) {

@@ -1,0 +1,117 @@
+// Gradients of weights, random problems against a plain loop. -DVERNIER_FIRST_PROBLEM=100 tries others.
+#define BOOST_TEST_MODULE cuda_weight_gradient
+#include <boost/test/included/unit_test.hpp>
+
+#include "MapMemory.h"
+#include "codegen/cuda/device/weight_gradient.cuh"
+
+#include <cmath>
+
+#ifndef VERNIER_FIRST_PROBLEM
+#define VERNIER_FIRST_PROBLEM 0
+#endif
+
+namespace {
+
+using namespace vn;
+using cuda_tests::MapMemory;
+using cuda_tests::Numbers;
+using cuda_tests::Random;
+
+constexpr Tile kTiles[] = {{.m = 16, .n = 16, .k_bytes = 64, .warps_m = 1, .warps_n = 1, .stages = 2},
+                           {.m = 32, .n = 32, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3},
+                           {.m = 64, .n = 32, .k_bytes = 32, .warps_m = 2, .warps_n = 1, .stages = 4},
+                           {.m = 64, .n = 64, .k_bytes = 128, .warps_m = 4, .warps_n = 1, .stages = 3},
+                           {.m = 32, .n = 128, .k_bytes = 64, .warps_m = 1, .warps_n = 4, .stages = 2}};
+
+constexpr WeightGradient randomProblem(uint64_t seed, Arithmetic arithmetic) {
+  Random random{seed * 3 + uint64_t(arithmetic)};
+  WeightGradient g;
+  g.arithmetic = arithmetic;
+  g.kernel = random.chance(30) ? Pair{1, 1} : cuda_tests::randomPair(random, 1, 4);
+  g.stride = random.chance(50) ? Pair{1, 1} : cuda_tests::randomPair(random, 1, 3);
+  g.dilation = random.chance(60) ? Pair{1, 1} : cuda_tests::randomPair(random, 1, 3);
+  g.padding = cuda_tests::randomPair(random, 0, 2);
+  g.groups = random.chance(75) ? 1 : random.between(2, 5);
+  const int n = random.chance(50) ? 1 : 3;
+  const int h = random.between(1, 9) + (g.kernel.y - 1) * g.dilation.y;
+  const int w = random.between(1, 9) + (g.kernel.x - 1) * g.dilation.x;
+  const Element element = arithmetic == Arithmetic::BF16 ? Element::BF16 : Element::F32;
+  g.x = cuda_tests::randomMap(random, n, h, w, g.groups * random.between(1, 70 / g.groups), element);
+  g.dy = cuda_tests::randomMap(
+      random, n,
+      cuda_tests::sizeAfter(h, g.kernel.y, g.stride.y, g.padding.y, random.between(0, 2), g.dilation.y),
+      cuda_tests::sizeAfter(w, g.kernel.x, g.stride.x, g.padding.x, random.between(0, 2), g.dilation.x),
+      g.groups * random.between(1, 70 / g.groups), element);
+  g.splits = random.chance(30) ? 1 : random.between(2, 5); // at times more than there are stages
+  g.tile = kTiles[random.between(0, 4)];
+  return g;
+}
+
+template <WeightGradient g>
+VN_KERNEL(g.tile.threads())
+differentiate(Global<const Number<g.x.element>> x, Global<const Number<g.dy.element>> dy,
+              Global<float> result, Global<float> parts, Global<unsigned> counters) {
+  weight_gradient<g>(x, dy, result, parts, counters);
+}
+
+template <uint64_t seed, Arithmetic arithmetic> void check() {
+  constexpr WeightGradient g = randomProblem(seed, arithmetic);
+  BOOST_TEST_CONTEXT("problem " << seed << ": " << g.x.n << "x" << g.x.h << "x" << g.x.w << "x" << g.x.c
+                                << " dy " << g.dy.h << "x" << g.dy.w << "x" << g.dy.c << " kernel "
+                                << g.kernel.y << "x" << g.kernel.x << " groups " << g.groups << " splits "
+                                << g.splits << " tile " << g.tile.m << "x" << g.tile.n) {
+    Random random{seed};
+    const MapMemory x(g.x, "x", random), dy(g.dy, "dy", random);
+    constexpr int taps = g.kernel.y * g.kernel.x, count = g.dy.c * g.inputs() * taps;
+    const Numbers<float> result(size_t(count), "result"), parts(size_t(g.parts()), "parts");
+    const Numbers<unsigned> counters(size_t(g.counters()), "counters");
+    fill_device(counters, 0, size_t(g.counters()) * 4);
+    std::vector<float> found;
+    for (uint64_t order = 0; order < 3; ++order) {
+      emulation::setSeed(3 * seed + order);
+      emulation::poison({static_cast<float *>(result), size_t(count) * 4});
+      VN_LAUNCH(differentiate<g>, launch_of(g), x.first<Number<g.x.element>>(),
+                dy.first<Number<g.dy.element>>(), static_cast<float *>(result), static_cast<float *>(parts),
+                static_cast<unsigned *>(counters));
+      const std::vector<float> again = result.stored();
+      BOOST_TEST((order == 0 || found == again), "the order of blocks changes the result");
+      found = again;
+    }
+    std::vector<double> sums(size_t(count), 0.0), magnitudes = sums;
+    for (int n = 0; n < g.dy.n; ++n)
+      for (int oy = 0; oy < g.dy.h; ++oy)
+        for (int ox = 0; ox < g.dy.w; ++ox)
+          for (int tap = 0; tap < taps; ++tap) {
+            const int iy = oy * g.stride.y - g.padding.y + tap / g.kernel.x * g.dilation.y;
+            const int ix = ox * g.stride.x - g.padding.x + tap % g.kernel.x * g.dilation.x;
+            if (iy < 0 || iy >= g.x.h || ix < 0 || ix >= g.x.w)
+              continue;
+            for (int o = 0; o < g.dy.c; ++o)
+              for (int i = 0; i < g.inputs(); ++i) {
+                const double product =
+                    double(cuda_tests::rounded(arithmetic, dy.at(n, oy, ox, o))) *
+                    cuda_tests::rounded(arithmetic, x.at(n, iy, ix, o / g.outputs() * g.inputs() + i));
+                const size_t at = size_t((o * g.inputs() + i) * taps + tap);
+                sums[at] += product;
+                magnitudes[at] += std::abs(product);
+              }
+          }
+    for (size_t i = 0; i < sums.size(); ++i)
+      if (!(std::abs(found[i] - sums[i]) <= 1e-6 * magnitudes[i] + 1e-6)) {
+        BOOST_TEST_ERROR("weight " << i << ": " << found[i] << ", expected " << sums[i]);
+        return;
+      }
+  }
+}
+
+template <Arithmetic arithmetic, uint64_t... seeds> void checkAll(std::integer_sequence<uint64_t, seeds...>) {
+  (check<VERNIER_FIRST_PROBLEM + seeds, arithmetic>(), ...);
+}
+using Seeds = std::make_integer_sequence<uint64_t, VERNIER_PROBLEMS>;
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(in_f32) { checkAll<Arithmetic::F32>(Seeds()); }
+BOOST_AUTO_TEST_CASE(in_tf32) { checkAll<Arithmetic::TF32>(Seeds()); }
+BOOST_AUTO_TEST_CASE(in_bf16) { checkAll<Arithmetic::BF16>(Seeds()); }
