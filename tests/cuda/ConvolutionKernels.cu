@@ -85,3 +85,36 @@ VN_KERNEL(weights_tf32.tile.threads())
 weight_gradient_1x1_tf32(Global<const float> x, Global<const float> dy, Global<float> result) {
   weight_gradient<weights_tf32>(x, dy, result, nullptr, nullptr);
 }
+
+// Narrow channels whose pixels are not aligned: copies of 4 bytes.
+constexpr Convolution narrow{
+    .in = {.n = 1, .h = 224, .w = 224, .c = 3, .pixel = 3},
+    .out = {.n = 1, .h = 112, .w = 112, .c = 64, .pixel = 64, .align = 4},
+    .kernel = {7, 7},
+    .stride = {2, 2},
+    .padding = {3, 3},
+    .arithmetic = Arithmetic::TF32,
+    .epilogue = {.bias = true, .activation = Activation::Relu},
+    .tile = {.m = 128, .n = 64, .k_bytes = 64, .warps_m = 4, .warps_n = 1, .stages = 3}};
+
+VN_KERNEL(narrow.tile.threads())
+conv_7x7_s2_224x224x3_to_64_tf32(Global<const float> in, Global<const float> weight, Global<float> out,
+                                 EpilogueOperands operands) {
+  convolution<narrow>(in, weight, out, operands);
+}
+
+constexpr Convolution grouped{
+    .in = {.n = 1, .h = 28, .w = 28, .c = 128, .pixel = 128, .element = Element::BF16, .align = 8},
+    .out = {.n = 1, .h = 28, .w = 28, .c = 128, .pixel = 128, .element = Element::BF16, .align = 8},
+    .kernel = {3, 3},
+    .padding = {1, 1},
+    .groups = 8,
+    .arithmetic = Arithmetic::BF16,
+    .epilogue = {.bias = true},
+    .tile = {.m = 64, .n = 16, .k_bytes = 32, .warps_m = 4, .warps_n = 1, .stages = 4}};
+
+VN_KERNEL(grouped.tile.threads())
+conv_3x3_g8_28x28x128_bf16(Global<const bf16> in, Global<const bf16> weight, Global<bf16> out,
+                           EpilogueOperands operands) {
+  convolution<grouped>(in, weight, out, operands);
+}

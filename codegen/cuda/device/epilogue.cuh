@@ -5,6 +5,8 @@
 
 #include "map.cuh"
 
+#include <math.h>
+
 namespace vn {
 
 enum class Activation { None, Relu, Relu6, Sigmoid };

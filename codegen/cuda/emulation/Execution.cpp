@@ -168,8 +168,11 @@ Executor::~Executor() {
   }
 }
 
-Executor &Executor::ofThisThread() {
+thread_local constinit Executor *Executor::ofThread = nullptr;
+
+Executor &Executor::make() {
   static thread_local Executor executor;
+  ofThread = &executor;
   return executor;
 }
 
@@ -250,8 +253,7 @@ void Executor::suspend() {
     switchTo(nullptr); // the block is done, or nothing can go on
     return;
   }
-  Thread *const next = queue.front();
-  queue.pop_front();
+  Thread *const next = queue.pop_front();
   if (next != current)
     switchTo(next);
 }
@@ -503,8 +505,10 @@ void Executor::meet(const char *instruction, uint32_t mask, bool aligned, Place 
         if (other.ended)
           failed("with lane " + std::to_string(lane) + " in its mask, whose thread has ended");
       }
-    meeting = meetings.insert(meetings.end(), Meeting{instruction, mask, 0, place, {}});
-  } else if (meeting->mask != mask || std::strcmp(meeting->instruction, instruction) != 0 ||
+    meetings.emplace_back(instruction, mask, place);
+    meeting = meetings.end() - 1;
+  } else if (meeting->mask != mask ||
+             (meeting->instruction != instruction && std::strcmp(meeting->instruction, instruction) != 0) ||
              (aligned && !(meeting->place == place))) {
     failed("while lane " + std::to_string(__builtin_ctz(meeting->arrived)) + " waits in `" +
            meeting->instruction + "` of line " + std::to_string(meeting->place.line) +
@@ -517,10 +521,8 @@ void Executor::meet(const char *instruction, uint32_t mask, bool aligned, Place 
     suspend();
     return;
   }
-  const Meeting complete = *meeting;
+  perform(*this, *meeting);
   meetings.erase(meeting);
-  Meeting together = complete;
-  perform(*this, together);
   const bool down = nextRandom() & 1;
   for (unsigned i = 0; i < kWarp; ++i) {
     const unsigned lane = down ? kWarp - 1 - i : i;

@@ -67,10 +67,13 @@ extern thread_local constinit Thread *current;
 
 // Lanes that meet at an instruction of a warp.
 struct Meeting {
-  const char *instruction = nullptr;
-  uint32_t mask = 0, arrived = 0;
+  const char *instruction;
+  uint32_t mask, arrived;
   Place place;
-  std::array<void *, kWarp> operands{}; // of each lane
+  std::array<void *, kWarp> operands; // of each lane that arrived
+
+  Meeting(const char *instruction, uint32_t mask, Place place)
+      : instruction(instruction), mask(mask), arrived(0), place(place) {}
 };
 
 class Block {
@@ -130,11 +133,24 @@ struct Stack {
   size_t bytes = 0;
 };
 
+// Threads of a block that can go on, in their order.
+class ReadyThreads {
+public:
+  bool empty() const { return first == last; }
+  void clear() { first = last = 0; }
+  void push_back(Thread *thread) { threads[last++ % threads.size()] = thread; }
+  Thread *pop_front() { return threads[first++ % threads.size()]; }
+
+private:
+  std::array<Thread *, kMostThreads> threads;
+  unsigned first = 0, last = 0;
+};
+
 class Executor {
 public:
   Executor();
   ~Executor();
-  static Executor &ofThisThread();
+  static Executor &ofThisThread() { return ofThread ? *ofThread : make(); }
 
   void launch(const LaunchShape &shape, void (*invoke)(void *), void *arguments);
 
@@ -159,6 +175,8 @@ public:
                          const void *address = nullptr);
 
 private:
+  static thread_local constinit Executor *ofThread;
+  static Executor &make();
   void runBlock(dim3 index, uint32_t number);
   void switchTo(Thread *thread); // null: to the launch
   void runThread(Thread &thread);
@@ -168,7 +186,7 @@ private:
   [[noreturn]] void reportDeadlock();
 
   Block theBlock;
-  std::deque<Thread *> queue; // that can go on
+  ReadyThreads queue;
   std::vector<boost::context::fiber> fibers;
   std::vector<Stack> stacks; // of fibers
   boost::context::fiber launchContext;
