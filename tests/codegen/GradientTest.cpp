@@ -132,6 +132,21 @@ BOOST_AUTO_TEST_CASE(pooling_and_resampling) {
   checkTraining(net, results, "binary");
 }
 
+// More windows share an element than the gradient along an axis takes at once, and lines have several blocks
+// of them.
+BOOST_AUTO_TEST_CASE(windows_of_many_rows) {
+  Network net(2, 150, 3, 37);
+  std::vector<Map> results;
+  unsigned seed = 0;
+  for (const Pool &o : std::vector<Pool>{{.kernel = {90, 1}, .strides = {1, 1}, .padding = {45, 44, 0, 0}},
+                                         {.kernel = {140, 2}, .strides = {1, 1}, .padding = {70, 70, 1, 1}},
+                                         {.kernel = {141, 3}, .strides = {2, 1}, .padding = {70, 70, 1, 1}},
+                                         {.kernel = {29, 1}, .strides = {5, 1}, .padding = {3, 9, 0, 0}}})
+    for (const char *function : {"relu", "sigmoid"})
+      results.push_back(net.maxPool(net.activate(trained(net, 150, 3, 37, seed++), function), o));
+  checkTraining(net, results);
+}
+
 // Windows that are loops, and those whose gradient goes back along one axis after the other; with ties.
 BOOST_AUTO_TEST_CASE(large_windows) {
   Network net(2, 13, 15, 40);

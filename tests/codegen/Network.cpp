@@ -149,6 +149,10 @@ Map Network::maxPool(const Map &x, const Pool &o) {
   return result("max_pool", {x}, poolAttributes(o), poolShape(x, o));
 }
 
+Map Network::maxPoolGradient(const Map &x, const Map &gradient, const Pool &o) {
+  return result("max_pool_grad", {x, maxPool(x, o), gradient}, poolAttributes(o), x);
+}
+
 Map Network::averagePool(const Map &x, const Pool &o) {
   return result("avg_pool", {x}, poolAttributes(o) + " count_padding " + (o.countPadding ? "true" : "false"),
                 poolShape(x, o));

@@ -54,6 +54,8 @@ public:
   Map batchNorm(const Map &x, double epsilon = 1e-5, double momentum = 0.1);
   Map activate(const Map &x, const std::string &function);
   Map maxPool(const Map &x, const Pool &options);
+  // What `gradient`, of the pool's result, is to x.
+  Map maxPoolGradient(const Map &x, const Map &gradient, const Pool &options);
   Map averagePool(const Map &x, const Pool &options);
   Map globalPool(const Map &x);
   Map resize(const Map &x, int64_t h, int64_t w, const std::string &mode, bool alignCorners = false);

@@ -84,6 +84,28 @@ BOOST_AUTO_TEST_CASE(pools) {
   checkEverywhere(net, Places::Same);
 }
 
+// The first of equal elements gets the gradient, the last of several NaN: each element is there four times.
+BOOST_AUTO_TEST_CASE(gradients_of_max_pools) {
+  Network net(1, 10, 12, 40);
+  const Map x = net.resize(net.part(5, 6, 18, false), 10, 12, "nearest");
+  for (const Pool &o :
+       std::vector<Pool>{{},
+                         {.kernel = {9, 10}, .strides = {9, 10}},
+                         {.kernel = {3, 3}, .strides = {1, 1}, .padding = {1, 1, 1, 1}},
+                         {.kernel = {3, 3}, .strides = {2, 2}, .padding = {1, 1, 1, 1}},
+                         {.kernel = {5, 5}, .strides = {1, 1}, .padding = {2, 2, 2, 2}},
+                         {.kernel = {9, 8}, .strides = {2, 3}, .padding = {4, 4, 3, 0}, .ceil = true},
+                         {.kernel = {1, 9}, .strides = {1, 1}, .padding = {0, 0, 4, 4}},
+                         {.kernel = {10, 1}, .strides = {1, 1}, .padding = {5, 3, 0, 0}}}) {
+    const Map y = net.maxPool(x, o);
+    net.output(net.maxPoolGradient(x, net.part(y.h, y.w, 18, false, 4), o),
+               std::to_string(o.kernel[0]) + "x" + std::to_string(o.kernel[1]) + " stride " +
+                   std::to_string(o.strides[0]));
+  }
+  for (const std::string &target : runningTargets({"avx512", "avx2", "sse"}))
+    checkPlaces(net, {.target = target}, Places::Same, PutInto::Image, 29);
+}
+
 BOOST_AUTO_TEST_CASE(resampling) {
   Network net(1, 5, 6, 9);
   const Map x = net.image();
@@ -159,6 +181,8 @@ BOOST_AUTO_TEST_CASE(training_steps) {
       results.push_back(net.maxPool(trained(net, 4, 5, 7, seed++), o));
       results.push_back(net.averagePool(trained(net, 4, 5, 7, seed++), o));
     }
+    results.push_back(net.maxPool(net.resize(trained(net, 4, 5, 3, seed++), 8, 9, "nearest"),
+                                  {.kernel = {5, 5}, .strides = {1, 1}, .padding = {2, 2, 2, 2}}));
     results.push_back(net.averagePool(net.resize(trained(net, 4, 5, 3, seed++), 8, 9, "nearest"),
                                       {.kernel = {7, 7}, .strides = {1, 1}, .padding = {3, 3, 3, 3}}));
     results.push_back(net.resize(trained(net, 3, 4, 5, seed++), 6, 8, "nearest"));

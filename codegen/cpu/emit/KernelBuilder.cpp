@@ -257,6 +257,10 @@ Value KernelBuilder::openBuffer(Value buffer) {
   return memref::CastOp::create(b, loc, MemRefType::get({ShapedType::kDynamic}, element), buffer);
 }
 Value KernelBuilder::splat(Value scalar) { return vector::BroadcastOp::create(b, loc, vectorType(), scalar); }
+Value KernelBuilder::splatIndex(Value index) {
+  Value number = arith::IndexCastOp::create(b, loc, b.getI32Type(), index);
+  return vector::BroadcastOp::create(b, loc, VectorType::get({lanes()}, b.getI32Type()), number);
+}
 
 Value KernelBuilder::fma(Value a, Value c, Value accumulator) {
   if (target.fma && isa<VectorType>(a.getType()))

@@ -98,6 +98,7 @@ public:
   Value loadScalar(Value buffer, Value position);
   void storeScalar(Value value, Value buffer, Value position);
   Value splat(Value scalar);
+  Value splatIndex(Value index);                  // as int32
   Value gather(llvm::ArrayRef<Value> scalars);    // a vector of as many scalars as it has lanes
   Value fma(Value a, Value c, Value accumulator); // fused where the target can
   // The larger, or smaller, of two numbers; c's where either is NaN. One instruction on x86.

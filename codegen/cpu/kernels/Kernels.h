@@ -211,7 +211,7 @@ std::vector<AxisPool> poolAxes(const PoolProblem &spec);
 bool fasterAlongAxes(const PoolProblem &spec);
 bool gradientFasterAlongAxes(const PoolProblem &spec);
 KernelCode maxPoolAlong(const AxisPool &pool, const Target &target); // x, y
-// operands: x, y, dy, dx, [scratch].
+// operands: x, dy, dx, [scratch].
 KernelCode maxPoolGradientAlong(const AxisPool &pool, const View &dy, const View &dx, const Target &target);
 // In doubles; 0: none.
 int64_t maxPoolGradientAlongScratch(const AxisPool &pool, const View &dy, const View &dx,

@@ -121,12 +121,11 @@ void Selection::maxPoolGradient(const PoolGradientProblem &p, const Places &at) 
   }
   const std::vector<AxisPool> parts = poolAxes(p.pool);
   llvm::SmallVector<Location> maps = alongAxes(p.pool, parts, at.reads[0], {});
-  maps.push_back(at.reads[1]);
   Location gradient = at.reads[2];
   for (size_t i = parts.size(); i-- > 0;) {
     const View &view = maps[i].view;
     const Location to = i == 0 ? at.writes[0] : writer.map(denseView(view.n, view.h, view.w, view.c));
-    writer.step(kernel(p, AlongAxis{parts[i], gradient.view, to.view}), {maps[i], maps[i + 1], gradient},
+    writer.step(kernel(p, AlongAxis{parts[i], gradient.view, to.view}), {maps[i], gradient},
                 withDoubles({to}, maxPoolGradientAlongScratch(parts[i], gradient.view, to.view, target)));
     gradient = to;
   }
