@@ -1,52 +1,57 @@
 #include "driver/Build.h"
 
-namespace vernier::codegen {
+namespace vernier::driver {
 
 // Libraries of several models go into one program. No C name has a dot.
-static std::string kernelPrefix(const ModelFacts &facts) { return facts.symbol + "."; }
+static std::string kernelPrefix(const codegen::ModelFacts &facts) { return facts.symbol + "."; }
 
-static llvm::Expected<CompiledModel> compile(mlir::FailureOr<Compilation> compilation, const Backend &backend,
-                                             ModelFacts facts) {
+static llvm::Expected<CompiledModel> compile(mlir::FailureOr<codegen::Compilation> compilation,
+                                             const codegen::Backend &backend, codegen::ModelFacts facts) {
   if (failed(compilation))
     return llvm::createStringError("the model cannot be compiled for this target");
   CompiledModel model;
   model.compilation = std::move(*compilation);
   facts.target = backend.requirements();
   facts.kernels = kernelPrefix(facts);
-  auto objects = backend.emit(model.compilation.kernels, facts.kernels,
-                              [&](llvm::Module &out) { writeTables(out, model.compilation, facts); });
+  auto objects = backend.emit(model.compilation.kernels, facts.kernels, [&](llvm::Module &out) {
+    codegen::writeTables(out, model.compilation, facts);
+  });
   if (!objects)
     return objects.takeError();
   model.objects = std::move(*objects);
   return model;
 }
 
-llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Backend &backend, ModelFacts facts,
-                                           const LoweringOptions &options) {
-  return compile(lowerModule(module, backend, options), backend, std::move(facts));
+llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const codegen::Backend &backend,
+                                           codegen::ModelFacts facts,
+                                           const codegen::LoweringOptions &options) {
+  return compile(codegen::lowerModule(module, backend, options), backend, std::move(facts));
 }
 
-llvm::Expected<CompiledModel> compileSegments(mlir::ModuleOp configuration, std::vector<OpenHole> holes,
-                                              llvm::ArrayRef<SegmentModules> segments, const Backend &backend,
-                                              ModelFacts facts, const LoweringOptions &options) {
-  return compile(lowerSegments(configuration, std::move(holes), segments, backend, options), backend,
+llvm::Expected<CompiledModel> compileSegments(mlir::ModuleOp configuration,
+                                              std::vector<codegen::OpenHole> holes,
+                                              llvm::ArrayRef<codegen::SegmentModules> segments,
+                                              const codegen::Backend &backend, codegen::ModelFacts facts,
+                                              const codegen::LoweringOptions &options) {
+  return compile(codegen::lowerSegments(configuration, std::move(holes), segments, backend, options), backend,
                  std::move(facts));
 }
 
-llvm::Expected<CompiledModel> compileAdaptive(AdaptivePart network, AdaptivePart classifier,
-                                              llvm::ArrayRef<int64_t> candidates, const Backend &backend) {
+llvm::Expected<CompiledModel> compileAdaptive(codegen::AdaptivePart network, codegen::AdaptivePart classifier,
+                                              llvm::ArrayRef<int64_t> candidates,
+                                              const codegen::Backend &backend) {
   network.facts.target = classifier.facts.target = backend.requirements();
   network.facts.kernels = kernelPrefix(network.facts);
   // A kernel's name holds all that its code depends on: both models share those of one name.
-  std::vector<Kernel> kernels = network.compilation.kernels;
-  KernelList list(kernels);
-  for (const Kernel &kernel : classifier.compilation.kernels)
+  std::vector<codegen::Kernel> kernels = network.compilation.kernels;
+  codegen::KernelList list(kernels);
+  for (const codegen::Kernel &kernel : classifier.compilation.kernels)
     if (!list.add(kernel))
       return llvm::createStringError("two kernels that differ have one name: `%s`", kernel.name.c_str());
   CompiledModel model;
   model.adaptive = true;
   auto objects = backend.emit(kernels, network.facts.kernels, [&](llvm::Module &out) {
-    writeAdaptiveTables(out, network, classifier, candidates);
+    codegen::writeAdaptiveTables(out, network, classifier, candidates);
   });
   if (!objects)
     return objects.takeError();
@@ -55,4 +60,4 @@ llvm::Expected<CompiledModel> compileAdaptive(AdaptivePart network, AdaptivePart
   return model;
 }
 
-} // namespace vernier::codegen
+} // namespace vernier::driver

@@ -9,26 +9,30 @@
 
 #include "llvm/Support/Error.h"
 
-namespace vernier::codegen {
+namespace vernier::driver {
 
 struct CompiledModel {
-  Compilation compilation;
+  codegen::Compilation compilation;
   std::vector<std::string> objects; // the bytes of object files
   bool adaptive = false;            // with vn_adaptive, of which `compilation` is the network
 };
 
 // Lowers `module` (see lowerModule) and generates its code. What is wrong with an op is reported at the op.
-llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const Backend &backend, ModelFacts facts,
-                                           const LoweringOptions &options = {});
+llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const codegen::Backend &backend,
+                                           codegen::ModelFacts facts,
+                                           const codegen::LoweringOptions &options = {});
 
 // The same of a network with open `choose` holes (see lowerSegments).
-llvm::Expected<CompiledModel> compileSegments(mlir::ModuleOp configuration, std::vector<OpenHole> holes,
-                                              llvm::ArrayRef<SegmentModules> segments, const Backend &backend,
-                                              ModelFacts facts, const LoweringOptions &options = {});
+llvm::Expected<CompiledModel> compileSegments(mlir::ModuleOp configuration,
+                                              std::vector<codegen::OpenHole> holes,
+                                              llvm::ArrayRef<codegen::SegmentModules> segments,
+                                              const codegen::Backend &backend, codegen::ModelFacts facts,
+                                              const codegen::LoweringOptions &options = {});
 
 // A network with open holes and the classifier that chooses among candidates for it; see writeAdaptiveTables.
-llvm::Expected<CompiledModel> compileAdaptive(AdaptivePart network, AdaptivePart classifier,
-                                              llvm::ArrayRef<int64_t> candidates, const Backend &backend);
+llvm::Expected<CompiledModel> compileAdaptive(codegen::AdaptivePart network, codegen::AdaptivePart classifier,
+                                              llvm::ArrayRef<int64_t> candidates,
+                                              const codegen::Backend &backend);
 
 // What linking needs beside the objects.
 struct LinkOptions {
@@ -45,12 +49,13 @@ LinkOptions defaultLinkOptions();
 // Writes `directory`/<name> (executable), lib<name>.a, lib<name>.so, <name>.h, and what programs that link
 // lib<name>.a need beside it: libvernier_runtime.a, and the runtime's headers in vernier/. For a target that
 // is not this machine only lib<name>.a and the headers. All files appear at once, or none.
-llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, const Backend &backend,
-                         const std::string &directory, const LinkOptions &options);
+llvm::Error packageModel(const CompiledModel &model, const codegen::ModelFacts &facts,
+                         const codegen::Backend &backend, const std::string &directory,
+                         const LinkOptions &options);
 
 // Links a shared library from the objects alone, as tests load it.
 llvm::Error linkShared(const CompiledModel &model, const std::string &path, const LinkOptions &options);
 
-} // namespace vernier::codegen
+} // namespace vernier::driver
 
 #endif

@@ -5,13 +5,17 @@
 #include <dlfcn.h>
 #include <filesystem>
 
-namespace vernier::codegen {
+namespace vernier::driver {
 
 llvm::Expected<BuiltLibrary> BuiltLibrary::load(const CompiledModel &model) {
   const runtime::ScratchFolder folder(std::filesystem::temp_directory_path().string(), "vernier-code-");
   const std::string path = folder.path() + "/code.so";
   if (llvm::Error error = linkShared(model, path, defaultLinkOptions()))
     return error;
+  return open(path);
+}
+
+llvm::Expected<BuiltLibrary> BuiltLibrary::open(const std::string &path) {
   BuiltLibrary library;
   library.handle = {dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL), dlclose};
   if (!library.handle)
@@ -25,4 +29,4 @@ const vn_model &BuiltLibrary::model(const std::string &symbol) const {
   return *tables();
 }
 
-} // namespace vernier::codegen
+} // namespace vernier::driver

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-namespace vernier::codegen {
+namespace vernier::driver {
 
 class BuiltLibrary {
 public:
@@ -18,6 +18,9 @@ public:
   // or are another machine's.
   static llvm::Expected<BuiltLibrary> load(const CompiledModel &model);
 
+  // Loads a library that `vernier build` has left.
+  static llvm::Expected<BuiltLibrary> open(const std::string &path);
+
   // The tables that `symbol`_model gives, valid as long as the library.
   const vn_model &model(const std::string &symbol) const;
 
@@ -25,6 +28,6 @@ private:
   std::unique_ptr<void, int (*)(void *)> handle{nullptr, nullptr};
 };
 
-} // namespace vernier::codegen
+} // namespace vernier::driver
 
 #endif

@@ -11,7 +11,7 @@
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
 
-namespace vernier::codegen {
+namespace vernier::driver {
 namespace {
 
 namespace fs = llvm::sys::fs;
@@ -92,25 +92,25 @@ llvm::Error writeLibrary(const std::vector<std::string> &objects, const std::str
 
 // What a shared library exports: the model, and the functions of vernier.h. Several of them in one process
 // keep what they are made of to themselves.
-std::string exportsOf(const ModelFacts &facts, bool adaptive) {
+std::string exportsOf(const codegen::ModelFacts &facts, bool adaptive) {
   std::string names;
   for (const std::string &symbol : {facts.symbol, std::string("vernier")})
     names += symbol + "_model; " + (adaptive ? symbol + "_adaptive; " : "");
   return "{ global: " + names + "vn_session_*; vn_adaptive_session_*; vn_last_error; local: *; };\n";
 }
 
-std::string header(const CompiledModel &model, const ModelFacts &facts, const LinkOptions &options) {
+std::string header(const CompiledModel &model, const codegen::ModelFacts &facts, const LinkOptions &options) {
   std::string text;
   llvm::raw_string_ostream s(text);
   const std::string guard = "VERNIER_MODEL_" + facts.symbol + "_H"; // `Net` is another model than `net`
   s << "/* " << facts.name << ", compiled for " << facts.target
     << "; see vernier/vernier.h for the functions that run it.\n";
-  const auto list = [&](const char *name, const Program &program) {
+  const auto list = [&](const char *name, const codegen::Program &program) {
     if (program.steps.empty())
       return;
     s << " *\n * " << name << ":\n";
     for (size_t i = 0; i < program.io.size(); ++i) {
-      const Io &io = program.io[i];
+      const codegen::Io &io = program.io[i];
       s << " *   io[" << i << "] " << (io.kind == VN_INPUT ? "input  " : "output ") << io.name << ": "
         << (io.type == VN_INT32 ? "int32_t" : "float");
       for (int64_t extent : io.shape)
@@ -164,8 +164,9 @@ llvm::Error linkShared(const CompiledModel &model, const std::string &path, cons
   return runLinker(options, arguments, scratch.path());
 }
 
-llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, const Backend &backend,
-                         const std::string &directory, const LinkOptions &options) {
+llvm::Error packageModel(const CompiledModel &model, const codegen::ModelFacts &facts,
+                         const codegen::Backend &backend, const std::string &directory,
+                         const LinkOptions &options) {
   if (facts.name == kHeaders || "lib" + facts.name + ".a" == kRuntime)
     return failure("`" + facts.name +
                    "` is the name of a file of the runtime: call the model something else");
@@ -227,4 +228,4 @@ llvm::Error packageModel(const CompiledModel &model, const ModelFacts &facts, co
   return llvm::Error::success();
 }
 
-} // namespace vernier::codegen
+} // namespace vernier::driver

@@ -1,5 +1,10 @@
 // vernier adapt: a binary that chooses a configuration for each image (Resizable-Adapt).
 #include "compiler/ir/VnOps.h"
+#include "driver/BuildModel.h"
+#include "driver/DescribedModel.h"
+#include "driver/OpenModel.h"
+#include "driver/Processes.h"
+#include "driver/TextTable.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/Error.h"
 #include "runtime/cli/ImageWords.h"
@@ -12,12 +17,8 @@
 #include "runtime/process/FolderLock.h"
 #include "runtime/train/Evaluate.h"
 #include "runtime/train/Recipe.h"
-#include "tools/BuildCommand.h"
-#include "tools/DescribedModel.h"
-#include "tools/OpenModel.h"
-#include "tools/Processes.h"
-#include "tools/TextTable.h"
 
+#include "tools/Options.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
@@ -44,7 +45,7 @@ warmup_epochs = 0.5
 
 struct AdaptOptions : BuildOptions, runtime::ImageOptions {
   std::vector<std::string> candidates;
-  std::string features, classifier = VERNIER_MODELS "/classifiers/scale_classifier.vn", recipe;
+  std::string features, classifier = modelsFolder() + "/classifiers/scale_classifier.vn", recipe;
   std::string data, split = "train";
   int64_t first = 0, count = 0, threads = 0;
 };
@@ -109,10 +110,9 @@ private:
     std::vector<vn_hole> holes;
     for (const codegen::OpenHole &hole : segments.holes)
       holes.push_back({hole.name.c_str(), hole.choices.data(), int64_t(hole.choices.size())});
-    vn_model model = {};
-    model.name = network.name.c_str();
-    model.holes = holes.data();
-    model.num_holes = int64_t(holes.size());
+    runtime::ModelOutline model;
+    model.name = network.name;
+    model.holes = holes;
     for (const std::string &text : options.candidates)
       candidates.push_back(runtime::parseChoices(model, text));
     if (candidates.size() < 2)
@@ -186,11 +186,10 @@ private:
     std::vector<int64_t> choices;
     for (const runtime::Choices &candidate : candidates)
       choices.insert(choices.end(), candidate.begin(), candidate.end());
-    auto compiled = codegen::compileAdaptive(std::move(whole), std::move(chooser), choices, backend);
+    auto compiled = compileAdaptive(std::move(whole), std::move(chooser), choices, backend);
     if (!compiled)
       refuse(llvm::toString(compiled.takeError()), options.file);
-    if (llvm::Error error =
-            codegen::packageModel(*compiled, facts, backend, options.output, codegen::defaultLinkOptions()))
+    if (llvm::Error error = packageModel(*compiled, facts, backend, options.output, defaultLinkOptions()))
       refuse(llvm::toString(std::move(error)), options.output);
 
     BuildOptions training;
@@ -199,7 +198,7 @@ private:
     training.purpose = "train";
     training.output = path("classifier");
     training.quiet = options.quiet;
-    build(training);
+    build(training, standardOutput());
     llvm::outs().flush();
   }
 

@@ -2,18 +2,19 @@
 #include "compiler/analysis/Allocation.h"
 #include "compiler/analysis/AllocationBudget.h"
 #include "compiler/lower/Configuration.h"
+#include "driver/CodeOptions.h"
+#include "driver/LoadModel.h"
+#include "driver/TextTable.h"
+#include "driver/latency/LatencyTable.h"
+#include "driver/latency/NeuronLatency.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/Error.h"
 #include "runtime/cli/Words.h"
 #include "runtime/core/Shape.h"
 #include "runtime/io/File.h"
 #include "runtime/io/Weights.h"
-#include "tools/CodeOptions.h"
-#include "tools/LoadModel.h"
-#include "tools/TextTable.h"
-#include "tools/latency/LatencyTable.h"
-#include "tools/latency/NeuronLatency.h"
 
+#include "tools/Options.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -112,7 +113,7 @@ GammaReader readGammas(const std::string &path, std::vector<compiler::LearnedHol
           << "`; follow it by batch_norm, or use --even";
     }
   if (!complete)
-    throw Refusal("");
+    refuseReported();
   gammas.refuseMistakes();
   return gammas;
 }
@@ -262,7 +263,7 @@ std::vector<compiler::LearnedHole> holesOf(const LoadedModel &model, const std::
         used = false;
       }
   if (!used)
-    throw Refusal("");
+    refuseReported();
   return holes;
 }
 

@@ -1,9 +1,10 @@
 // vernier check
+#include "driver/LoadModel.h"
+#include "driver/OneValueNorms.h"
 #include "dsl/Sema.h"
 #include "runtime/core/Shape.h"
-#include "tools/LoadModel.h"
-#include "tools/OneValueNorms.h"
 
+#include "tools/Options.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"

@@ -2,22 +2,17 @@
 #ifndef VERNIER_TOOLS_COMMANDS_H
 #define VERNIER_TOOLS_COMMANDS_H
 
-#include <CLI/CLI.hpp>
+#include "driver/Output.h"
+#include "driver/Refusal.h"
 
-#include <stdexcept>
-#include <string>
+#include <CLI/CLI.hpp>
 
 namespace vernier::tools {
 
-// Ends a command with a message for a person and exit status 1. An empty message: it has been printed
-// already.
-struct Refusal : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+using namespace driver; // the commands are its words
 
-// "error: what", then "  --> place" and "help: help" where given.
-[[noreturn]] void refuse(const std::string &what, const std::string &place = "",
-                         const std::string &help = "");
+// A person's terminal, or where they have sent it.
+inline Output standardOutput() { return {llvm::outs(), llvm::errs()}; }
 
 void addCheckCommand(CLI::App &app);
 void addFormatCommand(CLI::App &app);

@@ -2,10 +2,11 @@
 #include "codegen/onnx/ExportOnnx.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/DeadOps.h"
+#include "driver/WeightFile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/core/Shape.h"
-#include "tools/WeightFile.h"
 
+#include "tools/Options.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 

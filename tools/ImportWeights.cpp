@@ -1,9 +1,10 @@
 // vernier import-weights
+#include "driver/WeightFile.h"
 #include "dsl/Diagnostics.h"
 #include "runtime/core/Shape.h"
 #include "runtime/image/Preprocess.h"
-#include "tools/WeightFile.h"
 
+#include "tools/Options.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -69,8 +70,8 @@ void storePreprocessing(const ImportOptions &options, const WeightMapping &mappi
     said.resize = mapping.resize;
   if (said.mean.empty() && said.deviation.empty() && !said.resize && !said.ignoreOrientation)
     return;
-  vn_model facts = {};
-  facts.name = model.name.c_str();
+  runtime::ModelOutline facts;
+  facts.name = model.name;
   facts.channels = model.channels;
   facts.height = model.height;
   facts.width = model.width;

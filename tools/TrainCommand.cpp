@@ -1,4 +1,7 @@
 // vernier train
+#include "driver/BuildModel.h"
+#include "driver/DescribedModel.h"
+#include "driver/Processes.h"
 #include "dsl/Value.h"
 #include "runtime/cli/ImageWords.h"
 #include "runtime/cli/Words.h"
@@ -6,10 +9,8 @@
 #include "runtime/io/File.h"
 #include "runtime/process/FolderLock.h"
 #include "runtime/train/Inputs.h"
-#include "tools/BuildCommand.h"
-#include "tools/DescribedModel.h"
-#include "tools/Processes.h"
 
+#include "tools/Options.h"
 #include "llvm/ADT/StringExtras.h"
 
 namespace vernier::tools {
@@ -136,9 +137,9 @@ void train(TrainOptions options) {
 
   runtime::createFolder(options.output);
   const runtime::FolderLock lock(options.output, "--output");
-  build(training);
+  build(training, standardOutput());
   runTraining(options, training.output + "/" + model.name, options.output + "/trained");
-  build(result);
+  build(result, standardOutput());
 }
 
 } // namespace

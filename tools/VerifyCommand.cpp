@@ -1,126 +1,20 @@
 // vernier verify
-#include "compiler/ir/VnOps.h"
-#include "compiler/passes/Passes.h"
-#include "runtime/device/cpu/CpuFeatures.h"
-#include "tools/CodeOptions.h"
-#include "tools/verify/Bounds.h"
-#include "tools/verify/KernelCheck.h"
-#include "tools/verify/PassCheck.h"
-#include "tools/verify/ReducedSize.h"
-
-#include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FormatVariadic.h"
+#include "driver/verify/Verify.h"
+#include "runtime/Error.h"
+#include "tools/Options.h"
 
 namespace vernier::tools {
-namespace {
 
-struct VerifyOptions : ModelOptions, CodeOptions {
-  std::string purpose, fault;
-  uint64_t seed = 1;
-  int64_t threads = 0, imagesTogether = 0;
-  bool passesOnly = false;
-  VerifyOptions() { batch = 3; }
-};
-
-codegen::CpuBackend backendThatRunsHere(const VerifyOptions &options) {
-  codegen::CpuBackend backend = backendOf(options);
-  const std::vector<std::string> missing = runtime::missingCpuFeatures(backend.requirements());
-  if (!missing.empty())
-    refuse("this machine cannot run code for " + options.cpu + ": it lacks " + llvm::join(missing, ", "),
-           "--cpu");
-  return backend;
-}
-
-mlir::func::FuncOp functionOf(mlir::ModuleOp module, llvm::StringRef name) {
-  return module.lookupSymbol<mlir::func::FuncOp>(name);
-}
-
-// Without gradients.
-std::vector<Result> outputs(std::vector<Result> results) {
-  llvm::erase_if(results, [](const Result &result) { return result.isGradient(); });
-  return results;
-}
-
-// The generated code, kernel by kernel and then as it is built.
-void verifyCode(mlir::ModuleOp module, const codegen::CpuBackend &backend, const VerifyOptions &options,
-                const std::string &faultyKernel, const Inputs &inputs, const PassCheck &check,
-                Report &report) {
-  const bool trains = !check.trainStep().empty();
-  const codegen::LoweringOptions lowering = loweringOf(options);
-  const LoadedCode code = loadCode(module, backend, lowering, faultyKernel);
-  Execution kept(*code.keptModel, 1, trains, /*checked=*/false, inputs);
-  Execution built(*code.builtModel, options.threads, trains, /*checked=*/true, inputs);
-  const auto program = [&](llvm::StringRef name, std::vector<Result> (Execution::*run)(),
-                           const std::vector<Result> &reference, codegen::Element maps) {
-    const std::vector<Result> apart = (kept.*run)();
-    checkKernels(functionOf(module, name), code, kept, inputs, maps, report);
-    if (report.failed())
-      return;
-    const std::string compared = name == vn::kInferFunction ? "inference" : "training step";
-    const std::vector<Result> results = (built.*run)();
-    report.check({"program as built", compared, difference(apart, results), bounds::kAsBuilt},
-                 "the " + compared + " as it is built differs from its kernels run with memory of their own");
-    const double bound = bounds::ofProgram(maps, name != vn::kInferFunction);
-    Difference whole = difference(outputs(reference), results);
-    if (!(whole.value <= bound)) {
-      const bounds::Movement movement = bounds::ofNumbers(maps);
-      Inputs moved = inputs.moved(movement.step);
-      auto function = functionOf(module, name);
-      std::map<std::string, double> scales = movements(
-          reference, name == vn::kInferFunction ? runInfer(function, moved) : runTrainStep(function, moved));
-      for (auto &[result, scale] : scales)
-        scale *= movement.times / bound;
-      whole = difference(outputs(reference), results, scales);
-    }
-    report.check({"whole program", compared, whole, bound},
-                 "the " + compared + " differs from the network as the passes left it");
-  };
-  program(vn::kInferFunction, &Execution::infer, check.inference(), lowering.maps);
-  if (trains && !report.failed())
-    program(vn::kTrainStepFunction, &Execution::trainStep, check.trainStep(), codegen::Element::F32);
-}
-
-void verify(VerifyOptions options) {
-  const codegen::CpuBackend backend = backendThatRunsHere(options);
-  if (options.input.empty())
-    options.input = reducedInput(options);
-  LoadedModel model = loadModel(options, Branches::KeepEmpty);
-  mlir::ModuleOp module = *model.module;
-  auto infer = functionOf(module, vn::kInferFunction);
-  const bool trains = options.purpose == "train" || (options.purpose.empty() && classesOf(model) > 0);
-  if (trains)
-    requireClasses(model, options);
-  Inputs inputs = Inputs::random(infer, options.loss == "binary", options.seed);
-  llvm::outs() << llvm::formatv("{0}: image {1}x{2}x{3}, batch {4}, seed {5}, {6}\n\n", model.name,
-                                model.channels, model.height, model.width, options.batch, options.seed,
-                                trains ? "inference and training" : "inference");
-
-  Report report;
-  std::vector<std::string> passes =
-      splitPipeline("vn-drop-empty," + (trains ? trainingPasses(backend, options.loss) + "," : "") +
-                    backend.passes(codegen::Purpose::Inference));
-  if (options.imagesTogether)
-    *llvm::find(passes, "vn-block-images") += "{images=" + std::to_string(options.imagesTogether) + "}";
-  PassCheck check(module, inputs, trains ? options.loss : "", report);
-  const bool isPass = llvm::any_of(passes, [&](llvm::StringRef pass) {
-    return pass == options.fault || pass.split('{').first == options.fault;
-  });
-  if (isPass)
-    check.injectFault(options.fault);
-  check.run(passes);
-  if (isPass && !check.faultInjected())
-    refuse("pass `" + options.fault + "` rewrites nothing in this network that could be broken",
-           "--inject-fault");
-  if (!report.failed() && !options.passesOnly)
-    verifyCode(module, backend, options, isPass ? "" : options.fault, inputs, check, report);
-
-  report.print(llvm::outs());
+static void runVerify(const VerifyOptions &options) {
+  const Verification result = verify(options);
+  llvm::outs() << result.subject << "\n\n";
+  result.report.print(llvm::outs());
   llvm::outs().flush();
-  if (const auto &found = report.finding())
-    throw Refusal("error: " + found->what + "\n  --> " + found->place + "\nnote: " + found->details);
+  if (const auto &found = result.report.finding()) {
+    runtime::Error error(VN_ERROR_VALUE, found->what);
+    throw error.at(found->place).note(found->details);
+  }
 }
-
-} // namespace
 
 void addVerifyCommand(CLI::App &app) {
   auto *command = app.add_subcommand(
@@ -139,7 +33,7 @@ void addVerifyCommand(CLI::App &app) {
   command->add_option("--images-together", options->imagesTogether)->group("");
   // For the tests: breaks a rewrite of this pass, or the first kernel whose name begins so.
   command->add_option("--inject-fault", options->fault)->group("");
-  command->callback([options] { verify(*options); });
+  command->callback([options] { runVerify(*options); });
 }
 
 } // namespace vernier::tools

@@ -1,10 +1,10 @@
 // The command line.
 #include "tools/Commands.h"
 
+#include "driver/Version.h"
 #include "runtime/Error.h"
 #include "runtime/cli/Words.h"
 #include "runtime/io/File.h"
-#include "tools/Version.h"
 
 #include "llvm/Support/raw_ostream.h"
 
@@ -38,9 +38,10 @@ static int run(int argc, char **argv) {
     if (vernier::runtime::printHelp(app, argc, argv))
       return 0;
     vernier::runtime::parseWords(app, argc, argv);
-  } catch (const CLI::Success &text) { // help and version
+    fail(vernier::driver::takeReports()); // of what was done all the same
+  } catch (const CLI::Success &text) {    // help and version
     return app.exit(text);
-  } catch (const Refusal &refusal) {
+  } catch (const vernier::driver::Refusal &refusal) {
     return fail(refusal.what());
   } catch (const vernier::runtime::Interrupted &interrupted) {
     llvm::outs().flush();

@@ -4,6 +4,8 @@
 
 #include "codegen/program/Program.h"
 
+#include "llvm/ADT/ArrayRef.h"
+
 namespace llvm {
 class Module;
 } // namespace llvm

@@ -12,8 +12,8 @@
 
 namespace vernier::runtime {
 
-void checkChoices(const vn_model &model, std::span<const int64_t> choices) {
-  const auto holes = holesOf(model);
+void checkChoices(const ModelOutline &model, std::span<const int64_t> choices) {
+  const auto holes = model.holes;
   if (choices.size() != holes.size())
     throw Error(VN_ERROR_ARGUMENT, fmt::format("{} choices for the {} open holes of model `{}`",
                                                choices.size(), holes.size(), model.name));
@@ -97,8 +97,8 @@ static std::vector<std::string> splitAtCommas(const std::string &text) {
   return parts;
 }
 
-static size_t findHole(const vn_model &model, const std::string &name) {
-  const auto holes = holesOf(model);
+static size_t findHole(const ModelOutline &model, const std::string &name) {
+  const auto holes = model.holes;
   const auto found =
       std::ranges::find(holes, name, [](const vn_hole &hole) { return std::string(hole.name); });
   if (found != holes.end())
@@ -123,8 +123,8 @@ static int64_t findChoice(const vn_hole &hole, const std::string &text) {
   return found - choices.begin();
 }
 
-Choices parseChoices(const vn_model &model, const std::string &text) {
-  const auto holes = holesOf(model);
+Choices parseChoices(const ModelOutline &model, const std::string &text) {
+  const auto holes = model.holes;
   if (holes.empty())
     throw Error(VN_ERROR_ARGUMENT, fmt::format("model `{}` has no open holes to choose for", model.name))
         .help("it was built for one configuration");
@@ -154,7 +154,7 @@ Choices parseChoices(const vn_model &model, const std::string &text) {
   return choices;
 }
 
-std::string choicesText(const vn_model &model, std::span<const int64_t> choices) {
+std::string choicesText(const ModelOutline &model, std::span<const int64_t> choices) {
   std::string text;
   for (size_t i = 0; i < choices.size(); ++i)
     text += fmt::format("{}{}={}", i ? "," : "", model.holes[i].name, model.holes[i].choices[choices[i]]);

@@ -2,6 +2,7 @@
 #ifndef VERNIER_RUNTIME_CORE_CHOICES_H
 #define VERNIER_RUNTIME_CORE_CHOICES_H
 
+#include "runtime/core/ModelOutline.h"
 #include "runtime/core/StepRange.h"
 #include "vernier/abi.h"
 
@@ -23,7 +24,7 @@ inline std::span<const vn_variant> variantsOf(const vn_segment &segment) {
 }
 
 /// Throws VN_ERROR_ARGUMENT unless there is one choice for each hole.
-void checkChoices(const vn_model &model, std::span<const int64_t> choices);
+void checkChoices(const ModelOutline &model, std::span<const int64_t> choices);
 
 /// The variant of a segment that runs with these choices.
 size_t variantIndex(const vn_model &model, const vn_segment &segment, std::span<const int64_t> choices);
@@ -44,10 +45,10 @@ std::vector<bool> trainedParameters(const vn_model &model, std::span<const int64
 /// The choices that `text` names: HOLE=VALUE[,HOLE=VALUE...], where holes that it does not name are at their
 /// first choice; or, as many values as there are holes, VALUE[,VALUE...]. Refuses, with the known names, what
 /// is no hole or no choice.
-Choices parseChoices(const vn_model &model, const std::string &text);
+Choices parseChoices(const ModelOutline &model, const std::string &text);
 
 /// "layer1.factor=0.45,layer2.factor=1", as parseChoices takes it.
-std::string choicesText(const vn_model &model, std::span<const int64_t> choices);
+std::string choicesText(const ModelOutline &model, std::span<const int64_t> choices);
 
 } // namespace vernier::runtime
 

@@ -11,15 +11,15 @@ namespace vernier::runtime {
 
 static constexpr int64_t mostConfigurations = int64_t(1) << 20;
 
-static int64_t configurationCount(const vn_model &model) {
+static int64_t configurationCount(const ModelOutline &model) {
   int64_t count = 1;
-  for (const vn_hole &hole : holesOf(model))
+  for (const vn_hole &hole : model.holes)
     count = std::min(count * std::min(hole.num_choices, mostConfigurations), mostConfigurations + 1);
   return count;
 }
 
-std::vector<Choices> enumerateConfigurations(const vn_model &model, int64_t sample, int64_t seed) {
-  const auto holes = holesOf(model);
+std::vector<Choices> enumerateConfigurations(const ModelOutline &model, int64_t sample, int64_t seed) {
+  const auto holes = model.holes;
   const int64_t count = configurationCount(model);
   std::vector<Choices> result;
   if (sample == 0 || sample >= count) {

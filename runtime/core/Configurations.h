@@ -8,7 +8,7 @@ namespace vernier::runtime {
 
 /// All configurations, the last hole's choices first; or, of more than `sample`, so many drawn with `seed`,
 /// each once. Refuses to list more than about a million.
-std::vector<Choices> enumerateConfigurations(const vn_model &model, int64_t sample = 0, int64_t seed = 1);
+std::vector<Choices> enumerateConfigurations(const ModelOutline &model, int64_t sample = 0, int64_t seed = 1);
 
 /// So few configurations that together have every variant of every segment of a program at least once. In
 /// another round variants come together with others.

@@ -12,7 +12,7 @@ namespace vernier::runtime {
 
 static constexpr int64_t mostResize = 65536;
 
-Preprocessing::Preprocessing(const vn_model &model)
+Preprocessing::Preprocessing(const ModelOutline &model)
     : channels(model.channels), height(model.height),
       width(model.width), mean{0.485f, 0.456f, 0.406f}, deviation{0.229f, 0.224f, 0.225f} {
   if (channels == 1)
@@ -21,7 +21,7 @@ Preprocessing::Preprocessing(const vn_model &model)
     mean.clear(), deviation.clear();
 }
 
-void requireImages(const vn_model &model) {
+void requireImages(const ModelOutline &model) {
   if (model.channels != 1 && model.channels != 3)
     throw Error(VN_ERROR_ARGUMENT,
                 fmt::format("model `{}` takes {} channels; images have 1 or 3", model.name, model.channels))

@@ -2,11 +2,11 @@
 #ifndef VERNIER_RUNTIME_IMAGE_PREPROCESS_H
 #define VERNIER_RUNTIME_IMAGE_PREPROCESS_H
 
+#include "runtime/core/ModelOutline.h"
 #include "runtime/core/Random.h"
 #include "runtime/image/Image.h"
 #include "runtime/image/ImageOptions.h"
 #include "runtime/io/Safetensors.h"
-#include "vernier/abi.h"
 
 #include <array>
 #include <cstdint>
@@ -32,7 +32,7 @@ struct Preprocessing {
   std::vector<float> mean, deviation;
 
   /// The means and deviations of ImageNet, for grey inputs their average.
-  explicit Preprocessing(const vn_model &model);
+  explicit Preprocessing(const ModelOutline &model);
 
   /// Refuses what no model of so many channels can take.
   void apply(const PreprocessingOptions &options);
@@ -45,7 +45,7 @@ struct Preprocessing {
 };
 
 /// Refuses a model whose input has neither one channel nor three.
-void requireImages(const vn_model &model);
+void requireImages(const ModelOutline &model);
 
 struct Augmentation {
   int64_t cropPadding = 0; ///< black pixels on each side before a random crop

@@ -15,7 +15,7 @@ namespace vernier::runtime {
 
 static constexpr size_t mostProblemsListed = 20;
 
-static Error mismatch(const vn_model &model, const Safetensors &file,
+static Error mismatch(const ModelOutline &model, const Safetensors &file,
                       const std::vector<std::string> &problems) {
   Error error(VN_ERROR_WEIGHTS, fmt::format("the weights do not fit model `{}`", model.name));
   error.at(file.place());
@@ -75,7 +75,7 @@ static std::string withoutChoice(std::string_view name) {
   return std::string(name.substr(0, begin)) + std::string(name.substr(end + 1));
 }
 
-FoundWeights findWeights(const vn_model &model, const Safetensors &file, const std::string &prefix,
+FoundWeights findWeights(const ModelOutline &model, const Safetensors &file, const std::string &prefix,
                          const std::string &others, const NonFiniteWeights &policy) {
   std::unordered_map<std::string, const Safetensors::Tensor *> found;
   for (const Safetensors::Tensor &tensor : file.tensors())
@@ -83,13 +83,12 @@ FoundWeights findWeights(const vn_model &model, const Safetensors &file, const s
       found[tensor.name.substr(prefix.size())] = &tensor;
 
   std::unordered_set<std::string> chosen; // parameters of a choice
-  for (int64_t i = 0; i < model.num_parameters; ++i)
-    chosen.insert(withoutChoice(model.parameters[i].name));
+  for (const vn_parameter &parameter : model.parameters)
+    chosen.insert(withoutChoice(parameter.name));
 
   std::vector<std::string> problems;
   FoundWeights sources;
-  for (int64_t i = 0; i < model.num_parameters; ++i) {
-    const vn_parameter &parameter = model.parameters[i];
+  for (const vn_parameter &parameter : model.parameters) {
     const std::string expected = shapeText(shapeOf(parameter));
     const auto entry = found.find(parameter.name);
     if (entry == found.end()) {

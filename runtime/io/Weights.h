@@ -2,6 +2,7 @@
 #ifndef VERNIER_RUNTIME_IO_WEIGHTS_H
 #define VERNIER_RUNTIME_IO_WEIGHTS_H
 
+#include "runtime/core/ModelOutline.h"
 #include "runtime/core/Session.h"
 #include "runtime/io/Safetensors.h"
 
@@ -29,7 +30,7 @@ void checkFinite(const Safetensors &file, const NonFiniteWeights &policy = {},
 /// has for some (`bn1[0.65].weight` beside `bn1[1].weight`): one file serves all configurations. Tensors
 /// whose names begin with `others`, if it is not empty, belong to another model.
 using FoundWeights = std::vector<const Safetensors::Tensor *>;
-FoundWeights findWeights(const vn_model &model, const Safetensors &file, const std::string &prefix = "",
+FoundWeights findWeights(const ModelOutline &model, const Safetensors &file, const std::string &prefix = "",
                          const std::string &others = "", const NonFiniteWeights &policy = {});
 
 /// Copies what was found in `file`.

@@ -71,7 +71,7 @@ struct CheckedCheckpoint {
 
 } // namespace
 
-static CheckedCheckpoint check(const Safetensors &file, const vn_model &model, const Recipe &recipe,
+static CheckedCheckpoint check(const Safetensors &file, const ModelOutline &model, const Recipe &recipe,
                                const RunData &data) {
   const std::string &path = file.place();
   const Metadata &metadata = file.metadata();
@@ -111,7 +111,7 @@ static CheckedCheckpoint check(const Safetensors &file, const vn_model &model, c
   return checked;
 }
 
-TrainState checkCheckpoint(const std::string &path, const vn_model &model, const Recipe &recipe,
+TrainState checkCheckpoint(const std::string &path, const ModelOutline &model, const Recipe &recipe,
                            const RunData &data) {
   return check(Safetensors::read(path), model, recipe, data).state;
 }

@@ -27,7 +27,7 @@ struct RunData {
 /// Refuses a checkpoint of another recipe, except for its learning rate and schedule, of another model, of
 /// which the parameters are looked at, of another number of images, of other images unless they are accepted,
 /// of more steps than the run has, and one that no run has written.
-TrainState checkCheckpoint(const std::string &path, const vn_model &model, const Recipe &recipe,
+TrainState checkCheckpoint(const std::string &path, const ModelOutline &model, const Recipe &recipe,
                            const RunData &data);
 
 /// Restores what writeCheckpoint wrote; refuses what checkCheckpoint does.

@@ -44,7 +44,7 @@ Accuracy AccuracyMeter::result() const {
   return {images, double(best) / count, double(bestFive) / count, loss / count, seconds.count(), notFinite};
 }
 
-void checkLabels(const Dataset &dataset, const vn_model &model) {
+void checkLabels(const Dataset &dataset, const ModelOutline &model) {
   if (const auto *arrays = dynamic_cast<const ArrayDataset *>(&dataset)) {
     const std::vector<int64_t> input = {model.channels, model.height, model.width};
     if (arrays->shape != input)

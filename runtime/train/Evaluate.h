@@ -40,7 +40,7 @@ private:
 };
 
 /// Refuses a data set whose labels the model does not have, or whose arrays it does not take.
-void checkLabels(const Dataset &dataset, const vn_model &model);
+void checkLabels(const Dataset &dataset, const ModelOutline &model);
 
 /// Of the images [first, first + count) of a data set, each `every`-th.
 struct ImageRange {

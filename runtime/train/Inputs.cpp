@@ -12,7 +12,7 @@ namespace vernier::runtime {
 
 namespace fs = std::filesystem;
 
-static void applyRecipe(Recipe &recipe, Preprocessing &preprocessing, const vn_model &model,
+static void applyRecipe(Recipe &recipe, Preprocessing &preprocessing, const ModelOutline &model,
                         const TrainOptions &options) {
   if (options.epochs)
     recipe.epochs = options.epochs;
@@ -34,7 +34,7 @@ static void applyRecipe(Recipe &recipe, Preprocessing &preprocessing, const vn_m
   }
 }
 
-TrainingInputs::TrainingInputs(const vn_model &model, const TrainOptions &options)
+TrainingInputs::TrainingInputs(const ModelOutline &model, const TrainOptions &options)
     : recipe(readRecipe(options.recipe)), preprocessing(model) {
   applyRecipe(recipe, preprocessing, model, options);
   training = openDataset(options.data, Split::Training);
@@ -68,7 +68,7 @@ RunData TrainingInputs::runData(const TrainOptions &options) const {
           options.acceptChangedData, recipe.epochs * stepsPerEpoch};
 }
 
-void checkContinued(const vn_model &model, const TrainingInputs &inputs, const TrainOptions &options) {
+void checkContinued(const ModelOutline &model, const TrainingInputs &inputs, const TrainOptions &options) {
   if (!hasCheckpoint(options))
     return;
   const TrainState state =

@@ -18,8 +18,7 @@ struct TrainingInputs {
   std::unique_ptr<Dataset> training, validation;
   int64_t images = 0, stepsPerEpoch = 0;
 
-  /// Of `model` its name, batch, image and classes are looked at.
-  TrainingInputs(const vn_model &model, const TrainOptions &options);
+  TrainingInputs(const ModelOutline &model, const TrainOptions &options);
 
   RunData runData(const TrainOptions &options) const;
 };
@@ -32,7 +31,7 @@ bool hasCheckpoint(const TrainOptions &options);
 
 /// Refuses a run that is to be continued but cannot be, for its checkpoint or its log; of `model` the
 /// parameters are looked at.
-void checkContinued(const vn_model &model, const TrainingInputs &inputs, const TrainOptions &options);
+void checkContinued(const ModelOutline &model, const TrainingInputs &inputs, const TrainOptions &options);
 
 std::string checkpointPath(const TrainOptions &options);
 

@@ -34,9 +34,9 @@ HostTensors Sgd::tensors(const std::string &prefix) const {
   return result;
 }
 
-std::vector<const Safetensors::Tensor *> Sgd::find(const vn_model &model, const Safetensors &file,
+std::vector<const Safetensors::Tensor *> Sgd::find(const ModelOutline &model, const Safetensors &file,
                                                    const std::string &prefix) {
-  std::vector<const Safetensors::Tensor *> sources(size_t(model.num_parameters));
+  std::vector<const Safetensors::Tensor *> sources(model.parameters.size());
   std::vector<float> values;
   for (size_t i = 0; i < sources.size(); ++i) {
     const vn_parameter &parameter = model.parameters[i];

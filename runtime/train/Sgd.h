@@ -24,7 +24,7 @@ public:
   HostTensors tensors(const std::string &prefix) const;
   /// The tensors of what `tensors` wrote, for each of the model's parameters; null for statistics. Refuses a
   /// file that lacks one, or holds what is not finite.
-  static std::vector<const Safetensors::Tensor *> find(const vn_model &model, const Safetensors &file,
+  static std::vector<const Safetensors::Tensor *> find(const ModelOutline &model, const Safetensors &file,
                                                        const std::string &prefix);
   /// Takes momentum back, all of it or nothing.
   void load(const Safetensors &file, const std::string &prefix);

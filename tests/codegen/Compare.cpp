@@ -59,7 +59,7 @@ Tensor randomTensor(std::vector<int64_t> shape, std::mt19937 &random, double low
   return t;
 }
 
-llvm::Expected<codegen::BuiltLibrary> load(mlir::ModuleOp module, const CompareOptions &options) {
+llvm::Expected<driver::BuiltLibrary> load(mlir::ModuleOp module, const CompareOptions &options) {
   codegen::ModelFacts facts;
   facts.name = facts.symbol = "compared";
   facts.description = "{}";
@@ -67,10 +67,10 @@ llvm::Expected<codegen::BuiltLibrary> load(mlir::ModuleOp module, const CompareO
   if (auto step = module.lookupSymbol<mlir::func::FuncOp>(vn::kTrainStepFunction))
     facts.classes = llvm::cast<mlir::RankedTensorType>(step.getResultTypes()[1]).getShape().back();
   const codegen::CpuBackend cpu(*codegen::makeTarget(options.target), options.winograd);
-  auto model = codegen::compileModel(module, options.backend ? *options.backend : cpu, facts, {options.maps});
+  auto model = driver::compileModel(module, options.backend ? *options.backend : cpu, facts, {options.maps});
   if (!model)
     return model.takeError();
-  return codegen::BuiltLibrary::load(*model);
+  return driver::BuiltLibrary::load(*model);
 }
 
 // A number in place of the one at `at`: of the image, or of all parameters one after the other.

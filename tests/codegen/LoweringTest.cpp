@@ -330,7 +330,7 @@ BOOST_AUTO_TEST_CASE(every_target_generates_an_object) {
     codegen::ModelFacts facts;
     facts.name = facts.symbol = "assorted";
     auto model =
-        codegen::compileModel(*module.compiled, codegen::CpuBackend(*codegen::makeTarget(name)), facts);
+        driver::compileModel(*module.compiled, codegen::CpuBackend(*codegen::makeTarget(name)), facts);
     BOOST_TEST(bool(model), name);
     if (!model) {
       BOOST_TEST_MESSAGE(llvm::toString(model.takeError()));
@@ -370,8 +370,8 @@ BOOST_AUTO_TEST_CASE(no_instruction_beyond_the_target) {
       BOOST_TEST_REQUIRE(module.error == "");
       codegen::ModelFacts facts;
       facts.name = facts.symbol = "assorted";
-      auto model = codegen::compileModel(*module.compiled, codegen::CpuBackend(target, {.transform = 4}),
-                                         facts, {.maps = maps});
+      auto model = driver::compileModel(*module.compiled, codegen::CpuBackend(target, {.transform = 4}),
+                                        facts, {.maps = maps});
       BOOST_TEST_REQUIRE(bool(model), target.name);
       for (const std::string &object : model->objects)
         for (const std::string &instruction : llvm::cantFail(foreignInstructions(object, target, features)))
@@ -386,7 +386,7 @@ BOOST_AUTO_TEST_CASE(instructions_beyond_a_target_are_found) {
   codegen::ModelFacts facts;
   facts.name = facts.symbol = "assorted";
   const codegen::Target target = *codegen::makeTarget("avx512");
-  auto model = codegen::compileModel(*module.compiled, codegen::CpuBackend(target), facts);
+  auto model = driver::compileModel(*module.compiled, codegen::CpuBackend(target), facts);
   BOOST_TEST_REQUIRE(bool(model));
   bool found = false;
   for (const std::string &object : model->objects)
@@ -418,8 +418,8 @@ BOOST_AUTO_TEST_CASE(bfloat16_on_every_target) {
     const codegen::Target target = *codegen::makeTarget(name);
     codegen::ModelFacts facts;
     facts.name = facts.symbol = "assorted";
-    auto model = codegen::compileModel(*module.compiled, codegen::CpuBackend(target), facts,
-                                       {.maps = codegen::Element::BF16});
+    auto model = driver::compileModel(*module.compiled, codegen::CpuBackend(target), facts,
+                                      {.maps = codegen::Element::BF16});
     BOOST_TEST_REQUIRE(bool(model), name);
     if (llvm::StringRef(target.triple).starts_with("aarch64"))
       continue;

@@ -28,10 +28,10 @@ public:
     facts.description = "{}";
     facts.batch = 2, facts.channels = 3, facts.height = 6, facts.width = 5, facts.classes = 37;
     const codegen::CpuBackend backend(*codegen::makeTarget(target));
-    auto model = codegen::compileModel(*prepared.compiled, backend, facts);
+    auto model = driver::compileModel(*prepared.compiled, backend, facts);
     BOOST_REQUIRE(bool(model));
     compilation = model->compilation;
-    library = std::move(*codegen::BuiltLibrary::load(*model));
+    library = std::move(*driver::BuiltLibrary::load(*model));
     session = std::make_unique<runtime::Session>(library.model("trained"),
                                                  runtime::SessionOptions{threads, true, false});
   }
@@ -59,7 +59,7 @@ public:
 
   PreparedModule prepared;
   codegen::Compilation compilation;
-  codegen::BuiltLibrary library;
+  driver::BuiltLibrary library;
   std::unique_ptr<runtime::Session> session;
 
 private:

@@ -227,7 +227,7 @@ BOOST_AUTO_TEST_CASE(aarch64_generates) {
   PreparedModule module = prepareModule(oddShapes(4, 2).text(), "");
   ModelFacts facts;
   facts.name = facts.symbol = "odd";
-  auto model = compileModel(*module.compiled, CpuBackend(*makeTarget("aarch64"), always(4)), facts);
+  auto model = driver::compileModel(*module.compiled, CpuBackend(*makeTarget("aarch64"), always(4)), facts);
   BOOST_TEST(bool(model));
   if (!model)
     BOOST_TEST_MESSAGE(llvm::toString(model.takeError()));

@@ -1,11 +1,11 @@
-#include "tools/latency/LatencyTable.h"
+#include "driver/latency/LatencyTable.h"
 
 #include "llvm/ADT/STLExtras.h"
 
 #include <cstdlib>
 
-using vernier::tools::HoleLatency;
-using vernier::tools::LatencyTable;
+using vernier::driver::HoleLatency;
+using vernier::driver::LatencyTable;
 
 // What is accepted has times, none negative, and is read again as it is written.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,6 +1,6 @@
 # Generated code against the records, through the command line.
 add_executable(golden-train GoldenTrain.cpp)
-target_link_libraries(golden-train PRIVATE vernier_golden_tensors vernier_program ${CMAKE_DL_LIBS})
+target_link_libraries(golden-train PRIVATE vernier_golden_tensors vernier_driver)
 
 function(add_generated_test name record specification)
   add_test(NAME generated.${name}

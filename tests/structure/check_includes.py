@@ -16,7 +16,7 @@ ALLOWED = [
     ("dsl/", [r"dsl/", STANDARD + "$"]),
     ("compiler/", [r"compiler/", r"dsl/", r"(mlir|llvm)(-c)?/", r"toml\+\+/", STANDARD + "$"]),
     ("tools/", [r".*"]),
-    ("driver/", [r"driver/", r"codegen/", r"compiler/", r"dsl/", r"vernier/", r"runtime/(io|process)/", r"(mlir|llvm)(-c)?/",
+    ("driver/", [r"driver/", r"codegen/", r"compiler/", r"dsl/", r"vernier/", r"runtime/", r"(mlir|llvm)(-c)?/",
                  r"fmt/", r"nlohmann/", STANDARD + "$"]),
     ("codegen/onnx/", [r"codegen/onnx/", r"compiler/ir/", r"runtime/io/", r"(mlir|llvm)(-c)?/", r"onnx/",
                        STANDARD + "$"]),

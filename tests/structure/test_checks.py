@@ -9,6 +9,7 @@ import check_file_sizes
 import check_includes
 import check_links
 import check_machine_paths
+import check_silence
 import run_snippets
 
 
@@ -50,6 +51,12 @@ class Checks(unittest.TestCase):
         self.write("codegen/cuda/device/long.cuh", "\n" * 801)
         self.assertEqual(check_file_sizes.check(self.root), [
             "codegen/cuda/device/long.cuh: 801 lines, more than 800", "dsl/Long.cpp: 801 lines, more than 800"])
+
+    def test_libraries_that_print(self):
+        self.write("driver/A.cpp", 'out << 1; // llvm::outs() is the caller\'s\n  llvm::outs() << 2;\nsnprintf(text, 3, "x");\n')
+        self.write("tools/B.cpp", "llvm::errs() << 1;\n")
+        self.write("dsl/C.h", 'std::fprintf(stderr, "x");\n')
+        self.assertEqual(check_silence.check(self.root), ["driver/A.cpp:2: prints", "dsl/C.h:1: prints"])
 
     def test_links(self):
         self.write("docs/a.md", "[b](b.md#part), [up](../x), [web](https://llvm.org)\n[none](c.md)\n")

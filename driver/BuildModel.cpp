@@ -1,0 +1,237 @@
+#include "driver/BuildModel.h"
+
+#include "codegen/program/PrintProgram.h"
+#include "compiler/ir/VnOps.h"
+#include "compiler/passes/Passes.h"
+#include "compiler/passes/Report.h"
+#include "compiler/passes/ScalePolicy.h"
+#include "driver/Build.h"
+#include "driver/DescribedModel.h"
+#include "driver/OneValueNorms.h"
+#include "driver/OpenModel.h"
+#include "driver/describe/DescribeJson.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/Error.h"
+#include "runtime/core/Shape.h"
+#include "runtime/io/File.h"
+#include "runtime/io/Weights.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <chrono>
+#include <set>
+
+namespace vernier::driver {
+namespace {
+
+// The largest that a model may need, so that a slip of the keyboard is refused before code is generated.
+constexpr int64_t kLargestArena = int64_t(1) << 40;
+
+// Reads the weights as the built model will, which checks names, shapes and types against its parameters.
+// Returns the file that goes beside it: what a file of all configurations has for others is left out.
+std::string weightsOf(const codegen::Compilation &compilation, const codegen::ModelFacts &facts,
+                      const std::string &path) {
+  const DescribedModel described(facts, compilation.parameters);
+  std::vector<unsigned char> bytes = runtime::readFile(path);
+  std::string whole(bytes.begin(), bytes.end());
+  const runtime::Safetensors file = runtime::Safetensors::parse(std::move(bytes), path);
+  const runtime::FoundWeights found = runtime::findWeights(described.get(), file);
+  if (file.tensors().size() == found.size())
+    return whole;
+  runtime::HostTensors own;
+  for (const runtime::Safetensors::Tensor *tensor : found) {
+    std::vector<float> values(size_t(*runtime::elementCount(tensor->shape)));
+    file.copyFloats(*tensor, values.data());
+    own.add(tensor->name, tensor->shape, std::move(values));
+  }
+  return runtime::safetensorsBytes(own.views, file.metadata());
+}
+
+int64_t copies(const codegen::Program &program) {
+  return llvm::count_if(program.steps, [](const codegen::Step &s) {
+    return std::holds_alternative<codegen::CopyProblem>(s.problem);
+  });
+}
+
+std::string mebibytes(int64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f MiB", double(bytes) / (1 << 20));
+  return text;
+}
+
+// What Winograd's algorithm saves of a program's multiply-adds.
+void reportWinograd(llvm::raw_ostream &out, const char *name, const codegen::Program &program) {
+  std::set<std::pair<std::string, std::string>> convolutions; // blocks of images repeat their steps
+  int64_t saved = 0, all = 0;
+  for (const codegen::Step &step : program.steps) {
+    if (step.savedMacs > 0)
+      convolutions.insert({step.place, step.kernel});
+    saved += step.savedMacs;
+    all += step.macs;
+  }
+  if (!convolutions.empty())
+    out << llvm::format("  winograd in %s: %s, %.3f of %.3f G multiply-adds saved\n", name,
+                        runtime::counted(int64_t(convolutions.size()), "convolution").c_str(),
+                        1e-9 * double(saved), 1e-9 * double(all));
+}
+
+void report(llvm::raw_ostream &out, mlir::ModuleOp module, const CompiledModel &model,
+            const codegen::ModelFacts &facts, double seconds) {
+  const codegen::Compilation &c = model.compilation;
+  out << facts.name << ": " << runtime::counted(int64_t(c.kernels.size()), "kernel") << ", "
+      << mebibytes(c.parameterBytes + c.statisticsBytes) << " of weights, " << mebibytes(c.derivedBytes)
+      << " prepared\n";
+  const auto line = [&](const char *name, const codegen::Program &program) {
+    if (!program.steps.empty())
+      out << "  " << name << ": " << runtime::counted(int64_t(program.steps.size()), "step") << " ("
+          << copies(program) << (copies(program) == 1 ? " copy" : " copies") << "), arena "
+          << mebibytes(program.arenaBytes) << "\n";
+  };
+  line("prepare", c.prepare);
+  line("infer", c.infer);
+  line("train_step", c.trainStep);
+  for (llvm::StringRef saved : compiler::reportLines(module))
+    out << "  " << saved << "\n";
+  reportWinograd(out, "infer", c.infer);
+  reportWinograd(out, "train_step", c.trainStep);
+  out << llvm::format("  built in %.1f s\n", seconds);
+}
+
+// The scores become an output; the description says where each is in it.
+void addScalePolicy(const BuildOptions &options, mlir::func::FuncOp infer, codegen::ModelFacts &facts) {
+  for (mlir::Attribute name : infer->getAttrOfType<mlir::ArrayAttr>(vn::kOutputsAttr))
+    if (llvm::cast<mlir::StringAttr>(name).getValue() == compiler::kScalePolicyOutput)
+      refuse("an output of the network is called `" + compiler::kScalePolicyOutput.str() + "`", options.file,
+             "give it another name, or leave --scale-policy out");
+  const std::vector<compiler::ScaleScore> scores = compiler::addScalePolicy(infer);
+  if (scores.empty())
+    refuse("model `" + facts.name + "` has no scale policy: it adds no branches of two resolutions",
+           options.file,
+           "leave --scale-policy out; a score needs a sum of a branch that is sampled down, convolved and "
+           "sampled up, and of one that is convolved at full resolution, as in models/blocks/elastic.vn");
+  facts.description = withScalePolicy(facts.description, scores);
+}
+
+// Of batch norms over one value the description tells the built program, which warns again when it trains.
+void noteOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modules, codegen::ModelFacts &facts,
+                       llvm::raw_ostream &warnings) {
+  std::vector<std::string> places;
+  for (OneValueNorm &norm : findOneValueNorms(modules)) {
+    warnings << norm.warning;
+    places.push_back(std::move(norm.place));
+  }
+  if (!places.empty())
+    facts.description = withOneValueNorms(facts.description, places);
+}
+
+} // namespace
+
+// The first bytes of what a build leaves, and something that is in all of it.
+void requireReplaceable(const std::string &directory, const std::string &model) {
+  struct Result {
+    std::string name;
+    llvm::StringRef begin, within;
+  };
+  const Result results[] = {{model,
+                             "\x7f"
+                             "ELF",
+                             "vernier"},
+                            {"lib" + model + ".so",
+                             "\x7f"
+                             "ELF",
+                             "vernier"},
+                            {"lib" + model + ".a", "!<arch>\n", ""},
+                            {model + ".h", "/* ", ", compiled for "}};
+  for (const Result &result : results) {
+    const std::string path = directory + "/" + result.name;
+    if (!llvm::sys::fs::exists(path))
+      continue;
+    const runtime::OutputPlace place = runtime::findOutput(path);
+    if (place.isThrough())
+      continue;
+    const std::vector<unsigned char> bytes = runtime::readFile(path);
+    const llvm::StringRef text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+    if (!text.empty() && (!text.starts_with(result.begin) || !text.contains(result.within)))
+      refuse("the file is not from `vernier build`, which would replace it", path,
+             "choose another --output, or remove the file");
+  }
+}
+
+void requireMemory(const codegen::Compilation &compilation, const std::string &file) {
+  for (const codegen::Program *program : {&compilation.infer, &compilation.trainStep})
+    if (program->arenaBytes > kLargestArena)
+      refuse("the model needs " + mebibytes(program->arenaBytes) + " of memory", file,
+             "a smaller --batch or --input");
+}
+
+void build(const BuildOptions &options, const Output &output) {
+  const auto start = std::chrono::steady_clock::now();
+  if (options.backend == "cuda")
+    refuse("CUDA code is not generated yet", "--target cuda", "--target cpu");
+  const codegen::CpuBackend backend = backendOf(options);
+  if (options.precision == "bf16" && options.purpose == "train")
+    refuse("training is in float32 only", "--precision bf16 --for train",
+           "train in float32, then build for inference with --precision bf16: the weights are the same");
+
+  LoadedModel model = loadModel(options);
+  const bool open = hasOpenChoices(model);
+  requireReplaceable(options.output, model.name);
+  if (options.scalePolicy)
+    refuseOpenChoices(*model.module, "left open in a binary that computes scale policy scores");
+  codegen::ModelFacts facts = factsOf(model, options);
+  facts.target = backend.requirements();
+
+  OpenModel segments;
+  const bool trains = options.purpose == "train";
+  if (trains)
+    requireClasses(model, options);
+  if (open) {
+    const auto loss = options.loss == "binary" ? compiler::LossKind::Binary : compiler::LossKind::Softmax;
+    segments = loadOpenModel(options, model, backend, trains ? std::optional(loss) : std::nullopt);
+  }
+  if (!options.weights.empty())
+    checkWeights(DescribedModel(facts, open ? segments.parts() : std::vector{*model.module}),
+                 options.weights);
+  if (open) {
+    if (trains)
+      noteOneValueNorms(segments.parts(), facts, output.warnings);
+  } else {
+    if (trains) {
+      runPasses(*model.module, trainingPasses(backend, options.loss));
+      noteOneValueNorms({*model.module}, facts, output.warnings);
+    }
+    if (options.scalePolicy)
+      addScalePolicy(options, model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction), facts);
+    runPasses(*model.module, backend.passes(codegen::Purpose::Inference));
+  }
+  auto compiled = open ? compileSegments(*model.module, segments.holes, segments.segments, backend, facts,
+                                         loweringOf(options))
+                       : compileModel(*model.module, backend, facts, loweringOf(options));
+  if (!compiled)
+    refuse(llvm::toString(compiled.takeError()), options.file);
+  requireMemory(compiled->compilation, options.file);
+  std::string weights;
+  if (!options.weights.empty())
+    weights = weightsOf(compiled->compilation, facts, options.weights);
+  if (llvm::Error error = packageModel(*compiled, facts, backend, options.output, defaultLinkOptions()))
+    refuse(llvm::toString(std::move(error)), options.output);
+  if (!options.weights.empty())
+    runtime::writeFileAtomically(options.output + "/" + model.name + ".safetensors", weights);
+  if (options.printProgram)
+    codegen::printPrograms(output.text, compiled->compilation);
+  if (options.quiet)
+    return;
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  report(output.text, *model.module, *compiled, facts, seconds.count());
+  if (open)
+    output.text << "  " << runtime::counted(segments.configurations(), "configuration") << ", from "
+                << runtime::counted(segments.variants(), "variant") << " of "
+                << runtime::counted(int64_t(segments.segments.size()), "segment") << "\n";
+  output.text.flush(); // programs that are started then print after it
+}
+
+} // namespace vernier::driver

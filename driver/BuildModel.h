@@ -1,0 +1,30 @@
+// A binary of a model, for inference or training.
+#ifndef VERNIER_DRIVER_BUILDMODEL_H
+#define VERNIER_DRIVER_BUILDMODEL_H
+
+#include "driver/CodeOptions.h"
+#include "driver/LoadModel.h"
+#include "driver/Output.h"
+
+namespace vernier::driver {
+
+struct BuildOptions : ModelOptions, CodeOptions {
+  std::string weights, purpose = "infer", backend = "cpu", output;
+  bool scalePolicy = false;
+  bool printProgram = false;
+  bool quiet = false; // no report
+};
+
+// Leaves executable, libraries, header and weights in `options.output` and says what they take; refuses,
+// leaving nothing, what cannot be built.
+void build(const BuildOptions &options, const Output &output);
+
+// Refuses a directory in which the results would replace what no build has left there.
+void requireReplaceable(const std::string &directory, const std::string &model);
+
+// Refuses what needs more memory than any machine has.
+void requireMemory(const codegen::Compilation &compilation, const std::string &file);
+
+} // namespace vernier::driver
+
+#endif

@@ -1,0 +1,48 @@
+#include "driver/CodeOptions.h"
+
+#include "compiler/ir/VnOps.h"
+#include "compiler/passes/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/core/Cpus.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+namespace vernier::driver {
+
+codegen::CpuBackend backendOf(const CodeOptions &options) {
+  const auto target = codegen::makeTarget(options.cpu);
+  if (!target)
+    refuse("`" + options.cpu + "` is no CPU that code can be generated for", "--cpu",
+           "one of " + llvm::join(codegen::targetNames(), ", "));
+  codegen::WinogradOptions winograd;
+  if (const std::optional<double> error = options.noWinograd ? 0 : options.winogradError)
+    winograd = codegen::WinogradOptions::within(*error);
+  return codegen::CpuBackend(*target, winograd, unsigned(runtime::usableCpus()));
+}
+
+codegen::LoweringOptions loweringOf(const CodeOptions &options) {
+  codegen::LoweringOptions lowering;
+  if (options.precision == "bf16")
+    lowering.maps = codegen::Element::BF16;
+  return lowering;
+}
+
+std::string trainingPasses(const codegen::Backend &backend, const std::string &loss) {
+  return compiler::trainingPasses(loss, backend.passes(codegen::Purpose::TrainForward),
+                                  backend.passes(codegen::Purpose::TrainStep));
+}
+
+int64_t classesOf(const LoadedModel &model) {
+  mlir::ModuleOp module = *model.module;
+  auto infer = module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
+  auto shape = llvm::cast<mlir::RankedTensorType>(infer.getResultTypes()[0]).getShape();
+  return shape[1] == 1 && shape[2] == 1 ? shape[3] : 0;
+}
+
+void requireClasses(const LoadedModel &model, const ModelOptions &options) {
+  if (classesOf(model) == 0)
+    refuse("model `" + model.name + "` cannot be trained: its first output is a map, not logits",
+           options.file);
+}
+
+} // namespace vernier::driver

@@ -1,0 +1,32 @@
+// What is said of the code that is generated.
+#ifndef VERNIER_DRIVER_CODEOPTIONS_H
+#define VERNIER_DRIVER_CODEOPTIONS_H
+
+#include "codegen/cpu/CpuBackend.h"
+#include "driver/Build.h"
+#include "driver/LoadModel.h"
+
+#include <optional>
+#include <string>
+
+namespace vernier::driver {
+
+struct CodeOptions {
+  std::string cpu = "native", loss = "softmax", precision = "f32";
+  std::optional<double> winogradError;
+  bool noWinograd = false;
+};
+
+codegen::CpuBackend backendOf(const CodeOptions &options);
+codegen::LoweringOptions loweringOf(const CodeOptions &options);
+// What adds @train_step to @infer as the specification has it, in order; before the passes of inference.
+std::string trainingPasses(const codegen::Backend &backend, const std::string &loss);
+
+// Of a network that classifies, else 0: its first output is a map.
+int64_t classesOf(const LoadedModel &model);
+// Refuses to train a network that does not classify.
+void requireClasses(const LoadedModel &model, const ModelOptions &options);
+
+} // namespace vernier::driver
+
+#endif

@@ -1,0 +1,165 @@
+#include "driver/verify/Execution.h"
+
+#include "codegen/cpu/schedule/Schedule.h"
+#include "driver/Refusal.h"
+#include "driver/verify/Fault.h"
+#include "runtime/core/Cpus.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace vernier::driver {
+namespace {
+
+// A map between the C ABI's N x C x H x W and the interpreter's N x H x W x C; `toFirst` says to which.
+template <typename From, typename To>
+void reorderChannels(const From *from, To *to, int64_t n, int64_t pixels, int64_t channels, bool toFirst) {
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t p = 0; p < pixels; ++p)
+      for (int64_t c = 0; c < channels; ++c) {
+        const int64_t first = (i * channels + c) * pixels + p, last = (i * pixels + p) * channels + c;
+        to[toFirst ? first : last] = To(from[toFirst ? last : first]);
+      }
+}
+
+Tensor tensorOf(const std::vector<float> &values, std::vector<int64_t> shape) {
+  Tensor tensor(std::move(shape));
+  std::copy_n(values.begin(), tensor.data.size(), tensor.data.begin());
+  return tensor;
+}
+
+Tensor outputOf(const std::vector<float> &values, const vn_io &io) {
+  std::vector<int64_t> shape(io.shape, io.shape + io.rank);
+  if (io.rank != 4)
+    return tensorOf(values, std::move(shape));
+  Tensor tensor({shape[0], shape[2], shape[3], shape[1]});
+  reorderChannels(values.data(), tensor.data.data(), shape[0], shape[2] * shape[3], shape[1], false);
+  return tensor;
+}
+
+void fillInput(std::vector<float> &array, const vn_io &io, const Tensor &input) {
+  if (io.type == VN_INT32) {
+    for (int64_t i = 0; i < input.size(); ++i) {
+      const int32_t label = int32_t(input[i]);
+      std::memcpy(&array[size_t(i)], &label, sizeof label);
+    }
+  } else if (io.rank == 4) {
+    reorderChannels(input.data.data(), array.data(), io.shape[0], io.shape[2] * io.shape[3], io.shape[1],
+                    true);
+  } else {
+    std::copy(input.data.begin(), input.data.end(), array.begin());
+  }
+}
+
+void addKernels(std::vector<codegen::Kernel> &kernels, const std::vector<codegen::Kernel> &more) {
+  codegen::KernelList list(kernels);
+  for (const codegen::Kernel &kernel : more)
+    if (!list.add(kernel))
+      refuse("two kernels that differ have one name: `" + kernel.name + "`");
+}
+
+template <typename T> T orRefuse(llvm::Expected<T> value) {
+  if (!value)
+    refuse(llvm::toString(value.takeError()));
+  return std::move(*value);
+}
+
+std::string tables(const codegen::Compilation &compilation, const char *symbol,
+                   const codegen::Target &target) {
+  codegen::ModelFacts facts;
+  facts.name = facts.symbol = symbol;
+  facts.description = "{}";
+  facts.target = target.required;
+  facts.batch = facts.channels = facts.height = facts.width = 1;
+  for (const codegen::Io &array : compilation.trainStep.io)
+    if (array.kind == VN_OUTPUT && array.name == "logits")
+      facts.classes = array.shape.back(); // what labels are checked against
+  return orRefuse(
+      codegen::emitModule(target, [&](llvm::Module &out) { codegen::writeTables(out, compilation, facts); }));
+}
+
+} // namespace
+
+LoadedCode loadCode(mlir::ModuleOp module, const codegen::CpuBackend &backend,
+                    codegen::LoweringOptions options, const std::string &faultyKernel) {
+  LoadedCode code;
+  auto built = codegen::lowerModule(module, backend, options);
+  options.kept = &code.places;
+  auto kept = codegen::lowerModule(module, backend, options);
+  if (failed(built) || failed(kept))
+    refuseReported(); // it has been reported at the op
+  code.kept = std::move(*kept);
+
+  std::vector<codegen::Kernel> kernels = code.kept.kernels;
+  addKernels(kernels, built->kernels);
+  const codegen::Target &target = backend.target;
+  std::vector<codegen::KernelDefinition> definitions;
+  for (const codegen::Kernel &kernel : kernels)
+    definitions.push_back(codegen::codeOf(kernel, target).definition);
+  if (!faultyKernel.empty() && !breakKernel(definitions, faultyKernel))
+    refuse("no pass and no kernel of this model is called `" + faultyKernel + "`", "--inject-fault");
+  CompiledModel model;
+  model.objects = orRefuse(codegen::emitKernels(definitions, target, unsigned(runtime::usableCpus())));
+  model.objects.push_back(tables(code.kept, "kept", target));
+  model.objects.push_back(tables(*built, "built", target));
+
+  code.library = orRefuse(BuiltLibrary::load(model));
+  code.keptModel = &code.library.model("kept");
+  code.builtModel = &code.library.model("built");
+  return code;
+}
+
+Execution::Execution(const vn_model &model, int64_t threads, bool trains, bool checked, const Inputs &inputs)
+    : inputs(inputs) {
+  theSession = std::make_unique<runtime::Session>(model, runtime::SessionOptions{threads, trains, checked});
+  for (int64_t i = 0; i < model.num_parameters; ++i) {
+    const vn_parameter &parameter = model.parameters[i];
+    const std::vector<double> &values = inputs.parameters.at(parameter.name).data;
+    theSession->write(parameter, std::vector<float>(values.begin(), values.end()));
+  }
+}
+
+std::vector<Result> Execution::infer() { return run(theSession->model().infer, false); }
+
+std::vector<Result> Execution::trainStep() {
+  std::vector<Result> results = run(theSession->model().train_step, true);
+  const vn_model &model = theSession->model();
+  for (int64_t i = 0; i < model.num_parameters; ++i) {
+    const vn_parameter &parameter = model.parameters[i];
+    const bool statistic = parameter.space == VN_SPACE_STATISTICS;
+    const std::vector<float> values =
+        statistic ? theSession->read(parameter) : theSession->readGradient(parameter);
+    results.push_back({(statistic ? "" : "gradient of ") + std::string(parameter.name),
+                       tensorOf({values.begin(), values.end()}, {int64_t(values.size())})});
+  }
+  return results;
+}
+
+std::vector<Result> Execution::run(const vn_program &program, bool train) {
+  arrays.clear();
+  std::vector<void *> io;
+  const Tensor *given[] = {&inputs.image, &inputs.targets, &inputs.smoothing};
+  size_t next = 0;
+  for (int64_t i = 0; i < program.num_io; ++i) {
+    const vn_io &entry = program.io[i];
+    int64_t size = 1;
+    for (int64_t d = 0; d < entry.rank; ++d)
+      size *= entry.shape[d];
+    arrays.emplace_back(size_t(size), 0.0f);
+    if (!entry.is_output)
+      fillInput(arrays.back(), entry, *given[next++]);
+  }
+  for (std::vector<float> &array : arrays)
+    io.push_back(array.data());
+  if (train)
+    theSession->trainStep(io);
+  else
+    theSession->infer(io);
+  std::vector<Result> results;
+  for (int64_t i = 0; i < program.num_io; ++i)
+    if (program.io[i].is_output)
+      results.push_back({program.io[i].name, outputOf(arrays[size_t(i)], program.io[i])});
+  return results;
+}
+
+} // namespace vernier::driver

@@ -1,0 +1,170 @@
+#include "driver/verify/Magnitudes.h"
+
+#include "compiler/interpreter/Interpreter.h"
+#include "compiler/interpreter/Kernels.h"
+#include "compiler/ir/VnOps.h"
+#include "driver/Refusal.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <cmath>
+
+namespace vernier::driver {
+namespace {
+
+using interpreter::Tensor;
+using Operands = llvm::SmallVector<const Tensor *>;
+
+std::vector<Tensor> evaluate(mlir::Operation *op, const Operands &operands) {
+  auto results = interpreter::evaluate(op, operands);
+  if (failed(results))
+    refuseReported(); // it has been reported at the op
+  return std::move(*results);
+}
+
+// An op without the activation that it ends in, which enlarges no difference.
+template <typename Op> std::vector<Tensor> withoutActivation(Op op, const Operands &magnitudes) {
+  const vn::Activation activation = op.getActivation();
+  op.setActivation(vn::Activation::None);
+  std::vector<Tensor> results = evaluate(op, magnitudes);
+  op.setActivation(activation);
+  return results;
+}
+
+double deviation(const Tensor &variance, int64_t channel, double epsilon) {
+  return std::sqrt(variance[channel] + epsilon);
+}
+
+// The operand of an op that `value` is.
+const Tensor &operandOf(mlir::Operation *op, const Operands &list, mlir::Value value) {
+  return *list[size_t(llvm::find(op->getOperands(), value) - op->operand_begin())];
+}
+
+// A kernel multiplies by a scale and adds beta - mean * scale, then the addend.
+std::vector<Tensor> ofNorm(vn::BatchNormTrainingOp norm, const Operands &operands,
+                           const Operands &magnitudes) {
+  const Tensor &x = *magnitudes[0], &gamma = *magnitudes[1], &beta = *magnitudes[2];
+  std::vector<Tensor> results = evaluate(norm, operands);
+  const Tensor variance = results[2];
+  const int64_t channels = x.shape.back(), pixels = x.size() / channels;
+  Tensor &y = results[0], &mean = results[1], &squares = results[2];
+  std::fill(mean.data.begin(), mean.data.end(), 0);
+  std::fill(squares.data.begin(), squares.data.end(), 0);
+  for (int64_t i = 0; i < x.size(); ++i) {
+    mean[i % channels] += x[i] / double(pixels);
+    squares[i % channels] += x[i] * x[i] / double(pixels);
+  }
+  const double epsilon = norm.getEpsilon().convertToDouble();
+  for (int64_t i = 0; i < x.size(); ++i) {
+    const int64_t c = i % channels;
+    y[i] = (x[i] + mean[c]) * gamma[c] / deviation(variance, c, epsilon) + beta[c];
+    if (norm.getAddend())
+      y[i] += operandOf(norm, magnitudes, norm.getAddend())[i];
+  }
+  return results;
+}
+
+// dx = a * dy - a * dbeta / m - a / deviation * dgamma / m * (x - mean), a = gamma / deviation; dbeta and
+// dgamma are sums of dy and of dy * (x - mean) / deviation.
+std::vector<Tensor> ofNormGradient(vn::BatchNormGradOp norm, const Operands &operands,
+                                   const Operands &magnitudes) {
+  const auto of = [&](const Operands &list, mlir::Value value) -> const Tensor & {
+    return operandOf(norm, list, value);
+  };
+  const Tensor dy =
+      norm.getMask() ? interpreter::activateGrad(of(operands, norm.getMask()), of(magnitudes, norm.getDy()),
+                                                 interpreter::toActivation(norm.getMasked()))
+                     : of(magnitudes, norm.getDy());
+  const Tensor &x = of(operands, norm.getInput()), &gamma = of(magnitudes, norm.getGamma()),
+               &mean = of(operands, norm.getMean()), &variance = of(operands, norm.getVar());
+  const double epsilon = norm.getEpsilon().convertToDouble();
+  const int64_t channels = x.shape.back();
+  const double pixels = double(x.size() / channels);
+  Tensor dx(x.shape), dgamma({channels}), dbeta({channels});
+  const auto normalized = [&](int64_t i) {
+    return std::abs(x[i] - mean[i % channels]) / deviation(variance, i % channels, epsilon);
+  };
+  for (int64_t i = 0; i < x.size(); ++i) {
+    dbeta[i % channels] += dy[i];
+    dgamma[i % channels] += dy[i] * normalized(i);
+  }
+  for (int64_t i = 0; i < x.size(); ++i) {
+    const int64_t c = i % channels;
+    dx[i] = gamma[c] / deviation(variance, c, epsilon) *
+            (dy[i] + dbeta[c] / pixels + normalized(i) * dgamma[c] / pixels);
+  }
+  return {std::move(dx), std::move(dgamma), std::move(dbeta)};
+}
+
+// Of logits and losses: differences of the largest logits.
+double largest(const Tensor &tensor) {
+  double most = 0;
+  for (double value : tensor.data)
+    most = std::max(most, std::abs(value));
+  return most;
+}
+
+} // namespace
+
+Tensor absolute(Tensor tensor) {
+  for (double &value : tensor.data)
+    value = std::abs(value);
+  return tensor;
+}
+
+std::vector<Tensor> magnitudesOf(mlir::Operation *op, llvm::ArrayRef<const Tensor *> operands,
+                                 llvm::ArrayRef<const Tensor *> magnitudes) {
+  const Operands exact(operands), sums(magnitudes);
+  // Of magnitudes, but for these operands.
+  const auto withExact = [&](mlir::Operation *op, std::initializer_list<mlir::Value> values) {
+    Operands list = sums;
+    for (auto [i, operand] : llvm::enumerate(op->getOperands()))
+      if (llvm::is_contained(values, operand))
+        list[i] = exact[i];
+    return evaluate(op, list);
+  };
+  return llvm::TypeSwitch<mlir::Operation *, std::vector<Tensor>>(op)
+      .Case([&](vn::FusedConvolutionOp fused) { return withoutActivation(fused, sums); })
+      .Case([&](vn::AffineOp affine) { return withoutActivation(affine, sums); })
+      .Case([&](vn::ActivateOp) { return std::vector<Tensor>{*sums[0]}; })
+      .Case<vn::AddOp, vn::MultiplyOp>([&](auto binary) { return withoutActivation(binary, sums); })
+      // Which elements take the gradient the others decide by what they are: the activation's result, a
+      // pool's input and result.
+      .Case([&](vn::ActivateGradOp grad) { return withExact(grad, {grad.getY()}); })
+      .Case([&](vn::MaxPoolGradOp grad) {
+        return withExact(grad, {grad.getInput(), grad.getY(), grad.getMask()});
+      })
+      .Case([&](vn::ConvolutionInputGradOp grad) { return withExact(grad, {grad.getMask()}); })
+      .Case([&](vn::BatchNormTrainingOp norm) { return ofNorm(norm, exact, sums); })
+      .Case([&](vn::BatchNormGradOp norm) { return ofNormGradient(norm, exact, sums); })
+      .Case([&](vn::FoldBiasOp fold) {
+        // The mean is subtracted.
+        Tensor mean = *sums[2];
+        for (double &value : mean.data)
+          value = -value;
+        Operands list = sums;
+        list[2] = &mean;
+        return evaluate(fold, list);
+      })
+      .Case<vn::SoftmaxCrossEntropyOp, vn::BinaryCrossEntropyOp>([&](mlir::Operation *loss) {
+        std::vector<Tensor> results = evaluate(loss, exact);
+        for (Tensor &result : results)
+          for (double &value : result.data)
+            value = std::abs(value) + largest(*exact[0]) + 1;
+        return results;
+      })
+      // A probability less a target, of which either is at most 1.
+      .Case<vn::SoftmaxCrossEntropyGradOp, vn::BinaryCrossEntropyGradOp>([&](mlir::Operation *loss) {
+        std::vector<Tensor> results = evaluate(loss, exact);
+        const double batch = double(exact[0]->shape[0]);
+        const bool binary = llvm::isa<vn::BinaryCrossEntropyGradOp>(loss);
+        for (Tensor &result : results)
+          for (double &value : result.data)
+            value = 2 / (batch * (binary ? double(exact[0]->shape.back()) : 1));
+        return results;
+      })
+      // Sums of products in which the operands' signs are all that cancels, and what only moves elements.
+      .Default([&](mlir::Operation *op) { return evaluate(op, sums); });
+}
+
+} // namespace vernier::driver
