@@ -29,7 +29,7 @@ struct ConvolutionProblem {
   std::array<int64_t, 2> dilation{1, 1};
   int64_t groups = 1;
   Direction direction = Direction::Forward;
-  Epilogue epilogue;
+  Epilogue epilogue{};
 
   bool operator==(const ConvolutionProblem &) const = default;
 };

@@ -25,8 +25,8 @@ namespace vernier::compiler {
 struct HoleEntry {
   std::string hole; // its place: "layer1.0.channels"
   std::vector<int64_t> channels;
-  std::optional<double> choice;  // instead of channels
-  unsigned line = 0, column = 0; // of the value
+  std::optional<double> choice{}; // instead of channels
+  unsigned line = 0, column = 0;  // of the value
 };
 
 struct Configuration {
