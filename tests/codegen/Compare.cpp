@@ -85,7 +85,7 @@ struct Verdict {
   Comparison *differences = nullptr;
   NonFinite *places = nullptr;
   Places rule = Places::Same;
-  Plant plant;
+  Plant plant{};
   double tolerance = 0;
 
   template <typename Found, typename Expected>
