@@ -123,7 +123,7 @@ void Block::start(dim3 atIndex, uint32_t withNumber) {
   index = atIndex;
   number = withNumber;
   live = unsigned(threads.size());
-  std::memset(cells.data(), 0, (usedBytes + 3) / 4 * sizeof(SharedCell));
+  std::fill_n(cells.begin(), (usedBytes + 3) / 4, SharedCell());
   for (size_t offset = 0; offset < usedBytes; offset += 4)
     std::memcpy(sharedBegin() + offset, &kUnwrittenShared, 4);
   usedBytes = (dynamicBytes + 127) / 128 * 128;
