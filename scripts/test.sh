@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything and runs tests: scripts/test.sh [--quick | --slow] [ARGUMENT...]
 #   --quick       without those marked as long: some minutes, for every change
-#   (neither)     what every change that lands has passed: in less than 25 minutes on two cores
+#   (neither)     what every change that lands has passed: in half an hour on two cores
 #   --slow        everything, also what repeats a kind that the default has: deeper networks, more records
 # ARGUMENTs are ctest's, such as `-R tools`. BUILD_DIR and JOBS as in scripts/build.sh.
 set -euo pipefail
