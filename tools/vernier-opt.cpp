@@ -10,6 +10,7 @@ int main(int argc, char **argv) {
   registry.insert<mlir::func::FuncDialect, vernier::vn::VnDialect>();
   vernier::compiler::registerVernierPasses();
   mlir::registerCSEPass();
+  mlir::registerCanonicalizerPass();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "vernier-opt: passes on vn programs\n", registry));
 }

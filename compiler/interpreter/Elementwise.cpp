@@ -38,7 +38,25 @@ template <typename Value> Tensor sumSpatially(const Tensor &like, Value value) {
   return y;
 }
 
+// 8 bits of significand; from 2^-126 down the last one is 2^-133.
+double nearestBFloat16(double x) {
+  if (!std::isfinite(x))
+    return x;
+  int exponent = 0;
+  std::frexp(x, &exponent);
+  const double last = std::ldexp(1.0, std::max(exponent - 8, -133));
+  const double rounded = std::nearbyint(x / last) * last;
+  return std::abs(rounded) < 0x1p128 ? rounded : std::copysign(INFINITY, x);
+}
+
 } // namespace
+
+Tensor roundToBFloat16(Tensor x) {
+#pragma omp parallel for schedule(static)
+  for (int64_t i = 0; i < x.size(); ++i)
+    x[i] = nearestBFloat16(x[i]);
+  return x;
+}
 
 Tensor activate(const Tensor &x, Activation activation) {
   if (activation == Activation::None)

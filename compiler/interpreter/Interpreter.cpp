@@ -65,6 +65,13 @@ int64_t inputsOf(Value parameter) {
   return shape.size() == 1 ? shape[0] : shape[1];
 }
 
+// As the machine stores what `value` is: maps of bf16 are rounded.
+Tensor stored(Value value, Tensor tensor) {
+  return cast<RankedTensorType>(value.getType()).getElementType().isBF16()
+             ? roundToBFloat16(std::move(tensor))
+             : std::move(tensor);
+}
+
 std::string shapeText(ArrayRef<int64_t> shape) {
   return "[" + llvm::join(llvm::map_range(shape, [](int64_t d) { return std::to_string(d); }), ", ") + "]";
 }
@@ -223,6 +230,7 @@ std::optional<Tensors> computeMap(Operation *op, const Operands &in) {
       .Case([&](vn::MultiplyOp op) {
         return one(activate(multiply(in(op.getLhs()), in(op.getRhs())), toActivation(op.getActivation())));
       })
+      .Case([&](vn::CastOp op) { return one(in(op.getInput())); }) // rounded as its type says
       .Case([&](vn::ChannelSumOp op) { return one(channelSum(in(op.getInput()))); })
       .Case([&](vn::SpatialSumOp op) { return one(spatialSum(in(op.getInput()))); })
       .Case([&](vn::SpatialDotOp op) { return one(spatialDot(in(op.getLhs()), in(op.getRhs()))); })
@@ -302,7 +310,7 @@ public:
         return function.emitError("argument ")
                << value.getArgNumber() << " has shape " << shapeText(tensor.shape) << " instead of "
                << shapeText(shapeOf(value));
-      values[value] = std::move(tensor);
+      values[value] = stored(value, std::move(tensor));
     }
     return runBlock(block);
   }
@@ -414,9 +422,11 @@ FailureOr<std::vector<Tensor>> evaluate(Operation *op, ArrayRef<const Tensor *> 
     results = computeGradient(op, in);
   if (!results)
     return op->emitOpError("has no kernel in the interpreter");
-  for (auto [value, tensor] : llvm::zip_equal(op->getResults(), *results))
+  for (auto [value, tensor] : llvm::zip_equal(op->getResults(), *results)) {
     if (tensor.shape != shapeOf(value))
       return op->emitOpError("computes a result of shape ") << shapeText(tensor.shape);
+    tensor = stored(value, std::move(tensor));
+  }
   return std::move(*results);
 }
 

@@ -1,4 +1,5 @@
-// Runs a function of the dialect in double precision: slow, plain, and the reference for every backend.
+// Runs a function of the dialect in double precision: slow, plain, and the reference for every backend. Maps
+// of bf16 are rounded to it, as the machine stores them; numbers of f32 keep all their digits.
 //
 //   Environment environment;
 //   environment.parameters = ...;                       // by name, running statistics included

@@ -115,6 +115,8 @@ Tensor foldBias(const Tensor &gamma, const Tensor &beta, const Tensor &mean, con
 Tensor activate(const Tensor &x, Activation activation);
 // From the activation's output y.
 Tensor activateGrad(const Tensor &y, const Tensor &dy, Activation activation);
+// To the nearest bfloat16, of two to the even one. NaN stays NaN, what is too large becomes infinite.
+Tensor roundToBFloat16(Tensor x);
 // The second operand has x's shape or is N x 1 x 1 x C.
 Tensor add(const Tensor &a, const Tensor &b);
 Tensor multiply(const Tensor &a, const Tensor &b);

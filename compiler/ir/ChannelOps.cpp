@@ -40,6 +40,8 @@ LogicalResult ConcatOp::inferShapes(Types &results) {
   if (getInputs().empty()) // C1
     return emitOpError("needs at least one input");
   auto first = cast<RankedTensorType>(getInputs().front().getType());
+  if (failed(requireOneElement(*this, first, getInputs()))) // C4
+    return failure();
   int64_t channels = 0;
   for (Value input : getInputs()) {
     auto type = cast<RankedTensorType>(input.getType());
@@ -84,11 +86,13 @@ void ChannelShuffleOp::buildGradient(OpBuilder &builder, ValueRange resultGradie
 //---------------------------------------------------------------------------------------------===//
 
 static RankedTensorType onePixel(RankedTensorType map) {
-  return floatTensor(map.getContext(), {batchOf(map), 1, 1, channelsOf(map)});
+  return mapLike(map, {batchOf(map), 1, 1, channelsOf(map)});
 }
 
 template <class Op> static LogicalResult inferBinary(Op op, Types &results) {
   RankedTensorType lhs = op.getLhs().getType(), rhs = op.getRhs().getType();
+  if (failed(requireOneElement(op, lhs, op.getRhs()))) // C3
+    return failure();
   if (lhs != rhs && (lhs.getRank() != 4 || rhs != onePixel(lhs))) // C1
     return op.emitOpError("combines ") << lhs << " with " << rhs << ", neither equal nor one pixel per image";
   results.push_back(lhs); // C2
@@ -123,6 +127,25 @@ void MultiplyOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
     operandGradients[1] = MultiplyOp::create(builder, getLoc(), getRhs().getType(), dy, getLhs());
   else
     operandGradients[1] = SpatialDotOp::create(builder, getLoc(), getRhs().getType(), dy, getLhs());
+}
+
+//===- Element types
+//------------------------------------------------------------------------------------------===//
+
+LogicalResult CastOp::inferShapes(Types &results) {
+  RankedTensorType input = getInput().getType(), result = withElement(input, getType().getElementType());
+  if (result == input) // C2
+    return emitOpError("casts ") << input << " to the element type that it has";
+  results.push_back(result); // C1
+  return success();
+}
+
+// Every bf16 number is an f32 one, so the way there and back is exact; the other way round it rounds.
+OpFoldResult CastOp::fold(FoldAdaptor) {
+  auto earlier = getInput().getDefiningOp<CastOp>();
+  return earlier && getType().getElementType().isBF16() && earlier.getInput().getType() == getType()
+             ? earlier.getInput()
+             : Value();
 }
 
 //===- Sums

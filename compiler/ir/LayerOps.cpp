@@ -87,6 +87,8 @@ LogicalResult FusedConvolutionOp::inferShapes(Types &results) {
   if (failed(inferConvolution(*this, results)))
     return failure();
   RankedTensorType result = results.back();
+  if (failed(requireOneElement(*this, result, getAddends()))) // C8
+    return failure();
   for (Value addend : getAddends()) { // C6
     auto type = cast<RankedTensorType>(addend.getType());
     if (batchOf(type) != batchOf(result) || channelsOf(type) != channelsOf(result) ||

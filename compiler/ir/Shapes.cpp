@@ -10,6 +10,22 @@ RankedTensorType vernier::vn::floatTensor(MLIRContext *context, ArrayRef<int64_t
   return RankedTensorType::get(shape, Float32Type::get(context));
 }
 
+RankedTensorType vernier::vn::mapLike(RankedTensorType map, ArrayRef<int64_t> shape) {
+  return RankedTensorType::get(shape, map.getElementType());
+}
+
+RankedTensorType vernier::vn::withElement(RankedTensorType type, Type element) {
+  return RankedTensorType::get(type.getShape(), element);
+}
+
+LogicalResult vernier::vn::requireOneElement(Operation *op, RankedTensorType map, ValueRange others) {
+  for (Type other : others.getTypes())
+    if (cast<RankedTensorType>(other).getElementType() != map.getElementType())
+      return op->emitOpError("mixes maps of different element types, ")
+             << map << " and " << other << ": `vn.cast` one of them";
+  return success();
+}
+
 RankedTensorType vernier::vn::withDimension(RankedTensorType type, unsigned dim, int64_t size) {
   SmallVector<int64_t> shape(type.getShape());
   shape[dim] = size;

@@ -3,6 +3,7 @@
 #define VERNIER_COMPILER_IR_SHAPES_H
 
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/ValueRange.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include <optional>
 
@@ -10,6 +11,16 @@ namespace vernier::vn {
 
 /// A float tensor of this shape.
 mlir::RankedTensorType floatTensor(mlir::MLIRContext *context, llvm::ArrayRef<int64_t> shape);
+
+/// A map of this shape with elements as those of `map`.
+mlir::RankedTensorType mapLike(mlir::RankedTensorType map, llvm::ArrayRef<int64_t> shape);
+
+/// `type` with other elements.
+mlir::RankedTensorType withElement(mlir::RankedTensorType type, mlir::Type element);
+
+/// An error of `op` unless its maps `others` have elements as those of its map `map`.
+llvm::LogicalResult requireOneElement(mlir::Operation *op, mlir::RankedTensorType map,
+                                      mlir::ValueRange others);
 
 /// Two sums of double precision for each channel of a map.
 mlir::RankedTensorType sumsType(mlir::RankedTensorType map);

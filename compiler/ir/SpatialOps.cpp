@@ -83,7 +83,7 @@ LogicalResult AvgPoolGradOp::inferShapes(Types &results) {
 }
 
 static RankedTensorType onePixel(RankedTensorType map) {
-  return floatTensor(map.getContext(), {batchOf(map), 1, 1, channelsOf(map)});
+  return mapLike(map, {batchOf(map), 1, 1, channelsOf(map)});
 }
 
 LogicalResult GlobalAvgPoolOp::inferShapes(Types &results) {
@@ -109,8 +109,8 @@ LogicalResult GlobalAvgPoolGradOp::inferShapes(Types &results) {
   RankedTensorType dy = getDy().getType();
   if (dy != onePixel(dy)) // C1
     return emitOpError("needs `dy` of one pixel, found ") << heightOf(dy) << " x " << widthOf(dy);
-  results.push_back(floatTensor(
-      getContext(), {batchOf(dy), heightOf(getType()), widthOf(getType()), channelsOf(dy)})); // C2
+  results.push_back(
+      mapLike(dy, {batchOf(dy), heightOf(getType()), widthOf(getType()), channelsOf(dy)})); // C2
   return success();
 }
 
@@ -141,8 +141,8 @@ template <class Op> static LogicalResult inferResize(Op op, RankedTensorType ope
   for (RankedTensorType type : {operand, result})
     if (heightOf(type) < 1 || widthOf(type) < 1) // C2
       return op.emitOpError("resizes ") << operand << " to " << result << ": no pixels";
-  results.push_back(floatTensor(
-      op.getContext(), {batchOf(operand), heightOf(result), widthOf(result), channelsOf(operand)})); // C3
+  results.push_back(
+      mapLike(operand, {batchOf(operand), heightOf(result), widthOf(result), channelsOf(operand)})); // C3
   return success();
 }
 
@@ -197,8 +197,8 @@ void ResizeOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
 //------------------------------------------------------------------------------------------------===//
 
 static RankedTensorType padded(RankedTensorType map, ArrayRef<int64_t> padding) {
-  return floatTensor(map.getContext(), {batchOf(map), heightOf(map) + padding[0] + padding[1],
-                                        widthOf(map) + padding[2] + padding[3], channelsOf(map)});
+  return mapLike(map, {batchOf(map), heightOf(map) + padding[0] + padding[1],
+                       widthOf(map) + padding[2] + padding[3], channelsOf(map)});
 }
 
 LogicalResult PadOp::inferShapes(Types &results) {
@@ -236,8 +236,8 @@ LogicalResult CropOp::inferShapes(Types &results) {
       return emitOpError("cuts ") << result.getDimSize(1 + axis) << " from " << getOffset()[axis]
                                   << " out of " << input.getDimSize(1 + axis)
                                   << (axis ? " columns" : " rows");
-  results.push_back(floatTensor(
-      getContext(), {batchOf(input), heightOf(result), widthOf(result), channelsOf(input)})); // C2
+  results.push_back(
+      mapLike(input, {batchOf(input), heightOf(result), widthOf(result), channelsOf(input)})); // C2
   return success();
 }
 

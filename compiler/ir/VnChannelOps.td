@@ -28,6 +28,7 @@ def Vn_ConcatOp : Vn_Op<"concat", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gr
     - (C1) there is at least one input.
     - (C2) the inputs have the same batch, height and width.
     - (C3) `result` has the sum of their channels.
+    - (C4) the inputs have one element type.
 
     Example:
     ```mlir
@@ -72,8 +73,8 @@ def Vn_EmbedChannelsOp : Vn_Op<"embed_channels", [Pure, Vn_Shape, Vn_Bytes]> {
     %dx = vn.embed_channels %dy at 26 : (tensor<1x8x8x26xf32>) -> tensor<1x8x8x104xf32>
     ```
   }];
-  let arguments = (ins Vn_Map:$input, ConfinedAttr<Vn_Integer, [IntMinValue<0>]>:$begin);
-  let results = (outs Vn_Map:$result);
+  let arguments = (ins Vn_F32Map:$input, ConfinedAttr<Vn_Integer, [IntMinValue<0>]>:$begin);
+  let results = (outs Vn_F32Map:$result);
   let assemblyFormat = "$input `at` $begin attr-dict `:` functional-type(operands, results)";
 }
 
@@ -87,15 +88,16 @@ def Vn_AddOp : Vn_Op<"add", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient
 
     - (C1) `rhs` has the type of `lhs`, or for maps is N x 1 x 1 x C.
     - (C2) `result` has the type of `lhs`.
+    - (C3) maps have one element type.
 
     Example:
     ```mlir
     %y = vn.add %a, %b : (tensor<1x8x8x4xf32>, tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32>
     ```
   }];
-  let arguments = (ins Vn_AnyFloat:$lhs, Vn_AnyFloat:$rhs,
+  let arguments = (ins Vn_MapOrParameter:$lhs, Vn_MapOrParameter:$rhs,
                        DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation);
-  let results = (outs Vn_AnyFloat:$result);
+  let results = (outs Vn_MapOrParameter:$result);
   let assemblyFormat =
       "$lhs `,` $rhs (`activation` $activation^)? attr-dict `:` functional-type(operands, results)";
 }
@@ -108,6 +110,7 @@ def Vn_MultiplyOp : Vn_Op<"multiply", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, V
 
     - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C.
     - (C2) `result` has the type of `lhs`.
+    - (C3) maps have one element type.
 
     Example:
     ```mlir
@@ -118,6 +121,29 @@ def Vn_MultiplyOp : Vn_Op<"multiply", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, V
   let results = (outs Vn_Map:$result);
   let assemblyFormat =
       "$lhs `,` $rhs (`activation` $activation^)? attr-dict `:` functional-type(operands, results)";
+}
+
+//===- Element types ------------------------------------------------------------------------------------------===//
+
+def Vn_CastOp : Vn_Op<"cast", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise]> {
+  let summary = "changes the element type of a map";
+  let description = [{
+    To bf16, each element is rounded to the nearest number of that type, of two to the even one; NaN stays NaN, and
+    what is too large becomes infinite. To f32 nothing changes: from bf16 to f32 and back is the map itself. Made by
+    `--vn-choose-precision`.
+
+    - (C1) `result` has the shape of `input`.
+    - (C2) `result` has another element type than `input`.
+
+    Example:
+    ```mlir
+    %y = vn.cast %x : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xbf16>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
 }
 
 //===- Sums ---------------------------------------------------------------------------------------------------===//
@@ -134,7 +160,7 @@ def Vn_ChannelSumOp : Vn_Op<"channel_sum", [Pure, Vn_Shape, Vn_Bytes]> {
     %db = vn.channel_sum %dy : (tensor<2x8x8x4xf32>) -> tensor<4xf32>
     ```
   }];
-  let arguments = (ins Vn_Map:$input);
+  let arguments = (ins Vn_F32Map:$input);
   let results = (outs Vn_Vector:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
@@ -151,8 +177,8 @@ def Vn_SpatialSumOp : Vn_Op<"spatial_sum", [Pure, Vn_Shape, Vn_Bytes]> {
     %db = vn.spatial_sum %dy : (tensor<2x8x8x4xf32>) -> tensor<2x1x1x4xf32>
     ```
   }];
-  let arguments = (ins Vn_Map:$input);
-  let results = (outs Vn_Map:$result);
+  let arguments = (ins Vn_F32Map:$input);
+  let results = (outs Vn_F32Map:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
 
@@ -169,8 +195,8 @@ def Vn_SpatialDotOp : Vn_Op<"spatial_dot", [Pure, Vn_ShapeOfOperands, Vn_Bytes]>
     %dgate = vn.spatial_dot %dy, %x : (tensor<2x8x8x4xf32>, tensor<2x8x8x4xf32>) -> tensor<2x1x1x4xf32>
     ```
   }];
-  let arguments = (ins Vn_Map:$lhs, Vn_Map:$rhs);
-  let results = (outs Vn_Map:$result);
+  let arguments = (ins Vn_F32Map:$lhs, Vn_F32Map:$rhs);
+  let results = (outs Vn_F32Map:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
 }
 

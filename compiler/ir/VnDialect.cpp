@@ -53,6 +53,12 @@ bool vernier::vn::isFloatTensor(Type type, ArrayRef<int64_t> ranks) {
          llvm::is_contained(ranks, tensor.getRank());
 }
 
+bool vernier::vn::isMapType(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.hasStaticShape() && tensor.getRank() == 4 &&
+         (tensor.getElementType().isF32() || tensor.getElementType().isBF16());
+}
+
 bool vernier::vn::isSums(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   return tensor && tensor.hasStaticShape() && tensor.getElementType().isF64() && tensor.getRank() == 2 &&

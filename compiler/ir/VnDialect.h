@@ -36,6 +36,9 @@ inline bool isFloatTensor(mlir::Type type, std::initializer_list<int64_t> ranks)
   return isFloatTensor(type, llvm::ArrayRef<int64_t>(ranks.begin(), ranks.size()));
 }
 
+/// Static, N x H x W x C, of f32 or bf16.
+bool isMapType(mlir::Type type);
+
 /// A static i32 vector.
 bool isSums(mlir::Type type);
 bool isLabels(mlir::Type type);

@@ -13,9 +13,11 @@ def Vn_Dialect : Dialect {
     A program is one `func.func` without control flow: `@infer` maps an image to the outputs, `@train_step`
     computes the loss, stores the gradient of each trainable parameter and updates the running statistics.
 
-    Maps are `tensor<N x H x W x C x f32>`. Parameters keep PyTorch's layouts: convolution weights
-    O x I/groups x KH x KW, linear weights O x I, everything else C. A dimension may be zero between the
-    binding of holes and `--vn-drop-empty`.
+    Maps are `tensor<N x H x W x C x f32>` or, where `--vn-choose-precision` has said so, of `bf16`. The maps of an
+    op have one element type; `vn.cast` alone changes it, and the body of `vn.image_blocks` may. Parameters, vectors,
+    gradients and losses are f32. Parameters keep PyTorch's layouts: convolution weights O x I/groups x KH x KW,
+    linear weights O x I, everything else C. A dimension may be zero between the binding of holes and
+    `--vn-drop-empty`.
 
     Discardable attributes: `vn.place` is the place in the specification that an op computes (`"layer1.0.conv1"`);
     `vn.scopes` are the block calls around it, outermost first, each `[place, block]`; `vn.choices` are the open
@@ -63,12 +65,17 @@ def Vn_BudgetKindAttr : Vn_Enum<"BudgetKind", "what an allocation may spend", [
 class Vn_Tensor<string ranks, string summary>
     : Type<CPred<"::vernier::vn::isFloatTensor($_self, " # ranks # ")">, summary, "::mlir::RankedTensorType">;
 
-def Vn_Map : Vn_Tensor<"{4}", "static N x H x W x C f32 tensor">;
+// Gradients, and what has one, are f32.
+def Vn_Map : Type<CPred<"::vernier::vn::isMapType($_self)">, "static N x H x W x C f32 or bf16 tensor",
+                  "::mlir::RankedTensorType">;
+def Vn_F32Map : Vn_Tensor<"{4}", "static N x H x W x C f32 tensor">;
 def Vn_Filter : Vn_Tensor<"{4}", "static O x I x KH x KW f32 tensor">;
 def Vn_Matrix : Vn_Tensor<"{2}", "static O x I f32 tensor">;
 def Vn_Vector : Vn_Tensor<"{1}", "static f32 vector">;
 def Vn_Weight : Vn_Tensor<"{2, 4}", "static f32 matrix or filter">;
 def Vn_AnyFloat : Vn_Tensor<"{1, 2, 4}", "static f32 tensor of rank 1, 2 or 4">;
+def Vn_MapOrParameter : Type<Or<[Vn_Map.predicate, Vn_AnyFloat.predicate]>,
+                             "map, or static f32 tensor of rank 1, 2 or 4", "::mlir::RankedTensorType">;
 def Vn_Sums : Type<CPred<"::vernier::vn::isSums($_self)">, "static 2 x C f64 tensor", "::mlir::RankedTensorType">;
 def Vn_Scalar : Type<And<[Vn_Vector.predicate, CPred<"::llvm::cast<::mlir::RankedTensorType>($_self).getDimSize(0) == 1">]>,
                      "tensor<1xf32>", "::mlir::RankedTensorType">;

@@ -45,6 +45,7 @@ def Vn_FusedConvolutionOp : Vn_Op<"fused_convolution", [Pure, AttrSizedOperandSe
     - (C1) to (C5) as for `vn.convolution`.
     - (C6) each addend has the batch and channels of `result`, and a height and width that divide its.
     - (C7) `sums` is 2 x C, C being the channels of `result`.
+    - (C8) addends have the element type of `input`.
 
     Example:
     ```mlir
@@ -130,10 +131,10 @@ def Vn_BatchNormTrainingOp : Vn_Op<"batch_norm_training", [Pure, AttrSizedOperan
       : (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>)
     ```
   }];
-  let arguments = (ins Vn_Map:$input, Vn_Vector:$gamma, Vn_Vector:$beta, Optional<Vn_Map>:$addend,
+  let arguments = (ins Vn_F32Map:$input, Vn_Vector:$gamma, Vn_Vector:$beta, Optional<Vn_F32Map>:$addend,
                        Optional<Vn_Sums>:$sums, Vn_Epsilon:$epsilon,
                        DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation);
-  let results = (outs Vn_Map:$result, Vn_Vector:$batch_mean, Vn_Vector:$batch_var);
+  let results = (outs Vn_F32Map:$result, Vn_Vector:$batch_mean, Vn_Vector:$batch_var);
   let assemblyFormat = [{
     $input `,` $gamma `,` $beta (`add` $addend^)? (`sums` $sums^)? `epsilon` $epsilon (`activation` $activation^)?
     attr-dict `:` functional-type(operands, results)

@@ -20,7 +20,7 @@ def Vn_SoftmaxCrossEntropyOp : Vn_Op<"softmax_cross_entropy", [Pure, Vn_ShapeOfO
       : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>) -> tensor<1xf32>
     ```
   }];
-  let arguments = (ins Vn_Map:$logits, Vn_Labels:$labels, Vn_Scalar:$smoothing);
+  let arguments = (ins Vn_F32Map:$logits, Vn_Labels:$labels, Vn_Scalar:$smoothing);
   let results = (outs Vn_Scalar:$loss);
   let assemblyFormat = "$logits `,` $labels `,` $smoothing attr-dict `:` functional-type(operands, results)";
 }
@@ -40,8 +40,8 @@ def Vn_SoftmaxCrossEntropyGradOp : Vn_Op<"softmax_cross_entropy_grad", [Pure, Vn
       : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>) -> tensor<8x1x1x10xf32>
     ```
   }];
-  let arguments = (ins Vn_Map:$logits, Vn_Labels:$labels, Vn_Scalar:$smoothing);
-  let results = (outs Vn_Map:$result);
+  let arguments = (ins Vn_F32Map:$logits, Vn_Labels:$labels, Vn_Scalar:$smoothing);
+  let results = (outs Vn_F32Map:$result);
   let assemblyFormat = "$logits `,` $labels `,` $smoothing attr-dict `:` functional-type(operands, results)";
 }
 
@@ -60,7 +60,7 @@ def Vn_BinaryCrossEntropyOp : Vn_Op<"binary_cross_entropy", [Pure, Vn_ShapeOfOpe
     %loss = vn.binary_cross_entropy %logits, %targets : (tensor<8x1x1x80xf32>, tensor<8x80xf32>) -> tensor<1xf32>
     ```
   }];
-  let arguments = (ins Vn_Map:$logits, Vn_Matrix:$targets);
+  let arguments = (ins Vn_F32Map:$logits, Vn_Matrix:$targets);
   let results = (outs Vn_Scalar:$loss);
   let assemblyFormat = "$logits `,` $targets attr-dict `:` functional-type(operands, results)";
 }
@@ -80,8 +80,8 @@ def Vn_BinaryCrossEntropyGradOp : Vn_Op<"binary_cross_entropy_grad", [Pure, Vn_S
       : (tensor<8x1x1x80xf32>, tensor<8x80xf32>) -> tensor<8x1x1x80xf32>
     ```
   }];
-  let arguments = (ins Vn_Map:$logits, Vn_Matrix:$targets);
-  let results = (outs Vn_Map:$result);
+  let arguments = (ins Vn_F32Map:$logits, Vn_Matrix:$targets);
+  let results = (outs Vn_F32Map:$result);
   let assemblyFormat = "$logits `,` $targets attr-dict `:` functional-type(operands, results)";
 }
 

@@ -65,7 +65,7 @@ def Vn_ZerosOp : Vn_Op<"zeros", [Pure, Vn_Bytes]> {
     %z = vn.zeros : tensor<64xf32>
     ```
   }];
-  let results = (outs Vn_AnyFloat:$result);
+  let results = (outs Vn_MapOrParameter:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
 }
 

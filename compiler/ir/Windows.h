@@ -32,7 +32,7 @@ mlir::FailureOr<mlir::RankedTensorType> convolutionType(Op op, mlir::RankedTenso
              << (axis ? " columns" : " rows");
     size[axis] = output;
   }
-  return floatTensor(op.getContext(), {batchOf(input), size[0], size[1], outputs});
+  return mapLike(input, {batchOf(input), size[0], size[1], outputs});
 }
 
 /// Type of the weight that a convolution from `input` to `outputs` channels has.
@@ -60,7 +60,7 @@ template <class Op> mlir::FailureOr<mlir::RankedTensorType> poolType(Op op, mlir
              << padding[1] << (axis ? " columns" : " rows");
     size[axis] = output;
   }
-  return floatTensor(op.getContext(), {batchOf(input), size[0], size[1], channelsOf(input)});
+  return mapLike(input, {batchOf(input), size[0], size[1], channelsOf(input)});
 }
 
 } // namespace vernier::vn

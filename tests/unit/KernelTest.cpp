@@ -216,6 +216,21 @@ BOOST_AUTO_TEST_CASE(folding_is_batch_norm) {
   }
 }
 
+// To the nearest of two neighbours, between them to the even one; subnormal numbers have fewer digits.
+BOOST_AUTO_TEST_CASE(rounding_to_bfloat16) {
+  const Tensor x =
+      make({1, 1, 1, 12}, {1, 1 + 0x1p-8, 1 + 3 * 0x1p-8, -(1 + 0x1p-8 + 0x1p-40), 0x1.fdp0, 3.0e38,
+                           -0x1.ffp127, 0x1p-134, 3 * 0x1p-134, 0x1p-133, -0.0, INFINITY});
+  const Tensor y = roundToBFloat16(x);
+  const std::vector<double> expected = {1,         1,   1 + 0x1p-6, -(1 + 0x1p-7), 0x1.fcp0, 0x1.c4p127,
+                                        -INFINITY, 0.0, 0x1p-132,   0x1p-133,      -0.0,     INFINITY};
+  for (size_t i = 0; i < expected.size(); ++i)
+    BOOST_TEST(y.data[i] == expected[i], i << ": " << y.data[i]);
+  BOOST_TEST(std::signbit(y.data[10]));
+  BOOST_TEST(std::isnan(roundToBFloat16(make({1, 1, 1, 1}, {NAN})).data[0]));
+  BOOST_TEST((roundToBFloat16(y).data == y.data));
+}
+
 BOOST_AUTO_TEST_CASE(running_statistics) {
   Tensor mean({1}, 1.0), var({1}, 2.0);
   updateRunning(mean, var, Tensor({1}, 3.0), Tensor({1}, 4.0), 0.25, 5);

@@ -160,3 +160,66 @@ func.func @spatial_dot_result(%a: tensor<2x8x8x4xf32>) {
   %0 = vn.spatial_dot %a, %a : (tensor<2x8x8x4xf32>, tensor<2x8x8x4xf32>) -> tensor<1x1x1x4xf32>
   return
 }
+
+// -----
+
+// vn.concat (C4)
+func.func @concat_mixed(%a: tensor<1x8x8x4xbf16>, %b: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{mixes maps of different element types, 'tensor<1x8x8x4xbf16>' and 'tensor<1x8x8x4xf32>': `vn.cast` one of them}}
+  %0 = vn.concat %a, %b : (tensor<1x8x8x4xbf16>, tensor<1x8x8x4xf32>) -> tensor<1x8x8x8xbf16>
+  return
+}
+
+// -----
+
+// vn.add (C3)
+func.func @add_mixed(%a: tensor<1x8x8x4xf32>, %b: tensor<1x8x8x4xbf16>) {
+  // expected-error @below {{mixes maps of different element types}}
+  %0 = vn.add %a, %b : (tensor<1x8x8x4xf32>, tensor<1x8x8x4xbf16>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// Vectors are f32.
+func.func @add_vectors(%a: tensor<4xbf16>) {
+  // expected-error @below {{operand #0 must be map, or static f32 tensor of rank 1, 2 or 4}}
+  %0 = vn.add %a, %a : (tensor<4xbf16>, tensor<4xbf16>) -> tensor<4xbf16>
+  return
+}
+
+// -----
+
+// vn.multiply (C3)
+func.func @multiply_mixed(%a: tensor<1x8x8x4xbf16>, %gate: tensor<1x1x1x4xf32>) {
+  // expected-error @below {{mixes maps of different element types}}
+  %0 = vn.multiply %a, %gate : (tensor<1x8x8x4xbf16>, tensor<1x1x1x4xf32>) -> tensor<1x8x8x4xbf16>
+  return
+}
+
+// -----
+
+// vn.cast (C1)
+func.func @cast_shape(%x: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x8x4x4xbf16>', its operands make it 'tensor<1x8x8x4xbf16>'}}
+  %0 = vn.cast %x : (tensor<1x8x8x4xf32>) -> tensor<1x8x4x4xbf16>
+  return
+}
+
+// -----
+
+// vn.cast (C2)
+func.func @cast_nothing(%x: tensor<1x8x8x4xbf16>) {
+  // expected-error @below {{casts 'tensor<1x8x8x4xbf16>' to the element type that it has}}
+  %0 = vn.cast %x : (tensor<1x8x8x4xbf16>) -> tensor<1x8x8x4xbf16>
+  return
+}
+
+// -----
+
+// No third type.
+func.func @cast_half(%x: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{result #0 must be static N x H x W x C f32 or bf16 tensor}}
+  %0 = vn.cast %x : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf16>
+  return
+}

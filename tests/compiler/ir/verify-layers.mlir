@@ -55,7 +55,7 @@ func.func @stride(%x: tensor<1x8x8x6xf32>, %w: tensor<8x6x3x3xf32>) {
 // -----
 
 func.func @dynamic(%x: tensor<?x8x8x6xf32>, %w: tensor<8x6x3x3xf32>) {
-  // expected-error @below {{operand #0 must be static N x H x W x C f32 tensor}}
+  // expected-error @below {{operand #0 must be static N x H x W x C f32 or bf16 tensor}}
   %0 = vn.convolution %x, %w : (tensor<?x8x8x6xf32>, tensor<8x6x3x3xf32>) -> tensor<1x6x6x8xf32>
   return
 }
@@ -226,5 +226,41 @@ func.func @batch_norm_training_sums(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>, 
 func.func @fused_convolution_sums(%x: tensor<1x8x8x4xf32>, %w: tensor<4x4x3x3xf32>) {
   // expected-error @below {{has result #1 of type 'tensor<2x8xf64>', its operands make it 'tensor<2x4xf64>'}}
   %0:2 = vn.fused_convolution %x, %w padding [1, 1, 1, 1] : (tensor<1x8x8x4xf32>, tensor<4x4x3x3xf32>) -> (tensor<1x8x8x4xf32>, tensor<2x8xf64>)
+  return
+}
+
+// -----
+
+// vn.fused_convolution (C8)
+func.func @fused_mixed(%x: tensor<1x8x8x4xbf16>, %w: tensor<4x4x1x1xf32>, %r: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{mixes maps of different element types, 'tensor<1x8x8x4xbf16>' and 'tensor<1x8x8x4xf32>': `vn.cast` one of them}}
+  %0 = vn.fused_convolution %x, %w add %r : (tensor<1x8x8x4xbf16>, tensor<4x4x1x1xf32>, tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xbf16>
+  return
+}
+
+// -----
+
+// A result has the element type of the map that it follows from.
+func.func @widened(%x: tensor<1x8x8x4xbf16>, %w: tensor<4x4x1x1xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x8x8x4xf32>', its operands make it 'tensor<1x8x8x4xbf16>'}}
+  %0 = vn.convolution %x, %w : (tensor<1x8x8x4xbf16>, tensor<4x4x1x1xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// Parameters are f32.
+func.func @bf16_weight(%x: tensor<1x8x8x4xbf16>, %w: tensor<4x4x1x1xbf16>) {
+  // expected-error @below {{operand #1 must be static O x I x KH x KW f32 tensor}}
+  %0 = vn.convolution %x, %w : (tensor<1x8x8x4xbf16>, tensor<4x4x1x1xbf16>) -> tensor<1x8x8x4xbf16>
+  return
+}
+
+// -----
+
+// What has a gradient is f32.
+func.func @bf16_training(%x: tensor<8x4x4x4xbf16>, %g: tensor<4xf32>) {
+  // expected-error @below {{operand #0 must be static N x H x W x C f32 tensor}}
+  %y, %mean, %var = vn.batch_norm_training %x, %g, %g epsilon 1.0e-5 : (tensor<8x4x4x4xbf16>, tensor<4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xbf16>, tensor<4xf32>, tensor<4xf32>)
   return
 }
