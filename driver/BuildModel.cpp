@@ -191,7 +191,8 @@ void build(const BuildOptions &options, const Output &output) {
     requireClasses(model, options);
   if (open) {
     const auto loss = options.loss == "binary" ? compiler::LossKind::Binary : compiler::LossKind::Softmax;
-    segments = loadOpenModel(options, model, backend, trains ? std::optional(loss) : std::nullopt);
+    segments = loadOpenModel(options, model, backend, options.precision,
+                             trains ? std::optional(loss) : std::nullopt);
   }
   if (!options.weights.empty())
     checkWeights(DescribedModel(facts, open ? segments.parts() : std::vector{*model.module}),
@@ -206,11 +207,11 @@ void build(const BuildOptions &options, const Output &output) {
     }
     if (options.scalePolicy)
       addScalePolicy(options, model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction), facts);
-    runPasses(*model.module, backend.passes(codegen::Purpose::Inference));
+    runPasses(*model.module,
+              compiler::inferencePasses(options.precision, backend.passes(codegen::Purpose::Inference)));
   }
-  auto compiled = open ? compileSegments(*model.module, segments.holes, segments.segments, backend, facts,
-                                         loweringOf(options))
-                       : compileModel(*model.module, backend, facts, loweringOf(options));
+  auto compiled = open ? compileSegments(*model.module, segments.holes, segments.segments, backend, facts)
+                       : compileModel(*model.module, backend, facts);
   if (!compiled)
     refuse(llvm::toString(compiled.takeError()), options.file);
   requireMemory(compiled->compilation, options.file);

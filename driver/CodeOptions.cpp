@@ -20,13 +20,6 @@ codegen::CpuBackend backendOf(const CodeOptions &options) {
   return codegen::CpuBackend(*target, winograd, unsigned(runtime::usableCpus()));
 }
 
-codegen::LoweringOptions loweringOf(const CodeOptions &options) {
-  codegen::LoweringOptions lowering;
-  if (options.precision == "bf16")
-    lowering.maps = codegen::Element::BF16;
-  return lowering;
-}
-
 std::string trainingPasses(const codegen::Backend &backend, const std::string &loss) {
   return compiler::trainingPasses(loss, backend.passes(codegen::Purpose::TrainForward),
                                   backend.passes(codegen::Purpose::TrainStep));

@@ -18,7 +18,6 @@ struct CodeOptions {
 };
 
 codegen::CpuBackend backendOf(const CodeOptions &options);
-codegen::LoweringOptions loweringOf(const CodeOptions &options);
 // What adds @train_step to @infer as the specification has it, in order; before the passes of inference.
 std::string trainingPasses(const codegen::Backend &backend, const std::string &loss);
 

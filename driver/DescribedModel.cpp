@@ -56,7 +56,7 @@ static std::vector<codegen::Parameter> allParametersOf(const LoadedModel &model,
   if (!hasOpenChoices(model))
     return parametersOf(*model.module);
   const codegen::CpuBackend any = backendOf({}); // whose passes leave the same parameters as another's
-  return parametersOf(loadOpenModel(options, model, any).parts());
+  return parametersOf(loadOpenModel(options, model, any, "f32").parts());
 }
 
 DescribedModel::DescribedModel(const LoadedModel &model, const ModelOptions &options)

@@ -28,8 +28,8 @@ std::string textOf(mlir::ModuleOp module) {
 class Collector {
 public:
   Collector(const ModelOptions &options, const LoadedModel &first, const codegen::Backend &backend,
-            std::optional<compiler::LossKind> loss)
-      : options(options), first(first), backend(backend), loss(loss) {
+            const std::string &precision, std::optional<compiler::LossKind> loss)
+      : options(options), first(first), backend(backend), precision(precision), loss(loss) {
     for (const HoleChoice &hole : first.choices)
       if (!hole.bound)
         model.holes.push_back({hole.name, hole.choices});
@@ -168,7 +168,7 @@ private:
         refuseReported();
       runPasses(*module, backend.passes(codegen::Purpose::TrainStep));
     }
-    runPasses(*module, backend.passes(codegen::Purpose::Inference));
+    runPasses(*module, compiler::inferencePasses(precision, backend.passes(codegen::Purpose::Inference)));
     model.segments[segment].variants.push_back({*module, macs});
     model.modules.push_back(std::move(module));
   }
@@ -176,6 +176,7 @@ private:
   const ModelOptions &options;
   const LoadedModel &first;
   const codegen::Backend &backend;
+  const std::string precision;
   const std::optional<compiler::LossKind> loss;
   OpenModel model;
   std::vector<compiler::SegmentTraining> training; // of each segment
@@ -204,8 +205,9 @@ bool hasOpenChoices(const LoadedModel &model) {
 }
 
 OpenModel loadOpenModel(const ModelOptions &options, const LoadedModel &first,
-                        const codegen::Backend &backend, std::optional<compiler::LossKind> loss) {
-  return Collector(options, first, backend, loss).run();
+                        const codegen::Backend &backend, const std::string &precision,
+                        std::optional<compiler::LossKind> loss) {
+  return Collector(options, first, backend, precision, loss).run();
 }
 
 } // namespace vernier::driver

@@ -23,10 +23,11 @@ struct OpenModel {
 bool hasOpenChoices(const LoadedModel &model);
 
 // All choices of the segments of `first`, which is `options`' model with the first choices; with a `loss`
-// their training steps too. Passes are those of `backend`. Refuses a network whose operations, not only their
-// sizes, depend on a choice.
+// their training steps too. Passes are those of `backend`, for maps of `precision` in inference. Refuses a
+// network whose operations, not only their sizes, depend on a choice.
 OpenModel loadOpenModel(const ModelOptions &options, const LoadedModel &first,
-                        const codegen::Backend &backend, std::optional<compiler::LossKind> loss = {});
+                        const codegen::Backend &backend, const std::string &precision,
+                        std::optional<compiler::LossKind> loss = {});
 
 } // namespace vernier::driver
 

@@ -85,7 +85,7 @@ private:
       refuse("model `" + network.name + "` has no open `choose` holes to choose from", options.file);
     if (outputTypes(network).size() != 2 || classesOf(network) == 0)
       refuse("model `" + network.name + "` is no classifier with one output, the logits", options.file);
-    segments = loadOpenModel(options, network, backend);
+    segments = loadOpenModel(options, network, backend, options.precision);
   }
 
   // What the programs would refuse that are to be built.
@@ -171,12 +171,11 @@ private:
     codegen::AdaptivePart whole{{}, factsOf(network, options)};
     codegen::AdaptivePart chooser{{}, factsOf(classifier, classifierOptions)};
 
-    codegen::LoweringOptions lowering = loweringOf(options);
-    runPasses(*classifier.module, backend.passes(codegen::Purpose::Inference));
-    auto loweredClassifier = codegen::lowerModule(*classifier.module, backend, lowering);
-    lowering.partialOutput = kFeatures;
-    auto lowered =
-        codegen::lowerSegments(*cheapest.module, segments.holes, segments.segments, backend, lowering);
+    runPasses(*classifier.module,
+              compiler::inferencePasses(options.precision, backend.passes(codegen::Purpose::Inference)));
+    auto loweredClassifier = codegen::lowerModule(*classifier.module, backend);
+    auto lowered = codegen::lowerSegments(*cheapest.module, segments.holes, segments.segments, backend,
+                                          {.partialOutput = kFeatures});
     if (failed(lowered) || failed(loweredClassifier))
       refuse("the model cannot be compiled for this target", options.file);
     requireMemory(*lowered, options.file);

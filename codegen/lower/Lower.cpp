@@ -30,10 +30,37 @@ static bool isPacked(Value value) {
           cast<RankedTensorType>(value.getType()).getRank() != 1);
 }
 
-// A result that nothing else reads, and that a kernel writes as a whole.
-static bool onlyReturned(Value value) {
-  return value.hasOneUse() && isa<func::ReturnOp>(*value.user_begin()) &&
-         !value.getDefiningOp<vn::ConcatOp>();
+static Element elementOf(Type type) {
+  return cast<RankedTensorType>(type).getElementType().isBF16() ? Element::BF16 : Element::F32;
+}
+
+Element elementOfMaps(func::FuncOp function) {
+  const WalkResult found = function.walk([](Operation *op) {
+    const auto isBFloat16 = [](Type type) { return elementOf(type) == Element::BF16; };
+    return llvm::any_of(op->getOperandTypes(), isBFloat16) || llvm::any_of(op->getResultTypes(), isBFloat16)
+               ? WalkResult::interrupt()
+               : WalkResult::advance();
+  });
+  return found.wasInterrupted() ? Element::BF16 : Element::F32;
+}
+
+// Whether the op that computes `value` writes it as a whole, in any type and nowhere else: no slice, which is
+// read in place, nor a concat, whose operands are written in place.
+static bool isWrittenWhole(Value value) {
+  if (isa_and_nonnull<vn::SliceOp, vn::ConcatOp>(value.getDefiningOp()))
+    return false;
+  auto blocks = value.getDefiningOp<vn::ImageBlocksOp>();
+  if (!blocks)
+    return true;
+  Value yielded =
+      blocks.getBody().front().getTerminator()->getOperand(cast<OpResult>(value).getResultNumber());
+  return yielded.hasOneUse() && yielded.getDefiningOp() && isWrittenWhole(yielded);
+}
+
+// The cast that is all that reads `value`, and whose result is written instead.
+static vn::CastOp castInPlace(Value value) {
+  return value.hasOneUse() && isWrittenWhole(value) ? dyn_cast<vn::CastOp>(*value.user_begin())
+                                                    : vn::CastOp();
 }
 
 View viewOf(Value value) {
@@ -41,7 +68,7 @@ View viewOf(Value value) {
     return viewOf(sum.getLhs());
   auto shape = cast<RankedTensorType>(value.getType()).getShape();
   if (isMap(value))
-    return denseView(shape[0], shape[1], shape[2], shape[3]);
+    return denseView(shape[0], shape[1], shape[2], shape[3], elementOf(value.getType()));
   int64_t elements = 1;
   for (int64_t extent : shape)
     elements *= extent;
@@ -117,25 +144,19 @@ Location Lowering::addMapIo(const std::string &name, bool isOutput, Value value)
                view);
 }
 
-// A map as it lies in the arena.
-View Lowering::storedView(Value value) {
-  return storedView(value, isMap(value) && prepared && !onlyReturned(value) ? options.maps : Element::F32);
-}
-
-View Lowering::storedView(Value value, Element element) {
-  View view = viewOf(value);
-  view.element = element;
-  return backend.store(view);
-}
-
 Location Lowering::result(Value value) {
-  auto [entry, isNew] = locations.try_emplace(value);
-  if (isNew) {
+  if (const auto found = locations.find(value); found != locations.end())
+    return found->second;
+  Location place;
+  if (vn::CastOp cast = castInPlace(value)) {
+    place = result(cast.getResult());
+  } else {
     const View view = storedView(value);
     const bool derived = prepared && current == prepared && !isPacked(value);
-    entry->second = {addBuffer(derived ? VN_SPACE_DERIVED : VN_SPACE_ARENA, view.bytes()), 0, view};
+    place = {addBuffer(derived ? VN_SPACE_DERIVED : VN_SPACE_ARENA, view.bytes()), 0, view};
   }
-  return entry->second;
+  locations[value] = place;
+  return place;
 }
 
 PartialSums Lowering::solve(const Problem &problem, llvm::ArrayRef<Location> reads,
@@ -406,11 +427,11 @@ LogicalResult Lowering::checkNames(ModuleOp module) const {
 
 FailureOr<Compilation> lowerModule(ModuleOp module, const Backend &backend, const LoweringOptions &options) {
   Compilation compilation;
-  compilation.maps = options.maps;
   Lowering lowering(compilation, backend, options);
   auto infer = module.lookupSymbol<func::FuncOp>(vn::kInferFunction);
   if (!infer)
     return module.emitError("has no @infer");
+  compilation.maps = elementOfMaps(infer);
   if (failed(lowering.parameters(infer)) ||
       failed(lowering.function(infer, compilation.infer, &compilation.prepare)))
     return failure();

@@ -1,14 +1,17 @@
 // From the dialect to steps: each op becomes one or a few problems over buffers, of which a backend makes
 // steps.
 //
+// What is one kernel, and which type the numbers of a map have, the passes have decided; the lowering obeys.
+// Where a cast is all that reads a map, the op that computes the map writes the cast's result.
+//
 // What the lowering decides on the way: a concat's operands are written straight into its buffer where their
 // producer can write a slice; a channel slice is read in place; what depends on parameters alone goes to the
-// `prepare` program; the gradient of a parameter is computed in its place among the gradients. What is one
-// kernel the passes have decided.
+// `prepare` program; the gradient of a parameter is computed in its place among the gradients.
 #ifndef VERNIER_CODEGEN_LOWER_LOWER_H
 #define VERNIER_CODEGEN_LOWER_LOWER_H
 
 #include "codegen/program/Backend.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Support/LogicalResult.h"
 
@@ -17,9 +20,6 @@
 namespace vernier::codegen {
 
 struct LoweringOptions {
-  // Of the maps and packed weights of @infer: F32 or BF16. Parameters, vectors, results and everything in
-  // training are float32.
-  Element maps = Element::F32;
   // Of a network with open holes: an output that only the choices give with which it has the size that it has
   // in the configuration (see lowerSegments). Empty: there is none.
   std::string partialOutput{};
@@ -28,6 +28,9 @@ struct LoweringOptions {
   // kernel has no place. In a part that runs for a few images at a time it is the last run's.
   llvm::DenseMap<mlir::Value, Location> *kept = nullptr;
 };
+
+// BF16 where a value of the function is of that type, else F32.
+Element elementOfMaps(mlir::func::FuncOp function);
 
 // `module` has @infer after the inference passes and, for training, @train_step.
 // Reports an op that has no kernel at the op and fails.

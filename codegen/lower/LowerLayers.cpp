@@ -231,6 +231,19 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         binary(multiply, Binary::Multiply);
         return success();
       })
+      .Case<vn::CastOp>([&](auto cast) {
+        const Location x = at(cast.getInput());
+        // What is returned alone is cast on the way to the caller's array.
+        if (!locations.count(cast.getResult()) &&
+            llvm::all_of(cast->getUsers(), llvm::IsaPred<func::ReturnOp>)) {
+          alias(cast.getResult(), x);
+          return success();
+        }
+        const Location y = result(cast.getResult());
+        if (x.buffer != y.buffer || x.offset != y.offset)
+          solve(CopyProblem{x.view, y.view}, {x}, {y});
+        return success();
+      })
       .Case<vn::ZerosOp>([&](auto zeros) {
         const Location y = result(zeros.getResult());
         solve(FillProblem{y.view, 0.0f}, {}, {y});

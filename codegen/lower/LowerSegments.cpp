@@ -25,7 +25,7 @@ Location Lowering::passedOn(StringRef name, Value value) {
   auto [entry, isNew] = passedOnAt.try_emplace(name, 0);
   if (isNew)
     entry->second = addBuffer(VN_SPACE_ARENA, 0);
-  const View view = storedView(value, options.maps);
+  const View view = storedView(value);
   Buffer &buffer = out.buffers[entry->second];
   buffer.bytes = std::max(buffer.bytes, view.bytes());
   return {entry->second, 0, view};
@@ -191,6 +191,8 @@ static LogicalResult lowerInference(Lowering &lowering, llvm::ArrayRef<SegmentMo
   for (size_t s = 0; s < segments.size(); ++s) {
     for (SegmentModules::Variant variant : segments[s].variants) {
       auto infer = variant.module.lookupSymbol<func::FuncOp>(vn::kInferFunction);
+      if (elementOfMaps(infer) == Element::BF16)
+        compilation.maps = Element::BF16;
       if (failed(lowering.parameters(infer)) ||
           failed(lowering.segment(infer, segments[s].variants.size() > 1, programs[s].emplace_back(),
                                   &compilation.prepare)))
@@ -229,7 +231,6 @@ FailureOr<Compilation> lowerSegments(ModuleOp configuration, std::vector<OpenHol
                                      llvm::ArrayRef<SegmentModules> segments, const Backend &backend,
                                      const LoweringOptions &options) {
   Compilation compilation;
-  compilation.maps = options.maps;
   compilation.holes = std::move(holes);
   Lowering lowering(compilation, backend, options);
   auto infer = configuration.lookupSymbol<func::FuncOp>(vn::kInferFunction);

@@ -16,6 +16,9 @@ namespace vernier::codegen {
 
 inline constexpr const char *kImage = "image";
 
+// Of a value's type; dense.
+View viewOf(mlir::Value value);
+
 class Lowering : public StepWriter {
 public:
   Lowering(Compilation &out, const Backend &backend, const LoweringOptions &options)
@@ -59,8 +62,8 @@ private:
   void writeOutput(const std::string &name, mlir::Value value, const Location &io);
   // The place of an op's result: given in advance (a slice of a concat, a gradient) or a new buffer.
   Location result(mlir::Value value);
-  View storedView(mlir::Value value);
-  View storedView(mlir::Value value, Element element);
+  // A map as it lies in memory of its own.
+  View storedView(mlir::Value value) { return backend.store(viewOf(value)); }
   Location at(mlir::Value value) { return locations.lookup(value); }
   void alias(mlir::Value value, const Location &location) { locations[value] = location; }
   // Lets the backend solve a problem, whose operands lie here.
@@ -135,7 +138,6 @@ private:
   std::string sharedName;            // of two kernels that differ; see checkNames
 };
 
-View viewOf(mlir::Value value);
 // Whether the op that computes `value` can write it to a given place.
 bool mayBePlaced(mlir::Value value);
 Activation activationOf(vn::Activation activation);

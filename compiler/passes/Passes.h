@@ -15,6 +15,12 @@ enum class LossKind { Softmax, Binary };
 inline constexpr const char *kInferencePasses =
     "vn-fold-batch-norm,vn-sink-pointwise,vn-share-max-pools,vn-fuse-epilogue,vn-block-images";
 
+/// The same for maps of the element type `precision`, "f32" or "bf16", which the last pass gives them.
+inline std::string inferencePasses(const std::string &precision,
+                                   const std::string &passes = kInferencePasses) {
+  return precision == "f32" ? passes : passes + ",vn-choose-precision{maps=" + precision + "}";
+}
+
 /// Of a training step: what comes before the gradients are added, and after it.
 inline constexpr const char *kTrainForwardPasses =
     "vn-training-form,vn-sink-pointwise{function=train_forward}";

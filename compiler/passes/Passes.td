@@ -337,7 +337,7 @@ def BlockImages : Pass<"vn-block-images", "::mlir::ModuleOp"> {
     each byte of the maps, of the whole batch, that cross it. (On the machine of docs/performance.md a megabyte
     of maps from memory took 160 microseconds, a megabyte of weights, which are read in order, 12.)
 
-    The last pass before code generation. Changes nothing where the batch is one image, where an op mixes the
+    Comes after all other rewrites of ops. Changes nothing where the batch is one image, where an op mixes the
     images of the batch, or where the whole batch at once costs least.
 
     ```mlir
@@ -364,6 +364,43 @@ def BlockImages : Pass<"vn-block-images", "::mlir::ModuleOp"> {
   let statistics = [
     Statistic<"parts", "parts", "Parts that run for a few images at a time">,
     Statistic<"savedMegabytes", "saved-megabytes", "Megabytes of maps per batch that stay in the cache">,
+  ];
+  let dependentDialects = ["::vernier::vn::VnDialect"];
+}
+
+def ChoosePrecision : Pass<"vn-choose-precision", "::mlir::ModuleOp"> {
+  let summary = "chooses the element type of the maps of @infer";
+  let description = [{
+    With `maps=bf16` every map that an op of `@infer` computes is of bf16, those within `vn.image_blocks` too. The
+    image, an f32 argument, is cast before its first use, and each result is cast back, since callers give and take
+    f32. In a segment the maps that segments pass on are bf16 on both sides. Parameters and vectors stay f32; so do an
+    image that is returned as it is, and everything in `@train_step`.
+
+    The lowering obeys: where a cast is all that reads a map, the kernel that computes the map stores the cast's
+    result, so that the image is read and a result written once, and the latter without the rounding.
+
+    The last pass before code generation; needs maps of f32. `maps=f32` changes nothing.
+
+    ```mlir
+    func.func @infer(%x: tensor<1x8x8x4xf32>) -> tensor<1x1x1x4xf32> {
+      %p = vn.global_avg_pool %x : (tensor<1x8x8x4xf32>) -> tensor<1x1x1x4xf32>
+      return %p : tensor<1x1x1x4xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @infer(%x: tensor<1x8x8x4xf32>) -> tensor<1x1x1x4xf32> {
+      %h = vn.cast %x : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xbf16>
+      %p = vn.global_avg_pool %h : (tensor<1x8x8x4xbf16>) -> tensor<1x1x1x4xbf16>
+      %y = vn.cast %p : (tensor<1x1x1x4xbf16>) -> tensor<1x1x1x4xf32>
+      return %y : tensor<1x1x1x4xf32>
+    }
+    ```
+  }];
+  let options = [Option<"maps", "maps", "std::string", "\"f32\"", "f32 or bf16">];
+  let statistics = [
+    Statistic<"chosen", "chosen", "Maps that got the type">,
+    Statistic<"casts", "casts", "Casts of images and results">,
   ];
   let dependentDialects = ["::vernier::vn::VnDialect"];
 }

@@ -47,10 +47,11 @@ public:
   TimedProgram(Module module, const LoadedModel &model, const ModelOptions &options, const CodeOptions &code,
                int64_t threads) {
     const codegen::CpuBackend backend = backendOf(code);
-    runPasses(*module, "vn-drop-empty," + backend.passes(codegen::Purpose::Inference));
+    runPasses(*module, "vn-drop-empty," + compiler::inferencePasses(
+                                              code.precision, backend.passes(codegen::Purpose::Inference)));
     codegen::ModelFacts facts = factsOf(model, options);
     facts.symbol = "timed";
-    auto compiled = compileModel(*module, backend, facts, loweringOf(code));
+    auto compiled = compileModel(*module, backend, facts);
     if (!compiled)
       refuse(llvm::toString(compiled.takeError()), options.file);
     auto loaded = BuiltLibrary::load(*compiled);

@@ -22,8 +22,9 @@ Json costsOf(const SearchOptions &options, const std::string &configuration) {
   const compiler::CostSummary cost =
       compiler::summarizeCost(module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction));
   const codegen::CpuBackend backend = backendOf(options);
-  runPasses(module, backend.passes(codegen::Purpose::Inference));
-  const auto lowered = codegen::lowerModule(module, backend, loweringOf(options));
+  runPasses(module,
+            compiler::inferencePasses(options.precision, backend.passes(codegen::Purpose::Inference)));
+  const auto lowered = codegen::lowerModule(module, backend);
   if (failed(lowered))
     refuseReported();
   const int64_t memory = lowered->parameterBytes + lowered->statisticsBytes + lowered->derivedBytes +

@@ -11,16 +11,6 @@
 
 namespace vernier::driver::bounds {
 
-// What a pass may change, computed in double precision before and after it. 0: the pass moves no result by as
-// much as a bit. Others add in another order, where rounding errors of 1e-16 grow with the network's depth,
-// in gradients by up to a factor of 1e8 (ScaleNet-152).
-inline double ofPass(llvm::StringRef pass, bool training) {
-  for (llvm::StringRef exact : {"vn-drop-empty", "vn-training-form", "vn-share-max-pools", "vn-block-images"})
-    if (pass.starts_with(exact))
-      return 0;
-  return training ? 1e-6 : 1e-9;
-}
-
 // A directional derivative of the loss by the gradients of `vn-differentiate` and by central differences.
 // What is left is the differences' own error: a ReLU changes sides within the step.
 inline constexpr double kFiniteDifferences = 1e-5;
@@ -51,10 +41,6 @@ inline Movement ofNumbers(codegen::Element maps) {
   return {maps == codegen::Element::BF16 ? 0x1p-8 : 0x1p-22};
 }
 
-// The program as it is built, with shared memory and all threads, has the bits of the one whose every result
-// has been checked.
-inline constexpr double kAsBuilt = 0;
-
 // The outputs of the whole program in float32 or bfloat16 against double precision; what it adds to the
 // checks above is that nothing was left out. Errors add up here. Of gradients, no bound can be given: where a
 // ReLU near zero decides otherwise, and where a batch norm has few pixels, they jump.
@@ -63,6 +49,27 @@ inline constexpr double kAsBuilt = 0;
 inline double ofProgram(codegen::Element maps, bool training) {
   return maps == codegen::Element::BF16 ? 0.3 : training ? 1e-1 : 1e-2;
 }
+
+// What a pass may change, computed in double precision before and after it, and how the inputs are moved to
+// see how much depends on last places. 0: the pass moves no result by as much as a bit. Others add in another
+// order, where rounding errors of 1e-16 grow with the network's depth, in gradients by up to a factor of 1e8
+// (ScaleNet-152). The choice of bfloat16 rounds every map.
+struct Pass {
+  double bound;
+  Movement movement = kDouble;
+};
+inline Pass ofPass(llvm::StringRef pass, bool training) {
+  if (pass.starts_with("vn-choose-precision"))
+    return {ofProgram(codegen::Element::BF16, training), ofNumbers(codegen::Element::BF16)};
+  for (llvm::StringRef exact : {"vn-drop-empty", "vn-training-form", "vn-share-max-pools", "vn-block-images"})
+    if (pass.starts_with(exact))
+      return {0};
+  return {training ? 1e-6 : 1e-9};
+}
+
+// The program as it is built, with shared memory and all threads, has the bits of the one whose every result
+// has been checked.
+inline constexpr double kAsBuilt = 0;
 
 } // namespace vernier::driver::bounds
 

@@ -81,11 +81,10 @@ std::string tables(const codegen::Compilation &compilation, const char *symbol,
 } // namespace
 
 LoadedCode loadCode(mlir::ModuleOp module, const codegen::CpuBackend &backend,
-                    codegen::LoweringOptions options, const std::string &faultyKernel) {
+                    const std::string &faultyKernel) {
   LoadedCode code;
-  auto built = codegen::lowerModule(module, backend, options);
-  options.kept = &code.places;
-  auto kept = codegen::lowerModule(module, backend, options);
+  auto built = codegen::lowerModule(module, backend);
+  auto kept = codegen::lowerModule(module, backend, {.kept = &code.places});
   if (failed(built) || failed(kept))
     refuseReported(); // it has been reported at the op
   code.kept = std::move(*kept);

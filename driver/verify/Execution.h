@@ -22,7 +22,7 @@ struct LoadedCode {
 
 // Refuses where the module cannot be lowered, compiled or loaded. `faultyKernel`: see breakKernel.
 LoadedCode loadCode(mlir::ModuleOp module, const codegen::CpuBackend &backend,
-                    codegen::LoweringOptions options, const std::string &faultyKernel);
+                    const std::string &faultyKernel);
 
 // A session with the inputs' parameters.
 class Execution {

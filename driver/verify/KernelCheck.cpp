@@ -7,6 +7,8 @@
 #include "driver/verify/Bounds.h"
 #include "driver/verify/Magnitudes.h"
 
+#include "mlir/IR/TypeUtilities.h"
+
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -80,9 +82,9 @@ private:
 class Checker {
 public:
   Checker(mlir::func::FuncOp function, const LoadedCode &code, Execution &execution, const Inputs &inputs,
-          codegen::Element maps, Report &report)
+          Report &report)
       : function(function), train(function.getName() == vn::kTrainStepFunction), code(code),
-        execution(execution), inputs(inputs), maps(maps), report(report), writers(code, train) {}
+        execution(execution), inputs(inputs), report(report), writers(code, train) {}
 
   void run() {
     compare(function, "the image's layout", function.getArgument(0), inputs.image);
@@ -144,7 +146,8 @@ private:
         gradient ? execution.session().readGradient(*parameter) : execution.session().read(*parameter);
     Tensor found(expected.shape);
     std::copy(values.begin(), values.end(), found.data.begin());
-    record(op, op->getName().getStringRef(), difference(expected, found, bounds::ofTerms(maps) * made),
+    record(op, op->getName().getStringRef(),
+           difference(expected, found, bounds::ofTerms(codegen::Element::F32) * made),
            placeIn(gradient ? VN_SPACE_GRADIENTS : vn_space(parameter->space), parameter->offset));
   }
 
@@ -159,10 +162,21 @@ private:
   void compare(mlir::Operation *op, llvm::StringRef kind, mlir::Value value, const Tensor &expected) {
     const Location place = code.places.lookup(value);
     const Tensor found = read(value, place);
+    const codegen::Element element = elementOf(op, place);
     double apart = difference(expected, found);
-    if (value.getDefiningOp() && !(apart <= bounds::ofKernel(maps, addsManyTerms(op, writers.of(place)))))
-      apart = difference(expected, found, bounds::ofTerms(maps) * norm(magnitudeOf(value).data));
+    if (value.getDefiningOp() && !(apart <= bounds::ofKernel(element, addsManyTerms(op, writers.of(place)))))
+      apart = difference(expected, found, bounds::ofTerms(element) * norm(magnitudeOf(value).data));
     record(op, kind, apart, place);
+  }
+
+  // What rounds the result of an op that lies at `place`: BF16 where a map of the op is of it, or where the
+  // op writes the result of a cast.
+  static codegen::Element elementOf(mlir::Operation *op, const Location &place) {
+    const auto isBFloat16 = [](mlir::Type type) { return mlir::getElementTypeOrSelf(type).isBF16(); };
+    return place.view.element == codegen::Element::BF16 || llvm::any_of(op->getOperandTypes(), isBFloat16) ||
+                   llvm::any_of(op->getResultTypes(), isBFloat16)
+               ? codegen::Element::BF16
+               : codegen::Element::F32;
   }
 
   // What `value` is made of, through all that its kernels keep to themselves.
@@ -192,9 +206,9 @@ private:
   void record(mlir::Operation *op, llvm::StringRef kind, double difference, const Location &place) {
     const std::vector<const Step *> steps = writers.of(place);
     const bool longSums = addsManyTerms(op, steps);
-    const double bound = bounds::ofKernel(maps, longSums);
+    const double bound = bounds::ofKernel(elementOf(op, place), longSums);
     Row &row =
-        rows.try_emplace({kind.str(), longSums}, Row{"kernels of " + kind.str(), programName(), {}, bound})
+        rows.try_emplace({kind.str(), bound}, Row{"kernels of " + kind.str(), programName(), {}, bound})
             .first->second;
     if (difference <= row.difference.value)
       return;
@@ -277,12 +291,11 @@ private:
   const LoadedCode &code;
   Execution &execution;
   const Inputs &inputs;
-  codegen::Element maps;
   Report &report;
   Writers writers;
   mutable std::array<std::vector<std::byte>, VN_SPACE_IO> spaces; // of the device, as far as they were read
-  // By kind of op, and whether its kernels add many products.
-  using Kind = std::pair<std::string, bool>;
+  // By kind of op and bound: whether its kernels add many products, and the type of its maps.
+  using Kind = std::pair<std::string, double>;
   llvm::MapVector<Kind, Row, std::map<Kind, unsigned>> rows;
   llvm::DenseMap<mlir::Value, Tensor> withinKernels; // never in memory
 };
@@ -290,8 +303,8 @@ private:
 } // namespace
 
 void checkKernels(mlir::func::FuncOp function, const LoadedCode &code, Execution &execution,
-                  const Inputs &inputs, codegen::Element maps, Report &report) {
-  Checker(function, code, execution, inputs, maps, report).run();
+                  const Inputs &inputs, Report &report) {
+  Checker(function, code, execution, inputs, report).run();
 }
 
 } // namespace vernier::driver

@@ -8,10 +8,10 @@
 
 namespace vernier::driver {
 
-// After `execution` has run `function`, which is @infer or @train_step, with maps of that type. Adds a row
-// for each kind of op to `report`, and the first op whose result is off.
+// After `execution` has run `function`, which is @infer or @train_step. Adds a row for each kind of op to
+// `report`, and the first op whose result is off; an op's maps say by their type how far it may be.
 void checkKernels(mlir::func::FuncOp function, const LoadedCode &code, Execution &execution,
-                  const Inputs &inputs, codegen::Element maps, Report &report);
+                  const Inputs &inputs, Report &report);
 
 } // namespace vernier::driver
 

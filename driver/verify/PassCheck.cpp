@@ -3,7 +3,6 @@
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/TrainingForm.h"
 #include "driver/LoadModel.h"
-#include "driver/verify/Bounds.h"
 #include "driver/verify/Fault.h"
 #include "driver/verify/FiniteDifferences.h"
 
@@ -71,15 +70,16 @@ std::vector<Result> PassCheck::trainStepOf(mlir::ModuleOp from, Inputs &given) c
   return runTrainStep(functionOf(from, vn::kTrainStepFunction), given);
 }
 
-Difference PassCheck::apart(const std::vector<Result> &before, const std::vector<Result> &after, double bound,
+Difference PassCheck::apart(const std::vector<Result> &before, const std::vector<Result> &after,
+                            const bounds::Pass &bound,
                             llvm::function_ref<std::vector<Result>(Inputs &)> moved) {
   const Difference found = difference(before, after);
-  if (found.value <= bound || bound == 0)
+  if (found.value <= bound.bound || bound.bound == 0)
     return found;
-  Inputs inputsMoved = inputs.moved(bounds::kDouble.step);
+  Inputs inputsMoved = inputs.moved(bound.movement.step);
   std::map<std::string, double> scales = movements(before, moved(inputsMoved));
   for (auto &[name, scale] : scales)
-    scale *= bounds::kDouble.times / bound;
+    scale *= bound.movement.times / bound.bound;
   return difference(before, after, scales);
 }
 
@@ -121,12 +121,12 @@ std::vector<Row> PassCheck::compare(const std::string &pass, mlir::ModuleOp befo
   std::vector<Row> rows;
   if (changed(vn::kInferFunction)) {
     std::vector<Result> now = runInfer(functionOf(module, vn::kInferFunction), inputs);
-    const double bound = bounds::ofPass(pass, false);
+    const bounds::Pass bound = bounds::ofPass(pass, false);
     rows.push_back(
         {pass, "inference",
          apart(lastInference, now, bound,
                [&](Inputs &moved) { return runInfer(functionOf(before, vn::kInferFunction), moved); }),
-         bound});
+         bound.bound});
     lastInference = std::move(now);
   }
   if (!loss.empty() && lastTrainStep.empty() && !llvm::StringRef(pass).starts_with("vn-drop-empty"))
@@ -148,14 +148,14 @@ std::vector<Row> PassCheck::compare(const std::string &pass, mlir::ModuleOp befo
   } else if (changed(vn::kTrainStepFunction) || changed(compiler::kTrainForwardFunction)) {
     const std::vector<Result> earlier = lastTrainStep;
     runTraining(module);
-    const double bound = bounds::ofPass(pass, true);
+    const bounds::Pass bound = bounds::ofPass(pass, true);
     rows.push_back(
         {pass, "training step",
          apart(earlier, lastTrainStep, bound, [&](Inputs &moved) { return trainStepOf(before, moved); }),
-         bound});
+         bound.bound});
   }
   if (rows.empty())
-    rows.push_back({pass, "nothing changed", {}, bounds::ofPass(pass, false)});
+    rows.push_back({pass, "nothing changed", {}, bounds::ofPass(pass, false).bound});
   return rows;
 }
 

@@ -3,6 +3,7 @@
 #ifndef VERNIER_DRIVER_VERIFY_PASSCHECK_H
 #define VERNIER_DRIVER_VERIFY_PASSCHECK_H
 
+#include "driver/verify/Bounds.h"
 #include "driver/verify/Report.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -34,10 +35,10 @@ private:
   void runOne(const std::string &pass);
   // What `pass`, which led from `before` to the module as it is, has moved.
   std::vector<Row> compare(const std::string &pass, mlir::ModuleOp before);
-  // What is more than `bound` apart is compared with what moves when the inputs do, too; `moved` runs the
+  // What is more than the bound apart is compared with what moves when the inputs do, too; `moved` runs the
   // same as `before` did on other inputs.
-  Difference apart(const std::vector<Result> &before, const std::vector<Result> &after, double bound,
-                   llvm::function_ref<std::vector<Result>(Inputs &)> moved);
+  Difference apart(const std::vector<Result> &before, const std::vector<Result> &after,
+                   const bounds::Pass &bound, llvm::function_ref<std::vector<Result>(Inputs &)> moved);
   std::vector<Result> trainStepOf(mlir::ModuleOp from, Inputs &given) const;
   // The training step of a module that has none yet, by `vn-differentiate` of a copy.
   mlir::OwningOpRef<mlir::ModuleOp> differentiated(mlir::ModuleOp from) const;

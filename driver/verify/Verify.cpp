@@ -39,14 +39,14 @@ void verifyCode(mlir::ModuleOp module, const codegen::CpuBackend &backend, const
                 const std::string &faultyKernel, const Inputs &inputs, const PassCheck &check,
                 Report &report) {
   const bool trains = !check.trainStep().empty();
-  const codegen::LoweringOptions lowering = loweringOf(options);
-  const LoadedCode code = loadCode(module, backend, lowering, faultyKernel);
+  const LoadedCode code = loadCode(module, backend, faultyKernel);
   Execution kept(*code.keptModel, 1, trains, /*checked=*/false, inputs);
   Execution built(*code.builtModel, options.threads, trains, /*checked=*/true, inputs);
   const auto program = [&](llvm::StringRef name, std::vector<Result> (Execution::*run)(),
-                           const std::vector<Result> &reference, codegen::Element maps) {
+                           const std::vector<Result> &reference) {
+    const codegen::Element maps = codegen::elementOfMaps(functionOf(module, name));
     const std::vector<Result> apart = (kept.*run)();
-    checkKernels(functionOf(module, name), code, kept, inputs, maps, report);
+    checkKernels(functionOf(module, name), code, kept, inputs, report);
     if (report.failed())
       return;
     const std::string compared = name == vn::kInferFunction ? "inference" : "training step";
@@ -68,9 +68,9 @@ void verifyCode(mlir::ModuleOp module, const codegen::CpuBackend &backend, const
     report.check({"whole program", compared, whole, bound},
                  "the " + compared + " differs from the network as the passes left it");
   };
-  program(vn::kInferFunction, &Execution::infer, check.inference(), lowering.maps);
+  program(vn::kInferFunction, &Execution::infer, check.inference());
   if (trains && !report.failed())
-    program(vn::kTrainStepFunction, &Execution::trainStep, check.trainStep(), codegen::Element::F32);
+    program(vn::kTrainStepFunction, &Execution::trainStep, check.trainStep());
 }
 
 } // namespace
@@ -91,9 +91,9 @@ Verification verify(VerifyOptions options) {
                                  model.channels, model.height, model.width, options.batch, options.seed,
                                  trains ? "inference and training" : "inference");
   Report &report = result.report;
-  std::vector<std::string> passes =
-      splitPipeline("vn-drop-empty," + (trains ? trainingPasses(backend, options.loss) + "," : "") +
-                    backend.passes(codegen::Purpose::Inference));
+  std::vector<std::string> passes = splitPipeline(
+      "vn-drop-empty," + (trains ? trainingPasses(backend, options.loss) + "," : "") +
+      compiler::inferencePasses(options.precision, backend.passes(codegen::Purpose::Inference)));
   if (options.imagesTogether)
     *llvm::find(passes, "vn-block-images") += "{images=" + std::to_string(options.imagesTogether) + "}";
   PassCheck check(module, inputs, trains ? options.loss : "", report);

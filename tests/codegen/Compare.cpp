@@ -67,7 +67,7 @@ llvm::Expected<driver::BuiltLibrary> load(mlir::ModuleOp module, const CompareOp
   if (auto step = module.lookupSymbol<mlir::func::FuncOp>(vn::kTrainStepFunction))
     facts.classes = llvm::cast<mlir::RankedTensorType>(step.getResultTypes()[1]).getShape().back();
   const codegen::CpuBackend cpu(*codegen::makeTarget(options.target), options.winograd);
-  auto model = driver::compileModel(module, options.backend ? *options.backend : cpu, facts, {options.maps});
+  auto model = driver::compileModel(module, options.backend ? *options.backend : cpu, facts);
   if (!model)
     return model.takeError();
   return driver::BuiltLibrary::load(*model);
@@ -287,7 +287,8 @@ std::string runOnce(PreparedModule &prepared, runtime::Session &session, const C
 
 template <typename Body>
 std::string withSession(const std::string &text, const CompareOptions &options, Body body) {
-  PreparedModule prepared = prepareModule(text, options.train ? options.loss : "", options.passes);
+  PreparedModule prepared =
+      prepareModule(text, options.train ? options.loss : "", inferencePasses(options.maps, options.passes));
   if (!prepared.error.empty())
     return prepared.error;
   auto library = load(*prepared.compiled, options);

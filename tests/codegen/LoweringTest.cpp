@@ -20,10 +20,10 @@ namespace {
 
 codegen::Compilation lowered(const Network &net, const std::string &loss = "",
                              codegen::Element maps = codegen::Element::F32) {
-  PreparedModule module = prepareModule(net.text(), loss);
+  PreparedModule module = prepareModule(net.text(), loss, inferencePasses(maps));
   BOOST_TEST_REQUIRE(module.error == "");
   const codegen::CpuBackend backend(*codegen::makeTarget("avx2"), codegen::WinogradOptions::within(0));
-  auto compilation = codegen::lowerModule(*module.compiled, backend, {maps});
+  auto compilation = codegen::lowerModule(*module.compiled, backend);
   BOOST_TEST_REQUIRE(succeeded(compilation));
   return std::move(*compilation);
 }
@@ -365,13 +365,13 @@ BOOST_AUTO_TEST_CASE(no_instruction_beyond_the_target) {
     for (llvm::StringRef feature : llvm::split(target.required, ','))
       features.push_back(feature.str());
     for (const codegen::Element maps : {codegen::Element::F32, codegen::Element::BF16}) {
-      PreparedModule module =
-          prepareModule(assorted(2).text(), maps == codegen::Element::F32 ? "softmax" : "");
+      PreparedModule module = prepareModule(
+          assorted(2).text(), maps == codegen::Element::F32 ? "softmax" : "", inferencePasses(maps));
       BOOST_TEST_REQUIRE(module.error == "");
       codegen::ModelFacts facts;
       facts.name = facts.symbol = "assorted";
-      auto model = driver::compileModel(*module.compiled, codegen::CpuBackend(target, {.transform = 4}),
-                                        facts, {.maps = maps});
+      auto model =
+          driver::compileModel(*module.compiled, codegen::CpuBackend(target, {.transform = 4}), facts);
       BOOST_TEST_REQUIRE(bool(model), target.name);
       for (const std::string &object : model->objects)
         for (const std::string &instruction : llvm::cantFail(foreignInstructions(object, target, features)))
@@ -414,12 +414,11 @@ BOOST_AUTO_TEST_CASE(runtime_knows_every_feature) {
 
 BOOST_AUTO_TEST_CASE(bfloat16_on_every_target) {
   for (const std::string &name : codegen::targetNames()) {
-    PreparedModule module = prepareModule(assorted(1).text(), "");
+    PreparedModule module = prepareModule(assorted(1).text(), "", inferencePasses(codegen::Element::BF16));
     const codegen::Target target = *codegen::makeTarget(name);
     codegen::ModelFacts facts;
     facts.name = facts.symbol = "assorted";
-    auto model = driver::compileModel(*module.compiled, codegen::CpuBackend(target), facts,
-                                      {.maps = codegen::Element::BF16});
+    auto model = driver::compileModel(*module.compiled, codegen::CpuBackend(target), facts);
     BOOST_TEST_REQUIRE(bool(model), name);
     if (llvm::StringRef(target.triple).starts_with("aarch64"))
       continue;
@@ -443,6 +442,56 @@ BOOST_AUTO_TEST_CASE(bfloat16_in_memory) {
   for (const codegen::Step &step : half.infer.steps)
     if (step.kernel.rfind("conv", 0) == 0)
       BOOST_TEST(step.kernel.find("_bf16_") != std::string::npos, step.kernel);
+}
+
+// Casts take no steps: the image is read into the type of its cast, and what is cast alone is written as the
+// cast, unrounded; a map that is read as well is stored once, in its type.
+BOOST_AUTO_TEST_CASE(casts_are_part_of_their_neighbours) {
+  Network net(2, 8, 8, 16);
+  const Map x = net.activate(net.batchNorm(net.convolution(net.image(), same3x3(32))), "relu");
+  const Map y = net.convolution(x, same3x3(8));
+  net.output(net.linear(net.globalPool(x), 4), "logits");
+  net.output(x, "read");
+  net.output(y, "alone");
+  const codegen::Compilation full = lowered(net), half = lowered(net, "", codegen::Element::BF16);
+  BOOST_TEST_REQUIRE(half.infer.steps.size() == full.infer.steps.size());
+  BOOST_TEST((full.maps == codegen::Element::F32));
+  BOOST_TEST((half.maps == codegen::Element::BF16));
+  std::map<std::string, codegen::Element> stored; // arrays, by the map at the other side
+  std::vector<codegen::Element> products;         // what convolutions write
+  for (const codegen::Step &step : half.infer.steps) {
+    if (const auto *array = std::get_if<codegen::ArrayProblem>(&step.problem))
+      stored[step.place] = array->map.element;
+    if (const auto *product = std::get_if<ConvolutionProblem>(&step.problem)) {
+      BOOST_TEST((product->in.element == codegen::Element::BF16));
+      products.push_back(product->out.element);
+    }
+  }
+  using codegen::Element;
+  BOOST_TEST((stored == std::map<std::string, Element>{
+                            {"image", Element::BF16}, {"read", Element::BF16}, {"alone", Element::F32}}));
+  BOOST_TEST(llvm::count(products, Element::BF16) == 1); // x
+  BOOST_TEST(llvm::count(products, Element::F32) == 2);  // y and the logits
+}
+
+// A network that a person has written in both types: the lowering obeys, and casts that stand alone are
+// copies.
+BOOST_AUTO_TEST_CASE(casts_within_a_network) {
+  const std::string text = R"(
+    func.func @infer(%image: tensor<2x4x4x6xf32>) -> tensor<2x4x4x12xf32> {
+      %a = vn.activate relu %image : tensor<2x4x4x6xf32>
+      %h = vn.cast %image : (tensor<2x4x4x6xf32>) -> tensor<2x4x4x6xbf16>
+      %s = vn.slice %h from 2 : (tensor<2x4x4x6xbf16>) -> tensor<2x4x4x3xbf16>
+      %w = vn.cast %s : (tensor<2x4x4x3xbf16>) -> tensor<2x4x4x3xf32>
+      %g = vn.activate sigmoid %h : tensor<2x4x4x6xbf16>
+      %p = vn.slice %g from 0 : (tensor<2x4x4x6xbf16>) -> tensor<2x4x4x3xbf16>
+      %v = vn.cast %p : (tensor<2x4x4x3xbf16>) -> tensor<2x4x4x3xf32>
+      %y = vn.concat %a, %w, %v : (tensor<2x4x4x6xf32>, tensor<2x4x4x3xf32>, tensor<2x4x4x3xf32>) -> tensor<2x4x4x12xf32>
+      return %y : tensor<2x4x4x12xf32>
+    })";
+  const Comparison found = compareWithInterpreter(text, {.passes = "vn-drop-empty"});
+  BOOST_TEST(found.error == "");
+  BOOST_TEST(found.worst() < 1e-3); // where both round alike, nothing
 }
 
 // Older instruction sets run on this machine too.

@@ -2,6 +2,7 @@
 #ifndef VERNIER_TESTS_CODEGEN_PREPAREDMODULE_H
 #define VERNIER_TESTS_CODEGEN_PREPAREDMODULE_H
 
+#include "codegen/program/Element.h"
 #include "compiler/passes/Passes.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -18,6 +19,12 @@ struct PreparedModule {
   mlir::OwningOpRef<mlir::ModuleOp> compiled; // after the inference passes
   std::string error;                          // empty if all went well
 };
+
+// `passes`, then what gives the maps of @infer that type.
+inline std::string inferencePasses(codegen::Element maps,
+                                   const std::string &passes = compiler::kInferencePasses) {
+  return compiler::inferencePasses(maps == codegen::Element::BF16 ? "bf16" : "f32", passes);
+}
 
 // `loss` ("softmax" or "binary") asks for @train_step; empty: inference only.
 PreparedModule prepareModule(const std::string &text, const std::string &loss,

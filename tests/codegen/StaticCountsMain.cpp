@@ -150,7 +150,8 @@ using Table = std::map<std::string, StaticCounts>; // "avx512 | 3x3", "avx2 bf16
 
 std::optional<StaticCounts> countSubject(const Subject &subject, const codegen::Target &target,
                                          codegen::Element maps) {
-  PreparedModule module = prepareModule(subject.net.text(), subject.training ? "softmax" : "");
+  PreparedModule module =
+      prepareModule(subject.net.text(), subject.training ? "softmax" : "", inferencePasses(maps));
   if (!module.error.empty()) {
     std::cerr << subject.name << ": " << module.error << "\n";
     return {};
@@ -158,7 +159,7 @@ std::optional<StaticCounts> countSubject(const Subject &subject, const codegen::
   const codegen::CpuBackend backend(target, subject.kernels == "winograd"
                                                 ? codegen::WinogradOptions{.transform = 4}
                                                 : codegen::WinogradOptions::within(0));
-  auto compilation = codegen::lowerModule(*module.compiled, backend, {.maps = maps});
+  auto compilation = codegen::lowerModule(*module.compiled, backend);
   if (failed(compilation))
     return {};
   const codegen::Program &program = subject.training ? compilation->trainStep : compilation->infer;

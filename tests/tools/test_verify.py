@@ -89,6 +89,21 @@ class Verify(CommandTest):
                 self.assertRegex(done.stderr, "^error: kernel `.*` computes vn\\..* of the training step wrongly")
                 self.assertIn("`" + name, done.stderr)
 
+    def test_precision(self):
+        done = self.verify("aggregated5", "--precision", "bf16")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = self.rows(done)
+        self.assertGreater(rows["vn-choose-precision{maps=bf16}"][0], 1e-4)
+        self.assertEqual(rows["vn-choose-precision{maps=bf16}"][1], 0.3)
+        # Maps of bfloat16; what parameters are folded to, and all of training, is of float32.
+        bounds = dict(re.findall(r"^kernels of (\S+) +inference +\S+ +(\S+)", done.stdout, re.MULTILINE))
+        self.assertEqual(float(bounds["vn.max_pool"]), 4e-3)
+        self.assertEqual(float(bounds["vn.cast"]), 4e-3)
+        self.assertEqual(float(bounds["vn.fold_bias"]), 2e-6)
+        self.assertRegex(done.stdout, r"(?m)^kernels of vn.max_pool +training step +\S+ +2\.0e-06")
+        self.expect_named(self.verify("aggregated5", "--precision", "bf16", "--for", "infer", "--inject-fault", "vn-choose-precision"),
+                          r"pass `vn-choose-precision\{maps=bf16\}`")
+
     def test_several_outputs(self):
         done = self.verify("maps2")
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -57,17 +57,19 @@ struct Run {
   }
 };
 
-void checkSame(const std::vector<Tensor> &before, const std::vector<Tensor> &after) {
+void checkSame(const std::vector<Tensor> &before, const std::vector<Tensor> &after,
+               double tolerance = Tolerance) {
   BOOST_TEST_REQUIRE(before.size() == after.size());
   for (size_t i = 0; i < before.size(); ++i) {
     BOOST_TEST_REQUIRE(before[i].shape == after[i].shape);
     for (int64_t j = 0; j < before[i].size(); ++j)
-      if (!(std::abs(before[i][j] - after[i][j]) <= Tolerance * (1 + std::abs(before[i][j]))))
+      if (!(std::abs(before[i][j] - after[i][j]) <= tolerance * (1 + std::abs(before[i][j]))))
         BOOST_ERROR("result " << i << " element " << j << ": " << before[i][j] << " became " << after[i][j]);
   }
 }
 
-template <typename Transform> void checkPrograms(const std::string &file, Transform transform) {
+template <typename Transform>
+void checkPrograms(const std::string &file, Transform transform, double tolerance = Tolerance) {
   std::unique_ptr<mlir::MLIRContext> context = vernier::testing::makeContext();
   int number = 0;
   for (const std::string &text : programs(file)) {
@@ -78,7 +80,7 @@ template <typename Transform> void checkPrograms(const std::string &file, Transf
       Run run(infer());
       std::vector<Tensor> before = run(infer());
       BOOST_TEST_REQUIRE(transform(*module));
-      checkSame(before, run(infer()));
+      checkSame(before, run(infer()), tolerance);
     }
   }
 }
@@ -132,6 +134,41 @@ BOOST_AUTO_TEST_CASE(fusion_of_training_steps) {
   checkPrograms("fuse-sums.mlir", [](mlir::ModuleOp module) {
     return vernier::testing::runPass(module, compiler::createFuseSums());
   });
+}
+
+// Maps are rounded, and no more than that.
+BOOST_AUTO_TEST_CASE(choose_precision) {
+  checkPrograms(
+      "choose-precision.mlir",
+      [](mlir::ModuleOp module) {
+        return vernier::testing::runPass(module, compiler::createChoosePrecision({"bf16"}));
+      },
+      0.03);
+}
+
+// Every result of bf16 is a number of that type, within blocks of images too, and so is an argument.
+BOOST_AUTO_TEST_CASE(maps_are_rounded_to_their_type) {
+  std::unique_ptr<mlir::MLIRContext> context = vernier::testing::makeContext();
+  for (const std::string &text : programs("choose-precision.mlir")) {
+    auto module = mlir::parseSourceString<mlir::ModuleOp>(text, context.get());
+    BOOST_TEST_REQUIRE(static_cast<bool>(module));
+    BOOST_TEST_REQUIRE(vernier::testing::runPass(*module, compiler::createChoosePrecision({"bf16"})));
+    auto infer = module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
+    Run run(infer);
+    int64_t seen = 0;
+    run.environment.observer = [&](mlir::Operation *op, const std::vector<Tensor> &results) {
+      for (auto [value, tensor] : llvm::zip_equal(op->getResults(), results))
+        if (llvm::cast<mlir::RankedTensorType>(value.getType()).getElementType().isBF16()) {
+          BOOST_TEST((tensor.data == roundToBFloat16(tensor).data));
+          ++seen;
+        }
+    };
+    const std::vector<Tensor> results = run(infer);
+    BOOST_TEST((seen > 0 || infer.getOps<vn::CastOp>().empty()));
+    for (auto [type, tensor] : llvm::zip_equal(infer.getResultTypes(), results))
+      if (llvm::cast<mlir::RankedTensorType>(type).getElementType().isBF16())
+        BOOST_TEST((tensor.data == roundToBFloat16(tensor).data));
+  }
 }
 
 // Bound to their seeds, holes disappear and nothing else changes.
