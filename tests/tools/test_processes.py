@@ -129,7 +129,7 @@ class Processes(CommandTest):
 
     def test_other_commands(self):
         """eval, bench and tabulate end at once, and their temporaries go."""
-        data = self.dataset("other", SLOW)
+        data = self.dataset("other", 2 * SLOW)  # an evaluation that is not done when it is signalled
         weights = self.folder / "o" / "weights.safetensors"
         subprocess.run(self.train("--epochs", "1"), check=True, capture_output=True)
         for command in (["eval", "--data", data], ["bench", "--runs", "10000000"],
@@ -138,7 +138,7 @@ class Processes(CommandTest):
             for number in signal.SIGINT, signal.SIGTERM:
                 process = self.start(self.program, command[0], *([] if command[0] == "bench" else ["--weights", weights]),
                                      *command[1:])
-                time.sleep(0.3)
+                time.sleep(0.2)
                 process.send_signal(number)
                 self.expect_end(process, number, 2)
         self.assertEqual([path.name for path in self.folder.iterdir() if path.name.startswith(".")], [])
