@@ -7,6 +7,7 @@
 #include "driver/verify/KernelCheck.h"
 #include "driver/verify/PassCheck.h"
 #include "driver/verify/ReducedSize.h"
+#include "driver/verify/UpdateCheck.h"
 #include "runtime/device/cpu/CpuFeatures.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -71,6 +72,8 @@ void verifyCode(mlir::ModuleOp module, const codegen::CpuBackend &backend, const
   program(vn::kInferFunction, &Execution::infer, check.inference());
   if (trains && !report.failed())
     program(vn::kTrainStepFunction, &Execution::trainStep, check.trainStep());
+  if (trains && !report.failed())
+    checkUpdate(built.session(), options.seed, report);
 }
 
 } // namespace

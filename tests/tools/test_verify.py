@@ -44,7 +44,7 @@ class Verify(CommandTest):
         self.assertIn("aggregated5: image 3x16x24, batch 3, seed 1, inference and training", done.stdout)
         rows = self.rows(done)
         for stage in [*PASSES[:3], "vn-differentiate{loss=softmax}", *PASSES[4:], "vn-block-images", "kernels of vn.max_pool",
-                      "kernels of vn.batch_norm_grad", "program as built", "whole program"]:
+                      "kernels of vn.batch_norm_grad", "program as built", "whole program", "update", "update, Nesterov"]:
             self.assertIn(stage, rows)
             self.assertLessEqual(*rows[stage])
         # Not for want of differences.
@@ -88,6 +88,13 @@ class Verify(CommandTest):
                 self.assertEqual(done.returncode, 1, done.stdout)
                 self.assertRegex(done.stderr, "^error: kernel `.*` computes vn\\..* of the training step wrongly")
                 self.assertIn("`" + name, done.stderr)
+
+    def test_faults_in_the_optimizer(self):
+        for name in "sgd", "check_finite":
+            with self.subTest(name):
+                done = self.aggregated("--inject-fault", name)
+                self.assertEqual(done.returncode, 1, done.stdout)
+                self.assertRegex(done.stderr, f"^error: kernel `{name}` computes the optimizer's step wrongly")
 
     def test_precision(self):
         done = self.verify("aggregated5", "--precision", "bf16")
