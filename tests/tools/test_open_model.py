@@ -5,6 +5,7 @@ import json
 import math
 import random
 import re
+import struct
 import unittest
 
 from commands import read_npy, read_safetensors, write_npy, write_safetensors
@@ -24,7 +25,8 @@ class Model(ctypes.Structure):
 
 class Training:
     """A session of a built library that trains, through the C interface."""
-    TRAINABLE, TRAIN_STEP = 1, 1
+    TRAINABLE, TRAIN_STEP, ACCUMULATE = 1, 1, 2
+    LEAVE, BEGIN, ADD, END = range(4)  # vn_accumulation
 
     def __init__(self, path, weights, batch):
         self.library, self.batch = ctypes.CDLL(str(path)), batch
@@ -52,6 +54,15 @@ class Training:
         pointers = (ctypes.c_void_p * 5)(*(ctypes.cast(array, ctypes.c_void_p) for array in arrays))
         self.check(self.library.vn_session_run(self.session, self.TRAIN_STEP, pointers, ctypes.c_int64(5)))
         return loss[0]
+
+    def accumulate(self, how):
+        """`how` by name; returns the names of what is not finite."""
+        count = self.model.contents.num_parameters
+        names = [self.model.contents.parameters[index].name.decode() for index in range(count)]
+        arrays = [(ctypes.c_int32 * count)(*(how.get(name, self.LEAVE) for name in names)), (ctypes.c_int32 * count)()]
+        pointers = (ctypes.c_void_p * 2)(*(ctypes.cast(array, ctypes.c_void_p) for array in arrays))
+        self.check(self.library.vn_session_run(self.session, self.ACCUMULATE, pointers, ctypes.c_int64(2)))
+        return {name for name, flag in zip(names, arrays[1]) if flag}
 
     def read(self, gradients):
         """By name: gradients of parameters, or running statistics."""
@@ -135,6 +146,30 @@ class OpenModel(StagesTest):
                     self.assertLess(distance, 1e-8 * sum(b * b for b in reference) + 1e-14, (configuration, name))
                 for name in set(found) - set(expected):
                     self.assertEqual(found[name], before[gradients][name], name)
+
+    def test_gradients_of_configurations_add_up(self):
+        """As the generated code adds them, number by number; what is left alone stays."""
+        self.build("open", "--for", "train", "--batch", "4")
+        self.write_weights()
+        values = random.Random(12)
+        ours = Training(self.folder / "open" / "libm.so", self.folder / "w.safetensors", 4)
+        found = []
+        for configuration in ((0, 0, 0), (1, 2, 0)):
+            image = [values.uniform(-1, 1) for _ in range(4 * 3 * 32 * 32)]
+            ours.choose(*configuration)
+            ours.step(image, [0, 3, 1, 4], 5)
+            found.append(ours.read(True))
+            self.assertEqual(ours.accumulate({name: ours.ADD if len(found) == 2 else ours.BEGIN for name in found[0]}), set())
+        left = "fc.weight"
+        ours.accumulate({name: ours.END for name in found[0] if name != left})
+        summed = ours.read(True)
+        for name, first in found[0].items():
+            expected = [struct.unpack("f", struct.pack("f", a + b))[0] for a, b in zip(first, found[1][name])]
+            self.assertEqual(summed[name], found[1][name] if name == left else expected, name)
+        ours.step([float("inf")] * (4 * 3 * 32 * 32), [0, 3, 1, 4], 5)
+        self.assertIn(left, ours.accumulate({left: ours.ADD}))
+        with self.assertRaisesRegex(AssertionError, r"element \d+ of `how` is 4"):
+            ours.accumulate({left: 4})
 
     def train(self, out, *options, sampling="fair", target="", status=0):
         """Trains the binary with open holes for two epochs of eight updates."""
