@@ -109,6 +109,15 @@ static const vn_parameter &parameterAt(const Session &session, int64_t index, co
   return parameter;
 }
 
+/// The same of one that has a gradient and momentum.
+static const vn_parameter &trainedAt(const Session &session, int64_t index, const float *values,
+                                     int64_t count) {
+  const vn_parameter &parameter = parameterAt(session, index, values, count);
+  require(session.trains(), "the session was created for inference");
+  require(parameter.space == VN_SPACE_PARAMETERS, "a running statistic has no gradient and no momentum");
+  return parameter;
+}
+
 static SessionOptions optionsOf(const vn_session_options *options) {
   if (!options)
     return {};
@@ -157,10 +166,24 @@ vn_status vn_session_write_parameter(vn_session *session, int64_t index, const f
 vn_status vn_session_read_gradient(vn_session *session, int64_t index, float *values, int64_t count) {
   return guard([&] {
     const Taken taken(session);
-    const vn_parameter &parameter = parameterAt(taken->session, index, values, count);
-    require(taken->session.trains(), "the session was created for inference");
-    require(parameter.space == VN_SPACE_PARAMETERS, "a running statistic has no gradient");
+    const vn_parameter &parameter = trainedAt(taken->session, index, values, count);
     std::ranges::copy(taken->session.readGradient(parameter), values);
+  });
+}
+
+vn_status vn_session_read_momentum(vn_session *session, int64_t index, float *values, int64_t count) {
+  return guard([&] {
+    const Taken taken(session);
+    const vn_parameter &parameter = trainedAt(taken->session, index, values, count);
+    std::ranges::copy(taken->session.readMomentum(parameter), values);
+  });
+}
+
+vn_status vn_session_write_momentum(vn_session *session, int64_t index, const float *values, int64_t count) {
+  return guard([&] {
+    const Taken taken(session);
+    const vn_parameter &parameter = trainedAt(taken->session, index, values, count);
+    taken->session.writeMomentum(parameter, {values, size_t(count)});
   });
 }
 

@@ -51,17 +51,31 @@ static void checkTargets(const vn_model &model, const vn_io &array, const void *
   }
 }
 
+/// Of an array whose numbers stand for something: `most` is the last one that does.
+static void checkKinds(const vn_io &array, const void *values, int32_t most) {
+  const int64_t count = elementCount(array);
+  for (int64_t i = 0; i < count; ++i)
+    if (const int32_t value = static_cast<const int32_t *>(values)[i]; value < 0 || value > most)
+      throw Error(VN_ERROR_VALUE, fmt::format("element {} of `{}` is {}", i, array.name, value))
+          .help(fmt::format("a number from 0 to {}", most));
+}
+
 void checkCall(const vn_model &model, const vn_program &program, std::span<void *const> io) {
   checkAddresses(program, io);
-  if (&program != &model.train_step)
+  if (&program == &model.infer)
     return;
   for (size_t i = 0; i < io.size(); ++i) {
     const vn_io &array = program.io[i];
+    const std::string_view name = array.name;
     if (array.is_output != VN_INPUT)
       continue;
-    if (std::string_view(array.name) == "labels")
+    if (name == "how")
+      checkKinds(array, io[i], VN_END);
+    else if (name == "nesterov" || name == "trained")
+      checkKinds(array, io[i], 1);
+    else if (name == "labels")
       checkTargets(model, array, io[i]);
-    else if (std::string_view(array.name) == "label_smoothing" && elementCount(array) == 1)
+    else if (name == "label_smoothing" && elementCount(array) == 1)
       if (const float smoothing = *static_cast<const float *>(io[i]); !isProbability(smoothing))
         throw Error(VN_ERROR_VALUE, fmt::format("`label_smoothing` is {}", smoothing))
             .help("a number from 0 to 1");

@@ -24,7 +24,7 @@ public:
   bool trains() const { return training; }
 
   // Of a parameter or statistic, in its published layout: `to` and `from` have room for, or hold, all of its
-  // elements.
+  // elements. The parameter is one of model().
   void read(const vn_parameter &parameter, std::span<float> to) const;
   std::vector<float> read(const vn_parameter &parameter) const;
   void write(const vn_parameter &parameter, std::span<const float> from);

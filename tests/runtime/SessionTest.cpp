@@ -576,6 +576,23 @@ BOOST_AUTO_TEST_CASE(c_interface_returns_a_status_per_cause) {
   float updated[7];
   BOOST_TEST(vn_session_read_parameter(session, 2, updated, 7) == VN_OK);
   BOOST_TEST(updated[4] == 5 - values[4]);
+  std::vector<float> momentum(7);
+  BOOST_TEST(vn_session_read_momentum(session, 0, momentum.data(), 1) == VN_ERROR_ARGUMENT);
+  BOOST_TEST(vn_session_read_momentum(session, 2, momentum.data(), 7) == VN_OK);
+  BOOST_TEST(momentum == values); // the gradients
+  momentum[4] = 2;
+  BOOST_TEST(vn_session_write_momentum(session, 2, momentum.data(), 7) == VN_OK);
+  update.floats("momentum")[0] = 0.5f;
+  BOOST_TEST(vn_session_run(session, VN_PROGRAM_UPDATE, update.pointers().data(), 7) == VN_OK);
+  BOOST_TEST(vn_session_read_momentum(session, 2, momentum.data(), 7) == VN_OK);
+  BOOST_TEST(momentum[4] == 1 + values[4]);
+  for (const char *flag : {"nesterov", "trained"}) {
+    update.ints(flag)[0] = 2;
+    BOOST_TEST(vn_session_run(session, VN_PROGRAM_UPDATE, update.pointers().data(), 7) == VN_ERROR_VALUE);
+    BOOST_TEST(std::string(vn_last_error()).find(std::string("element 0 of `") + flag + "` is 2") !=
+               std::string::npos);
+    update.ints(flag)[0] = 0;
+  }
   vn_session_destroy(session);
   vn_session_destroy(nullptr);
 }

@@ -159,8 +159,8 @@ typedef struct vn_model {
    *   g = gradient + decay * w;  m = momentum * m + g;  w = w - learning_rate * (nesterov ? g + momentum * m
    * : m) io = learning_rate, momentum, weight_decay (of weights), vector_decay (of batch norms and biases)
    * (float32[1] each), nesterov (int32[1]: 0 or 1), trained (int32[num_parameters]: 0 leaves a parameter and
-   * its momentum alone), not_finite (int32[num_parameters]: 1 where a parameter, of those that are trained,
-   * or a statistic is not finite; else 0). */
+   * its momentum alone, 1 updates both), not_finite (int32[num_parameters]: 1 where a parameter, of those
+   * that are trained, or a statistic is not finite; else 0). */
   vn_program prepare, infer, train_step, accumulate, update;
 } vn_model;
 

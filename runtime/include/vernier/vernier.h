@@ -76,6 +76,10 @@ vn_status vn_session_read_parameter(vn_session *session, int64_t index, float *v
 vn_status vn_session_write_parameter(vn_session *session, int64_t index, const float *values, int64_t count);
 /* The gradient of a parameter as the last training step, or accumulation, has left it. */
 vn_status vn_session_read_gradient(vn_session *session, int64_t index, float *values, int64_t count);
+/* The momentum that VN_PROGRAM_UPDATE keeps for a parameter; 0 at first. Loading weights does not change it.
+ */
+vn_status vn_session_read_momentum(vn_session *session, int64_t index, float *values, int64_t count);
+vn_status vn_session_write_momentum(vn_session *session, int64_t index, const float *values, int64_t count);
 
 /* Of a model with open holes: what is run from here on is this configuration. For each of vn_model.holes the
  * index of a choice; before the first call all are 0. Takes microseconds: nothing is loaded or computed. */
@@ -83,7 +87,8 @@ vn_status vn_session_choose(vn_session *session, const int64_t *choices, int64_t
 
 /* Runs a program; io holds one pointer per entry of its vn_program.io, each aligned at least as its element
  * type; what is written overlaps nothing else. Labels go from 0 to vn_model.classes - 1, targets and label
- * smoothing from 0 to 1: others are VN_ERROR_VALUE, and nothing has run. */
+ * smoothing from 0 to 1, flags and vn_accumulations are those that abi.h names: others are VN_ERROR_VALUE,
+ * and nothing has run. */
 vn_status vn_session_run(vn_session *session, vn_program_id program, void *const *io, int64_t num_io);
 
 /* A network that chooses its configuration for each image. Sessions of it load one file that holds the
