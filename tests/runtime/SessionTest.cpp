@@ -424,11 +424,16 @@ BOOST_AUTO_TEST_CASE(choices_decide_what_runs) {
   // Steps that run together are timed together.
   vn_step together[3] = {open.infer.steps[0], open.infer.steps[1], open.infer.steps[2]};
   together[2].with_previous = 1;
+  // Steps of one wave write to places of their own.
+  const int64_t beside = open.infer.arena_bytes;
+  const vn_operand own[] = {Fake::io(0), Fake::packed, Fake::bias, Fake::arena(beside)};
+  together[2].operands = own;
   const vn_variant both[] = {{1, 3, Fake::macs}};
   const vn_segment inOneWave[] = {open.infer.segments[0], {nullptr, 0, both, 1}};
   vn_model waves = open;
   waves.infer.steps = together;
   waves.infer.segments = inOneWave;
+  waves.infer.arena_bytes = beside + align64(4 * 5 * 7);
   Session timed(waves);
   initializeWeights(timed, {});
   timed.infer(arrays.pointers(), &seconds, Timed::Waves);
