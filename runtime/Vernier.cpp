@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <fmt/core.h>
 #include <new>
 #include <system_error>
@@ -202,7 +203,7 @@ vn_status vn_session_run(vn_session *session, vn_program_id program, void *const
     require(num_io >= 0, "a count is negative");
     require(io, "a pointer argument is null");
     const std::span arrays(io, size_t(num_io));
-    switch (program) {
+    switch (std::bit_cast<uint32_t>(program)) { // which C lets be any number
     case VN_PROGRAM_INFER:
       return taken->session.infer(arrays);
     case VN_PROGRAM_TRAIN_STEP:
