@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(affinity) {
 BOOST_AUTO_TEST_CASE(values_of_the_option) {
   for (const char *good : {"1", "2", "4096"})
     BOOST_TEST(threadsProblem(good).empty());
-  for (const std::string &bad : {"0", "-1", "4097", "", "2x", " 2", "1.5", "nan", "99999999999999999999999"})
+  for (const std::string bad : {"0", "-1", "4097", "", "2x", " 2", "1.5", "nan", "99999999999999999999999"})
     BOOST_TEST(threadsProblem(bad) == "`" + bad + "` is no number of threads: it is from 1 to 4096");
   BOOST_TEST(threadsProblem(std::string(300, '9')).size() < 90u);
 }
