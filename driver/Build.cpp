@@ -5,6 +5,11 @@ namespace vernier::driver {
 // Libraries of several models go into one program. No C name has a dot.
 static std::string kernelPrefix(const codegen::ModelFacts &facts) { return facts.symbol + "."; }
 
+static llvm::SmallVector<const codegen::Program *> programsOf(const codegen::Compilation &compilation) {
+  return {&compilation.prepare, &compilation.infer, &compilation.trainStep, &compilation.accumulate,
+          &compilation.update};
+}
+
 static llvm::Expected<CompiledModel> compile(mlir::FailureOr<codegen::Compilation> compilation,
                                              const codegen::Backend &backend, codegen::ModelFacts facts) {
   if (failed(compilation))
@@ -13,12 +18,15 @@ static llvm::Expected<CompiledModel> compile(mlir::FailureOr<codegen::Compilatio
   model.compilation = std::move(*compilation);
   facts.target = backend.requirements();
   facts.kernels = kernelPrefix(facts);
-  auto objects = backend.emit(model.compilation.kernels, facts.kernels, [&](llvm::Module &out) {
-    codegen::writeTables(out, model.compilation, facts);
-  });
-  if (!objects)
-    return objects.takeError();
-  model.objects = std::move(*objects);
+  const codegen::Compilation &made = model.compilation;
+  auto code = backend.emit({.model = facts.symbol,
+                            .prefix = facts.kernels,
+                            .kernels = made.kernels,
+                            .programs = programsOf(made),
+                            .tables = [&](llvm::Module &out) { codegen::writeTables(out, made, facts); }});
+  if (!code)
+    return code.takeError();
+  model.code = std::move(*code);
   return model;
 }
 
@@ -50,12 +58,18 @@ llvm::Expected<CompiledModel> compileAdaptive(codegen::AdaptivePart network, cod
       return llvm::createStringError("two kernels that differ have one name: `%s`", kernel.name.c_str());
   CompiledModel model;
   model.adaptive = true;
-  auto objects = backend.emit(kernels, network.facts.kernels, [&](llvm::Module &out) {
-    codegen::writeAdaptiveTables(out, network, classifier, candidates);
-  });
-  if (!objects)
-    return objects.takeError();
-  model.objects = std::move(*objects);
+  codegen::Emission emission{.model = network.facts.symbol,
+                             .prefix = network.facts.kernels,
+                             .kernels = std::move(kernels),
+                             .programs = programsOf(network.compilation),
+                             .tables = [&](llvm::Module &out) {
+                               codegen::writeAdaptiveTables(out, network, classifier, candidates);
+                             }};
+  emission.programs.append(programsOf(classifier.compilation));
+  auto code = backend.emit(emission);
+  if (!code)
+    return code.takeError();
+  model.code = std::move(*code);
   model.compilation = std::move(network.compilation);
   return model;
 }

@@ -2,9 +2,9 @@
 #ifndef VERNIER_DRIVER_BUILD_H
 #define VERNIER_DRIVER_BUILD_H
 
-#include "codegen/cpu/Tables.h"
 #include "codegen/lower/Lower.h"
 #include "codegen/program/Program.h"
+#include "codegen/tables/Tables.h"
 #include "mlir/IR/BuiltinOps.h"
 
 #include "llvm/Support/Error.h"
@@ -13,8 +13,8 @@ namespace vernier::driver {
 
 struct CompiledModel {
   codegen::Compilation compilation;
-  std::vector<std::string> objects; // the bytes of object files
-  bool adaptive = false;            // with vn_adaptive, of which `compilation` is the network
+  codegen::Emitted code;
+  bool adaptive = false; // with vn_adaptive, of which `compilation` is the network
 };
 
 // Lowers `module` (see lowerModule) and generates its code. What is wrong with an op is reported at the op.
@@ -47,8 +47,9 @@ struct LinkOptions {
 LinkOptions defaultLinkOptions();
 
 // Writes `directory`/<name> (executable), lib<name>.a, lib<name>.so, <name>.h, and what programs that link
-// lib<name>.a need beside it: libvernier_runtime.a, and the runtime's headers in vernier/. For a target that
-// is not this machine only lib<name>.a and the headers. All files appear at once, or none.
+// lib<name>.a need beside it: libvernier_runtime.a, and the runtime's headers in vernier/; the sources that
+// were compiled, if there are any. For a target that is not this machine only lib<name>.a, headers and
+// sources. All files appear at once, or none.
 llvm::Error packageModel(const CompiledModel &model, const codegen::ModelFacts &facts,
                          const codegen::Backend &backend, const std::string &directory,
                          const LinkOptions &options);

@@ -3,8 +3,8 @@
 #ifndef VERNIER_DRIVER_DESCRIBEDMODEL_H
 #define VERNIER_DRIVER_DESCRIBEDMODEL_H
 
-#include "codegen/cpu/Tables.h"
 #include "codegen/program/Program.h"
+#include "codegen/tables/Tables.h"
 #include "driver/LoadModel.h"
 #include "runtime/core/ModelOutline.h"
 

@@ -43,9 +43,9 @@ llvm::Error copyFile(const std::string &from, const std::string &to) {
 
 llvm::Error writeObjects(const CompiledModel &model, const std::string &folder,
                          std::vector<std::string> &paths) {
-  for (size_t i = 0; i < model.objects.size(); ++i) {
+  for (size_t i = 0; i < model.code.objects.size(); ++i) {
     paths.push_back(folder + "/part" + std::to_string(i) + ".o");
-    if (llvm::Error error = writeFile(paths.back(), model.objects[i]))
+    if (llvm::Error error = writeFile(paths.back(), model.code.objects[i]))
       return error;
   }
   return llvm::Error::success();
@@ -161,6 +161,7 @@ llvm::Error linkShared(const CompiledModel &model, const std::string &path, cons
   std::vector<std::string> arguments = {"-shared", "-o", path};
   if (llvm::Error error = writeObjects(model, scratch.path(), arguments))
     return error;
+  arguments.insert(arguments.end(), model.code.libraries.begin(), model.code.libraries.end());
   return runLinker(options, arguments, scratch.path());
 }
 
@@ -191,6 +192,20 @@ llvm::Error packageModel(const CompiledModel &model, const codegen::ModelFacts &
       return error;
   }
 
+  std::vector<std::string> folders = {kHeaders}; // from the outermost
+  for (const codegen::SourceFile &source : model.code.sources) {
+    names.push_back(source.name);
+    for (size_t slash = source.name.find('/'); slash != std::string::npos;
+         slash = source.name.find('/', slash + 1))
+      if (!llvm::is_contained(folders, source.name.substr(0, slash)))
+        folders.push_back(source.name.substr(0, slash));
+    for (const std::string &folder : folders)
+      if (auto error = fs::create_directory(scratchFile(folder)))
+        return failure("cannot create a directory: " + error.message());
+    if (llvm::Error error = writeFile(scratchFile(source.name), source.text))
+      return error;
+  }
+
   if (backend.runsHere()) {
     const std::string runtime = options.runtimeDirectory + "/" + kRuntime;
     names.push_back(kRuntime);
@@ -206,7 +221,7 @@ llvm::Error packageModel(const CompiledModel &model, const codegen::ModelFacts &
                          (model.adaptive ? "/libvernier_adaptive_main.a" : "/libvernier_main.a"));
     executable.push_back(options.runtimeDirectory + "/" + kProgram);
     executable.push_back(runtime);
-    for (const auto &libraries : {options.programLibraries, options.libraries})
+    for (const auto &libraries : {model.code.libraries, options.programLibraries, options.libraries})
       executable.insert(executable.end(), libraries.begin(), libraries.end());
     if (llvm::Error error = runLinker(options, executable, scratch.path()))
       return error;
@@ -218,11 +233,13 @@ llvm::Error packageModel(const CompiledModel &model, const codegen::ModelFacts &
       return error;
     shared.insert(shared.end(), {"-Wl,--version-script=" + exports, "-Wl,--whole-archive", runtime,
                                  "-Wl,--no-whole-archive"});
-    shared.insert(shared.end(), options.libraries.begin(), options.libraries.end());
+    for (const auto &libraries : {model.code.libraries, options.libraries})
+      shared.insert(shared.end(), libraries.begin(), libraries.end());
     if (llvm::Error error = runLinker(options, shared, scratch.path()))
       return error;
   }
-  runtime::createFolder(directory + "/" + kHeaders);
+  for (const std::string &folder : folders)
+    runtime::createFolder(directory + "/" + folder);
   for (const std::string &name : names)
     runtime::moveIntoPlace(scratchFile(name), directory + "/" + name);
   return llvm::Error::success();

@@ -1,9 +1,10 @@
 #include "codegen/cpu/CpuBackend.h"
 
 #include "codegen/cpu/Waves.h"
-#include "codegen/cpu/emit/Emit.h"
+#include "codegen/cpu/emit/BrokenKernel.h"
 #include "codegen/cpu/schedule/Schedule.h"
 #include "codegen/cpu/schedule/Selection.h"
+#include "codegen/tables/ObjectFile.h"
 #include "compiler/passes/Passes.h"
 
 #include "llvm/Support/Format.h"
@@ -60,21 +61,22 @@ PartialSums CpuBackend::select(const Problem &problem, const Places &places, Ste
 
 void CpuBackend::order(Program &program) const { formWaves(program, target.machine); }
 
-llvm::Expected<std::vector<std::string>>
-CpuBackend::emit(const std::vector<Kernel> &kernels, const std::string &prefix,
-                 llvm::function_ref<void(llvm::Module &)> tables) const {
+llvm::Expected<Emitted> CpuBackend::emit(const Emission &emission) const {
   std::vector<KernelDefinition> definitions;
-  for (const Kernel &kernel : kernels)
+  for (const Kernel &kernel : emission.kernels) {
     definitions.push_back(codeOf(kernel, target).definition);
+    if (kernel.name == emission.faulty)
+      breakKernel(definitions.back());
+  }
   const unsigned shards = emitters ? emitters : std::max(1u, std::thread::hardware_concurrency());
-  auto objects = emitKernels(definitions, target, shards, prefix);
+  auto objects = emitKernels(definitions, target, shards, emission.prefix);
   if (!objects)
     return objects.takeError();
-  auto object = emitModule(target, tables);
+  auto object = emitModule(target.objects(), emission.tables);
   if (!object)
     return object.takeError();
   objects->push_back(std::move(*object));
-  return objects;
+  return Emitted{std::move(*objects), {}, {}};
 }
 
 bool CpuBackend::runsHere() const {

@@ -19,9 +19,7 @@ public:
   PartialSums select(const Problem &problem, const Places &places, StepWriter &writer) const override;
   void order(Program &program) const override;
   std::string requirements() const override { return target.required; }
-  llvm::Expected<std::vector<std::string>>
-  emit(const std::vector<Kernel> &kernels, const std::string &prefix,
-       llvm::function_ref<void(llvm::Module &)> tables) const override;
+  llvm::Expected<Emitted> emit(const Emission &emission) const override;
   bool runsHere() const override;
 
   const Target target;

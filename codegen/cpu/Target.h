@@ -3,6 +3,7 @@
 #define VERNIER_CODEGEN_CPU_TARGET_H
 
 #include "codegen/cpu/MachineModel.h"
+#include "codegen/tables/ObjectFile.h"
 
 #include "llvm/ADT/StringMap.h"
 
@@ -25,6 +26,8 @@ struct Target {
   bool fma = false;
   MachineModel machine;
   bool bfloat16Dot = false; // AVX512-BF16: sums of products of bfloat16 pairs, and rounding to bfloat16
+
+  ObjectTarget objects() const { return {triple, cpu, features}; }
 };
 
 // "native" reads this machine; the others name a class of machines. Nothing for an unknown name.

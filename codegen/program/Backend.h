@@ -58,6 +58,26 @@ public:
 // @train_step after it, @infer.
 enum class Purpose { TrainForward, TrainStep, Inference };
 
+// What code is made of.
+struct Emission {
+  std::string model;  // whose code it is
+  std::string prefix; // of the kernels' symbols
+  std::vector<Kernel> kernels;
+  llvm::SmallVector<const Program *> programs; // whose steps run them
+  llvm::function_ref<void(llvm::Module &)> tables;
+  std::string faulty = {}; // a kernel whose result is made wrong, so that comparisons are seen to find it
+};
+
+struct SourceFile {
+  std::string name, text;
+};
+
+struct Emitted {
+  std::vector<std::string> objects;   // the bytes of object files: of the kernels, of the tables
+  std::vector<SourceFile> sources;    // where a person can read what was compiled, for what lies beside them
+  std::vector<std::string> libraries; // arguments of the linker that the objects need
+};
+
 class Backend {
 public:
   virtual ~Backend() = default;
@@ -78,10 +98,7 @@ public:
   // What the runtime must find in a machine (vn_model.target).
   virtual std::string requirements() const = 0;
 
-  // Object files of the kernels, whose symbols begin with `prefix`, and of the tables that `tables` writes.
-  virtual llvm::Expected<std::vector<std::string>>
-  emit(const std::vector<Kernel> &kernels, const std::string &prefix,
-       llvm::function_ref<void(llvm::Module &)> tables) const = 0;
+  virtual llvm::Expected<Emitted> emit(const Emission &emission) const = 0;
 
   // Whether programs for it can be linked and run on this machine.
   virtual bool runsHere() const = 0;

@@ -1,9 +1,6 @@
 #include "driver/verify/Execution.h"
 
-#include "codegen/cpu/schedule/Schedule.h"
 #include "driver/Refusal.h"
-#include "driver/verify/Fault.h"
-#include "runtime/core/Cpus.h"
 
 #include <algorithm>
 #include <cstring>
@@ -64,24 +61,31 @@ template <typename T> T orRefuse(llvm::Expected<T> value) {
   return std::move(*value);
 }
 
-std::string tables(const codegen::Compilation &compilation, const char *symbol,
-                   const codegen::Target &target) {
+codegen::ModelFacts factsOf(const codegen::Compilation &compilation, const char *symbol,
+                            const codegen::Backend &backend) {
   codegen::ModelFacts facts;
   facts.name = facts.symbol = symbol;
   facts.description = "{}";
-  facts.target = target.required;
+  facts.target = backend.requirements();
   facts.batch = facts.channels = facts.height = facts.width = 1;
   for (const codegen::Io &array : compilation.trainStep.io)
     if (array.kind == VN_OUTPUT && array.name == "logits")
       facts.classes = array.shape.back(); // what labels are checked against
-  return orRefuse(
-      codegen::emitModule(target, [&](llvm::Module &out) { codegen::writeTables(out, compilation, facts); }));
+  return facts;
+}
+
+// The first kernel whose name begins with `name`.
+std::string kernelNamed(const std::vector<codegen::Kernel> &kernels, llvm::StringRef name) {
+  const auto kernel = llvm::find_if(
+      kernels, [&](const codegen::Kernel &kernel) { return llvm::StringRef(kernel.name).starts_with(name); });
+  if (kernel == kernels.end())
+    refuse("no pass and no kernel of this model is called `" + name.str() + "`", "--inject-fault");
+  return kernel->name;
 }
 
 } // namespace
 
-LoadedCode loadCode(mlir::ModuleOp module, const codegen::CpuBackend &backend,
-                    const std::string &faultyKernel) {
+LoadedCode loadCode(mlir::ModuleOp module, const codegen::Backend &backend, const std::string &faultyKernel) {
   LoadedCode code;
   auto built = codegen::lowerModule(module, backend);
   auto kept = codegen::lowerModule(module, backend, {.kept = &code.places});
@@ -91,16 +95,19 @@ LoadedCode loadCode(mlir::ModuleOp module, const codegen::CpuBackend &backend,
 
   std::vector<codegen::Kernel> kernels = code.kept.kernels;
   addKernels(kernels, built->kernels);
-  const codegen::Target &target = backend.target;
-  std::vector<codegen::KernelDefinition> definitions;
-  for (const codegen::Kernel &kernel : kernels)
-    definitions.push_back(codegen::codeOf(kernel, target).definition);
-  if (!faultyKernel.empty() && !breakKernel(definitions, faultyKernel))
-    refuse("no pass and no kernel of this model is called `" + faultyKernel + "`", "--inject-fault");
+  const std::string faulty = faultyKernel.empty() ? "" : kernelNamed(kernels, faultyKernel);
   CompiledModel model;
-  model.objects = orRefuse(codegen::emitKernels(definitions, target, unsigned(runtime::usableCpus())));
-  model.objects.push_back(tables(code.kept, "kept", target));
-  model.objects.push_back(tables(*built, "built", target));
+  model.code = orRefuse(backend.emit(
+      {.model = "verified",
+       .prefix = "",
+       .kernels = std::move(kernels),
+       .programs = {&code.kept.infer, &code.kept.trainStep},
+       .tables =
+           [&](llvm::Module &out) {
+             codegen::writeTables(out, code.kept, factsOf(code.kept, "kept", backend), /*asMain=*/false);
+             codegen::writeTables(out, *built, factsOf(*built, "built", backend), /*asMain=*/false);
+           },
+       .faulty = faulty}));
 
   code.library = orRefuse(BuiltLibrary::load(model));
   code.keptModel = &code.library.model("kept");

@@ -2,7 +2,7 @@
 #ifndef VERNIER_DRIVER_VERIFY_EXECUTION_H
 #define VERNIER_DRIVER_VERIFY_EXECUTION_H
 
-#include "codegen/cpu/CpuBackend.h"
+#include "codegen/program/Backend.h"
 #include "driver/BuiltLibrary.h"
 #include "driver/verify/Results.h"
 #include "runtime/core/Session.h"
@@ -20,9 +20,9 @@ struct LoadedCode {
   const vn_model *keptModel = nullptr, *builtModel = nullptr;
 };
 
-// Refuses where the module cannot be lowered, compiled or loaded. `faultyKernel`: see breakKernel.
-LoadedCode loadCode(mlir::ModuleOp module, const codegen::CpuBackend &backend,
-                    const std::string &faultyKernel);
+// Refuses where the module cannot be lowered, compiled or loaded. The first kernel whose name
+// begins with `faultyKernel` is made wrong.
+LoadedCode loadCode(mlir::ModuleOp module, const codegen::Backend &backend, const std::string &faultyKernel);
 
 // A session with the inputs' parameters.
 class Execution {

@@ -336,9 +336,11 @@ BOOST_AUTO_TEST_CASE(every_target_generates_an_object) {
       BOOST_TEST_MESSAGE(llvm::toString(model.takeError()));
       continue;
     }
-    BOOST_TEST(!model->objects.empty());
-    const char machine = name == "aarch64" ? char(183) : name == "native" ? model->objects[0][18] : char(62);
-    for (const std::string &object : model->objects) {
+    BOOST_TEST(!model->code.objects.empty());
+    const char machine = name == "aarch64"  ? char(183)
+                         : name == "native" ? model->code.objects[0][18]
+                                            : char(62);
+    for (const std::string &object : model->code.objects) {
       BOOST_TEST(object.substr(0, 4) == "\177ELF");
       BOOST_TEST(object[18] == machine, name); // e_machine
     }
@@ -373,7 +375,7 @@ BOOST_AUTO_TEST_CASE(no_instruction_beyond_the_target) {
       auto model =
           driver::compileModel(*module.compiled, codegen::CpuBackend(target, {.transform = 4}), facts);
       BOOST_TEST_REQUIRE(bool(model), target.name);
-      for (const std::string &object : model->objects)
+      for (const std::string &object : model->code.objects)
         for (const std::string &instruction : llvm::cantFail(foreignInstructions(object, target, features)))
           BOOST_TEST(false, target.name << ": `" << instruction << "` is beyond " << target.required);
     }
@@ -389,7 +391,7 @@ BOOST_AUTO_TEST_CASE(instructions_beyond_a_target_are_found) {
   auto model = driver::compileModel(*module.compiled, codegen::CpuBackend(target), facts);
   BOOST_TEST_REQUIRE(bool(model));
   bool found = false;
-  for (const std::string &object : model->objects)
+  for (const std::string &object : model->code.objects)
     for (const std::string &instruction :
          llvm::cantFail(foreignInstructions(object, target, {"avx2", "fma", "bmi", "bmi2"})))
       found |= llvm::StringRef(instruction).contains("%zmm");
@@ -423,7 +425,7 @@ BOOST_AUTO_TEST_CASE(bfloat16_on_every_target) {
     if (llvm::StringRef(target.triple).starts_with("aarch64"))
       continue;
     int64_t dotProducts = 0;
-    for (const std::string &object : model->objects)
+    for (const std::string &object : model->code.objects)
       dotProducts += llvm::cantFail(countInstructions(object, target))[DotProducts];
     BOOST_TEST((dotProducts > 0) == target.bfloat16Dot, name);
   }

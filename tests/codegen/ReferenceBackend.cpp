@@ -1,6 +1,7 @@
 #include "tests/codegen/ReferenceBackend.h"
 
-#include "codegen/cpu/emit/Emit.h"
+#include "codegen/cpu/Target.h"
+#include "codegen/tables/ObjectFile.h"
 #include "compiler/passes/Passes.h"
 #include "tests/codegen/ReferenceSolver.h"
 
@@ -95,19 +96,17 @@ PartialSums ReferenceBackend::select(const Problem &problem, const Places &place
   return {};
 }
 
-llvm::Expected<std::vector<std::string>>
-ReferenceBackend::emit(const std::vector<Kernel> &kernels, const std::string &prefix,
-                       llvm::function_ref<void(llvm::Module &)> tables) const {
-  const Target target = *makeTarget("native");
+llvm::Expected<Emitted> ReferenceBackend::emit(const Emission &emission) const {
+  const ObjectTarget target = makeTarget("native")->objects();
   auto code = emitModule(target, [&](llvm::Module &module) {
     llvm::IRBuilder<> b(module.getContext());
     const auto callee =
         module.getOrInsertFunction("vernier_reference_solve", b.getVoidTy(), b.getInt64Ty(), b.getPtrTy());
     auto *type =
         llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getInt64Ty(), b.getInt64Ty()}, false);
-    for (const Kernel &kernel : kernels) {
-      auto *function =
-          llvm::Function::Create(type, llvm::Function::ExternalLinkage, prefix + kernel.name, module);
+    for (const Kernel &kernel : emission.kernels) {
+      auto *function = llvm::Function::Create(type, llvm::Function::ExternalLinkage,
+                                              emission.prefix + kernel.name, module);
       b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "", function));
       b.CreateCall(callee, {b.getInt64(emitted().size()), function->getArg(0)});
       b.CreateRetVoid();
@@ -116,10 +115,10 @@ ReferenceBackend::emit(const std::vector<Kernel> &kernels, const std::string &pr
   });
   if (!code)
     return code.takeError();
-  auto tableObject = emitModule(target, tables);
+  auto tableObject = emitModule(target, emission.tables);
   if (!tableObject)
     return tableObject.takeError();
-  return std::vector<std::string>{std::move(*code), std::move(*tableObject)};
+  return Emitted{{std::move(*code), std::move(*tableObject)}, {}, {}};
 }
 
 } // namespace vernier::tests

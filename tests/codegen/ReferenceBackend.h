@@ -18,9 +18,7 @@ public:
   void order(codegen::Program &) const override {}
   std::string requirements() const override { return ""; }
   // Objects whose kernels call back into this process.
-  llvm::Expected<std::vector<std::string>>
-  emit(const std::vector<codegen::Kernel> &kernels, const std::string &prefix,
-       llvm::function_ref<void(llvm::Module &)> tables) const override;
+  llvm::Expected<codegen::Emitted> emit(const codegen::Emission &emission) const override;
   bool runsHere() const override { return true; }
 };
 

@@ -23,7 +23,8 @@ ALLOWED = [
     ("codegen/program/", [r"codegen/program/", r"dsl/ShapeRules.h$", r"vernier/abi.h$", r"llvm/", STANDARD + "$"]),
     ("codegen/plan/", [r"codegen/(program|plan)/", r"llvm/", STANDARD + "$"]),
     ("codegen/lower/", [r"codegen/(program|plan|lower)/", r"compiler/ir/", r"(mlir|llvm)/", STANDARD + "$"]),
-    ("codegen/cpu/", [r"codegen/(program|cpu)/", r"compiler/passes/Passes.h$", r"dsl/Sampling.h$", r"vernier/abi.h$", r"(mlir|llvm)/", STANDARD + "$"]),
+    ("codegen/tables/", [r"codegen/(program|tables)/", r"llvm/", STANDARD + "$"]),
+    ("codegen/cpu/", [r"codegen/(program|tables|cpu)/", r"compiler/passes/Passes.h$", r"dsl/Sampling.h$", r"vernier/abi.h$", r"(mlir|llvm)/", STANDARD + "$"]),
     # Copied beside what is emitted and compiled there: they name each other by file name.
     ("codegen/cuda/device/", [r"[a-z_]+\.cuh$", r"\.\./emulation/Emulation\.h$", STANDARD + "$"]),
     ("codegen/cuda/emulation/", [r"[A-Z]\w+\.h$", r"boost/context/", r"sanitizer/common_interface_defs.h$", STANDARD + "$"]),

@@ -1,6 +1,7 @@
 #include "codegen/cpu/emit/Emit.h"
 
 #include "codegen/cpu/emit/KernelBuilder.h"
+#include "codegen/tables/ObjectFile.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -17,16 +18,11 @@
 #include "mlir/Transforms/Passes.h"
 
 #include "llvm/IR/IRBuilder.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
-#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/SmallVectorMemoryBuffer.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
 #include <algorithm>
-#include <mutex>
 #include <system_error>
 #include <thread>
 
@@ -35,37 +31,6 @@ namespace {
 
 llvm::Error failure(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
-void initialiseTargets() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    LLVMInitializeX86TargetInfo();
-    LLVMInitializeX86Target();
-    LLVMInitializeX86TargetMC();
-    LLVMInitializeX86AsmPrinter();
-    LLVMInitializeAArch64TargetInfo();
-    LLVMInitializeAArch64Target();
-    LLVMInitializeAArch64TargetMC();
-    LLVMInitializeAArch64AsmPrinter();
-  });
-}
-
-llvm::Expected<std::unique_ptr<llvm::TargetMachine>> makeMachine(const Target &target) {
-  initialiseTargets();
-  std::string error;
-  llvm::Triple triple(target.triple);
-  const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
-  if (!found)
-    return failure(error);
-  llvm::TargetOptions options;
-  options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
-  std::unique_ptr<llvm::TargetMachine> machine(
-      found->createTargetMachine(triple, target.cpu, target.features, options, llvm::Reloc::PIC_,
-                                 std::nullopt, llvm::CodeGenOptLevel::Aggressive));
-  if (!machine)
-    return failure("no code generator for " + target.triple);
-  return machine;
 }
 
 void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
@@ -83,15 +48,6 @@ void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, cgscc, modules);
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
-}
-
-std::string toObject(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::SmallString<0> bytes;
-  llvm::raw_svector_ostream stream(bytes);
-  llvm::legacy::PassManager codegen;
-  machine.addPassesToEmitFile(codegen, stream, nullptr, llvm::CodeGenFileType::ObjectFile);
-  codegen.run(module);
-  return std::string(bytes);
 }
 
 // void name(void *const *operands, int64_t begin, int64_t end): the ABI's face of a kernel whose body takes
@@ -153,7 +109,7 @@ llvm::Error lower(mlir::ModuleOp module) {
 
 llvm::Expected<std::string> emitShard(const std::vector<const KernelDefinition *> &kernels,
                                       const Target &target, const std::string &prefix) {
-  auto machine = makeMachine(target);
+  auto machine = makeMachine(target.objects());
   if (!machine)
     return machine.takeError();
   mlir::DialectRegistry registry;
@@ -220,18 +176,6 @@ llvm::Expected<std::vector<std::string>> emitKernels(const std::vector<KernelDef
     if (!error.empty())
       return failure(error);
   return objects;
-}
-
-llvm::Expected<std::string> emitModule(const Target &target, llvm::function_ref<void(llvm::Module &)> fill) {
-  auto machine = makeMachine(target);
-  if (!machine)
-    return machine.takeError();
-  llvm::LLVMContext context;
-  llvm::Module module("tables", context);
-  module.setTargetTriple((*machine)->getTargetTriple());
-  module.setDataLayout((*machine)->createDataLayout());
-  fill(module);
-  return toObject(module, **machine);
 }
 
 } // namespace vernier::codegen

@@ -12,11 +12,6 @@
 #include <string>
 #include <vector>
 
-namespace llvm {
-class LLVMContext;
-class Module;
-} // namespace llvm
-
 namespace vernier::codegen {
 
 class KernelBuilder;
@@ -33,9 +28,6 @@ struct KernelDefinition {
 llvm::Expected<std::vector<std::string>> emitKernels(const std::vector<KernelDefinition> &kernels,
                                                      const Target &target, unsigned shards,
                                                      const std::string &prefix = "");
-
-// The object file of a module that `fill` writes.
-llvm::Expected<std::string> emitModule(const Target &target, llvm::function_ref<void(llvm::Module &)> fill);
 
 } // namespace vernier::codegen
 

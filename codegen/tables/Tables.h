@@ -1,6 +1,6 @@
 // The constant tables of runtime/include/vernier/abi.h for one compilation.
-#ifndef VERNIER_CODEGEN_CPU_TABLES_H
-#define VERNIER_CODEGEN_CPU_TABLES_H
+#ifndef VERNIER_CODEGEN_TABLES_TABLES_H
+#define VERNIER_CODEGEN_TABLES_TABLES_H
 
 #include "codegen/program/Program.h"
 
@@ -22,7 +22,8 @@ struct ModelFacts {
 };
 
 // Defines `<symbol>_model` and, for the executable's main, `vernier_model`.
-void writeTables(llvm::Module &module, const Compilation &compilation, const ModelFacts &facts);
+void writeTables(llvm::Module &module, const Compilation &compilation, const ModelFacts &facts,
+                 bool asMain = true);
 
 // One of the models of an adaptive one.
 struct AdaptivePart {

@@ -1,4 +1,4 @@
-#include "codegen/cpu/Tables.h"
+#include "codegen/tables/Tables.h"
 
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/IRBuilder.h"
@@ -152,12 +152,13 @@ private:
 
 } // namespace
 
-void writeTables(llvm::Module &module, const Compilation &compilation, const ModelFacts &facts) {
+void writeTables(llvm::Module &module, const Compilation &compilation, const ModelFacts &facts, bool asMain) {
   Writer w(module, facts.kernels);
   Constant *address = w.global(w.model(compilation, facts), 8);
   w.define(facts.symbol + "_model", address, llvm::GlobalValue::ExternalLinkage);
   // Weak: several models' libraries may be linked into one program, which then names them.
-  w.define("vernier_model", address, llvm::GlobalValue::WeakAnyLinkage);
+  if (asMain)
+    w.define("vernier_model", address, llvm::GlobalValue::WeakAnyLinkage);
 }
 
 void writeAdaptiveTables(llvm::Module &module, const AdaptivePart &network, const AdaptivePart &classifier,
