@@ -36,10 +36,13 @@ class MapMemory {
 public:
   MapMemory(const vn::Map &map, const std::string &name)
       : map(map), memory(vn::allocate_device(bytes(), name)) {}
-  MapMemory(const vn::Map &map, const std::string &name, Random &random) : MapMemory(map, name) {
-    for (int i = 0; i < map.pixels() * map.c; ++i)
-      values.push_back(map.element == vn::Element::F32 ? random.number()
-                                                       : vn::to_float(vn::to_bf16(random.number())));
+  // So many of 100 numbers are none.
+  MapMemory(const vn::Map &map, const std::string &name, Random &random, int nanPercent = 0)
+      : MapMemory(map, name) {
+    for (int i = 0; i < map.pixels() * map.c; ++i) {
+      const float value = nanPercent > 0 && random.chance(nanPercent) ? NAN : random.number();
+      values.push_back(map.element == vn::Element::F32 ? value : vn::to_float(vn::to_bf16(value)));
+    }
     for (int pixel = 0; pixel < map.pixels(); ++pixel)
       for (int channel = 0; channel < map.c; ++channel) {
         const float value = values[size_t(pixel * map.c + channel)];
@@ -143,6 +146,10 @@ constexpr int sizeAfter(int size, int kernel, int stride, int padding, int after
   return (size + padding + after - (kernel - 1) * dilation - 1) / stride + 1;
 }
 
+constexpr vn::Element randomElement(Random &random) {
+  return random.chance(50) ? vn::Element::F32 : vn::Element::BF16;
+}
+
 // A map of a size, at random places of wider pixels.
 constexpr vn::Map randomMap(Random &random, int n, int h, int w, int c, vn::Element element) {
   vn::Map map{n, h, w, c, c, element, 1};
@@ -151,6 +158,22 @@ constexpr vn::Map randomMap(Random &random, int n, int h, int w, int c, vn::Elem
     map.pixel = (c + random.between(0, 9) + map.align - 1) / map.align * map.align;
   }
   return map;
+}
+
+// The map of one shape with another, elsewhere and of another type.
+constexpr vn::Map randomMapLike(Random &random, const vn::Map &map) {
+  return randomMap(random, map.n, map.h, map.w, map.c, randomElement(random));
+}
+// Of any size: up to 9 x 9 pixels and 70 channels.
+constexpr vn::Map randomMap(Random &random) {
+  const int n = random.chance(50) ? 1 : 3, h = random.between(1, 9), w = random.between(1, 9);
+  return randomMap(random, n, h, w, random.between(1, 70), randomElement(random));
+}
+
+inline std::string textOf(const vn::Map &map) {
+  return std::to_string(map.n) + "x" + std::to_string(map.h) + "x" + std::to_string(map.w) + "x" +
+         std::to_string(map.c) + " of " + std::to_string(map.pixel) +
+         (map.element == vn::Element::F32 ? " f32" : " bf16") + " align " + std::to_string(map.align);
 }
 
 } // namespace cuda_tests

@@ -22,16 +22,16 @@ template <Activation activation> VN_DEVICE float activated(float x) {
   else
     return x;
 }
-// The derivative where the activation's result is y.
-template <Activation activation> VN_DEVICE float slope(float y) {
+// dy times the derivative where the activation's result is y. Where y is NaN, the gradient passes.
+template <Activation activation> VN_DEVICE float gradient_through(float y, float dy) {
   if constexpr (activation == Activation::Relu)
-    return y > 0.0f ? 1.0f : 0.0f;
+    return y <= 0.0f ? 0.0f : dy;
   else if constexpr (activation == Activation::Relu6)
-    return y > 0.0f && y < 6.0f ? 1.0f : 0.0f;
+    return y <= 0.0f || y >= 6.0f ? 0.0f : dy;
   else if constexpr (activation == Activation::Sigmoid)
-    return y * (1.0f - y);
+    return dy * (y * (1.0f - y));
   else
-    return 1.0f;
+    return dy;
 }
 
 // Two sums over a block's pixels for each channel. Moments: of the result and of its squares. Gradient: of
@@ -127,7 +127,7 @@ VN_DEVICE void apply(float (&values)[count], const EpilogueOperands &operands, i
     load_floats(mask, at<epilogue.mask>(operands.mask, n, y, x, channel), valid);
     VN_UNROLL
     for (int i = 0; i < count; ++i)
-      values[i] *= slope<epilogue.masked>(mask[i]);
+      values[i] = gradient_through<epilogue.masked>(mask[i], values[i]);
   }
 }
 

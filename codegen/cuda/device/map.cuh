@@ -40,7 +40,21 @@ VN_CONSTANT int vector_of(const Map &map, int channels = 0) {
   return width;
 }
 
+// The same of several maps that are handled together.
+template <class... Maps> VN_CONSTANT int vector_of_all(const Map &first, const Maps &...others) {
+  int width = vector_of(first);
+  ((width = vector_of(others) < width ? vector_of(others) : width), ...);
+  return width;
+}
+
 VN_CONSTANT int ceil_div(int a, int b) { return (a + b - 1) / b; }
+// The power of two from n on.
+VN_CONSTANT int power_from(int n) {
+  int power = 1;
+  while (power < n)
+    power *= 2;
+  return power;
+}
 
 // `count` numbers of a map as float, of which the first `valid` are read; the others are 0.
 template <int count, class T>

@@ -1,0 +1,240 @@
+// Kernels that map pixels to pixels: a thread has one vector of channels of a pixel, or of a few pixels where
+// it keeps numbers of these channels. Problems are those of codegen/program/Problems.h. Blocks have 256
+// threads.
+#ifndef VERNIER_CUDA_DEVICE_ELEMENTWISE_CUH
+#define VERNIER_CUDA_DEVICE_ELEMENTWISE_CUH
+
+#include "epilogue.cuh"
+#include "launch.cuh"
+
+namespace vn {
+
+constexpr int elementwise_threads = 256;
+
+// Pixels of one thread, at equal distances: several where there are threads enough to fill a GPU, so that
+// what belongs to a channel is loaded once for all of them.
+VN_CONSTANT int pixels_each(const Map &map, int width) {
+  return map.pixels() * ceil_div(map.c, width) >= 1024 * elementwise_threads ? 4 : 1;
+}
+// The distance.
+VN_CONSTANT int pixels_apart(const Map &map, int each) { return ceil_div(map.pixels(), each); }
+
+constexpr Launch elementwise_launch(const Map &map, int width, int each, Stream stream) {
+  const int threads = pixels_apart(map, each) * ceil_div(map.c, width);
+  return {{unsigned(ceil_div(threads, elementwise_threads))}, {elementwise_threads}, 0, stream};
+}
+
+// Calls body(pixel, channel, valid) for each of this thread's vectors of `width` channels, of which `valid`
+// are there: at most `each`, all of the same channels. `prepare(channel, valid)` comes before.
+template <Map map, int width, int each, class Prepare, class Body>
+VN_DEVICE void for_vectors(const Prepare &prepare, const Body &body) {
+  static_assert(map.elements() < (1ll << 31), "places are counted in int");
+  constexpr int vectors = ceil_div(map.c, width), apart = pixels_apart(map, each);
+  const int i = int(blockIdx.x) * elementwise_threads + int(threadIdx.x);
+  const int first = i / vectors, channel = i % vectors * width, valid = map.c - channel;
+  if (first >= apart)
+    return;
+  prepare(channel, valid);
+  VN_UNROLL
+  for (int k = 0; k < each; ++k) {
+    const int pixel = first + k * apart;
+    if (pixel < map.pixels())
+      body(pixel, channel, valid);
+  }
+}
+template <Map map, int width, class Body> VN_DEVICE void for_vectors(const Body &body) {
+  for_vectors<map, width, 1>([](int, int) {}, body);
+}
+
+VN_CONSTANT bool same_shape(const Map &a, const Map &b) {
+  return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c;
+}
+
+// --- of two maps
+
+enum class Operation { Add, Multiply };
+
+// b may be N x 1 x 1 x C: then each of an image's pixels has the same.
+struct Binary {
+  Operation op = Operation::Add;
+  Map a, b, y;
+  Activation activation = Activation::None;
+
+  VN_CONSTANT int vector() const { return vector_of_all(a, b, y); }
+};
+
+constexpr Launch launch_of(const Binary &p, Stream stream = {}) {
+  return elementwise_launch(p.y, p.vector(), 1, stream);
+}
+
+template <Binary p>
+VN_DEVICE void binary(Global<const Number<p.a.element>> a, Global<const Number<p.b.element>> b,
+                      Global<Number<p.y.element>> y) {
+  static_assert(same_shape(p.a, p.y) && p.b.n == p.y.n && p.b.c == p.y.c,
+                "b is of y's shape or N x 1 x 1 x C");
+  static_assert(same_shape(p.b, p.y) || p.b.h * p.b.w == 1, "b is of y's shape or N x 1 x 1 x C");
+  static_assert(p.a.elements() < (1ll << 31) && p.b.elements() < (1ll << 31), "places are counted in int");
+  constexpr int width = p.vector();
+  for_vectors<p.y, width>([&](int pixel, int channel, int valid) {
+    const int b_pixel = same_shape(p.b, p.y) ? pixel : pixel / (p.y.h * p.y.w);
+    float values[width], others[width];
+    load_floats(values, a + (pixel * p.a.pixel + channel), valid);
+    load_floats(others, b + (b_pixel * p.b.pixel + channel), valid);
+    VN_UNROLL
+    for (int i = 0; i < width; ++i)
+      values[i] =
+          activated<p.activation>(p.op == Operation::Add ? values[i] + others[i] : values[i] * others[i]);
+    store_floats(y + (pixel * p.y.pixel + channel), values, valid);
+  });
+}
+
+// --- activations
+
+struct Activate {
+  Map x, y;
+  Activation activation = Activation::None;
+
+  VN_CONSTANT int vector() const { return vector_of_all(x, y); }
+};
+
+constexpr Launch launch_of(const Activate &p, Stream stream = {}) {
+  return elementwise_launch(p.y, p.vector(), 1, stream);
+}
+
+template <Activate p>
+VN_DEVICE void activate(Global<const Number<p.x.element>> x, Global<Number<p.y.element>> y) {
+  static_assert(same_shape(p.x, p.y) && p.x.elements() < (1ll << 31), "places are counted in int");
+  constexpr int width = p.vector();
+  for_vectors<p.y, width>([&](int pixel, int channel, int valid) {
+    float values[width];
+    load_floats(values, x + (pixel * p.x.pixel + channel), valid);
+    VN_UNROLL
+    for (int i = 0; i < width; ++i)
+      values[i] = activated<p.activation>(values[i]);
+    store_floats(y + (pixel * p.y.pixel + channel), values, valid);
+  });
+}
+
+// y is the activation's result.
+struct ActivationGradient {
+  Map y, dy, dx;
+  Activation activation = Activation::None;
+
+  VN_CONSTANT int vector() const { return vector_of_all(y, dy, dx); }
+};
+
+constexpr Launch launch_of(const ActivationGradient &p, Stream stream = {}) {
+  return elementwise_launch(p.dx, p.vector(), 1, stream);
+}
+
+template <ActivationGradient p>
+VN_DEVICE void activation_gradient(Global<const Number<p.y.element>> y, Global<const Number<p.dy.element>> dy,
+                                   Global<Number<p.dx.element>> dx) {
+  static_assert(same_shape(p.y, p.dx) && same_shape(p.dy, p.dx), "maps of one shape");
+  static_assert(p.y.elements() < (1ll << 31) && p.dy.elements() < (1ll << 31), "places are counted in int");
+  constexpr int width = p.vector();
+  for_vectors<p.dx, width>([&](int pixel, int channel, int valid) {
+    float values[width], results[width];
+    load_floats(values, dy + (pixel * p.dy.pixel + channel), valid);
+    load_floats(results, y + (pixel * p.y.pixel + channel), valid);
+    VN_UNROLL
+    for (int i = 0; i < width; ++i)
+      values[i] = gradient_through<p.activation>(results[i], values[i]);
+    store_floats(dx + (pixel * p.dx.pixel + channel), values, valid);
+  });
+}
+
+// --- y = act(x * scale + shift [+ addend]), scale and shift per channel
+
+struct Affine {
+  Map x, y;
+  Activation activation = Activation::None;
+  bool adds = false; // an addend
+  Map addend = {};
+
+  VN_CONSTANT int vector() const { return adds ? vector_of_all(x, y, addend) : vector_of_all(x, y); }
+  VN_CONSTANT int each() const { return pixels_each(y, vector()); }
+};
+
+constexpr Launch launch_of(const Affine &p, Stream stream = {}) {
+  return elementwise_launch(p.y, p.vector(), p.each(), stream);
+}
+
+// `addend` is null where there is none.
+template <Affine p>
+VN_DEVICE void affine(Global<const Number<p.x.element>> x, Global<const float> scale,
+                      Global<const float> shift, Global<const Number<p.addend.element>> addend,
+                      Global<Number<p.y.element>> y) {
+  static_assert(same_shape(p.x, p.y) && (!p.adds || same_shape(p.addend, p.y)), "maps of one shape");
+  static_assert(p.x.elements() < (1ll << 31) && p.addend.elements() < (1ll << 31),
+                "places are counted in int");
+  constexpr int width = p.vector();
+  float scales[width], shifts[width];
+  for_vectors<p.y, width, p.each()>(
+      [&](int channel, int valid) {
+        VN_UNROLL
+        for (int i = 0; i < width; ++i) {
+          scales[i] = i < valid ? scale[channel + i] : 0.0f;
+          shifts[i] = i < valid ? shift[channel + i] : 0.0f;
+        }
+      },
+      [&](int pixel, int channel, int valid) {
+        float values[width], more[width] = {};
+        load_floats(values, x + (pixel * p.x.pixel + channel), valid);
+        if constexpr (p.adds)
+          load_floats(more, addend + (pixel * p.addend.pixel + channel), valid);
+        VN_UNROLL
+        for (int i = 0; i < width; ++i) {
+          const float scaled = fmaf(values[i], scales[i], shifts[i]);
+          values[i] = activated<p.activation>(p.adds ? scaled + more[i] : scaled);
+        }
+        store_floats(y + (pixel * p.y.pixel + channel), values, valid);
+      });
+}
+
+// --- numbers from nowhere and from elsewhere
+
+struct Fill {
+  Map y;
+  float value = 0;
+};
+
+constexpr Launch launch_of(const Fill &p, Stream stream = {}) {
+  return elementwise_launch(p.y, vector_of(p.y), 1, stream);
+}
+
+template <Fill p> VN_DEVICE void fill(Global<Number<p.y.element>> y) {
+  constexpr int width = vector_of(p.y);
+  for_vectors<p.y, width>([&](int pixel, int channel, int valid) {
+    float values[width];
+    VN_UNROLL
+    for (int i = 0; i < width; ++i)
+      values[i] = p.value;
+    store_floats(y + (pixel * p.y.pixel + channel), values, valid);
+  });
+}
+
+// Between the types of elements, too.
+struct Copy {
+  Map x, y;
+
+  VN_CONSTANT int vector() const { return vector_of_all(x, y); }
+};
+
+constexpr Launch launch_of(const Copy &p, Stream stream = {}) {
+  return elementwise_launch(p.y, p.vector(), 1, stream);
+}
+
+template <Copy p> VN_DEVICE void copy(Global<const Number<p.x.element>> x, Global<Number<p.y.element>> y) {
+  static_assert(same_shape(p.x, p.y) && p.x.elements() < (1ll << 31), "places are counted in int");
+  constexpr int width = p.vector();
+  for_vectors<p.y, width>([&](int pixel, int channel, int valid) {
+    float values[width];
+    load_floats(values, x + (pixel * p.x.pixel + channel), valid);
+    store_floats(y + (pixel * p.y.pixel + channel), values, valid);
+  });
+}
+
+} // namespace vn
+
+#endif
