@@ -1,6 +1,7 @@
-// Kernels of maps, so that nvcc compiles one or two of each template.
+// Kernels of maps and of parameters, so that nvcc compiles one or two of each template.
 #include "codegen/cuda/device/arrays.cuh"
 #include "codegen/cuda/device/elementwise.cuh"
+#include "codegen/cuda/device/fold.cuh"
 
 using namespace vn;
 
@@ -42,3 +43,21 @@ constexpr Array read{.map = image};
 VN_KERNEL(256) read_image(Global<const float> array, Global<float> map) { from_array<read>(array, map); }
 constexpr Array written{.map = wide, .to_array = true};
 VN_KERNEL(256) write_map(Global<const bf16> map, Global<float> array) { to_array<written>(map, array); }
+
+constexpr FoldWeight folded_weight{.outputs = 64, .per_output = 147, .epsilon = 1e-5};
+VN_KERNEL(256)
+fold_weight_64x147(Global<const float> weight, Global<const float> gamma, Global<const float> variance,
+                   Global<float> folded) {
+  fold_weight<folded_weight>(weight, gamma, variance, folded);
+}
+constexpr FoldScale folded_scale{.channels = 64, .epsilon = 1e-5};
+VN_KERNEL(256)
+fold_scale_64(Global<const float> gamma, Global<const float> variance, Global<float> scale) {
+  fold_scale<folded_scale>(gamma, variance, scale);
+}
+constexpr FoldBias folded_bias{.channels = 64, .bias = true, .epsilon = 1e-5};
+VN_KERNEL(256)
+fold_bias_64(Global<const float> gamma, Global<const float> beta, Global<const float> mean,
+             Global<const float> variance, Global<const float> bias, Global<float> folded) {
+  fold_bias<folded_bias>(gamma, beta, mean, variance, bias, folded);
+}

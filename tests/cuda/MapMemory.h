@@ -109,6 +109,11 @@ public:
       values.push_back(random.number());
     vn::copy_to_device(memory, values.data(), count * sizeof(T));
   }
+  Numbers(const std::vector<T> &numbers, const std::string &name) : Numbers(numbers.size(), name) {
+    values.assign(numbers.begin(), numbers.end());
+    vn::copy_to_device(memory, numbers.data(), count * sizeof(T));
+  }
+  Numbers(const Numbers &) = delete;
   ~Numbers() { vn::free_device(memory); }
   operator T *() const { return static_cast<T *>(memory); }
   std::vector<T> stored() const {
@@ -117,7 +122,7 @@ public:
     vn::copy_to_host(result.data(), memory, count * sizeof(T));
     return result;
   }
-  std::vector<float> values;
+  std::vector<T> values;
 
 private:
   size_t count;
