@@ -1,5 +1,7 @@
 // Kernels of maps and of parameters, so that nvcc compiles one or two of each template.
 #include "codegen/cuda/device/arrays.cuh"
+#include "codegen/cuda/device/batch_norm.cuh"
+#include "codegen/cuda/device/batch_norm_gradient.cuh"
 #include "codegen/cuda/device/elementwise.cuh"
 #include "codegen/cuda/device/fold.cuh"
 
@@ -60,4 +62,54 @@ VN_KERNEL(256)
 fold_bias_64(Global<const float> gamma, Global<const float> beta, Global<const float> mean,
              Global<const float> variance, Global<const float> bias, Global<float> folded) {
   fold_bias<folded_bias>(gamma, beta, mean, variance, bias, folded);
+}
+
+constexpr BatchSums moments{.x = wide};
+VN_KERNEL(256) batch_sums_wide(Global<const bf16> x, Global<double> parts) { batch_sums<moments>(x, parts); }
+constexpr BatchSums exact_moments{.x = pooled};
+VN_KERNEL(256) batch_sums_f32(Global<const float> x, Global<double> parts) {
+  batch_sums<exact_moments>(x, parts);
+}
+constexpr BatchFinish moments_finish{.x = wide, .parts = parts_of(moments), .epsilon = 1e-5};
+VN_KERNEL(moments_finish.all().threads())
+batch_finish_wide(Global<const double> sums, Global<const float> gamma, Global<const float> beta,
+                  Global<float> mean, Global<float> variance, Global<float> scale, Global<float> shift) {
+  batch_finish<moments_finish>(sums, gamma, beta, mean, variance, scale, shift);
+}
+constexpr UpdateRunning running{.channels = 62, .count = 25088, .momentum = 0.1};
+VN_KERNEL(256)
+update_running_62(Global<const float> mean, Global<const float> variance, Global<float> running_mean,
+                  Global<float> running_variance) {
+  update_running<running>(mean, variance, running_mean, running_variance);
+}
+
+constexpr BatchGradientSums gradient_sums{.x = wide, .dy = wide, .y = wide, .activation = Activation::Relu};
+VN_KERNEL(256)
+batch_gradient_sums_relu(Global<const bf16> x, Global<const bf16> dy, Global<const bf16> y,
+                         Global<const float> mean, Global<double> parts) {
+  batch_gradient_sums<gradient_sums>(x, dy, y, mean, parts);
+}
+constexpr BatchGradientFinish gradient_finish{.x = wide, .parts = 20000, .epsilon = 1e-5};
+VN_KERNEL(gradient_finish.all().threads())
+batch_gradient_finish_wide(Global<const double> sums, Global<const float> gamma, Global<const float> mean,
+                           Global<const float> variance, Global<float> dgamma, Global<float> dbeta,
+                           Global<float> coefficients) {
+  batch_gradient_finish<gradient_finish>(sums, gamma, mean, variance, dgamma, dbeta, coefficients);
+}
+constexpr BatchGradientApply gradient_apply{
+    .x = wide, .dy = wide, .y = wide, .dx = wide, .activation = Activation::Relu};
+VN_KERNEL(256)
+batch_gradient_apply_relu(Global<const bf16> x, Global<const bf16> dy, Global<const bf16> y,
+                          Global<const float> coefficients, Global<bf16> dx) {
+  batch_gradient_apply<gradient_apply>(x, dy, y, coefficients, dx);
+}
+
+constexpr ChannelSums bias_sums{.dy = dense};
+VN_KERNEL(256) channel_sums_dense(Global<const float> dy, Global<double> parts) {
+  channel_sums<bias_sums>(dy, parts);
+}
+constexpr ChannelSumsFinish bias_finish{.channels = 62, .parts = parts_of(bias_sums)};
+VN_KERNEL(bias_finish.all().threads())
+channel_sums_finish_62(Global<const double> parts, Global<float> result) {
+  channel_sums_finish<bias_finish>(parts, result);
 }

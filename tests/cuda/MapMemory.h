@@ -36,13 +36,10 @@ class MapMemory {
 public:
   MapMemory(const vn::Map &map, const std::string &name)
       : map(map), memory(vn::allocate_device(bytes(), name)) {}
-  // So many of 100 numbers are none.
-  MapMemory(const vn::Map &map, const std::string &name, Random &random, int nanPercent = 0)
+  MapMemory(const vn::Map &map, const std::string &name, const std::vector<float> &numbers)
       : MapMemory(map, name) {
-    for (int i = 0; i < map.pixels() * map.c; ++i) {
-      const float value = nanPercent > 0 && random.chance(nanPercent) ? NAN : random.number();
-      values.push_back(map.element == vn::Element::F32 ? value : vn::to_float(vn::to_bf16(value)));
-    }
+    for (const float number : numbers)
+      values.push_back(map.element == vn::Element::F32 ? number : vn::to_float(vn::to_bf16(number)));
     for (int pixel = 0; pixel < map.pixels(); ++pixel)
       for (int channel = 0; channel < map.c; ++channel) {
         const float value = values[size_t(pixel * map.c + channel)];
@@ -52,6 +49,9 @@ public:
                            bytesOf(map.element));
       }
   }
+  // So many of 100 numbers are none.
+  MapMemory(const vn::Map &map, const std::string &name, Random &random, int nanPercent = 0)
+      : MapMemory(map, name, randomNumbers(map, random, nanPercent)) {}
   MapMemory(const MapMemory &) = delete;
   ~MapMemory() { vn::free_device(memory); }
 
@@ -90,6 +90,12 @@ public:
   std::vector<float> values;
 
 private:
+  static std::vector<float> randomNumbers(const vn::Map &map, Random &random, int nanPercent) {
+    std::vector<float> numbers;
+    for (int i = 0; i < map.pixels() * map.c; ++i)
+      numbers.push_back(nanPercent > 0 && random.chance(nanPercent) ? NAN : random.number());
+    return numbers;
+  }
   size_t offset(int pixel, int channel) const {
     return size_t(map.align + pixel * map.pixel + channel) * bytesOf(map.element);
   }

@@ -11,6 +11,9 @@ namespace vn {
 enum class Element { F32, BF16 };
 template <Element element> using Number = std::conditional_t<element == Element::F32, float, bf16>;
 
+// Problems are structures like these, constants of kernels. What is not an integer comes last in them: of a
+// double before smaller members clang 22 reads the wrong bytes, where the structure ends in padding.
+
 // Rows before columns, as everywhere.
 struct Pair {
   int y = 1, x = 1;
