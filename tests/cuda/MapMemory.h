@@ -181,6 +181,32 @@ constexpr vn::Map randomMap(Random &random) {
   return randomMap(random, n, h, w, random.between(1, 70), randomElement(random));
 }
 
+// Whether a kernel's number is the expected one, NaN where that is NaN: within a part of `magnitude` and,
+// where it was stored as bf16, that rounding.
+inline bool close(float found, double expected, double magnitude, vn::Element element) {
+  if (std::isnan(expected))
+    return std::isnan(found);
+  return double(found) == expected ||
+         std::abs(found - expected) <=
+             1e-6 * magnitude + (element == vn::Element::BF16 ? std::abs(expected) / 256 : 0);
+}
+
+// The first place where a map's numbers are not as expected; empty where there is none. `magnitudes` of their
+// terms.
+inline std::string difference(const MapMemory &map, const std::vector<double> &expected,
+                              const std::vector<double> &magnitudes) {
+  const std::vector<float> found = map.stored();
+  for (size_t i = 0; i < expected.size(); ++i)
+    if (!close(found[i], expected[i], magnitudes[i], map.map.element)) {
+      const int channel = int(i) % map.map.c, pixel = int(i) / map.map.c;
+      return "image " + std::to_string(pixel / (map.map.h * map.map.w)) + " row " +
+             std::to_string(pixel / map.map.w % map.map.h) + " column " + std::to_string(pixel % map.map.w) +
+             " channel " + std::to_string(channel) + ": " + std::to_string(found[i]) + ", expected " +
+             std::to_string(expected[i]);
+    }
+  return "";
+}
+
 inline std::string textOf(const vn::Map &map) {
   return std::to_string(map.n) + "x" + std::to_string(map.h) + "x" + std::to_string(map.w) + "x" +
          std::to_string(map.c) + " of " + std::to_string(map.pixel) +
