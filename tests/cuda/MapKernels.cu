@@ -1,9 +1,10 @@
-// Kernels of maps and of parameters, so that nvcc compiles one or two of each template.
+// Kernels of maps, parameters and losses, so that nvcc compiles one or two of each template.
 #include "codegen/cuda/device/arrays.cuh"
 #include "codegen/cuda/device/batch_norm.cuh"
 #include "codegen/cuda/device/batch_norm_gradient.cuh"
 #include "codegen/cuda/device/elementwise.cuh"
 #include "codegen/cuda/device/fold.cuh"
+#include "codegen/cuda/device/losses.cuh"
 
 using namespace vn;
 
@@ -112,4 +113,32 @@ constexpr ChannelSumsFinish bias_finish{.channels = 62, .parts = parts_of(bias_s
 VN_KERNEL(bias_finish.all().threads())
 channel_sums_finish_62(Global<const double> parts, Global<float> result) {
   channel_sums_finish<bias_finish>(parts, result);
+}
+
+constexpr Map logits{.n = 32, .c = 1000, .pixel = 1000, .align = 4};
+constexpr Loss classes{.logits = logits};
+VN_KERNEL(classes.threads())
+softmax_loss_32x1000(Global<const float> z, Global<const int> labels, Global<const float> smoothing,
+                     Global<float> losses) {
+  softmax_loss<classes>(z, labels, smoothing, losses);
+}
+constexpr LossGradient classes_gradient{.logits = logits, .gradient = logits};
+VN_KERNEL(classes_gradient.threads())
+softmax_gradient_32x1000(Global<const float> z, Global<const int> labels, Global<const float> smoothing,
+                         Global<float> gradient) {
+  softmax_gradient<classes_gradient>(z, labels, smoothing, gradient);
+}
+constexpr Loss attributes{.loss = LossKind::Binary, .logits = logits};
+VN_KERNEL(attributes.threads())
+binary_loss_32x1000(Global<const float> z, Global<const float> targets, Global<float> losses) {
+  binary_loss<attributes>(z, targets, losses);
+}
+constexpr LossGradient attributes_gradient{.loss = LossKind::Binary, .logits = logits, .gradient = logits};
+VN_KERNEL(attributes_gradient.threads())
+binary_gradient_32x1000(Global<const float> z, Global<const float> targets, Global<float> gradient) {
+  binary_gradient<attributes_gradient>(z, targets, gradient);
+}
+constexpr MeanLoss all_images{.count = 32};
+VN_KERNEL(all_images.threads()) mean_loss_32(Global<const float> losses, Global<float> mean) {
+  mean_loss<all_images>(losses, mean);
 }
