@@ -5,6 +5,7 @@
 #include "codegen/cuda/device/elementwise.cuh"
 #include "codegen/cuda/device/fold.cuh"
 #include "codegen/cuda/device/losses.cuh"
+#include "codegen/cuda/device/optimizer.cuh"
 
 using namespace vn;
 
@@ -141,4 +142,21 @@ binary_gradient_32x1000(Global<const float> z, Global<const float> targets, Glob
 constexpr MeanLoss all_images{.count = 32};
 VN_KERNEL(all_images.threads()) mean_loss_32(Global<const float> losses, Global<float> mean) {
   mean_loss<all_images>(losses, mean);
+}
+
+constexpr Sgd step{.count = 9408};
+VN_KERNEL(256)
+sgd_9408(Global<const float> gradient, Global<const float> rate, Global<const float> factor,
+         Global<const float> decay, Global<const int> nesterov, Global<const int> trained,
+         Global<float> weight, Global<float> momentum, Global<int> not_finite) {
+  sgd<step>(gradient, rate, factor, decay, nesterov, trained, weight, momentum, not_finite);
+}
+constexpr Accumulate accumulated{.count = 9408};
+VN_KERNEL(256)
+accumulate_9408(Global<float> gradient, Global<const int> how, Global<float> sum, Global<int> not_finite) {
+  accumulate<accumulated>(gradient, how, sum, not_finite);
+}
+constexpr CheckFinite checked{.count = 64};
+VN_KERNEL(256) check_finite_64(Global<const float> numbers, Global<int> not_finite) {
+  check_finite<checked>(numbers, not_finite);
 }

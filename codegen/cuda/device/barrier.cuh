@@ -57,6 +57,14 @@ VN_DEVICE unsigned atomic_add_shared(Shared<unsigned> word, unsigned value VN_AN
   return atomicAdd(word, value);
 #endif
 }
+// Sets the bits of `value`.
+VN_DEVICE unsigned atomic_or_global(Global<unsigned> word, unsigned value VN_AND_PLACE) {
+#ifdef VN_EMULATED
+  return emulation::atomicOr(word, value, place);
+#else
+  return atomicOr(word, value);
+#endif
+}
 
 // Whether this block is the last of `blocks` to come here; what the others wrote before they came may then be
 // read. All threads of the block call it. The counter is 0 at the launch and again once the last block has

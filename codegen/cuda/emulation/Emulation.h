@@ -25,6 +25,7 @@ void namedBarrierArrive(unsigned id, unsigned threads, Place place);
 void threadFence(Place place);
 unsigned atomicAdd(const Pointer<unsigned, Space::Global> &word, unsigned value, Place place);
 unsigned atomicAdd(const Pointer<unsigned, Space::Shared> &word, unsigned value, Place place);
+unsigned atomicOr(const Pointer<unsigned, Space::Global> &word, unsigned value, Place place);
 
 // --- warps. Every lane of the mask must come, and none else may.
 

@@ -572,11 +572,21 @@ bool Executor::acquired(const Thread &reader, uint32_t block, Stamp access) cons
   return false;
 }
 
-unsigned atomicAdd(const Pointer<unsigned, Space::Global> &word, unsigned value, Place place) {
+static unsigned &changeAtomically(const Pointer<unsigned, Space::Global> &word, Place place) {
   current->place = place;
   touchAtomic(word.within(), word.raw(), place);
   Executor::ofThisThread().synchroniseAtomic(word.raw());
-  return std::exchange(*word.raw(), *word.raw() + value);
+  return *word.raw();
+}
+
+unsigned atomicAdd(const Pointer<unsigned, Space::Global> &word, unsigned value, Place place) {
+  unsigned &number = changeAtomically(word, place);
+  return std::exchange(number, number + value);
+}
+
+unsigned atomicOr(const Pointer<unsigned, Space::Global> &word, unsigned value, Place place) {
+  unsigned &number = changeAtomically(word, place);
+  return std::exchange(number, number | value);
 }
 
 unsigned atomicAdd(const Pointer<unsigned, Space::Shared> &word, unsigned value, Place place) {
