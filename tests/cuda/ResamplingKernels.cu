@@ -1,5 +1,8 @@
 // Pools, sums over pixels and resampling, so that nvcc compiles one or two of each template.
+#include "codegen/cuda/device/channel_shuffle.cuh"
 #include "codegen/cuda/device/pool_gradient.cuh"
+#include "codegen/cuda/device/resize.cuh"
+#include "codegen/cuda/device/shift.cuh"
 #include "codegen/cuda/device/spatial.cuh"
 
 using namespace vn;
@@ -74,4 +77,36 @@ constexpr SpatialBroadcast broadcast{
     .in = {.n = 2, .c = 64, .pixel = 64, .align = 4}, .out = map_56, .factor = 0.5f};
 VN_KERNEL(map_threads) spatial_broadcast_56(Global<const float> in, Global<float> out) {
   spatial_broadcast<broadcast>(in, out);
+}
+
+constexpr Resize twice{.in = map_56, .out = map_112};
+VN_KERNEL(map_threads) resize_nearest(Global<const float> in, Global<float> out) { resize<twice>(in, out); }
+
+constexpr Map map_100{.n = 2, .h = 100, .w = 87, .c = 62, .pixel = 62, .align = 2};
+constexpr Resize bilinear{.in = map_56_bf16, .out = map_100, .bilinear = true};
+VN_KERNEL(map_threads) resize_bilinear(Global<const bf16> in, Global<float> out) {
+  resize<bilinear>(in, out);
+}
+constexpr Resize scaled{.in = map_56_bf16, .out = map_100, .scale = 1.8, .bilinear = true};
+VN_KERNEL(map_threads) resize_scaled(Global<const bf16> in, Global<float> out) { resize<scaled>(in, out); }
+constexpr ResizeGradient bilinear_gradient{bilinear};
+VN_KERNEL(map_threads) resize_bilinear_gradient(Global<const float> dy, Global<bf16> dx) {
+  resize_gradient<bilinear_gradient>(dy, dx);
+}
+constexpr ResizeGradient spread_gradient{
+    {.in = {.n = 2, .c = 62, .pixel = 62, .align = 2}, .out = map_100, .align_corners = true}};
+VN_KERNEL(map_threads) resize_spread_gradient(Global<const float> dy, Global<float> dx) {
+  resize_gradient<spread_gradient>(dy, dx);
+}
+
+constexpr Shift bordered{.in = map_56_bf16, .out = map_100, .top = 22, .left = 15, .replicate = true};
+VN_KERNEL(map_threads) shift_replicate(Global<const bf16> in, Global<float> out) { shift<bordered>(in, out); }
+constexpr ReplicateGradient border{.dy = map_100, .dx = map_56_bf16, .top = 22, .left = 15};
+VN_KERNEL(map_threads) border_gradient(Global<const float> dy, Global<bf16> dx) {
+  replicate_gradient<border>(dy, dx);
+}
+
+constexpr ChannelShuffle halves{.in = map_56, .out = map_56, .groups = 2};
+VN_KERNEL(map_threads) shuffle_halves(Global<const float> in, Global<float> out) {
+  channel_shuffle<halves>(in, out);
 }
