@@ -18,6 +18,7 @@ static llvm::Expected<CompiledModel> compile(mlir::FailureOr<codegen::Compilatio
   model.compilation = std::move(*compilation);
   facts.target = backend.requirements();
   facts.kernels = kernelPrefix(facts);
+  facts.accelerated = backend.isAccelerator();
   const codegen::Compilation &made = model.compilation;
   auto code = backend.emit({.model = facts.symbol,
                             .prefix = facts.kernels,
@@ -50,6 +51,7 @@ llvm::Expected<CompiledModel> compileAdaptive(codegen::AdaptivePart network, cod
                                               const codegen::Backend &backend) {
   network.facts.target = classifier.facts.target = backend.requirements();
   network.facts.kernels = kernelPrefix(network.facts);
+  network.facts.accelerated = classifier.facts.accelerated = backend.isAccelerator();
   // A kernel's name holds all that its code depends on: both models share those of one name.
   std::vector<codegen::Kernel> kernels = network.compilation.kernels;
   codegen::KernelList list(kernels);
@@ -58,13 +60,14 @@ llvm::Expected<CompiledModel> compileAdaptive(codegen::AdaptivePart network, cod
       return llvm::createStringError("two kernels that differ have one name: `%s`", kernel.name.c_str());
   CompiledModel model;
   model.adaptive = true;
+  const auto tables = [&](llvm::Module &out) {
+    codegen::writeAdaptiveTables(out, network, classifier, candidates);
+  };
   codegen::Emission emission{.model = network.facts.symbol,
                              .prefix = network.facts.kernels,
                              .kernels = std::move(kernels),
                              .programs = programsOf(network.compilation),
-                             .tables = [&](llvm::Module &out) {
-                               codegen::writeAdaptiveTables(out, network, classifier, candidates);
-                             }};
+                             .tables = tables};
   emission.programs.append(programsOf(classifier.compilation));
   auto code = backend.emit(emission);
   if (!code)

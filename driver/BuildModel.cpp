@@ -170,9 +170,8 @@ void requireMemory(const codegen::Compilation &compilation, const std::string &f
 
 void build(const BuildOptions &options, const Output &output) {
   const auto start = std::chrono::steady_clock::now();
-  if (options.backend == "cuda")
-    refuse("CUDA code is not generated yet", "--target cuda", "--target cpu");
-  const codegen::CpuBackend backend = backendOf(options);
+  const std::unique_ptr<const codegen::Backend> chosen = backendOf(options);
+  const codegen::Backend &backend = *chosen;
   if (options.precision == "bf16" && options.purpose == "train")
     refuse("training is in float32 only", "--precision bf16 --for train",
            "train in float32, then build for inference with --precision bf16: the weights are the same");
@@ -191,8 +190,8 @@ void build(const BuildOptions &options, const Output &output) {
     requireClasses(model, options);
   if (open) {
     const auto loss = options.loss == "binary" ? compiler::LossKind::Binary : compiler::LossKind::Softmax;
-    segments = loadOpenModel(options, model, backend, options.precision,
-                             trains ? std::optional(loss) : std::nullopt);
+    segments =
+        loadOpenModel(options, model, backend, mapsOf(options), trains ? std::optional(loss) : std::nullopt);
   }
   if (!options.weights.empty())
     checkWeights(DescribedModel(facts, open ? segments.parts() : std::vector{*model.module}),
@@ -208,7 +207,7 @@ void build(const BuildOptions &options, const Output &output) {
     if (options.scalePolicy)
       addScalePolicy(options, model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction), facts);
     runPasses(*model.module,
-              compiler::inferencePasses(options.precision, backend.passes(codegen::Purpose::Inference)));
+              compiler::inferencePasses(mapsOf(options), backend.passes(codegen::Purpose::Inference)));
   }
   auto compiled = open ? compileSegments(*model.module, segments.holes, segments.segments, backend, facts)
                        : compileModel(*model.module, backend, facts);

@@ -9,7 +9,7 @@
 namespace vernier::driver {
 
 struct BuildOptions : ModelOptions, CodeOptions {
-  std::string weights, purpose = "infer", backend = "cpu", output;
+  std::string weights, purpose = "infer", output;
   bool scalePolicy = false;
   bool printProgram = false;
   bool quiet = false; // no report

@@ -2,6 +2,7 @@
 
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
+#include "driver/CudaToolchain.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/core/Cpus.h"
 
@@ -9,7 +10,7 @@
 
 namespace vernier::driver {
 
-codegen::CpuBackend backendOf(const CodeOptions &options) {
+codegen::CpuBackend cpuBackendOf(const CodeOptions &options) {
   const auto target = codegen::makeTarget(options.cpu);
   if (!target)
     refuse("`" + options.cpu + "` is no CPU that code can be generated for", "--cpu",
@@ -19,6 +20,20 @@ codegen::CpuBackend backendOf(const CodeOptions &options) {
     winograd = codegen::WinogradOptions::within(*error);
   return codegen::CpuBackend(*target, winograd, unsigned(runtime::usableCpus()));
 }
+
+std::unique_ptr<const codegen::Backend> backendOf(const CodeOptions &options) {
+  const bool tf32 = options.precision == "tf32";
+  if (options.target == "cuda")
+    return std::make_unique<codegen::CudaBackend>(nvccToolchain(options.cudaArchitectures),
+                                                  codegen::CudaOptions{.tf32 = tf32});
+  if (options.target == "cuda-emulated")
+    return std::make_unique<codegen::CudaBackend>(emulationToolchain(), codegen::CudaOptions{.tf32 = tf32});
+  if (tf32)
+    refuse("CPUs have no products in tf32", "--precision tf32", "--precision f32 or bf16, or --target cuda");
+  return std::make_unique<codegen::CpuBackend>(cpuBackendOf(options));
+}
+
+std::string mapsOf(const CodeOptions &options) { return options.precision == "bf16" ? "bf16" : "f32"; }
 
 std::string trainingPasses(const codegen::Backend &backend, const std::string &loss) {
   return compiler::trainingPasses(loss, backend.passes(codegen::Purpose::TrainForward),

@@ -6,18 +6,24 @@
 #include "driver/Build.h"
 #include "driver/LoadModel.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace vernier::driver {
 
 struct CodeOptions {
+  std::string target = "cpu"; // or "cuda", "cuda-emulated"
   std::string cpu = "native", loss = "softmax", precision = "f32";
+  std::string cudaArchitectures = "80,90a"; // compute capabilities of GPUs
   std::optional<double> winogradError;
   bool noWinograd = false;
 };
 
-codegen::CpuBackend backendOf(const CodeOptions &options);
+codegen::CpuBackend cpuBackendOf(const CodeOptions &options);
+std::unique_ptr<const codegen::Backend> backendOf(const CodeOptions &options);
+// The type of maps within inference: "f32" or "bf16".
+std::string mapsOf(const CodeOptions &options);
 // What adds @train_step to @infer as the specification has it, in order; before the passes of inference.
 std::string trainingPasses(const codegen::Backend &backend, const std::string &loss);
 

@@ -55,7 +55,7 @@ static std::vector<codegen::Parameter> allParametersOf(const LoadedModel &model,
                                                        const ModelOptions &options) {
   if (!hasOpenChoices(model))
     return parametersOf(*model.module);
-  const codegen::CpuBackend any = backendOf({}); // whose passes leave the same parameters as another's
+  const codegen::CpuBackend any = cpuBackendOf({}); // whose passes leave the same parameters as another's
   return parametersOf(loadOpenModel(options, model, any, "f32").parts());
 }
 

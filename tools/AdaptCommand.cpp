@@ -52,7 +52,7 @@ struct AdaptOptions : BuildOptions, runtime::ImageOptions {
 
 class Adaptation {
 public:
-  explicit Adaptation(const AdaptOptions &given) : options(given), backend(backendOf(given)) {
+  explicit Adaptation(const AdaptOptions &given) : options(given), backend(cpuBackendOf(given)) {
     options.innerOutput = InnerOutput{kFeatures, options.features};
   }
 

@@ -13,9 +13,7 @@ void addBuildCommand(CLI::App &app) {
   command->add_option("--for", options->purpose, "What the binary does beside inference")
       ->check(CLI::IsMember({"infer", "train"}))
       ->capture_default_str();
-  command->add_option("--target", options->backend, "Kind of code")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
-      ->capture_default_str();
+  addTargetOptions(*command, *options);
   addCodeOptions(*command, *options);
   command->add_flag("--scale-policy", options->scalePolicy,
                     "The binary also computes ELASTIC's scale policy scores, for its --scale-policy");

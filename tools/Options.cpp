@@ -21,11 +21,22 @@ void addModelOptions(CLI::App &command, ModelOptions &options, bool withConfigur
   command.add_option("--set", options.parameters, "Parameter of the model's network, NAME=VALUE");
 }
 
+void addTargetOptions(CLI::App &command, CodeOptions &options) {
+  command
+      .add_option("--target", options.target,
+                  "Kind of code: cpu, cuda, or cuda-emulated, which runs on a CPU")
+      ->check(CLI::IsMember({"cpu", "cuda", "cuda-emulated"}))
+      ->capture_default_str();
+  command
+      .add_option("--cuda-arch", options.cudaArchitectures, "Compute capabilities of GPUs, comma-separated")
+      ->capture_default_str();
+}
+
 void addCodeOptions(CLI::App &command, CodeOptions &options) {
   command.add_option("--cpu", options.cpu, "native, avx512bf16, avx512, avx2, sse or aarch64")
       ->capture_default_str();
   command.add_option("--precision", options.precision, "Of maps and weights within inference")
-      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->check(CLI::IsMember({"f32", "tf32", "bf16"}))
       ->capture_default_str();
   command.add_option("--loss", options.loss, "What a training step minimises")
       ->check(CLI::IsMember({"softmax", "binary"}))

@@ -12,6 +12,7 @@ namespace vernier::tools {
 void addModelOptions(CLI::App &command, ModelOptions &options, bool withConfiguration = true);
 
 // --cpu --precision --loss --no-winograd --winograd-error
+void addTargetOptions(CLI::App &command, CodeOptions &options);
 void addCodeOptions(CLI::App &command, CodeOptions &options);
 
 // -q, --quiet of a command that builds.

@@ -24,6 +24,7 @@ void addVerifyCommand(CLI::App &app) {
   command->get_option("--input")->description("Height and width of the image, HxW; small ones otherwise");
   command->add_option("--for", options->purpose, "infer or train; both where the model can be trained")
       ->check(CLI::IsMember({"infer", "train"}));
+  addTargetOptions(*command, *options);
   addCodeOptions(*command, *options);
   command->add_flag("--passes-only", options->passesOnly, "Generate no code");
   command->add_option("--seed", options->seed, "Of the random weights and images")->capture_default_str();

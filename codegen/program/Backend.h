@@ -97,6 +97,9 @@ public:
 
   // What the runtime must find in a machine (vn_model.target).
   virtual std::string requirements() const = 0;
+  // Whether steps are launched on a device by functions that the code brings along (vn_accelerator), which it
+  // exports as the emission's prefix and "accelerator".
+  virtual bool isAccelerator() const { return false; }
 
   virtual llvm::Expected<Emitted> emit(const Emission &emission) const = 0;
 

@@ -13,8 +13,8 @@ using llvm::Constant;
 
 class Writer {
 public:
-  Writer(llvm::Module &module, std::string prefix)
-      : module(module), context(module.getContext()), prefix(std::move(prefix)) {}
+  Writer(llvm::Module &module, const ModelFacts &facts)
+      : module(module), context(module.getContext()), prefix(facts.kernels), accelerated(facts.accelerated) {}
 
   Constant *integer(int64_t value) {
     return llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), value, true);
@@ -58,6 +58,16 @@ public:
     return function;
   }
 
+  // Defined by the generated code, or null.
+  Constant *accelerator() {
+    if (!accelerated)
+      return null();
+    auto *variable = llvm::cast<llvm::GlobalVariable>(
+        module.getOrInsertGlobal(prefix + "accelerator", llvm::Type::getInt8Ty(context)));
+    variable->setVisibility(llvm::GlobalValue::HiddenVisibility);
+    return variable;
+  }
+
   Constant *program(const Program &program, const std::vector<Buffer> &buffers) {
     llvm::SmallVector<Constant *> steps, io;
     for (const Step &step : program.steps) {
@@ -68,9 +78,11 @@ public:
         operands.push_back(record({integer32(buffer.space), integer32(array ? arrayOf(buffer) : 0),
                                    integer(operand.offset + (array ? 0 : buffer.offset))}));
       }
-      steps.push_back(record({kernel(step.kernel), text(step.kernel), text(step.place), array(operands),
-                              integer(step.operands.size()), integer(step.tasks), integer(step.macs),
-                              integer(step.bytes), integer(step.cost()), integer(step.withPrevious)}));
+      Constant *code = kernel(step.kernel);
+      steps.push_back(
+          record({accelerated ? null() : code, text(step.kernel), text(step.place), array(operands),
+                  integer(step.operands.size()), integer(step.tasks), integer(step.macs), integer(step.bytes),
+                  integer(step.cost()), integer(step.withPrevious), accelerated ? code : null()}));
     }
     for (const Io &entry : program.io)
       io.push_back(record({text(entry.name), integer(entry.type), integer(entry.kind),
@@ -124,7 +136,8 @@ public:
                    program(compilation.infer, compilation.buffers),
                    program(compilation.trainStep, compilation.buffers),
                    program(compilation.accumulate, compilation.buffers),
-                   program(compilation.update, compilation.buffers)});
+                   program(compilation.update, compilation.buffers),
+                   accelerator()});
   }
 
   Constant *global(Constant *value, unsigned alignment) {
@@ -147,13 +160,14 @@ private:
   llvm::Module &module;
   llvm::LLVMContext &context;
   const std::string prefix; // of the kernels
+  const bool accelerated;
   std::map<std::string, Constant *> texts;
 };
 
 } // namespace
 
 void writeTables(llvm::Module &module, const Compilation &compilation, const ModelFacts &facts, bool asMain) {
-  Writer w(module, facts.kernels);
+  Writer w(module, facts);
   Constant *address = w.global(w.model(compilation, facts), 8);
   w.define(facts.symbol + "_model", address, llvm::GlobalValue::ExternalLinkage);
   // Weak: several models' libraries may be linked into one program, which then names them.
@@ -163,7 +177,7 @@ void writeTables(llvm::Module &module, const Compilation &compilation, const Mod
 
 void writeAdaptiveTables(llvm::Module &module, const AdaptivePart &network, const AdaptivePart &classifier,
                          llvm::ArrayRef<int64_t> candidates) {
-  Writer w(module, network.facts.kernels); // both share them
+  Writer w(module, network.facts); // both share the kernels
   Constant *model = w.global(w.model(network.compilation, network.facts), 8);
   Constant *chooser = w.global(w.model(classifier.compilation, classifier.facts), 8);
   Constant *choices = w.global(llvm::ConstantDataArray::get(module.getContext(), candidates), 8);

@@ -46,7 +46,7 @@ class TimedProgram {
 public:
   TimedProgram(Module module, const LoadedModel &model, const ModelOptions &options, const CodeOptions &code,
                int64_t threads) {
-    const codegen::CpuBackend backend = backendOf(code);
+    const codegen::CpuBackend backend = cpuBackendOf(code);
     runPasses(*module, "vn-drop-empty," + compiler::inferencePasses(
                                               code.precision, backend.passes(codegen::Purpose::Inference)));
     codegen::ModelFacts facts = factsOf(model, options);

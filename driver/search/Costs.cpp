@@ -21,7 +21,7 @@ Json costsOf(const SearchOptions &options, const std::string &configuration) {
   mlir::ModuleOp module = *model.module;
   const compiler::CostSummary cost =
       compiler::summarizeCost(module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction));
-  const codegen::CpuBackend backend = backendOf(options);
+  const codegen::CpuBackend backend = cpuBackendOf(options);
   runPasses(module,
             compiler::inferencePasses(options.precision, backend.passes(codegen::Purpose::Inference)));
   const auto lowered = codegen::lowerModule(module, backend);

@@ -67,6 +67,7 @@ codegen::ModelFacts factsOf(const codegen::Compilation &compilation, const char 
   facts.name = facts.symbol = symbol;
   facts.description = "{}";
   facts.target = backend.requirements();
+  facts.accelerated = backend.isAccelerator();
   facts.batch = facts.channels = facts.height = facts.width = 1;
   for (const codegen::Io &array : compilation.trainStep.io)
     if (array.kind == VN_OUTPUT && array.name == "logits")

@@ -16,9 +16,9 @@
 namespace vernier::driver {
 namespace {
 
-codegen::CpuBackend backendThatRunsHere(const VerifyOptions &options) {
-  codegen::CpuBackend backend = backendOf(options);
-  const std::vector<std::string> missing = runtime::missingCpuFeatures(backend.requirements());
+std::unique_ptr<const codegen::Backend> backendThatRunsHere(const VerifyOptions &options) {
+  std::unique_ptr<const codegen::Backend> backend = backendOf(options);
+  const std::vector<std::string> missing = runtime::missingCpuFeatures(backend->requirements());
   if (!missing.empty())
     refuse("this machine cannot run code for " + options.cpu + ": it lacks " + llvm::join(missing, ", "),
            "--cpu");
@@ -36,7 +36,7 @@ std::vector<Result> outputs(std::vector<Result> results) {
 }
 
 // The generated code, kernel by kernel and then as it is built.
-void verifyCode(mlir::ModuleOp module, const codegen::CpuBackend &backend, const VerifyOptions &options,
+void verifyCode(mlir::ModuleOp module, const codegen::Backend &backend, const VerifyOptions &options,
                 const std::string &faultyKernel, const Inputs &inputs, const PassCheck &check,
                 Report &report) {
   const bool trains = !check.trainStep().empty();
@@ -79,7 +79,8 @@ void verifyCode(mlir::ModuleOp module, const codegen::CpuBackend &backend, const
 } // namespace
 
 Verification verify(VerifyOptions options) {
-  const codegen::CpuBackend backend = backendThatRunsHere(options);
+  const std::unique_ptr<const codegen::Backend> chosen = backendThatRunsHere(options);
+  const codegen::Backend &backend = *chosen;
   if (options.input.empty())
     options.input = reducedInput(options);
   LoadedModel model = loadModel(options, Branches::KeepEmpty);
@@ -94,9 +95,9 @@ Verification verify(VerifyOptions options) {
                                  model.channels, model.height, model.width, options.batch, options.seed,
                                  trains ? "inference and training" : "inference");
   Report &report = result.report;
-  std::vector<std::string> passes = splitPipeline(
-      "vn-drop-empty," + (trains ? trainingPasses(backend, options.loss) + "," : "") +
-      compiler::inferencePasses(options.precision, backend.passes(codegen::Purpose::Inference)));
+  std::vector<std::string> passes =
+      splitPipeline("vn-drop-empty," + (trains ? trainingPasses(backend, options.loss) + "," : "") +
+                    compiler::inferencePasses(mapsOf(options), backend.passes(codegen::Purpose::Inference)));
   if (options.imagesTogether)
     *llvm::find(passes, "vn-block-images") += "{images=" + std::to_string(options.imagesTogether) + "}";
   PassCheck check(module, inputs, trains ? options.loss : "", report);

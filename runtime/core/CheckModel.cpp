@@ -30,7 +30,8 @@ static void checkTables(const vn_model &model, const vn_program &program, const 
     need(program.io[i].name);
   for (int64_t s = 0; s < program.num_steps; ++s) {
     const vn_step &step = program.steps[s];
-    need(step.kernel && step.kernel_name && step.place && isTable(step.operands, step.num_operands));
+    need((model.accelerator ? step.launch != nullptr : step.kernel != nullptr) && step.kernel_name &&
+         step.place && isTable(step.operands, step.num_operands));
   }
   for (int64_t s = 0; s < program.num_segments; ++s)
     need(isTable(program.segments[s].holes, program.segments[s].num_holes) &&

@@ -2,6 +2,7 @@
 
 #include "runtime/Error.h"
 #include "runtime/device/cpu/CpuDevice.h"
+#include "runtime/device/cuda/CudaDevice.h"
 
 #include <fmt/core.h>
 
@@ -25,6 +26,8 @@ const vn_program &programOf(const vn_model &model, Task task) {
 }
 
 std::unique_ptr<Device> openDevice(const vn_model &model, const SessionOptions &options) {
+  if (model.accelerator)
+    return std::make_unique<CudaDevice>(model, options);
   if (options.number != 0)
     throw Error(VN_ERROR_ARGUMENT, fmt::format("there is no device {}", options.number))
         .help(fmt::format("model `{}` was built for the CPU, which is device 0", model.name));

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -108,9 +109,29 @@ ChildEnd endOf(const Command &command, int status) {
       128 + signal, {}, fmt::format("{} was ended by signal {} ({})", command[0], signal, strsignal(signal))};
 }
 
+/// Memory that a child prints into.
+struct Printed {
+  int file = -1;
+  Printed() : file(memfd_create("output", MFD_CLOEXEC)) {
+    if (file < 0)
+      throw Error(VN_ERROR_FILE, fmt::format("cannot start a program: {}", strerror(errno)));
+  }
+  ~Printed() { close(file); }
+  Printed(const Printed &) = delete;
+  Printed &operator=(const Printed &) = delete;
+  std::string text() const {
+    std::string text;
+    char part[4096];
+    for (ssize_t count; (count = pread(file, part, sizeof(part), off_t(text.size()))) > 0;)
+      text.append(part, size_t(count));
+    return text;
+  }
+};
+
 struct Running {
   pid_t process;
   const Command *command;
+  const Printed *printed = nullptr;
 };
 
 /// Waits until one of these has ended, and takes it from the list.
@@ -128,7 +149,9 @@ ChildEnd awaitOne(std::vector<Running> &running) {
     const auto entry = std::ranges::find(running, info.si_pid, &Running::process);
     if (entry == running.end())
       continue;
-    const ChildEnd end = endOf(*entry->command, status);
+    ChildEnd end = endOf(*entry->command, status);
+    if (entry->printed && end.status != 0)
+      end.output = entry->printed->text();
     running.erase(entry);
     return end;
   }
@@ -181,6 +204,39 @@ ChildEnd captureChild(const Command &command, Capture capture) {
   stopIfAsked();
   end.output = std::move(text);
   return end;
+}
+
+ChildEnd captureChildren(std::span<const Command> commands, Capture capture, size_t atOnce) {
+  const StopRequests requests;
+  std::vector<Printed> printed(commands.size());
+  std::vector<Running> running;
+  ChildEnd first;
+  for (size_t next = 0; next < commands.size() || !running.empty();) {
+    if (next < commands.size() && running.size() < atOnce && first.status == 0) {
+      std::string cause;
+      const bool stopped = bool(stopSignal());
+      const pid_t child =
+          stopped ? -1
+                  : start(commands[next], printed[next].file, capture == Capture::OutputAndErrors, cause);
+      if (child < 0) {
+        first = cannotRun(commands[next], cause);
+        stopAll(running);
+      } else {
+        running.push_back({child, &commands[next], &printed[next]});
+      }
+      ++next;
+      continue;
+    }
+    if (running.empty()) // one has failed, and the others have ended
+      break;
+    ChildEnd end = awaitOne(running);
+    if (end.status != 0 && first.status == 0) {
+      first = std::move(end);
+      stopAll(running);
+    }
+  }
+  stopIfAsked();
+  return first;
 }
 
 } // namespace vernier::runtime

@@ -27,6 +27,10 @@ enum class Capture { Output, OutputAndErrors };
 /// The same of one command, with what it prints.
 ChildEnd captureChild(const Command &command, Capture capture);
 
+/// The same of several, at most `atOnce` of them at a time, in their order; what is printed by the first that
+/// failed.
+ChildEnd captureChildren(std::span<const Command> commands, Capture capture, size_t atOnce);
+
 } // namespace vernier::runtime
 
 #endif

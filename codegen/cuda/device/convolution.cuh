@@ -250,7 +250,8 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
     for (int column = thread; column < tile.n && first_channel + column < c.out_channels();
          column += threads) {
       const int channel = group * c.out_channels() + first_channel + column;
-      float first = 0, second = 0, mean = 0;
+      double first = 0, second = 0;
+      float mean = 0;
       if constexpr (c.epilogue.sums == Sums::Gradient)
         mean = operands.mean[channel];
       for (int row = 0; row < tile.m && first_result + row < results; ++row) {
@@ -261,9 +262,9 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
           const float there =
               to_float(at<c.epilogue.x>(operands.x, pixel.n, pixel.y * rows.out_step + rows.out_start,
                                         pixel.x * columns.out_step + columns.out_start, channel)[0]);
-          second += value * (there - mean);
+          second += double(value) * (there - mean);
         } else {
-          second += value * value;
+          second += double(value) * value;
         }
       }
       const int part = c.epilogue.first_part + int(blockIdx.x);

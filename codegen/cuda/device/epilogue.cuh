@@ -6,6 +6,7 @@
 #include "map.cuh"
 
 #include <math.h>
+#include <utility>
 
 namespace vn {
 
@@ -44,7 +45,7 @@ struct Addend {
   Pair factor;
 };
 
-constexpr int most_addends = 3;
+constexpr int most_addends = 8;
 
 struct Epilogue {
   bool scale = false, bias = false; // of each channel
@@ -62,10 +63,10 @@ struct Epilogue {
 // none.
 struct EpilogueOperands {
   Global<const float> scale = nullptr, bias = nullptr;
-  Global<const unsigned char> addend[most_addends] = {nullptr, nullptr, nullptr};
+  Global<const unsigned char> addend[most_addends] = {};
   Global<const unsigned char> mask = nullptr, x = nullptr;
   Global<const float> mean = nullptr;
-  Global<float> sums = nullptr;
+  Global<double> sums = nullptr;
 };
 
 // The width of the vectors of channels in which a result is stored.
@@ -111,12 +112,10 @@ VN_DEVICE void apply(float (&values)[count], const EpilogueOperands &operands, i
       if constexpr (epilogue.bias)
         values[i] += operands.bias[channel + i];
     }
-  if constexpr (epilogue.addends > 0)
-    add<epilogue.addend[0]>(values, operands.addend[0], n, y, x, channel, valid);
-  if constexpr (epilogue.addends > 1)
-    add<epilogue.addend[1]>(values, operands.addend[1], n, y, x, channel, valid);
-  if constexpr (epilogue.addends > 2)
-    add<epilogue.addend[2]>(values, operands.addend[2], n, y, x, channel, valid);
+  [&]<int... i>(std::integer_sequence<int, i...>) {
+    (add<epilogue.addend[i]>(values, operands.addend[i], n, y, x, channel, valid), ...);
+  }
+  (std::make_integer_sequence<int, epilogue.addends>());
   if constexpr (epilogue.activation != Activation::None) {
     VN_UNROLL
     for (int i = 0; i < count; ++i)

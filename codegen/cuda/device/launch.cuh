@@ -3,7 +3,7 @@
 //
 //   VN_LAUNCH(add, {.grid = blocks, .block = 128}, x, y);
 //
-// With nvcc a launch only queues; under emulation it has run when it returns, whatever its stream.
+// With nvcc a launch only queues; under emulation it has run when it returns, unless its stream records it.
 #ifndef VERNIER_CUDA_DEVICE_LAUNCH_CUH
 #define VERNIER_CUDA_DEVICE_LAUNCH_CUH
 
@@ -13,10 +13,19 @@
 #include <string>
 #include <type_traits>
 
+#ifdef VN_EMULATED
+#include <functional>
+#include <vector>
+#endif
+
 namespace vn {
 
 #ifdef VN_EMULATED
-struct Stream {};
+struct EmulatedStream {
+  using Work = std::vector<std::function<void()>>;
+  Work *recording = nullptr; // of a graph
+};
+using Stream = EmulatedStream *;
 #else
 using Stream = cudaStream_t;
 #endif
@@ -35,7 +44,11 @@ struct Launch {
 template <class... Parameters>
 void launch(const char *name, void (*kernel)(Parameters...), const Launch &shape,
             const std::type_identity_t<Parameters> &...arguments) {
-  emulation::launch({name, shape.grid, shape.block, shape.shared_bytes}, kernel, arguments...);
+  const emulation::LaunchShape emulated{name, shape.grid, shape.block, shape.shared_bytes};
+  if (shape.stream && shape.stream->recording)
+    shape.stream->recording->push_back([=] { emulation::launch(emulated, kernel, arguments...); });
+  else
+    emulation::launch(emulated, kernel, arguments...);
 }
 inline void *allocate_device(std::size_t bytes, const std::string &name) {
   return emulation::allocate(bytes, name);
@@ -44,7 +57,7 @@ inline void free_device(void *memory) { emulation::release(memory); }
 inline void copy_to_device(void *to, const void *from, std::size_t bytes, Stream = {}) {
   emulation::copyToDevice(to, from, bytes);
 }
-inline void copy_to_host(void *to, const void *from, std::size_t bytes, Stream = {}) {
+inline void queue_copy_to_host(void *to, const void *from, std::size_t bytes, Stream = {}) {
   emulation::copyToHost(to, from, bytes);
 }
 inline void fill_device(void *memory, int byte, std::size_t bytes, Stream = {}) {
@@ -88,9 +101,8 @@ inline void free_device(void *memory) { cudaFree(memory); }
 inline void copy_to_device(void *to, const void *from, std::size_t bytes, Stream stream = {}) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream), "copy to the device");
 }
-inline void copy_to_host(void *to, const void *from, std::size_t bytes, Stream stream = {}) {
+inline void queue_copy_to_host(void *to, const void *from, std::size_t bytes, Stream stream = {}) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream), "copy from the device");
-  check(cudaStreamSynchronize(stream), "copy from the device");
 }
 inline void fill_device(void *memory, int byte, std::size_t bytes, Stream stream = {}) {
   check(cudaMemsetAsync(memory, byte, bytes, stream), "fill");
@@ -101,6 +113,11 @@ template <class T> Global<T> device_part(void *memory, std::size_t byte, std::si
 }
 
 #endif
+
+inline void copy_to_host(void *to, const void *from, std::size_t bytes, Stream stream = {}) {
+  queue_copy_to_host(to, from, bytes, stream);
+  synchronize(stream);
+}
 
 } // namespace vn
 

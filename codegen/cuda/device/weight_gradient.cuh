@@ -221,8 +221,10 @@ VN_DEVICE void weight_gradient(Global<const Number<g.x.element>> x, Global<const
       continue;
     float sum = 0;
     if constexpr (g.splits > 1) {
+      double total = 0;
       for (int part = 0; part < g.splits; ++part)
-        sum += parts[(tile_index * g.splits + part) * tile_numbers + i];
+        total += parts[(tile_index * g.splits + part) * tile_numbers + i];
+      sum = float(total);
     } else {
       sum = matrix[i / tile.n * tile.row_of_sums() + i % tile.n];
     }

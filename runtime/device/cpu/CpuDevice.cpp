@@ -3,6 +3,7 @@
 #include "runtime/Error.h"
 #include "runtime/core/Shape.h"
 #include "runtime/core/Threads.h"
+#include "runtime/device/Parts.h"
 #include "runtime/device/cpu/CpuFeatures.h"
 #include "runtime/device/cpu/WaveShares.h"
 
@@ -78,42 +79,13 @@ void CpuDevice::write(vn_space space, int64_t offset, std::span<const std::byte>
 CpuDevice::Bound &CpuDevice::bound(Task task) {
   std::optional<Bound> &entry = programs[size_t(task)];
   if (!entry)
-    entry.emplace(bind(programOf(model, task), task == Task::Statistics));
+    entry.emplace(bind(programOf(model, task), task));
   return *entry;
 }
 
-/// The steps of a range up to the last that reads or writes a running statistic; none where none does.
-static StepRange toLastStatistics(const vn_program &program, StepRange steps) {
-  const auto touches = [](const vn_operand &operand) { return operand.space == VN_SPACE_STATISTICS; };
-  for (; steps.end > steps.begin; --steps.end) {
-    const vn_step &last = program.steps[steps.end - 1];
-    if (std::any_of(last.operands, last.operands + last.num_operands, touches))
-      break;
-  }
-  return steps;
-}
-
-CpuDevice::Bound CpuDevice::bind(const vn_program &program, bool toLast) {
+CpuDevice::Bound CpuDevice::bind(const vn_program &program, Task task) {
   Bound bound{program, {}, Schedule(threads()), {}, {}, {}};
-  std::vector<std::vector<StepRange>> parts; // of each segment the steps of its variants
-  for (int64_t s = 0; s < program.num_segments; ++s) {
-    std::vector<StepRange> &variants = parts.emplace_back();
-    for (const vn_variant &v : variantsOf(program.segments[s]))
-      variants.push_back({v.begin, v.end});
-  }
-  if (program.num_segments == 0)
-    parts.push_back({{0, program.num_steps}});
-  if (toLast)
-    for (size_t s = parts.size(); s-- > 0;) {
-      bool any = false;
-      for (StepRange &steps : parts[s]) {
-        steps = toLastStatistics(program, steps);
-        any |= steps.begin < steps.end;
-      }
-      if (any) // what comes before it runs whole
-        break;
-    }
-  for (const std::vector<StepRange> &variants : parts) {
+  for (const std::vector<StepRange> &variants : partsOf(program, task)) {
     std::vector<Schedule> &schedules = bound.parts.emplace_back();
     for (StepRange steps : variants)
       schedules.emplace_back(program, steps, threads(), true);

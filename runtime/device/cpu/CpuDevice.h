@@ -41,7 +41,7 @@ private:
 
   /// Made when it is first needed.
   Bound &bound(Task task);
-  Bound bind(const vn_program &program, bool toLastStatistics);
+  Bound bind(const vn_program &program, Task task);
   void choose(Bound &bound) const;
   void checkGuards(std::span<const vn_step> wave) const;
 

@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define VN_ABI_VERSION 5
+#define VN_ABI_VERSION 6
 
 /* Where an operand lies. The parameters, their gradients, their sums and their momentum are four spaces of
  * one layout: what vn_parameter.offset says. In a training build parameters follow each other as train_step
@@ -42,8 +42,12 @@ typedef struct vn_operand {
  * may run in any order and at the same time. */
 typedef void (*vn_kernel)(void *const *operands, int64_t begin, int64_t end);
 
+/* Of a model for an accelerator: lets it run the whole step in the order of `stream`, behind what was put
+ * there before; operands are addresses in its memory. Returns as the functions of vn_accelerator do. */
+typedef const char *(*vn_launch)(void *const *operands, void *stream);
+
 typedef struct vn_step {
-  vn_kernel kernel;
+  vn_kernel kernel;        /* null in a model for an accelerator */
   const char *kernel_name; /* what it is: see docs/kernel-names.md */
   const char *place;       /* the place in the specification it computes, such as "layer1.0.conv1" */
   const vn_operand *operands;
@@ -55,6 +59,7 @@ typedef struct vn_step {
   /* 1: together with the step before, and all between the last 0 and here, it forms a wave: steps that may
    * run at the same time. */
   int64_t with_previous;
+  vn_launch launch; /* null in a model for the CPU */
 } vn_step;
 
 typedef enum vn_type { VN_FLOAT32 = 0, VN_INT32 = 1, VN_BFLOAT16 = 2 } vn_type;
@@ -123,6 +128,48 @@ typedef enum vn_accumulation {
   VN_END = 3    /* gradient = sum */
 } vn_accumulation;
 
+/* A device of an accelerator. */
+typedef struct vn_accelerator_facts {
+  char name[256];
+  int64_t memory_bytes, free_bytes;
+} vn_accelerator_facts;
+
+/* What the runtime does with a device that is not the CPU. It is part of the generated code, so that the
+ * runtime is linked with no library of the device's. Every function returns null or what went wrong, in words
+ * that stay until the thread's next call. Streams, graphs and events are the device's own. */
+typedef struct vn_accelerator {
+  const char *name;          /* "CUDA" */
+  const char *architectures; /* that the code was made for: "sm_80, sm_90a" */
+  const char *(*count)(int64_t *devices);
+  /* The calling thread's calls that follow are for device `number`. */
+  const char *(*choose)(int64_t number);
+  /* Of the chosen device; also fails where the code does not run there. */
+  const char *(*facts)(vn_accelerator_facts *facts);
+  const char *(*allocate)(int64_t bytes, const char *name, void **memory); /* a multiple of 256 */
+  const char *(*release)(void *memory);
+  const char *(*allocate_host)(int64_t bytes,
+                               void **memory); /* of the host, and copied without the CPU's help */
+  const char *(*release_host)(void *memory);
+  const char *(*create_stream)(void **stream);
+  const char *(*release_stream)(void *stream);
+  const char *(*synchronize)(void *stream); /* returns when all that was put into the stream is done */
+  /* Puts into a stream: zeros; copies. The host's memory is read and written by then or later. */
+  const char *(*clear)(void *memory, int64_t bytes, void *stream);
+  const char *(*copy_in)(void *memory, const void *host, int64_t bytes, void *stream);
+  const char *(*copy_out)(void *host, const void *memory, int64_t bytes, void *stream);
+  /* Makes memory what no step has written: NaN, where the device does not know better. */
+  const char *(*forget)(void *memory, int64_t bytes, void *stream);
+  /* What is put into the stream in between becomes a graph, and does not run. */
+  const char *(*begin_graph)(void *stream);
+  const char *(*end_graph)(void *stream, void **graph);
+  const char *(*run_graph)(void *graph, void *stream);
+  const char *(*release_graph)(void *graph);
+  const char *(*create_event)(void **event);
+  const char *(*release_event)(void *event);
+  const char *(*record)(void *event, void *stream);
+  const char *(*seconds)(void *from, void *to, double *seconds); /* between two that have happened */
+} vn_accelerator;
+
 /* What a specification leaves open to each call: one of a list of values (`choose`). */
 typedef struct vn_hole {
   const char *name;      /* "layer1.factor" */
@@ -162,6 +209,7 @@ typedef struct vn_model {
    * its momentum alone, 1 updates both), not_finite (int32[num_parameters]: 1 where a parameter, of those
    * that are trained, or a statistic is not finite; else 0). */
   vn_program prepare, infer, train_step, accumulate, update;
+  const vn_accelerator *accelerator; /* that runs all of them; null: the CPU */
 } vn_model;
 
 /* A network with open holes that chooses a configuration for each image: every image runs in the first

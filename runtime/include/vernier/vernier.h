@@ -36,7 +36,8 @@ typedef enum vn_status {
       9,               /* generated code left the memory it was given (checked with VERNIER_CHECK_ARENA=1) */
   VN_ERROR_VALUE = 10, /* a value cannot be used: a label out of range, a weight or loss not finite */
   VN_ERROR_THREADS = 11, /* threads cannot be started */
-  VN_ERROR_BUSY = 12     /* another thread's call of this session has not returned */
+  VN_ERROR_BUSY = 12,    /* another thread's call of this session has not returned */
+  VN_ERROR_DEVICE = 13 /* there is no such device or driver, the code does not run there, or it has failed */
 } vn_status;
 
 typedef enum vn_program_id {

@@ -1,0 +1,23 @@
+// What the CUDA backend decides by. The numbers are an H100's (SXM), which it is tuned for; any GPU that the
+// code runs on gives the same results.
+#ifndef VERNIER_CODEGEN_CUDA_MACHINEMODEL_H
+#define VERNIER_CODEGEN_CUDA_MACHINEMODEL_H
+
+#include <cstdint>
+
+namespace vernier::codegen {
+
+struct CudaMachineModel {
+  const char *name = "H100";
+  int64_t multiprocessors = 132;  // NVIDIA's H100 data sheet
+  double bytesPerSecond = 3.0e12; // a copy's; the data sheet has 3.35e12
+  // Multiply-adds per second, dense: half of the data sheet's FLOP/s, of bfloat16 half of what large products
+  // reach in practice, 800e12.
+  double f32PerSecond = 33.5e12, tf32PerSecond = 247e12, bf16PerSecond = 400e12;
+  // A sum over fewer pixels is one part of a weight's gradient: a float32 sum is no longer than this.
+  int64_t mostPixelsOfPart = 4096;
+};
+
+} // namespace vernier::codegen
+
+#endif

@@ -1,0 +1,23 @@
+// All kernels.
+#ifndef VERNIER_CUDA_DEVICE_KERNELS_CUH
+#define VERNIER_CUDA_DEVICE_KERNELS_CUH
+
+#include "arrays.cuh"
+#include "batch_norm.cuh"
+#include "batch_norm_gradient.cuh"
+#include "channel_shuffle.cuh"
+#include "convolution.cuh"
+#include "elementwise.cuh"
+#include "fold.cuh"
+#include "losses.cuh"
+#include "optimizer.cuh"
+#include "pixel_sums.cuh"
+#include "pool.cuh"
+#include "pool_gradient.cuh"
+#include "resize.cuh"
+#include "shift.cuh"
+#include "spatial.cuh"
+#include "weight_gradient.cuh"
+#include "weights.cuh"
+
+#endif

@@ -1,0 +1,142 @@
+#include "codegen/cuda/schedule/Constants.h"
+
+#include <cstdio>
+
+namespace vernier::codegen {
+
+::vn::Map mapAt(const View &view, const Location &place) {
+  const int64_t bytes = elementBytes(view.element), most = view.element == Element::BF16 ? 8 : 4;
+  int align = 1;
+  while (align < most && place.offset % (2 * align * bytes) == 0 && view.pixel % (2 * align) == 0)
+    align *= 2;
+  return {
+      int(view.n), int(view.h),     int(view.w),
+      int(view.c), int(view.pixel), view.element == Element::BF16 ? ::vn::Element::BF16 : ::vn::Element::F32,
+      align};
+}
+
+::vn::Pair pairOf(const std::array<int64_t, 2> &values) { return {int(values[0]), int(values[1])}; }
+
+::vn::Activation deviceActivation(Activation activation) {
+  switch (activation) {
+  case Activation::None:
+    return ::vn::Activation::None;
+  case Activation::Relu:
+    return ::vn::Activation::Relu;
+  case Activation::Relu6:
+    return ::vn::Activation::Relu6;
+  case Activation::Sigmoid:
+    return ::vn::Activation::Sigmoid;
+  }
+  return ::vn::Activation::None;
+}
+
+std::string elementType(Element element, bool written) {
+  const char *name = element == Element::BF16  ? "vn::bf16"
+                     : element == Element::I32 ? "int"
+                     : element == Element::F64 ? "double"
+                                               : "float";
+  return (written ? "" : "const ") + std::string(name);
+}
+
+// --- fields
+
+std::string textOf(const ::vn::Map &map) {
+  std::string text = "{";
+  for (int extent : {map.n, map.h, map.w, map.c, map.pixel})
+    text += std::to_string(extent) + ", ";
+  return text + (map.element == ::vn::Element::BF16 ? "vn::Element::BF16, " : "vn::Element::F32, ") +
+         std::to_string(map.align) + "}";
+}
+
+static std::string textOf(::vn::Pair pair) {
+  return "{" + std::to_string(pair.y) + ", " + std::to_string(pair.x) + "}";
+}
+
+// In hexadecimal digits, which are exact.
+static std::string textOf(double value) {
+  char digits[64];
+  std::snprintf(digits, sizeof digits, "%a", value);
+  return digits;
+}
+
+static const char *nameOf(::vn::Activation activation) {
+  static constexpr const char *names[] = {"vn::Activation::None", "vn::Activation::Relu",
+                                          "vn::Activation::Relu6", "vn::Activation::Sigmoid"};
+  return names[size_t(activation)];
+}
+
+static const char *nameOf(::vn::Arithmetic arithmetic) {
+  static constexpr const char *names[] = {"vn::Arithmetic::F32", "vn::Arithmetic::TF32",
+                                          "vn::Arithmetic::BF16"};
+  return names[size_t(arithmetic)];
+}
+
+static std::string nameOf(::vn::Direction direction) {
+  return direction == ::vn::Direction::Forward ? "vn::Direction::Forward" : "vn::Direction::InputGradient";
+}
+
+Constant &Constant::field(const char *name, const ::vn::Map &map) { return field(name, textOf(map)); }
+Constant &Constant::field(const char *name, ::vn::Pair pair) { return field(name, textOf(pair)); }
+Constant &Constant::field(const char *name, double value) { return field(name, textOf(value)); }
+Constant &Constant::field(const char *name, float value) { return field(name, textOf(double(value)) + "f"); }
+Constant &Constant::field(const char *name, ::vn::Activation activation) {
+  return activation == ::vn::Activation::None ? *this : field(name, std::string(nameOf(activation)));
+}
+
+// --- structs
+
+static std::string textOf(const ::vn::Tile &tile) {
+  Constant constant;
+  constant.field("m", tile.m).field("n", tile.n).field("k_bytes", tile.k_bytes);
+  constant.field("warps_m", tile.warps_m).field("warps_n", tile.warps_n).field("stages", tile.stages);
+  return constant.str();
+}
+
+Constant constantOf(const ::vn::Epilogue &epilogue) {
+  Constant constant;
+  constant.field("scale", epilogue.scale).field("bias", epilogue.bias);
+  if (epilogue.addends > 0) {
+    std::string addends;
+    for (int i = 0; i < epilogue.addends; ++i)
+      addends +=
+          (i ? ", {" : "{") + textOf(epilogue.addend[i].map) + ", " + textOf(epilogue.addend[i].factor) + "}";
+    constant.field("addends", epilogue.addends).field("addend", "{" + addends + "}");
+  }
+  constant.field("activation", epilogue.activation).field("masked", epilogue.masked);
+  if (epilogue.masked != ::vn::Activation::None)
+    constant.field("mask", epilogue.mask);
+  if (epilogue.sums == ::vn::Sums::Moments)
+    constant.field("sums", std::string("vn::Sums::Moments"));
+  if (epilogue.sums == ::vn::Sums::Gradient)
+    constant.field("sums", std::string("vn::Sums::Gradient")).field("x", epilogue.x);
+  if (epilogue.first_part)
+    constant.field("first_part", epilogue.first_part);
+  return constant;
+}
+
+Constant constantOf(const ::vn::Convolution &c) {
+  Constant constant;
+  constant.field("in", c.in).field("out", c.out).field("kernel", c.kernel).field("stride", c.stride);
+  constant.field("padding", c.padding).field("dilation", c.dilation).field("groups", c.groups);
+  constant.field("direction", nameOf(c.direction)).field("residue", c.residue);
+  constant.field("arithmetic", std::string(nameOf(c.arithmetic))).field("epilogue", constantOf(c.epilogue));
+  return constant.field("tile", textOf(c.tile));
+}
+
+Constant constantOf(const ::vn::WeightLayout &layout) {
+  Constant constant;
+  constant.field("groups", layout.groups).field("outputs", layout.outputs).field("inputs", layout.inputs);
+  constant.field("kernel", layout.kernel).field("arithmetic", std::string(nameOf(layout.arithmetic)));
+  return constant.field("direction", nameOf(layout.direction));
+}
+
+Constant constantOf(const ::vn::WeightGradient &g) {
+  Constant constant;
+  constant.field("x", g.x).field("dy", g.dy).field("groups", g.groups).field("kernel", g.kernel);
+  constant.field("stride", g.stride).field("dilation", g.dilation).field("padding", g.padding);
+  constant.field("arithmetic", std::string(nameOf(g.arithmetic))).field("splits", g.splits);
+  return constant.field("tile", textOf(g.tile));
+}
+
+} // namespace vernier::codegen

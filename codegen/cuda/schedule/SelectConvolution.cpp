@@ -1,0 +1,258 @@
+// Convolutions and linear layers, the gradients of their inputs and weights.
+#include "codegen/cuda/schedule/Selection.h"
+
+#include <algorithm>
+
+namespace vernier::codegen {
+
+static std::string tileText(const ::vn::Tile &tile, ::vn::Arithmetic arithmetic) {
+  static constexpr const char *names[] = {"f32", "tf32", "bf16"};
+  return std::string(names[size_t(arithmetic)]) + " tile " + std::to_string(tile.m) + "x" +
+         std::to_string(tile.n);
+}
+
+::vn::Arithmetic CudaSelection::arithmeticOf(const View &in) const {
+  return in.element == Element::BF16 ? ::vn::Arithmetic::BF16
+         : tf32                      ? ::vn::Arithmetic::TF32
+                                     : ::vn::Arithmetic::F32;
+}
+
+// Columns are as few as the channels need; rows are many where there are tiles enough for every
+// multiprocessor.
+::vn::Tile CudaSelection::tileOf(int64_t results, int64_t channels, int64_t groups) const {
+  using ::vn::Tile;
+  if (channels <= 8)
+    return {.m = 64, .n = 8, .k_bytes = 64, .warps_m = 4, .warps_n = 1, .stages = 3};
+  if (channels <= 16)
+    return {.m = 64, .n = 16, .k_bytes = 64, .warps_m = 4, .warps_n = 1, .stages = 3};
+  if (ceilDiv(channels, 32) * 32 < ceilDiv(channels, 64) * 64)
+    return {.m = 64, .n = 32, .k_bytes = 64, .warps_m = 4, .warps_n = 1, .stages = 3};
+  const int64_t tiles = ceilDiv(results, 128) * ceilDiv(channels, 64) * groups;
+  if (tiles >= 2 * machine.multiprocessors)
+    return {.m = 128, .n = 64, .k_bytes = 64, .warps_m = 4, .warps_n = 2, .stages = 3};
+  if (results <= 32)
+    return {.m = 32, .n = 32, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 4};
+  return {.m = 64, .n = 64, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3};
+}
+
+::vn::Epilogue CudaSelection::epilogueOf(const Epilogue &epilogue, const Places &at, Draft &draft) const {
+  ::vn::Epilogue result;
+  std::string text;
+  size_t next = draft.reads.size();
+  const auto operand = [&](const char *name, const std::string &as, bool bytes) {
+    const Location &place = at.reads[next++];
+    if (bytes)
+      read(draft, name, place, "const unsigned char", place.view.bytes());
+    else
+      read(draft, name, place);
+    if (!as.empty())
+      text += (text.empty() ? "." : ", .") + as + " = " + name;
+  };
+  result.scale = epilogue.scale;
+  if (epilogue.scale)
+    operand("scale", "scale", false);
+  result.bias = epilogue.bias;
+  if (epilogue.bias)
+    operand("bias", "bias", false);
+  std::string addends;
+  for (const Addend &addend : epilogue.addends) {
+    const std::string name = "addend" + std::to_string(result.addends);
+    result.addend[result.addends++] = {map(draft, addend.view, at.reads[next]), pairOf(addend.factor)};
+    operand(name.c_str(), "", true);
+    addends += (addends.empty() ? "" : ", ") + name;
+  }
+  if (!addends.empty())
+    text += (text.empty() ? ".addend = {" : ", .addend = {") + addends + "}";
+  result.activation = deviceActivation(epilogue.activation);
+  result.masked = deviceActivation(epilogue.masked);
+  if (epilogue.masked != Activation::None) {
+    result.mask = map(draft, epilogue.mask, at.reads[next]);
+    operand("mask", "mask", true);
+  }
+  draft.arguments = text;
+  return result;
+}
+
+// Addends beyond those that a kernel takes are enlarged and added one by one.
+PartialSums CudaSelection::convolutionOfManyAddends(const ConvolutionProblem &p, const Places &at) {
+  const View whole = denseView(p.out.n, p.out.h, p.out.w, p.out.c);
+  ConvolutionProblem first = p;
+  const size_t begin = 2 + p.epilogue.scale + p.epilogue.bias, end = begin + p.epilogue.addends.size(),
+               taken = begin + ::vn::most_addends;
+  first.epilogue.addends.resize(::vn::most_addends);
+  first.epilogue.activation = first.epilogue.masked = Activation::None;
+  first.out = whole;
+  Location sum = writer.map(whole);
+  Places places = at;
+  places.reads.assign(at.reads.begin(), at.reads.begin() + ptrdiff_t(taken));
+  places.writes = {sum};
+  places.sums = {};
+  convolution(first, places);
+  const bool masked = p.epilogue.masked != Activation::None;
+  for (size_t i = taken; i < end; ++i) {
+    Location addend = at.reads[i];
+    if (p.epilogue.addends[i - begin].enlarged()) {
+      const Location enlarged = writer.map(whole);
+      plain(ResizeProblem{addend.view, whole}, {{addend}, {enlarged}, {}, false});
+      addend = enlarged;
+    }
+    const bool last = i + 1 == end && !masked;
+    const Location to = last ? at.writes[0] : writer.map(whole);
+    plain(BinaryProblem{Binary::Add, sum.view, addend.view, to.view,
+                        last ? p.epilogue.activation : Activation::None},
+          {{sum, addend}, {to}, {}, false});
+    sum = to;
+  }
+  if (masked)
+    plain(ActivationGradientProblem{p.epilogue.mask, sum.view, p.out, p.epilogue.masked},
+          {{at.reads[end], sum}, {at.writes[0]}, {}, false});
+  return {};
+}
+
+Location CudaSelection::packedWeights(const ConvolutionProblem &p, const Places &at,
+                                      const ::vn::Convolution &c) {
+  const bool forward = p.direction == Direction::Forward;
+  const ::vn::WeightLayout layout{c.groups,
+                                  forward ? c.out_channels() : c.in_channels(),
+                                  forward ? c.in_channels() : c.out_channels(),
+                                  c.kernel,
+                                  c.arithmetic,
+                                  c.direction};
+  const Element element = c.arithmetic == ::vn::Arithmetic::BF16 ? Element::BF16 : Element::F32;
+  const View packed = denseView(1, 1, 1, layout.elements(), element);
+  Draft draft{.type = "WeightLayout", .function = "pack_weights", .constant = constantOf(layout)};
+  draft.launch = launch_of(layout);
+  if (c.arithmetic == ::vn::Arithmetic::TF32)
+    draft.chosen = "tf32";
+  read(draft, "weight", at.reads[1]);
+  write(draft, "packed", {-1, 0, packed});
+  const WeightLayoutProblem problem{p.groups, layout.outputs, layout.inputs, p.kernel, element, p.direction};
+  return writer.derived(kernelOf(problem, draft), at.reads[1], at.constantWeight, packed);
+}
+
+PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places &at) {
+  if (p.epilogue.addends.size() > size_t(::vn::most_addends))
+    return convolutionOfManyAddends(p, at);
+  const bool forward = p.direction == Direction::Forward;
+  ::vn::Convolution c{.in = mapAt(p.in, at.reads[0]),
+                      .out = mapAt(p.out, at.writes[0]),
+                      .kernel = pairOf(p.kernel),
+                      .stride = pairOf(p.stride),
+                      .padding = pairOf(p.padding),
+                      .dilation = pairOf(p.dilation),
+                      .groups = int(p.groups),
+                      .direction = forward ? ::vn::Direction::Forward : ::vn::Direction::InputGradient,
+                      .arithmetic = arithmeticOf(p.in)};
+  const Location weight = packedWeights(p, at, c);
+
+  // With a stride each residue of the gradient's position has a launch of its own.
+  std::vector<::vn::Convolution> launches;
+  int parts = 0;
+  for (int y = 0; y < (forward ? 1 : c.stride.y); ++y)
+    for (int x = 0; x < (forward ? 1 : c.stride.x); ++x) {
+      ::vn::Convolution one = c;
+      one.residue = {y, x};
+      if (results_of(one) <= 0)
+        continue;
+      one.tile = tileOf(results_of(one), c.out_channels(), c.groups);
+      one.epilogue.first_part = parts;
+      parts += parts_of(one);
+      launches.push_back(one);
+    }
+  PartialSums sums;
+  if (at.sums.kind != Sums::None)
+    sums = {doubles(int64_t(parts) * 2 * p.out.c), parts};
+
+  const auto work = [](const ::vn::Convolution &one) {
+    return int64_t(results_of(one)) * rows_of(one).count * columns_of(one).count;
+  };
+  int64_t allWork = 0, left = macsOf(p);
+  for (const ::vn::Convolution &one : launches)
+    allWork += work(one);
+  for (::vn::Convolution &one : launches) {
+    ConvolutionProblem problem = p;
+    Draft draft{.type = "Convolution", .function = "convolution"};
+    map(draft, p.in, at.reads[0]);
+    map(draft, p.out, at.writes[0]);
+    read(draft, "in", at.reads[0]);
+    read(draft, "weight", weight);
+    draft.chosen = tileText(one.tile, one.arithmetic);
+    if (launches.size() > 1)
+      draft.chosen += " residue " + std::to_string(one.residue.y) + "x" + std::to_string(one.residue.x);
+    const int first = one.epilogue.first_part;
+    one.epilogue = epilogueOf(p.epilogue, at, draft);
+    if (sums.parts) {
+      problem.epilogue.sums = at.sums.kind;
+      one.epilogue.sums = at.sums.kind == Sums::Moments ? ::vn::Sums::Moments : ::vn::Sums::Gradient;
+      one.epilogue.first_part = first;
+      const auto also = [&](const char *name) {
+        draft.arguments += (draft.arguments.empty() ? "." : ", .") + std::string(name) + " = " + name;
+      };
+      if (at.sums.kind == Sums::Gradient) {
+        problem.epilogue.x = at.sums.reads[0].view;
+        one.epilogue.x = map(draft, at.sums.reads[0]);
+        read(draft, "x", at.sums.reads[0], "const unsigned char", at.sums.reads[0].view.bytes());
+        read(draft, "mean", at.sums.reads[1]);
+        also("x");
+        also("mean");
+      }
+      also("sums");
+      draft.chosen += first > 0 ? " part " + std::to_string(first) : "";
+    }
+    draft.arguments = "in, weight, out, {" + draft.arguments + "}";
+    write(draft, "out", at.writes[0]);
+    if (sums.parts)
+      write(draft, "sums", sums.sums, "double", int64_t(parts) * 2 * p.out.c);
+    draft.constant = constantOf(one);
+    draft.launch = launch_of(one);
+    const int64_t macs = &one == &launches.back() ? left : allWork ? macsOf(p) * work(one) / allWork : 0;
+    left -= macs;
+    // Each element of an addend or of the mask is read before the output's is stored, by the same thread.
+    const int begin = 2 + p.epilogue.scale + p.epilogue.bias,
+              end = begin + int(p.epilogue.addends.size()) + (p.epilogue.masked != Activation::None);
+    Step &made = step(problem, draft, macs);
+    for (int i = begin; i < end; ++i)
+      mayReuse(made, {i});
+  }
+  return sums;
+}
+
+void CudaSelection::weightGradient(const WeightGradientProblem &p, const Places &at) {
+  ::vn::WeightGradient g{.x = mapAt(p.x, at.reads[0]),
+                         .dy = mapAt(p.dy, at.reads[1]),
+                         .groups = int(p.groups),
+                         .kernel = pairOf(p.kernel),
+                         .stride = pairOf(p.stride),
+                         .dilation = pairOf(p.dilation),
+                         .padding = pairOf(p.padding),
+                         .arithmetic = arithmeticOf(p.dy)};
+  Draft draft{.type = "WeightGradient", .function = "weight_gradient"};
+  map(draft, p.x, at.reads[0]);
+  map(draft, p.dy, at.reads[1]);
+  if (g.outputs() <= 16)
+    g.tile = {.m = 16, .n = 64, .k_bytes = 64, .warps_m = 1, .warps_n = 2, .stages = 3};
+  else if (g.outputs() <= 32)
+    g.tile = {.m = 32, .n = 64, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3};
+  else
+    g.tile = {.m = 64, .n = 64, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3};
+  // So many parts that every multiprocessor has two blocks, and no float32 sum is too long.
+  const int64_t stages = ceilDiv(g.dy.pixels(), g.stage_pixels());
+  const int64_t forBlocks = std::min(2 * machine.multiprocessors / g.tiles(), ceilDiv(stages, 4)),
+                forSums = ceilDiv(g.dy.pixels(), machine.mostPixelsOfPart);
+  g.splits = int(std::clamp<int64_t>(std::max(forBlocks, forSums), 1, stages));
+  draft.launch = launch_of(g);
+  draft.chosen = tileText(g.tile, g.arithmetic) + (g.splits > 1 ? " parts " + std::to_string(g.splits) : "");
+  read(draft, "x", at.reads[0]);
+  read(draft, "dy", at.reads[1]);
+  write(draft, "gradient", at.writes[0]);
+  draft.arguments = "x, dy, gradient, nullptr, nullptr";
+  if (g.splits > 1) {
+    write(draft, "parts", writer.scratch(g.parts()), "float", g.parts());
+    write(draft, "counters", zeros(g.counters()), "unsigned", g.counters());
+    draft.arguments = "x, dy, gradient, parts, counters";
+  }
+  draft.constant = constantOf(g);
+  step(p, draft, macsOf(p));
+}
+
+} // namespace vernier::codegen

@@ -1,0 +1,84 @@
+#include "codegen/cuda/schedule/Selection.h"
+
+namespace vernier::codegen {
+
+PartialSums CudaSelection::select(const Problem &problem, const Places &at) {
+  if (const auto *p = std::get_if<ConvolutionProblem>(&problem))
+    return convolution(*p, at);
+  if (const auto *p = std::get_if<BatchSumsProblem>(&problem))
+    return batchSums(*p, at);
+  if (const auto *p = std::get_if<BatchGradientSumsProblem>(&problem))
+    return batchGradientSums(*p, at);
+  if (const auto *p = std::get_if<WeightGradientProblem>(&problem))
+    weightGradient(*p, at);
+  else if (const auto *p = std::get_if<SpatialSumProblem>(&problem))
+    spatialSum(*p, at);
+  else if (const auto *p = std::get_if<ChannelSumsProblem>(&problem))
+    channelSums(*p, at);
+  else
+    plain(problem, at);
+  return {};
+}
+
+::vn::Map CudaSelection::map(Draft &draft, const Location &place) const {
+  return map(draft, place.view, place);
+}
+
+::vn::Map CudaSelection::map(Draft &draft, const View &view, const Location &place) const {
+  const ::vn::Map map = mapAt(view, place), best = mapAt(view, {});
+  // A name says it where an offset makes a map less aligned than its pixels let it be.
+  draft.aligned +=
+      (draft.aligned.empty() ? "" : "x") + (map.align == best.align ? "" : std::to_string(map.align));
+  return map;
+}
+
+void CudaSelection::read(Draft &draft, const char *name, const Location &place) const {
+  read(draft, name, place, elementType(place.view.element, false).c_str(), place.view.elements());
+}
+void CudaSelection::write(Draft &draft, const char *name, const Location &place) const {
+  write(draft, name, place, elementType(place.view.element, true).c_str(), place.view.elements());
+}
+void CudaSelection::read(Draft &draft, const char *name, const Location &place, const char *type,
+                         int64_t count) const {
+  draft.operands.push_back({name, type, count});
+  draft.reads.push_back(place);
+}
+void CudaSelection::write(Draft &draft, const char *name, const Location &place, const char *type,
+                          int64_t count) const {
+  draft.operands.push_back({name, type, count});
+  draft.writes.push_back(place);
+}
+
+Kernel CudaSelection::kernelOf(const Problem &problem, const Draft &draft) const {
+  const ::vn::dim3 grid = draft.launch.grid;
+  CudaCode code{draft.type,
+                draft.constant.str(),
+                draft.function,
+                draft.operands,
+                draft.arguments,
+                draft.launch.block.x,
+                int64_t(grid.x) * grid.y * grid.z};
+  const bool all = draft.aligned.find_first_not_of('x') == std::string::npos;
+  return makeCudaKernel(problem, std::move(code), draft.chosen, all ? "" : "aligned " + draft.aligned);
+}
+
+Step &CudaSelection::step(const Problem &problem, Draft &draft, int64_t macs) {
+  return writer.step(kernelOf(problem, draft), draft.reads, draft.writes, macs);
+}
+
+void CudaSelection::mayReuse(Step &step, std::initializer_list<int> reads) {
+  size_t output = 0;
+  while (!step.operands[output].written)
+    ++output;
+  for (int read : reads)
+    if (size_t(read) < output && step.operands[size_t(read)].view == step.operands[output].view)
+      step.mayReuse.push_back(read);
+}
+
+Location CudaSelection::zeros(int64_t count) {
+  const Location words = writer.scratch(count);
+  plain(FillProblem{words.view, 0}, {{}, {words}, {}, false});
+  return words;
+}
+
+} // namespace vernier::codegen

@@ -1,0 +1,85 @@
+// From problems to CUDA's steps.
+#ifndef VERNIER_CODEGEN_CUDA_SCHEDULE_SELECTION_H
+#define VERNIER_CODEGEN_CUDA_SCHEDULE_SELECTION_H
+
+#include "codegen/cuda/MachineModel.h"
+#include "codegen/cuda/schedule/Constants.h"
+#include "codegen/cuda/schedule/Schedule.h"
+#include "codegen/program/Backend.h"
+
+namespace vn {
+struct Pool;
+struct Resize;
+} // namespace vn
+
+namespace vernier::codegen {
+
+class CudaSelection {
+public:
+  // `tf32`: products of float32 maps are rounded to tf32.
+  CudaSelection(const CudaMachineModel &machine, bool tf32, StepWriter &writer)
+      : machine(machine), tf32(tf32), writer(writer) {}
+
+  PartialSums select(const Problem &problem, const Places &at);
+
+private:
+  // What a kernel is, piece by piece, while its operands are added in the order of its step's.
+  struct Draft {
+    std::string type, function;
+    Constant constant{};
+    std::vector<CudaOperand> operands{};
+    std::string arguments{}; // as far as they are not the operands in their order
+    std::string aligned{};
+    std::string chosen{};
+    ::vn::Launch launch{};
+    llvm::SmallVector<Location> reads{}, writes{};
+  };
+
+  // --- SelectConvolution.cpp
+  PartialSums convolution(const ConvolutionProblem &p, const Places &at);
+  PartialSums convolutionOfManyAddends(const ConvolutionProblem &p, const Places &at);
+  Location packedWeights(const ConvolutionProblem &p, const Places &at, const ::vn::Convolution &c);
+  ::vn::Tile tileOf(int64_t results, int64_t channels, int64_t groups) const;
+  void weightGradient(const WeightGradientProblem &p, const Places &at);
+  ::vn::Arithmetic arithmeticOf(const View &in) const;
+  // What it reads are the next of the problem's reads; draft.arguments becomes the fields of
+  // EpilogueOperands.
+  ::vn::Epilogue epilogueOf(const Epilogue &epilogue, const Places &at, Draft &draft) const;
+
+  // --- SelectMaps.cpp
+  void plain(const Problem &problem, const Places &at);
+  void poolGradient(const PoolGradientProblem &p, const Places &at);
+  void spatialSum(const SpatialSumProblem &p, const Places &at);
+  void channelSums(const ChannelSumsProblem &p, const Places &at);
+  PartialSums batchSums(const BatchSumsProblem &p, const Places &at);
+  PartialSums batchGradientSums(const BatchGradientSumsProblem &p, const Places &at);
+
+  ::vn::Pool poolOf(Draft &draft, const PoolProblem &p, const Location &in, const Location &out) const;
+  ::vn::Resize resizeOf(Draft &draft, const ResizeProblem &p, const Location &in, const Location &out) const;
+  void losses(Draft &draft, bool softmax, const Places &at) const; // operands
+  // The map at a place, noted among what the kernel's name says of alignment.
+  ::vn::Map map(Draft &draft, const Location &place) const;
+  ::vn::Map map(Draft &draft, const View &view, const Location &place) const;
+  // The next operand.
+  void read(Draft &draft, const char *name, const Location &place) const;
+  void write(Draft &draft, const char *name, const Location &place) const;
+  // Of `count` elements of another type.
+  void read(Draft &draft, const char *name, const Location &place, const char *type, int64_t count) const;
+  void write(Draft &draft, const char *name, const Location &place, const char *type, int64_t count) const;
+  Kernel kernelOf(const Problem &problem, const Draft &draft) const;
+  Step &step(const Problem &problem, Draft &draft, int64_t macs = 0);
+  // Those of the step's reads that may share memory with its output: maps like it.
+  static void mayReuse(Step &step, std::initializer_list<int> reads);
+
+  Location doubles(int64_t count) { return writer.scratch(2 * count); }
+  // Words that are zero.
+  Location zeros(int64_t count);
+
+  const CudaMachineModel &machine;
+  const bool tf32;
+  StepWriter &writer;
+};
+
+} // namespace vernier::codegen
+
+#endif

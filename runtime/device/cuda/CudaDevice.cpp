@@ -1,0 +1,226 @@
+#include "runtime/device/cuda/CudaDevice.h"
+
+#include "runtime/Error.h"
+#include "runtime/core/Shape.h"
+#include "runtime/device/Parts.h"
+
+#include <algorithm>
+#include <fmt/core.h>
+
+namespace vernier::runtime {
+
+static const char *const spaceNames[VN_SPACE_IO] = {"arena",          "parameters", "running statistics",
+                                                    "packed weights", "gradients",  "sums of gradients",
+                                                    "momentum"};
+
+void Accelerator::check(const char *failure) const {
+  if (failure)
+    throw Error(VN_ERROR_DEVICE, fmt::format("{}: {}", functions.name, failure))
+        .at(fmt::format("device {}", number));
+}
+
+/// Of an array in a call; at least something, so that every operand has an address.
+static int64_t bytesOf(const vn_io &io) { return std::max<int64_t>(4 * elementCount(io), 4); }
+
+static int64_t bytesOfArrays(const vn_program &program) {
+  int64_t bytes = 0;
+  for (int64_t i = 0; i < program.num_io; ++i)
+    bytes += bytesOf(program.io[i]);
+  return bytes;
+}
+
+CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
+    : model(model), accelerator(*model.accelerator, options.number),
+      checked(options.checked.value_or(false)) {
+  int64_t devices = 0;
+  accelerator.call(&vn_accelerator::count, &devices);
+  if (options.number < 0 || options.number >= devices)
+    throw Error(VN_ERROR_DEVICE, fmt::format("there is no device {}", options.number))
+        .note(fmt::format("{} {} found", counted(devices, "device"), devices == 1 ? "was" : "were"))
+        .help("devices are counted from 0");
+  accelerator.choose();
+  const bool training = options.training;
+  spaceBytes[VN_SPACE_ARENA] = std::max({model.prepare.arena_bytes, model.infer.arena_bytes,
+                                         training ? model.train_step.arena_bytes : int64_t(0)});
+  spaceBytes[VN_SPACE_PARAMETERS] = model.parameter_bytes;
+  spaceBytes[VN_SPACE_STATISTICS] = model.statistics_bytes;
+  spaceBytes[VN_SPACE_DERIVED] = model.derived_bytes;
+  if (training) {
+    spaceBytes[VN_SPACE_GRADIENTS] = model.parameter_bytes;
+    spaceBytes[VN_SPACE_SUMS] = model.accumulate.num_steps ? model.parameter_bytes : 0;
+    spaceBytes[VN_SPACE_MOMENTUM] = model.update.num_steps ? model.parameter_bytes : 0;
+  }
+  int64_t needed = bytesOfArrays(model.infer);
+  if (training)
+    needed += bytesOfArrays(model.train_step);
+  for (int64_t bytes : spaceBytes)
+    needed += bytes;
+  requireMemory(needed);
+  void *created = nullptr;
+  accelerator.call(&vn_accelerator::create_stream, &created);
+  stream = {accelerator, created, &vn_accelerator::release_stream};
+  for (size_t space = 0; space < spaces.size(); ++space) {
+    spaces[space] = allocate(std::max<int64_t>(spaceBytes[space], 64), spaceNames[space]);
+    if (space != VN_SPACE_ARENA) // whose contents do not outlive a run
+      accelerator.call(&vn_accelerator::clear, spaces[space].get(), spaceBytes[space], stream.get());
+  }
+  accelerator.call(&vn_accelerator::synchronize, stream.get());
+  chosen.assign(size_t(model.num_holes), 0);
+}
+
+CudaDevice::~CudaDevice() {
+  accelerator.tryTo(&vn_accelerator::choose, accelerator.number);
+  if (stream) // a call that failed may have left work behind
+    accelerator.tryTo(&vn_accelerator::synchronize, stream.get());
+}
+
+void CudaDevice::requireMemory(int64_t needed) const {
+  vn_accelerator_facts facts{};
+  accelerator.call(&vn_accelerator::facts, &facts);
+  if (needed > facts.free_bytes)
+    throw Error(VN_ERROR_MEMORY,
+                fmt::format("out of memory: model `{}` needs {}, {} has {} free", model.name,
+                            bytesText(uint64_t(needed)), facts.name, bytesText(uint64_t(facts.free_bytes))))
+        .at(fmt::format("device {}", accelerator.number))
+        .note(fmt::format("it has {} in all; the model was built for a batch of {} of {}x{}",
+                          bytesText(uint64_t(facts.memory_bytes)), counted(model.batch, "image"),
+                          model.height, model.width))
+        .help("build it for a smaller batch or input");
+}
+
+DeviceResource CudaDevice::allocate(int64_t bytes, const std::string &name) const {
+  void *memory = nullptr;
+  accelerator.call(&vn_accelerator::allocate, bytes, name.c_str(), &memory);
+  return {accelerator, memory, &vn_accelerator::release};
+}
+
+static std::byte *within(const DeviceResource &memory, int64_t offset) {
+  return static_cast<std::byte *>(memory.get()) + offset;
+}
+
+void CudaDevice::read(vn_space space, int64_t offset, std::span<std::byte> to) const {
+  if (to.empty())
+    return;
+  accelerator.choose();
+  accelerator.call(&vn_accelerator::copy_out, to.data(), within(spaces[space], offset), int64_t(to.size()),
+                   stream.get());
+  accelerator.call(&vn_accelerator::synchronize, stream.get());
+}
+
+void CudaDevice::write(vn_space space, int64_t offset, std::span<const std::byte> from) {
+  if (from.empty())
+    return;
+  accelerator.choose();
+  accelerator.call(&vn_accelerator::copy_in, within(spaces[space], offset), from.data(), int64_t(from.size()),
+                   stream.get());
+  accelerator.call(&vn_accelerator::synchronize, stream.get());
+}
+
+void CudaDevice::choose(std::span<const int64_t> choices) { chosen.assign(choices.begin(), choices.end()); }
+
+CudaDevice::Bound &CudaDevice::bound(Task task) {
+  const auto found = programs.find(task);
+  return found != programs.end() ? found->second
+                                 : programs.emplace(task, bind(programOf(model, task), task)).first->second;
+}
+
+CudaDevice::Bound CudaDevice::bind(const vn_program &program, Task task) const {
+  Bound bound{program, {}, {}, {}, partsOf(program, task), {}};
+  for (const std::vector<StepRange> &variants : bound.parts)
+    bound.graphs.emplace_back(variants.size());
+  for (int64_t i = 0; i < program.num_io; ++i)
+    bound.arrays.push_back(allocate(bytesOf(program.io[i]), program.io[i].name));
+  for (int64_t s = 0; s < program.num_steps; ++s) {
+    const vn_step &step = program.steps[s];
+    bound.firstAddress.push_back(bound.addresses.size());
+    for (int64_t i = 0; i < step.num_operands; ++i) {
+      const vn_operand &operand = step.operands[i];
+      const bool array = operand.space == VN_SPACE_IO;
+      bound.addresses.push_back(within(
+          array ? bound.arrays[size_t(operand.array)] : spaces[size_t(operand.space)], operand.offset));
+    }
+  }
+  return bound;
+}
+
+void CudaDevice::launch(const Bound &bound, int64_t step) const {
+  const vn_step &launched = bound.program.steps[step];
+  if (const char *failure =
+          launched.launch(bound.addresses.data() + bound.firstAddress[size_t(step)], stream.get()))
+    throw Error(VN_ERROR_DEVICE, fmt::format("{}: {}", model.accelerator->name, failure)).at(launched.place);
+}
+
+void CudaDevice::launchGraph(Bound &bound, size_t part, size_t variant) const {
+  const StepRange steps = bound.parts[part][variant];
+  if (steps.begin == steps.end)
+    return;
+  DeviceResource &graph = bound.graphs[part][variant];
+  if (!graph) {
+    void *created = nullptr;
+    accelerator.call(&vn_accelerator::begin_graph, stream.get());
+    try {
+      for (int64_t s = steps.begin; s < steps.end; ++s)
+        launch(bound, s);
+    } catch (...) {
+      accelerator.tryTo(&vn_accelerator::end_graph, stream.get(), &created);
+      DeviceResource(accelerator, created, &vn_accelerator::release_graph);
+      throw;
+    }
+    accelerator.call(&vn_accelerator::end_graph, stream.get(), &created);
+    graph = {accelerator, created, &vn_accelerator::release_graph};
+  }
+  accelerator.call(&vn_accelerator::run_graph, graph.get(), stream.get());
+}
+
+/// One after the other, without a graph, an event between each and the next.
+void CudaDevice::timeSteps(const Bound &bound, StepRange steps, std::vector<double> &seconds) const {
+  std::vector<DeviceResource> events;
+  const auto record = [&] {
+    void *event = nullptr;
+    accelerator.call(&vn_accelerator::create_event, &event);
+    events.emplace_back(accelerator, event, &vn_accelerator::release_event);
+    accelerator.call(&vn_accelerator::record, event, stream.get());
+  };
+  record();
+  for (int64_t s = steps.begin; s < steps.end; ++s) {
+    launch(bound, s);
+    record();
+  }
+  accelerator.call(&vn_accelerator::synchronize, stream.get());
+  for (int64_t s = steps.begin; s < steps.end; ++s) {
+    const size_t i = size_t(s - steps.begin);
+    accelerator.call(&vn_accelerator::seconds, events[i].get(), events[i + 1].get(), &seconds[size_t(s)]);
+  }
+}
+
+void CudaDevice::run(Task task, std::span<void *const> io, std::vector<double> *seconds, Timed) {
+  accelerator.choose();
+  Bound &bound = this->bound(task);
+  const vn_program &program = bound.program;
+  if (checked && program.arena_bytes)
+    accelerator.call(&vn_accelerator::forget, spaces[VN_SPACE_ARENA].get(), program.arena_bytes,
+                     stream.get());
+  for (int64_t i = 0; i < program.num_io; ++i)
+    if (program.io[i].is_output != VN_OUTPUT) // what a partial output holds may stay
+      accelerator.call(&vn_accelerator::copy_in, bound.arrays[size_t(i)].get(),
+                       static_cast<const void *>(io[size_t(i)]), 4 * elementCount(program.io[i]),
+                       stream.get());
+  if (seconds)
+    seconds->assign(size_t(program.num_steps), 0.0);
+  for (size_t part = 0; part < bound.parts.size(); ++part) {
+    const size_t variant = program.num_segments ? variantIndex(model, program.segments[part], chosen) : 0;
+    if (seconds)
+      timeSteps(bound, bound.parts[part][variant], *seconds);
+    else
+      launchGraph(bound, part, variant);
+  }
+  if (task != Task::Statistics) // whose outputs mean nothing
+    for (int64_t i = 0; i < program.num_io; ++i)
+      if (program.io[i].is_output != VN_INPUT)
+        accelerator.call(&vn_accelerator::copy_out, io[size_t(i)],
+                         static_cast<const void *>(bound.arrays[size_t(i)].get()),
+                         4 * elementCount(program.io[i]), stream.get());
+  accelerator.call(&vn_accelerator::synchronize, stream.get());
+}
+
+} // namespace vernier::runtime

@@ -1,0 +1,111 @@
+// A GPU, by the functions that come with the generated code (vn_accelerator).
+//
+// A call copies its arrays to the device, lets the program run and copies back what it wrote. What runs are
+// graphs, one for each part of the program: each variant of a segment of a model with open holes, else all
+// of it; they are made when they first run, so that another configuration is another list of graphs.
+#ifndef VERNIER_RUNTIME_DEVICE_CUDA_CUDADEVICE_H
+#define VERNIER_RUNTIME_DEVICE_CUDA_CUDADEVICE_H
+
+#include "runtime/core/Choices.h"
+#include "runtime/device/Device.h"
+
+#include <array>
+#include <map>
+#include <string>
+
+namespace vernier::runtime {
+
+/// Functions of an accelerator that throw what they return.
+class Accelerator {
+public:
+  Accelerator(const vn_accelerator &functions, int64_t number) : functions(functions), number(number) {}
+
+  /// Throws VN_ERROR_DEVICE.
+  template <typename... Parameters, typename... Arguments>
+  void call(const char *(*vn_accelerator::*function)(Parameters...), Arguments... arguments) const {
+    check((functions.*function)(arguments...));
+  }
+  /// Where nothing can be done about a failure.
+  template <typename... Parameters, typename... Arguments>
+  void tryTo(const char *(*vn_accelerator::*function)(Parameters...), Arguments... arguments) const noexcept {
+    (functions.*function)(arguments...);
+  }
+  void check(const char *failure) const;
+  /// Of the calling thread, before its other calls.
+  void choose() const { call(&vn_accelerator::choose, number); }
+
+  const vn_accelerator &functions;
+  const int64_t number;
+};
+
+/// Memory of the device, a stream, a graph or an event.
+class DeviceResource {
+public:
+  using Release = const char *(*vn_accelerator::*)(void *);
+  DeviceResource() = default;
+  DeviceResource(const Accelerator &accelerator, void *resource, Release release)
+      : accelerator(&accelerator), resource(resource), release(release) {}
+  DeviceResource(DeviceResource &&other) noexcept { *this = std::move(other); }
+  DeviceResource &operator=(DeviceResource &&other) noexcept {
+    std::swap(accelerator, other.accelerator);
+    std::swap(resource, other.resource);
+    std::swap(release, other.release);
+    return *this;
+  }
+  ~DeviceResource() {
+    if (resource)
+      accelerator->tryTo(release, resource);
+  }
+  void *get() const { return resource; }
+  explicit operator bool() const { return resource != nullptr; }
+
+private:
+  const Accelerator *accelerator = nullptr;
+  void *resource = nullptr;
+  Release release = nullptr;
+};
+
+class CudaDevice : public Device {
+public:
+  CudaDevice(const vn_model &model, const SessionOptions &options);
+  ~CudaDevice() override;
+
+  int threads() const override { return 1; }
+  int64_t bytes(vn_space space) const override { return spaceBytes[size_t(space)]; }
+  void read(vn_space space, int64_t offset, std::span<std::byte> to) const override;
+  void write(vn_space space, int64_t offset, std::span<const std::byte> from) override;
+  void choose(std::span<const int64_t> choices) override;
+  void run(Task task, std::span<void *const> io, std::vector<double> *seconds, Timed timed) override;
+
+private:
+  /// A program with the addresses of its operands.
+  struct Bound {
+    const vn_program &program;
+    std::vector<DeviceResource> arrays; ///< the call's
+    std::vector<void *> addresses;      ///< of all steps, one after the other
+    std::vector<size_t> firstAddress;   ///< of each step
+    std::vector<std::vector<StepRange>> parts;
+    std::vector<std::vector<DeviceResource>> graphs; ///< of each part's variants, as they are needed
+  };
+
+  Bound &bound(Task task);
+  Bound bind(const vn_program &program, Task task) const;
+  DeviceResource allocate(int64_t bytes, const std::string &name) const;
+  void launch(const Bound &bound, int64_t step) const;
+  void launchGraph(Bound &bound, size_t part, size_t variant) const;
+  void timeSteps(const Bound &bound, StepRange steps, std::vector<double> &seconds) const;
+  void requireMemory(int64_t needed) const;
+
+  const vn_model &model;
+  Accelerator accelerator;
+  bool checked;
+  Choices chosen;
+  DeviceResource stream;
+  std::array<int64_t, VN_SPACE_IO> spaceBytes{};
+  std::array<DeviceResource, VN_SPACE_IO> spaces;
+  std::map<Task, Bound> programs;
+};
+
+} // namespace vernier::runtime
+
+#endif
