@@ -172,8 +172,8 @@ void build(const BuildOptions &options, const Output &output) {
   const auto start = std::chrono::steady_clock::now();
   const std::unique_ptr<const codegen::Backend> chosen = backendOf(options);
   const codegen::Backend &backend = *chosen;
-  if (options.precision == "bf16" && options.purpose == "train")
-    refuse("training is in float32 only", "--precision bf16 --for train",
+  if (options.precision == "bf16" && options.purpose == "train" && !backend.isAccelerator())
+    refuse("training on a CPU is in float32 only", "--precision bf16 --for train",
            "train in float32, then build for inference with --precision bf16: the weights are the same");
 
   LoadedModel model = loadModel(options);
@@ -201,7 +201,7 @@ void build(const BuildOptions &options, const Output &output) {
       noteOneValueNorms(segments.parts(), facts, output.warnings);
   } else {
     if (trains) {
-      runPasses(*model.module, trainingPasses(backend, options.loss));
+      runPasses(*model.module, trainingPasses(backend, options));
       noteOneValueNorms({*model.module}, facts, output.warnings);
     }
     if (options.scalePolicy)

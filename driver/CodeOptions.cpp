@@ -35,9 +35,14 @@ std::unique_ptr<const codegen::Backend> backendOf(const CodeOptions &options) {
 
 std::string mapsOf(const CodeOptions &options) { return options.precision == "bf16" ? "bf16" : "f32"; }
 
-std::string trainingPasses(const codegen::Backend &backend, const std::string &loss) {
-  return compiler::trainingPasses(loss, backend.passes(codegen::Purpose::TrainForward),
-                                  backend.passes(codegen::Purpose::TrainStep));
+std::string trainingMapsOf(const CodeOptions &options) {
+  return options.target == "cpu" ? "f32" : mapsOf(options);
+}
+
+std::string trainingPasses(const codegen::Backend &backend, const CodeOptions &options) {
+  return compiler::trainingPasses(options.loss, backend.passes(codegen::Purpose::TrainForward),
+                                  backend.passes(codegen::Purpose::TrainStep)) +
+         compiler::trainingPrecision(trainingMapsOf(options));
 }
 
 int64_t classesOf(const LoadedModel &model) {

@@ -22,10 +22,11 @@ struct CodeOptions {
 
 codegen::CpuBackend cpuBackendOf(const CodeOptions &options);
 std::unique_ptr<const codegen::Backend> backendOf(const CodeOptions &options);
-// The type of maps within inference: "f32" or "bf16".
+// The type of maps within inference: "f32" or "bf16"; within a training step, which the CPU has in f32 alone.
 std::string mapsOf(const CodeOptions &options);
+std::string trainingMapsOf(const CodeOptions &options);
 // What adds @train_step to @infer as the specification has it, in order; before the passes of inference.
-std::string trainingPasses(const codegen::Backend &backend, const std::string &loss);
+std::string trainingPasses(const codegen::Backend &backend, const CodeOptions &options);
 
 // Of a network that classifies, else 0: its first output is a map.
 int64_t classesOf(const LoadedModel &model);

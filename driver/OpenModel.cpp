@@ -166,7 +166,8 @@ private:
       runPasses(*module, backend.passes(codegen::Purpose::TrainForward));
       if (failed(compiler::differentiateSegment(*module, training[segment], *loss)))
         refuseReported();
-      runPasses(*module, backend.passes(codegen::Purpose::TrainStep));
+      runPasses(*module, backend.passes(codegen::Purpose::TrainStep) +
+                             (backend.isAccelerator() ? compiler::trainingPrecision(precision) : ""));
     }
     runPasses(*module, compiler::inferencePasses(precision, backend.passes(codegen::Purpose::Inference)));
     model.segments[segment].variants.push_back({*module, macs});

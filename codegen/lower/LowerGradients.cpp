@@ -9,7 +9,7 @@ namespace vernier::codegen {
 namespace {
 
 // N x 1 x 1 x C as one image of N pixels: the sum over images becomes one over pixels.
-View asPixels(const View &view) { return {1, 1, view.n, view.c, view.pixel}; }
+View asPixels(const View &view) { return {1, 1, view.n, view.c, view.pixel, view.element}; }
 
 } // namespace
 

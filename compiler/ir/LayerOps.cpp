@@ -290,7 +290,7 @@ LogicalResult LinearInputGradOp::inferShapes(Types &results) {
 // C1
 Expected LinearInputGradOp::expectedOperands(std::optional<int64_t>) {
   RankedTensorType dy = getDy().getType();
-  return {{0, "dy", floatTensor(getContext(), {batchOf(dy), 1, 1, getWeight().getType().getDimSize(0)})}};
+  return {{0, "dy", mapLike(dy, {batchOf(dy), 1, 1, getWeight().getType().getDimSize(0)})}};
 }
 
 int64_t LinearInputGradOp::getMacs() {
@@ -306,8 +306,8 @@ LogicalResult LinearWeightGradOp::inferShapes(Types &results) {
 // C1
 Expected LinearWeightGradOp::expectedOperands(std::optional<int64_t>) {
   RankedTensorType input = getInput().getType(), dy = getDy().getType();
-  return {{0, "input", floatTensor(getContext(), {batchOf(input), 1, 1, channelsOf(input)})},
-          {1, "dy", floatTensor(getContext(), {batchOf(input), 1, 1, channelsOf(dy)})}};
+  return {{0, "input", mapLike(input, {batchOf(input), 1, 1, channelsOf(input)})},
+          {1, "dy", mapLike(input, {batchOf(input), 1, 1, channelsOf(dy)})}};
 }
 
 int64_t LinearWeightGradOp::getMacs() { return batchOf(getDy().getType()) * getType().getNumElements(); }

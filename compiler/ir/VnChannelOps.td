@@ -73,8 +73,8 @@ def Vn_EmbedChannelsOp : Vn_Op<"embed_channels", [Pure, Vn_Shape, Vn_Bytes]> {
     %dx = vn.embed_channels %dy at 26 : (tensor<1x8x8x26xf32>) -> tensor<1x8x8x104xf32>
     ```
   }];
-  let arguments = (ins Vn_F32Map:$input, ConfinedAttr<Vn_Integer, [IntMinValue<0>]>:$begin);
-  let results = (outs Vn_F32Map:$result);
+  let arguments = (ins Vn_Map:$input, ConfinedAttr<Vn_Integer, [IntMinValue<0>]>:$begin);
+  let results = (outs Vn_Map:$result);
   let assemblyFormat = "$input `at` $begin attr-dict `:` functional-type(operands, results)";
 }
 
@@ -160,7 +160,7 @@ def Vn_ChannelSumOp : Vn_Op<"channel_sum", [Pure, Vn_Shape, Vn_Bytes]> {
     %db = vn.channel_sum %dy : (tensor<2x8x8x4xf32>) -> tensor<4xf32>
     ```
   }];
-  let arguments = (ins Vn_F32Map:$input);
+  let arguments = (ins Vn_Map:$input);
   let results = (outs Vn_Vector:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
@@ -177,8 +177,8 @@ def Vn_SpatialSumOp : Vn_Op<"spatial_sum", [Pure, Vn_Shape, Vn_Bytes]> {
     %db = vn.spatial_sum %dy : (tensor<2x8x8x4xf32>) -> tensor<2x1x1x4xf32>
     ```
   }];
-  let arguments = (ins Vn_F32Map:$input);
-  let results = (outs Vn_F32Map:$result);
+  let arguments = (ins Vn_Map:$input);
+  let results = (outs Vn_Map:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
 
@@ -195,8 +195,8 @@ def Vn_SpatialDotOp : Vn_Op<"spatial_dot", [Pure, Vn_ShapeOfOperands, Vn_Bytes]>
     %dgate = vn.spatial_dot %dy, %x : (tensor<2x8x8x4xf32>, tensor<2x8x8x4xf32>) -> tensor<2x1x1x4xf32>
     ```
   }];
-  let arguments = (ins Vn_F32Map:$lhs, Vn_F32Map:$rhs);
-  let results = (outs Vn_F32Map:$result);
+  let arguments = (ins Vn_Map:$lhs, Vn_Map:$rhs);
+  let results = (outs Vn_Map:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
 }
 

@@ -65,9 +65,9 @@ def Vn_BudgetKindAttr : Vn_Enum<"BudgetKind", "what an allocation may spend", [
 class Vn_Tensor<string ranks, string summary>
     : Type<CPred<"::vernier::vn::isFloatTensor($_self, " # ranks # ")">, summary, "::mlir::RankedTensorType">;
 
-// Gradients, and what has one, are f32.
 def Vn_Map : Type<CPred<"::vernier::vn::isMapType($_self)">, "static N x H x W x C f32 or bf16 tensor",
                   "::mlir::RankedTensorType">;
+// Losses are computed of f32.
 def Vn_F32Map : Vn_Tensor<"{4}", "static N x H x W x C f32 tensor">;
 def Vn_Filter : Vn_Tensor<"{4}", "static O x I x KH x KW f32 tensor">;
 def Vn_Matrix : Vn_Tensor<"{2}", "static O x I f32 tensor">;

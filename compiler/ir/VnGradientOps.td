@@ -25,11 +25,11 @@ def Vn_ConvolutionInputGradOp : Vn_Op<"convolution_input_grad", [Pure, AttrSized
       : (tensor<1x16x16x24xf32>, tensor<24x16x3x3xf32>) -> tensor<1x32x32x16xf32>
     ```
   }];
-  let arguments = !con((ins Vn_F32Map:$dy, Vn_Filter:$weight, Variadic<Vn_F32Map>:$addends, Optional<Vn_F32Map>:$mask,
-                            Optional<Vn_F32Map>:$sums_input, Optional<Vn_Vector>:$sums_mean,
+  let arguments = !con((ins Vn_Map:$dy, Vn_Filter:$weight, Variadic<Vn_Map>:$addends, Optional<Vn_Map>:$mask,
+                            Optional<Vn_Map>:$sums_input, Optional<Vn_Vector>:$sums_mean,
                             DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$masked),
                        Vn_ConvolutionGeometry);
-  let results = (outs Vn_F32Map:$result, Optional<Vn_Sums>:$sums);
+  let results = (outs Vn_Map:$result, Optional<Vn_Sums>:$sums);
   let assemblyFormat = !strconcat(
       "$dy `,` $weight (`add` $addends^)? (`mask` $masked $mask^)? (`sums` $sums_input^ `,` $sums_mean)?",
       Vn_ConvolutionGeometryFormat, "attr-dict `:` functional-type(operands, results)");
@@ -55,7 +55,7 @@ def Vn_ConvolutionWeightGradOp : Vn_Op<"convolution_weight_grad", [Pure, Vn_Shap
       : (tensor<1x32x32x16xf32>, tensor<1x16x16x24xf32>) -> tensor<24x16x3x3xf32>
     ```
   }];
-  let arguments = !con((ins Vn_F32Map:$input, Vn_F32Map:$dy), Vn_ConvolutionGeometry);
+  let arguments = !con((ins Vn_Map:$input, Vn_Map:$dy), Vn_ConvolutionGeometry);
   let results = (outs Vn_Filter:$result);
   let assemblyFormat = !strconcat(
       "$input `,` $dy", Vn_ConvolutionGeometryFormat,
@@ -75,8 +75,8 @@ def Vn_LinearInputGradOp : Vn_Op<"linear_input_grad", [Pure, Vn_ShapeOfOperands,
     %dx = vn.linear_input_grad %dy, %w : (tensor<2x1x1x10xf32>, tensor<10x64xf32>) -> tensor<2x1x1x64xf32>
     ```
   }];
-  let arguments = (ins Vn_F32Map:$dy, Vn_Matrix:$weight);
-  let results = (outs Vn_F32Map:$result);
+  let arguments = (ins Vn_Map:$dy, Vn_Matrix:$weight);
+  let results = (outs Vn_Map:$result);
   let assemblyFormat = "$dy `,` $weight attr-dict `:` functional-type(operands, results)";
 }
 
@@ -93,7 +93,7 @@ def Vn_LinearWeightGradOp : Vn_Op<"linear_weight_grad", [Pure, Vn_ShapeOfOperand
     %dw = vn.linear_weight_grad %x, %dy : (tensor<2x1x1x64xf32>, tensor<2x1x1x10xf32>) -> tensor<10x64xf32>
     ```
   }];
-  let arguments = (ins Vn_F32Map:$input, Vn_F32Map:$dy);
+  let arguments = (ins Vn_Map:$input, Vn_Map:$dy);
   let results = (outs Vn_Matrix:$result);
   let assemblyFormat = "$input `,` $dy attr-dict `:` functional-type(operands, results)";
 }
@@ -119,10 +119,10 @@ def Vn_BatchNormGradOp : Vn_Op<"batch_norm_grad", [Pure, AttrSizedOperandSegment
       -> (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>)
     ```
   }];
-  let arguments = (ins Vn_F32Map:$input, Vn_F32Map:$dy, Vn_Vector:$gamma, Vn_Vector:$mean, Vn_Vector:$var,
-                       Optional<Vn_F32Map>:$mask, Optional<Vn_Sums>:$sums, Vn_Epsilon:$epsilon,
+  let arguments = (ins Vn_Map:$input, Vn_Map:$dy, Vn_Vector:$gamma, Vn_Vector:$mean, Vn_Vector:$var,
+                       Optional<Vn_Map>:$mask, Optional<Vn_Sums>:$sums, Vn_Epsilon:$epsilon,
                        DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$masked);
-  let results = (outs Vn_F32Map:$dx, Vn_Vector:$dgamma, Vn_Vector:$dbeta);
+  let results = (outs Vn_Map:$dx, Vn_Vector:$dgamma, Vn_Vector:$dbeta);
   let assemblyFormat = [{
     $input `,` $dy `,` $gamma `,` $mean `,` $var (`mask` $masked $mask^)? (`sums` $sums^)? `epsilon` $epsilon attr-dict
     `:` functional-type(operands, results)
@@ -149,8 +149,8 @@ def Vn_ActivateGradOp : Vn_Op<"activate_grad", [Pure, SameOperandsAndResultType,
     %dx = vn.activate_grad relu %y, %dy : tensor<1x8x8x4xf32>
     ```
   }];
-  let arguments = (ins Vn_ActivationAttr:$activation, Vn_F32Map:$y, Vn_F32Map:$dy);
-  let results = (outs Vn_F32Map:$result);
+  let arguments = (ins Vn_ActivationAttr:$activation, Vn_Map:$y, Vn_Map:$dy);
+  let results = (outs Vn_Map:$result);
   let assemblyFormat = "$activation $y `,` $dy attr-dict `:` type($result)";
 }
 
@@ -173,10 +173,10 @@ def Vn_MaxPoolGradOp : Vn_Op<"max_pool_grad", [Pure, AttrSizedOperandSegments, V
       : (tensor<1x8x8x4xf32>, tensor<1x4x4x4xf32>, tensor<1x4x4x4xf32>) -> tensor<1x8x8x4xf32>
     ```
   }];
-  let arguments = !con((ins Vn_F32Map:$input, Vn_F32Map:$y, Vn_F32Map:$dy, Variadic<Vn_F32Map>:$addends, Optional<Vn_F32Map>:$mask,
+  let arguments = !con((ins Vn_Map:$input, Vn_Map:$y, Vn_Map:$dy, Variadic<Vn_Map>:$addends, Optional<Vn_Map>:$mask,
                             DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$masked),
                        Vn_PoolGeometry);
-  let results = (outs Vn_F32Map:$result);
+  let results = (outs Vn_Map:$result);
   let assemblyFormat = !strconcat(
       "$input `,` $y `,` $dy (`add` $addends^)? (`mask` $masked $mask^)?", Vn_PoolGeometryFormat,
       "attr-dict `:` functional-type(operands, results)");
@@ -201,8 +201,8 @@ def Vn_AvgPoolGradOp : Vn_Op<"avg_pool_grad", [Pure, Vn_Shape, Vn_Bytes]> {
     %dx = vn.avg_pool_grad %dy kernel [2, 2] strides [2, 2] : (tensor<1x4x4x4xf32>) -> tensor<1x8x8x4xf32>
     ```
   }];
-  let arguments = !con((ins Vn_F32Map:$dy), Vn_PoolGeometry, (ins DefaultValuedAttr<BoolAttr, "true">:$count_padding));
-  let results = (outs Vn_F32Map:$result);
+  let arguments = !con((ins Vn_Map:$dy), Vn_PoolGeometry, (ins DefaultValuedAttr<BoolAttr, "true">:$count_padding));
+  let results = (outs Vn_Map:$result);
   let assemblyFormat = !strconcat(
       "$dy", Vn_PoolGeometryFormat,
       "(`count_padding` $count_padding^)? attr-dict `:` functional-type(operands, results)");
@@ -221,8 +221,8 @@ def Vn_GlobalAvgPoolGradOp : Vn_Op<"global_avg_pool_grad", [Pure, Vn_Shape, Vn_B
     %dx = vn.global_avg_pool_grad %dy : (tensor<1x1x1x512xf32>) -> tensor<1x7x7x512xf32>
     ```
   }];
-  let arguments = (ins Vn_F32Map:$dy);
-  let results = (outs Vn_F32Map:$result);
+  let arguments = (ins Vn_Map:$dy);
+  let results = (outs Vn_Map:$result);
   let assemblyFormat = "$dy attr-dict `:` functional-type(operands, results)";
 }
 
@@ -242,8 +242,8 @@ def Vn_ResizeGradOp : Vn_Op<"resize_grad", [Pure, Vn_Shape, Vn_Bytes]> {
     %dx = vn.resize_grad bilinear %dy : (tensor<1x14x14x32xf32>) -> tensor<1x7x7x32xf32>
     ```
   }];
-  let arguments = (ins Vn_ResizeModeAttr:$mode, Vn_F32Map:$dy, UnitAttr:$align_corners, OptionalAttr<F64Attr>:$scale);
-  let results = (outs Vn_F32Map:$result);
+  let arguments = (ins Vn_ResizeModeAttr:$mode, Vn_Map:$dy, UnitAttr:$align_corners, OptionalAttr<F64Attr>:$scale);
+  let results = (outs Vn_Map:$result);
   let assemblyFormat = [{
     $mode $dy (`align_corners` $align_corners^)? (`scale` $scale^)? attr-dict
     `:` functional-type(operands, results)
@@ -266,8 +266,8 @@ def Vn_PadGradOp : Vn_Op<"pad_grad", [Pure, Vn_Shape, Vn_Bytes]> {
     %dx = vn.pad_grad %dy by [0, 1, 0, 1] : (tensor<1x8x8x4xf32>) -> tensor<1x7x7x4xf32>
     ```
   }];
-  let arguments = (ins Vn_F32Map:$dy, Vn_Padding:$padding);
-  let results = (outs Vn_F32Map:$result);
+  let arguments = (ins Vn_Map:$dy, Vn_Padding:$padding);
+  let results = (outs Vn_Map:$result);
   let assemblyFormat = "$dy `by` $padding attr-dict `:` functional-type(operands, results)";
 }
 

@@ -131,10 +131,10 @@ def Vn_BatchNormTrainingOp : Vn_Op<"batch_norm_training", [Pure, AttrSizedOperan
       : (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>)
     ```
   }];
-  let arguments = (ins Vn_F32Map:$input, Vn_Vector:$gamma, Vn_Vector:$beta, Optional<Vn_F32Map>:$addend,
+  let arguments = (ins Vn_Map:$input, Vn_Vector:$gamma, Vn_Vector:$beta, Optional<Vn_Map>:$addend,
                        Optional<Vn_Sums>:$sums, Vn_Epsilon:$epsilon,
                        DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation);
-  let results = (outs Vn_F32Map:$result, Vn_Vector:$batch_mean, Vn_Vector:$batch_var);
+  let results = (outs Vn_Map:$result, Vn_Vector:$batch_mean, Vn_Vector:$batch_var);
   let assemblyFormat = [{
     $input `,` $gamma `,` $beta (`add` $addend^)? (`sums` $sums^)? `epsilon` $epsilon (`activation` $activation^)?
     attr-dict `:` functional-type(operands, results)

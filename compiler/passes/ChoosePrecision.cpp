@@ -1,4 +1,4 @@
-// Gives the maps of @infer their element type. What computes them follows by the shape rule of each op; casts
+// Gives the maps of a function their element type. Casts
 // stand where the function meets its callers, who give and take f32.
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
@@ -21,16 +21,14 @@ RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getTy
 
 class MapTypes {
 public:
-  MapTypes(func::FuncOp infer, Type element) : infer(infer), element(element) {}
+  MapTypes(func::FuncOp function, Type element) : function(function), element(element) {}
 
-  LogicalResult run() {
+  void run() {
     castArguments();
-    if (failed(retype(infer.front())))
-      return failure();
+    retype(function.front());
     castResults();
-    infer.setFunctionType(FunctionType::get(infer.getContext(), infer.front().getArgumentTypes(),
-                                            infer.front().getTerminator()->getOperandTypes()));
-    return success();
+    function.setFunctionType(FunctionType::get(function.getContext(), function.front().getArgumentTypes(),
+                                               function.front().getTerminator()->getOperandTypes()));
   }
 
   int64_t maps = 0, elements = 0, casts = 0;
@@ -38,9 +36,9 @@ public:
 private:
   // The image is cast; what other segments pass on comes in the type that they give it.
   void castArguments() {
-    auto names = infer->getAttrOfType<ArrayAttr>(kInputsAttr);
-    OpBuilder builder = OpBuilder::atBlockBegin(&infer.front());
-    for (BlockArgument argument : infer.getArguments()) {
+    auto names = function->getAttrOfType<ArrayAttr>(kInputsAttr);
+    OpBuilder builder = OpBuilder::atBlockBegin(&function.front());
+    for (BlockArgument argument : function.getArguments()) {
       const bool isImage =
           !names || cast<StringAttr>(names[argument.getArgNumber()]).getValue() == kImageInput;
       const bool returnedAlone =
@@ -56,41 +54,67 @@ private:
     }
   }
 
-  LogicalResult retype(Block &block) {
-    for (Operation &op : block.without_terminator()) {
+  void retype(Block &block) {
+    for (Operation &op : llvm::make_early_inc_range(block.without_terminator())) {
       if (auto blocks = dyn_cast<ImageBlocksOp>(op)) {
         Block &body = blocks.getBody().front();
         for (auto [argument, input] : llvm::zip_equal(body.getArguments(), blocks.getInputs()))
           argument.setType(withElement(typeOf(argument), typeOf(input).getElementType()));
-        if (failed(retype(body)))
-          return failure();
+        retype(body);
         for (auto [result, yielded] :
              llvm::zip_equal(blocks.getResults(), body.getTerminator()->getOperands()))
           setType(result, withElement(typeOf(result), typeOf(yielded).getElementType()));
-      } else if (auto zeros = dyn_cast<ZerosOp>(op); zeros && isMapType(zeros.getType())) {
-        setType(zeros.getResult(), withElement(typeOf(zeros.getResult()), element));
-      } else if (auto shaped = dyn_cast<ShapeOpInterface>(op); shaped && !isa<CastOp>(op)) {
-        SmallVector<RankedTensorType> types;
-        if (failed(shaped.inferShapes(types)))
-          return failure();
-        for (auto [result, type] : llvm::zip_equal(op.getResults(), types))
-          setType(result, type);
+      } else if (isa<SoftmaxCrossEntropyOp, SoftmaxCrossEntropyGradOp, BinaryCrossEntropyOp,
+                     BinaryCrossEntropyGradOp>(op)) {
+        castLoss(op);
+      } else if (!isa<CastOp>(op)) {
+        for (Value result : op.getResults())
+          if (isMapType(result.getType()) && !isWeight(result))
+            setType(result, withElement(typeOf(result), element));
       }
     }
-    return success();
   }
 
-  // A cast of its own for each: a map that is returned twice is one that is read twice.
+  // Losses, and their gradients, are f32.
+  void castLoss(Operation &loss) {
+    OpBuilder builder(&loss);
+    loss.setOperand(0, floatOf(builder, loss.getOperand(0)));
+    for (Value result : loss.getResults())
+      if (isMapType(result.getType())) {
+        builder.setInsertionPointAfter(&loss);
+        Value inside = castTo(builder, result, element);
+        result.replaceAllUsesExcept(inside, inside.getDefiningOp());
+      }
+  }
+
+  // One cast for all that read it.
+  Value floatOf(OpBuilder &builder, Value value) {
+    Value &cast = floats[value];
+    if (!cast)
+      cast = castTo(builder, value, builder.getF32Type());
+    return cast;
+  }
+
+  // Rank alone does not tell a convolution's weight, or its gradient, from a map.
+  static bool isWeight(Value value) {
+    if (auto sum = value.getDefiningOp<AddOp>()) // of a shared weight's gradients
+      return isWeight(sum.getLhs());
+    return isa_and_nonnull<ParameterOp, FoldWeightOp, ConvolutionWeightGradOp, SliceParameterOp,
+                           ConcatParametersOp, EmbedParameterOp>(value.getDefiningOp());
+  }
+
+  // A cast of its own for each, where there is none: a map that is returned twice is one that is read twice.
   void castResults() {
-    Operation *terminator = infer.front().getTerminator();
+    Operation *terminator = function.front().getTerminator();
     OpBuilder builder(terminator);
-    auto outputs = infer->getAttrOfType<ArrayAttr>(kOutputsAttr);
+    auto outputs = function->getAttrOfType<ArrayAttr>(kOutputsAttr);
     for (OpOperand &result : terminator->getOpOperands()) {
       const bool passedOn =
-          infer->hasAttr(kPassedOnAttr) && result.getOperandNumber() >= (outputs ? outputs.size() : 0);
+          function->hasAttr(kPassedOnAttr) && result.getOperandNumber() >= (outputs ? outputs.size() : 0);
       const Type wanted = passedOn ? element : builder.getF32Type();
       if (isMapType(result.get().getType()) && typeOf(result.get()).getElementType() != wanted)
-        result.set(castTo(builder, result.get(), wanted));
+        result.set(floats.contains(result.get()) ? floats.lookup(result.get())
+                                                 : castTo(builder, result.get(), wanted));
     }
   }
 
@@ -114,30 +138,31 @@ private:
     elements += type.getNumElements();
   }
 
-  func::FuncOp infer;
+  func::FuncOp function;
   const Type element;
+  DenseMap<Value, Value> floats; // casts to f32 that losses read
 };
 
 struct ChoosePrecision : vernier::compiler::impl::ChoosePrecisionBase<ChoosePrecision> {
   using ChoosePrecisionBase::ChoosePrecisionBase;
 
   void runOnOperation() override {
-    auto infer = getOperation().lookupSymbol<func::FuncOp>(kInferFunction);
-    if (!infer || maps.getValue() == "f32")
+    auto chosenFunction = getOperation().lookupSymbol<func::FuncOp>(function);
+    if (!chosenFunction || maps.getValue() == "f32")
       return;
     if (maps.getValue() != "bf16") {
-      infer.emitError("maps cannot be of `") << maps.getValue() << "`, but of f32 or bf16";
+      chosenFunction.emitError("maps cannot be of `") << maps.getValue() << "`, but of f32 or bf16";
       return signalPassFailure();
     }
-    MapTypes types(infer, BFloat16Type::get(&getContext()));
-    if (failed(types.run()))
-      return signalPassFailure();
+    MapTypes types(chosenFunction, BFloat16Type::get(&getContext()));
+    types.run();
     chosen += types.maps;
     casts += types.casts;
     if (types.maps)
       vernier::compiler::report(*this, getOperation(),
-                                llvm::formatv("inference: {0} maps in bf16, {1:F1} MB less", types.maps,
-                                              2 * double(types.elements) / 1e6)
+                                llvm::formatv("{0}: {1} maps in bf16, {2:F1} MB less",
+                                              function == kInferFunction ? "inference" : "training step",
+                                              types.maps, 2 * double(types.elements) / 1e6)
                                     .str());
   }
 };

@@ -34,6 +34,11 @@ inline std::string trainingPasses(const std::string &loss, const std::string &fo
   return forward + ",vn-differentiate{loss=" + loss + "}," + step;
 }
 
+/// What follows them for maps of the element type `precision`, with the comma before it.
+inline std::string trainingPrecision(const std::string &precision) {
+  return precision == "f32" ? "" : ",vn-choose-precision{maps=" + precision + " function=train_step}";
+}
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "compiler/passes/Passes.h.inc"

@@ -369,12 +369,13 @@ def BlockImages : Pass<"vn-block-images", "::mlir::ModuleOp"> {
 }
 
 def ChoosePrecision : Pass<"vn-choose-precision", "::mlir::ModuleOp"> {
-  let summary = "chooses the element type of the maps of @infer";
+  let summary = "chooses the element type of a function's maps";
   let description = [{
-    With `maps=bf16` every map that an op of `@infer` computes is of bf16, those within `vn.image_blocks` too. The
+    With `maps=bf16` every map that an op of the function computes is of bf16, those within `vn.image_blocks` too. The
     image, an f32 argument, is cast before its first use, and each result is cast back, since callers give and take
-    f32. In a segment the maps that segments pass on are bf16 on both sides. Parameters and vectors stay f32; so do an
-    image that is returned as it is, and everything in `@train_step`.
+    f32. In a segment the maps that segments pass on are bf16 on both sides. Parameters and vectors stay f32, and with
+    them, in `@train_step`, the gradients of parameters, sums and statistics; so does an image that is returned as it
+    is.
 
     The lowering obeys: where a cast is all that reads a map, the kernel that computes the map stores the cast's
     result, so that the image is read and a result written once, and the latter without the rounding.
@@ -397,7 +398,10 @@ def ChoosePrecision : Pass<"vn-choose-precision", "::mlir::ModuleOp"> {
     }
     ```
   }];
-  let options = [Option<"maps", "maps", "std::string", "\"f32\"", "f32 or bf16">];
+  let options = [
+    Option<"maps", "maps", "std::string", "\"f32\"", "f32 or bf16">,
+    Option<"function", "function", "std::string", /*default=*/"\"infer\"", "the function to rewrite">,
+  ];
   let statistics = [
     Statistic<"chosen", "chosen", "Maps that got the type">,
     Statistic<"casts", "casts", "Casts of images and results">,

@@ -5,11 +5,13 @@
 #ifndef VERNIER_DRIVER_VERIFY_BOUNDS_H
 #define VERNIER_DRIVER_VERIFY_BOUNDS_H
 
-#include "codegen/program/Element.h"
-
 #include "llvm/ADT/StringRef.h"
 
 namespace vernier::driver::bounds {
+
+// What rounds results, or what they are products of: float32; float32 maps whose products are of tf32, with
+// 10 bits behind the point; maps of bfloat16, with 7.
+enum class Numbers { F32, TF32, BF16 };
 
 // A directional derivative of the loss by the gradients of `vn-differentiate` and by central differences.
 // What is left is the differences' own error: a ReLU changes sides within the step.
@@ -18,16 +20,24 @@ inline constexpr double kFiniteDifferences = 1e-5;
 // One op's result as its kernels compute it from the very operands that they read. Of sums in float32 the
 // largest errors are those of Winograd's F(4x4, 3x3), whose budget this is; what is computed element by
 // element, or sums in double, is rounded a few times. In bfloat16 the rounding of the result is all that
-// counts.
-inline double ofKernel(codegen::Element maps, bool longSums) {
-  return maps == codegen::Element::BF16 ? 4e-3 : longSums ? 1e-5 : 2e-6;
+// counts, in tf32 that of the two factors.
+inline double ofKernel(Numbers numbers, bool longSums) {
+  switch (numbers) {
+  case Numbers::BF16:
+    return 4e-3;
+  case Numbers::TF32:
+    return longSums ? 1e-3 : 2e-6;
+  case Numbers::F32:
+    return longSums ? 1e-5 : 2e-6;
+  }
+  return 0;
 }
 
 // What these bounds are relative to: the result, or this part of the magnitudes of what was added up for it
 // where that is more, since terms may cancel and their rounding stays. A sum of n terms of float32 is rounded
 // on the way, with errors that mostly cancel too; weights in bfloat16 are rounded before they are multiplied,
-// each by up to half of the bound.
-inline double ofTerms(codegen::Element maps) { return maps == codegen::Element::BF16 ? 1 : 0.1; }
+// each by up to half of the bound; so are the factors of products in tf32.
+inline double ofTerms(Numbers numbers) { return numbers == Numbers::F32 ? 0.1 : 1; }
 
 // Where a result depends on last places, a gradient that is zero but for rounding or one behind batch norms
 // over few pixels, so do two ways to compute it. How much is seen when all parameters and the image move by
@@ -37,8 +47,8 @@ struct Movement {
   double step, times = 10;
 };
 inline constexpr Movement kDouble{1e-12};
-inline Movement ofNumbers(codegen::Element maps) {
-  return {maps == codegen::Element::BF16 ? 0x1p-8 : 0x1p-22};
+inline Movement ofNumbers(Numbers numbers) {
+  return {numbers == Numbers::BF16 ? 0x1p-8 : numbers == Numbers::TF32 ? 0x1p-11 : 0x1p-22};
 }
 
 // The outputs of the whole program in float32 or bfloat16 against double precision; what it adds to the
@@ -46,8 +56,8 @@ inline Movement ofNumbers(codegen::Element maps) {
 // ReLU near zero decides otherwise, and where a batch norm has few pixels, they jump.
 // In training, batch norms over a few pixels of a reduced image magnify rounding errors: up to 1.1e-2 (a
 // ScaleNet of 50 layers).
-inline double ofProgram(codegen::Element maps, bool training) {
-  return maps == codegen::Element::BF16 ? 0.3 : training ? 1e-1 : 1e-2;
+inline double ofProgram(Numbers numbers, bool training) {
+  return numbers == Numbers::BF16 ? 0.3 : numbers == Numbers::TF32 || training ? 1e-1 : 1e-2;
 }
 
 // What a pass may change, computed in double precision before and after it, and how the inputs are moved to
@@ -60,7 +70,7 @@ struct Pass {
 };
 inline Pass ofPass(llvm::StringRef pass, bool training) {
   if (pass.starts_with("vn-choose-precision"))
-    return {ofProgram(codegen::Element::BF16, training), ofNumbers(codegen::Element::BF16)};
+    return {ofProgram(Numbers::BF16, training), ofNumbers(Numbers::BF16)};
   for (llvm::StringRef exact : {"vn-drop-empty", "vn-training-form", "vn-share-max-pools", "vn-block-images"})
     if (pass.starts_with(exact))
       return {0};

@@ -4,6 +4,7 @@
 
 #include "codegen/program/Backend.h"
 #include "driver/BuiltLibrary.h"
+#include "driver/verify/Bounds.h"
 #include "driver/verify/Results.h"
 #include "runtime/core/Session.h"
 
@@ -18,6 +19,7 @@ struct LoadedCode {
   codegen::Compilation kept;
   llvm::DenseMap<mlir::Value, codegen::Location> places; // of the kept model's values
   const vn_model *keptModel = nullptr, *builtModel = nullptr;
+  bounds::Numbers products = bounds::Numbers::F32; // of float32 maps
 };
 
 // Refuses where the module cannot be lowered, compiled or loaded. The first kernel whose name

@@ -147,7 +147,7 @@ private:
     Tensor found(expected.shape);
     std::copy(values.begin(), values.end(), found.data.begin());
     record(op, op->getName().getStringRef(),
-           difference(expected, found, bounds::ofTerms(codegen::Element::F32) * made),
+           difference(expected, found, bounds::ofTerms(bounds::Numbers::F32) * made),
            placeIn(gradient ? VN_SPACE_GRADIENTS : vn_space(parameter->space), parameter->offset));
   }
 
@@ -162,21 +162,22 @@ private:
   void compare(mlir::Operation *op, llvm::StringRef kind, mlir::Value value, const Tensor &expected) {
     const Location place = code.places.lookup(value);
     const Tensor found = read(value, place);
-    const codegen::Element element = elementOf(op, place);
+    const bounds::Numbers numbers = numbersOf(op, place);
     double apart = difference(expected, found);
-    if (value.getDefiningOp() && !(apart <= bounds::ofKernel(element, addsManyTerms(op, writers.of(place)))))
-      apart = difference(expected, found, bounds::ofTerms(element) * norm(magnitudeOf(value).data));
+    if (value.getDefiningOp() && !(apart <= bounds::ofKernel(numbers, addsManyTerms(op, writers.of(place)))))
+      apart = difference(expected, found, bounds::ofTerms(numbers) * norm(magnitudeOf(value).data));
     record(op, kind, apart, place);
   }
 
   // What rounds the result of an op that lies at `place`: BF16 where a map of the op is of it, or where the
   // op writes the result of a cast.
-  static codegen::Element elementOf(mlir::Operation *op, const Location &place) {
+  bounds::Numbers numbersOf(mlir::Operation *op, const Location &place) const {
     const auto isBFloat16 = [](mlir::Type type) { return mlir::getElementTypeOrSelf(type).isBF16(); };
-    return place.view.element == codegen::Element::BF16 || llvm::any_of(op->getOperandTypes(), isBFloat16) ||
-                   llvm::any_of(op->getResultTypes(), isBFloat16)
-               ? codegen::Element::BF16
-               : codegen::Element::F32;
+    if (place.view.element == codegen::Element::BF16 || llvm::any_of(op->getOperandTypes(), isBFloat16) ||
+        llvm::any_of(op->getResultTypes(), isBFloat16))
+      return bounds::Numbers::BF16;
+    const bool multiplies = llvm::any_of(writers.of(place), [](const Step *step) { return step->macs > 0; });
+    return multiplies ? code.products : bounds::Numbers::F32;
   }
 
   // What `value` is made of, through all that its kernels keep to themselves.
@@ -206,7 +207,7 @@ private:
   void record(mlir::Operation *op, llvm::StringRef kind, double difference, const Location &place) {
     const std::vector<const Step *> steps = writers.of(place);
     const bool longSums = addsManyTerms(op, steps);
-    const double bound = bounds::ofKernel(elementOf(op, place), longSums);
+    const double bound = bounds::ofKernel(numbersOf(op, place), longSums);
     Row &row =
         rows.try_emplace({kind.str(), bound}, Row{"kernels of " + kind.str(), programName(), {}, bound})
             .first->second;

@@ -65,7 +65,10 @@ private:
       if (model.parameters[i].space == VN_SPACE_PARAMETERS)
         append(expected, i, nesterov);
     session.update(arrays.pointers());
-    Row row{nesterov ? "update, Nesterov" : "update", "optimizer", {}, bounds::ofKernel({}, false)};
+    Row row{nesterov ? "update, Nesterov" : "update",
+            "optimizer",
+            {},
+            bounds::ofKernel(bounds::Numbers::F32, false)};
     size_t next = 0;
     for (int64_t i = 0; i < model.num_parameters; ++i) {
       const vn_parameter &parameter = model.parameters[i];

@@ -40,12 +40,16 @@ void verifyCode(mlir::ModuleOp module, const codegen::Backend &backend, const Ve
                 const std::string &faultyKernel, const Inputs &inputs, const PassCheck &check,
                 Report &report) {
   const bool trains = !check.trainStep().empty();
-  const LoadedCode code = loadCode(module, backend, faultyKernel);
+  LoadedCode code = loadCode(module, backend, faultyKernel);
+  if (options.precision == "tf32")
+    code.products = bounds::Numbers::TF32;
   Execution kept(*code.keptModel, 1, trains, /*checked=*/false, inputs);
   Execution built(*code.builtModel, options.threads, trains, /*checked=*/true, inputs);
   const auto program = [&](llvm::StringRef name, std::vector<Result> (Execution::*run)(),
                            const std::vector<Result> &reference) {
-    const codegen::Element maps = codegen::elementOfMaps(functionOf(module, name));
+    const bounds::Numbers numbers = codegen::elementOfMaps(functionOf(module, name)) == codegen::Element::BF16
+                                        ? bounds::Numbers::BF16
+                                        : code.products;
     const std::vector<Result> apart = (kept.*run)();
     checkKernels(functionOf(module, name), code, kept, inputs, report);
     if (report.failed())
@@ -54,10 +58,10 @@ void verifyCode(mlir::ModuleOp module, const codegen::Backend &backend, const Ve
     const std::vector<Result> results = (built.*run)();
     report.check({"program as built", compared, difference(apart, results), bounds::kAsBuilt},
                  "the " + compared + " as it is built differs from its kernels run with memory of their own");
-    const double bound = bounds::ofProgram(maps, name != vn::kInferFunction);
+    const double bound = bounds::ofProgram(numbers, name != vn::kInferFunction);
     Difference whole = difference(outputs(reference), results);
     if (!(whole.value <= bound)) {
-      const bounds::Movement movement = bounds::ofNumbers(maps);
+      const bounds::Movement movement = bounds::ofNumbers(numbers);
       Inputs moved = inputs.moved(movement.step);
       auto function = functionOf(module, name);
       std::map<std::string, double> scales = movements(
@@ -96,7 +100,7 @@ Verification verify(VerifyOptions options) {
                                  trains ? "inference and training" : "inference");
   Report &report = result.report;
   std::vector<std::string> passes =
-      splitPipeline("vn-drop-empty," + (trains ? trainingPasses(backend, options.loss) + "," : "") +
+      splitPipeline("vn-drop-empty," + (trains ? trainingPasses(backend, options) + "," : "") +
                     compiler::inferencePasses(mapsOf(options), backend.passes(codegen::Purpose::Inference)));
   if (options.imagesTogether)
     *llvm::find(passes, "vn-block-images") += "{images=" + std::to_string(options.imagesTogether) + "}";

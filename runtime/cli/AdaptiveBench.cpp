@@ -47,7 +47,7 @@ void benchCommand(const vn_adaptive &model, const BenchOptions &options) {
     throw Error(VN_ERROR_ARGUMENT, "steps and training are measured of one configuration")
         .at("--layers, --train")
         .help("name it with --configuration HOLE=VALUE,...");
-  Adaptive adaptive(model, {.threads = options.threads});
+  Adaptive adaptive(model, options.session());
   if (options.weights.empty()) { // speed does not depend on the values
     initializeWeights(adaptive.network(), {});
     initializeWeights(adaptive.classifier(), {});

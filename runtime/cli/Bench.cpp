@@ -169,7 +169,7 @@ static nlohmann::ordered_json layersJson(const std::vector<Layer> &layers) {
 void benchCommand(const vn_model &model, const BenchOptions &options) {
   if (options.runs < 1)
     throw Error(VN_ERROR_ARGUMENT, "at least one run is needed").at("option --runs");
-  Session session(model, {.threads = options.threads, .training = options.train});
+  Session session(model, options.session(options.train));
   if (!options.configuration.empty())
     session.choose(parseChoices(model, options.configuration));
   if (options.weights.empty())

@@ -2,6 +2,7 @@
 #ifndef VERNIER_RUNTIME_CLI_COMMANDS_H
 #define VERNIER_RUNTIME_CLI_COMMANDS_H
 
+#include "runtime/device/Device.h"
 #include "runtime/image/Preprocess.h"
 #include "runtime/io/Npy.h"
 #include "runtime/io/Weights.h"
@@ -19,12 +20,16 @@ namespace vernier::runtime {
 /// What all commands that run the model share.
 struct CommonOptions {
   int64_t threads = 0;
+  int64_t device = 0;  ///< of several GPUs: which
   std::string weights; ///< empty: <folder of the executable>/<model>.safetensors
   /// Of open holes (parseChoices); empty: the first choices, or of an adaptive model those of each image.
   std::string configuration;
   double costWeight = 0;       ///< of an adaptive model: see Adaptive
   bool allowNonFinite = false; ///< weights that are not finite are named and used; else refused
 
+  SessionOptions session(bool training = false) const {
+    return {.threads = threads, .training = training, .number = device};
+  }
   NonFiniteWeights nonFinite() const { return {allowNonFinite, "--allow-non-finite"}; }
 };
 
@@ -33,6 +38,8 @@ struct ScalePolicyOptions {
   std::string csv, svg;
 };
 
+/// What the code was made for: "avx2,fma", "CUDA, sm_80, sm_90a".
+std::string deviceText(const vn_model &model);
 void infoCommand(const vn_model &model, bool json);
 /// The candidates, then the network.
 void infoCommand(const vn_adaptive &model, bool json);

@@ -22,6 +22,12 @@ static std::string macsText(const vn_model &model) {
                        : fmt::format("{} to {}", countText(double(least)), countText(double(most)));
 }
 
+std::string deviceText(const vn_model &model) {
+  if (model.accelerator)
+    return fmt::format("{}, {}", model.accelerator->name, model.accelerator->architectures);
+  return *model.target ? model.target : "any CPU";
+}
+
 void infoCommand(const vn_model &model, bool json) {
   checkModel(model);
   if (json) {
@@ -47,7 +53,7 @@ void infoCommand(const vn_model &model, bool json) {
     fmt::print("open        {}: {}\n", hole.name,
                fmt::join(std::span(hole.choices, size_t(hole.num_choices)), ", "));
   fmt::print("parameters  {}, and {} running statistics\n", trained, statistics);
-  fmt::print("CPU         {}\n", *model.target ? model.target : "any");
+  fmt::print("{:<12}{}\n", model.accelerator ? "device" : "CPU", deviceText(model));
   fmt::print("precision   {}\n",
              model.map_type == VN_BFLOAT16 ? "bfloat16 maps and weights, float32 sums" : "float32");
   fmt::print("arena       {} for inference", bytesText(uint64_t(model.infer.arena_bytes)));

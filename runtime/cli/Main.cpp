@@ -75,6 +75,9 @@ private:
         ->add_option("--threads", options.threads,
                      "Number of threads (default: VERNIER_THREADS, OMP_NUM_THREADS, one per usable CPU)")
         ->check(CLI::Validator([](std::string &text) { return threadsProblem(text); }, "1 to 4096"));
+    if (model.accelerator)
+      added->add_option("--device", options.device, "Of several GPUs: which, counted from 0")
+          ->check(CLI::NonNegativeNumber);
     added->add_option(
         "--weights", options.weights,
         fmt::format("Weights, safetensors (default: {}.safetensors beside the executable)", model.name));
@@ -139,7 +142,7 @@ private:
       compiler = "Vernier " + description["compiler"].get<std::string>();
     return fmt::format("{}, built by {}\nfor {} with {}", model.name, compiler,
                        model.train_step.num_steps > 0 ? "training and inference" : "inference",
-                       *model.target ? model.target : "any CPU");
+                       deviceText(model));
   }
 
   /// What has a command that this build has not.

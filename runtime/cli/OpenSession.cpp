@@ -26,7 +26,7 @@ static Safetensors readWeights(const vn_model &model, const CommonOptions &optio
 
 OpenAdaptive openAdaptive(const vn_adaptive &model, const CommonOptions &options) {
   OpenAdaptive open;
-  open.adaptive = std::make_unique<Adaptive>(model, SessionOptions{.threads = options.threads});
+  open.adaptive = std::make_unique<Adaptive>(model, options.session());
   open.adaptive->setCostWeight(options.costWeight);
   const Safetensors file = readWeights(*model.network, options);
   open.adaptive->loadWeights(file, options.nonFinite());
@@ -37,8 +37,7 @@ OpenAdaptive openAdaptive(const vn_adaptive &model, const CommonOptions &options
 
 OpenSession openSession(const vn_model &model, const CommonOptions &options, Purpose purpose) {
   OpenSession open;
-  open.session = std::make_unique<Session>(
-      model, SessionOptions{.threads = options.threads, .training = purpose == Purpose::Training});
+  open.session = std::make_unique<Session>(model, options.session(purpose == Purpose::Training));
   if (!options.configuration.empty())
     open.session->choose(parseChoices(model, options.configuration));
   if (open.session->hasWeights() && options.weights.empty() && defaultWeights(model).empty())

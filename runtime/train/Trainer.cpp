@@ -79,7 +79,8 @@ class Trainer : TrainingInputs {
 public:
   Trainer(const vn_model &model, const TrainOptions &options)
       : TrainingInputs(model, options), model(model), options(options),
-        session(model, {.threads = options.threads, .training = true}), optimizer(session, recipe.optimizer) {
+        session(model, {.threads = options.threads, .training = true, .number = options.device}),
+        optimizer(session, recipe.optimizer) {
     prepareDataset(*training, options);
     prepareDataset(*validation, options);
     applyChoices();

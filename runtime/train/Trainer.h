@@ -15,6 +15,7 @@ struct TrainOptions : ImageOptions {
   std::string configuration; ///< of a model with open holes, to be trained alone; empty: as the recipe says
   int64_t epochs = 0;        ///< instead of the recipe's; 0: the recipe's
   int64_t threads = 0;       ///< see threadCount
+  int64_t device = 0;        ///< of several GPUs: which
   int64_t loaders = 0;       ///< threads that make batches; 0: as defaultLoaderThreads has it
   bool quiet = false;        ///< print warnings and errors alone
   bool resume = false;       ///< continue from the checkpoint in `out`, if there is one

@@ -24,7 +24,7 @@ def compiler(root):
 def compile_one(nvcc, root, source, output):
     """The command's output; empty when it succeeded without a warning."""
     targets = [f"-gencode=arch=compute_{name},code=sm_{name}" for name in ARCHITECTURES]
-    done = subprocess.run([nvcc, "-std=c++20", "-O3", "-Werror", "all-warnings", "-Xcompiler", "-Wall", f"-I{root}",
+    done = subprocess.run([nvcc, "-std=c++20", "-O3", "-Werror", "all-warnings", "-Xcompiler", "-Wall", f"-I{root}", f"-I{root}/runtime/include",
                            *targets, "-x", "cu", "-c", source, "-o", output], capture_output=True, text=True)
     return "" if done.returncode == 0 else f"{source.name}:\n{done.stdout}{done.stderr}"
 

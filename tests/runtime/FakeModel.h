@@ -190,27 +190,29 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
 
   static constexpr int64_t macs = K * inputs;
   static constexpr vn_step prepareSteps[] = {
-      {pack, "pack", "fc", packOperands, 2, inputs, 0, 8 * K *inputs, 0, 0}};
+      {pack, "pack", "fc", packOperands, 2, inputs, 0, 8 * K *inputs, 0, 0, nullptr}};
   static constexpr vn_step inferSteps[] = {
-      {centre, "centre", "norm", inferCentreOperands, 3, N, 0, 8 * N *inputs, 0, 0},
-      {inferLogits, "linear", "fc", inferLogitsOperands, 4, N, N *macs, 4 * (N * inputs + K * inputs), 0, 0}};
+      {centre, "centre", "norm", inferCentreOperands, 3, N, 0, 8 * N *inputs, 0, 0, nullptr},
+      {inferLogits, "linear", "fc", inferLogitsOperands, 4, N, N *macs, 4 * (N * inputs + K * inputs), 0, 0,
+       nullptr}};
   static constexpr vn_step trainSteps[] = {
-      {updateMean, "update_mean", "norm", meanOperands, 3, 1, 0, 4 * N *inputs, 0, 0},
-      {centre, "centre", "norm", centreOperands, 3, N, 0, 8 * N *inputs, 0, 0},
-      {forward, "linear_softmax", "fc", forwardOperands, 8, N, N *macs, 4 * N *inputs, 0, 0},
-      {sumLoss, "sum", "loss", lossOperands, 2, 1, 0, 4 * N, 0, 0},
-      {backward, "linear_weight_gradient", "fc", backwardOperands, 4, K, N *macs, 4 * N *inputs, 0, 0}};
+      {updateMean, "update_mean", "norm", meanOperands, 3, 1, 0, 4 * N *inputs, 0, 0, nullptr},
+      {centre, "centre", "norm", centreOperands, 3, N, 0, 8 * N *inputs, 0, 0, nullptr},
+      {forward, "linear_softmax", "fc", forwardOperands, 8, N, N *macs, 4 * N *inputs, 0, 0, nullptr},
+      {sumLoss, "sum", "loss", lossOperands, 2, 1, 0, 4 * N, 0, 0, nullptr},
+      {backward, "linear_weight_gradient", "fc", backwardOperands, 4, K, N *macs, 4 * N *inputs, 0, 0,
+       nullptr}};
 
   static constexpr vn_step updateSteps[] = {
-      {clear, "fill", "not_finite", clearOperands, 1, 1, 0, 0, 0, 0},
-      {check, "check_finite", "norm", checkOperands, 2, 1, 0, 0, 0, 0},
-      {sgd<K * inputs>, "sgd", "fc", sgdWeightOperands, 9, 1, 0, 0, 0, 0},
-      {sgd<K>, "sgd", "fc", sgdBiasOperands, 9, 1, 0, 0, 0, 0}};
+      {clear, "fill", "not_finite", clearOperands, 1, 1, 0, 0, 0, 0, nullptr},
+      {check, "check_finite", "norm", checkOperands, 2, 1, 0, 0, 0, 0, nullptr},
+      {sgd<K * inputs>, "sgd", "fc", sgdWeightOperands, 9, 1, 0, 0, 0, 0, nullptr},
+      {sgd<K>, "sgd", "fc", sgdBiasOperands, 9, 1, 0, 0, 0, 0, nullptr}};
   static constexpr vn_step accumulateSteps[] = {
-      {clear, "fill", "not_finite", clearAfterSumOperands, 1, 1, 0, 0, 0, 0},
-      {check, "check_finite", "norm", checkAfterSumOperands, 2, 1, 0, 0, 0, 0},
-      {accumulate<K * inputs>, "accumulate_gradient", "fc", sumWeightOperands, 4, 1, 0, 0, 0, 0},
-      {accumulate<K>, "accumulate_gradient", "fc", sumBiasOperands, 4, 1, 0, 0, 0, 0}};
+      {clear, "fill", "not_finite", clearAfterSumOperands, 1, 1, 0, 0, 0, 0, nullptr},
+      {check, "check_finite", "norm", checkAfterSumOperands, 2, 1, 0, 0, 0, 0, nullptr},
+      {accumulate<K * inputs>, "accumulate_gradient", "fc", sumWeightOperands, 4, 1, 0, 0, 0, 0, nullptr},
+      {accumulate<K>, "accumulate_gradient", "fc", sumBiasOperands, 4, 1, 0, 0, 0, 0, nullptr}};
 
   static constexpr vn_io updateIo[] = {
       {"learning_rate", VN_FLOAT32, 0, 1, {1, 0, 0, 0}}, {"momentum", VN_FLOAT32, 0, 1, {1, 0, 0, 0}},
@@ -253,14 +255,15 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
                                   {inferSteps, 2, nullptr, 0, inferIo, 2, align64(4 * N * inputs)},
                                   {trainSteps, 5, nullptr, 0, trainIo, 5, trainArena},
                                   {},
-                                  {updateSteps, 4, nullptr, 0, updateIo, 7, 0}};
+                                  {updateSteps, 4, nullptr, 0, updateIo, 7, 0},
+                                  nullptr};
 
   // With an open hole: the image is centred, or taken as it is.
   static constexpr vn_operand plainLogitsOperands[] = {io(0), packed, bias, io(1)};
-  static constexpr vn_step openSteps[] = {
-      inferSteps[0],
-      inferSteps[1],
-      {inferLogits, "linear", "fc", plainLogitsOperands, 4, N, N *macs, 4 * (N * inputs + K * inputs), 0, 0}};
+  static constexpr vn_step openSteps[] = {inferSteps[0],
+                                          inferSteps[1],
+                                          {inferLogits, "linear", "fc", plainLogitsOperands, 4, N, N *macs,
+                                           4 * (N * inputs + K * inputs), 0, 0, nullptr}};
   static constexpr double centreChoices[] = {1, 0};
   static constexpr vn_hole holes[] = {{"norm.centre", centreChoices, 2}};
   static constexpr int64_t centreHole[] = {0};

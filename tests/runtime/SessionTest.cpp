@@ -208,7 +208,7 @@ BOOST_AUTO_TEST_CASE(models_that_cannot_run_are_refused) {
   expectError(VN_ERROR_ABI, "impossible arena", [&] { Session{model}; });
   model = Fake::model;
   vn_operand outside[] = {{VN_SPACE_IO, 7, 0}};
-  vn_step step = {Fake::sumLoss, "sum", "loss", outside, 1, 1, 0, 0, 0, 0};
+  vn_step step = {Fake::sumLoss, "sum", "loss", outside, 1, 1, 0, 0, 0, 0, nullptr};
   model.infer.steps = &step, model.infer.num_steps = 1;
   expectError(VN_ERROR_ABI, "operand 0 of step 0 of infer (sum) names no space or array",
               [&] { Session{model}; });
@@ -313,7 +313,7 @@ BOOST_AUTO_TEST_CASE(tables_that_are_missing) {
   refused("infer lacks a table or a name", [](vn_model &m) { m.infer.steps = nullptr; });
   refused("prepare lacks a table or a name", [](vn_model &m) { m.prepare.num_segments = 3; });
   refused("train_step lacks a table or a name", [](vn_model &m) { m.train_step.io = nullptr; });
-  static constexpr vn_step noKernel[] = {{nullptr, "k", "p", nullptr, 0, 1, 0, 0, 0, 0}};
+  static constexpr vn_step noKernel[] = {{nullptr, "k", "p", nullptr, 0, 1, 0, 0, 0, 0, nullptr}};
   refused("prepare lacks a table or a name", [](vn_model &m) { m.prepare.steps = noKernel; });
 }
 
@@ -323,7 +323,7 @@ BOOST_AUTO_TEST_CASE(a_model_without_parameters_needs_no_weights) {
                                          for (int64_t i = begin; i < end; ++i)
                                            static_cast<float *>(io[1])[i] = -static_cast<float *>(io[0])[i];
                                        },
-                                       "negate", "y", operands, 2, 24, 0, 0, 0, 0}};
+                                       "negate", "y", operands, 2, 24, 0, 0, 0, 0, nullptr}};
   static constexpr vn_io io[] = {{"image", VN_FLOAT32, VN_INPUT, 4, {1, 2, 3, 4}},
                                  {"y", VN_FLOAT32, VN_OUTPUT, 4, {1, 2, 3, 4}}};
   const vn_model model{VN_ABI_VERSION,
@@ -368,7 +368,7 @@ BOOST_AUTO_TEST_CASE(a_busy_session_refuses_other_threads) {
                                            while (stage != 2)
                                              std::this_thread::yield();
                                          },
-                                         "wait", "fc", Fake::inferLogitsOperands, 4, 1, 0, 0, 0, 0}};
+                                         "wait", "fc", Fake::inferLogitsOperands, 4, 1, 0, 0, 0, 0, nullptr}};
   vn_model model = Fake::model;
   model.infer.steps = waiting, model.infer.num_steps = 1;
   vn_session *session = nullptr;

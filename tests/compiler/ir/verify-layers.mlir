@@ -258,9 +258,27 @@ func.func @bf16_weight(%x: tensor<1x8x8x4xbf16>, %w: tensor<4x4x1x1xbf16>) {
 
 // -----
 
-// What has a gradient is f32.
-func.func @bf16_training(%x: tensor<8x4x4x4xbf16>, %g: tensor<4xf32>) {
+// Statistics are f32, of maps of either type.
+func.func @bf16_statistics(%x: tensor<8x4x4x4xbf16>, %g: tensor<4xf32>) {
+  // expected-error @below {{result #1 must be static f32 vector, but got 'tensor<4xbf16>'}}
+  %y, %mean, %var = vn.batch_norm_training %x, %g, %g epsilon 1.0e-5 : (tensor<8x4x4x4xbf16>, tensor<4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xbf16>, tensor<4xbf16>, tensor<4xbf16>)
+  return
+}
+
+// -----
+
+// A gradient has the type of what it is the gradient of.
+func.func @mixed_gradient(%x: tensor<1x8x8x4xbf16>, %dy: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{needs `dy` of type 'tensor<1x8x8x4xbf16>'}}
+  %dw = vn.convolution_weight_grad %x, %dy : (tensor<1x8x8x4xbf16>, tensor<1x8x8x4xf32>) -> tensor<4x4x1x1xf32>
+  return
+}
+
+// -----
+
+// Losses are computed of f32.
+func.func @bf16_loss(%x: tensor<8x1x1x4xbf16>, %l: tensor<8xi32>, %s: tensor<1xf32>) {
   // expected-error @below {{operand #0 must be static N x H x W x C f32 tensor}}
-  %y, %mean, %var = vn.batch_norm_training %x, %g, %g epsilon 1.0e-5 : (tensor<8x4x4x4xbf16>, tensor<4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xbf16>, tensor<4xf32>, tensor<4xf32>)
+  %loss = vn.softmax_cross_entropy %x, %l, %s : (tensor<8x1x1x4xbf16>, tensor<8xi32>, tensor<1xf32>) -> tensor<1xf32>
   return
 }
