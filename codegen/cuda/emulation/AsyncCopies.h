@@ -4,7 +4,6 @@
 
 #include "Memory.h"
 
-#include <deque>
 #include <vector>
 
 namespace vn::emulation {
@@ -18,21 +17,17 @@ public:
     Place place;
   };
 
-  void add(const Copy &copy) { open.push_back(copy); }
-  void commitGroup() {
-    groups.push_back(std::move(open));
-    open.clear();
-  }
-  // The copies that land when all but the last `pending` groups must have.
-  std::vector<Copy> landed(unsigned pending);
-  std::vector<Copy> all();
+  void add(const Copy &copy) { copies.push_back(copy); }
+  void commitGroup() { groupEnds.push_back(copies.size()); }
+  // All but the last `pending` groups: `land` is called for each of their copies, which are then forgotten.
+  void landAllBut(unsigned pending, void (*land)(const Copy &));
   // One that has not landed and writes there; anywhere for a null address. Null: none.
   const Copy *find(const std::byte *address, unsigned bytes) const;
-  void clear() { open.clear(), groups.clear(); }
+  void clear() { copies.clear(), groupEnds.clear(); }
 
 private:
-  std::vector<Copy> open;
-  std::deque<std::vector<Copy>> groups;
+  std::vector<Copy> copies;      // that have not landed, in their order
+  std::vector<size_t> groupEnds; // among them; what lies behind the last is in no group yet
 };
 
 } // namespace vn::emulation

@@ -114,7 +114,9 @@ public:
   std::vector<Acquisition> acquisitions;
 
   void start(dim3 index, uint32_t number);
-  std::byte *sharedBegin();
+  std::byte *sharedBegin() const {
+    return shared.get() + (-reinterpret_cast<uintptr_t>(shared.get()) & 1023);
+  }
 
   // What each of these threads knows, and `more` (empty: nothing), each of them knows.
   void join(const std::vector<Thread *> &joined, const std::vector<uint32_t> &more);
@@ -155,6 +157,7 @@ public:
   void launch(const LaunchShape &shape, void (*invoke)(void *), void *arguments);
 
   Block &block() { return theBlock; }
+  const Block &block() const { return theBlock; }
   const std::string &kernel() const { return kernelName; }
   uint32_t firstBlock() const { return first; } // numbers from here on are this launch's
   dim3 indexOf(uint32_t number) const;          // of a block of this launch

@@ -212,8 +212,8 @@ std::string describe(const char *verb, const Region *region, const void *address
   Executor::ofThisThread().fail(kind, what, place, nullptr, region, address);
 }
 
-size_t checkRange(const char *verb, const Region *region, const void *address, unsigned bytes,
-                  unsigned alignment, Place place) {
+[[noreturn]] void failRange(const char *verb, const Region *region, const void *address, unsigned bytes,
+                            unsigned alignment, Place place) {
   if (!region)
     fail(FaultKind::OutOfBounds,
          std::string(verb) + " " + std::to_string(bytes) + " bytes at " +
@@ -225,20 +225,27 @@ size_t checkRange(const char *verb, const Region *region, const void *address, u
          describe(verb, region, address, bytes) + ", which has " +
              std::to_string(region->end - region->begin),
          region, address, place);
-  if (reinterpret_cast<uintptr_t>(address) % alignment != 0)
-    fail(FaultKind::Misaligned,
-         describe(verb, region, address, bytes) + ", which is not a multiple of " +
-             std::to_string(alignment) + " in memory",
-         region, address, place);
+  fail(FaultKind::Misaligned,
+       describe(verb, region, address, bytes) + ", which is not a multiple of " + std::to_string(alignment) +
+           " in memory",
+       region, address, place);
+}
+
+// Its byte in the allocation.
+inline size_t checkRange(const char *verb, const Region *region, const void *address, unsigned bytes,
+                         unsigned alignment, Place place) {
+  const auto *at = static_cast<const std::byte *>(address);
+  if (!region || at < region->begin || at + bytes > region->end ||
+      (reinterpret_cast<uintptr_t>(address) & (alignment - 1)) != 0)
+    failRange(verb, region, address, bytes, alignment, place);
   return size_t(at - region->allocation->begin());
 }
 
 // Whether what a launch did at a word before is ordered before what the current thread does now.
-bool ordered(GlobalAccess access, unsigned bytes) {
+inline bool ordered(const Executor &executor, GlobalAccess access, unsigned bytes) {
   const Stamp stamp{access.stamp};
   if ((stamp.bytes() & bytes) == 0)
     return true;
-  Executor &executor = Executor::ofThisThread();
   if (access.block < executor.firstBlock())
     return true; // of an earlier launch
   if (access.block == executor.block().number)
@@ -263,38 +270,61 @@ bool ordered(GlobalAccess access, unsigned bytes) {
        region, address, place);
 }
 
-void set(GlobalAccess &access, unsigned bytes) {
-  const uint32_t block = Executor::ofThisThread().block().number;
-  Stamp mine = current->stamp(bytes);
+// `bytes` of the word, beside others of the same access.
+inline void set(GlobalAccess &access, uint32_t block, Stamp mine) {
   if (access.block == block && mine.sameAccess({access.stamp}))
     mine.bits |= Stamp{access.stamp}.bytes();
   access = {block, mine.bits};
 }
 
+// f(word, mask of its bytes, its cell): most accesses are of whole words, none of which crosses a page.
+template <class F>
+inline void forCells(Allocation &allocation, size_t offset, unsigned bytes, unsigned alignment, const F &f) {
+  if (alignment >= bytes && bytes % 4 == 0) {
+    GlobalCell *const cells = &allocation.cell(offset / 4);
+    for (unsigned i = 0; i < bytes / 4; ++i)
+      f(offset / 4 + i, 15u, cells[i]);
+  } else {
+    forWords(offset, bytes, [&](size_t word, unsigned mask) { f(word, mask, allocation.cell(word)); });
+  }
+}
+
+[[noreturn]] void failRead(bool written, GlobalAccess write, const Region *region, const void *address,
+                           unsigned bytes, Place place) {
+  if (!written)
+    fail(FaultKind::Uninitialised, describe("reads", region, address, bytes) + ", which nothing has written",
+         region, address, place);
+  failRace("reads", "wrote", write, region, address, bytes, place);
+}
+
+[[noreturn]] void failReadOnly(const Region *region, const void *address, unsigned bytes, Place place) {
+  fail(FaultKind::ReadOnly,
+       describe("reads", region, address, bytes) + " through the read-only path, which this launch writes",
+       region, address, place);
+}
+
 template <bool readOnly>
-void read(const Region *region, const void *address, unsigned bytes, unsigned alignment, Place place) {
+inline void read(const Region *region, const void *address, unsigned bytes, unsigned alignment, Place place) {
   const size_t offset = checkRange("reads", region, address, bytes, alignment, place);
+  const Executor &executor = Executor::ofThisThread();
+  const Thread &thread = *current;
+  const uint32_t block = executor.block().number, firstBlock = executor.firstBlock();
   Allocation &allocation = *region->allocation;
-  forWords(offset, bytes, [&](size_t word, unsigned mask) {
-    GlobalCell &cell = allocation.cell(word);
-    if ((allocation.written[word] & mask) != mask)
-      fail(FaultKind::Uninitialised,
-           describe("reads", region, address, bytes) + ", which nothing has written", region, address, place);
-    if (cell.write.block != 0) {
-      if (!ordered(cell.write, mask))
-        failRace("reads", "wrote", cell.write, region, address, bytes, place);
-      if (readOnly && cell.write.block >= Executor::ofThisThread().firstBlock())
-        fail(FaultKind::ReadOnly,
-             describe("reads", region, address, bytes) +
-                 " through the read-only path, which this launch writes",
-             region, address, place);
-    }
-    // One reader is kept. Of two that are not ordered it is now the one, now the other.
-    if (cell.read.block != 0 && ((word ^ current->clock) & 1) != 0 && cell.read.stamp != 0 &&
-        !ordered(cell.read, 15))
-      return;
-    set(cell.read, mask);
-  });
+  const uint8_t *const written = allocation.written.data();
+  forCells(
+      allocation, offset, bytes, alignment,
+      [ =, &executor, &thread ](size_t word, unsigned mask, GlobalCell &cell) __attribute__((always_inline)) {
+        const bool wasWritten = (written[word] & mask) == mask;
+        if (!wasWritten || (cell.write.block >= firstBlock && !ordered(executor, cell.write, mask)))
+          failRead(wasWritten, cell.write, region, address, bytes, place);
+        if (readOnly && cell.write.block >= firstBlock)
+          failReadOnly(region, address, bytes, place);
+        // One reader is kept. Of two that are not ordered it is now the one, now the other.
+        if (((word ^ thread.clock) & 1) != 0 && cell.read.block >= firstBlock &&
+            !ordered(executor, cell.read, 15))
+          return;
+        set(cell.read, block, thread.stamp(mask));
+      });
 }
 
 } // namespace
@@ -310,16 +340,21 @@ void readOnlyGlobal(const Region *region, const void *address, unsigned bytes, u
 
 void writeGlobal(const Region *region, const void *address, unsigned bytes, unsigned alignment, Place place) {
   const size_t offset = checkRange("writes", region, address, bytes, alignment, place);
+  const Executor &executor = Executor::ofThisThread();
+  const Thread &thread = *current;
+  const uint32_t block = executor.block().number, firstBlock = executor.firstBlock();
   Allocation &allocation = *region->allocation;
-  forWords(offset, bytes, [&](size_t word, unsigned mask) {
-    GlobalCell &cell = allocation.cell(word);
-    if (cell.write.block != 0 && !ordered(cell.write, mask))
-      failRace("writes", "wrote", cell.write, region, address, bytes, place);
-    if (cell.read.block != 0 && !ordered(cell.read, mask))
-      failRace("writes", "read", cell.read, region, address, bytes, place);
-    set(cell.write, mask);
-    allocation.written[word] |= uint8_t(mask);
-  });
+  uint8_t *const written = allocation.written.data();
+  forCells(
+      allocation, offset, bytes, alignment,
+      [ =, &executor, &thread ](size_t word, unsigned mask, GlobalCell &cell) __attribute__((always_inline)) {
+        if (cell.write.block >= firstBlock && !ordered(executor, cell.write, mask))
+          failRace("writes", "wrote", cell.write, region, address, bytes, place);
+        if (cell.read.block >= firstBlock && !ordered(executor, cell.read, mask))
+          failRace("writes", "read", cell.read, region, address, bytes, place);
+        set(cell.write, block, thread.stamp(mask));
+        written[word] |= uint8_t(mask);
+      });
 }
 
 void touchAtomic(const Region *region, const void *address, Place place) {
@@ -329,7 +364,7 @@ void touchAtomic(const Region *region, const void *address, Place place) {
     fail(FaultKind::Uninitialised, describe("changes", region, address, 4) + ", which nothing has written",
          region, address, place);
   const GlobalAccess write = allocation.cell(offset / 4).write;
-  if (write.block != 0 && !ordered(write, 15))
+  if (write.block != 0 && !ordered(Executor::ofThisThread(), write, 15))
     failRace("changes", "wrote", write, region, address, 4, place);
 }
 

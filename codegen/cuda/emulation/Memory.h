@@ -57,7 +57,7 @@ void poison(const Rows &rows);
 void requireWritten(const Rows &rows);
 
 // --- by the current thread of a kernel; each throws the Fault that it finds. The alignment is what the
-// access needs.
+// access needs, a power of two.
 
 void readGlobal(const Region *region, const void *address, unsigned bytes, unsigned alignment,
                 Place place = {});

@@ -20,10 +20,8 @@ std::string describe(const char *verb, const Region *region, const void *address
   Executor::ofThisThread().fail(kind, what, place, nullptr, region, address);
 }
 
-// The cells of the words that an access touches, the first of which begins at the offset that is returned.
-Block::SharedCell *cellsOf(const char *verb, const Region *region, const void *address, unsigned bytes,
-                           unsigned alignment, Place place, unsigned &firstByte) {
-  Block &block = Executor::ofThisThread().block();
+[[noreturn]] void failRange(const char *verb, const Region *region, const void *address, unsigned bytes,
+                            unsigned alignment, Place place) {
   const auto *at = static_cast<const std::byte *>(address);
   if (!region)
     fail(FaultKind::OutOfBounds, std::string(verb) + " through a null pointer to shared memory", nullptr,
@@ -33,24 +31,42 @@ Block::SharedCell *cellsOf(const char *verb, const Region *region, const void *a
          describe(verb, region, address, bytes) + ", which has " +
              std::to_string(region->end - region->begin),
          region, address, place);
+  fail(FaultKind::Misaligned,
+       describe(verb, region, address, bytes) + ", which is not a multiple of " + std::to_string(alignment) +
+           " in memory",
+       region, address, place);
+}
+
+// The cells of the words that an access touches. Most accesses are of whole words.
+struct Words {
+  Block::SharedCell *cells;
+  unsigned count, firstByte, bytes;
+  bool whole;
+  // Bytes of a word that the access touches.
+  unsigned mask(unsigned word) const {
+    if (whole)
+      return 15;
+    const unsigned begin = word == 0 ? firstByte : 0, end = std::min(firstByte + bytes - 4 * word, 4u);
+    return (1u << end) - (1u << begin);
+  }
+};
+
+inline Words wordsOf(const char *verb, const Region *region, const void *address, unsigned bytes,
+                     unsigned alignment, Place place) {
+  Block &block = Executor::ofThisThread().block();
+  const auto *at = static_cast<const std::byte *>(address);
   const size_t offset = size_t(at - block.sharedBegin());
-  if (offset % alignment != 0)
-    fail(FaultKind::Misaligned,
-         describe(verb, region, address, bytes) + ", which is not a multiple of " +
-             std::to_string(alignment) + " in memory",
-         region, address, place);
-  firstByte = offset % 4;
-  return &block.cells[offset / 4];
+  if (!region || at < region->begin || at + bytes > region->end || (offset & (alignment - 1)) != 0)
+    failRange(verb, region, address, bytes, alignment, place);
+  Block::SharedCell *const cells = &block.cells[offset / 4];
+  if (alignment >= bytes && bytes % 4 == 0)
+    return {cells, bytes / 4, 0, bytes, true};
+  const unsigned firstByte = offset % 4;
+  return {cells, (firstByte + bytes + 3) / 4, firstByte, bytes, false};
 }
 
-// Bytes of word w of an access.
-unsigned maskOf(unsigned word, unsigned firstByte, unsigned bytes) {
-  const unsigned begin = word == 0 ? firstByte : 0, end = std::min(firstByte + bytes - 4 * word, 4u);
-  return (1u << end) - (1u << begin);
-}
-
-void failRace(const char *verb, const char *before, Stamp access, const Region *region, const void *address,
-              unsigned bytes, Place place) {
+[[noreturn]] void failRace(const char *verb, const char *before, Stamp access, const Region *region,
+                           const void *address, unsigned bytes, Place place) {
   const Block &block = Executor::ofThisThread().block();
   fail(FaultKind::Race,
        describe(verb, region, address, bytes) + ", which " + nameOf(block.threads[access.thread()]) + " " +
@@ -58,7 +74,8 @@ void failRace(const char *verb, const char *before, Stamp access, const Region *
        region, address, place);
 }
 
-void failInFlight(const char *verb, const Region *region, const void *address, unsigned bytes, Place place) {
+[[noreturn]] void failInFlight(const char *verb, const Region *region, const void *address, unsigned bytes,
+                               Place place) {
   std::string whose;
   for (const Thread &thread : Executor::ofThisThread().block().threads)
     if (const AsyncCopies::Copy *copy = thread.copies.find(static_cast<const std::byte *>(address), bytes)) {
@@ -72,20 +89,25 @@ void failInFlight(const char *verb, const Region *region, const void *address, u
        region, address, place);
 }
 
-void set(Stamp &access, unsigned mask) {
-  Stamp mine = current->stamp(mask);
-  if (mine.sameAccess(access))
-    mine.bits |= access.bytes();
-  access = mine;
+// `mine` and what the same access did to other bytes of the word.
+inline void set(Stamp &access, Stamp mine) {
+  access.bits = mine.bits | (mine.sameAccess(access) ? access.bytes() : 0);
 }
 
-bool races(Stamp access, unsigned mask) { return (access.bytes() & mask) != 0 && !current->knows(access); }
+// The current thread, as long as it runs: what an access needs of it stays in registers.
+struct Accessor {
+  const uint32_t *const clocks = current->known->clocks.data();
+  const unsigned index = current->index;
+  const Stamp stamp = current->stamp(0);
+
+  bool knows(Stamp access) const {
+    return access.thread() == index || access.clock() <= clocks[access.thread()];
+  }
+  bool races(Stamp access, unsigned mask) const { return (access.bytes() & mask) != 0 && !knows(access); }
+  Stamp of(unsigned mask) const { return {stamp.bits | mask}; }
+};
 
 } // namespace
-
-std::byte *Block::sharedBegin() {
-  return shared.get() + (1024 - reinterpret_cast<uintptr_t>(shared.get()) % 1024) % 1024;
-}
 
 const Region *dynamicShared(size_t offset, size_t bytes, const char *name, Place place) {
   Block &block = Executor::ofThisThread().block();
@@ -123,52 +145,56 @@ const Region *staticShared(const void *key, size_t bytes, size_t alignment, cons
   return region;
 }
 
+[[noreturn]] static void failRead(const char *verb, Stamp write, const Region *region, const void *address,
+                                  unsigned bytes, Place place) {
+  if (write.bits == kInFlight.bits)
+    failInFlight(verb, region, address, bytes, place);
+  if (write.bits == 0)
+    fail(FaultKind::Uninitialised, describe(verb, region, address, bytes) + ", which nothing has written",
+         region, address, place);
+  failRace(verb, "wrote", write, region, address, bytes, place);
+}
+
 void readShared(const Region *region, const void *address, unsigned bytes, unsigned alignment, Place place) {
-  unsigned firstByte = 0;
-  Block::SharedCell *cells = cellsOf("reads", region, address, bytes, alignment, place, firstByte);
-  for (unsigned word = 0; 4 * word < firstByte + bytes; ++word) {
-    Block::SharedCell &cell = cells[word];
-    const unsigned mask = maskOf(word, firstByte, bytes);
-    if (cell.write.bits == kInFlight.bits)
-      failInFlight("reads", region, address, bytes, place);
-    if (cell.write.bits == 0)
-      fail(FaultKind::Uninitialised,
-           describe("reads", region, address, bytes) + ", which nothing has written", region, address, place);
-    if (races(cell.write, mask))
-      failRace("reads", "wrote", cell.write, region, address, bytes, place);
+  const Words words = wordsOf("reads", region, address, bytes, alignment, place);
+  const Accessor thread;
+  for (unsigned word = 0; word < words.count; ++word) {
+    Block::SharedCell &cell = words.cells[word];
+    const unsigned mask = words.mask(word);
+    if (cell.write.bits == kInFlight.bits || cell.write.bits == 0 || thread.races(cell.write, mask))
+      failRead("reads", cell.write, region, address, bytes, place);
     // One reader is kept. Of two that are not ordered it is now the one, now the other.
-    if ((word ^ current->index) & 1 && cell.read.bits != 0 && !current->knows(cell.read))
+    if ((word ^ thread.index) & 1 && cell.read.bits != 0 && !thread.knows(cell.read))
       continue;
-    set(cell.read, mask);
+    set(cell.read, thread.of(mask));
   }
 }
 
+[[noreturn]] static void failWrite(const Block::SharedCell &cell, unsigned mask, const Region *region,
+                                   const void *address, unsigned bytes, Place place) {
+  if (cell.write.bits == kInFlight.bits)
+    failInFlight("writes", region, address, bytes, place);
+  if (Accessor().races(cell.write, mask))
+    failRace("writes", "wrote", cell.write, region, address, bytes, place);
+  failRace("writes", "read", cell.read, region, address, bytes, place);
+}
+
 void writeShared(const Region *region, const void *address, unsigned bytes, unsigned alignment, Place place) {
-  unsigned firstByte = 0;
-  Block::SharedCell *cells = cellsOf("writes", region, address, bytes, alignment, place, firstByte);
-  for (unsigned word = 0; 4 * word < firstByte + bytes; ++word) {
-    Block::SharedCell &cell = cells[word];
-    const unsigned mask = maskOf(word, firstByte, bytes);
-    if (cell.write.bits == kInFlight.bits)
-      failInFlight("writes", region, address, bytes, place);
-    if (races(cell.write, mask))
-      failRace("writes", "wrote", cell.write, region, address, bytes, place);
-    if (races(cell.read, mask))
-      failRace("writes", "read", cell.read, region, address, bytes, place);
-    set(cell.write, mask);
+  const Words words = wordsOf("writes", region, address, bytes, alignment, place);
+  const Accessor thread;
+  for (unsigned word = 0; word < words.count; ++word) {
+    Block::SharedCell &cell = words.cells[word];
+    const unsigned mask = words.mask(word);
+    if (cell.write.bits == kInFlight.bits || thread.races(cell.write, mask) || thread.races(cell.read, mask))
+      failWrite(cell, mask, region, address, bytes, place);
+    set(cell.write, thread.of(mask));
   }
 }
 
 void atomicShared(const Region *region, const void *address, Place place) {
-  unsigned firstByte = 0;
-  const Block::SharedCell &cell = *cellsOf("changes", region, address, 4, 4, place, firstByte);
-  if (cell.write.bits == kInFlight.bits)
-    failInFlight("changes", region, address, 4, place);
-  if (cell.write.bits == 0)
-    fail(FaultKind::Uninitialised, describe("changes", region, address, 4) + ", which nothing has written",
-         region, address, place);
-  if (races(cell.write, 15))
-    failRace("changes", "wrote", cell.write, region, address, 4, place);
+  const Stamp write = wordsOf("changes", region, address, 4, 4, place).cells->write;
+  if (write.bits == kInFlight.bits || write.bits == 0 || Accessor().races(write, 15))
+    failRead("changes", write, region, address, 4, place);
 }
 
 // --- asynchronous copies
@@ -196,51 +222,44 @@ void cpAsync(const Pointer<std::byte, Space::Shared> &to, const Pointer<const st
 
 void cpAsyncCommitGroup() { current->copies.commitGroup(); }
 
-static void land(const std::vector<AsyncCopies::Copy> &copies) {
+static void land(const AsyncCopies::Copy &copy) {
   Block &block = Executor::ofThisThread().block();
-  for (const AsyncCopies::Copy &copy : copies) {
-    std::memcpy(copy.to, copy.from, copy.fromBytes);
-    std::memset(copy.to + copy.fromBytes, 0, copy.bytes - copy.fromBytes);
-    for (unsigned i = 0; i < copy.bytes / 4; ++i)
-      block.cells[size_t(copy.to - block.sharedBegin()) / 4 + i].write = current->stamp(15);
-  }
+  std::memcpy(copy.to, copy.from, copy.fromBytes);
+  std::memset(copy.to + copy.fromBytes, 0, copy.bytes - copy.fromBytes);
+  Block::SharedCell *const cells = &block.cells[size_t(copy.to - block.sharedBegin()) / 4];
+  for (unsigned i = 0; i < copy.bytes / 4; ++i)
+    cells[i].write = current->stamp(15);
 }
 
 void cpAsyncWaitGroup(unsigned pending, Place place) {
   current->place = place;
-  land(current->copies.landed(pending));
+  current->copies.landAllBut(pending, land);
 }
 
 void cpAsyncWaitAll(Place place) {
   current->place = place;
-  land(current->copies.all());
+  current->copies.commitGroup();
+  current->copies.landAllBut(0, land);
 }
 
-std::vector<AsyncCopies::Copy> AsyncCopies::landed(unsigned pending) {
-  std::vector<Copy> copies;
-  for (; groups.size() > pending; groups.pop_front())
-    copies.insert(copies.end(), groups.front().begin(), groups.front().end());
-  return copies;
-}
-
-std::vector<AsyncCopies::Copy> AsyncCopies::all() {
-  std::vector<Copy> copies = landed(0);
-  copies.insert(copies.end(), open.begin(), open.end());
-  open.clear();
-  return copies;
+void AsyncCopies::landAllBut(unsigned pending, void (*land)(const Copy &)) {
+  if (groupEnds.size() <= pending)
+    return;
+  const auto firstPending = groupEnds.end() - pending;
+  const size_t landing = firstPending[-1];
+  for (size_t i = 0; i < landing; ++i)
+    land(copies[i]);
+  copies.erase(copies.begin(), copies.begin() + std::ptrdiff_t(landing));
+  groupEnds.erase(groupEnds.begin(), firstPending);
+  for (size_t &end : groupEnds)
+    end -= landing;
 }
 
 const AsyncCopies::Copy *AsyncCopies::find(const std::byte *address, unsigned bytes) const {
-  const auto in = [&](const std::vector<Copy> &copies) -> const Copy * {
-    for (const Copy &copy : copies)
-      if (!address || (copy.to < address + bytes && address < copy.to + copy.bytes))
-        return &copy;
-    return nullptr;
-  };
-  for (const std::vector<Copy> &group : groups)
-    if (const Copy *copy = in(group))
-      return copy;
-  return in(open);
+  for (const Copy &copy : copies)
+    if (!address || (copy.to < address + bytes && address < copy.to + copy.bytes))
+      return &copy;
+  return nullptr;
 }
 
 } // namespace vn::emulation
