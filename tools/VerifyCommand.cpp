@@ -26,7 +26,9 @@ void addVerifyCommand(CLI::App &app) {
       ->check(CLI::IsMember({"infer", "train"}));
   addTargetOptions(*command, *options);
   addCodeOptions(*command, *options);
-  command->add_flag("--passes-only", options->passesOnly, "Generate no code");
+  CLI::Option *passesOnly = command->add_flag("--passes-only", options->passesOnly, "Generate no code");
+  command->add_flag("--code-only", options->codeOnly, "Compare the generated code, not what passes do")
+      ->excludes(passesOnly);
   command->add_option("--seed", options->seed, "Of the random weights and images")->capture_default_str();
   command->add_option("--threads", options->threads, "Of the program as it is built; all otherwise")
       ->check(threadsValidator());

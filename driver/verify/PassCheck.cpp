@@ -92,6 +92,14 @@ void PassCheck::run(const std::vector<std::string> &passes) {
   }
 }
 
+void PassCheck::runUnchecked(const std::vector<std::string> &passes) {
+  for (const std::string &pass : passes)
+    runPasses(module, pass);
+  lastInference = runInfer(functionOf(module, vn::kInferFunction), inputs);
+  if (!loss.empty())
+    runTraining(module);
+}
+
 void PassCheck::runOne(const std::string &pass) {
   const mlir::OwningOpRef<mlir::ModuleOp> before = module.clone();
   runPasses(module, pass);

@@ -26,6 +26,8 @@ public:
   // Stops after a pass that moves a result by more than its bound. Passes over a training step come after
   // `vn-drop-empty`.
   void run(const std::vector<std::string> &passes);
+  // Without a comparison.
+  void runUnchecked(const std::vector<std::string> &passes);
 
   // What the interpreter computes after the last pass.
   const std::vector<Result> &inference() const { return lastInference; }

@@ -14,7 +14,7 @@ struct VerifyOptions : ModelOptions, CodeOptions {
   std::string fault;
   uint64_t seed = 1;
   int64_t threads = 0, imagesTogether = 0;
-  bool passesOnly = false;
+  bool passesOnly = false, codeOnly = false; // at most one of them
   VerifyOptions() { batch = 3; }
 };
 

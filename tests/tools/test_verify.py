@@ -96,6 +96,16 @@ class Verify(CommandTest):
                 self.assertEqual(done.returncode, 1, done.stdout)
                 self.assertRegex(done.stderr, f"^error: kernel `{name}` computes the optimizer's step wrongly")
 
+    def test_code_only(self):
+        done = self.aggregated("--code-only")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = self.rows(done)
+        self.assertEqual([stage for stage in rows if stage.startswith("vn-")], [])
+        for stage in "kernels of vn.max_pool", "kernels of vn.batch_norm_grad", "program as built", "whole program", "update":
+            self.assertIn(stage, rows)
+        self.assertEqual(self.aggregated("--code-only", "--inject-fault", "weight_gradient").returncode, 1)
+        self.expect_refusal(self.verify("aggregated5", "--code-only", "--inject-fault", "vn-fuse-epilogue"), "no pass is checked")
+
     def test_precision(self):
         done = self.verify("aggregated5", "--precision", "bf16")
         self.assertEqual(done.returncode, 0, done.stderr)
