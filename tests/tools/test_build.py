@@ -103,7 +103,7 @@ class Build(CommandTest):
         self.refused(self.build("--batch", "0"), "a batch of 0 images", "--batch")
         self.refused(self.build("--input", "8by8"), "`8by8` is no input size")
         self.refused(self.build("--fast"), "--fast")
-        self.refused(self.build("--target", "cuda"), "CUDA code is not generated yet")
+        self.refused(self.build("--target", "gpu"), "--target", "cuda-emulated")
 
     def test_unwritable_output(self):
         done = self.vernier("build", SPECIFICATION, "--model", "two_scales8", "-o", "/proc/built")

@@ -1,0 +1,138 @@
+"""`--target cuda` and `cuda-emulated`: what is refused, what a compiler that fails leaves behind, faults found in whole programs."""
+
+import os
+import re
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+
+from commands import VERNIER, CommandTest
+
+NETWORKS = Path(__file__).parent / "verify_networks.vn"
+SPECIFICATION = """network n() {
+  input image: [3, 6, 6]
+  image |> conv(4, 3) |> relu |> global_avg_pool |> fc: linear(2)
+}
+
+model m = n()
+"""
+# What is no compiler of CUDA, and says so.
+BROKEN = """#!/bin/sh
+echo "m.cu(7): error: the moon is in the wrong phase" >&2
+exit 3
+"""
+
+
+def names_below(folder):
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*"))
+
+
+class Cuda(CommandTest):
+    def setUp(self):
+        super().setUp()
+        self.specify(SPECIFICATION)
+        self.temporary = self.folder / "tmp"
+        self.temporary.mkdir()
+
+    def build(self, *options, **environment):
+        variables = {name: value for name, value in os.environ.items() if name not in ("CUDA_HOME", "CUDA_ENVIRONMENT")}
+        variables |= {"TMPDIR": str(self.temporary)} | {name: str(value) for name, value in environment.items()}
+        return subprocess.run([VERNIER, "build", self.specification, "-o", self.folder / "built", *options],
+                              capture_output=True, text=True, env=variables)
+
+    def expect_nothing_left(self, done, *texts):
+        self.expect_refusal(done, *texts)
+        self.assertFalse((self.folder / "built").exists())
+        self.assertEqual(names_below(self.temporary), [])
+
+    def toolkit(self, compiler):
+        """A folder like CUDA's whose nvcc is that script."""
+        home = self.folder / "cuda"
+        for name in ("bin", "lib64"):
+            (home / name).mkdir(parents=True)
+        (home / "bin" / "nvcc").write_text(compiler, encoding="utf-8")
+        (home / "bin" / "nvcc").chmod(0o755)
+        (home / "lib64" / "libcudart_static.a").touch()
+        return home
+
+    def test_no_compiler(self):
+        empty = self.folder / "empty"
+        empty.mkdir()
+        self.expect_nothing_left(self.build("--target", "cuda", PATH=empty, CUDA_ENVIRONMENT=empty), "there is no nvcc",
+                                 "help: set CUDA_HOME", "scripts/setup_cuda.sh")
+        self.expect_nothing_left(self.build("--target", "cuda", CUDA_HOME=empty), f"CUDA_HOME is {empty}", "no bin/nvcc")
+
+    def test_compiler_that_fails(self):
+        done = self.build("--target", "cuda", CUDA_HOME=self.toolkit(BROKEN))
+        self.expect_nothing_left(done, "the CUDA code cannot be compiled", "the moon is in the wrong phase")
+
+    def test_failure_replaces_nothing(self):
+        self.assertEqual(self.build().returncode, 0)
+        before = {name: (self.folder / "built" / name).read_bytes() for name in names_below(self.folder / "built")
+                  if (self.folder / "built" / name).is_file()}
+        done = self.build("--target", "cuda", CUDA_HOME=self.toolkit(BROKEN))
+        self.expect_refusal(done, "the moon is in the wrong phase")
+        for name, data in before.items():
+            self.assertEqual((self.folder / "built" / name).read_bytes(), data, name)
+        self.assertEqual(names_below(self.temporary), [])
+
+    def test_compiler_that_cannot_start(self):
+        done = self.build("--target", "cuda", CUDA_HOME=self.toolkit("#!/nowhere/sh\n"))
+        self.expect_nothing_left(done, "the CUDA code cannot be compiled", "nvcc")
+
+    def test_toolkit_without_its_library(self):
+        home = self.toolkit(BROKEN)
+        (home / "lib64" / "libcudart_static.a").unlink()
+        self.expect_nothing_left(self.build("--target", "cuda", CUDA_HOME=home), "lacks libcudart_static.a", str(home))
+
+    def test_architectures(self):
+        home = self.toolkit(BROKEN)
+        for name in ("sm_90", "75", "9.0", "80,", "90b", "native"):
+            with self.subTest(name):
+                self.expect_nothing_left(self.build("--target", "cuda", "--cuda-arch", name, CUDA_HOME=home), "--cuda-arch",
+                                         "compute capability", "80,90a")
+
+    def test_compiler_is_told_the_architectures(self):
+        script = '#!/bin/sh\necho "$@" >&2\nexit 1\n'
+        done = self.build("--target", "cuda", "--cuda-arch", "80,90a", CUDA_HOME=self.toolkit(script))
+        for word in ("-gencode=arch=compute_80,code=sm_80", "-gencode=arch=compute_90a,code=sm_90a",
+                     "-gencode=arch=compute_80,code=compute_80"):
+            self.assertIn(word, done.stderr)
+
+    def test_without_a_driver(self):
+        """Where there is a compiler: the program starts, and says what is missing."""
+        found = subprocess.run([Path(__file__).parents[2] / "scripts" / "setup_cuda.sh", "--find"], capture_output=True, text=True)
+        if found.returncode != 0:
+            self.skipTest(found.stderr.strip())
+        if shutil.which("nvidia-smi") and subprocess.run(["nvidia-smi"], capture_output=True).returncode == 0:
+            self.skipTest("there is a GPU")
+        done = self.build("--target", "cuda", "--cuda-arch", "80", CUDA_HOME=Path(found.stdout.strip()).parents[1])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.execute(self.folder / "built" / "m", "bench", "--runs", "1")
+        self.expect_refusal(done, "error: CUDA: there is no")
+        self.assertRegex(done.stderr, "driver|GPU")
+
+    def test_emulated_program(self):
+        done = self.build("--target", "cuda-emulated")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        text = (self.folder / "built" / "m.cu").read_text(encoding="utf-8")
+        # A kernel's place, problem and least time are above it.
+        self.assertRegex(text, r"// fc\n// \S.*\n// \d+\.\d+ MB, \d+\.\d+ M multiply-adds: \d+\.\d+ us, by bytes\nconstexpr vn::Convolution ")
+        done = self.execute(self.folder / "built" / "m", "bench", "--runs", "1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_faults_in_whole_programs(self):
+        """Of a product of matrices, of a map's pixels, of parameters and of the optimizer."""
+        for name, purpose in ("convolution_", "infer"), ("max_pool_", "infer"), ("fold_weight_", "infer"), ("weight_gradient_", "train"), \
+                ("batch_gradient_apply_", "train"), ("sgd", "train"):
+            with self.subTest(name):
+                done = self.vernier("verify", NETWORKS, "--model", "aggregated5", "--target", "cuda-emulated", "--code-only", "--batch", "2",
+                                    "--for", purpose, "--inject-fault", name)
+                self.assertEqual(done.returncode, 1, done.stdout)
+                self.assertRegex(done.stderr, "^error: kernel `")
+                self.assertRegex(done.stderr, "`" + re.escape(name))
+
+
+if __name__ == "__main__":
+    unittest.main()
