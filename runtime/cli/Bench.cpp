@@ -30,7 +30,8 @@ static uint64_t peakResidentBytes() {
 namespace {
 
 struct Measurement {
-  std::vector<double> total;              ///< seconds of each run
+  std::vector<double> total;              ///< seconds of each call
+  std::vector<double> program;            ///< of an accelerator: of these the program's, without its copies
   std::vector<std::vector<double>> steps; ///< of each run, seconds of each step
 };
 
@@ -43,24 +44,46 @@ static void fillInputs(IoArrays &arrays) {
     image[i] = std::sin(float(i % 9973)) * 1.5f;
 }
 
+/// Seconds of a call; `parts` receives what is `timed` of it, unless it is null.
+static double timeCall(Session &session, IoArrays &arrays, bool train, std::vector<double> *parts,
+                       Timed timed = Timed::Steps) {
+  const auto before = std::chrono::steady_clock::now();
+  if (train)
+    session.trainStep(arrays.pointers(), parts, timed);
+  else
+    session.infer(arrays.pointers(), parts, timed);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+}
+
 static Measurement measure(Session &session, const BenchOptions &options) {
   const vn_program &program = options.train ? session.model().train_step : session.model().infer;
   IoArrays arrays(program);
   fillInputs(arrays);
   Measurement measurement;
-  for (int64_t run = -2; run < options.runs; ++run) { // the first two warm caches and clocks up
-    std::vector<double> steps;
-    const auto before = std::chrono::steady_clock::now();
-    if (options.train)
-      session.trainStep(arrays.pointers(), options.layers ? &steps : nullptr);
-    else
-      session.infer(arrays.pointers(), options.layers ? &steps : nullptr);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - before;
+  const bool onDevice = session.model().accelerator;
+  constexpr int64_t warmUp = 2; // the first two warm caches and clocks up
+  for (int64_t run = -warmUp; run < options.runs; ++run) {
+    std::vector<double> parts;
+    const bool whole = onDevice || !options.layers;
+    const double seconds =
+        whole ? timeCall(session, arrays, options.train, onDevice ? &parts : nullptr, Timed::Program)
+              : timeCall(session, arrays, options.train, &parts);
     if (run < 0)
       continue;
-    measurement.total.push_back(seconds.count());
-    measurement.steps.push_back(std::move(steps));
+    measurement.total.push_back(seconds);
+    if (onDevice)
+      measurement.program.push_back(parts[0]);
+    else
+      measurement.steps.push_back(std::move(parts));
   }
+  // Steps that are timed one by one are launched one by one: that says nothing of the whole.
+  if (onDevice && options.layers)
+    for (int64_t run = -warmUp; run < options.runs; ++run) {
+      std::vector<double> steps;
+      timeCall(session, arrays, options.train, &steps);
+      if (run >= 0)
+        measurement.steps.push_back(std::move(steps));
+    }
   return measurement;
 }
 
@@ -134,7 +157,7 @@ static std::vector<Layer> layersOf(const Session &session, const vn_program &pro
 }
 
 /// `peak`: operations per second of a loop of nothing but multiply-adds, against which those count that a
-/// kernel does; the speed is that of those that its layer has.
+/// kernel does; 0 where it is not known. The speed is that of those that its layer has.
 static void printLayers(const std::vector<Layer> &layers, double peak) {
   double sum = 0;
   size_t longest = 5;
@@ -143,12 +166,13 @@ static void printLayers(const std::vector<Layer> &layers, double peak) {
     longest = std::max(longest, std::string_view(layer.step->place).size());
   }
   fmt::print("\n{:<{}} {:>4} {:>7} {:>9} {:>6} {:>9} {:>8} {:>5} {:>7}  kernel\n", "place", longest, "runs",
-             "tasks", "ms", "share", "MMACs", "GFLOP/s", "peak", "GB/s");
+             "tasks", "ms", "share", "MMACs", "GFLOP/s", peak ? "peak" : "", "GB/s");
   for (const Layer &layer : layers) {
     const double time = std::max(layer.seconds, 1e-9), speed = 2.0 * double(layer.macs) / time;
-    fmt::print("{:<{}} {:>4} {:>7} {:>9.4f} {:>5.1f}% {:>9.2f} {:>8.1f} {:>4.0f}% {:>7.1f}  {}\n",
-               layer.step->place, longest, layer.runs, layer.step->num_tasks, time * 1e3, 100 * time / sum,
-               double(layer.macs) / 1e6, 1e-9 * speed, 200 * layer.executed / time / peak,
+    fmt::print("{:<{}} {:>4} {:>7} {:>9.4f} {:>5.1f}% {:>9.2f} {:>8.1f} {:>5} {:>7.1f}  {}\n",
+               layer.step->place, longest, layer.runs, layer.step->num_tasks, time * 1e3,
+               100 * layer.seconds / std::max(sum, 1e-9), double(layer.macs) / 1e6, 1e-9 * speed,
+               peak ? fmt::format("{:.0f}%", 200 * layer.executed / time / peak) : "",
                1e-9 * double(layer.bytes) / time, layer.step->kernel_name);
   }
 }
@@ -179,8 +203,14 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
     loadWeights(session, Safetensors::read(options.weights), "", std::string(classifierPrefix),
                 options.nonFinite());
 
-  Workers workers(session.threads()); // the session's, which a process's share
-  const double peak = measureFmaPeak(workers);
+  double peak = 0;
+  std::string device;
+  if (model.accelerator) {
+    device = session.device().name();
+  } else {
+    Workers workers(session.threads()); // the session's, which a process's share
+    peak = measureFmaPeak(workers);
+  }
   const Measurement measurement = measure(session, options);
   const vn_program &program = options.train ? model.train_step : model.infer;
   const double middle = median(measurement.total), best = std::ranges::min(measurement.total);
@@ -206,9 +236,16 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
                                      {"images_per_second", double(model.batch) / middle},
                                      {"gflops", operations / middle * 1e-9},
                                      {"executed_gflops", executed / middle * 1e-9},
-                                     {"fma_peak_gflops", peak * 1e-9},
                                      {"arena_bytes", program.arena_bytes},
                                      {"peak_resident_bytes", peakResidentBytes()}};
+    if (model.accelerator) {
+      const double program = median(measurement.program);
+      result["device"] = device;
+      result["program_median_milliseconds"] = program * 1e3;
+      result["program_minimum_milliseconds"] = std::ranges::min(measurement.program) * 1e3;
+    } else {
+      result["fma_peak_gflops"] = peak * 1e-9;
+    }
     if (!configuration.empty())
       result["switch_microseconds"] = switching * 1e6;
     if (options.layers)
@@ -217,7 +254,8 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
     return;
   }
   fmt::print("{} of {}, batch {}, {}, {}\n", options.train ? "training step" : "inference", model.name,
-             model.batch, counted(session.threads(), "thread"), counted(options.runs, "run"));
+             model.batch, model.accelerator ? device : counted(session.threads(), "thread"),
+             counted(options.runs, "run"));
   if (!configuration.empty())
     fmt::print("with        {} (chosen in {:.1f} us)\n", configuration, switching * 1e6);
   fmt::print("median      {:.3f} ms ({:.3f} ms and {}MACs per image)\n", middle * 1e3,
@@ -225,9 +263,16 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
   fmt::print("minimum     {:.3f} ms\n", best * 1e3);
   fmt::print("speed       {:.1f} images/s, {:.1f} GFLOP/s by these MACs{}\n", double(model.batch) / middle,
              operations / middle * 1e-9, options.train ? ", three times over" : "");
-  fmt::print("executed    {:.1f} GFLOP/s: {:.0f}% of this CPU's {:.1f} GFLOP/s in float32 multiply-adds{}\n",
-             executed / middle * 1e-9, 100 * executed / middle / peak, peak * 1e-9,
-             model.map_type == VN_BFLOAT16 ? "; bfloat16 may have a higher rate" : "");
+  if (model.accelerator) {
+    const double program = median(measurement.program);
+    fmt::print("program     {:.3f} ms on the device, {:.3f} ms at least; the rest of a call copies arrays\n",
+               program * 1e3, std::ranges::min(measurement.program) * 1e3);
+  } else {
+    fmt::print(
+        "executed    {:.1f} GFLOP/s: {:.0f}% of this CPU's {:.1f} GFLOP/s in float32 multiply-adds{}\n",
+        executed / middle * 1e-9, 100 * executed / middle / peak, peak * 1e-9,
+        model.map_type == VN_BFLOAT16 ? "; bfloat16 may have a higher rate" : "");
+  }
   fmt::print("memory      {} arena, {} resident at most\n", bytesText(uint64_t(program.arena_bytes)),
              bytesText(peakResidentBytes()));
   if (options.layers)

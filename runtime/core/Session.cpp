@@ -92,18 +92,18 @@ void Session::infer(std::span<void *const> io, std::vector<double> *seconds, Tim
   run(Task::Infer, io, seconds, timed);
 }
 
-void Session::train(Task task, std::span<void *const> io, std::vector<double> *seconds) {
+void Session::train(Task task, std::span<void *const> io, std::vector<double> *seconds, Timed timed) {
   if (!training)
     throw Error(VN_ERROR_STATE, "this session was created for inference");
   if (!hasWeights())
     throw Error(VN_ERROR_STATE, "the session has no weights yet")
         .help("load weights or initialise them first");
-  run(task, io, seconds);
+  run(task, io, seconds, timed);
   prepared = false; // parameters or running statistics changed
 }
 
-void Session::trainStep(std::span<void *const> io, std::vector<double> *seconds) {
-  train(Task::TrainStep, io, seconds);
+void Session::trainStep(std::span<void *const> io, std::vector<double> *seconds, Timed timed) {
+  train(Task::TrainStep, io, seconds, timed);
 }
 
 void Session::updateStatistics(std::span<void *const> io) { train(Task::Statistics, io); }

@@ -42,12 +42,13 @@ public:
   std::span<const int64_t> choices() const { return chosen; }
 
   /// Runs `prepare` where weights changed since its last run. `seconds`, here and below, receives the time of
-  /// each step, or wave.
+  /// each step, or wave, or of all.
   void prepare(std::vector<double> *seconds = nullptr);
   /// Runs `prepare` where needed, then `infer`.
   void infer(std::span<void *const> io, std::vector<double> *seconds = nullptr, Timed timed = Timed::Steps);
   /// Runs `train_step`: gradients are then there to be read, running statistics are updated.
-  void trainStep(std::span<void *const> io, std::vector<double> *seconds = nullptr);
+  void trainStep(std::span<void *const> io, std::vector<double> *seconds = nullptr,
+                 Timed timed = Timed::Steps);
   /// Runs `train_step` as far as it updates running statistics: its outputs and gradients mean nothing then.
   void updateStatistics(std::span<void *const> io);
   /// Runs `accumulate`, of a model with open holes.
@@ -58,7 +59,8 @@ public:
 private:
   void run(Task task, std::span<void *const> io, std::vector<double> *seconds = nullptr,
            Timed timed = Timed::Steps);
-  void train(Task task, std::span<void *const> io, std::vector<double> *seconds = nullptr);
+  void train(Task task, std::span<void *const> io, std::vector<double> *seconds = nullptr,
+             Timed timed = Timed::Steps);
 
   const vn_model &theModel;
   const bool training;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace vernier::runtime {
@@ -28,14 +29,16 @@ struct SessionOptions {
 enum class Task { Prepare, Infer, TrainStep, Statistics, Accumulate, Update };
 const vn_program &programOf(const vn_model &model, Task task);
 
-/// What is timed: each step, which then run one after the other, or each wave of steps as it is, at the place
-/// of its first step.
-enum class Timed { Steps, Waves };
+/// What is timed: each step, which then run one after the other; each wave of steps as it is, at the place of
+/// its first step; or the program as it is, one number, without the copies of its arrays.
+enum class Timed { Steps, Waves, Program };
 
 class Device {
 public:
   virtual ~Device() = default;
 
+  /// Of an accelerator's device, as its maker calls it; empty: the CPU.
+  virtual std::string name() const { return ""; }
   /// Threads of the host that run programs.
   virtual int threads() const = 0;
 
@@ -49,7 +52,7 @@ public:
   virtual void choose(std::span<const int64_t> choices) = 0;
 
   /// Returns when all is done and what it wrote to `io` is there. `seconds` receives the time of each step,
-  /// or wave; 0 of those that did not run.
+  /// or wave, 0 of those that did not run, or one time of all.
   virtual void run(Task task, std::span<void *const> io, std::vector<double> *seconds = nullptr,
                    Timed timed = Timed::Steps) = 0;
 };

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fmt/core.h>
+#include <numeric>
 #include <unistd.h>
 
 namespace vernier::runtime {
@@ -183,6 +184,8 @@ void CpuDevice::run(Task task, std::span<void *const> io, std::vector<double> *s
   workers.run([&](int thread) { shares.go(schedule.waves(), thread, runShare, finished); });
   if (broken)
     std::rethrow_exception(broken);
+  if (seconds && timed == Timed::Program)
+    *seconds = {std::accumulate(seconds->begin(), seconds->end(), 0.0)};
 }
 
 } // namespace vernier::runtime

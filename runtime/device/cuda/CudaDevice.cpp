@@ -88,6 +88,13 @@ void CudaDevice::requireMemory(int64_t needed) const {
         .help("build it for a smaller batch or input");
 }
 
+std::string CudaDevice::name() const {
+  vn_accelerator_facts facts{};
+  accelerator.choose();
+  accelerator.call(&vn_accelerator::facts, &facts);
+  return facts.name;
+}
+
 DeviceResource CudaDevice::allocate(int64_t bytes, const std::string &name) const {
   void *memory = nullptr;
   accelerator.call(&vn_accelerator::allocate, bytes, name.c_str(), &memory);
@@ -150,41 +157,50 @@ void CudaDevice::launch(const Bound &bound, int64_t step) const {
     throw Error(VN_ERROR_DEVICE, fmt::format("{}: {}", model.accelerator->name, failure)).at(launched.place);
 }
 
-void CudaDevice::launchGraph(Bound &bound, size_t part, size_t variant) const {
+size_t CudaDevice::variantOf(const Bound &bound, size_t part) const {
+  return bound.program.num_segments ? variantIndex(model, bound.program.segments[part], chosen) : 0;
+}
+
+void CudaDevice::makeGraph(Bound &bound, size_t part, size_t variant) const {
   const StepRange steps = bound.parts[part][variant];
-  if (steps.begin == steps.end)
-    return;
   DeviceResource &graph = bound.graphs[part][variant];
-  if (!graph) {
-    void *created = nullptr;
-    accelerator.call(&vn_accelerator::begin_graph, stream.get());
-    try {
-      for (int64_t s = steps.begin; s < steps.end; ++s)
-        launch(bound, s);
-    } catch (...) {
-      accelerator.tryTo(&vn_accelerator::end_graph, stream.get(), &created);
-      DeviceResource(accelerator, created, &vn_accelerator::release_graph);
-      throw;
-    }
-    accelerator.call(&vn_accelerator::end_graph, stream.get(), &created);
-    graph = {accelerator, created, &vn_accelerator::release_graph};
+  if (graph || steps.begin == steps.end)
+    return;
+  void *created = nullptr;
+  accelerator.call(&vn_accelerator::begin_graph, stream.get());
+  try {
+    for (int64_t s = steps.begin; s < steps.end; ++s)
+      launch(bound, s);
+  } catch (...) {
+    accelerator.tryTo(&vn_accelerator::end_graph, stream.get(), &created);
+    DeviceResource(accelerator, created, &vn_accelerator::release_graph);
+    throw;
   }
-  accelerator.call(&vn_accelerator::run_graph, graph.get(), stream.get());
+  accelerator.call(&vn_accelerator::end_graph, stream.get(), &created);
+  graph = {accelerator, created, &vn_accelerator::release_graph};
+}
+
+void CudaDevice::launchGraph(Bound &bound, size_t part, size_t variant) const {
+  makeGraph(bound, part, variant);
+  if (const DeviceResource &graph = bound.graphs[part][variant])
+    accelerator.call(&vn_accelerator::run_graph, graph.get(), stream.get());
+}
+
+DeviceResource CudaDevice::record() const {
+  void *event = nullptr;
+  accelerator.call(&vn_accelerator::create_event, &event);
+  DeviceResource owned(accelerator, event, &vn_accelerator::release_event);
+  accelerator.call(&vn_accelerator::record, event, stream.get());
+  return owned;
 }
 
 /// One after the other, without a graph, an event between each and the next.
 void CudaDevice::timeSteps(const Bound &bound, StepRange steps, std::vector<double> &seconds) const {
   std::vector<DeviceResource> events;
-  const auto record = [&] {
-    void *event = nullptr;
-    accelerator.call(&vn_accelerator::create_event, &event);
-    events.emplace_back(accelerator, event, &vn_accelerator::release_event);
-    accelerator.call(&vn_accelerator::record, event, stream.get());
-  };
-  record();
+  events.push_back(record());
   for (int64_t s = steps.begin; s < steps.end; ++s) {
     launch(bound, s);
-    record();
+    events.push_back(record());
   }
   accelerator.call(&vn_accelerator::synchronize, stream.get());
   for (int64_t s = steps.begin; s < steps.end; ++s) {
@@ -193,7 +209,7 @@ void CudaDevice::timeSteps(const Bound &bound, StepRange steps, std::vector<doub
   }
 }
 
-void CudaDevice::run(Task task, std::span<void *const> io, std::vector<double> *seconds, Timed) {
+void CudaDevice::run(Task task, std::span<void *const> io, std::vector<double> *seconds, Timed timed) {
   accelerator.choose();
   Bound &bound = this->bound(task);
   const vn_program &program = bound.program;
@@ -205,15 +221,24 @@ void CudaDevice::run(Task task, std::span<void *const> io, std::vector<double> *
       accelerator.call(&vn_accelerator::copy_in, bound.arrays[size_t(i)].get(),
                        static_cast<const void *>(io[size_t(i)]), 4 * elementCount(program.io[i]),
                        stream.get());
+  const bool whole = seconds && timed == Timed::Program;
   if (seconds)
-    seconds->assign(size_t(program.num_steps), 0.0);
+    seconds->assign(whole ? 1 : size_t(program.num_steps), 0.0);
+  DeviceResource begin, end;
+  if (whole) // a graph that is made is no part of what is timed
+    for (size_t part = 0; part < bound.parts.size(); ++part)
+      makeGraph(bound, part, variantOf(bound, part));
+  if (whole)
+    begin = record();
   for (size_t part = 0; part < bound.parts.size(); ++part) {
-    const size_t variant = program.num_segments ? variantIndex(model, program.segments[part], chosen) : 0;
-    if (seconds)
+    const size_t variant = variantOf(bound, part);
+    if (seconds && !whole)
       timeSteps(bound, bound.parts[part][variant], *seconds);
     else
       launchGraph(bound, part, variant);
   }
+  if (whole)
+    end = record();
   if (task != Task::Statistics) // whose outputs mean nothing
     for (int64_t i = 0; i < program.num_io; ++i)
       if (program.io[i].is_output != VN_INPUT)
@@ -221,6 +246,8 @@ void CudaDevice::run(Task task, std::span<void *const> io, std::vector<double> *
                          static_cast<const void *>(bound.arrays[size_t(i)].get()),
                          4 * elementCount(program.io[i]), stream.get());
   accelerator.call(&vn_accelerator::synchronize, stream.get());
+  if (whole)
+    accelerator.call(&vn_accelerator::seconds, begin.get(), end.get(), seconds->data());
 }
 
 } // namespace vernier::runtime

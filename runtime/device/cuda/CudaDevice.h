@@ -70,6 +70,7 @@ public:
   CudaDevice(const vn_model &model, const SessionOptions &options);
   ~CudaDevice() override;
 
+  std::string name() const override;
   int threads() const override { return 1; }
   int64_t bytes(vn_space space) const override { return spaceBytes[size_t(space)]; }
   void read(vn_space space, int64_t offset, std::span<std::byte> to) const override;
@@ -92,7 +93,10 @@ private:
   Bound bind(const vn_program &program, Task task) const;
   DeviceResource allocate(int64_t bytes, const std::string &name) const;
   void launch(const Bound &bound, int64_t step) const;
+  size_t variantOf(const Bound &bound, size_t part) const;
+  void makeGraph(Bound &bound, size_t part, size_t variant) const;
   void launchGraph(Bound &bound, size_t part, size_t variant) const;
+  DeviceResource record() const; ///< an event
   void timeSteps(const Bound &bound, StepRange steps, std::vector<double> &seconds) const;
   void requireMemory(int64_t needed) const;
 
