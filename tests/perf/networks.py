@@ -95,14 +95,22 @@ def shortcut(net, x, place, out, stride=1):
 
 
 def resnet50(net, x):
-    x = stem(net, x)
-    for place, _, width, stride in stages([3, 4, 6, 3]):
+    return residual(net, stem(net, x), [3, 4, 6, 3], 64, 1000)
+
+
+def residual(net, x, depths, first, classes):
+    for place, _, width, stride in stages(depths, first):
         straight = shortcut(net, x, place, 4 * width, stride)
         y = net.relu(net.conv_bn(x, place, "conv1", "bn1", width))
         y = net.relu(net.conv_bn(y, place, "conv2", "bn2", width, 3, stride))
         y = net.conv_bn(y, place, "conv3", "bn3", 4 * width)
         x = net.relu(net.add(y, straight))
-    return net.classify(x, 1000)
+    return net.classify(x, classes)
+
+
+def resnet38_cifar(net, x):
+    x = net.relu(net.conv_bn(x, "", "conv1", "bn1", 16, 3))
+    return residual(net, x, [4, 4, 4], 16, 100)
 
 
 # --- ScaleNet

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from networks import Map, Network, build
 
@@ -59,6 +58,8 @@ class Parameters(Network):
 
 
 def write_weights(path, model, side, channels):
+    from safetensors.numpy import save_file  # the peers on a GPU (scripts/gpu) write none, and need no more than numpy
+
     net = Parameters()
     build(net, model, Map(3, side, side, None), channels)
     save_file(net.tensors, path)
