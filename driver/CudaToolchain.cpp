@@ -103,7 +103,6 @@ codegen::CudaToolchain emulationToolchain() {
   codegen::CudaToolchain toolchain = common();
   const LinkOptions link = defaultLinkOptions();
   toolchain.emulated = true;
-  toolchain.architectures = {"emulated"};
   toolchain.compiler = link.compiler;
   toolchain.libraries = {link.runtimeDirectory + "/libvernier_cuda_emulation.a", "-lboost_context",
                          "-lpthread"};

@@ -52,7 +52,7 @@ struct AdaptOptions : BuildOptions, runtime::ImageOptions {
 
 class Adaptation {
 public:
-  explicit Adaptation(const AdaptOptions &given) : options(given), backend(cpuBackendOf(given)) {
+  explicit Adaptation(const AdaptOptions &given) : options(given), owned(backendOf(given)), backend(*owned) {
     options.innerOutput = InnerOutput{kFeatures, options.features};
   }
 
@@ -85,7 +85,7 @@ private:
       refuse("model `" + network.name + "` has no open `choose` holes to choose from", options.file);
     if (outputTypes(network).size() != 2 || classesOf(network) == 0)
       refuse("model `" + network.name + "` is no classifier with one output, the logits", options.file);
-    segments = loadOpenModel(options, network, backend, options.precision);
+    segments = loadOpenModel(options, network, backend, mapsOf(options));
   }
 
   // What the programs would refuse that are to be built.
@@ -172,7 +172,7 @@ private:
     codegen::AdaptivePart chooser{{}, factsOf(classifier, classifierOptions)};
 
     runPasses(*classifier.module,
-              compiler::inferencePasses(options.precision, backend.passes(codegen::Purpose::Inference)));
+              compiler::inferencePasses(mapsOf(options), backend.passes(codegen::Purpose::Inference)));
     auto loweredClassifier = codegen::lowerModule(*classifier.module, backend);
     auto lowered = codegen::lowerSegments(*cheapest.module, segments.holes, segments.segments, backend,
                                           {.partialOutput = kFeatures});
@@ -193,7 +193,9 @@ private:
 
     BuildOptions training;
     static_cast<ModelOptions &>(training) = classifierOptions;
+    training.target = options.target;
     training.cpu = options.cpu;
+    training.cudaArchitectures = options.cudaArchitectures;
     training.purpose = "train";
     training.output = path("classifier");
     training.quiet = options.quiet;
@@ -275,7 +277,8 @@ private:
   }
 
   AdaptOptions options;
-  const codegen::CpuBackend backend;
+  const std::unique_ptr<const codegen::Backend> owned;
+  const codegen::Backend &backend;
   LoadedModel network, cheapest, classifier;
   OpenModel segments;
   std::vector<runtime::Choices> candidates; // by ascending multiply-adds
@@ -314,6 +317,7 @@ void addAdaptCommand(CLI::App &app) {
   command->add_option("--recipe", options->recipe, "How the classifier is trained (.toml)");
   command->add_option("--threads", options->threads, "Of labelling and training; all otherwise")
       ->check(threadsValidator());
+  addTargetOptions(*command, *options);
   addCodeOptions(*command, *options);
   addQuietOption(*command, options->quiet);
   command->add_option("-o,--output", options->output, "Directory for the results")->required();

@@ -117,7 +117,8 @@ void train(TrainOptions options) {
   static_cast<CodeOptions &>(training) = options;
   training.batch = recipe.batch ? recipe.batch : options.batch;
   training.purpose = "train";
-  training.precision = "f32";
+  training.precision =
+      trainingMapsOf(options) == "f32" && options.precision == "bf16" ? "f32" : options.precision;
   training.output = options.output + "/training";
   training.quiet = options.quiet;
 
@@ -163,6 +164,7 @@ void addTrainCommand(CLI::App &app) {
   command->add_option("--batch-of-binary", options->batchOfBinary, "Images per call of the result")
       ->check(runtime::atLeast(1))
       ->capture_default_str();
+  addTargetOptions(*command, *options);
   addCodeOptions(*command, *options);
   addQuietOption(*command, options->quiet);
   command->add_option("-o,--output", options->output, "Directory for the results")->required();

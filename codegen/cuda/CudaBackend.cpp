@@ -43,6 +43,8 @@ PartialSums CudaBackend::select(const Problem &problem, const Places &places, St
 }
 
 std::string CudaBackend::architectures() const {
+  if (toolchain.emulated)
+    return "any CPU";
   std::string text;
   for (const std::string &name : toolchain.architectures)
     text += (text.empty() ? "sm_" : ", sm_") + name;

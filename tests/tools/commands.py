@@ -1,6 +1,7 @@
 """Runs `vernier` and writes the files that its tests need."""
 
 import json
+import os
 import re
 import struct
 import subprocess
@@ -11,6 +12,8 @@ import zlib
 from pathlib import Path
 
 VERNIER = Path(sys.argv.pop()).resolve()
+# What is built is built for it; unset: the CPU. The tests of programs are then those of the same programs elsewhere.
+TARGET = os.environ.get("VERNIER_TEST_TARGET", "")
 SPECIFICATION = Path(__file__).parent / "two_scales.vn"
 
 
@@ -36,6 +39,8 @@ class CommandTest(unittest.TestCase):
         return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
 
     def vernier(self, *arguments):
+        if TARGET and arguments[0] in ("build", "train", "adapt"):
+            arguments = (*arguments, "--target", TARGET)
         return self.execute(VERNIER, *arguments)
 
     def expect_refusal(self, done, *texts):
