@@ -348,7 +348,8 @@ BOOST_AUTO_TEST_CASE(a_model_without_parameters_needs_no_weights) {
                        {steps, 1, nullptr, 0, io, 2, 0},
                        {},
                        {},
-                       {}, nullptr};
+                       {},
+                       nullptr};
   vn_session *session = nullptr;
   const vn_session_options options{.threads = 2, .training = 0, .device = 0, .reserved = {}};
   BOOST_REQUIRE(vn_session_create(&model, &options, &session) == VN_OK);
