@@ -36,3 +36,19 @@ add_generated_test(resnext50_elastic.bf16 resnext50_elastic resnext_elastic.vn -
 add_generated_test(dla60x_elastic.bf16 dla60x_elastic dla_elastic.vn --precision bf16)
 add_generated_test(res2net50_26w_4s.bf16 res2net50_26w_4s res2net.vn --precision bf16)
 add_generated_test(resnet50.bf16.avx2 resnet50 resnet.vn --precision bf16 --cpu avx2 --first)
+
+# The code for GPUs, run on the CPU, in float32, tf32 and bfloat16.
+function(add_emulated_test record specification)
+  add_test(NAME generated.${record}.emulated
+           COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/run_emulated.py ${CMAKE_CURRENT_SOURCE_DIR}/${record}.json
+                   ${models}/networks/${specification} --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} ${ARGN}
+           ${when})
+  set_property(TEST generated.${record}.emulated APPEND PROPERTY LABELS cuda)
+endfunction()
+
+add_emulated_test(res2net50_26w_4s res2net.vn)
+add_emulated_test(resnext50_elastic resnext_elastic.vn)
+set(when)
+add_emulated_test(resnet50 resnet.vn)
+add_emulated_test(scalenet50 scalenet.vn ${scalenet50})
+mark_long(generated.resnet50.emulated generated.scalenet50.emulated)

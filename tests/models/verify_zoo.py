@@ -4,6 +4,9 @@ Of each file the cheapest model is verified altogether, and the inference passes
 blocks: compiling kernels and running training steps in double precision takes most of the time. Tiers share this out:
 `default` leaves to `slow` what is deeper than another of its kind (`resnet152`), and files whose blocks others have;
 `quick` has the small networks of Fashion-MNIST, which are not in `default`. `--everything` verifies all models altogether.
+
+With another `--target` it is the code alone of each file's cheapest model, at a batch of two: `default` has a few that have each kind
+of operation between them, `slow` the others.
 """
 
 import argparse
@@ -19,6 +22,7 @@ QUICK = {"fashion.vn"}
 # Made of blocks that these have: resnet.vn; densenet.vn, resnext_elastic.vn and dla_elastic.vn; res2net.vn and dla.vn;
 # res2net.vn.
 OF_OTHERS_BLOCKS = {"multi_label.vn", "densenet_elastic.vn", "res2net_dla.vn", "res2next_cifar.vn"}
+OF_EVERY_OPERATION = {"fashion.vn", "resizable_cifar.vn", "scalenet_cifar.vn", "efficient_shufflenet.vn"}
 DEPTH = re.compile(r"\d{2,3}")
 
 
@@ -29,10 +33,23 @@ def kind(row):
     return (file, DEPTH.sub("", name, 1), DEPTH.sub("", configuration, 1)), int(depth[0]) if depth else 0
 
 
+def models(readme):
+    """[(multiply-adds, model, file, configuration)], and of each file the cheapest."""
+    rows = [(float(macs), name, file, configuration) for name, file, configuration, _, macs in ROW.findall(readme)]
+    return rows, {file: min(row for row in rows if row[2] == file) for _, _, file, _ in rows}
+
+
+def plan_code(readme, tier):
+    """As `plan`, of another target than the CPU."""
+    rows, cheapest = models(readme)
+    chosen = rows if tier == "everything" else [row for file, row in cheapest.items()
+                                                if (file in OF_EVERY_OPERATION) == (tier == "default")]
+    return [(*row[1:], True) for row in sorted(chosen, reverse=True)]
+
+
 def plan(readme, tier):
     """[(model, file, configuration, altogether?)], the most expensive first"""
-    rows = [(float(macs), name, file, configuration) for name, file, configuration, _, macs in ROW.findall(readme)]
-    cheapest = {file: min(row for row in rows if row[2] == file) for _, _, file, _ in rows}
+    rows, cheapest = models(readme)
     shallowest = {}
     for row in rows:
         key, depth = kind(row)
@@ -61,10 +78,12 @@ def main():
     parser.add_argument("--part", default="1/1", help="K/N: every N-th model, from the K-th on")
     parser.add_argument("--tier", choices=("quick", "default", "slow"), default="default")
     parser.add_argument("--everything", action="store_const", dest="tier", const="everything")
+    parser.add_argument("--target", default="cpu", help="of `vernier verify`")
     parser.add_argument("--options", default="", help="further options of `vernier verify`, such as '--input 224'")
     options = parser.parse_args()
     part, parts = map(int, options.part.split("/"))
-    rows = plan((options.models / "README.md").read_text(encoding="utf-8"), options.tier)
+    readme = (options.models / "README.md").read_text(encoding="utf-8")
+    rows = plan(readme, options.tier) if options.target == "cpu" else plan_code(readme, options.tier)
     if not rows:
         sys.exit("models/README.md lists no models")
 
@@ -72,6 +91,8 @@ def main():
     for name, file, configuration, altogether in rows[part - 1::parts]:
         command = [options.vernier, "verify", options.models / "networks" / file, "--model", name,
                    "--threads", "2", *options.options.split()]
+        if options.target != "cpu":
+            command += ["--target", options.target, "--code-only", "--batch", "2"]
         if configuration:
             command += ["--config", options.models / "configurations" / configuration]
         if not altogether:

@@ -37,10 +37,21 @@ def run(command, folder):
     return done.returncode, done.stdout, done.stderr
 
 
-def verify(vernier, network, folder):
+def of_another_target(options, target):
+    """The options without those of CPUs. Passes are shared, and compared with --target cpu."""
+    left, values = [], iter(options)
+    for option in values:
+        if option in ("--cpu", "--images-together"):
+            next(values)
+        elif option != "--no-winograd":
+            left.append(option)
+    return [*left, "--target", target, "--code-only"]
+
+
+def verify(vernier, network, folder, target):
     """Nothing, or the command and what it says."""
     (folder / "m.vn").write_text(network.text, encoding="utf-8")
-    command = [vernier, "verify", "m.vn", *network.options]
+    command = [vernier, "verify", "m.vn", *(network.options if target == "cpu" else of_another_target(network.options, target))]
     if network.configuration:
         (folder / "c.toml").write_text("[holes]\n" + network.configuration, encoding="utf-8")
         command += ["--config", "c.toml"]
@@ -114,6 +125,7 @@ def main():
     parser.add_argument("--open", type=int, default=0, help="networks with open holes, as binaries, beside these")
     parser.add_argument("--first", type=int, default=1, help="number of the first network")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--target", default="cpu", help="of `verify`; `cuda-emulated` runs what CUDA would")
     parser.add_argument("--keep", type=Path, help="folder for networks that fail")
     options = parser.parse_args()
     vernier = options.vernier.resolve()
@@ -122,7 +134,8 @@ def main():
         number, with_holes = task
         network = networks.draw_open(number) if with_holes else networks.draw(number)
         with tempfile.TemporaryDirectory() as folder:
-            return network, (compare_open if with_holes else verify)(vernier, network, Path(folder))
+            return network, compare_open(vernier, network, Path(folder)) if with_holes else verify(vernier, network, Path(folder),
+                                                                                                   options.target)
 
     numbers = range(options.first, options.first + options.count)
     tasks = [(number, False) for number in numbers]
