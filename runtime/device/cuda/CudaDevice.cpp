@@ -180,10 +180,15 @@ void CudaDevice::makeGraph(Bound &bound, size_t part, size_t variant) const {
   graph = {accelerator, created, &vn_accelerator::release_graph};
 }
 
-void CudaDevice::launchGraph(Bound &bound, size_t part, size_t variant) const {
-  makeGraph(bound, part, variant);
-  if (const DeviceResource &graph = bound.graphs[part][variant])
+/// The first time without a graph: kernels are loaded when they are first launched, which may not be while a
+/// graph is made.
+void CudaDevice::launchPart(const Bound &bound, size_t part, size_t variant) const {
+  if (const DeviceResource &graph = bound.graphs[part][variant]) {
     accelerator.call(&vn_accelerator::run_graph, graph.get(), stream.get());
+    return;
+  }
+  for (int64_t s = bound.parts[part][variant].begin; s < bound.parts[part][variant].end; ++s)
+    launch(bound, s);
 }
 
 DeviceResource CudaDevice::record() const {
@@ -225,9 +230,6 @@ void CudaDevice::run(Task task, std::span<void *const> io, std::vector<double> *
   if (seconds)
     seconds->assign(whole ? 1 : size_t(program.num_steps), 0.0);
   DeviceResource begin, end;
-  if (whole) // a graph that is made is no part of what is timed
-    for (size_t part = 0; part < bound.parts.size(); ++part)
-      makeGraph(bound, part, variantOf(bound, part));
   if (whole)
     begin = record();
   for (size_t part = 0; part < bound.parts.size(); ++part) {
@@ -235,10 +237,12 @@ void CudaDevice::run(Task task, std::span<void *const> io, std::vector<double> *
     if (seconds && !whole)
       timeSteps(bound, bound.parts[part][variant], *seconds);
     else
-      launchGraph(bound, part, variant);
+      launchPart(bound, part, variant);
   }
   if (whole)
     end = record();
+  for (size_t part = 0; part < bound.parts.size() && (!seconds || whole); ++part)
+    makeGraph(bound, part, variantOf(bound, part));
   if (task != Task::Statistics) // whose outputs mean nothing
     for (int64_t i = 0; i < program.num_io; ++i)
       if (program.io[i].is_output != VN_INPUT)

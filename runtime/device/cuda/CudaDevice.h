@@ -2,7 +2,7 @@
 //
 // A call copies its arrays to the device, lets the program run and copies back what it wrote. What runs are
 // graphs, one for each part of the program: each variant of a segment of a model with open holes, else all
-// of it; they are made when they first run, so that another configuration is another list of graphs.
+// of it; they are made when they have first run, so that another configuration is another list of graphs.
 #ifndef VERNIER_RUNTIME_DEVICE_CUDA_CUDADEVICE_H
 #define VERNIER_RUNTIME_DEVICE_CUDA_CUDADEVICE_H
 
@@ -95,7 +95,7 @@ private:
   void launch(const Bound &bound, int64_t step) const;
   size_t variantOf(const Bound &bound, size_t part) const;
   void makeGraph(Bound &bound, size_t part, size_t variant) const;
-  void launchGraph(Bound &bound, size_t part, size_t variant) const;
+  void launchPart(const Bound &bound, size_t part, size_t variant) const;
   DeviceResource record() const; ///< an event
   void timeSteps(const Bound &bound, StepRange steps, std::vector<double> &seconds) const;
   void requireMemory(int64_t needed) const;
