@@ -1,5 +1,5 @@
 """nvcc compiles without a warning what `vernier build --target cuda` emits, for inference and for training, for each architecture; and
-the emitted file beside its headers by the command that its head names.
+the emitted file of a program for inference, beside its headers, by the command that its head names.
 
 Exit status 77, and the reason, where there is no nvcc.
 """
@@ -74,7 +74,7 @@ def main():
                 built = Path(scratch, f"{model}-{purpose}")
                 failure = run([options.vernier.resolve(), "build", file, "--model", model, *more, "--for", purpose, "--target", "cuda",
                                "--cuda-arch", ",".join(ARCHITECTURES), "-o", built], cwd=root, env=environment)
-                if not failure and not options.large:
+                if not failure and purpose == "infer" and not options.large:  # the command does not depend on the purpose
                     failure = compile_alone(built, model, toolkit / "bin" / "nvcc")
                 print(f"{model}, {purpose}: {time.monotonic() - start:.1f} s", flush=True)
                 if failure:
