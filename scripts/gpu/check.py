@@ -66,8 +66,8 @@ class Run:
         if limit <= 1:
             return "no time left", ""
         environment = dict(os.environ)
-        if ours:  # the libraries that travel with our programs are not for Python
-            environment["LD_LIBRARY_PATH"] = str(self.path("lib"))
+        if ours:  # the libraries that travel with our programs are not for Python; the driver's may be found by the variable
+            environment["LD_LIBRARY_PATH"] = ":".join(filter(None, [str(self.path("lib")), os.environ.get("LD_LIBRARY_PATH")]))
         output = output or self.scratch / "output.txt"
         errors = self.scratch / "errors.txt"
         began = time.monotonic()

@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from pathlib import Path
 
@@ -96,16 +97,13 @@ class Compiler:
             return kept
         self.kept.mkdir(parents=True, exist_ok=True)
         for old in self.kept.glob(f"{name}-*"):  # of another version
-            old.unlink()
+            old.unlink(missing_ok=True)
         began = time.monotonic()
-        folder = self.kept / "building"
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            run([*words, "-o", folder, "-q"])
-            run(["strip", "-o", str(kept) + ".tmp", folder / program.model])
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        os.replace(str(kept) + ".tmp", kept)
+        with tempfile.TemporaryDirectory(dir=self.kept) as folder:  # others may prepare at the same time
+            stripped = Path(folder, "stripped")
+            run([*words, "-o", Path(folder, "built"), "-q"])
+            run(["strip", "-o", stripped, Path(folder, "built", program.model)])
+            os.replace(stripped, kept)
         say(f"{program.name} for {target}: {kept.stat().st_size / 1e6:.1f} MB, {time.monotonic() - began:.0f} s")
         return kept
 
@@ -230,12 +228,10 @@ class Preparation:
             arrays.write_npy(folder / f"{split}-labels.npy", [count], [i % 5 for i in range(count)])
         (folder / "recipe.toml").write_text("epochs = 2\nlabel_smoothing = 0.1\n\n[optimizer]\nlearning_rate = 0.02\n"
                                             "nesterov = true\nweight_decay = 1e-3\n", encoding="utf-8")
-        trained = self.compiler.kept / "trained"
-        shutil.rmtree(trained, ignore_errors=True)
-        run([reference, "train", "--data", folder, "--recipe", folder / "recipe.toml", "--out", trained, "--weights", weights,
-             "-q"])
-        shutil.copyfile(trained / "weights.safetensors", folder / "expected.safetensors")
-        shutil.rmtree(trained)
+        with tempfile.TemporaryDirectory() as trained:
+            run([reference, "train", "--data", folder, "--recipe", folder / "recipe.toml", "--out", trained, "--weights", weights,
+                 "-q"])
+            shutil.copyfile(Path(trained, "weights.safetensors"), folder / "expected.safetensors")
         program = self.built(Program(specification, model, batch=batch, purpose="train"))
         if program:
             self.manifest["updates"].append({"name": f"update {model} f32", "program": program,

@@ -139,8 +139,8 @@ def compiled(run):
 # --- a training
 
 
-def draw_images(folder, train=8192, test=1024, classes=100):
-    """In CIFAR-100's format: each class a colour and a place, under noise."""
+def draw_images(folder, train=8192, test=1024, classes=10):
+    """In CIFAR-100's format, of the first classes: each a square of a colour at a place, in noise."""
     numbers = random.Random(1)
     looks = [[numbers.randrange(40, 216) for _ in range(3)] + [numbers.randrange(24), numbers.randrange(24)] for _ in range(classes)]
     folder.mkdir(exist_ok=True)
