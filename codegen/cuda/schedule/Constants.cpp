@@ -1,5 +1,7 @@
 #include "codegen/cuda/schedule/Constants.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 #include <cstdio>
 
 namespace vernier::codegen {
@@ -76,8 +78,18 @@ static std::string nameOf(::vn::Direction direction) {
   return direction == ::vn::Direction::Forward ? "vn::Direction::Forward" : "vn::Direction::InputGradient";
 }
 
+std::string Constant::str(unsigned indent) const {
+  constexpr size_t line = 100;
+  const std::string text = llvm::join(fields, ", ");
+  const std::string next = "\n" + std::string(indent, ' ');
+  return "{" + (text.size() < line ? text : next + llvm::join(fields, "," + next)) + "}";
+}
+
 Constant &Constant::field(const char *name, const ::vn::Map &map) { return field(name, textOf(map)); }
 Constant &Constant::field(const char *name, ::vn::Pair pair) { return field(name, textOf(pair)); }
+Constant &Constant::other(const char *name, ::vn::Pair pair, int usual) {
+  return pair.y == usual && pair.x == usual ? *this : field(name, pair);
+}
 Constant &Constant::field(const char *name, double value) { return field(name, textOf(value)); }
 Constant &Constant::field(const char *name, float value) { return field(name, textOf(double(value)) + "f"); }
 Constant &Constant::field(const char *name, ::vn::Activation activation) {
@@ -117,9 +129,9 @@ Constant constantOf(const ::vn::Epilogue &epilogue) {
 
 Constant constantOf(const ::vn::Convolution &c) {
   Constant constant;
-  constant.field("in", c.in).field("out", c.out).field("kernel", c.kernel).field("stride", c.stride);
-  constant.field("padding", c.padding).field("dilation", c.dilation).field("groups", c.groups);
-  constant.field("direction", nameOf(c.direction)).field("residue", c.residue);
+  constant.field("in", c.in).field("out", c.out).field("kernel", c.kernel).other("stride", c.stride, 1);
+  constant.other("padding", c.padding, 0).other("dilation", c.dilation, 1).field("groups", c.groups);
+  constant.field("direction", nameOf(c.direction)).other("residue", c.residue, 0);
   constant.field("arithmetic", std::string(nameOf(c.arithmetic))).field("epilogue", constantOf(c.epilogue));
   return constant.field("tile", textOf(c.tile));
 }
@@ -134,7 +146,7 @@ Constant constantOf(const ::vn::WeightLayout &layout) {
 Constant constantOf(const ::vn::WeightGradient &g) {
   Constant constant;
   constant.field("x", g.x).field("dy", g.dy).field("groups", g.groups).field("kernel", g.kernel);
-  constant.field("stride", g.stride).field("dilation", g.dilation).field("padding", g.padding);
+  constant.other("stride", g.stride, 1).other("dilation", g.dilation, 1).other("padding", g.padding, 0);
   constant.field("arithmetic", std::string(nameOf(g.arithmetic))).field("splits", g.splits);
   return constant.field("tile", textOf(g.tile));
 }

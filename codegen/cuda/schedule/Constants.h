@@ -11,6 +11,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 namespace vernier::codegen {
 
@@ -22,25 +23,29 @@ namespace vernier::codegen {
 // "const float", "vn::bf16".
 std::string elementType(Element element, bool written);
 
-// {.in = {1, 56, 56, 64, 64, vn::Element::F32, 4}, .kernel = {3, 3}}: a struct, field by field.
+// {.in = {1, 56, 56, 64, 64, vn::Element::F32, 4}, .kernel = {3, 3}}: a struct, field by field; a long one
+// has a line for each.
 class Constant {
 public:
   Constant &field(const char *name, const std::string &value) {
-    text += (text.empty() ? "." : ", .") + std::string(name) + " = " + value;
+    fields.push_back("." + std::string(name) + " = " + value);
     return *this;
   }
   Constant &field(const char *name, const ::vn::Map &map);
   Constant &field(const char *name, ::vn::Pair pair);
+  // Unless it is what the struct has by itself.
+  Constant &other(const char *name, ::vn::Pair pair, int usual);
   Constant &field(const char *name, int value) { return field(name, std::to_string(value)); }
   Constant &field(const char *name, bool value) { return value ? field(name, std::string("true")) : *this; }
   Constant &field(const char *name, double value);
   Constant &field(const char *name, float value);
   Constant &field(const char *name, ::vn::Activation activation);
-  Constant &field(const char *name, const Constant &other) { return field(name, other.str()); }
-  std::string str() const { return "{" + text + "}"; }
+  Constant &field(const char *name, const Constant &other) { return field(name, other.str(6)); }
+  // `indent`: of the lines of a long one.
+  std::string str(unsigned indent = 4) const;
 
 private:
-  std::string text;
+  std::vector<std::string> fields;
 };
 
 Constant constantOf(const ::vn::Convolution &c);

@@ -2,6 +2,7 @@
 
 #include "codegen/cuda/schedule/Schedule.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
@@ -98,12 +99,19 @@ private:
     const std::string &name = kernel.name;
     comment(kernel);
     out << "constexpr vn::" << code.type << " " << name << "_problem = " << code.constant << ";\n";
-    out << "VN_KERNEL(" << code.threads << ")\n" << name << "(";
+    std::vector<std::string> parameters;
     std::string names;
     for (const CudaOperand &operand : code.operands) {
-      out << (names.empty() ? "" : ", ") << "vn::Global<" << operand.type << "> " << operand.name;
+      parameters.push_back("vn::Global<" + operand.type + "> " + operand.name);
       names += (names.empty() ? "" : ", ") + operand.name;
     }
+    const std::string indent(name.size() + 1 < 40 ? name.size() + 1 : 4, ' ');
+    const std::string oneLine = llvm::join(parameters, ", ");
+    out << "VN_KERNEL(" << code.threads << ")\n" << name << "(";
+    if (name.size() + oneLine.size() < 110)
+      out << oneLine;
+    else
+      out << (indent.size() == 4 ? "\n" + indent : "") << llvm::join(parameters, ",\n" + indent);
     out << ") {\n  vn::" << code.function << "<" << name << "_problem>("
         << (code.arguments.empty() ? names : code.arguments) << ");\n}\n";
     const bool faulty = kernel.name == emission.faulty;
