@@ -14,7 +14,6 @@
 #include "vernier/abi.h"
 
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <mutex>
 
@@ -31,13 +30,16 @@ template <class T> Global<T> operand(void *address, std::size_t count, const cha
   return device_part<T>(address, 0, count, name);
 }
 
+inline thread_local std::string failure; // the last call's
+#ifdef VN_EMULATED
+inline std::recursive_mutex one_launch; // at a time runs in a process
+#endif
+
 // Null, or what went wrong: until the thread's next call.
 template <class Body> const char *attempt(const Body &body) {
-  thread_local std::string failure;
   try {
-#ifdef VN_EMULATED // one launch at a time
-    static std::recursive_mutex one;
-    const std::lock_guard<std::recursive_mutex> lock(one);
+#ifdef VN_EMULATED
+    const std::lock_guard<std::recursive_mutex> lock(one_launch);
 #endif
     body();
     return nullptr;
@@ -68,7 +70,6 @@ inline const char *count(int64_t *devices) {
 inline const char *choose(int64_t) { return nullptr; }
 inline const char *facts(vn_accelerator_facts *facts) {
   *facts = {"the emulated device", int64_t(1) << 40, int64_t(1) << 40};
-  std::strcpy(facts->name, "the emulated device");
   return nullptr;
 }
 inline const char *allocate_host(int64_t bytes, void **memory) {
