@@ -4,6 +4,8 @@
 #include "runtime/device/cpu/CpuDevice.h"
 #include "runtime/device/cuda/CudaDevice.h"
 
+#include <cstdlib>
+#include <cstring>
 #include <fmt/core.h>
 
 namespace vernier::runtime {
@@ -25,7 +27,13 @@ const vn_program &programOf(const vn_model &model, Task task) {
   return model.infer;
 }
 
-std::unique_ptr<Device> openDevice(const vn_model &model, const SessionOptions &options) {
+static bool checksWanted() {
+  const char *value = std::getenv("VERNIER_CHECK_ARENA");
+  return value && *value && strcmp(value, "0") != 0;
+}
+
+std::unique_ptr<Device> openDevice(const vn_model &model, SessionOptions options) {
+  options.checked = options.checked.value_or(checksWanted());
   if (model.accelerator)
     return std::make_unique<CudaDevice>(model, options);
   if (options.number != 0)

@@ -59,7 +59,7 @@ public:
 
 /// The device that `model`, of which the tables are checked, was built for, with the memory that it needs.
 /// Throws where there is none, or it lacks memory or a feature.
-std::unique_ptr<Device> openDevice(const vn_model &model, const SessionOptions &options);
+std::unique_ptr<Device> openDevice(const vn_model &model, SessionOptions options);
 
 } // namespace vernier::runtime
 

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <fmt/core.h>
 #include <numeric>
@@ -30,11 +29,6 @@ static void requireMemory(const vn_model &model, int64_t needed) {
         .help("build it for a smaller batch or input");
 }
 
-static bool guardsWanted() {
-  const char *value = std::getenv("VERNIER_CHECK_ARENA");
-  return value && *value && strcmp(value, "0") != 0;
-}
-
 static Workers startWorkers(int64_t asked) {
   const ThreadCount count = threadCount(asked);
   return Workers(count.threads, count.asked);
@@ -48,7 +42,7 @@ static const vn_model &runnable(const vn_model &model) {
 
 CpuDevice::CpuDevice(const vn_model &model, const SessionOptions &options)
     : model(runnable(model)), workers(startWorkers(options.threads)),
-      guarded(options.checked.value_or(guardsWanted())) {
+      guarded(options.checked.value_or(false)) {
   const bool training = options.training;
   const int64_t arena = std::max({model.prepare.arena_bytes, model.infer.arena_bytes,
                                   training ? model.train_step.arena_bytes : int64_t(0)});

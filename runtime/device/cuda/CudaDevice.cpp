@@ -22,13 +22,6 @@ void Accelerator::check(const char *failure) const {
 /// Of an array in a call; at least something, so that every operand has an address.
 static int64_t bytesOf(const vn_io &io) { return std::max<int64_t>(4 * elementCount(io), 4); }
 
-static int64_t bytesOfArrays(const vn_program &program) {
-  int64_t bytes = 0;
-  for (int64_t i = 0; i < program.num_io; ++i)
-    bytes += bytesOf(program.io[i]);
-  return bytes;
-}
-
 CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
     : model(model), accelerator(*model.accelerator, options.number),
       checked(options.checked.value_or(false)) {
@@ -50,11 +43,15 @@ CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
     spaceBytes[VN_SPACE_SUMS] = model.accumulate.num_steps ? model.parameter_bytes : 0;
     spaceBytes[VN_SPACE_MOMENTUM] = model.update.num_steps ? model.parameter_bytes : 0;
   }
-  int64_t needed = bytesOfArrays(model.infer);
+  std::vector<const vn_program *> called = {&model.infer};
   if (training)
-    needed += bytesOfArrays(model.train_step);
+    called.insert(called.end(), {&model.train_step, &model.accumulate, &model.update});
+  int64_t needed = 0;
   for (int64_t bytes : spaceBytes)
     needed += bytes;
+  for (const vn_program *program : called)
+    for (int64_t i = 0; i < program->num_io; ++i)
+      needed += bytesOf(program->io[i]);
   requireMemory(needed);
   void *created = nullptr;
   accelerator.call(&vn_accelerator::create_stream, &created);
@@ -64,6 +61,9 @@ CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
     if (space != VN_SPACE_ARENA) // whose contents do not outlive a run
       accelerator.call(&vn_accelerator::clear, spaces[space].get(), spaceBytes[space], stream.get());
   }
+  for (const vn_program *program : called)
+    for (int64_t i = 0; i < program->num_io; ++i)
+      arrays[program].push_back(allocate(bytesOf(program->io[i]), program->io[i].name));
   accelerator.call(&vn_accelerator::synchronize, stream.get());
   chosen.assign(size_t(model.num_holes), 0);
 }
@@ -132,11 +132,10 @@ CudaDevice::Bound &CudaDevice::bound(Task task) {
 }
 
 CudaDevice::Bound CudaDevice::bind(const vn_program &program, Task task) const {
-  Bound bound{program, {}, {}, {}, partsOf(program, task), {}};
+  const auto own = arrays.find(&program);
+  Bound bound{program, own == arrays.end() ? noArrays : own->second, {}, {}, partsOf(program, task), {}};
   for (const std::vector<StepRange> &variants : bound.parts)
     bound.graphs.emplace_back(variants.size());
-  for (int64_t i = 0; i < program.num_io; ++i)
-    bound.arrays.push_back(allocate(bytesOf(program.io[i]), program.io[i].name));
   for (int64_t s = 0; s < program.num_steps; ++s) {
     const vn_step &step = program.steps[s];
     bound.firstAddress.push_back(bound.addresses.size());

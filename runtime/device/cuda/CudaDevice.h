@@ -82,9 +82,9 @@ private:
   /// A program with the addresses of its operands.
   struct Bound {
     const vn_program &program;
-    std::vector<DeviceResource> arrays; ///< the call's
-    std::vector<void *> addresses;      ///< of all steps, one after the other
-    std::vector<size_t> firstAddress;   ///< of each step
+    const std::vector<DeviceResource> &arrays; ///< the call's
+    std::vector<void *> addresses;             ///< of all steps, one after the other
+    std::vector<size_t> firstAddress;          ///< of each step
     std::vector<std::vector<StepRange>> parts;
     std::vector<std::vector<DeviceResource>> graphs; ///< of each part's variants, as they are needed
   };
@@ -107,6 +107,8 @@ private:
   DeviceResource stream;
   std::array<int64_t, VN_SPACE_IO> spaceBytes{};
   std::array<DeviceResource, VN_SPACE_IO> spaces;
+  std::map<const vn_program *, std::vector<DeviceResource>> arrays; ///< those of calls
+  const std::vector<DeviceResource> noArrays;                       ///< of a program that takes none
   std::map<Task, Bound> programs;
 };
 
