@@ -20,7 +20,7 @@ static llvm::Expected<CompiledModel> compile(mlir::FailureOr<codegen::Compilatio
   facts.kernels = kernelPrefix(facts);
   facts.accelerated = backend.isAccelerator();
   const codegen::Compilation &made = model.compilation;
-  auto code = backend.emit({.model = facts.symbol,
+  auto code = backend.emit({.model = facts.name,
                             .prefix = facts.kernels,
                             .kernels = made.kernels,
                             .programs = programsOf(made),
@@ -63,7 +63,7 @@ llvm::Expected<CompiledModel> compileAdaptive(codegen::AdaptivePart network, cod
   const auto tables = [&](llvm::Module &out) {
     codegen::writeAdaptiveTables(out, network, classifier, candidates);
   };
-  codegen::Emission emission{.model = network.facts.symbol,
+  codegen::Emission emission{.model = network.facts.name,
                              .prefix = network.facts.kernels,
                              .kernels = std::move(kernels),
                              .programs = programsOf(network.compilation),

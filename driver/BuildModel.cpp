@@ -145,7 +145,8 @@ void requireReplaceable(const std::string &directory, const std::string &model) 
                              "ELF",
                              "vernier"},
                             {"lib" + model + ".a", "!<arch>\n", ""},
-                            {model + ".h", "/* ", ", compiled for "}};
+                            {model + ".h", "/* ", ", compiled for "},
+                            {model + ".cu", "// ", "vernier/cuda/device/kernels.cuh"}};
   for (const Result &result : results) {
     const std::string path = directory + "/" + result.name;
     if (!llvm::sys::fs::exists(path))

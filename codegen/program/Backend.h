@@ -60,7 +60,7 @@ enum class Purpose { TrainForward, TrainStep, Inference };
 
 // What code is made of.
 struct Emission {
-  std::string model;  // whose code it is
+  std::string model;  // whose code it is, after which files are named
   std::string prefix; // of the kernels' symbols
   std::vector<Kernel> kernels;
   llvm::SmallVector<const Program *> programs; // whose steps run them
