@@ -11,6 +11,8 @@
 namespace vernier::driver {
 
 codegen::CpuBackend cpuBackendOf(const CodeOptions &options) {
+  if (options.precision == "tf32")
+    refuse("CPUs have no products in tf32", "--precision tf32", "--precision f32 or bf16, or --target cuda");
   const auto target = codegen::makeTarget(options.cpu);
   if (!target)
     refuse("`" + options.cpu + "` is no CPU that code can be generated for", "--cpu",
@@ -28,8 +30,6 @@ std::unique_ptr<const codegen::Backend> backendOf(const CodeOptions &options) {
                                                   codegen::CudaOptions{.tf32 = tf32});
   if (options.target == "cuda-emulated")
     return std::make_unique<codegen::CudaBackend>(emulationToolchain(), codegen::CudaOptions{.tf32 = tf32});
-  if (tf32)
-    refuse("CPUs have no products in tf32", "--precision tf32", "--precision f32 or bf16, or --target cuda");
   return std::make_unique<codegen::CpuBackend>(cpuBackendOf(options));
 }
 

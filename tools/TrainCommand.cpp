@@ -117,8 +117,8 @@ void train(TrainOptions options) {
   static_cast<CodeOptions &>(training) = options;
   training.batch = recipe.batch ? recipe.batch : options.batch;
   training.purpose = "train";
-  training.precision =
-      trainingMapsOf(options) == "f32" && options.precision == "bf16" ? "f32" : options.precision;
+  if (options.target == "cpu")
+    training.precision = "f32";
   training.output = options.output + "/training";
   training.quiet = options.quiet;
 
