@@ -17,6 +17,7 @@
 namespace {
 
 using namespace vn;
+using cuda_tests::activatedInDouble;
 using cuda_tests::MapMemory;
 using cuda_tests::Numbers;
 using cuda_tests::Random;
@@ -56,7 +57,7 @@ constexpr Convolution randomProblem(uint64_t seed, Arithmetic arithmetic, Direct
   Epilogue &epilogue = c.epilogue;
   epilogue.scale = random.chance(30);
   epilogue.bias = random.chance(50);
-  epilogue.addends = random.chance(50) ? random.between(1, 3) : 0;
+  epilogue.addends = random.chance(50) ? random.chance(20) ? most_addends : random.between(1, 3) : 0;
   for (int i = 0; i < epilogue.addends; ++i) {
     const Pair factor = random.chance(50) ? Pair{1, 1} : randomPair(random, 1, 3);
     epilogue.addend[i] = {cuda_tests::randomMap(random, n, ceil_div(c.out.h, factor.y),
@@ -87,20 +88,6 @@ template <WeightLayout layout>
 VN_KERNEL(256)
 pack(Global<const float> weight, Global<Factor<layout.arithmetic>> packed) {
   pack_weights<layout>(weight, packed);
-}
-
-double activatedInDouble(Activation activation, double x) {
-  switch (activation) {
-  case Activation::None:
-    return x;
-  case Activation::Relu:
-    return std::max(x, 0.0);
-  case Activation::Relu6:
-    return std::min(std::max(x, 0.0), 6.0);
-  case Activation::Sigmoid:
-    return 1 / (1 + std::exp(-x));
-  }
-  return x;
 }
 
 double slopeInDouble(Activation activation, double y) {

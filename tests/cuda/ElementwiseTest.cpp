@@ -16,6 +16,7 @@
 namespace {
 
 using namespace vn;
+using cuda_tests::activatedInDouble;
 using cuda_tests::MapMemory;
 using cuda_tests::Numbers;
 using cuda_tests::Random;
@@ -24,22 +25,6 @@ using cuda_tests::randomMapLike;
 using cuda_tests::textOf;
 
 constexpr int kNanPercent = 5;
-
-double activatedInDouble(Activation activation, double x) {
-  if (std::isnan(x))
-    return x;
-  switch (activation) {
-  case Activation::None:
-    return x;
-  case Activation::Relu:
-    return std::max(x, 0.0);
-  case Activation::Relu6:
-    return std::min(std::max(x, 0.0), 6.0);
-  case Activation::Sigmoid:
-    return 1 / (1 + std::exp(-x));
-  }
-  return x;
-}
 
 // A gradient that is masked is 0, whatever it was; where it cannot be said, it passes.
 double gradientInDouble(Activation activation, double y, double dy) {

@@ -3,6 +3,7 @@
 #ifndef VERNIER_TESTS_CUDA_MAP_MEMORY_H
 #define VERNIER_TESTS_CUDA_MAP_MEMORY_H
 
+#include "codegen/cuda/device/epilogue.cuh"
 #include "codegen/cuda/device/gemm_tile.cuh"
 #include "codegen/cuda/device/map.cuh"
 #include "codegen/cuda/device/vernier.cuh"
@@ -28,6 +29,23 @@ struct Random {
   constexpr bool chance(int percent) { return between(1, 100) <= percent; }
   float number() { return float(between(-1000, 1000)) / 1000; }
 };
+
+// NaN stays NaN.
+inline double activatedInDouble(vn::Activation activation, double x) {
+  if (std::isnan(x))
+    return x;
+  switch (activation) {
+  case vn::Activation::None:
+    return x;
+  case vn::Activation::Relu:
+    return std::max(x, 0.0);
+  case vn::Activation::Relu6:
+    return std::min(std::max(x, 0.0), 6.0);
+  case vn::Activation::Sigmoid:
+    return 1 / (1 + std::exp(-x));
+  }
+  return x;
+}
 
 inline size_t bytesOf(vn::Element element) { return element == vn::Element::F32 ? 4 : 2; }
 
