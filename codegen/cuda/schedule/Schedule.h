@@ -46,7 +46,8 @@ private:
 
 const CudaCode &codeOf(const Kernel &kernel);
 
-// The name is made of the problem, of what was chosen and of `aligned`, how the maps lie (see alignmentText).
+// The name is made of the problem, of what was chosen and of `aligned`, how its maps lie; empty: as well as
+// their pixels let them.
 Kernel makeCudaKernel(const Problem &problem, CudaCode code, const std::string &chosen,
                       const std::string &aligned);
 

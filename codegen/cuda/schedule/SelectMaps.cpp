@@ -415,7 +415,7 @@ void CudaSelection::channelSums(const ChannelSumsProblem &p, const Places &at) {
   step(p, first);
 
   Draft last{.type = "ChannelSumsFinish", .function = "channel_sums_finish"};
-  const ::vn::ChannelSumsFinish finish{p.dy.c ? int(p.dy.c) : 0, parts_of(sums)};
+  const ::vn::ChannelSumsFinish finish{int(p.dy.c), parts_of(sums)};
   last.chosen = "finish of " + std::to_string(finish.parts);
   last.constant.field("channels", finish.channels).field("parts", finish.parts);
   last.launch = launch_of(finish);

@@ -26,9 +26,7 @@ PartialSums CudaSelection::select(const Problem &problem, const Places &at) {
 
 ::vn::Map CudaSelection::map(Draft &draft, const View &view, const Location &place) const {
   const ::vn::Map map = mapAt(view, place), best = mapAt(view, {});
-  // A name says it where an offset makes a map less aligned than its pixels let it be.
-  draft.aligned +=
-      (draft.aligned.empty() ? "" : "x") + (map.align == best.align ? "" : std::to_string(map.align));
+  draft.aligned.push_back(map.align == best.align ? 0 : map.align);
   return map;
 }
 
@@ -58,8 +56,11 @@ Kernel CudaSelection::kernelOf(const Problem &problem, const Draft &draft) const
                 draft.arguments,
                 draft.launch.block.x,
                 int64_t(grid.x) * grid.y * grid.z};
-  const bool all = draft.aligned.find_first_not_of('x') == std::string::npos;
-  return makeCudaKernel(problem, std::move(code), draft.chosen, all ? "" : "aligned " + draft.aligned);
+  std::string aligned;
+  if (llvm::any_of(draft.aligned, [](int align) { return align != 0; }))
+    for (int align : draft.aligned)
+      aligned += (aligned.empty() ? "aligned " : "x") + std::to_string(align);
+  return makeCudaKernel(problem, std::move(code), draft.chosen, aligned);
 }
 
 Step &CudaSelection::step(const Problem &problem, Draft &draft, int64_t macs) {

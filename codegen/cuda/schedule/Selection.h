@@ -28,8 +28,8 @@ private:
     std::string type, function;
     Constant constant{};
     std::vector<CudaOperand> operands{};
-    std::string arguments{}; // as far as they are not the operands in their order
-    std::string aligned{};
+    std::string arguments{};    // as far as they are not the operands in their order
+    std::vector<int> aligned{}; // of each map; 0: as well as its pixels let it be
     std::string chosen{};
     ::vn::Launch launch{};
     llvm::SmallVector<Location> reads{}, writes{};
