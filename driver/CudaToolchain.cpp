@@ -4,9 +4,7 @@
 #include "driver/Refusal.h"
 #include "runtime/core/Cpus.h"
 
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Program.h"
-#include "llvm/Support/raw_ostream.h"
 
 #include <cstdlib>
 #include <filesystem>

@@ -8,7 +8,6 @@
 #include "runtime/process/Children.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -51,10 +50,14 @@ std::string CudaBackend::architectures() const {
   return text;
 }
 
+std::string CudaBackend::madeFor() const {
+  return architectures() + (options.tf32 ? ", products in tf32" : "");
+}
+
 std::vector<std::string> CudaBackend::command(const std::string &folder, const std::string &source) const {
   std::vector<std::string> words = {toolchain.compiler, "-std=c++20", "-I" + folder};
   if (toolchain.emulated) {
-    // Half of the time would be spent on what is run once.
+    // More would take the compiler longer than it saves what runs a few times.
     words.insert(words.end(), {"-O1", "-g0", "-fPIC", "-fvisibility=hidden", "-w", "-x", "c++"});
   } else {
     words.insert(words.end(), {"-O3", "-Xcompiler", "-fPIC", "-Xcompiler", "-fvisibility=hidden"});
@@ -100,7 +103,21 @@ static llvm::Error addHeaders(const std::string &folder, bool emulated, std::vec
   return llvm::Error::success();
 }
 
+// Kernels count the places of maps in 32 bits.
+static llvm::Error requireCountable(const Emission &emission) {
+  for (const Program *program : emission.programs)
+    for (const Step &step : program->steps)
+      for (const StepOperand &operand : step.operands)
+        if (const int64_t numbers = operand.view.n * operand.view.h * operand.view.row(); numbers > INT32_MAX)
+          return llvm::createStringError("a map of `" + step.place + "` takes " + std::to_string(numbers) +
+                                         " numbers, on a GPU it may take " + std::to_string(INT32_MAX) +
+                                         ": build for a smaller batch or input");
+  return llvm::Error::success();
+}
+
 llvm::Expected<Emitted> CudaBackend::emit(const Emission &emission) const {
+  if (llvm::Error error = requireCountable(emission))
+    return error;
   const int parts = int(std::clamp<size_t>(emission.kernels.size(), 1, toolchain.jobs));
   Emitted emitted;
   emitted.libraries = toolchain.libraries;
@@ -108,7 +125,7 @@ llvm::Expected<Emitted> CudaBackend::emit(const Emission &emission) const {
   std::vector<std::string> shown = command(".", file);
   shown[0] = std::filesystem::path(shown[0]).filename().string();
   emitted.sources.push_back(
-      {file, writeCudaModel(emission, machine, parts, {architectures(), llvm::join(shown, " ")})});
+      {file, writeCudaModel(emission, machine, parts, {madeFor(), llvm::join(shown, " ")})});
 
   const runtime::ScratchFolder scratch(std::filesystem::temp_directory_path().string(), "vernier-cuda-");
   const std::string source = scratch.path() + "/" + file;

@@ -42,6 +42,7 @@ public:
 
 private:
   std::string architectures() const; // as a person reads them
+  std::string madeFor() const;       // with what results depend on
   std::vector<std::string> command(const std::string &folder, const std::string &source) const;
 };
 

@@ -1,5 +1,5 @@
-// Gives the maps of a function their element type. Casts
-// stand where the function meets its callers, who give and take f32.
+// Gives the maps of a function their element type. Casts stand where the function meets its callers, who give
+// and take f32, and around losses.
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Runs on a machine with a GPU what prepare.sh made: check.sh [--parts PART,...] [--only REGEX] [--seconds N]
-# Results go to the folder OUT (default: results, here). Needs Python 3.11; for the comparison with PyTorch also torch, numpy
-# and safetensors.
+# Results go to the folder OUT (default: results, here). Needs Python 3.11; for the comparison with PyTorch also torch and numpy.
 set -euo pipefail
 folder=$(cd "$(dirname "$0")" && pwd)
 if [[ ! -f $folder/manifest.json ]]; then

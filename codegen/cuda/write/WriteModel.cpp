@@ -8,7 +8,6 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
-#include <set>
 
 namespace vernier::codegen {
 namespace {
@@ -40,8 +39,7 @@ public:
       for (size_t i = size_t(part); i < count; i += size_t(parts))
         kernel(emission.kernels[i]);
       if (part == 0)
-        out << "\nVN_ACCELERATOR(\"" << emission.prefix << "accelerator\", \"" << facts.architectures
-            << "\")\n";
+        out << "\nVN_ACCELERATOR(\"" << emission.prefix << "accelerator\", \"" << facts.madeFor << "\")\n";
       out << "\n#endif\n";
     }
     return std::move(text);

@@ -9,8 +9,8 @@ namespace vernier::codegen {
 
 // What is said of it in its first lines.
 struct CudaModelFacts {
-  std::string architectures; // "sm_80, sm_90a"
-  std::string command;       // that compiles it
+  std::string madeFor; // "sm_80, sm_90a"
+  std::string command; // that compiles it
 };
 
 // One file with all kernels, in `parts` parts that can be compiled apart: with -DVN_PART=0, 1, ...

@@ -139,7 +139,7 @@ typedef struct vn_accelerator_facts {
  * that stay until the thread's next call. Streams, graphs and events are the device's own. */
 typedef struct vn_accelerator {
   const char *name;          /* "CUDA" */
-  const char *architectures; /* that the code was made for: "sm_80, sm_90a" */
+  const char *architectures; /* that the code was made for: "sm_80, sm_90a, products in tf32" */
   const char *(*count)(int64_t *devices);
   /* The calling thread's calls that follow are for device `number`. */
   const char *(*choose)(int64_t number);
