@@ -131,22 +131,23 @@ void noteOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modules, codegen::ModelFac
 } // namespace
 
 // The first bytes of what a build leaves, and something that is in all of it.
-void requireReplaceable(const std::string &directory, const std::string &model) {
+void requireReplaceable(const std::string &directory, const std::string &model, const std::string &target) {
   struct Result {
     std::string name;
     llvm::StringRef begin, within;
   };
-  const Result results[] = {{model,
-                             "\x7f"
-                             "ELF",
-                             "vernier"},
-                            {"lib" + model + ".so",
-                             "\x7f"
-                             "ELF",
-                             "vernier"},
-                            {"lib" + model + ".a", "!<arch>\n", ""},
-                            {model + ".h", "/* ", ", compiled for "},
-                            {model + ".cu", "// ", "vernier/cuda/device/kernels.cuh"}};
+  std::vector<Result> results = {{model,
+                                  "\x7f"
+                                  "ELF",
+                                  "vernier"},
+                                 {"lib" + model + ".so",
+                                  "\x7f"
+                                  "ELF",
+                                  "vernier"},
+                                 {"lib" + model + ".a", "!<arch>\n", ""},
+                                 {model + ".h", "/* ", ", compiled for "}};
+  if (target != "cpu")
+    results.push_back({model + ".cu", "// ", "vernier/cuda/device/kernels.cuh"});
   for (const Result &result : results) {
     const std::string path = directory + "/" + result.name;
     if (!llvm::sys::fs::exists(path))
@@ -179,7 +180,7 @@ void build(const BuildOptions &options, const Output &output) {
 
   LoadedModel model = loadModel(options);
   const bool open = hasOpenChoices(model);
-  requireReplaceable(options.output, model.name);
+  requireReplaceable(options.output, model.name, options.target);
   if (options.scalePolicy)
     refuseOpenChoices(*model.module, "left open in a binary that computes scale policy scores");
   codegen::ModelFacts facts = factsOf(model, options);

@@ -19,8 +19,8 @@ struct BuildOptions : ModelOptions, CodeOptions {
 // leaving nothing, what cannot be built.
 void build(const BuildOptions &options, const Output &output);
 
-// Refuses a directory in which the results would replace what no build has left there.
-void requireReplaceable(const std::string &directory, const std::string &model);
+// Refuses a directory in which the results for `target` would replace what no build has left there.
+void requireReplaceable(const std::string &directory, const std::string &model, const std::string &target);
 
 // Refuses what needs more memory than any machine has.
 void requireMemory(const codegen::Compilation &compilation, const std::string &file);

@@ -64,7 +64,7 @@ public:
     findCandidates();
     loadClassifier();
     checkInputs();
-    requireReplaceable(options.output, network.name);
+    requireReplaceable(options.output, network.name, options.target);
     runtime::createFolder(options.output);
     const runtime::FolderLock lock(options.output, "--output");
     forgetLabels();

@@ -97,8 +97,8 @@ void checkInputs(const TrainOptions &options, const BuildOptions &training, cons
   const runtime::TrainingInputs inputs(described.get(), given);
   runtime::checkResultsFolder(given);
   runtime::checkContinued(described.get(), inputs, given);
-  requireReplaceable(options.output, model.name);
-  requireReplaceable(training.output, model.name);
+  requireReplaceable(options.output, model.name, options.target);
+  requireReplaceable(training.output, model.name, options.target);
 }
 
 // Trains with all configurations that the specification leaves open, then builds the one that the recipe

@@ -77,6 +77,27 @@ class Cuda(CommandTest):
             self.assertEqual((self.folder / "built" / name).read_bytes(), data, name)
         self.assertEqual(names_below(self.temporary), [])
 
+    def test_files_of_others_stay(self):
+        out = self.folder / "built"
+        out.mkdir()
+        (out / "m.cu").write_text("// mine\n", encoding="utf-8")
+        done = self.build("--target", "cuda-emulated")
+        self.expect_refusal(done, "the file is not from `vernier build`", f"--> {out / 'm.cu'}")
+        self.assertEqual(names_below(out), ["m.cu"])
+        self.assertEqual(self.build("--quiet").returncode, 0)  # a CPU's build has no such file
+        self.assertEqual((out / "m.cu").read_text(encoding="utf-8"), "// mine\n")
+        (out / "m.cu").unlink()
+        for _ in range(2):  # its own is replaced
+            done = self.build("--target", "cuda-emulated", "--quiet")
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_maps_beyond_32_bits(self):
+        done = self.build("--target", "cuda-emulated", "--batch", "4096", "--input", "512x512")
+        self.expect_nothing_left(done, "numbers, on a GPU it may take 2147483647")
+
+    def test_tf32_is_not_a_cpus(self):
+        self.expect_nothing_left(self.build("--precision", "tf32"), "CPUs have no products in tf32")
+
     def test_compiler_that_cannot_start(self):
         done = self.build("--target", "cuda", CUDA_HOME=self.toolkit("#!/nowhere/sh\n"))
         self.expect_nothing_left(done, "the CUDA code cannot be compiled", "nvcc")

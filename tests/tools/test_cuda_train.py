@@ -5,6 +5,7 @@ import random
 import unittest
 
 from commands import CommandTest, read_floats, write_arrays
+from stages import StagesTest
 
 BATCH, SIZE = 8, 12
 SPECIFICATION = """network m() {
@@ -28,6 +29,13 @@ kind = "constant"
 mean = [0.0, 0.0, 0.0]
 std = [1.0, 1.0, 1.0]
 """
+
+
+def apart(first, second):
+    """Relative L2 distance of all numbers."""
+    assert first.keys() == second.keys()
+    squares = sum((a - b) ** 2 for name in first for a, b in zip(first[name], second[name]))
+    return math.sqrt(squares / sum(a * a for values in first.values() for a in values))
 
 
 class CudaTraining(CommandTest):
@@ -59,16 +67,11 @@ class CudaTraining(CommandTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         return read_floats(self.folder / out / "weights.safetensors")
 
-    def apart(self, first, second):
-        self.assertEqual(first.keys(), second.keys())
-        squares = sum((a - b) ** 2 for name in first for a, b in zip(first[name], second[name]))
-        return math.sqrt(squares / sum(a * a for values in first.values() for a in values))
-
     def test_same_weights(self):
         cpu = self.train("cpu", "cpu")
         for target, bound in (("cuda", 1e-4), ("tf32", 2e-2), ("bf16", 1e-1)):
             with self.subTest(target=target):
-                found = self.apart(cpu, self.train(target, target))
+                found = apart(cpu, self.train(target, target))
                 self.assertLess(found, bound)
                 if target != "cuda":  # rounded products are seen
                     self.assertGreater(found, 1e-6)
@@ -84,7 +87,28 @@ class CudaTraining(CommandTest):
             done = self.execute(self.shared / second / "m", "train", "--data", self.shared / "data", "--recipe",
                                 self.shared / "1.toml", "--epochs", "2", "--out", self.folder / out, "--quiet", "--resume")
             self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertLess(self.apart(whole, read_floats(self.folder / out / "weights.safetensors")), 1e-4)
+            self.assertLess(apart(whole, read_floats(self.folder / out / "weights.safetensors")), 1e-4)
+
+
+class OpenHoles(StagesTest):
+    def test_same_weights(self):
+        """Of all configurations, trained together; in bfloat16 its maps go from segment to segment."""
+        generator = random.Random(2)
+        for split, count in (("train", 8), ("test", 4)):
+            write_arrays(self.folder, split, [3, 32, 32], [generator.gauss(0, 1) for _ in range(count * 3072)],
+                         [generator.randrange(5) for _ in range(count)])
+        (self.folder / "r.toml").write_text(RECIPE.format(1, 4), encoding="utf-8")
+        found = {}
+        for target, precision in (("cpu", "f32"), ("cuda-emulated", "f32"), ("cuda-emulated", "bf16")):
+            self.build("b", "--for", "train", "--batch", 4, "--quiet", "--target", target, "--precision", precision)
+            done = self.run_model("b", "train", "--data", self.folder, "--recipe", self.folder / "r.toml", "--out",
+                                  self.folder / f"{target}-{precision}", "--quiet")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            found[target, precision] = read_floats(self.folder / f"{target}-{precision}" / "weights.safetensors")
+        self.assertLess(apart(found["cpu", "f32"], found["cuda-emulated", "f32"]), 1e-4)
+        rounded = apart(found["cpu", "f32"], found["cuda-emulated", "bf16"])
+        self.assertLess(rounded, 1e-1)
+        self.assertGreater(rounded, 1e-6)
 
 
 if __name__ == "__main__":
