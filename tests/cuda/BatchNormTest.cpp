@@ -7,10 +7,6 @@
 #include "codegen/cuda/device/batch_norm.cuh"
 #include "codegen/cuda/device/batch_norm_gradient.cuh"
 
-#ifndef VERNIER_FIRST_PROBLEM
-#define VERNIER_FIRST_PROBLEM 0
-#endif
-
 namespace {
 
 using namespace vn;

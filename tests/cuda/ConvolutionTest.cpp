@@ -10,10 +10,6 @@
 #include <memory>
 #include <numeric>
 
-#ifndef VERNIER_FIRST_PROBLEM
-#define VERNIER_FIRST_PROBLEM 0
-#endif
-
 namespace {
 
 using namespace vn;

@@ -9,10 +9,6 @@
 
 #include <functional>
 
-#ifndef VERNIER_FIRST_PROBLEM
-#define VERNIER_FIRST_PROBLEM 0
-#endif
-
 namespace {
 
 using namespace vn;

@@ -6,10 +6,6 @@
 #include "MapMemory.h"
 #include "codegen/cuda/device/losses.cuh"
 
-#ifndef VERNIER_FIRST_PROBLEM
-#define VERNIER_FIRST_PROBLEM 0
-#endif
-
 namespace {
 
 using namespace vn;

@@ -11,9 +11,34 @@
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
+#ifndef VERNIER_FIRST_PROBLEM
+#define VERNIER_FIRST_PROBLEM 0
+#endif
+
 namespace cuda_tests {
+
+// Calls body<seed>() for `count` problems, which are constants of kernels; -DVERNIER_FIRST_PROBLEM=100:
+// others.
+template <class Body, uint64_t... seeds>
+void overSeeds(Body body, std::integer_sequence<uint64_t, seeds...>) {
+  (body.template operator()<VERNIER_FIRST_PROBLEM + seeds>(), ...);
+}
+template <uint64_t count, class Body> void overSeeds(Body body) {
+  overSeeds(body, std::make_integer_sequence<uint64_t, count>());
+}
+
+// Calls body(place in the values, n, y, x, channel) for each number of a map.
+template <class Body> void overNumbers(const vn::Map &map, Body body) {
+  size_t at = 0;
+  for (int n = 0; n < map.n; ++n)
+    for (int y = 0; y < map.h; ++y)
+      for (int x = 0; x < map.w; ++x)
+        for (int channel = 0; channel < map.c; ++channel)
+          body(at++, n, y, x, channel);
+}
 
 // Random numbers of a test or, in constant expressions, of a problem.
 struct Random {

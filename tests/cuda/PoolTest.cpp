@@ -9,15 +9,13 @@
 
 #include <memory>
 
-#ifndef VERNIER_FIRST_PROBLEM
-#define VERNIER_FIRST_PROBLEM 0
-#endif
-
 namespace {
 
 using namespace vn;
 using cuda_tests::MapMemory;
 using cuda_tests::Numbers;
+using cuda_tests::overNumbers;
+using cuda_tests::overSeeds;
 using cuda_tests::Random;
 using cuda_tests::randomElement;
 using cuda_tests::randomMap;
@@ -145,15 +143,6 @@ WindowOf windowOf(const Pool &p, int n, int oy, int ox, int channel) {
         ++window.counted;
     }
   return window;
-}
-
-template <class Body> void overNumbers(const Map &map, Body body) {
-  size_t at = 0;
-  for (int n = 0; n < map.n; ++n)
-    for (int y = 0; y < map.h; ++y)
-      for (int x = 0; x < map.w; ++x)
-        for (int channel = 0; channel < map.c; ++channel)
-          body(at++, n, y, x, channel);
 }
 
 // The element that a window's maximum is: the first of equals, the last NaN.
@@ -331,14 +320,6 @@ template <uint64_t seed> void checkBroadcast() {
     });
     BOOST_TEST(difference(out, expected, std::vector<double>(expected.size(), 1)) == "");
   }
-}
-
-template <class Body, uint64_t... seeds>
-void overSeeds(Body body, std::integer_sequence<uint64_t, seeds...>) {
-  (body.template operator()<VERNIER_FIRST_PROBLEM + seeds>(), ...);
-}
-template <uint64_t count, class Body> void overSeeds(Body body) {
-  overSeeds(body, std::make_integer_sequence<uint64_t, count>());
 }
 
 } // namespace

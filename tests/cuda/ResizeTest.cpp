@@ -11,14 +11,12 @@
 #include <algorithm>
 #include <map>
 
-#ifndef VERNIER_FIRST_PROBLEM
-#define VERNIER_FIRST_PROBLEM 0
-#endif
-
 namespace {
 
 using namespace vn;
 using cuda_tests::MapMemory;
+using cuda_tests::overNumbers;
+using cuda_tests::overSeeds;
 using cuda_tests::Random;
 using cuda_tests::randomElement;
 using cuda_tests::randomMap;
@@ -133,14 +131,6 @@ std::map<int, double> readsOf(const Resize &r, int result, int in, int out) {
   return reads;
 }
 
-template <class Body> void overNumbers(const Map &map, Body body) {
-  size_t at = 0;
-  for (int n = 0; n < map.n; ++n)
-    for (int y = 0; y < map.h; ++y)
-      for (int x = 0; x < map.w; ++x)
-        for (int channel = 0; channel < map.c; ++channel)
-          body(at++, n, y, x, channel);
-}
 size_t placeIn(const Map &map, int n, int y, int x, int channel) {
   return size_t(((n * map.h + y) * map.w + x) * map.c + channel);
 }
@@ -254,14 +244,6 @@ template <uint64_t seed> void checkShuffle() {
               in.values[size_t(pixel * s.in.c + group * each + i)];
     BOOST_TEST(difference(out, expected, 0) == "");
   }
-}
-
-template <class Body, uint64_t... seeds>
-void overSeeds(Body body, std::integer_sequence<uint64_t, seeds...>) {
-  (body.template operator()<VERNIER_FIRST_PROBLEM + seeds>(), ...);
-}
-template <uint64_t count, class Body> void overSeeds(Body body) {
-  overSeeds(body, std::make_integer_sequence<uint64_t, count>());
 }
 
 } // namespace
