@@ -14,8 +14,6 @@ struct CudaMachineModel {
   // Multiply-adds per second, dense: half of the data sheet's FLOP/s, of bfloat16 half of what large products
   // reach in practice, 800e12.
   double f32PerSecond = 33.5e12, tf32PerSecond = 247e12, bf16PerSecond = 400e12;
-  // A sum over fewer pixels is one part of a weight's gradient: a float32 sum is no longer than this.
-  int64_t mostPixelsOfPart = 4096;
 };
 
 } // namespace vernier::codegen

@@ -33,6 +33,11 @@ struct WeightGradient {
   VN_CONSTANT int tiles_n() const { return ceil_div(columns(), tile.n); }
   VN_CONSTANT int tiles() const { return tiles_m() * tiles_n() * groups; }
   VN_CONSTANT int stage_pixels() const { return tile.k_bytes / 16 * chunk_elements(arithmetic); }
+  VN_CONSTANT int stages() const { return ceil_div(dy.pixels(), stage_pixels()); }
+  // A sum over more pixels than this is one of sums over so many: the rounding errors of equal terms add up.
+  static constexpr int most_pixels_of_sum = 512;
+  VN_CONSTANT int stages_of_sum() const { return most_pixels_of_sum / stage_pixels(); }
+  VN_CONSTANT bool sums_of_sums() const { return ceil_div(stages(), splits) > stages_of_sum(); }
   // Of scratch memory: the parts, and a counter for each tile, which are 0 before the first launch and after
   // each.
   VN_CONSTANT int parts() const { return splits == 1 ? 0 : tiles() * splits * tile.m * tile.n; }
@@ -40,7 +45,8 @@ struct WeightGradient {
 };
 
 constexpr Launch launch_of(const WeightGradient &g, Stream stream = {}) {
-  return {{unsigned(g.tiles_m()), unsigned(g.tiles_n()), unsigned(g.groups * g.splits)},
+  // Groups and splits may be more than the second and third dimension of a grid hold.
+  return {{unsigned(g.groups * g.splits), unsigned(g.tiles_n()), unsigned(g.tiles_m())},
           {unsigned(g.tile.threads())},
           unsigned(g.tile.shared_bytes()),
           stream};
@@ -139,7 +145,7 @@ VN_DEVICE void weight_gradient(Global<const Number<g.x.element>> x, Global<const
   constexpr Tile tile = g.tile;
   constexpr int elements = chunk_elements(g.arithmetic), threads = tile.threads();
   constexpr int chunks_a = tile.m / elements, chunks_b = tile.n / elements, taps = g.kernel.y * g.kernel.x;
-  constexpr int pixels = g.dy.pixels(), stages = ceil_div(pixels, g.stage_pixels());
+  constexpr int pixels = g.dy.pixels(), stages = g.stages();
   static_assert(tile.legal(), "see Tile");
   static_assert(std::is_same_v<Number<g.x.element>, T> && std::is_same_v<Number<g.dy.element>, T>,
                 "products are of what is in memory");
@@ -149,8 +155,8 @@ VN_DEVICE void weight_gradient(Global<const Number<g.x.element>> x, Global<const
   const Shared<T> a = dynamic_shared<T>(0, tile.stages * g.stage_pixels() * tile.m, "a");
   const Shared<T> b =
       dynamic_shared<T>(tile.stages * tile.m * tile.k_bytes, tile.stages * g.stage_pixels() * tile.n, "b");
-  const int thread = int(threadIdx.x), group = int(blockIdx.z) / g.splits, split = int(blockIdx.z) % g.splits;
-  const int first_output = int(blockIdx.x) * tile.m, first_chunk = int(blockIdx.y) * chunks_b;
+  const int thread = int(threadIdx.x), group = int(blockIdx.x) / g.splits, split = int(blockIdx.x) % g.splits;
+  const int first_output = int(blockIdx.z) * tile.m, first_chunk = int(blockIdx.y) * chunks_b;
   const int first_stage = int(1ll * stages * split / g.splits),
             last_stage = int(1ll * stages * (split + 1) / g.splits);
 
@@ -182,7 +188,7 @@ VN_DEVICE void weight_gradient(Global<const Number<g.x.element>> x, Global<const
     }
   };
 
-  float sums[tile.sums()] = {};
+  float sums[tile.sums()] = {}, totals[g.sums_of_sums() ? tile.sums() : 1] = {};
   VN_UNROLL
   for (int ahead = 0; ahead < tile.stages - 1; ++ahead) {
     if (first_stage + ahead < last_stage)
@@ -198,6 +204,19 @@ VN_DEVICE void weight_gradient(Global<const Number<g.x.element>> x, Global<const
     cp_async_commit_group();
     const int slot = (stage - first_stage) % tile.stages;
     multiply_pixels<g, T>(sums, a + slot * g.stage_pixels() * tile.m, b + slot * g.stage_pixels() * tile.n);
+    if constexpr (g.sums_of_sums())
+      if ((stage - first_stage + 1) % g.stages_of_sum() == 0) {
+        VN_UNROLL
+        for (int i = 0; i < tile.sums(); ++i) {
+          totals[i] += sums[i];
+          sums[i] = 0;
+        }
+      }
+  }
+  if constexpr (g.sums_of_sums()) {
+    VN_UNROLL
+    for (int i = 0; i < tile.sums(); ++i)
+      sums[i] += totals[i];
   }
   syncthreads();
 
@@ -205,7 +224,7 @@ VN_DEVICE void weight_gradient(Global<const Number<g.x.element>> x, Global<const
   const Shared<float> matrix = dynamic_shared<float>(0, tile.m * tile.row_of_sums(), "sums");
   store_sums<tile, g.arithmetic>(matrix, sums);
   syncthreads();
-  const int tile_index = (group * g.tiles_m() + int(blockIdx.x)) * g.tiles_n() + int(blockIdx.y);
+  const int tile_index = (group * g.tiles_m() + int(blockIdx.z)) * g.tiles_n() + int(blockIdx.y);
   constexpr int tile_numbers = tile.m * tile.n;
   if constexpr (g.splits > 1) {
     for (int i = thread; i < tile_numbers; i += threads)

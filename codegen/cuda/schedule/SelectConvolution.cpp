@@ -235,11 +235,8 @@ void CudaSelection::weightGradient(const WeightGradientProblem &p, const Places 
     g.tile = {.m = 32, .n = 64, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3};
   else
     g.tile = {.m = 64, .n = 64, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3};
-  // So many parts that every multiprocessor has two blocks, and no float32 sum is too long.
-  const int64_t stages = ceilDiv(g.dy.pixels(), g.stage_pixels());
-  const int64_t forBlocks = std::min(2 * machine.multiprocessors / g.tiles(), ceilDiv(stages, 4)),
-                forSums = ceilDiv(g.dy.pixels(), machine.mostPixelsOfPart);
-  g.splits = int(std::clamp<int64_t>(std::max(forBlocks, forSums), 1, stages));
+  // So many parts that every multiprocessor has two blocks.
+  g.splits = int(std::clamp<int64_t>(2 * machine.multiprocessors / g.tiles(), 1, ceilDiv(g.stages(), 4)));
   draft.launch = launch_of(g);
   draft.chosen = tileText(g.tile, g.arithmetic) + (g.splits > 1 ? " parts " + std::to_string(g.splits) : "");
   read(draft, "x", at.reads[0]);
