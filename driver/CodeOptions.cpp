@@ -24,12 +24,13 @@ codegen::CpuBackend cpuBackendOf(const CodeOptions &options) {
 }
 
 std::unique_ptr<const codegen::Backend> backendOf(const CodeOptions &options) {
-  const bool tf32 = options.precision == "tf32";
+  const codegen::CudaOptions cuda{.tf32 = options.precision == "tf32",
+                                  .maps = mapsOf(options) == "bf16" ? codegen::Element::BF16
+                                                                    : codegen::Element::F32};
   if (options.target == "cuda")
-    return std::make_unique<codegen::CudaBackend>(nvccToolchain(options.cudaArchitectures),
-                                                  codegen::CudaOptions{.tf32 = tf32});
+    return std::make_unique<codegen::CudaBackend>(nvccToolchain(options.cudaArchitectures), cuda);
   if (options.target == "cuda-emulated")
-    return std::make_unique<codegen::CudaBackend>(emulationToolchain(), codegen::CudaOptions{.tf32 = tf32});
+    return std::make_unique<codegen::CudaBackend>(emulationToolchain(), cuda);
   return std::make_unique<codegen::CpuBackend>(cpuBackendOf(options));
 }
 

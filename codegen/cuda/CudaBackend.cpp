@@ -16,6 +16,9 @@
 
 namespace vernier::codegen {
 
+// Elements that a thread moves at once: 16 bytes.
+static int64_t vectorOf(Element element) { return 16 / elementBytes(element); }
+
 std::string CudaBackend::passes(Purpose purpose) const {
   switch (purpose) {
   case Purpose::TrainForward:
@@ -24,14 +27,15 @@ std::string CudaBackend::passes(Purpose purpose) const {
     return compiler::kTrainStepPasses;
   case Purpose::Inference:
     // Without blocks of images: a GPU's cache is one for all of a batch.
-    return "vn-fold-batch-norm,vn-sink-pointwise,vn-share-max-pools,vn-fuse-epilogue";
+    return "vn-align-slices{multiple=" + std::to_string(vectorOf(options.maps)) +
+           "},vn-fold-batch-norm,vn-sink-pointwise,vn-share-max-pools,vn-fuse-epilogue";
   }
   return "";
 }
 
 // Pixels begin at multiples of 16 bytes, which a thread moves at once.
 View CudaBackend::store(View map) const {
-  const int64_t vector = 16 / elementBytes(map.element);
+  const int64_t vector = vectorOf(map.element);
   if (map.h * map.w > 1)
     map.pixel = ceilDiv(map.pixel, vector) * vector;
   return map;

@@ -19,7 +19,8 @@ struct CudaToolchain {
 };
 
 struct CudaOptions {
-  bool tf32 = false; // products of float32 maps are rounded to tf32
+  bool tf32 = false;           // products of float32 maps are rounded to tf32
+  Element maps = Element::F32; // what the last pass makes of the maps
 };
 
 class CudaBackend : public Backend {

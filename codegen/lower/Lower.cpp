@@ -14,7 +14,8 @@ namespace vernier::codegen {
 // Weights, which are rows of numbers whatever their rank.
 static bool isParameter(Value value) {
   return isa_and_nonnull<vn::ParameterOp, vn::FoldWeightOp, vn::ConvolutionWeightGradOp, vn::SliceParameterOp,
-                         vn::ConcatParametersOp, vn::EmbedParameterOp>(value.getDefiningOp());
+                         vn::ConcatParametersOp, vn::EmbedParameterOp, vn::SpreadParameterOp>(
+      value.getDefiningOp());
 }
 
 static bool isMap(Value value) {
@@ -26,7 +27,7 @@ static bool isMap(Value value) {
 // Weights that are only packed, within `prepare`: what inference reads are the packed ones.
 static bool isPacked(Value value) {
   return isa<vn::FoldWeightOp>(value.getDefiningOp()) ||
-         (isa<vn::SliceParameterOp, vn::ConcatParametersOp>(value.getDefiningOp()) &&
+         (isa<vn::SliceParameterOp, vn::ConcatParametersOp, vn::SpreadParameterOp>(value.getDefiningOp()) &&
           cast<RankedTensorType>(value.getType()).getRank() != 1);
 }
 
@@ -223,8 +224,8 @@ void Lowering::placeGradients(func::FuncOp function) {
 }
 
 bool Lowering::dependsOnParametersOnly(Operation *op) {
-  return isa<vn::FoldWeightOp, vn::FoldBiasOp, vn::FoldScaleOp, vn::SliceParameterOp, vn::ConcatParametersOp>(
-             op) &&
+  return isa<vn::FoldWeightOp, vn::FoldBiasOp, vn::FoldScaleOp, vn::SliceParameterOp, vn::ConcatParametersOp,
+             vn::SpreadParameterOp>(op) &&
          llvm::all_of(op->getOperands(), [&](Value v) { return constant.contains(v); });
 }
 

@@ -97,6 +97,40 @@ void Lowering::lowerLinear(vn::LinearOp op) {
   solveConvolution(problem, x, op.getWeight(), reads, y, Value(), {});
 }
 
+// Each run of outputs and inputs is a slice of maps whose pixels are the parameter's rows.
+void Lowering::spreadParameter(vn::SpreadParameterOp op) {
+  const Location x = at(op.getInput()), y = result(op.getResult());
+  solve(FillProblem{y.view, 0.0f}, {}, {y});
+  const auto type = cast<RankedTensorType>(op.getType());
+  const bool vector = type.getRank() == 1;
+  const int64_t taps = type.getRank() == 4 ? type.getDimSize(2) * type.getDimSize(3) : 1;
+  const auto rounded = [&](int64_t run) {
+    return ceilDiv(run, int64_t(op.getMultiple())) * op.getMultiple();
+  };
+  const int64_t fromOutputs = cast<RankedTensorType>(op.getInput().getType()).getDimSize(0),
+                fromRow = x.view.size() / fromOutputs, toRow = y.view.size() / type.getDimSize(0);
+  const int64_t allOutputs[] = {fromOutputs}, allInputs[] = {fromRow / taps};
+  int64_t from = 0, to = 0;
+  for (int64_t outputs : op.getOutputs().empty() ? llvm::ArrayRef(allOutputs) : op.getOutputs()) {
+    int64_t fromInput = 0, toInput = 0;
+    for (int64_t inputs : op.getInputs().empty() ? llvm::ArrayRef(allInputs) : op.getInputs()) {
+      // The elements of a vector, and whole rows, lie one after the other.
+      const int64_t row = inputs * taps;
+      const bool whole = vector || (row == fromRow && row == toRow);
+      View read{1, 1, whole ? 1 : outputs, whole ? outputs * row : row, whole ? outputs * row : fromRow};
+      View written = read;
+      written.pixel = whole ? outputs * row : toRow;
+      const Location source{x.buffer, x.offset + 4 * (from * fromRow + fromInput * taps), read},
+          target{y.buffer, y.offset + 4 * (to * toRow + toInput * taps), written};
+      solve(CopyProblem{read, written}, {source}, {target});
+      fromInput += inputs;
+      toInput += int64_t(rounded(inputs));
+    }
+    from += outputs;
+    to += int64_t(rounded(outputs));
+  }
+}
+
 LogicalResult Lowering::lowerLayer(Operation *op) {
   const auto binary = [&](auto op, Binary kind) {
     Location a = at(op.getLhs()), b = at(op.getRhs()), y = result(op.getResult());
@@ -291,6 +325,10 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         const Location x = at(embed.getInput()), y = result(embed.getResult());
         solve(FillProblem{y.view, 0.0f}, {}, {y});
         copyInputs(x, embed.getInput(), 0, y, embed.getResult(), embed.getBegin(), embed.getInput());
+        return success();
+      })
+      .Case<vn::SpreadParameterOp>([&](auto spread) {
+        spreadParameter(spread);
         return success();
       })
       .Case<vn::FoldScaleOp>([&](auto fold) {

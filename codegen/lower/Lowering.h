@@ -104,6 +104,7 @@ private:
 
   // Whether kernels multiply by what `fold` would multiply the weights by.
   bool scalesSums(vn::FoldWeightOp fold) const;
+  void spreadParameter(vn::SpreadParameterOp op);
   template <typename Op>
   void lowerConvolution(Op op, mlir::ValueRange addends, Activation activation, mlir::Value sums);
   void lowerLinear(vn::LinearOp op);

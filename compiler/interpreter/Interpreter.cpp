@@ -181,6 +181,9 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
       .Case([&](vn::EmbedParameterOp op) {
         return one(embedParameter(in(op.getInput()), op.getBegin(), inputsOf(op.getResult())));
       })
+      .Case([&](vn::SpreadParameterOp op) {
+        return one(spreadParameter(in(op.getInput()), op.getMultiple(), op.getOutputs(), op.getInputs()));
+      })
       .Case([&](vn::ActivateOp op) {
         return one(activate(in(op.getInput()), toActivation(op.getActivation())));
       })

@@ -76,6 +76,9 @@ Tensor embedChannels(const Tensor &x, int64_t begin, int64_t channels);
 Tensor sliceParameter(const Tensor &x, int64_t begin, int64_t count);
 Tensor concatParameters(std::span<const Tensor *const> operands);
 Tensor embedParameter(const Tensor &x, int64_t begin, int64_t inputs);
+// Runs along dimension 0 and 1, each followed by zeros up to a multiple; none: the dimension as it is.
+Tensor spreadParameter(const Tensor &x, int64_t multiple, std::span<const int64_t> outputs,
+                       std::span<const int64_t> inputs);
 
 // --- Normalization.cpp ---
 Tensor affine(const Tensor &x, const Tensor &scale, const Tensor &shift);

@@ -312,6 +312,27 @@ LogicalResult EmbedParameterOp::inferShapes(Types &results) {
   return success();
 }
 
+LogicalResult SpreadParameterOp::inferShapes(Types &results) {
+  RankedTensorType type = cast<RankedTensorType>(getInput().getType());
+  for (const auto &[dimension, runs] : llvm::enumerate(ArrayRef{getOutputs(), getInputs()})) {
+    if (runs.empty())
+      continue;
+    int64_t size = 0, spread = 0;
+    for (int64_t run : runs) {
+      if (run < 1) // C1
+        return emitOpError("has a run of ") << run << " channels";
+      size += run;
+      spread += llvm::alignTo(uint64_t(run), uint64_t(getMultiple()));
+    }
+    if (int64_t(dimension) >= type.getRank() || size != type.getDimSize(unsigned(dimension))) // C1
+      return emitOpError("has runs of ")
+             << size << " channels along dimension " << dimension << " of " << type;
+    type = withDimension(type, unsigned(dimension), spread); // C2
+  }
+  results.push_back(type);
+  return success();
+}
+
 LogicalResult UpdateRunningOp::verify() {
   if (getBatchMean().getType() != getBatchVar().getType()) // C1
     return emitOpError("has a mean of type ")

@@ -189,6 +189,31 @@ def Vn_EmbedParameterOp : Vn_Op<"embed_parameter", [Pure, Vn_Bytes, Vn_Shape]> {
   let assemblyFormat = "$input `at` $begin attr-dict `:` functional-type(operands, results)";
 }
 
+def Vn_SpreadParameterOp : Vn_Op<"spread_parameter", [Pure, Vn_Bytes, Vn_Shape]> {
+  let summary = "starts runs of a parameter's channels at multiples, zeros between them";
+  let description = [{
+    `outputs` are lengths of the runs along dimension 0 of `input` (elements of a vector), `inputs` along dimension
+    1; empty: as they are. In `result` each run is followed by zeros up to the next multiple of `multiple`. Made by
+    `--vn-align-slices`.
+
+    - (C1) the runs of a dimension, each at least 1 long, sum to its size; a vector has no `inputs`.
+    - (C2) `result` has the rounded runs' sums, and the other dimensions of `input`.
+
+    Example:
+    ```mlir
+    %s = vn.spread_parameter %w to 8 outputs [26, 26] inputs [62, 9]
+      : (tensor<52x71x1x1xf32>) -> tensor<64x80x1x1xf32>
+    ```
+  }];
+  let arguments = (ins Vn_AnyFloat:$input, ConfinedAttr<Vn_Integer, [IntMinValue<1>]>:$multiple,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$outputs,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$inputs);
+  let results = (outs Vn_AnyFloat:$result);
+  let assemblyFormat = [{
+    $input `to` $multiple (`outputs` $outputs^)? (`inputs` $inputs^)? attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 //===- Effects of a training step -----------------------------------------------------------------------------===//
 
 def Vn_UpdateRunningOp : Vn_Op<"update_running", [Vn_Bytes]> {

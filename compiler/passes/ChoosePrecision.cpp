@@ -100,7 +100,7 @@ private:
     if (auto sum = value.getDefiningOp<AddOp>()) // of a shared weight's gradients
       return isWeight(sum.getLhs());
     return isa_and_nonnull<ParameterOp, FoldWeightOp, ConvolutionWeightGradOp, SliceParameterOp,
-                           ConcatParametersOp, EmbedParameterOp>(value.getDefiningOp());
+                           ConcatParametersOp, EmbedParameterOp, SpreadParameterOp>(value.getDefiningOp());
   }
 
   // A cast of its own for each, where there is none: a map that is returned twice is one that is read twice.

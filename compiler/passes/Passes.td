@@ -201,6 +201,46 @@ def SinkPointwise : Pass<"vn-sink-pointwise", "::mlir::ModuleOp"> {
   let dependentDialects = ["::vernier::vn::VnDialect"];
 }
 
+def AlignSlices : Pass<"vn-align-slices", "::mlir::ModuleOp"> {
+  let summary = "starts slices of concats and splits of @infer at multiples of a few channels";
+  let description = [{
+    Where operands of a `vn.concat`, or a `vn.slice`, begin between multiples of `multiple` channels, channels of
+    zeros come between them, so that pixels of each can be moved in whole vectors. Maps that share these channels
+    (as sums, pools, batch norms, depthwise convolutions) get the same; the weights of the convolutions and linear
+    layers around them get rows and columns of zeros (`vn.spread_parameter`), and so do the parameters of batch
+    norms. Maps that a grouped convolution or a channel shuffle reads or writes, or a caller, stay as they are, and
+    so do maps that would grow to more than one and a half times their bytes.
+
+    For inference, before all passes but those that bind holes. What a hole between runs holds is finite and no
+    result depends on it: an activation may make other numbers of its zeros.
+
+    With `multiple=8`
+    ```mlir
+    %a = vn.convolution %x, %v : (tensor<1x8x8x8xf32>, tensor<12x8x1x1xf32>) -> tensor<1x8x8x12xf32>
+    %b = vn.convolution %x, %w : (tensor<1x8x8x8xf32>, tensor<16x8x1x1xf32>) -> tensor<1x8x8x16xf32>
+    %c = vn.concat %a, %b : (tensor<1x8x8x12xf32>, tensor<1x8x8x16xf32>) -> tensor<1x8x8x28xf32>
+    %y = vn.convolution %c, %u : (tensor<1x8x8x28xf32>, tensor<8x28x1x1xf32>) -> tensor<1x8x8x8xf32>
+    ```
+    becomes
+    ```mlir
+    %sv = vn.spread_parameter %v to 8 outputs [12] : (tensor<12x8x1x1xf32>) -> tensor<16x8x1x1xf32>
+    %a = vn.convolution %x, %sv : (tensor<1x8x8x8xf32>, tensor<16x8x1x1xf32>) -> tensor<1x8x8x16xf32>
+    %b = vn.convolution %x, %w : (tensor<1x8x8x8xf32>, tensor<16x8x1x1xf32>) -> tensor<1x8x8x16xf32>
+    %c = vn.concat %a, %b : (tensor<1x8x8x16xf32>, tensor<1x8x8x16xf32>) -> tensor<1x8x8x32xf32>
+    %su = vn.spread_parameter %u to 8 inputs [12, 16] : (tensor<8x28x1x1xf32>) -> tensor<8x32x1x1xf32>
+    %y = vn.convolution %c, %su : (tensor<1x8x8x32xf32>, tensor<8x32x1x1xf32>) -> tensor<1x8x8x8xf32>
+    ```
+  }];
+  let options = [
+    Option<"multiple", "multiple", "int64_t", /*default=*/"8", "Channels at whose multiples slices start">,
+  ];
+  let statistics = [
+    Statistic<"alignedMaps", "aligned-maps", "Maps whose channels moved">,
+    Statistic<"grownBytes", "grown-bytes", "Bytes of float32 by which they grew">,
+  ];
+  let dependentDialects = ["::vernier::vn::VnDialect"];
+}
+
 def ShareMaxPools : Pass<"vn-share-max-pools", "::mlir::ModuleOp"> {
   let summary = "computes max pools of @infer from smaller ones of the same map";
   let description = [{

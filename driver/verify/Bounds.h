@@ -71,7 +71,8 @@ struct Pass {
 inline Pass ofPass(llvm::StringRef pass, bool training) {
   if (pass.starts_with("vn-choose-precision"))
     return {ofProgram(Numbers::BF16, training), ofNumbers(Numbers::BF16)};
-  for (llvm::StringRef exact : {"vn-drop-empty", "vn-training-form", "vn-share-max-pools", "vn-block-images"})
+  for (llvm::StringRef exact :
+       {"vn-drop-empty", "vn-align-slices", "vn-training-form", "vn-share-max-pools", "vn-block-images"})
     if (pass.starts_with(exact))
       return {0};
   return {training ? 1e-6 : 1e-9};

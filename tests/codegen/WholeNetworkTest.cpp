@@ -1,6 +1,8 @@
 // Small networks in the forms of the zoo's, for inference and training, at several batches and numbers of
 // threads.
+#include "compiler/passes/Report.h"
 #include "tests/codegen/Check.h"
+#include "tests/codegen/PreparedModule.h"
 #include "tests/codegen/ReferenceBackend.h"
 
 using namespace vernier;
@@ -126,6 +128,17 @@ BOOST_AUTO_TEST_CASE(blocks_of_images) {
   checkNetwork(elastic(6), {.threads = 3, .passes = passes + "3}"}, kWholeNetwork);
   checkNetwork(gated(4), {.threads = 1, .passes = passes + "2}"}, kWholeNetwork);
   checkNetwork(scales(3), {.passes = passes + "1}"}, kWholeNetwork);
+}
+
+// Slices that start at multiples of three channels, holes of zeros before them.
+BOOST_AUTO_TEST_CASE(aligned_slices) {
+  const std::string passes =
+      "vn-align-slices{multiple=3},vn-fold-batch-norm,vn-sink-pointwise,vn-fuse-epilogue";
+  const Network net = res2net(2);
+  checkNetwork(net, {.threads = 2, .passes = passes}, kWholeNetwork);
+  const PreparedModule module = prepareModule(net.text(), "", passes);
+  BOOST_TEST_REQUIRE(module.error == "");
+  BOOST_TEST(compiler::reportLines(*module.compiled).front().starts_with("align-slices"));
 }
 
 // Nothing above the backends is the CPU's alone: another one runs them through the same lowering, memory

@@ -99,6 +99,12 @@ BOOST_AUTO_TEST_CASE(fold_batch_norm) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(align_slices) {
+  checkPrograms("align-slices.mlir", [](mlir::ModuleOp module) {
+    return vernier::testing::runPass(module, compiler::createAlignSlices());
+  });
+}
+
 BOOST_AUTO_TEST_CASE(share_max_pools) {
   checkPrograms("share-max-pools.mlir", [](mlir::ModuleOp module) {
     return vernier::testing::runPass(module, compiler::createShareMaxPools());

@@ -160,6 +160,42 @@ func.func @embed_result(%w: tensor<8x4x1x1xf32>) {
 
 // -----
 
+// vn.spread_parameter (C1)
+func.func @spread_runs(%w: tensor<8x6x1x1xf32>) {
+  // expected-error @below {{has runs of 7 channels along dimension 1 of 'tensor<8x6x1x1xf32>'}}
+  %0 = vn.spread_parameter %w to 4 inputs [3, 4] : (tensor<8x6x1x1xf32>) -> tensor<8x8x1x1xf32>
+  return
+}
+
+// -----
+
+// vn.spread_parameter (C1)
+func.func @spread_nothing(%w: tensor<8x6xf32>) {
+  // expected-error @below {{has a run of 0 channels}}
+  %0 = vn.spread_parameter %w to 4 outputs [8, 0] : (tensor<8x6xf32>) -> tensor<8x6xf32>
+  return
+}
+
+// -----
+
+// vn.spread_parameter (C1)
+func.func @spread_vector(%w: tensor<8xf32>) {
+  // expected-error @below {{has runs of 8 channels along dimension 1 of 'tensor<8xf32>'}}
+  %0 = vn.spread_parameter %w to 4 inputs [8] : (tensor<8xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+// vn.spread_parameter (C2)
+func.func @spread_result(%w: tensor<8x6x1x1xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<8x8x1x1xf32>', its operands make it 'tensor<8x12x1x1xf32>'}}
+  %0 = vn.spread_parameter %w to 4 inputs [1, 1, 4] : (tensor<8x6x1x1xf32>) -> tensor<8x8x1x1xf32>
+  return
+}
+
+// -----
+
 // vn.update_running (C1)
 func.func @update(%c: tensor<8xf32>, %d: tensor<6xf32>) {
   // expected-error @below {{has a mean of type 'tensor<8xf32>', a variance of 'tensor<6xf32>'}}
