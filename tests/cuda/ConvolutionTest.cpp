@@ -187,12 +187,19 @@ template <uint64_t seed, Arithmetic arithmetic, Direction direction> void check(
       operands.addend[i] = addends.back()->first<unsigned char>();
     }
     const MapMemory out(c.out, "out");
+    constexpr int merged = seed % 3 == 0 ? 1 : c.groups % 2 == 0 && seed % 3 == 1 ? 2 : c.groups;
     constexpr WeightLayout layout{c.groups,
                                   (forward ? c.out.c : c.in.c) / c.groups,
                                   (forward ? c.in.c : c.out.c) / c.groups,
                                   c.kernel,
                                   arithmetic,
-                                  direction};
+                                  direction,
+                                  merged};
+    constexpr auto product = [=] {
+      Convolution with = c;
+      with.groups /= merged;
+      return with;
+    }();
     const Numbers<float> weight(
         size_t(layout.groups * layout.outputs * layout.inputs * c.kernel.y * c.kernel.x), "weight", random);
     const Numbers<float> scale(size_t(c.out.c), "scale", random), bias(size_t(c.out.c), "bias", random),
@@ -204,8 +211,8 @@ template <uint64_t seed, Arithmetic arithmetic, Direction direction> void check(
     operands.scale = static_cast<float *>(scale), operands.bias = static_cast<float *>(bias);
     operands.mean = static_cast<float *>(mean), operands.sums = static_cast<double *>(parts);
     operands.mask = mask.first<unsigned char>(), operands.x = x.first<unsigned char>();
-    launchAll<c>(std::make_integer_sequence < int, forward ? 1 : c.stride.y *c.stride.x > (), in, packed, out,
-                 operands);
+    launchAll<product>(std::make_integer_sequence < int, forward ? 1 : c.stride.y *c.stride.x > (), in,
+                       packed, out, operands);
 
     std::vector<double> sums, magnitudes;
     multiplyPlainly(c, in, weight.values, sums, magnitudes);

@@ -18,7 +18,8 @@ namespace vn {
 // As codegen/program/Problems.h has it.
 struct WeightGradient {
   Map x, dy;
-  int groups = 1;
+  int groups = 1; // of the product
+  int merged = 1; // groups of the convolution that are one of the product: what is between two is not stored
   Pair kernel = {1, 1}, stride = {1, 1}, dilation = {1, 1};
   Pair padding = {0, 0}; // before the first row and column
   Arithmetic arithmetic = Arithmetic::F32;
@@ -27,6 +28,8 @@ struct WeightGradient {
 
   VN_CONSTANT int inputs() const { return x.c / groups; }
   VN_CONSTANT int outputs() const { return dy.c / groups; }
+  VN_CONSTANT int weight_inputs() const { return inputs() / merged; }
+  VN_CONSTANT int weight_outputs() const { return outputs() / merged; }
   VN_CONSTANT int tap_chunks() const { return ceil_div(inputs(), chunk_elements(arithmetic)); }
   VN_CONSTANT int columns() const { return kernel.y * kernel.x * tap_chunks() * chunk_elements(arithmetic); }
   VN_CONSTANT int tiles_m() const { return ceil_div(outputs(), tile.m); }
@@ -149,6 +152,7 @@ VN_DEVICE void weight_gradient(Global<const Number<g.x.element>> x, Global<const
   static_assert(tile.legal(), "see Tile");
   static_assert(std::is_same_v<Number<g.x.element>, T> && std::is_same_v<Number<g.dy.element>, T>,
                 "products are of what is in memory");
+  static_assert(g.inputs() % g.merged == 0 && g.outputs() % g.merged == 0, "whole groups");
   static_assert(g.x.elements() < (1ll << 31) && g.dy.elements() < (1ll << 31), "places are counted in int");
   static_assert(g.x.c % g.groups == 0 && g.dy.c % g.groups == 0 && g.splits >= 1, "whole groups");
 
@@ -236,7 +240,8 @@ VN_DEVICE void weight_gradient(Global<const Number<g.x.element>> x, Global<const
   for (int i = thread; i < tile_numbers; i += threads) {
     const int output = first_output + i / tile.n, chunk = first_chunk + i % tile.n / elements;
     const int tap = chunk / g.tap_chunks(), input = chunk % g.tap_chunks() * elements + i % elements;
-    if (output >= g.outputs() || tap >= taps || input >= g.inputs())
+    if (output >= g.outputs() || tap >= taps || input >= g.inputs() ||
+        output / g.weight_outputs() != input / g.weight_inputs())
       continue;
     float sum = 0;
     if constexpr (g.splits > 1) {
@@ -247,7 +252,8 @@ VN_DEVICE void weight_gradient(Global<const Number<g.x.element>> x, Global<const
     } else {
       sum = matrix[i / tile.n * tile.row_of_sums() + i % tile.n];
     }
-    result[((group * g.outputs() + output) * g.inputs() + input) * taps + tap] = sum;
+    result[((group * g.outputs() + output) * g.weight_inputs() + input % g.weight_inputs()) * taps + tap] =
+        sum;
   }
 }
 

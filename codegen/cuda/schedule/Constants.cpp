@@ -140,12 +140,18 @@ Constant constantOf(const ::vn::WeightLayout &layout) {
   Constant constant;
   constant.field("groups", layout.groups).field("outputs", layout.outputs).field("inputs", layout.inputs);
   constant.field("kernel", layout.kernel).field("arithmetic", std::string(nameOf(layout.arithmetic)));
-  return constant.field("direction", nameOf(layout.direction));
+  constant.field("direction", nameOf(layout.direction));
+  if (layout.merged > 1)
+    constant.field("merged", layout.merged);
+  return constant;
 }
 
 Constant constantOf(const ::vn::WeightGradient &g) {
   Constant constant;
-  constant.field("x", g.x).field("dy", g.dy).field("groups", g.groups).field("kernel", g.kernel);
+  constant.field("x", g.x).field("dy", g.dy).field("groups", g.groups);
+  if (g.merged > 1)
+    constant.field("merged", g.merged);
+  constant.field("kernel", g.kernel);
   constant.other("stride", g.stride, 1).other("dilation", g.dilation, 1).other("padding", g.padding, 0);
   constant.field("arithmetic", std::string(nameOf(g.arithmetic))).field("splits", g.splits);
   return constant.field("tile", textOf(g.tile));

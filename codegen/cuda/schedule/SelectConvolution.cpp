@@ -17,6 +17,22 @@ static std::string tileText(const ::vn::Tile &tile, ::vn::Arithmetic arithmetic)
                                      : ::vn::Arithmetic::F32;
 }
 
+// A product has 16 bytes of each pixel and 8 columns at least, and a tensor core 16 of either: so many
+// channels of narrow groups are one group of it, where possible in whole vectors.
+static int mergedGroups(int64_t groups, int64_t inputs, int64_t outputs, ::vn::Arithmetic arithmetic) {
+  const int64_t channels = arithmetic == ::vn::Arithmetic::F32 ? 8 : 16, vector = chunk_elements(arithmetic);
+  int64_t best = 1;
+  bool whole = false;
+  for (int64_t merged = 1; merged <= groups && merged * std::max(inputs, outputs) <= channels; ++merged) {
+    const bool vectors = merged * inputs % vector == 0 && merged * outputs % vector == 0;
+    if (groups % merged == 0 && (vectors || !whole)) {
+      best = merged;
+      whole = vectors;
+    }
+  }
+  return int(best);
+}
+
 // Columns are as few as the channels need; rows are many where there are tiles enough for every
 // multiprocessor.
 ::vn::Tile CudaSelection::tileOf(int64_t results, int64_t channels, int64_t groups) const {
@@ -110,20 +126,23 @@ PartialSums CudaSelection::convolutionOfManyAddends(const ConvolutionProblem &p,
 }
 
 Location CudaSelection::packedWeights(const ConvolutionProblem &p, const Places &at,
-                                      const ::vn::Convolution &c) {
+                                      const ::vn::Convolution &c, int merged) {
   const bool forward = p.direction == Direction::Forward;
-  const ::vn::WeightLayout layout{c.groups,
-                                  forward ? c.out_channels() : c.in_channels(),
-                                  forward ? c.in_channels() : c.out_channels(),
+  const ::vn::WeightLayout layout{int(p.groups),
+                                  int((forward ? p.out.c : p.in.c) / p.groups),
+                                  int((forward ? p.in.c : p.out.c) / p.groups),
                                   c.kernel,
                                   c.arithmetic,
-                                  c.direction};
+                                  c.direction,
+                                  merged};
   const Element element = c.arithmetic == ::vn::Arithmetic::BF16 ? Element::BF16 : Element::F32;
   const View packed = denseView(1, 1, 1, layout.elements(), element);
   Draft draft{.type = "WeightLayout", .function = "pack_weights", .constant = constantOf(layout)};
   draft.launch = launch_of(layout);
   if (c.arithmetic == ::vn::Arithmetic::TF32)
     draft.chosen = "tf32";
+  if (merged > 1)
+    draft.chosen += std::string(draft.chosen.empty() ? "" : " ") + "merged " + std::to_string(merged);
   read(draft, "weight", at.reads[1]);
   write(draft, "packed", {-1, 0, packed});
   const WeightLayoutProblem problem{p.groups, layout.outputs, layout.inputs, p.kernel, element, p.direction};
@@ -140,10 +159,11 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
                       .stride = pairOf(p.stride),
                       .padding = pairOf(p.padding),
                       .dilation = pairOf(p.dilation),
-                      .groups = int(p.groups),
                       .direction = forward ? ::vn::Direction::Forward : ::vn::Direction::InputGradient,
                       .arithmetic = arithmeticOf(p.in)};
-  const Location weight = packedWeights(p, at, c);
+  const int merged = mergedGroups(p.groups, p.in.c / p.groups, p.out.c / p.groups, c.arithmetic);
+  c.groups = int(p.groups) / merged;
+  const Location weight = packedWeights(p, at, c, merged);
 
   // With a stride each residue of the gradient's position has a launch of its own.
   std::vector<::vn::Convolution> launches;
@@ -177,6 +197,8 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
     read(draft, "in", at.reads[0]);
     read(draft, "weight", weight);
     draft.chosen = tileText(one.tile, one.arithmetic);
+    if (merged > 1)
+      draft.chosen += " merged " + std::to_string(merged);
     if (launches.size() > 1)
       draft.chosen += " residue " + std::to_string(one.residue.y) + "x" + std::to_string(one.residue.x);
     const int first = one.epilogue.first_part;
@@ -220,12 +242,14 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
 void CudaSelection::weightGradient(const WeightGradientProblem &p, const Places &at) {
   ::vn::WeightGradient g{.x = mapAt(p.x, at.reads[0]),
                          .dy = mapAt(p.dy, at.reads[1]),
-                         .groups = int(p.groups),
                          .kernel = pairOf(p.kernel),
                          .stride = pairOf(p.stride),
                          .dilation = pairOf(p.dilation),
                          .padding = pairOf(p.padding),
                          .arithmetic = arithmeticOf(p.dy)};
+  // A tile has at least 16 rows, in any arithmetic.
+  g.merged = mergedGroups(p.groups, p.x.c / p.groups, p.dy.c / p.groups, ::vn::Arithmetic::BF16);
+  g.groups = int(p.groups) / g.merged;
   Draft draft{.type = "WeightGradient", .function = "weight_gradient"};
   map(draft, p.x, at.reads[0]);
   map(draft, p.dy, at.reads[1]);
@@ -238,7 +262,9 @@ void CudaSelection::weightGradient(const WeightGradientProblem &p, const Places 
   // So many parts that every multiprocessor has two blocks.
   g.splits = int(std::clamp<int64_t>(2 * machine.multiprocessors / g.tiles(), 1, ceilDiv(g.stages(), 4)));
   draft.launch = launch_of(g);
-  draft.chosen = tileText(g.tile, g.arithmetic) + (g.splits > 1 ? " parts " + std::to_string(g.splits) : "");
+  draft.chosen = tileText(g.tile, g.arithmetic) +
+                 (g.merged > 1 ? " merged " + std::to_string(g.merged) : "") +
+                 (g.splits > 1 ? " parts " + std::to_string(g.splits) : "");
   read(draft, "x", at.reads[0]);
   read(draft, "dy", at.reads[1]);
   write(draft, "gradient", at.writes[0]);

@@ -38,7 +38,8 @@ private:
   // --- SelectConvolution.cpp
   PartialSums convolution(const ConvolutionProblem &p, const Places &at);
   PartialSums convolutionOfManyAddends(const ConvolutionProblem &p, const Places &at);
-  Location packedWeights(const ConvolutionProblem &p, const Places &at, const ::vn::Convolution &c);
+  Location packedWeights(const ConvolutionProblem &p, const Places &at, const ::vn::Convolution &c,
+                         int merged);
   ::vn::Tile tileOf(int64_t results, int64_t channels, int64_t groups) const;
   void weightGradient(const WeightGradientProblem &p, const Places &at);
   ::vn::Arithmetic arithmeticOf(const View &in) const;
