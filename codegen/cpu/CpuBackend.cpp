@@ -1,9 +1,9 @@
 #include "codegen/cpu/CpuBackend.h"
 
-#include "codegen/cpu/Waves.h"
 #include "codegen/cpu/emit/BrokenKernel.h"
 #include "codegen/cpu/schedule/Schedule.h"
 #include "codegen/cpu/schedule/Selection.h"
+#include "codegen/plan/Waves.h"
 #include "codegen/tables/ObjectFile.h"
 #include "compiler/passes/Passes.h"
 
@@ -59,7 +59,7 @@ PartialSums CpuBackend::select(const Problem &problem, const Places &places, Ste
   return Selection(target, winograd, writer).select(problem, places);
 }
 
-void CpuBackend::order(Program &program) const { formWaves(program, target.machine); }
+void CpuBackend::order(Program &program) const { formWaves(program, target.machine.largeStep); }
 
 llvm::Expected<Emitted> CpuBackend::emit(const Emission &emission) const {
   std::vector<KernelDefinition> definitions;

@@ -1,6 +1,7 @@
 // Laws of the memory plan, on random programs, and a few plans worked out by hand.
 #include "codegen/plan/MemoryPlan.h"
-#include "codegen/cpu/Waves.h"
+#include "codegen/cpu/MachineModel.h"
+#include "codegen/plan/Waves.h"
 #include "tests/codegen/Check.h"
 
 using namespace vernier::codegen;
@@ -241,7 +242,7 @@ BOOST_AUTO_TEST_CASE(random_programs) {
       written.push_back(i);
     }
     if (seed % 2)
-      formWaves(program);
+      formWaves(program, MachineModel().largeStep);
     planMemory(buffers, program);
     shared += checkLaws(buffers, program);
   }
@@ -311,7 +312,7 @@ BOOST_AUTO_TEST_CASE(random_variants) {
           program.steps.push_back(std::move(next));
         }
         if (seed % 2)
-          formWaves(program);
+          formWaves(program, MachineModel().largeStep);
       }
       passedOn.push_back(result);
     }

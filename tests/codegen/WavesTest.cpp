@@ -1,5 +1,6 @@
 // Waves: what may run together does, what may not does not, and nothing else changes.
-#include "codegen/cpu/Waves.h"
+#include "codegen/plan/Waves.h"
+#include "codegen/cpu/MachineModel.h"
 #include "tests/codegen/Check.h"
 
 using namespace vernier::codegen;
@@ -31,7 +32,7 @@ std::string waves(std::vector<Step> steps, std::vector<Repeat> repeats = {}) {
   Program program;
   program.steps = std::move(steps);
   program.repeats = std::move(repeats);
-  formWaves(program);
+  formWaves(program, MachineModel().largeStep);
   std::string text;
   for (const Step &step : program.steps)
     text += (text.empty() ? "" : step.withPrevious ? " " : " | ") + step.kernel;
@@ -81,7 +82,7 @@ BOOST_AUTO_TEST_CASE(no_step_moves_far) {
   steps.push_back(step("free", {write(1)}));
   Program program;
   program.steps = steps;
-  formWaves(program);
+  formWaves(program, MachineModel().largeStep);
   const auto free = std::find_if(program.steps.begin(), program.steps.end(),
                                  [](const Step &s) { return s.kernel == "free"; });
   BOOST_TEST(free->withPrevious);
@@ -110,7 +111,7 @@ BOOST_AUTO_TEST_CASE(random_programs_keep_their_dependences) {
     }
     Program program;
     program.steps = steps;
-    formWaves(program);
+    formWaves(program, MachineModel().largeStep);
     BOOST_TEST(program.steps.size() == steps.size());
     const std::vector<int> wave = waveNumbers(program);
     std::vector<int> waveOf(steps.size(), -1);

@@ -1,4 +1,4 @@
-#include "codegen/cpu/Waves.h"
+#include "codegen/plan/Waves.h"
 
 #include <algorithm>
 
@@ -61,10 +61,10 @@ void formWaves(std::vector<Step>::iterator begin, std::vector<Step>::iterator en
 
 } // namespace
 
-void formWaves(Program &program, const MachineModel &machine) {
+void formWaves(Program &program, int64_t largeStep) {
   int next = 0;
   const auto formUntil = [&](int end) {
-    formWaves(program.steps.begin() + next, program.steps.begin() + end, machine.largeStep);
+    formWaves(program.steps.begin() + next, program.steps.begin() + end, largeStep);
     next = end;
   };
   for (const Repeat &repeat : program.repeats) {
