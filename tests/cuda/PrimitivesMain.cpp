@@ -2,7 +2,7 @@
 // cu).
 //   primitives --dump FILE       writes what they compute
 //   primitives --compare FILE    says which differ from what was written, and fails if one does
-#include "Primitives.cuh"
+#include "HopperPrimitives.cuh"
 
 #include <cinttypes>
 #include <cstdio>
@@ -16,7 +16,7 @@ namespace {
 
 int dump(const char *path) {
   std::ofstream file(path);
-  for (const auto &[name, run] : primitives::cases()) {
+  for (const auto &[name, run] : primitives::allCases()) {
     file << name;
     for (uint32_t word : run())
       file << ' ' << std::hex << word;
@@ -39,7 +39,7 @@ int compare(const char *path) {
       expected[name].push_back(word);
   }
   int failed = 0, passed = 0;
-  for (const auto &[name, run] : primitives::cases())
+  for (const auto &[name, run] : primitives::allCases())
     try {
       const std::vector<uint32_t> found = run(), &wanted = expected[name];
       std::size_t i = 0;

@@ -2,14 +2,14 @@
 #define BOOST_TEST_MODULE cuda_primitives
 #include <boost/test/included/unit_test.hpp>
 
-#include "Primitives.cuh"
+#include "HopperPrimitives.cuh"
 
 #include <cmath>
 
 namespace {
 
 std::vector<uint32_t> run(const std::string &name) {
-  for (const auto &[known, kernel] : primitives::cases())
+  for (const auto &[known, kernel] : primitives::allCases())
     if (known == name)
       return kernel();
   throw std::runtime_error("no case " + name);
@@ -226,8 +226,142 @@ BOOST_AUTO_TEST_CASE(last_block) {
   BOOST_TEST(y[1] == 0u); // ready for the next launch
 }
 
+BOOST_AUTO_TEST_CASE(bulk_ring) {
+  const std::vector<uint32_t> x = primitives::numbers(11 * 64, 10), y = run("bulk_ring");
+  for (size_t i = 0; i < x.size(); ++i)
+    BOOST_TEST(y[i] == x[i / 64 * 64 + 63 - i % 64]);
+}
+
+namespace {
+
+// The 16-bit or 32-bit element of a box at a byte of shared memory, of which chunks of 16 bytes have changed
+// places: PTX manual, swizzling modes. The figures there give chunk j of line i (128 bytes each) as j ^ i mod
+// 8, and of half and quarter lines as j ^ i / 2 mod 4 and j ^ i / 4 mod 2 of their own chunks and lines.
+size_t chunkPlace(vn::Swizzle swizzle, size_t chunk) {
+  const size_t perLine = size_t(1) << int(swizzle); // of 32, 64 or 128 bytes
+  if (swizzle == vn::Swizzle::None)
+    return chunk;
+  const size_t line = chunk / perLine, phase = line * perLine / 8 % perLine;
+  return line * perLine + (chunk % perLine ^ phase);
+}
+
+class Box {
+public:
+  Box(std::vector<uint32_t> words, vn::Element element, vn::Swizzle swizzle)
+      : words(std::move(words)), element(element), swizzle(swizzle) {}
+  uint32_t at(size_t index) const {
+    const size_t bytes = size_t(primitives::bytesOf(element)), byte = index * bytes;
+    const size_t place = chunkPlace(swizzle, byte / 16) * 16 + byte % 16;
+    return words[place / 4] >> 8 * (place % 4) & (bytes == 4 ? 0xFFFFFFFF : 0xFFFF);
+  }
+
+private:
+  const std::vector<uint32_t> words;
+  const vn::Element element;
+  const vn::Swizzle swizzle;
+};
+
+uint32_t elementAt(const std::vector<uint32_t> &words, long long byte, vn::Element element) {
+  return words[size_t(byte / 4)] >> 8 * (byte % 4) & (element == vn::Element::F32 ? 0xFFFFFFFF : 0xFFFF);
+}
+
+} // namespace
+
+// Each element of a box is the tensor's at the coordinates plus multiples of the steps, 0 outside.
+BOOST_AUTO_TEST_CASE(tensor_boxes) {
+  for (const primitives::TensorCase &box : primitives::tensorCases()) {
+    const vn::TiledTensor &tensor = box.tensor;
+    const std::vector<uint32_t> x = primitives::numbers(size_t(primitives::bytesOf(tensor) / 4), 11);
+    const Box found(run(box.name), tensor.element, tensor.swizzle);
+    int counts[5] = {1, 1, 1, 1, 1}, all = 1, outside = 0;
+    for (int i = 0; i < tensor.rank; ++i)
+      all *= counts[i] = (tensor.box[i] + tensor.step[i] - 1) / tensor.step[i];
+    for (int element = 0; element < all; ++element) {
+      long long byte = 0;
+      bool inside = true;
+      for (int i = 0, rest = element; i < tensor.rank; rest /= counts[i++]) {
+        const long long at = box.from[i] + rest % counts[i] * tensor.step[i];
+        inside = inside && at >= 0 && at < tensor.size[i];
+        byte += at * (i == 0 ? primitives::bytesOf(tensor.element) : tensor.stride[i]);
+      }
+      outside += !inside;
+      BOOST_TEST(found.at(size_t(element)) == (inside ? elementAt(x, byte, tensor.element) : 0),
+                 box.name << " element " << element);
+    }
+    BOOST_TEST(outside < all);
+  }
+}
+
+// Pixel i of a box is that of result `first + i` of the convolution, in the order of images, rows and
+// columns.
+BOOST_AUTO_TEST_CASE(im2col_boxes) {
+  for (const primitives::Im2colCase &box : primitives::im2colCases()) {
+    const vn::Im2colTensor &tensor = box.tensor;
+    const std::vector<uint32_t> x = primitives::numbers(size_t(tensor.image * tensor.n / 4), 12);
+    const Box found(run(box.name), tensor.element, tensor.swizzle);
+    const int width = (tensor.w - 1 + tensor.upper.x - tensor.lower.x) / tensor.step.x + 1,
+              height = (tensor.h - 1 + tensor.upper.y - tensor.lower.y) / tensor.step.y + 1;
+    const int first = (box.from.at[3] * height + (box.from.at[2] - tensor.lower.y) / tensor.step.y) * width +
+                      (box.from.at[1] - tensor.lower.x) / tensor.step.x;
+    int inside = 0;
+    for (int pixel = 0; pixel < tensor.pixels; ++pixel)
+      for (int channel = 0; channel < tensor.channels; ++channel) {
+        const int result = first + pixel, image = result / width / height;
+        const int row = result / width % height * tensor.step.y + tensor.lower.y + box.tap.y,
+                  column = result % width * tensor.step.x + tensor.lower.x + box.tap.x;
+        const bool there = image < tensor.n && row >= 0 && row < tensor.h && column >= 0 &&
+                           column < tensor.w && box.from.at[0] + channel < tensor.c;
+        inside += there;
+        const long long byte = image * tensor.image + row * tensor.row + column * tensor.pixel +
+                               (box.from.at[0] + channel) * primitives::bytesOf(tensor.element);
+        BOOST_TEST(found.at(size_t(pixel * tensor.channels + channel)) ==
+                       (there ? elementAt(x, byte, tensor.element) : 0),
+                   box.name << " pixel " << pixel << " channel " << channel);
+      }
+    BOOST_TEST(inside > 0);
+  }
+}
+
+namespace {
+
+int wholeAt(const std::vector<uint32_t> &words, size_t i, bool tf32) {
+  return int(tf32 ? floatOf(words[i] & ~0x1FFFu) : floatOf((words[i / 2] >> 16 * (i % 2)) << 16));
+}
+
+// Twice a b^T of row-major matrices with `depth` columns.
+void checkProduct(const std::string &name, const std::vector<uint32_t> &a, const std::vector<uint32_t> &b,
+                  size_t columns, bool tf32, int times) {
+  const std::vector<uint32_t> y = run(name);
+  const size_t depth = tf32 ? 32 : 64;
+  for (size_t row = 0; row < 64; ++row)
+    for (size_t column = 0; column < columns; ++column) {
+      int sum = 0;
+      for (size_t k = 0; k < depth; ++k)
+        sum += wholeAt(a, row * depth + k, tf32) * wholeAt(b, column * depth + k, tf32);
+      BOOST_TEST(floatOf(y[row * columns + column]) == float(times * sum),
+                 name << " row " << row << " column " << column);
+    }
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(products_of_warp_groups) {
+  for (int i = 0; i < primitives::kProducts; ++i) {
+    const primitives::ProductCase &c = primitives::kProductCases[i];
+    checkProduct("group_product_" + std::to_string(i), primitives::factors(c.a, 1),
+                 primitives::factors(c.b, 2), size_t(c.b.rows), c.a.tf32, 2);
+  }
+  checkProduct("product_of_tiles", primitives::wholePairs(64 * 32, 3), primitives::wholePairs(96 * 32, 4), 96,
+               false, 1);
+}
+
+BOOST_AUTO_TEST_CASE(elections) {
+  for (const uint32_t count : run("elections"))
+    BOOST_TEST(count == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(every_seed_gives_the_same) {
-  for (const auto &[name, kernel] : primitives::cases()) {
+  for (const auto &[name, kernel] : primitives::allCases()) {
     vn::emulation::setSeed(100);
     const std::vector<uint32_t> first = kernel();
     for (uint64_t seed = 101; seed < 105; ++seed) {

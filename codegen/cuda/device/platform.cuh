@@ -2,10 +2,12 @@
 // everywhere else each of them is a function of codegen/cuda/emulation, which runs kernels on the CPU and
 // checks what they do.
 //
-//   VN_KERNEL(threads)      a kernel of at most so many threads a block: VN_KERNEL(128) add(vn::Global<float>
-//   x) { ... } VN_DEVICE               a function that kernels call Global<T>, Shared<T>    pointers: T *
-//   with nvcc, checked ones under emulation. Name the type of what is read from them
-//                           (`const float v = p[i]`): `auto` would be a reference.
+//   VN_KERNEL(threads)      a kernel of at most so many threads a block:
+//                           VN_KERNEL(128) add(vn::Global<float> x) { ... }
+//   VN_KERNEL_ALONE(threads)   one of whose blocks a multiprocessor has one at a time; may change its
+//   registers VN_DEVICE               a function that kernels call Global<T>, Shared<T>    pointers: T * with
+//   nvcc, checked ones under emulation. Name the type of what is
+//                           read from them (`const float v = p[i]`): `auto` would be a reference.
 //   threadIdx, blockIdx, blockDim, gridDim    as in CUDA
 //
 // Headers here include each other by name alone, so that the folder can be copied beside what is emitted.
@@ -23,7 +25,13 @@
 #define VN_HOST_DEVICE __host__ __device__ __forceinline__
 #define VN_CONSTANT __host__ __device__ constexpr
 #define VN_KERNEL(threads) __global__ void __launch_bounds__(threads)
+#define VN_KERNEL_ALONE(threads) __global__ void __launch_bounds__(threads, 1)
 #define VN_UNROLL _Pragma("unroll")
+// In the part of a compilation that is for sm_90a. Elsewhere what needs it does nothing: no other GPU gets to
+// run it.
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+#define VN_HOPPER 1
+#endif
 // The last parameter of what the emulation reports with the place of its call.
 #define VN_PLACE
 #define VN_AND_PLACE
@@ -42,6 +50,7 @@ template <class T> using Shared = T *;
 #define VN_HOST_DEVICE inline
 #define VN_CONSTANT constexpr
 #define VN_KERNEL(threads) inline void
+#define VN_KERNEL_ALONE(threads) inline void
 #define VN_UNROLL
 #define VN_PLACE ::vn::emulation::Place place = ::vn::emulation::here()
 #define VN_AND_PLACE , VN_PLACE

@@ -48,6 +48,24 @@ VN_DEVICE uint32_t ballot_sync(uint32_t mask, bool predicate VN_AND_PLACE) {
 #endif
 }
 
+// True in one of the warp's lanes, each time the same; all of them come (sm_90a). PTX manual: elect.sync.
+VN_DEVICE bool elect_sync(VN_PLACE) {
+#ifdef VN_EMULATED
+  return emulation::electLane(place);
+#else
+  uint32_t elected = 0;
+#ifdef VN_HOPPER
+  asm volatile("{\n"
+               ".reg .pred this;\n"
+               "elect.sync _|this, 0xFFFFFFFF;\n"
+               "selp.u32 %0, 1, 0, this;\n"
+               "}"
+               : "=r"(elected));
+#endif
+  return elected != 0;
+#endif
+}
+
 } // namespace vn
 
 #endif

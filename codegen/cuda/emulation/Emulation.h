@@ -51,6 +51,64 @@ void cpAsyncCommitGroup();
 void cpAsyncWaitGroup(unsigned pending, Place place);
 void cpAsyncWaitAll(Place place);
 
+// --- mbarriers: 8 bytes of shared memory each
+
+void mbarrierInit(const Pointer<uint64_t, Space::Shared> &mbarrier, unsigned arrivals, Place place);
+// One arrival, after `bytes` more are expected.
+void mbarrierArrive(const Pointer<uint64_t, Space::Shared> &mbarrier, unsigned bytes, Place place);
+void mbarrierWait(const Pointer<uint64_t, Space::Shared> &mbarrier, unsigned parity, Place place);
+void fenceProxyAsync(Place place);
+
+// --- bulk copies
+
+enum class Swizzle { None, B32, B64, B128 };
+
+// What the driver makes of the same arguments is opaque. Dimension 0 is dense; sizes, boxes and steps are in
+// elements, strides in bytes.
+struct TensorMap {
+  static constexpr int kMostRank = 5;
+
+  int rank = 0, elementBytes = 0;
+  Pointer<const std::byte, Space::Global> begin;
+  std::array<int64_t, kMostRank> size{}, stride{};
+  std::array<int, kMostRank> box{}, step{}; // tiled
+  bool im2col = false;
+  std::array<int, kMostRank> lower{}, upper{}; // of im2col, of dimensions 1 to rank - 2
+  int channels = 0, pixels = 0;
+  Swizzle swizzle = Swizzle::None;
+};
+// Throws a Fault that says what the driver refuses; by the host.
+void checkTensorMap(const TensorMap &map);
+
+// Of a multiple of 16 bytes.
+void copyBulk(const Pointer<std::byte, Space::Shared> &to,
+              const Pointer<const std::byte, Space::Global> &from, unsigned bytes,
+              const Pointer<uint64_t, Space::Shared> &mbarrier, Place place);
+// `rank` coordinates; of im2col rank - 2 offsets.
+void copyTensor(const Pointer<std::byte, Space::Shared> &to, const TensorMap &map, const int *coordinates,
+                int rank, const int *offsets, const Pointer<uint64_t, Space::Shared> &mbarrier, Place place);
+
+// --- warp groups: of 128 threads from a multiple of 128 on
+
+// Where a shared place lies, as a matrix descriptor has it: bytes from the block's first.
+uint32_t sharedAddress(const Pointer<const std::byte, Space::Shared> &place);
+
+struct ProductShape {
+  int columns;         // n
+  bool tf32;           // or bfloat16
+  bool aAlong, bAlong; // rows (columns) are what is next to each other in memory, not what is summed over
+};
+// d[columns / 2] of each thread = a b, or d + a b. Null fragments: A is where its descriptor says.
+void multiplyGroup(const ProductShape &shape, float *d, const uint32_t *fragments, uint64_t a, uint64_t b,
+                   bool accumulate, Place place);
+void fenceProducts(Place place);
+void commitProducts(Place place);
+void waitProducts(unsigned pending, Place place);
+// Registers of each thread of the warp group from here on; more are waited for.
+void setRegisters(unsigned count, bool more, Place place);
+// Of the warp's lanes one and always the same.
+bool electLane(Place place);
+
 // --- launches
 
 struct LaunchShape {

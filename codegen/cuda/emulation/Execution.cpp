@@ -87,36 +87,75 @@ Knowledge *Block::newKnowledge() {
   return knowledge;
 }
 
-void Block::learn(Thread &thread, Knowledge *knowledge) {
+void Block::hold(Thread &thread, Knowledge *knowledge) {
   ++knowledge->holders;
   if (thread.known && --thread.known->holders == 0)
     freeKnowledge.push_back(thread.known);
   thread.known = knowledge;
 }
 
-void Block::join(const std::vector<Thread *> &joined, const std::vector<uint32_t> &more) {
+void Clocks::include(const Clocks &other) {
+  const auto raise = [](std::vector<uint32_t> &mine, const std::vector<uint32_t> &more) {
+    if (mine.size() < more.size())
+      mine.resize(more.size());
+    for (size_t i = 0; i < more.size(); ++i)
+      mine[i] = std::max(mine[i], more[i]);
+  };
+  raise(clocks, other.clocks);
+  raise(proxied, other.proxied);
+}
+
+void Thread::releaseInto(Clocks &released) const {
+  released.include(*known);
+  released.clocks[index] = clock;
+}
+
+void Block::join(const std::vector<Thread *> &joined, const Clocks &more) {
   Knowledge *const knowledge = newKnowledge();
-  std::vector<uint32_t> &clocks = knowledge->clocks;
-  if (joined.size() == threads.size()) {
-    clocks.resize(threads.size());
+  if (joined.size() == threads.size() && agents.empty() && !async.fenced) {
+    knowledge->clocks.resize(threads.size()); // all of it is set below
+    knowledge->proxied.clear();
   } else {
-    clocks = joined.front()->known->clocks;
     const Knowledge *last = joined.front()->known;
+    static_cast<Clocks &>(*knowledge) = *last;
     for (const Thread *thread : joined)
       if (thread->known != last) {
         last = thread->known;
-        for (size_t i = 0; i < clocks.size(); ++i)
-          clocks[i] = std::max(clocks[i], last->clocks[i]);
+        knowledge->include(*last);
       }
   }
   for (const Thread *thread : joined)
-    clocks[thread->index] = thread->clock;
-  for (size_t i = 0; i < more.size(); ++i)
-    clocks[i] = std::max(clocks[i], more[i]);
+    knowledge->clocks[thread->index] = thread->clock;
+  knowledge->include(more);
   for (Thread *thread : joined) {
-    learn(*thread, knowledge);
+    hold(*thread, knowledge);
     Executor::ofThisThread().tick(*thread);
   }
+}
+
+void Block::learn(Thread &thread, const Clocks &more) {
+  Knowledge *const knowledge = newKnowledge();
+  static_cast<Clocks &>(*knowledge) = *thread.known;
+  knowledge->include(more);
+  hold(thread, knowledge);
+}
+
+unsigned Block::addAgent(const std::string &name) {
+  agents.push_back(name);
+  const size_t all = threads.size() + agents.size();
+  if (all > kMostThreads)
+    Executor::ofThisThread().fail(FaultKind::Launch,
+                                  "has more threads, mbarriers and warps that multiply than "
+                                  "the emulation can tell apart, " +
+                                      std::to_string(kMostThreads));
+  for (Knowledge &knowledge : allKnowledge)
+    knowledge.clocks.resize(all);
+  return unsigned(all - 1);
+}
+
+std::string Block::nameOf(Stamp access) const {
+  return access.thread() < threads.size() ? emulation::nameOf(threads[access.thread()])
+                                          : agents[access.thread() - threads.size()];
 }
 
 void Block::start(dim3 atIndex, uint32_t withNumber) {
@@ -130,6 +169,8 @@ void Block::start(dim3 atIndex, uint32_t withNumber) {
   staticArrays.clear();
   regions.clear();
   acquisitions.clear();
+  async.clear(threads.size() / kWarp);
+  agents.clear();
   for (Barrier &barrier : barriers)
     barrier = {};
   firstAtBarrier.assign(meetings.size(), nullptr);
@@ -137,8 +178,9 @@ void Block::start(dim3 atIndex, uint32_t withNumber) {
     ofWarp.clear();
   Knowledge *const nothing = newKnowledge();
   nothing->clocks.assign(threads.size(), 0);
+  nothing->proxied.clear();
   for (Thread &thread : threads) {
-    learn(thread, nothing);
+    hold(thread, nothing);
     thread.clock = 1;
     thread.block = index;
     thread.ended = false;
@@ -225,6 +267,8 @@ void Executor::runThread(Thread &thread) {
     if (const AsyncCopies::Copy *copy = thread.copies.find(nullptr, 0))
       fail(FaultKind::UnwaitedCopy, "the thread ends before its asynchronous copies were waited for",
            copy->place);
+    if (const Product *product = theBlock.async.pendingOf(thread.warp()))
+      fail(FaultKind::UnwaitedCopy, "the thread ends before its wgmma were waited for", product->place);
   } catch (const Abandoned &) {
   } catch (...) {
     failure = std::current_exception();
@@ -249,6 +293,15 @@ void Executor::abandonBlock() {
 }
 
 void Executor::suspend() {
+  // What is asynchronous happens when nothing else can.
+  try {
+    while (queue.empty() && theBlock.live != 0 && theBlock.async.land(*this)) {
+    }
+  } catch (...) {
+    failure = std::current_exception();
+    switchTo(nullptr);
+    return;
+  }
   if (queue.empty()) {
     switchTo(nullptr); // the block is done, or nothing can go on
     return;
@@ -275,9 +328,11 @@ void Executor::runBlock(dim3 index, uint32_t number) {
         queue.push_back(&theBlock.threads[thread]);
     }
   suspend();
-  if (!failure && theBlock.live != 0)
+  if (!failure)
     try {
-      reportDeadlock();
+      if (theBlock.live != 0)
+        reportDeadlock();
+      theBlock.async.finish(*this);
     } catch (...) {
       failure = std::current_exception();
     }
@@ -372,16 +427,35 @@ void Executor::reportDeadlock() {
     std::string text = nameOf(thread) + " waits in `" + thread.waitsFor + "`";
     return thread.place.line ? text + " of line " + std::to_string(thread.place.line) : text;
   };
+  // Where the lane that is missing waits for an mbarrier, that is the cause.
+  const auto waitsAtMBarrier = [](const Thread &thread) {
+    return !thread.ended && std::strcmp(thread.waitsFor, kMBarrierWait) == 0;
+  };
   for (const std::vector<Meeting> &ofWarp : theBlock.meetings)
     for (const Meeting &meeting : ofWarp) {
       const unsigned warp = unsigned(&ofWarp - theBlock.meetings.data());
       const unsigned lane = unsigned(__builtin_ctz(meeting.mask & ~meeting.arrived));
+      if (waitsAtMBarrier(theBlock.threads[warp * kWarp + lane]))
+        continue;
       const Thread &waiting = theBlock.threads[warp * kWarp + unsigned(__builtin_ctz(meeting.arrived))];
       fail(FaultKind::DivergedWarp,
            "waits in `" + std::string(meeting.instruction) + "` for lane " + std::to_string(lane) + ", and " +
                state(theBlock.threads[warp * kWarp + lane]),
            meeting.place, &waiting);
     }
+  for (const auto &[group, meeting] : theBlock.async.meetings)
+    for (unsigned i = 0; i < kWarpGroup; ++i) {
+      const Thread &missing = theBlock.threads[group * kWarpGroup + i];
+      if (!meeting.threads[i] && !waitsAtMBarrier(missing))
+        fail(FaultKind::DivergedWarp,
+             "waits in `" + std::string(meeting.instruction) + "` for its warp group, and " + state(missing),
+             meeting.place,
+             *std::find_if(meeting.threads.begin(), meeting.threads.end(),
+                           [](const Thread *thread) { return thread != nullptr; }));
+    }
+  for (const auto &[at, barrier] : theBlock.async.mbarriers)
+    if (!barrier.waiting.empty())
+      fail(FaultKind::Deadlock, "waits for " + barrier.state(theBlock), {}, barrier.waiting.front());
   for (unsigned id = 0; id < kNamedBarriers; ++id) {
     const Block::Barrier &barrier = theBlock.barriers[id];
     if (barrier.waiting.empty())
@@ -438,11 +512,7 @@ void Executor::barrier(unsigned id, unsigned expected, bool wait, Place place) {
     barrier.waiting.push_back(&thread);
     thread.waitsFor = id == 0 ? "syncthreads" : "named_barrier_sync";
   } else {
-    std::vector<uint32_t> &released = barrier.released;
-    released.resize(theBlock.threads.size());
-    for (size_t i = 0; i < released.size(); ++i)
-      released[i] = std::max(released[i], thread.known->clocks[i]);
-    released[thread.index] = thread.clock;
+    thread.releaseInto(barrier.released);
     tick(thread);
   }
   if (barrier.arrived < barrier.expected) {
@@ -456,7 +526,7 @@ void Executor::barrier(unsigned id, unsigned expected, bool wait, Place place) {
   if (id == 0)
     std::fill(theBlock.firstAtBarrier.begin(), theBlock.firstAtBarrier.end(), nullptr);
   barrier.arrived = 0;
-  barrier.released.clear();
+  barrier.released = {};
   barrier.threads.clear();
   // The last to come goes on, the others in order or in the other.
   const bool down = nextRandom() & 1;
@@ -529,6 +599,40 @@ void Executor::meet(const char *instruction, uint32_t mask, bool aligned, Place 
     if (mask >> lane & 1 && lane != thread.lane())
       queue.push_back(&theBlock.threads[thread.warp() * kWarp + lane]);
   }
+}
+
+void Executor::meetGroup(const char *instruction, Place place, void *operands,
+                         void (*perform)(Executor &, GroupMeeting &)) {
+  Thread &thread = *current;
+  thread.place = place;
+  const unsigned group = thread.index / kWarpGroup, member = thread.index % kWarpGroup;
+  if ((group + 1) * kWarpGroup > theBlock.threads.size())
+    fail(FaultKind::DivergedWarp, "`" + std::string(instruction) + "` by warps that are no whole warp group");
+  GroupMeeting &meeting = theBlock.async.meetings[group];
+  if (meeting.arrived == 0) {
+    meeting.instruction = instruction;
+    meeting.place = place;
+  } else if (std::strcmp(meeting.instruction, instruction) != 0 || !(meeting.place == place)) {
+    const Thread &other = **std::find_if(meeting.threads.begin(), meeting.threads.end(),
+                                         [](const Thread *at) { return at != nullptr; });
+    fail(FaultKind::DivergedWarp, "`" + std::string(instruction) + "` while " + nameOf(other) +
+                                      " of its warp group waits in `" + meeting.instruction + "` of line " +
+                                      std::to_string(meeting.place.line));
+  }
+  meeting.threads[member] = &thread;
+  meeting.operands[member] = operands;
+  if (++meeting.arrived < kWarpGroup) {
+    thread.waitsFor = instruction;
+    suspend();
+    return;
+  }
+  GroupMeeting all = meeting;
+  theBlock.async.meetings.erase(group);
+  perform(*this, all);
+  const bool down = nextRandom() & 1;
+  for (unsigned i = 0; i < kWarpGroup; ++i)
+    if (Thread *const other = all.threads[down ? kWarpGroup - 1 - i : i]; other != &thread)
+      queue.push_back(other);
 }
 
 // --- fences and atomic operations: how one block learns what another did

@@ -1,14 +1,9 @@
 // How a kernel runs: one fiber for each thread of a block, blocks one after another, all on the calling
 // thread.
-//
-// Which accesses are ordered is known exactly within a block. A thread's accesses carry its number and its
-// clock, which goes up with everything that orders: barriers, __syncwarp, fences. What a thread knows is, for
-// each thread of its block, the clock up to which that one's accesses are ordered before what it does now.
-// Threads that meet at a barrier learn what the others know, and then share one table.
 #ifndef VERNIER_CUDA_EMULATION_EXECUTION_H
 #define VERNIER_CUDA_EMULATION_EXECUTION_H
 
-#include "AsyncCopies.h"
+#include "AsyncProxy.h"
 #include "Emulation.h"
 #include "GlobalShadow.h"
 
@@ -22,48 +17,6 @@
 #include <vector>
 
 namespace vn::emulation {
-
-constexpr unsigned kWarp = 32, kMostThreads = 1024, kNamedBarriers = 16, kMostShared = 227 * 1024;
-
-// An access: clock, thread in its block, which bytes of the 4-byte word. Zero: none.
-struct Stamp {
-  static constexpr uint32_t kMostClock = (1u << 18) - 1;
-  uint32_t bits = 0;
-
-  static Stamp of(unsigned thread, uint32_t clock, unsigned bytes) {
-    return {clock << 14 | thread << 4 | bytes};
-  }
-  uint32_t clock() const { return bits >> 14; }
-  unsigned thread() const { return bits >> 4 & (kMostThreads - 1); }
-  unsigned bytes() const { return bits & 15; }
-  bool sameAccess(Stamp other) const { return (bits ^ other.bits) < 16; } // but for the bytes
-};
-
-struct Knowledge {
-  int holders = 0;
-  std::vector<uint32_t> clocks; // of each thread of the block
-};
-
-struct Thread : Position {
-  unsigned index = 0; // in its block
-  uint32_t clock = 1;
-  Knowledge *known = nullptr;
-  bool running = false, ended = false;
-  Place place; // of the last instruction that says where it is
-  // While it waits: for what, as a person calls it.
-  const char *waitsFor = nullptr;
-  AsyncCopies copies;
-  // What a fence made ready to be released by an atomic operation after it.
-  std::shared_ptr<const std::vector<uint32_t>> fenced;
-
-  unsigned warp() const { return index / kWarp; }
-  unsigned lane() const { return index % kWarp; }
-  Stamp stamp(unsigned bytes) const { return Stamp::of(index, clock, bytes); }
-  bool knows(Stamp access) const {
-    return access.thread() == index || access.clock() <= known->clocks[access.thread()];
-  }
-};
-extern thread_local constinit Thread *current;
 
 // Lanes that meet at an instruction of a warp.
 struct Meeting {
@@ -96,9 +49,9 @@ public:
 
   struct Barrier {
     unsigned expected = 0, arrived = 0;
-    std::vector<Thread *> threads;  // all that arrived
-    std::vector<Thread *> waiting;  // of those
-    std::vector<uint32_t> released; // what those know that do not wait
+    std::vector<Thread *> threads; // all that arrived
+    std::vector<Thread *> waiting; // of those
+    Clocks released;               // what those know that do not wait
   };
   std::array<Barrier, kNamedBarriers> barriers;
   std::vector<const Thread *> firstAtBarrier; // 0, of each warp; null: none waits there
@@ -113,17 +66,26 @@ public:
   };
   std::vector<Acquisition> acquisitions;
 
+  AsyncProxy async;
+  std::vector<std::string> agents; // what they are called
+
+  // Of an agent that is new; its clocks begin behind 0.
+  unsigned addAgent(const std::string &name);
+  // "thread (3,0,0)", or what the agent is called.
+  std::string nameOf(Stamp access) const;
+
   void start(dim3 index, uint32_t number);
   std::byte *sharedBegin() const {
     return shared.get() + (-reinterpret_cast<uintptr_t>(shared.get()) & 1023);
   }
 
   // What each of these threads knows, and `more` (empty: nothing), each of them knows.
-  void join(const std::vector<Thread *> &joined, const std::vector<uint32_t> &more);
+  void join(const std::vector<Thread *> &joined, const Clocks &more);
+  void learn(Thread &thread, const Clocks &more);
   void forgetKnowledge() { freeKnowledge.clear(), allKnowledge.clear(); } // of threads that are gone
 
 private:
-  void learn(Thread &thread, Knowledge *knowledge);
+  void hold(Thread &thread, Knowledge *knowledge);
   Knowledge *newKnowledge();
 
   std::deque<Knowledge> allKnowledge;
@@ -169,6 +131,11 @@ public:
   // The current thread's lane meets the others of the mask: the last to come performs what they came for.
   void meet(const char *instruction, uint32_t mask, bool aligned, Place place, void *operands,
             void (*perform)(Executor &, Meeting &));
+  // The same of all 128 threads of the current one's warp group.
+  void meetGroup(const char *instruction, Place place, void *operands,
+                 void (*perform)(Executor &, GroupMeeting &));
+  void goOn(Thread &thread) { queue.push_back(&thread); }
+  uint64_t nextRandom();
   void fence();
   void synchroniseAtomic(const void *address);
   bool acquired(const Thread &reader, uint32_t block, Stamp access) const;
@@ -203,14 +170,10 @@ private:
   uint32_t first = 1, next = 1;
   std::vector<unsigned> order; // of blocks
   uint64_t random = 0;
-  uint64_t nextRandom();
   void (*invoke)(void *) = nullptr;
   void *arguments = nullptr;
   std::unordered_map<const void *, SynchronisedWord> words; // that atomic operations of the launch touched
 };
-
-// "thread (3,0,0)"
-std::string nameOf(const Thread &thread);
 
 } // namespace vn::emulation
 

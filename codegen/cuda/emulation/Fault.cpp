@@ -30,6 +30,12 @@ const char *nameOf(FaultKind kind) {
     return "race of blocks";
   case FaultKind::ReadOnly:
     return "read-only";
+  case FaultKind::MBarrier:
+    return "mbarrier";
+  case FaultKind::Proxy:
+    return "proxy";
+  case FaultKind::Registers:
+    return "registers";
   case FaultKind::DivergentBarrier:
     return "divergent barrier";
   case FaultKind::DivergedWarp:

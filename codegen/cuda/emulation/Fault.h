@@ -26,6 +26,9 @@ enum class FaultKind {
   Race,             // two threads of a block, one writes, no barrier between
   BlockRace,        // the same of two blocks of a launch, no fence and atomic between
   ReadOnly,         // reads through the read-only path what the launch writes
+  MBarrier,         // an mbarrier that is none, or is used against its rules
+  Proxy,            // the asynchronous proxy touches what no fence of proxies ordered before
+  Registers,        // of a wgmma on its way
   DivergentBarrier, // threads of a block wait at different barriers, or have ended
   DivergedWarp,     // lanes of a warp do not arrive at the same instruction
   Deadlock,         // any other wait that never ends

@@ -259,8 +259,8 @@ inline bool ordered(const Executor &executor, GlobalAccess access, unsigned byte
   const Block &block = executor.block();
   if (access.block == block.number)
     fail(FaultKind::Race,
-         describe(verb, region, address, bytes) + ", which " +
-             nameOf(block.threads[Stamp{access.stamp}.thread()]) + " " + before + ", with no barrier between",
+         describe(verb, region, address, bytes) + ", which " + block.nameOf({access.stamp}) + " " + before +
+             ", with no barrier between",
          region, address, place);
   const dim3 other = executor.indexOf(access.block);
   fail(FaultKind::BlockRace,

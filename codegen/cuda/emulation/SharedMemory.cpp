@@ -6,9 +6,6 @@
 namespace vn::emulation {
 namespace {
 
-// In the place of a write: an asynchronous copy that has not landed.
-constexpr Stamp kInFlight{UINT32_MAX};
-
 std::string describe(const char *verb, const Region *region, const void *address, unsigned bytes) {
   return std::string(verb) + " " + std::to_string(bytes) + " bytes at byte " +
          std::to_string(static_cast<const std::byte *>(address) - region->begin) + " of shared `" +
@@ -69,15 +66,18 @@ inline Words wordsOf(const char *verb, const Region *region, const void *address
                            const void *address, unsigned bytes, Place place) {
   const Block &block = Executor::ofThisThread().block();
   fail(FaultKind::Race,
-       describe(verb, region, address, bytes) + ", which " + nameOf(block.threads[access.thread()]) + " " +
-           before + ", with no barrier between",
+       describe(verb, region, address, bytes) + ", which " + block.nameOf(access) + " " + before +
+           ", with no barrier between",
        region, address, place);
 }
 
 [[noreturn]] void failInFlight(const char *verb, const Region *region, const void *address, unsigned bytes,
                                Place place) {
   std::string whose;
-  for (const Thread &thread : Executor::ofThisThread().block().threads)
+  const Block &block = Executor::ofThisThread().block();
+  if (const BulkCopy *copy = block.async.find(static_cast<const std::byte *>(address), bytes))
+    whose = "a bulk copy of line " + std::to_string(copy->place.line);
+  for (const Thread &thread : block.threads)
     if (const AsyncCopies::Copy *copy = thread.copies.find(static_cast<const std::byte *>(address), bytes)) {
       whose = &thread == current ? "its own" : "that of " + nameOf(thread);
       if (copy->place.line)
@@ -170,6 +170,74 @@ void readShared(const Region *region, const void *address, unsigned bytes, unsig
   }
 }
 
+// What the asynchronous proxy does there must be ordered by more than a barrier, where the generic proxy was
+// there before.
+static bool proxied(const Thread &thread, Stamp access) {
+  const std::vector<uint32_t> &known = thread.known->proxied;
+  return access.bits == 0 || access.thread() >= Executor::ofThisThread().block().threads.size() ||
+         (access.thread() < known.size() && access.clock() <= known[access.thread()]);
+}
+
+[[noreturn]] static void failProxy(const char *verb, const char *before, Stamp access, const Region *region,
+                                   const void *address, unsigned bytes, Place place) {
+  fail(FaultKind::Proxy,
+       describe(verb, region, address, bytes) + " asynchronously, which " +
+           Executor::ofThisThread().block().nameOf(access) + " " + before +
+           ", with no fence_proxy_async between",
+       region, address, place);
+}
+
+void readSharedByProxy(const Thread &thread, const Region *region, const std::byte *address, unsigned bytes,
+                       Place place) {
+  const Words words = wordsOf("reads", region, address, bytes, bytes, place);
+  for (unsigned word = 0; word < words.count; ++word) {
+    const Stamp write = words.cells[word].write;
+    if (write.bits == kInFlight.bits || write.bits == 0 || !thread.knows(write))
+      failRead("reads", write, region, address, bytes, place);
+    if (!proxied(thread, write))
+      failProxy("reads", "wrote", write, region, address, bytes, place);
+  }
+}
+
+[[noreturn]] static void failPendingRead(const Region *region, const void *address, unsigned bytes,
+                                         Place place) {
+  fail(FaultKind::Race,
+       describe("writes", region, address, bytes) + ", which a wgmma that was not waited for may still read",
+       region, address, place);
+}
+
+// Whether a product that nobody has waited for reads there.
+static bool readByProducts(const Block &block, const void *address, unsigned bytes) {
+  if (block.async.productReads == 0)
+    return false;
+  const size_t first = size_t(static_cast<const std::byte *>(address) - block.sharedBegin());
+  for (size_t chunk = first / 16; chunk <= (first + bytes - 1) / 16; ++chunk)
+    if (block.async.readsOfChunk[chunk] != 0)
+      return true;
+  return false;
+}
+
+void claimShared(const Thread &thread, const Region *region, std::byte *address, unsigned bytes,
+                 Place place) {
+  const Words words = wordsOf("writes", region, address, bytes, bytes, place);
+  if (readByProducts(Executor::ofThisThread().block(), address, bytes))
+    failPendingRead(region, address, bytes, place);
+  for (unsigned word = 0; word < words.count; ++word) {
+    Block::SharedCell &cell = words.cells[word];
+    if (cell.write.bits == kInFlight.bits)
+      failInFlight("writes", region, address, bytes, place);
+    if (!thread.knows(cell.write))
+      failRace("writes", "wrote", cell.write, region, address, bytes, place);
+    if (!thread.knows(cell.read))
+      failRace("writes", "read", cell.read, region, address, bytes, place);
+    for (const auto &[access, before] : {std::pair(cell.write, "wrote"), std::pair(cell.read, "read")})
+      if (!proxied(thread, access))
+        failProxy("writes", before, access, region, address, bytes, place);
+    std::memcpy(address + 4 * word, &kCopyInFlight, 4);
+    cell.write = kInFlight;
+  }
+}
+
 [[noreturn]] static void failWrite(const Block::SharedCell &cell, unsigned mask, const Region *region,
                                    const void *address, unsigned bytes, Place place) {
   if (cell.write.bits == kInFlight.bits)
@@ -181,6 +249,8 @@ void readShared(const Region *region, const void *address, unsigned bytes, unsig
 
 void writeShared(const Region *region, const void *address, unsigned bytes, unsigned alignment, Place place) {
   const Words words = wordsOf("writes", region, address, bytes, alignment, place);
+  if (readByProducts(Executor::ofThisThread().block(), address, bytes))
+    failPendingRead(region, address, bytes, place);
   const Accessor thread;
   for (unsigned word = 0; word < words.count; ++word) {
     Block::SharedCell &cell = words.cells[word];
