@@ -2,6 +2,7 @@
 
 #include "codegen/cuda/schedule/Selection.h"
 #include "codegen/cuda/write/WriteModel.h"
+#include "codegen/plan/Waves.h"
 #include "codegen/tables/ObjectFile.h"
 #include "compiler/passes/Passes.h"
 #include "runtime/io/File.h"
@@ -44,6 +45,8 @@ View CudaBackend::store(View map) const {
 PartialSums CudaBackend::select(const Problem &problem, const Places &places, StepWriter &writer) const {
   return CudaSelection(machine, options.tf32, writer).select(problem, places);
 }
+
+void CudaBackend::order(Program &program) const { formWaves(program, machine.largeStep()); }
 
 std::string CudaBackend::architectures() const {
   if (toolchain.emulated)

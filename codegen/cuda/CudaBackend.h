@@ -31,7 +31,7 @@ public:
   std::string passes(Purpose purpose) const override;
   View store(View map) const override;
   PartialSums select(const Problem &problem, const Places &places, StepWriter &writer) const override;
-  void order(Program &) const override {} // one stream runs one step after the other
+  void order(Program &program) const override;
   std::string requirements() const override { return ""; }
   bool isAccelerator() const override { return true; }
   llvm::Expected<Emitted> emit(const Emission &emission) const override;

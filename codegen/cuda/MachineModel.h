@@ -14,6 +14,10 @@ struct CudaMachineModel {
   // Multiply-adds per second, dense: half of the data sheet's FLOP/s, of bfloat16 half of what large products
   // reach in practice, 800e12.
   double f32PerSecond = 33.5e12, tf32PerSecond = 247e12, bf16PerSecond = 400e12;
+
+  // Step::cost of a step that keeps the machine busy alone: 20 us of moving bytes, many times what a launch
+  // costs.
+  int64_t largeStep() const { return int64_t(20e-6 * bytesPerSecond / 16); }
 };
 
 } // namespace vernier::codegen

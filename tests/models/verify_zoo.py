@@ -5,8 +5,9 @@ blocks: compiling kernels and running training steps in double precision takes m
 `default` leaves to `slow` what is deeper than another of its kind (`resnet152`), and files whose blocks others have;
 `quick` has the small networks of Fashion-MNIST, which are not in `default`. `--everything` verifies all models altogether.
 
-With another `--target` it is the code alone of each file's cheapest model, at a batch of two: `default` has a few that have each kind
-of operation between them, `slow` the others.
+With another `--target` it is the code alone of each file's cheapest model, at a batch of two: for inference and training in
+`default` of a few that have each kind of operation between them, in `slow` of the others, of which `default` has inference, but
+for files whose blocks others have.
 """
 
 import argparse
@@ -42,9 +43,11 @@ def models(readme):
 def plan_code(readme, tier):
     """As `plan`, of another target than the CPU."""
     rows, cheapest = models(readme)
-    chosen = rows if tier == "everything" else [row for file, row in cheapest.items()
-                                                if (file in OF_EVERY_OPERATION) == (tier == "default")]
-    return [(*row[1:], True) for row in sorted(chosen, reverse=True)]
+    if tier == "everything":
+        return [(*row[1:], True) for row in sorted(rows, reverse=True)]
+    return [(*row[1:], tier == "slow" or row[2] in OF_EVERY_OPERATION)
+            for row in sorted(cheapest.values(), reverse=True)
+            if row[2] not in (OF_OTHERS_BLOCKS if tier == "default" else OF_EVERY_OPERATION)]
 
 
 def plan(readme, tier):
@@ -96,10 +99,10 @@ def main():
         if configuration:
             command += ["--config", options.models / "configurations" / configuration]
         if not altogether:
-            command += ["--for", "infer", "--passes-only"]
+            command += ["--for", "infer"] + (["--passes-only"] if options.target == "cpu" else [])
         start = time.monotonic()
         done = subprocess.run(command, capture_output=True, text=True)
-        print(f"{name}: {'everything' if altogether else 'passes'}, {time.monotonic() - start:.1f} s", flush=True)
+        print(f"{name}: {'everything' if altogether else 'inference'}, {time.monotonic() - start:.1f} s", flush=True)
         if done.returncode != 0:
             failed.append(name)
             print(done.stdout + done.stderr, flush=True)
