@@ -94,6 +94,10 @@ VN_CONSTANT int packed_channels(Arithmetic arithmetic, int channels) {
   return ceil_div(channels, chunk_elements(arithmetic)) * chunk_elements(arithmetic);
 }
 
+// In float32 a sum of more products than this is one of sums of so many: the rounding errors of equal terms
+// add up. Tensor cores, whose factors are rounded more coarsely, add theirs in one.
+constexpr int most_products_of_sum = 512;
+
 VN_CONSTANT int results_of(const Convolution &c) {
   return c.out.n * rows_of(c).results * columns_of(c).results;
 }
@@ -197,7 +201,9 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
     }
   };
 
-  float sums[tile.sums()] = {};
+  constexpr int stages_of_sum = most_products_of_sum / (chunks * elements);
+  constexpr bool sums_of_sums = c.arithmetic == Arithmetic::F32 && stages > stages_of_sum;
+  float sums[tile.sums()] = {}, totals[sums_of_sums ? tile.sums() : 1] = {};
   VN_UNROLL
   for (int stage = 0; stage < tile.stages - 1; ++stage) {
     if (stage < stages)
@@ -213,6 +219,19 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
     const int slot = stage % tile.stages;
     multiply_stage<tile, c.arithmetic, T>(sums, a + slot * tile.m * chunks * elements,
                                           b + slot * tile.n * chunks * elements);
+    if constexpr (sums_of_sums)
+      if ((stage + 1) % stages_of_sum == 0) {
+        VN_UNROLL
+        for (int i = 0; i < tile.sums(); ++i) {
+          totals[i] += sums[i];
+          sums[i] = 0;
+        }
+      }
+  }
+  if constexpr (sums_of_sums) {
+    VN_UNROLL
+    for (int i = 0; i < tile.sums(); ++i)
+      sums[i] += totals[i];
   }
   syncthreads();
 
