@@ -16,6 +16,7 @@ struct CodeOptions {
   std::string target = "cpu"; // or "cuda", "cuda-emulated"
   std::string cpu = "native", loss = "softmax", precision = "f32";
   std::string cudaArchitectures = "80,90a"; // compute capabilities of GPUs
+  int64_t device = 0;                       // of several GPUs: on which what is built is run
   std::optional<double> winogradError;
   bool noWinograd = false;
 };

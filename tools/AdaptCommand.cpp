@@ -2,6 +2,7 @@
 #include "compiler/ir/VnOps.h"
 #include "driver/BuildModel.h"
 #include "driver/DescribedModel.h"
+#include "driver/Device.h"
 #include "driver/OpenModel.h"
 #include "driver/Processes.h"
 #include "driver/TextTable.h"
@@ -64,6 +65,7 @@ public:
     findCandidates();
     loadClassifier();
     checkInputs();
+    requireDevice(options);
     requireReplaceable(options.output, network.name, options.target);
     runtime::createFolder(options.output);
     const runtime::FolderLock lock(options.output, "--output");
@@ -219,6 +221,7 @@ private:
       command.push_back("--quiet");
     if (options.threads)
       command.insert(command.end(), {"--threads", std::to_string(options.threads)});
+    llvm::append_range(command, deviceWords(options));
     runTogether({command});
   }
 
@@ -318,6 +321,7 @@ void addAdaptCommand(CLI::App &app) {
   command->add_option("--threads", options->threads, "Of labelling and training; all otherwise")
       ->check(threadsValidator());
   addTargetOptions(*command, *options);
+  addDeviceOption(*command, *options);
   addCodeOptions(*command, *options);
   addQuietOption(*command, options->quiet);
   command->add_option("-o,--output", options->output, "Directory for the results")->required();

@@ -3,6 +3,7 @@
 #include "compiler/analysis/AllocationBudget.h"
 #include "compiler/lower/Configuration.h"
 #include "driver/CodeOptions.h"
+#include "driver/Device.h"
 #include "driver/LoadModel.h"
 #include "driver/TextTable.h"
 #include "driver/latency/LatencyTable.h"
@@ -186,6 +187,7 @@ LatencyTable readLatencies(const AllocateOptions &options, const LoadedModel &mo
   same("images of", table->input, std::to_string(model.height) + "x" + std::to_string(model.width));
   same("a batch of", std::to_string(table->batch), std::to_string(options.batch));
   same("precision", table->precision, options.precision);
+  same("target", table->target, options.target);
   for (const compiler::LearnedHole &hole : holes) {
     vn::HoleOp op = hole.op;
     const HoleLatency *measured = table->find(op.getSymName());
@@ -238,7 +240,8 @@ void reportLatency(const LatencyTable &table, const std::vector<compiler::Learne
   SeedAndAllocated times = {table.seedMilliseconds, 0};
   if (options.latencies.empty())
     times = measureAllocated(model, configuration, options, options, options);
-  llvm::outs() << "\nper image, batch " << table.batch << ", " << runtime::counted(table.threads, "thread")
+  llvm::outs() << "\nper image, batch " << table.batch << ", "
+               << (table.device.empty() ? runtime::counted(table.threads, "thread") : table.device)
                << ": the seed " << milliseconds(times.seed) << ", the allocated network "
                << milliseconds(predicted(table, holes, configuration, times.seed)) << " predicted";
   if (options.latencies.empty())
@@ -330,6 +333,8 @@ void allocate(const AllocateOptions &options) {
   if (!timed && !options.latencies.empty())
     refuse("no budget is a latency", "--latencies", "--budget latency, latency*FRACTION or latency=TIME");
   LatencyTable latencies;
+  if (timed && options.latencies.empty())
+    requireDevice(options);
   if (timed)
     latencies = options.latencies.empty() ? measureNeurons(model, options, options, options)
                                           : readLatencies(options, model, holes);
@@ -398,6 +403,8 @@ void addAllocateCommand(CLI::App &app) {
   command->add_flag("--count-following", options->countFollowing,
                     "A neuron also costs what the layers after it spend on it");
   command->add_flag("--even", options->even, "The same number of channels at each scale; needs no weights");
+  addTargetOptions(*command, *options);
+  addDeviceOption(*command, *options);
   addCodeOptions(*command, *options);
   command->remove_option(command->get_option("--loss"));
   command->add_option(

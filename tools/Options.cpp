@@ -32,6 +32,11 @@ void addTargetOptions(CLI::App &command, CodeOptions &options) {
       ->capture_default_str();
 }
 
+void addDeviceOption(CLI::App &command, CodeOptions &options) {
+  command.add_option("--device", options.device, "Of several GPUs: which runs it, counted from 0")
+      ->check(CLI::NonNegativeNumber);
+}
+
 void addCodeOptions(CLI::App &command, CodeOptions &options) {
   command.add_option("--cpu", options.cpu, "native, avx512bf16, avx512, avx2, sse or aarch64")
       ->capture_default_str();

@@ -11,8 +11,11 @@ namespace vernier::tools {
 // --choose out.
 void addModelOptions(CLI::App &command, ModelOptions &options, bool withConfiguration = true);
 
-// --cpu --precision --loss --no-winograd --winograd-error
+// --target --cuda-arch
 void addTargetOptions(CLI::App &command, CodeOptions &options);
+// --device of a command that runs what it builds.
+void addDeviceOption(CLI::App &command, CodeOptions &options);
+// --cpu --precision --loss --no-winograd --winograd-error
 void addCodeOptions(CLI::App &command, CodeOptions &options);
 
 // -q, --quiet of a command that builds.

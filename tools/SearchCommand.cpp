@@ -85,6 +85,8 @@ void addSearchCommand(CLI::App &app) {
   auto *recipe = command->add_option("--recipe", options->recipe, "How to fine-tune, TOML");
   fineTune->needs(recipe);
   recipe->needs(fineTune);
+  addTargetOptions(*command, *options);
+  addDeviceOption(*command, *options);
   addCodeOptions(*command, *options);
   addQuietOption(*command, options->quiet);
   command->add_option("-o,--output", options->output, "Directory for the results")->required();

@@ -1,6 +1,7 @@
 // vernier train
 #include "driver/BuildModel.h"
 #include "driver/DescribedModel.h"
+#include "driver/Device.h"
 #include "driver/Processes.h"
 #include "dsl/Value.h"
 #include "runtime/cli/ImageWords.h"
@@ -69,6 +70,7 @@ void runTraining(const TrainOptions &options, const std::string &program, const 
     command.insert(command.end(), {"--epochs", std::to_string(options.epochs)});
   if (options.threads)
     command.insert(command.end(), {"--threads", std::to_string(options.threads)});
+  llvm::append_range(command, deviceWords(options));
   if (options.resume)
     command.push_back("--resume");
   if (options.quiet)
@@ -135,6 +137,7 @@ void train(TrainOptions options) {
       result.choices.push_back(std::move(choice));
   }
   checkInputs(options, training, model);
+  requireDevice(options);
 
   runtime::createFolder(options.output);
   const runtime::FolderLock lock(options.output, "--output");
@@ -165,6 +168,7 @@ void addTrainCommand(CLI::App &app) {
       ->check(runtime::atLeast(1))
       ->capture_default_str();
   addTargetOptions(*command, *options);
+  addDeviceOption(*command, *options);
   addCodeOptions(*command, *options);
   addQuietOption(*command, options->quiet);
   command->add_option("-o,--output", options->output, "Directory for the results")->required();

@@ -25,6 +25,7 @@ void addVerifyCommand(CLI::App &app) {
   command->add_option("--for", options->purpose, "infer or train; both where the model can be trained")
       ->check(CLI::IsMember({"infer", "train"}));
   addTargetOptions(*command, *options);
+  addDeviceOption(*command, *options);
   addCodeOptions(*command, *options);
   CLI::Option *passesOnly = command->add_flag("--passes-only", options->passesOnly, "Generate no code");
   command->add_flag("--code-only", options->codeOnly, "Compare the generated code, not what passes do")

@@ -7,6 +7,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 namespace vernier::driver {
 namespace {
@@ -41,10 +42,9 @@ public:
 
 private:
   llvm::Error readProperty(const toml::key &key, const toml::node &value) {
-    const std::pair<llvm::StringRef, std::string *> texts[] = {{"model", &table.model},
-                                                               {"input", &table.input},
-                                                               {"precision", &table.precision},
-                                                               {"cpu", &table.cpu}};
+    const std::pair<llvm::StringRef, std::string *> texts[] = {
+        {"model", &table.model}, {"input", &table.input},   {"precision", &table.precision},
+        {"cpu", &table.cpu},     {"target", &table.target}, {"device", &table.device}};
     const std::pair<llvm::StringRef, int64_t *> numbers[] = {
         {"batch", &table.batch}, {"threads", &table.threads}, {"runs", &table.runs}};
     std::vector<std::string> known = {"seed_milliseconds"};
@@ -111,8 +111,12 @@ std::string LatencyTable::toml() const {
   std::string text;
   llvm::raw_string_ostream out(text);
   out << "[latency]\nmodel = \"" << model << "\"\ninput = \"" << input << "\"\nbatch = " << batch
-      << "\nthreads = " << threads << "\nprecision = \"" << precision << "\"\ncpu = \"" << cpu
-      << "\"\nruns = " << runs << llvm::format("\nseed_milliseconds = %.6f\n", seedMilliseconds)
+      << "\nprecision = \"" << precision << "\"\n";
+  if (device.empty())
+    out << "cpu = \"" << cpu << "\"\nthreads = " << threads << "\n";
+  else // JSON's strings are TOML's
+    out << "target = \"" << target << "\"\ndevice = " << nlohmann::json(device).dump() << "\n";
+  out << "runs = " << runs << llvm::format("\nseed_milliseconds = %.6f\n", seedMilliseconds)
       << "\n[milliseconds_per_neuron]\n";
   for (const HoleLatency &hole : holes) {
     out << '"' << hole.hole << "\" = [";

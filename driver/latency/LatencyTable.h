@@ -4,9 +4,9 @@
 //   model = "scalenet50"
 //   input = "224x224"
 //   batch = 1
-//   threads = 2
 //   precision = "f32"
-//   cpu = "native"
+//   cpu = "native"            # of a GPU instead of cpu and threads:
+//   threads = 2               # target = "cuda", device = "NVIDIA H100 80GB HBM3"
 //   runs = 30
 //   seed_milliseconds = 12.3
 //
@@ -30,6 +30,7 @@ struct HoleLatency {
 
 struct LatencyTable {
   std::string model, input, precision, cpu;
+  std::string target = "cpu", device; // the device's name; empty: a CPU
   int64_t batch = 1, threads = 0, runs = 0;
   double seedMilliseconds = 0; // of the whole seed network, per image
   std::vector<HoleLatency> holes;

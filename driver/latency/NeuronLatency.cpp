@@ -46,9 +46,10 @@ class TimedProgram {
 public:
   TimedProgram(Module module, const LoadedModel &model, const ModelOptions &options, const CodeOptions &code,
                int64_t threads) {
-    const codegen::CpuBackend backend = cpuBackendOf(code);
+    const std::unique_ptr<const codegen::Backend> chosen = backendOf(code);
+    const codegen::Backend &backend = *chosen;
     runPasses(*module, "vn-drop-empty," + compiler::inferencePasses(
-                                              code.precision, backend.passes(codegen::Purpose::Inference)));
+                                              mapsOf(code), backend.passes(codegen::Purpose::Inference)));
     codegen::ModelFacts facts = factsOf(model, options);
     facts.symbol = "timed";
     auto compiled = compileModel(*module, backend, facts);
@@ -56,11 +57,12 @@ public:
       refuse(llvm::toString(compiled.takeError()), options.file);
     auto loaded = BuiltLibrary::load(*compiled);
     if (!loaded)
-      refuse(llvm::toString(loaded.takeError()), "--cpu",
-             "latencies are measured on this machine: leave --cpu out");
+      refuse(llvm::toString(loaded.takeError()), code.target == "cpu" ? "--cpu" : "--target " + code.target,
+             code.target == "cpu" ? "latencies are measured on this machine: leave --cpu out" : "");
     library = std::move(*loaded);
     table = &library.model("timed");
-    session = std::make_unique<runtime::Session>(*table, runtime::SessionOptions{.threads = threads});
+    session = std::make_unique<runtime::Session>(
+        *table, runtime::SessionOptions{.threads = threads, .number = code.device});
     // Speed does not depend on the values, as long as they are ordinary numbers.
     runtime::initializeWeights(*session, {});
     arrays = std::make_unique<runtime::IoArrays>(table->infer);
@@ -70,6 +72,7 @@ public:
   }
 
   int64_t threads() const { return session->threads(); }
+  std::string device() const { return session->device().name(); }
 
   // One call; if `kept`, the times of its steps are.
   void runSteps(bool kept) {
@@ -79,13 +82,14 @@ public:
       steps.push_back(std::move(seconds));
   }
 
-  // The same of the call as a whole.
+  // The same of the program as a whole; on an accelerator without the copies of its arrays.
   void runWhole(bool kept) {
+    std::vector<double> onDevice;
     const auto begin = std::chrono::steady_clock::now();
-    session->infer(arrays->pointers());
+    session->infer(arrays->pointers(), table->accelerator ? &onDevice : nullptr, runtime::Timed::Program);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     if (kept)
-      calls.push_back(seconds.count());
+      calls.push_back(table->accelerator ? onDevice.front() : seconds.count());
   }
 
   double callSeconds() const { return runtime::median(calls); }
@@ -214,6 +218,8 @@ LatencyTable measureNeurons(const LoadedModel &model, const ModelOptions &option
   table.input = std::to_string(model.height) + "x" + std::to_string(model.width);
   table.precision = code.precision;
   table.cpu = code.cpu;
+  table.target = code.target;
+  table.device = seed.device();
   table.batch = options.batch;
   table.threads = seed.threads();
   table.runs = timing.runs;

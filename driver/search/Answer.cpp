@@ -54,6 +54,8 @@ void printTable(llvm::raw_ostream &out, const SearchTable &table) {
       size_t(llvm::count_if(table.rows, [&](const SearchRow &row) { return table.isFinal(row); }));
   out << runtime::counted(int64_t(finals), "configuration") << " of " << table.model << " on "
       << runtime::counted(table.images, "image") << "\n";
+  if (!table.device.empty())
+    out << "times on " << table.device << " (" << table.target << ")\n";
   if (finals < table.rows.size())
     out << table.rows.size() - finals << " more on fewer images\n";
   for (const SearchRow &row : table.rows)
@@ -134,7 +136,7 @@ void answer(const SearchOptions &options, const SearchTable &table, llvm::ArrayR
   output.text << "configuration: " << file << "\n";
   SearchOptions chosen = options;
   if (options.recalibrate) {
-    chosen.weights = Measurement(options, table.model).recalibrate(best->configuration);
+    chosen.weights = Measurement(options, table.model, table.device).recalibrate(best->configuration);
     output.text << "its weights: " << chosen.weights << "\n";
   }
   output.text.flush();

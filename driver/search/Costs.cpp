@@ -9,7 +9,9 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FileSystem.h"
 
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 namespace vernier::driver {
 namespace {
@@ -21,14 +23,16 @@ Json costsOf(const SearchOptions &options, const std::string &configuration) {
   mlir::ModuleOp module = *model.module;
   const compiler::CostSummary cost =
       compiler::summarizeCost(module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction));
-  const codegen::CpuBackend backend = cpuBackendOf(options);
-  runPasses(module,
-            compiler::inferencePasses(options.precision, backend.passes(codegen::Purpose::Inference)));
-  const auto lowered = codegen::lowerModule(module, backend);
+  const std::unique_ptr<const codegen::Backend> backend = backendOf(options);
+  runPasses(module, compiler::inferencePasses(mapsOf(options), backend->passes(codegen::Purpose::Inference)));
+  const auto lowered = codegen::lowerModule(module, *backend);
   if (failed(lowered))
     refuseReported();
-  const int64_t memory = lowered->parameterBytes + lowered->statisticsBytes + lowered->derivedBytes +
-                         std::max(lowered->prepare.arenaBytes, lowered->infer.arenaBytes);
+  int64_t memory = lowered->parameterBytes + lowered->statisticsBytes + lowered->derivedBytes +
+                   std::max(lowered->prepare.arenaBytes, lowered->infer.arenaBytes);
+  if (backend->isAccelerator()) // which has a copy of the caller's arrays
+    for (const codegen::Io &array : lowered->infer.io)
+      memory += 4 * std::accumulate(array.shape.begin(), array.shape.end(), int64_t(1), std::multiplies<>());
   return {{"macs", cost.macs}, {"parameters", cost.parameters}, {"memory_bytes", memory}};
 }
 

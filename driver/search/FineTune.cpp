@@ -1,6 +1,7 @@
 #include "driver/search/FineTune.h"
 
 #include "driver/DescribedModel.h"
+#include "driver/Device.h"
 #include "driver/Processes.h"
 #include "dsl/Value.h"
 #include "runtime/cli/ImageWords.h"
@@ -24,7 +25,8 @@ std::string fineTune(const SearchOptions &options, const std::string &model, con
   BuildOptions training = options;
   static_cast<ModelOptions &>(training) = options.bound(row.configuration);
   training.purpose = "train";
-  training.precision = "f32"; // what is trained is then built with any
+  if (options.target == "cpu")
+    training.precision = "f32"; // what is trained is then built with any
   training.weights.clear();
   training.output = folder + "/build";
   if (const int64_t batch = runtime::readRecipe(options.recipe).batch)
@@ -57,6 +59,7 @@ std::string fineTune(const SearchOptions &options, const std::string &model, con
                      "--resume"};
   if (options.quiet)
     command.push_back("--quiet");
+  llvm::append_range(command, deviceWords(options));
   llvm::append_range(command, runtime::imageWords(options));
   output.text.flush(); // before what the program prints
   runTogether({command});
@@ -72,6 +75,7 @@ double accuracyOf(const SearchOptions &options, const std::string &binary, int64
                      "--json"};
   if (options.count)
     command.insert(command.end(), {"--count", std::to_string(options.count)});
+  llvm::append_range(command, deviceWords(options));
   llvm::append_range(command, runtime::imageWords(options));
   const auto result = nlohmann::json::parse(outputOf(command), nullptr, /*allow_exceptions=*/false);
   if (!result.is_object() || !result.contains("top1") || !result["top1"].is_number())

@@ -1,5 +1,6 @@
 #include "driver/search/Measurement.h"
 
+#include "driver/Device.h"
 #include "runtime/cli/ImageWords.h"
 #include "runtime/core/Cpus.h"
 #include "runtime/io/File.h"
@@ -63,8 +64,8 @@ void Measurement::requireAll(const std::vector<std::string> &configurations, con
            "all ranks write into --output, and `" + binary + "` must run on all their machines");
 }
 
-Measurement::Measurement(const SearchOptions &options, const std::string &model)
-    : options(options), binary(options.path("all/" + model)),
+Measurement::Measurement(const SearchOptions &options, const std::string &model, std::string device)
+    : options(options), binary(options.path("all/" + model)), device(std::move(device)),
       threadCount(options.threads ? options.threads : runtime::usableCpus()) {}
 
 Command Measurement::tabulate(int64_t threads) const {
@@ -73,6 +74,7 @@ Command Measurement::tabulate(int64_t threads) const {
     command.push_back("--quiet");
   if (threads)
     append(command, {"--threads", std::to_string(threads)});
+  llvm::append_range(command, deviceWords(options));
   return command;
 }
 
@@ -159,6 +161,7 @@ std::string Measurement::recalibrate(const std::string &configuration) const {
                      "--quiet", "--configuration", configuration, "--out",
                      file};
   append(command, {"--threads", std::to_string(threadCount)});
+  llvm::append_range(command, deviceWords(options));
   llvm::append_range(command, runtime::imageWords(options));
   runTogether({command});
   return file;
@@ -168,7 +171,11 @@ MeasuredRows Measurement::times(const std::vector<std::string> &configurations) 
   const std::string file = options.path("times.jsonl");
   const auto read = [&] {
     MeasuredRows rows;
-    readRows(file, rows, [](SearchRow &row, const nlohmann::json &json) {
+    readRows(file, rows, [&](SearchRow &row, const nlohmann::json &json) {
+      if (const std::string other = json.contains("device") ? runtime::stringAt(json, "device") : "";
+          other != device)
+        throw runtime::JsonError("it was measured on " + (other.empty() ? "a CPU" : other) + ", not on " +
+                                 (device.empty() ? "the CPU" : device));
       row.measured = {runtime::numberAt(json, "milliseconds", kShortest),
                       runtime::numberAt(json, "milliseconds_low", kShortest),
                       runtime::numberAt(json, "milliseconds_high", kShortest)};

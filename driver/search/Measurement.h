@@ -16,7 +16,8 @@ using MeasuredRows = std::map<std::string, SearchRow>;
 
 class Measurement {
 public:
-  Measurement(const SearchOptions &options, const std::string &model);
+  // `device`: the name of the one that is timed; empty: the CPU.
+  Measurement(const SearchOptions &options, const std::string &model, std::string device);
 
   int64_t threads() const { return threadCount; }
 
@@ -42,7 +43,7 @@ private:
   MeasuredRows readShards(const std::string &stem) const;
 
   const SearchOptions &options;
-  const std::string binary;
+  const std::string binary, device;
   int64_t threadCount = 1;
 };
 

@@ -1,6 +1,7 @@
 #include "driver/search/Search.h"
 
 #include "driver/DescribedModel.h"
+#include "driver/Device.h"
 #include "driver/OpenModel.h"
 #include "driver/search/Answer.h"
 #include "driver/search/Costs.h"
@@ -48,8 +49,8 @@ public:
     if ((options.buildBest || options.fineTune) && budgets.empty())
       refuse("there is no budget that a configuration could be the best within", "--build, --fine-tune",
              "such as --budget macs=2.3G");
-    if (options.recalibrate && options.precision == "bf16")
-      refuse("batch norms are recalibrated by training code, which is in float32",
+    if (options.recalibrate && options.precision == "bf16" && options.target == "cpu")
+      refuse("batch norms are recalibrated by training code, which on a CPU is in float32",
              "--recalibrate --precision bf16",
              "search in float32, then build the configuration found with --precision bf16");
     checkFineTuning(options);
@@ -62,12 +63,14 @@ public:
     requireClasses(model, options);
     table.model = model.name;
     table.batch = options.batch;
+    table.target = options.target;
+    table.device = requireDevice(options);
     checkInputs(model);
     runtime::createFolder(options.output);
     const runtime::FolderLock lock(options.output, "--output");
     rememberInputs(*model.module);
     buildAll();
-    Measurement measurement(options, model.name);
+    Measurement measurement(options, model.name, table.device);
     table.threads = measurement.threads();
     enumerate(model);
     findCosts(options, table.rows);
@@ -111,6 +114,18 @@ private:
                "give another --output, or remove it");
   }
 
+  static constexpr llvm::StringLiteral kDevice = "device ";
+
+  // Of what rememberInputs has written: the last line, which a search on the CPU has not.
+  static std::string takeDevice(std::string &inputs) {
+    const size_t begin = inputs.rfind(("\n" + kDevice).str());
+    if (begin == std::string::npos)
+      return "";
+    const std::string device = llvm::StringRef(inputs).substr(begin + 1 + kDevice.size()).rtrim().str();
+    inputs.resize(begin + 1);
+    return device;
+  }
+
   // A directory holds the results of one search: what was measured of other weights or images is worth
   // nothing. How many processes share the work does not matter.
   void rememberInputs(mlir::ModuleOp module) const {
@@ -124,18 +139,29 @@ private:
         << options.precision << "\n";
     if (options.recalibrate)
       out << "recalibrated " << options.recalibrate << "\n";
+    if (options.target != "cpu")
+      out << options.target << " " << options.cudaArchitectures << "\n";
     std::string network;
     llvm::raw_string_ostream(network) << module;
     out << "network " << llvm::xxh3_64bits(llvm::arrayRefFromStringRef(network)) << "\n";
+    if (!table.device.empty())
+      out << kDevice << table.device << "\n";
     const std::string file = options.path("inputs.txt");
     if (!llvm::sys::fs::exists(file)) {
       requireNoResults();
       return runtime::writeFileAtomically(file, inputs);
     }
-    const std::vector<unsigned char> known = runtime::readFile(file);
-    if (std::string(known.begin(), known.end()) != inputs)
-      refuse("the directory holds the results of a search with another network, weights, images or options",
-             file, "give another --output, or remove this one");
+    const std::vector<unsigned char> bytes = runtime::readFile(file);
+    std::string known(bytes.begin(), bytes.end());
+    if (known == inputs)
+      return;
+    std::string other = takeDevice(known);
+    takeDevice(inputs);
+    if (known == inputs)
+      refuse("the directory holds the results of a search on " + other + ", not on " + table.device, file,
+             "give another --output");
+    refuse("the directory holds the results of a search with another network, weights, images or options",
+           file, "give another --output, or remove this one");
   }
 
   // The binary of all configurations, once: a search that was stopped goes on with it.

@@ -8,6 +8,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 namespace vernier::driver {
 namespace {
@@ -97,13 +98,14 @@ std::string SearchTable::csv() const {
 }
 
 std::string SearchTable::toml() const {
-  std::string out =
-      "# Written by `vernier search`: accuracies on `images` images, milliseconds per image of "
-      "batches of " +
-      std::to_string(batch) + "\n# on " + std::to_string(threads) +
-      " threads (median, fastest, nine tenths), bytes of a process of one configuration.\nmodel "
-      "= \"" +
-      model + "\"\n";
+  std::string out = "# Written by `vernier search`: accuracies on `images` images, milliseconds per image of "
+                    "batches of " +
+                    std::to_string(batch) + "\n# on " +
+                    (device.empty() ? std::to_string(threads) + " threads" : device) +
+                    " (median, fastest, nine tenths), bytes of a process of one configuration.\nmodel = \"" +
+                    model + "\"\n";
+  if (!device.empty()) // JSON's strings are TOML's
+    out += "target = \"" + target + "\"\ndevice = " + nlohmann::json(device).dump() + "\n";
   if (const auto errors = predictionErrors(*this))
     out += "\n[prediction] # of the median milliseconds\nconfigurations = " +
            std::to_string(errors->configurations) +

@@ -32,6 +32,7 @@ struct SearchRow {
 struct SearchTable {
   std::string model;
   std::vector<std::string> holes;
+  std::string target = "cpu", device; // of the times; the device's name, empty: the CPU
   int64_t images = 0, threads = 0, batch = 1;
   std::vector<SearchRow> rows;
 

@@ -116,9 +116,9 @@ LoadedCode loadCode(mlir::ModuleOp module, const codegen::Backend &backend, cons
   return code;
 }
 
-Execution::Execution(const vn_model &model, int64_t threads, bool trains, bool checked, const Inputs &inputs)
+Execution::Execution(const vn_model &model, const runtime::SessionOptions &options, const Inputs &inputs)
     : inputs(inputs) {
-  theSession = std::make_unique<runtime::Session>(model, runtime::SessionOptions{threads, trains, checked});
+  theSession = std::make_unique<runtime::Session>(model, options);
   for (int64_t i = 0; i < model.num_parameters; ++i) {
     const vn_parameter &parameter = model.parameters[i];
     const std::vector<double> &values = inputs.parameters.at(parameter.name).data;

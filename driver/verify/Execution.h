@@ -29,8 +29,7 @@ LoadedCode loadCode(mlir::ModuleOp module, const codegen::Backend &backend, cons
 // A session with the inputs' parameters.
 class Execution {
 public:
-  // `checked`: the arena is guarded, and what no step has written is NaN.
-  Execution(const vn_model &model, int64_t threads, bool trains, bool checked, const Inputs &inputs);
+  Execution(const vn_model &model, const runtime::SessionOptions &options, const Inputs &inputs);
 
   // Each runs its program once and returns what runInfer and runTrainStep return.
   std::vector<Result> infer();

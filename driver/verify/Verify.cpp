@@ -3,6 +3,7 @@
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
 #include "driver/CodeOptions.h"
+#include "driver/Device.h"
 #include "driver/verify/Bounds.h"
 #include "driver/verify/KernelCheck.h"
 #include "driver/verify/PassCheck.h"
@@ -22,6 +23,8 @@ std::unique_ptr<const codegen::Backend> backendThatRunsHere(const VerifyOptions 
   if (!missing.empty())
     refuse("this machine cannot run code for " + options.cpu + ": it lacks " + llvm::join(missing, ", "),
            "--cpu");
+  if (!options.passesOnly)
+    requireDevice(options);
   return backend;
 }
 
@@ -43,8 +46,12 @@ void verifyCode(mlir::ModuleOp module, const codegen::Backend &backend, const Ve
   LoadedCode code = loadCode(module, backend, faultyKernel);
   if (options.precision == "tf32")
     code.products = bounds::Numbers::TF32;
-  Execution kept(*code.keptModel, 1, trains, /*checked=*/false, inputs);
-  Execution built(*code.builtModel, options.threads, trains, /*checked=*/true, inputs);
+  const auto session = [&](int64_t threads, bool checked) {
+    return runtime::SessionOptions{
+        .threads = threads, .training = trains, .checked = checked, .number = options.device};
+  };
+  Execution kept(*code.keptModel, session(1, false), inputs);
+  Execution built(*code.builtModel, session(options.threads, true), inputs);
   const auto program = [&](llvm::StringRef name, std::vector<Result> (Execution::*run)(),
                            const std::vector<Result> &reference) {
     const bounds::Numbers numbers = codegen::elementOfMaps(functionOf(module, name)) == codegen::Element::BF16

@@ -15,19 +15,30 @@ using nlohmann::ordered_json;
 
 static constexpr const char *callName = "call";
 
-KernelTimes::KernelTimes(const vn_model &model) : model(model), waves(size_t(model.infer.num_steps)) {}
+KernelTimes::KernelTimes(const vn_model &model, std::string device)
+    : model(model), device(std::move(device)), waves(size_t(model.infer.num_steps)) {}
+
+/// On an accelerator all steps that follow each other are launched, and timed, as one.
+bool KernelTimes::beginsWave(StepRange steps, int64_t step) const {
+  return step == steps.begin || !(model.accelerator || model.infer.steps[step].with_previous);
+}
 
 /// Calls `body` with the first step of each wave of these steps.
 template <class Body> void KernelTimes::forEachWave(StepRange steps, const Body &body) const {
   for (int64_t step = steps.begin; step < steps.end; ++step)
-    if (step == steps.begin || !model.infer.steps[step].with_previous)
+    if (beginsWave(steps, step))
       body(step);
 }
 
 /// Of all steps of a wave: "conv3x3_...+conv1x1_...".
 std::string KernelTimes::joined(int64_t wave, const char *vn_step::*name) const {
+  StepRange steps{wave, model.infer.num_steps};
+  for (int64_t s = 0; s < model.infer.num_segments; ++s)
+    for (const vn_variant &variant : variantsOf(model.infer.segments[s]))
+      if (variant.begin <= wave && wave < variant.end)
+        steps.end = variant.end;
   std::string text = model.infer.steps[wave].*name;
-  for (int64_t step = wave + 1; step < model.infer.num_steps && model.infer.steps[step].with_previous; ++step)
+  for (int64_t step = wave + 1; step < steps.end && !beginsWave(steps, step); ++step)
     text += std::string("+") + model.infer.steps[step].*name;
   return text;
 }
@@ -72,7 +83,9 @@ void KernelTimes::write(const std::string &path) const {
     text += row.dump() + "\n";
   };
   if (call.runs > 0)
-    line({{"kernel", callName}}, call);
+    line(device.empty() ? ordered_json{{"kernel", callName}}
+                        : ordered_json{{"kernel", callName}, {"device", device}},
+         call);
   for (int64_t s = 0; s < model.infer.num_segments; ++s) {
     const vn_segment &segment = model.infer.segments[s];
     for (int64_t v = 0; v < segment.num_variants; ++v)
@@ -97,6 +110,10 @@ void KernelTimes::readLine(const std::string &text) {
   const int64_t runs = integerAt(line, "runs", 1, int64_t(1) << 40);
   const std::string kernel = stringAt(line, "kernel");
   if (kernel == callName && !line.contains("step")) {
+    const std::string other = line.contains("device") ? stringAt(line, "device") : "";
+    if (!device.empty() && other != device)
+      throw JsonError(
+          fmt::format("it was measured on {}, not on {}", other.empty() ? "a CPU" : other, device));
     call = {seconds * double(runs), runs};
     return;
   }

@@ -22,7 +22,8 @@ struct TimedRun {
 
 class KernelTimes {
 public:
-  explicit KernelTimes(const vn_model &model);
+  /// `device`: the name of the one that is timed; empty: the CPU, or none is.
+  explicit KernelTimes(const vn_model &model, std::string device = "");
 
   /// Goes on with what a file of `write` holds. Refuses one of another model or build.
   void read(const std::string &path);
@@ -47,10 +48,12 @@ private:
     double value() const { return sum / double(runs); }
   };
   template <class Body> void forEachWave(StepRange steps, const Body &body) const;
+  bool beginsWave(StepRange steps, int64_t step) const;
   std::string joined(int64_t wave, const char *vn_step::*name) const;
   void readLine(const std::string &text);
 
   const vn_model &model;
+  const std::string device;
   std::vector<Mean> waves; ///< by their first steps
   Mean call;               ///< what a run takes beside its waves
 };

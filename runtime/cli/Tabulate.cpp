@@ -146,6 +146,7 @@ public:
     }
     Rows rows(out);
     const std::vector<Choices> left = missing(rows);
+    const std::string device = open.session->device().name();
     CountProgress progress("configuration", int64_t(left.size()), options.quiet);
     timeConfigurations(*open.session, left, timing,
                        [&](const Choices &choices, const std::vector<double> &seconds) {
@@ -153,6 +154,8 @@ public:
                          row.update({{"milliseconds", perImage(seconds[seconds.size() / 2])},
                                      {"milliseconds_low", perImage(seconds.front())},
                                      {"milliseconds_high", perImage(seconds[seconds.size() * 9 / 10])}});
+                         if (!device.empty())
+                           row["device"] = device;
                          rows.add(row);
                          progress.next();
                        });

@@ -71,7 +71,7 @@ void timeConfigurations(Session &session, const std::vector<Choices> &configurat
   // Kernels are timed at least so often, each time in other configurations.
   constexpr int64_t fewestRounds = 3;
   const vn_model &model = session.model();
-  KernelTimes kernels(model);
+  KernelTimes kernels(model, session.device().name());
   bool wanted = !options.kernels.empty();
   if (wanted) {
     const OutputPlace place = findOutput(options.kernels);

@@ -30,7 +30,8 @@ enum class Task { Prepare, Infer, TrainStep, Statistics, Accumulate, Update };
 const vn_program &programOf(const vn_model &model, Task task);
 
 /// What is timed: each step, which then run one after the other; each wave of steps as it is, at the place of
-/// its first step; or the program as it is, one number, without the copies of its arrays.
+/// its first step, on an accelerator what it runs as one: all steps of a variant of a segment; or the program
+/// as it is, one number, without the copies of its arrays.
 enum class Timed { Steps, Waves, Program };
 
 class Device {

@@ -203,6 +203,24 @@ BOOST_AUTO_TEST_CASE(steps_are_timed_without_graphs) {
   BOOST_TEST(accelerated.resources == 0);
 }
 
+// A part's time is at its first step; what is timed are the graphs of a call.
+BOOST_AUTO_TEST_CASE(parts_are_timed_as_graphs) {
+  const vn_model model = toyModel();
+  {
+    Session session(model, {});
+    const int64_t other[] = {1};
+    session.choose(other);
+    IoArrays arrays(model.infer);
+    std::vector<double> seconds;
+    for (int run = 0; run < 2; ++run) {
+      session.infer(arrays.pointers(), &seconds, Timed::Waves);
+      BOOST_TEST(seconds == (std::vector<double>{0.5, 0, 0.5}), boost::test_tools::per_element());
+    }
+    BOOST_TEST((accelerated.launches == 2 && accelerated.graphs == 2 && accelerated.graphRuns == 2));
+  }
+  BOOST_TEST(accelerated.resources == 0);
+}
+
 BOOST_AUTO_TEST_CASE(devices_that_are_not_there) {
   const vn_model model = toyModel();
   expectError(VN_ERROR_DEVICE, "there is no device 2", [&] { Session(model, {.number = 2}); });

@@ -39,7 +39,7 @@ class CommandTest(unittest.TestCase):
         return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
 
     def vernier(self, *arguments):
-        if TARGET and arguments[0] in ("build", "train", "adapt"):
+        if TARGET and arguments[0] in ("build", "train", "adapt", "search"):
             arguments = (*arguments, "--target", TARGET)
         return self.execute(VERNIER, *arguments)
 

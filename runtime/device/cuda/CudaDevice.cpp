@@ -225,22 +225,28 @@ void CudaDevice::run(Task task, std::span<void *const> io, std::vector<double> *
       accelerator.call(&vn_accelerator::copy_in, bound.arrays[size_t(i)].get(),
                        static_cast<const void *>(io[size_t(i)]), 4 * elementCount(program.io[i]),
                        stream.get());
-  const bool whole = seconds && timed == Timed::Program;
+  const bool whole = seconds && timed == Timed::Program, parts = seconds && timed == Timed::Waves,
+             steps = seconds && timed == Timed::Steps;
   if (seconds)
     seconds->assign(whole ? 1 : size_t(program.num_steps), 0.0);
   DeviceResource begin, end;
+  std::vector<DeviceResource> between; // parts, and before and after them
   if (whole)
     begin = record();
+  if (parts)
+    between.push_back(record());
   for (size_t part = 0; part < bound.parts.size(); ++part) {
     const size_t variant = variantOf(bound, part);
-    if (seconds && !whole)
+    if (steps)
       timeSteps(bound, bound.parts[part][variant], *seconds);
     else
       launchPart(bound, part, variant);
+    if (parts)
+      between.push_back(record());
   }
   if (whole)
     end = record();
-  for (size_t part = 0; part < bound.parts.size() && (!seconds || whole); ++part)
+  for (size_t part = 0; part < bound.parts.size() && !steps; ++part)
     makeGraph(bound, part, variantOf(bound, part));
   if (task != Task::Statistics) // whose outputs mean nothing
     for (int64_t i = 0; i < program.num_io; ++i)
@@ -251,6 +257,10 @@ void CudaDevice::run(Task task, std::span<void *const> io, std::vector<double> *
   accelerator.call(&vn_accelerator::synchronize, stream.get());
   if (whole)
     accelerator.call(&vn_accelerator::seconds, begin.get(), end.get(), seconds->data());
+  for (size_t part = 0; parts && part < bound.parts.size(); ++part)
+    if (const StepRange run = bound.parts[part][variantOf(bound, part)]; run.begin < run.end)
+      accelerator.call(&vn_accelerator::seconds, between[part].get(), between[part + 1].get(),
+                       &(*seconds)[size_t(run.begin)]);
 }
 
 } // namespace vernier::runtime
