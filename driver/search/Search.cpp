@@ -22,6 +22,7 @@
 #include "llvm/Support/xxhash.h"
 
 #include <cmath>
+#include <set>
 
 namespace vernier::driver {
 
@@ -69,6 +70,8 @@ public:
     runtime::createFolder(options.output);
     const runtime::FolderLock lock(options.output, "--output");
     rememberInputs(*model.module);
+    if (!options.brokenList.empty())
+      runtime::createFolder(options.brokenList);
     buildAll();
     Measurement measurement(options, model.name, table.device);
     table.threads = measurement.threads();
@@ -82,6 +85,8 @@ public:
                [](const SearchRow &a, const SearchRow &b) { return a.configuration < b.configuration; });
     writeTable(options, table);
     answer(options, table, budgets, output);
+    if (!options.brokenList.empty())
+      nameBrokenImages();
   }
 
 private:
@@ -108,7 +113,7 @@ private:
   // Of a directory that no search has begun in.
   void requireNoResults() const {
     for (const char *name : {"all", "best", "tuned", "table.csv", "table.toml", "best.toml", "costs.json",
-                             "times.jsonl", "kernels.jsonl", "predicted.jsonl", "fine-tuned.toml"})
+                             "times.jsonl", "kernels.jsonl", "predicted.jsonl", "fine-tuned.toml", "broken"})
       if (llvm::sys::fs::exists(options.path(name)))
         refuse("the directory has this already, but not from a search", options.path(name),
                "give another --output, or remove it");
@@ -193,6 +198,27 @@ private:
       for (auto [hole, choice] : llvm::zip_equal(holes, choices))
         row.values.push_back(hole.choices[choice]);
     }
+  }
+
+  // Each once, however many programs left it out, in this search or before it was stopped.
+  void nameBrokenImages() const {
+    constexpr size_t most = 10;
+    const std::set<std::string> images = runtime::listedBrokenImages(options.brokenList);
+    if (images.empty())
+      return;
+    output.text.flush();
+    output.warnings << "warning: " << runtime::counted(int64_t(images.size()), "broken image")
+                    << (images.size() == 1 ? " is" : " are") << " left out\n";
+    size_t named = 0;
+    for (llvm::StringRef why : images) { // "error: why\n  --> file"
+      if (named++ == most)
+        break;
+      why.consume_front("error: ");
+      output.warnings << "note: " << why.rtrim() << "\n";
+    }
+    if (images.size() > most)
+      output.warnings << "note: and " << images.size() - most << " more, listed in " << options.brokenList
+                      << "\n";
   }
 
   static std::vector<std::string> names(llvm::ArrayRef<SearchRow> rows) {
@@ -302,6 +328,10 @@ private:
 
 } // namespace
 
-void search(const SearchOptions &options, const Output &output) { Search(options, output).run(); }
+void search(SearchOptions options, const Output &output) {
+  if (options.skipBroken)
+    options.brokenList = options.path("broken");
+  Search(options, output).run();
+}
 
 } // namespace vernier::driver

@@ -8,7 +8,7 @@ namespace vernier::driver {
 
 // Leaves its table, and what the budgets ask for, in `options.output`: a search that was stopped goes on
 // there.
-void search(const SearchOptions &options, const Output &output);
+void search(SearchOptions options, const Output &output);
 
 } // namespace vernier::driver
 

@@ -8,6 +8,7 @@ void addImageOptions(CLI::App &command, ImageOptions &options) {
                    "the weights were trained without)");
   command.add_flag("--skip-broken", options.skipBroken,
                    "Leave images out that cannot be decoded, and count them (default: refuse the first)");
+  command.add_option("--broken-list", options.brokenList)->group(""); // for `vernier search`
 }
 
 std::vector<std::string> imageWords(const ImageOptions &options) {
@@ -16,6 +17,8 @@ std::vector<std::string> imageWords(const ImageOptions &options) {
     words.push_back("--ignore-orientation");
   if (options.skipBroken)
     words.push_back("--skip-broken");
+  if (!options.brokenList.empty())
+    words.insert(words.end(), {"--broken-list", options.brokenList});
   return words;
 }
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,13 +24,19 @@ public:
   /// False where the failure says nothing of the image, such as of a file that may not be read.
   bool add(int64_t index, const Error &failure);
   int64_t count() const;
-  /// Their number and the first one, on standard error; nothing where there is none.
+  /// Their number and the first one, on standard error, or all in a file of the folder `list`; nothing where
+  /// there is none.
   void print() const;
+
+  std::string list; ///< empty: none
 
 private:
   mutable std::mutex mutex;
   std::map<int64_t, std::string> images;
 };
+
+/// What programs have listed in a folder: of each image once, why it cannot be decoded, as a message.
+std::set<std::string> listedBrokenImages(const std::string &folder);
 
 class Dataset {
 public:

@@ -77,10 +77,21 @@ class BrokenImages(CommandTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         data = ("--data", self.data, "--weights", self.folder / "t/trained/weights.safetensors", "--batch", "4")
         train, test = self.broken
-        report = self.check([VERNIER, "search", self.specification, *data, "-o", self.folder / "s", "--runs", "1", "--budget",
-                             "macs=1G", "--recalibrate", "20", "--fine-tune", "1", "--recipe", self.recipe, "--build"],
-                            test, train)
-        self.assertIn(f"2 configurations of m on {IMAGES - 1} images", report)
+        # Whatever number of its programs left it out, an image is named once.
+        command = [VERNIER, "search", self.specification, *data, "-o", self.folder / "s", "--runs", "1", "--budget",
+                   "macs=1G", "--recalibrate", "20", "--fine-tune", "1", "--recipe", self.recipe, "--build", "--processes", "2"]
+        done = self.execute(*command)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("the PNG image cannot be decoded", done.stderr)
+        for _ in range(2):  # the second takes all from the first
+            done = self.execute(*command, "--skip-broken")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(done.stderr.count("warning: "), 1, done.stderr)
+            self.assertIn("warning: 2 broken images are left out\n", done.stderr)
+            for path in (test, train):
+                self.assertEqual(done.stderr.count(f"note: the PNG image cannot be decoded: the file is truncated\n  --> {path}"), 1,
+                                 done.stderr)
+        self.assertIn(f"2 configurations of m on {IMAGES - 1} images", done.stdout)
         self.assertTrue((self.folder / "s/fine-tuned.toml").exists())
 
         report = self.check([VERNIER, "adapt", self.specification, *data, "--candidates", "k=4", "--candidates", "k=8", "-o",
