@@ -23,10 +23,13 @@ codegen::CpuBackend cpuBackendOf(const CodeOptions &options) {
   return codegen::CpuBackend(*target, winograd, unsigned(runtime::usableCpus()));
 }
 
+codegen::CudaOptions cudaOptionsOf(const CodeOptions &options) {
+  return {.tf32 = options.precision == "tf32",
+          .maps = mapsOf(options) == "bf16" ? codegen::Element::BF16 : codegen::Element::F32};
+}
+
 std::unique_ptr<const codegen::Backend> backendOf(const CodeOptions &options) {
-  const codegen::CudaOptions cuda{.tf32 = options.precision == "tf32",
-                                  .maps = mapsOf(options) == "bf16" ? codegen::Element::BF16
-                                                                    : codegen::Element::F32};
+  const codegen::CudaOptions cuda = cudaOptionsOf(options);
   if (options.target == "cuda")
     return std::make_unique<codegen::CudaBackend>(nvccToolchain(options.cudaArchitectures), cuda);
   if (options.target == "cuda-emulated")

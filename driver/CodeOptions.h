@@ -10,6 +10,10 @@
 #include <optional>
 #include <string>
 
+namespace vernier::codegen {
+struct CudaOptions;
+} // namespace vernier::codegen
+
 namespace vernier::driver {
 
 struct CodeOptions {
@@ -22,6 +26,7 @@ struct CodeOptions {
 };
 
 codegen::CpuBackend cpuBackendOf(const CodeOptions &options);
+codegen::CudaOptions cudaOptionsOf(const CodeOptions &options);
 std::unique_ptr<const codegen::Backend> backendOf(const CodeOptions &options);
 // The type of maps within inference: "f32" or "bf16"; within a training step, which the CPU has in f32 alone.
 std::string mapsOf(const CodeOptions &options);

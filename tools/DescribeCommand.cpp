@@ -17,6 +17,20 @@ void addDescribeCommand(CLI::App &app) {
   command->add_option("--dot", options->dot, "Write the network as a graph for Graphviz into this file");
   command->add_option("--diff", options->other,
                       "Another configuration (.toml): print what it changes, and draw both");
+  auto *roofline =
+      command
+          ->add_option("--roofline", options->roofline.machine,
+                       "Instead: what each step of the program for a GPU moves, computes and takes "
+                       "at best there; h100, say")
+          ->excludes("--configurations", "--svg", "--dot", "--diff");
+  command->add_option("--for", options->roofline.purpose, "With --roofline: infer or train")
+      ->check(CLI::IsMember({"infer", "train"}))
+      ->needs(roofline)
+      ->capture_default_str();
+  command->add_option("--precision", options->roofline.precision, "With --roofline: of maps and products")
+      ->check(CLI::IsMember({"f32", "tf32", "bf16"}))
+      ->needs(roofline)
+      ->capture_default_str();
   command->callback([options] { describe(*options, llvm::outs()); });
 }
 

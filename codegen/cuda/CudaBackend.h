@@ -19,14 +19,15 @@ struct CudaToolchain {
 };
 
 struct CudaOptions {
-  bool tf32 = false;           // products of float32 maps are rounded to tf32
-  Element maps = Element::F32; // what the last pass makes of the maps
+  bool tf32 = false;                                         // products of float32 maps are rounded to tf32
+  Element maps = Element::F32;                               // what the last pass makes of the maps
+  const CudaMachineModel *machine = &cudaMachines().front(); // for which kernels are chosen
 };
 
 class CudaBackend : public Backend {
 public:
   CudaBackend(CudaToolchain toolchain, CudaOptions options)
-      : toolchain(std::move(toolchain)), options(options) {}
+      : toolchain(std::move(toolchain)), options(options), machine(*options.machine) {}
 
   std::string passes(Purpose purpose) const override;
   View store(View map) const override;
@@ -39,7 +40,7 @@ public:
 
   const CudaToolchain toolchain;
   const CudaOptions options;
-  const CudaMachineModel machine{};
+  const CudaMachineModel &machine;
 
 private:
   std::string architectures() const; // as a person reads them

@@ -1,24 +1,42 @@
-// What the CUDA backend decides by. The numbers are an H100's (SXM), which it is tuned for; any GPU that the
-// code runs on gives the same results.
+// What the CUDA backend knows of GPUs: one table, by which kernels are chosen, and from which every roofline
+// comes that is printed or stands in M.cu. Code is tuned for the H100; any GPU that it runs on gives the same
+// results.
 #ifndef VERNIER_CODEGEN_CUDA_MACHINEMODEL_H
 #define VERNIER_CODEGEN_CUDA_MACHINEMODEL_H
 
 #include <cstdint>
+#include <span>
+#include <string_view>
 
 namespace vernier::codegen {
 
+// The kinds of numbers whose products a kernel adds up.
+enum class Products { F32, TF32, BF16 };
+
 struct CudaMachineModel {
-  const char *name = "H100";
-  int64_t multiprocessors = 132;  // NVIDIA's H100 data sheet
-  double bytesPerSecond = 3.0e12; // a copy's; the data sheet has 3.35e12
-  // Multiply-adds per second, dense: half of the data sheet's FLOP/s, of bfloat16 half of what large products
-  // reach in practice, 800e12.
-  double f32PerSecond = 33.5e12, tf32PerSecond = 247e12, bf16PerSecond = 400e12;
+  const char *name = "";  // as an option has it: "h100"
+  const char *title = ""; // as a person reads it: "H100 SXM"
+  int64_t multiprocessors = 0;
+  double bytesPerSecond = 0; // of its memory, as a copy reaches it
+  // Multiply-adds per second, dense, sums in float32.
+  double f32PerSecond = 0, tf32PerSecond = 0, bf16PerSecond = 0;
+  double secondsPerLaunch = 0; // of a kernel behind another one in a CUDA graph, beside what it computes
+
+  double perSecond(Products products) const {
+    return products == Products::F32    ? f32PerSecond
+           : products == Products::TF32 ? tf32PerSecond
+                                        : bf16PerSecond;
+  }
 
   // Step::cost of a step that keeps the machine busy alone: 20 us of moving bytes, many times what a launch
   // costs.
   int64_t largeStep() const { return int64_t(20e-6 * bytesPerSecond / 16); }
 };
+
+// The first is the one that code is tuned for.
+std::span<const CudaMachineModel> cudaMachines();
+// Null: none has this name.
+const CudaMachineModel *findCudaMachine(std::string_view name);
 
 } // namespace vernier::codegen
 

@@ -185,6 +185,8 @@ Step &Lowering::step(const Kernel &kernel, llvm::ArrayRef<Location> reads, llvm:
   for (llvm::ArrayRef<Location> list : {reads, writes})
     for (const Location &location : list)
       step.bytes += location.view.size() * elementBytes(location.view.element);
+  for (const Location &location : writes)
+    step.writtenBytes += location.view.size() * elementBytes(location.view.element);
   current->steps.push_back(std::move(step));
   return current->steps.back();
 }

@@ -38,7 +38,8 @@ struct Step {
   std::string place;
   std::vector<StepOperand> operands;
   int64_t tasks = 1, macs = 0, bytes = 0;
-  int64_t savedMacs = 0; // of macs, those that the kernel's algorithm does without
+  int64_t writtenBytes = 0; // of bytes
+  int64_t savedMacs = 0;    // of macs, those that the kernel's algorithm does without
   // Operands that may share memory with the output when they die here: the kernel reads each element before
   // it writes the same place, in the same task.
   std::vector<int> mayReuse;

@@ -101,6 +101,8 @@ std::string titleOf(const LoadedModel &model, const std::string &configuration) 
 } // namespace
 
 void describe(const DescribeOptions &options, llvm::raw_ostream &out) {
+  if (!options.roofline.machine.empty())
+    return describeRoofline(options, options.roofline, options.json, out);
   if (options.configurations) {
     const ConfigurationTable table = tabulateConfigurations(options);
     if (options.json)

@@ -2,7 +2,7 @@
 #ifndef VERNIER_DRIVER_DESCRIBE_DESCRIBE_H
 #define VERNIER_DRIVER_DESCRIBE_DESCRIBE_H
 
-#include "driver/LoadModel.h"
+#include "driver/describe/Roofline.h"
 
 #include "llvm/Support/raw_ostream.h"
 
@@ -11,6 +11,7 @@ namespace vernier::driver {
 struct DescribeOptions : ModelOptions {
   std::string svg, dot, other;
   bool json = false, configurations = false;
+  RooflineOptions roofline;
 };
 
 // Writes what is asked for to `out`, drawings to their files.

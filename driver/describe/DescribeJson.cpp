@@ -3,6 +3,7 @@
 #include "compiler/analysis/Cost.h"
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
+#include "driver/describe/JsonLines.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <algorithm>
@@ -92,18 +93,7 @@ std::string describeJson(const LoadedModel &model) { return describe(model).dump
 std::string describeJsonWithParameters(const LoadedModel &model) {
   Json description = describe(model);
   description["parameters"] = parametersOf(model);
-  std::string text = "{";
-  for (const auto &[key, value] : description.items()) {
-    text += (text.size() > 1 ? ",\n  " : "\n  ") + Json(key).dump() + ": ";
-    if (!value.is_array() || value.empty() || !value[0].is_object()) {
-      text += value.dump();
-      continue;
-    }
-    for (const Json &entry : value)
-      text += (&entry == &value[0] ? "[\n    " : ",\n    ") + entry.dump();
-    text += "\n  ]";
-  }
-  return text + "\n}\n";
+  return linesOf(description);
 }
 
 std::string withCompiler(const std::string &description, const std::string &version) {

@@ -1,5 +1,6 @@
 """`--target cuda` and `cuda-emulated`: what is refused, what a compiler that fails leaves behind, faults found in whole programs."""
 
+import json
 import os
 import re
 import shutil
@@ -140,6 +141,13 @@ class Cuda(CommandTest):
         text = (self.folder / "built" / "m.cu").read_text(encoding="utf-8")
         # A kernel's place, problem and least time are above it.
         self.assertRegex(text, r"// fc\n// \S.*\n// \d+\.\d+ MB, \d+\.\d+ M multiply-adds: \d+\.\d+ us, by bytes\nconstexpr vn::Convolution ")
+        # It is the one that `describe` has, where a launch has its time too.
+        described = json.loads(self.vernier("describe", self.specification, "--roofline", "h100", "--json").stdout)
+        least = {step["kernel"]: step["microseconds"] - described["machine"]["microseconds_per_launch"] for step in described["steps"]}
+        written = {kernel: float(time) for time, kernel in re.findall(r"^//.*: (\d+\.\d+) us, by .*\nconstexpr vn::\w+ (\w+)_problem", text,
+                                                                      re.MULTILINE)}
+        self.assertEqual({kernel: f"{time:.2f}" for kernel, time in least.items()},
+                         {kernel: f"{time:.2f}" for kernel, time in written.items() if kernel in least})
         done = self.execute(self.folder / "built" / "m", "bench", "--runs", "1")
         self.assertEqual(done.returncode, 0, done.stderr)
 

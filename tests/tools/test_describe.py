@@ -142,5 +142,103 @@ class Describe(CommandTest):
         self.expect_refusal(refuse("--config", self.folder / "none.toml"), "cannot read the configuration", "none.toml")
 
 
+# One convolution whose figures are worked out by hand; and a network with strides, which leave pixels out.
+ONE = """network one() {
+  input image: [64, 16, 16]
+  image |> conv(64, 3)
+}
+model m = one()
+"""
+STRIDES = """network strides() {
+  input image: [8, 4, 4]
+  choose wide: int from [16, 32]
+  image |> first: conv(8, 1) |> second: conv(wide, 1, stride = 2) |> global_avg_pool |> fc: linear(2)
+}
+model m = strides()
+"""
+BYTES, F32, BF16, LAUNCH = 3e12, 67e12, 800e12, 0.6  # an H100's; microseconds
+
+
+class Roofline(CommandTest):
+    def describe(self, specification, *options):
+        self.specify(specification)
+        done = self.vernier("describe", self.specification, "--roofline", *options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def json(self, specification, *options):
+        return json.loads(self.describe(specification, *options, "--json"))
+
+    def test_one_convolution(self):
+        """An image of 64 x 16 x 16 floats is 65,536 bytes, its weights are 64 * 64 * 9."""
+        described = self.json(ONE, "h100", "--batch", "2")
+        image, weights, operations = 2 * 65536, 4 * 36864, 2 * 2 * 256 * 36864
+        steps = [(step["kind"], step["read_bytes"], step["written_bytes"], step["operations"]) for step in described["steps"]]
+        self.assertEqual(steps, [("from_array", image, image, 0), ("convolution", image + weights, image, operations),
+                                 ("to_array", image, image, 0)])
+        copy, product = 1e6 * 2 * image / BYTES + LAUNCH, 1e6 * operations / F32 + LAUNCH
+        for step, time, bound in zip(described["steps"], (copy, product, copy), ("bytes", "operations", "bytes"), strict=True):
+            self.assertAlmostEqual(step["microseconds"], time, 6)
+            self.assertEqual(step["bound"], bound)
+        self.assertAlmostEqual(described["steps"][1]["operations_per_byte"], operations / (2 * image + weights), 6)
+        whole = described["step_by_step"]
+        self.assertEqual((whole["launches"], whole["read_bytes"], whole["written_bytes"], whole["operations"]),
+                         (3, 3 * image + weights, 3 * image, operations))
+        self.assertAlmostEqual(whole["microseconds"], 2 * copy + product, 6)
+        self.assertAlmostEqual(whole["images_per_second"], 2e6 / (2 * copy + product), 2)
+        self.assertAlmostEqual(whole["launch_microseconds"], 3 * LAUNCH, 6)
+        self.assertAlmostEqual(whole["share_bound_by_bytes"], 2 * copy / (2 * copy + product), 6)
+        borders = described["borders"]
+        self.assertEqual((borders["read_bytes"], borders["written_bytes"], borders["bound"]), (image + weights, image, "operations"))
+        self.assertAlmostEqual(borders["microseconds"], product, 6)
+        self.assertEqual([(kind["kind"], kind["launches"]) for kind in described["kinds"]],
+                         [("from_array", 1), ("convolution", 1), ("to_array", 1)])
+
+    def test_precisions(self):
+        """In bfloat16 the map within and the weights have half of the bytes, and tensor cores leave the bytes to bind."""
+        described = self.json(ONE, "h100", "--batch", "2", "--precision", "bf16")
+        image, weights = 2 * 65536, 2 * 36864
+        step = described["steps"][1]
+        self.assertEqual((step["read_bytes"], step["written_bytes"], step["bound"]), (image // 2 + weights, image, "bytes"))
+        self.assertAlmostEqual(step["microseconds"], 1e6 * (image // 2 + weights + image) / BYTES + LAUNCH, 6)
+        described = self.json(ONE, "h100", "--batch", "2", "--precision", "tf32")
+        self.assertEqual(described["steps"][1]["bound"], "bytes")
+        self.assertEqual(described["steps"][1]["read_bytes"], image + 2 * weights)
+
+    def test_training(self):
+        """Windows of a large stride leave pixels out; residues of an input gradient divide its pixels."""
+        described = self.json(STRIDES, "h100", "--batch", "2", "--for", "train")
+        steps = {}
+        for step in described["steps"]:
+            steps.setdefault((step["place"], step["kind"]), []).append((step["read_bytes"], step["written_bytes"]))
+        x, y, weights = 2 * 16 * 8 * 4, 2 * 4 * 16 * 4, 8 * 16 * 4
+        self.assertEqual(steps["second", "convolution"], [(x // 4 + weights, y)])
+        self.assertEqual(steps["second", "convolution_input_gradient"], [(y + weights, x // 4)] + 3 * [(0, x // 4)])
+        self.assertEqual(steps["second", "weight_gradient"], [(x // 4 + y, weights)])
+        self.assertEqual({step["program"] for step in described["steps"]}, {"train_step", "update"})
+        # Of a step's multiply-adds the gradients have twice those of the forward half, but for the image's.
+        macs = 2 * (16 * 64 + 4 * 128 + 32)
+        self.assertEqual(described["step_by_step"]["operations"], 2 * (3 * macs - 2 * 16 * 64))
+        self.assertEqual(sum(kind["operations"] for kind in described["kinds"]), described["step_by_step"]["operations"])
+
+    def test_table(self):
+        text = self.describe(ONE, "A100", "--batch", "2")
+        self.assertIn("m on A100 SXM 80GB: inference, f32, 2 images of 64x16x16\n", text)
+        self.assertRegex(text, r"\nconv1 +convolution +0\.28 +0\.13 +37\.7 +92\.2 +\d\.\d\d  operations\n")
+        self.assertRegex(text, r"\nlaunches: 3 in a call, 0\.002 ms of it\n")
+        self.assertRegex(text, r"if only what lies outside the network moved, 0\.41 MB of input, weights and output: .* by operations\n")
+
+    def test_refusals(self):
+        self.specify(ONE)
+        for words, texts in ((("--roofline", "cpu"), ("`cpu` is no machine whose roofline is known", "one of h100, h200, a100, rtx4090",
+                                                      "M bench --layers")),
+                             (("--roofline", "h100", "--for", "train"), ("cannot be trained",)),
+                             (("--for", "train"), ("--roofline",)), (("--precision", "bf16"), ("--roofline",)),
+                             (("--roofline", "h100", "--precision", "f16"), ("--precision",)),
+                             (("--roofline", "h100", "--dot", "d"), ("--dot",)), (("--roofline", "h100", "--configurations"), ("--configurations",))):
+            with self.subTest(words):
+                self.expect_refusal(self.vernier("describe", self.specification, *words), *texts)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -2,6 +2,7 @@
 #include "codegen/cuda/schedule/Selection.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace vernier::codegen {
 
@@ -9,6 +10,26 @@ static std::string tileText(const ::vn::Tile &tile, ::vn::Arithmetic arithmetic)
   static constexpr const char *names[] = {"f32", "tf32", "bf16"};
   return std::string(names[size_t(arithmetic)]) + " tile " + std::to_string(tile.m) + "x" +
          std::to_string(tile.n);
+}
+
+// Notes that a launch touches `part` in `all` of an operand's pixels.
+static void touch(Step &step, size_t operand, int64_t part, int64_t all) {
+  const StepOperand &whole = step.operands[operand];
+  const int64_t bytes = whole.view.size() * elementBytes(whole.view.element),
+                untouched = bytes - bytes * part / all;
+  step.bytes -= untouched;
+  step.writtenBytes -= whole.written ? untouched : 0;
+}
+
+// Of what a convolution reads: windows of a large stride leave rows and columns out.
+static void touchWindows(Step &step, const std::array<int64_t, 2> &kernel,
+                         const std::array<int64_t, 2> &stride, const std::array<int64_t, 2> &dilation) {
+  int64_t part = 1, all = 1;
+  for (int axis : {0, 1}) {
+    part *= std::min(kernel[axis], stride[axis] / std::gcd(stride[axis], dilation[axis]));
+    all *= stride[axis];
+  }
+  touch(step, 0, part, all);
 }
 
 ::vn::Arithmetic CudaSelection::arithmeticOf(const View &in) const {
@@ -235,6 +256,13 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
     Step &made = step(problem, draft, macs);
     for (int i = begin; i < end; ++i)
       mayReuse(made, {i});
+    if (forward)
+      touchWindows(made, p.kernel, p.stride, p.dilation);
+    else if (work(one) == 0) // only zeros are written
+      touch(made, 0, 0, 1), touch(made, 1, 0, 1);
+    for (size_t i = 2; i < made.operands.size() && launches.size() > 1; ++i)
+      if (const View &view = made.operands[i].view; view.h == p.out.h && view.w == p.out.w)
+        touch(made, i, results_of(one), p.out.n * p.out.h * p.out.w);
   }
   return sums;
 }
@@ -275,7 +303,7 @@ void CudaSelection::weightGradient(const WeightGradientProblem &p, const Places 
     draft.arguments = "x, dy, gradient, parts, counters";
   }
   draft.constant = constantOf(g);
-  step(p, draft, macsOf(p));
+  touchWindows(step(p, draft, macsOf(p)), p.kernel, p.stride, p.dilation);
 }
 
 } // namespace vernier::codegen

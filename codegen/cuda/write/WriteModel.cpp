@@ -1,5 +1,6 @@
 #include "codegen/cuda/write/WriteModel.h"
 
+#include "codegen/cuda/Roofline.h"
 #include "codegen/cuda/schedule/Schedule.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -53,7 +54,7 @@ private:
            "shapes. Above\n"
         << "// it: where it is first used; what it computes; of one launch the bytes of its operands, the "
            "multiply-adds\n"
-        << "// and the least time that either takes on an " << machine.name << ".\n"
+        << "// and the least time that either takes on an " << machine.title << ".\n"
         << "//\n"
         << "//   " << facts.command << "\n"
         << "\n#include \"vernier/cuda/device/kernels.cuh\"\n"
@@ -62,13 +63,6 @@ private:
            "of them.\n"
         << "#ifdef VN_PART\n#define VN_IN_PART(part) (VN_PART == (part))\n#else\n#define VN_IN_PART(part) "
            "1\n#endif\n";
-  }
-
-  double multiplyAddsPerSecond(const Kernel &kernel) const {
-    const auto has = [&](const char *word) {
-      return kernel.schedule->text().find(word) != std::string::npos;
-    };
-    return has("tf32") ? machine.tf32PerSecond : has("bf16") ? machine.bf16PerSecond : machine.f32PerSecond;
   }
 
   void comment(const Kernel &kernel) {
@@ -81,13 +75,12 @@ private:
     if (const std::string chosen = kernel.schedule->text(); !chosen.empty())
       out << " [" << chosen << "]";
     if (use.first) {
-      const double moving = double(use.first->bytes) / machine.bytesPerSecond,
-                   computing = double(use.first->macs) / multiplyAddsPerSecond(kernel);
+      const Roofline roofline = rooflineOf(*use.first, kernel, machine);
       out << llvm::format("\n// %.2f MB", 1e-6 * double(use.first->bytes));
       if (use.first->macs)
         out << llvm::format(", %.1f M multiply-adds", 1e-6 * double(use.first->macs));
-      out << llvm::format(": %.2f us, by %s", 1e6 * std::max(moving, computing),
-                          computing > moving ? "multiply-adds" : "bytes");
+      out << llvm::format(": %.2f us, by %s", 1e6 * roofline.least(),
+                          roofline.boundByBytes() ? "bytes" : "multiply-adds");
     }
     out << "\n";
   }
