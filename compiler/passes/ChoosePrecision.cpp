@@ -97,6 +97,8 @@ private:
 
   // Rank alone does not tell a convolution's weight, or its gradient, from a map.
   static bool isWeight(Value value) {
+    if (llvm::any_of(value.getUsers(), [](Operation *user) { return isa<StoreGradientOp>(user); }))
+      return true;                               // the zeros of a weight that nothing uses, too
     if (auto sum = value.getDefiningOp<AddOp>()) // of a shared weight's gradients
       return isWeight(sum.getLhs());
     return isa_and_nonnull<ParameterOp, FoldWeightOp, ConvolutionWeightGradOp, SliceParameterOp,

@@ -14,6 +14,9 @@
 // CHECK: vn.linear_weight_grad %{{.*}}, %[[DY]] : (tensor<2x1x1x4xbf16>, tensor<2x1x1x3xbf16>) -> tensor<3x4xf32>
 // CHECK: vn.batch_norm_grad {{.*}} -> (tensor<2x4x4x4xbf16>, tensor<4xf32>, tensor<4xf32>)
 // CHECK: vn.convolution_weight_grad {{.*}} : (tensor<2x4x4x4xbf16>, tensor<2x4x4x4xbf16>) -> tensor<4x4x3x3xf32>
+// The gradient of a weight that nothing uses is a weight, too.
+// CHECK: %[[Z:.*]] = vn.zeros : tensor<4x4x1x1xf32>
+// CHECK: vn.store_gradient "unused.weight", %[[Z]]
 // CHECK: return %[[LOSS]], %[[LOGITS]]
 
 // INFER-LABEL: func.func @infer(
@@ -25,6 +28,7 @@ func.func @infer(%x: tensor<2x4x4x4xf32>) -> tensor<2x1x1x3xf32> {
   %beta = vn.parameter "bn.bias" beta : tensor<4xf32>
   %mean = vn.parameter "bn.running_mean" running_mean : tensor<4xf32>
   %var = vn.parameter "bn.running_var" running_var : tensor<4xf32>
+  %u = vn.parameter "unused.weight" convolution_weight : tensor<4x4x1x1xf32>
   %m = vn.parameter "fc.weight" linear_weight : tensor<3x4xf32>
   %c = vn.convolution %x, %w padding [1, 1, 1, 1] : (tensor<2x4x4x4xf32>, tensor<4x4x3x3xf32>) -> tensor<2x4x4x4xf32>
   %n = vn.batch_norm %c, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 0.1 : (tensor<2x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<2x4x4x4xf32>
