@@ -1,5 +1,7 @@
 #include "driver/BuildModel.h"
 
+#include "codegen/cuda/CudaBackend.h"
+#include "codegen/cuda/Report.h"
 #include "codegen/program/PrintProgram.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/Passes.h"
@@ -63,6 +65,11 @@ std::string mebibytes(int64_t bytes) {
   return text;
 }
 
+// Accelerators are CUDA's.
+const codegen::CudaMachineModel &cudaMachineOf(const codegen::Backend &backend) {
+  return static_cast<const codegen::CudaBackend &>(backend).machine;
+}
+
 // What Winograd's algorithm saves of a program's multiply-adds.
 void reportWinograd(llvm::raw_ostream &out, const char *name, const codegen::Program &program) {
   std::set<std::pair<std::string, std::string>> convolutions; // blocks of images repeat their steps
@@ -80,7 +87,7 @@ void reportWinograd(llvm::raw_ostream &out, const char *name, const codegen::Pro
 }
 
 void report(llvm::raw_ostream &out, mlir::ModuleOp module, const CompiledModel &model,
-            const codegen::ModelFacts &facts, double seconds) {
+            const codegen::ModelFacts &facts, const codegen::Backend &backend, double seconds) {
   const codegen::Compilation &c = model.compilation;
   out << facts.name << ": " << runtime::counted(int64_t(c.kernels.size()), "kernel") << ", "
       << mebibytes(c.parameterBytes + c.statisticsBytes) << " of weights, " << mebibytes(c.derivedBytes)
@@ -98,6 +105,8 @@ void report(llvm::raw_ostream &out, mlir::ModuleOp module, const CompiledModel &
     out << "  " << saved << "\n";
   reportWinograd(out, "infer", c.infer);
   reportWinograd(out, "train_step", c.trainStep);
+  if (backend.isAccelerator())
+    codegen::reportCudaChoices(out, c, cudaMachineOf(backend));
   out << llvm::format("  built in %.1f s\n", seconds);
 }
 
@@ -178,6 +187,10 @@ void build(const BuildOptions &options, const Output &output) {
     refuse("training on a CPU is in float32 only", "--precision bf16 --for train",
            "train in float32, then build for inference with --precision bf16: the weights are the same");
 
+  if (options.explain && !backend.isAccelerator())
+    refuse("choices for a CPU are not explained", "--explain",
+           "--target cuda; --print-program prints what was chosen for either");
+
   LoadedModel model = loadModel(options);
   const bool open = hasOpenChoices(model);
   requireReplaceable(options.output, model.name, options.target);
@@ -225,10 +238,12 @@ void build(const BuildOptions &options, const Output &output) {
     runtime::writeFileAtomically(options.output + "/" + model.name + ".safetensors", weights);
   if (options.printProgram)
     codegen::printPrograms(output.text, compiled->compilation);
+  if (options.explain)
+    codegen::explainCudaChoices(output.text, compiled->compilation, cudaMachineOf(backend));
   if (options.quiet)
     return;
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  report(output.text, *model.module, *compiled, facts, seconds.count());
+  report(output.text, *model.module, *compiled, facts, backend, seconds.count());
   if (open)
     output.text << "  " << runtime::counted(segments.configurations(), "configuration") << ", from "
                 << runtime::counted(segments.variants(), "variant") << " of "

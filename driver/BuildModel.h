@@ -12,7 +12,8 @@ struct BuildOptions : ModelOptions, CodeOptions {
   std::string weights, purpose = "infer", output;
   bool scalePolicy = false;
   bool printProgram = false;
-  bool quiet = false; // no report
+  bool explain = false; // why kernels were chosen
+  bool quiet = false;   // no report
 };
 
 // Leaves executable, libraries, header and weights in `options.output` and says what they take; refuses,

@@ -19,6 +19,7 @@ void addBuildCommand(CLI::App &app) {
                     "The binary also computes ELASTIC's scale policy scores, for its --scale-policy");
   command->add_flag("--print-program", options->printProgram,
                     "Print the steps of the programs: what each computes, how, and where its operands lie");
+  command->add_flag("--explain", options->explain, "With --target cuda: print why each kernel was chosen");
   command->add_option("-o,--output", options->output, "Directory for the results")->required();
   addQuietOption(*command, options->quiet);
   command->callback([options] { build(*options, standardOutput()); });

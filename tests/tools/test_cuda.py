@@ -136,8 +136,9 @@ class Cuda(CommandTest):
         self.assertRegex(done.stderr, "driver|GPU")
 
     def test_emulated_program(self):
-        done = self.build("--target", "cuda-emulated")
+        done = self.build("--target", "cuda-emulated", "--explain")
         self.assertEqual(done.returncode, 0, done.stderr)
+        printed = done.stdout
         text = (self.folder / "built" / "m.cu").read_text(encoding="utf-8")
         # A kernel's place, problem and least time are above it.
         self.assertRegex(text, r"// fc\n// \S.*\n// \d+\.\d+ MB, \d+\.\d+ M multiply-adds: \d+\.\d+ us, by bytes\nconstexpr vn::Convolution ")
@@ -148,8 +149,17 @@ class Cuda(CommandTest):
                                                                       re.MULTILINE)}
         self.assertEqual({kernel: f"{time:.2f}" for kernel, time in least.items()},
                          {kernel: f"{time:.2f}" for kernel, time in written.items() if kernel in least})
+        # So is what the build prints, beside what was chosen and why.
+        whole = described["step_by_step"]
+        self.assertIn(f"  infer on H100 SXM: {whole['launches']} launches in a call, {1e-3 * whole['microseconds']:.3f} ms at best", printed)
+        self.assertRegex(printed, r"\n  kernels: .*\b2 convolution \(2 f32 tile 64x8\), ")
+        self.assertRegex(printed, r"(?m)^  conv1: convolution .*\n    f32 tile 64x8: 4 channels need no more columns\n")
+        self.assertRegex(printed, r"(?m)^  fc: convolution .*\n    f32 tile 64x8: 2 channels need no more columns\n")
         done = self.execute(self.folder / "built" / "m", "bench", "--runs", "1")
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_explanations_are_of_cuda(self):
+        self.expect_nothing_left(self.build("--explain"), "choices for a CPU are not explained\n  --> --explain")
 
     def test_faults_in_whole_programs(self):
         """Of a product of matrices, of a map's pixels, of parameters and of the optimizer."""

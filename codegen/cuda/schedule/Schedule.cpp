@@ -25,13 +25,18 @@ const CudaCode &codeOf(const Kernel &kernel) {
   return static_cast<const CudaSchedule &>(*kernel.schedule).code;
 }
 
+const std::string &reasonOf(const Kernel &kernel) {
+  return static_cast<const CudaSchedule &>(*kernel.schedule).reason;
+}
+
 Kernel makeCudaKernel(const Problem &problem, CudaCode code, const std::string &chosen,
-                      const std::string &aligned) {
+                      const std::string &aligned, const std::string &reason) {
   std::string words = textOf(problem);
   for (const std::string &more : {chosen, aligned})
     words += more.empty() ? "" : " " + more;
   const int64_t blocks = code.blocks;
-  return {identifier(words), problem, std::make_shared<CudaSchedule>(std::move(code), chosen), blocks};
+  return {identifier(words), problem, std::make_shared<CudaSchedule>(std::move(code), chosen, reason),
+          blocks};
 }
 
 } // namespace vernier::codegen

@@ -31,7 +31,8 @@ struct CudaCode {
 
 class CudaSchedule : public Schedule {
 public:
-  CudaSchedule(CudaCode code, std::string chosen) : code(std::move(code)), chosen(std::move(chosen)) {}
+  CudaSchedule(CudaCode code, std::string chosen, std::string reason)
+      : code(std::move(code)), reason(std::move(reason)), chosen(std::move(chosen)) {}
 
   bool sameCode(const Problem &, const Schedule &other, const Problem &) const override {
     return code == static_cast<const CudaSchedule &>(other).code;
@@ -39,17 +40,19 @@ public:
   std::string text() const override { return chosen; }
 
   const CudaCode code;
+  const std::string reason; // for what was chosen; empty: there was nothing to choose
 
 private:
   const std::string chosen;
 };
 
 const CudaCode &codeOf(const Kernel &kernel);
+const std::string &reasonOf(const Kernel &kernel);
 
 // The name is made of the problem, of what was chosen and of `aligned`, how its maps lie; empty: as well as
 // their pixels let them.
 Kernel makeCudaKernel(const Problem &problem, CudaCode code, const std::string &chosen,
-                      const std::string &aligned);
+                      const std::string &aligned, const std::string &reason);
 
 } // namespace vernier::codegen
 

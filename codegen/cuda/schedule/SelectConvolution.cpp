@@ -54,22 +54,35 @@ static int mergedGroups(int64_t groups, int64_t inputs, int64_t outputs, ::vn::A
   return int(best);
 }
 
+static std::string mergedText(int merged) {
+  return merged > 1 ? "; narrow groups, " + std::to_string(merged) + " side by side as one" : "";
+}
+
 // Columns are as few as the channels need; rows are many where there are tiles enough for every
 // multiprocessor.
-::vn::Tile CudaSelection::tileOf(int64_t results, int64_t channels, int64_t groups) const {
+std::pair<::vn::Tile, std::string> CudaSelection::tileOf(int64_t results, int64_t channels,
+                                                         int64_t groups) const {
   using ::vn::Tile;
+  const std::string few =
+      std::to_string(channels) + (channels == 1 ? " channel needs" : " channels need") + " no more columns";
   if (channels <= 8)
-    return {.m = 64, .n = 8, .k_bytes = 64, .warps_m = 4, .warps_n = 1, .stages = 3};
+    return {{.m = 64, .n = 8, .k_bytes = 64, .warps_m = 4, .warps_n = 1, .stages = 3}, few};
   if (channels <= 16)
-    return {.m = 64, .n = 16, .k_bytes = 64, .warps_m = 4, .warps_n = 1, .stages = 3};
+    return {{.m = 64, .n = 16, .k_bytes = 64, .warps_m = 4, .warps_n = 1, .stages = 3}, few};
   if (ceilDiv(channels, 32) * 32 < ceilDiv(channels, 64) * 64)
-    return {.m = 64, .n = 32, .k_bytes = 64, .warps_m = 4, .warps_n = 1, .stages = 3};
+    return {{.m = 64, .n = 32, .k_bytes = 64, .warps_m = 4, .warps_n = 1, .stages = 3},
+            std::to_string(channels) + " channels fill 32 columns at a time better than 64"};
   const int64_t tiles = ceilDiv(results, 128) * ceilDiv(channels, 64) * groups;
+  const std::string many = std::to_string(tiles) + (tiles == 1 ? " tile" : " tiles") + " of 128x64 for " +
+                           std::to_string(machine.multiprocessors) + " multiprocessors";
   if (tiles >= 2 * machine.multiprocessors)
-    return {.m = 128, .n = 64, .k_bytes = 64, .warps_m = 4, .warps_n = 2, .stages = 3};
+    return {{.m = 128, .n = 64, .k_bytes = 64, .warps_m = 4, .warps_n = 2, .stages = 3},
+            many + ": two for each at least"};
   if (results <= 32)
-    return {.m = 32, .n = 32, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 4};
-  return {.m = 64, .n = 64, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3};
+    return {{.m = 32, .n = 32, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 4},
+            std::to_string(results) + (results == 1 ? " result is" : " results are") + " few rows"};
+  return {{.m = 64, .n = 64, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3},
+          many + ": less than two for each"};
 }
 
 ::vn::Epilogue CudaSelection::epilogueOf(const Epilogue &epilogue, const Places &at, Draft &draft) const {
@@ -188,6 +201,7 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
 
   // With a stride each residue of the gradient's position has a launch of its own.
   std::vector<::vn::Convolution> launches;
+  std::vector<std::string> reasons;
   int parts = 0;
   for (int y = 0; y < (forward ? 1 : c.stride.y); ++y)
     for (int x = 0; x < (forward ? 1 : c.stride.x); ++x) {
@@ -195,7 +209,9 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
       one.residue = {y, x};
       if (results_of(one) <= 0)
         continue;
-      one.tile = tileOf(results_of(one), c.out_channels(), c.groups);
+      std::string reason;
+      std::tie(one.tile, reason) = tileOf(results_of(one), c.out_channels(), c.groups);
+      reasons.push_back(std::move(reason));
       one.epilogue.first_part = parts;
       parts += parts_of(one);
       launches.push_back(one);
@@ -218,6 +234,7 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
     read(draft, "in", at.reads[0]);
     read(draft, "weight", weight);
     draft.chosen = tileText(one.tile, one.arithmetic);
+    draft.reason = reasons[size_t(&one - launches.data())] + mergedText(merged);
     if (merged > 1)
       draft.chosen += " merged " + std::to_string(merged);
     if (launches.size() > 1)
@@ -293,6 +310,11 @@ void CudaSelection::weightGradient(const WeightGradientProblem &p, const Places 
   draft.chosen = tileText(g.tile, g.arithmetic) +
                  (g.merged > 1 ? " merged " + std::to_string(g.merged) : "") +
                  (g.splits > 1 ? " parts " + std::to_string(g.splits) : "");
+  draft.reason = std::to_string(g.outputs()) + (g.outputs() == 1 ? " channel" : " channels") +
+                 mergedText(g.merged) + "; " + std::to_string(g.tiles()) +
+                 (g.tiles() == 1 ? " tile" : " tiles") + " for " + std::to_string(machine.multiprocessors) +
+                 " multiprocessors" +
+                 (g.splits > 1 ? ", each in " + std::to_string(g.splits) + " parts of the pixels" : "");
   read(draft, "x", at.reads[0]);
   read(draft, "dy", at.reads[1]);
   write(draft, "gradient", at.writes[0]);

@@ -60,7 +60,7 @@ Kernel CudaSelection::kernelOf(const Problem &problem, const Draft &draft) const
   if (llvm::any_of(draft.aligned, [](int align) { return align != 0; }))
     for (int align : draft.aligned)
       aligned += (aligned.empty() ? "aligned " : "x") + std::to_string(align);
-  return makeCudaKernel(problem, std::move(code), draft.chosen, aligned);
+  return makeCudaKernel(problem, std::move(code), draft.chosen, aligned, draft.reason);
 }
 
 Step &CudaSelection::step(const Problem &problem, Draft &draft, int64_t macs) {

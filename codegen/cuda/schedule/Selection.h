@@ -28,9 +28,9 @@ private:
     std::string type, function;
     Constant constant{};
     std::vector<CudaOperand> operands{};
-    std::string arguments{};    // as far as they are not the operands in their order
-    std::vector<int> aligned{}; // of each map; 0: as well as its pixels let it be
-    std::string chosen{};
+    std::string arguments{};        // as far as they are not the operands in their order
+    std::vector<int> aligned{};     // of each map; 0: as well as its pixels let it be
+    std::string chosen{}, reason{}; // what of several, and why
     ::vn::Launch launch{};
     llvm::SmallVector<Location> reads{}, writes{};
   };
@@ -40,7 +40,8 @@ private:
   PartialSums convolutionOfManyAddends(const ConvolutionProblem &p, const Places &at);
   Location packedWeights(const ConvolutionProblem &p, const Places &at, const ::vn::Convolution &c,
                          int merged);
-  ::vn::Tile tileOf(int64_t results, int64_t channels, int64_t groups) const;
+  // With the reason for it.
+  std::pair<::vn::Tile, std::string> tileOf(int64_t results, int64_t channels, int64_t groups) const;
   void weightGradient(const WeightGradientProblem &p, const Places &at);
   ::vn::Arithmetic arithmeticOf(const View &in) const;
   // What it reads are the next of the problem's reads; draft.arguments becomes the fields of
