@@ -98,7 +98,7 @@ class Search(ChooseTest):
     def test_search(self):
         report = self.search("--budget", "macs=1G", "--budget", "latency=99s", "--fine-tune", "1", "--recipe", self.recipe)
         self.assertIn(f"times on {DEVICE} (cuda-emulated)\n", report)
-        self.assertRegex(report, r"\n  infer on H100 SXM: \d+ launches in a call\n")  # of one variant of each part
+        self.assertRegex(report, r"\n  infer on H100 SXM: 6 to 7 launches in a call\n")  # one of them resizes
         table = self.table()
         self.assertEqual((table["target"], table["device"]), ("cuda-emulated", DEVICE))
         # All programs that it has built are the target's.
