@@ -54,10 +54,10 @@ void printTable(llvm::raw_ostream &out, const SearchTable &table) {
       size_t(llvm::count_if(table.rows, [&](const SearchRow &row) { return table.isFinal(row); }));
   out << runtime::counted(int64_t(finals), "configuration") << " of " << table.model << " on "
       << runtime::counted(table.images, "image") << "\n";
-  if (!table.device.empty())
-    out << "times on " << table.device << " (" << table.target << ")\n";
   if (finals < table.rows.size())
     out << table.rows.size() - finals << " more on fewer images\n";
+  if (!table.device.empty())
+    out << "times on " << table.device << " (" << table.target << ")\n";
   for (const SearchRow &row : table.rows)
     if (!std::isfinite(row.loss))
       out << "warning: the loss of " << row.configuration << " is " << llvm::format("%g", row.loss) << "\n";
