@@ -1,4 +1,5 @@
 // Convolutions as emitted code will have them, for nvcc: one of each arithmetic.
+#include "codegen/cuda/device/hopper_convolution.cuh"
 #include "codegen/cuda/device/weight_gradient.cuh"
 #include "codegen/cuda/device/weights.cuh"
 
@@ -117,4 +118,32 @@ VN_KERNEL(grouped.tile.threads())
 conv_3x3_g8_28x28x128_bf16(Global<const bf16> in, Global<const bf16> weight, Global<bf16> out,
                            EpilogueOperands operands) {
   convolution<grouped>(in, weight, out, operands);
+}
+
+// By warp groups, for sm_90a.
+constexpr HopperConvolution hopper_3x3{forward, 64, 6};
+
+VN_KERNEL_ALONE(hopper_3x3.threads)
+hopper_conv_3x3_56x56x64_to_62of88(VN_TENSOR_MAP in, VN_TENSOR_MAP weight, Global<bf16> out,
+                                   EpilogueOperands operands) {
+  hopper_convolution<hopper_3x3>(in, weight, out, operands);
+}
+
+constexpr Map deep{.n = 32, .h = 14, .w = 14, .c = 1024, .pixel = 1024, .element = Element::BF16, .align = 8};
+constexpr HopperConvolution hopper_1x1{
+    {.in = {.n = 32, .h = 14, .w = 14, .c = 256, .pixel = 256, .element = Element::BF16, .align = 8},
+     .out = deep,
+     .arithmetic = Arithmetic::BF16,
+     .epilogue = {.bias = true,
+                  .addends = 1,
+                  .addend = {{deep, {1, 1}}},
+                  .activation = Activation::Relu,
+                  .sums = Sums::Moments}},
+    256,
+    3};
+
+VN_KERNEL_ALONE(hopper_1x1.threads)
+hopper_conv_1x1_14x14x256_to_1024(VN_TENSOR_MAP in, VN_TENSOR_MAP weight, Global<bf16> out,
+                                  EpilogueOperands operands) {
+  hopper_convolution<hopper_1x1>(in, weight, out, operands);
 }

@@ -1,10 +1,11 @@
 // Convolutions and the gradients of their inputs, random problems against a plain loop: odd sizes, slices,
 // borders, strides, dilations, groups, epilogues, tiles. Problems are constants of kernels;
-// -DVERNIER_FIRST_PROBLEM=100 tries others.
+// -DVERNIER_FIRST_PROBLEM=100 tries others. With -DVERNIER_HOPPER by warp groups, where those can.
 #define BOOST_TEST_MODULE cuda_convolution
 #include <boost/test/included/unit_test.hpp>
 
 #include "MapMemory.h"
+#include "codegen/cuda/device/hopper_convolution.cuh"
 #include "codegen/cuda/device/weights.cuh"
 
 #include <memory>
@@ -36,7 +37,11 @@ constexpr Convolution randomProblem(uint64_t seed, Arithmetic arithmetic, Direct
   c.stride = random.chance(50) ? Pair{1, 1} : randomPair(random, 1, 3);
   c.dilation = random.chance(60) ? Pair{1, 1} : randomPair(random, 1, 3);
   c.padding = randomPair(random, 0, 2);
+#ifdef VERNIER_HOPPER
+  random.next();
+#else
   c.groups = random.chance(75) ? 1 : random.between(2, 5);
+#endif
   const int n = random.chance(50) ? 1 : 3;
   const int inputs = c.groups * random.between(1, 70 / c.groups),
             outputs = c.groups * random.between(1, 70 / c.groups);
@@ -70,7 +75,42 @@ constexpr Convolution randomProblem(uint64_t seed, Arithmetic arithmetic, Direct
   epilogue.sums = random.chance(60) ? Sums::None : forward ? Sums::Moments : Sums::Gradient;
   epilogue.x = cuda_tests::randomMap(random, n, c.out.h, c.out.w, c.out.c, out);
   c.tile = kTiles[random.between(0, 4)];
+#ifdef VERNIER_HOPPER
+  c.in.align = 8;
+  c.in.pixel = ceil_div(c.in.pixel, 8) * 8;
+#endif
   return c;
+}
+
+#ifdef VERNIER_HOPPER
+// Few blocks, so that each has several tiles.
+constexpr HopperConvolution byWarpGroups(const Convolution &c) {
+  Random random{uint64_t(c.in.c) * 100 + uint64_t(c.out.c)};
+  constexpr int columns[] = {8, 16, 32, 64, 96, 128};
+  HopperConvolution h{c};
+  h.columns = columns[random.between(0, 5)];
+  h.stages = random.between(2, 4);
+  h.blocks = random.between(1, 3);
+  return h;
+}
+
+template <HopperConvolution h>
+VN_KERNEL_ALONE(h.threads)
+convolve_by_warp_groups(VN_TENSOR_MAP in, VN_TENSOR_MAP weight, Global<Number<h.convolution.out.element>> out,
+                        EpilogueOperands operands) {
+  hopper_convolution<h>(in, weight, out, operands);
+}
+
+// How many launches went that way.
+int launchesByWarpGroups = 0;
+#endif
+
+constexpr int partsOfLaunch(const Convolution &c) {
+#ifdef VERNIER_HOPPER
+  if (byWarpGroups(c).legal())
+    return parts_of(byWarpGroups(c));
+#endif
+  return parts_of(c);
 }
 
 template <Convolution c>
@@ -143,12 +183,23 @@ void launchAll(std::integer_sequence<int, residues...>, const MapMemory &in,
     for (int before = 0; before < residue; ++before) {
       Convolution earlier = c;
       earlier.residue = residueOf(before);
-      one.epilogue.first_part += parts_of(earlier);
+      one.epilogue.first_part += partsOfLaunch(earlier);
     }
     return one;
   };
   const auto launchOne = [&]<int residue>() {
     constexpr Convolution one = with(residue);
+#ifdef VERNIER_HOPPER
+    constexpr HopperConvolution h = byWarpGroups(one);
+    if constexpr (h.legal()) {
+      ++launchesByWarpGroups;
+      VN_LAUNCH(convolve_by_warp_groups<h>, launch_of(h),
+                tensor_map(input_of(h), Global<const bf16>(in.first<bf16>())),
+                tensor_map(weight_of(h), Global<const bf16>(packed)), out.first<Number<c.out.element>>(),
+                operands);
+      return;
+    }
+#endif
     if constexpr (results_of(one) > 0)
       VN_LAUNCH(convolve<one>, launch_of(one), in.first<Number<c.in.element>>(), packed,
                 out.first<Number<c.out.element>>(), operands);
@@ -158,12 +209,12 @@ void launchAll(std::integer_sequence<int, residues...>, const MapMemory &in,
 
 template <Convolution c> int partsOfAll() {
   if (c.direction == Direction::Forward)
-    return parts_of(c);
+    return partsOfLaunch(c);
   int parts = 0;
   for (int i = 0; i < c.stride.y * c.stride.x; ++i) {
     Convolution one = c;
     one.residue = {i / c.stride.x, i % c.stride.x};
-    parts += parts_of(one);
+    parts += partsOfLaunch(one);
   }
   return parts;
 }
@@ -295,3 +346,6 @@ BOOST_AUTO_TEST_CASE(sums_of_many_products) {
   if (Arithmetic::VERNIER_ARITHMETIC == Arithmetic::F32) // tensor cores add theirs in one sum
     BOOST_TEST(errorOfEqualTerms() < 5e-6);
 }
+#ifdef VERNIER_HOPPER
+BOOST_AUTO_TEST_CASE(went_by_warp_groups) { BOOST_TEST(launchesByWarpGroups >= 2 * VERNIER_PROBLEMS); }
+#endif

@@ -310,19 +310,6 @@ VN_KERNEL_ALONE(384) elections(Global<uint32_t> y) {
     y[threadIdx.x / 32] = uint32_t(count) + (votes == again ? 0 : 100);
 }
 
-// Whether the kernels above run here.
-inline bool isHopper() {
-#ifdef VN_EMULATED
-  return true;
-#else
-  int device = 0, major = 0, minor = 0;
-  check(cudaGetDevice(&device), "device");
-  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "device");
-  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "device");
-  return major == 9 && minor == 0;
-#endif
-}
-
 inline std::vector<uint32_t> factors(const MatrixLayout &layout, uint32_t salt) {
   const std::size_t words = std::size_t(layout.rows) * MatrixLayout::row_bytes / 4;
   return layout.tf32 ? wholeTf32(words, salt) : wholePairs(words, salt);
@@ -346,7 +333,7 @@ template <int... i> void addProducts(std::vector<Case> &all, std::integer_sequen
 // Of Primitives.cuh and of this file, as far as they run here.
 inline std::vector<Case> allCases() {
   std::vector<Case> all = cases();
-  if (!isHopper())
+  if (!is_hopper())
     return all;
   all.push_back({"bulk_ring", [] {
                    Array<uint32_t> x(numbers(11 * kStageWords, 10), "x"), y(11 * kStageWords, "y");

@@ -26,7 +26,7 @@ ALLOWED = [
     ("codegen/tables/", [r"codegen/(program|tables)/", r"llvm/", STANDARD + "$"]),
     ("codegen/cpu/", [r"codegen/(program|plan|tables|cpu)/", r"compiler/passes/Passes.h$", r"dsl/Sampling.h$", r"vernier/abi.h$", r"(mlir|llvm)/", STANDARD + "$"]),
     # Copied beside what is emitted and compiled there: they name each other by file name.
-    ("codegen/cuda/device/", [r"[a-z_]+\.cuh$", r"\.\./emulation/Emulation\.h$", r"vernier/abi\.h$", STANDARD + "$"]),
+    ("codegen/cuda/device/", [r"[a-z_]+\.cuh$", r"\.\./emulation/Emulation\.h$", r"vernier/abi\.h$", r"cudaTypedefs\.h$", STANDARD + "$"]),
     ("codegen/cuda/emulation/", [r"[A-Z]\w+\.h$", r"boost/context/", r"sanitizer/common_interface_defs.h$", STANDARD + "$"]),
     ("codegen/cuda/", [r"codegen/(program|plan|tables|cuda)/", r"compiler/passes/Passes.h$", r"runtime/(io|process)/", r"llvm/",
                        STANDARD + "$"]),

@@ -9,6 +9,7 @@
 #include "convolution.cuh"
 #include "elementwise.cuh"
 #include "fold.cuh"
+#include "hopper_convolution.cuh"
 #include "losses.cuh"
 #include "optimizer.cuh"
 #include "pixel_sums.cuh"

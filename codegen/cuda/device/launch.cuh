@@ -64,6 +64,8 @@ inline void fill_device(void *memory, int byte, std::size_t bytes, Stream = {}) 
   emulation::fill(memory, byte, bytes);
 }
 inline void synchronize(Stream = {}) {}
+// Whether kernels for sm_90a run.
+inline bool is_hopper() { return true; }
 // `count` elements from a byte of device memory on, as a kernel's argument, by a name that reports have.
 template <class T>
 Global<T> device_part(void *memory, std::size_t byte, std::size_t count, const std::string &name) {
@@ -106,6 +108,13 @@ inline void queue_copy_to_host(void *to, const void *from, std::size_t bytes, St
 }
 inline void fill_device(void *memory, int byte, std::size_t bytes, Stream stream = {}) {
   check(cudaMemsetAsync(memory, byte, bytes, stream), "fill");
+}
+inline bool is_hopper() {
+  int device = 0, major = 0, minor = 0;
+  check(cudaGetDevice(&device), "device");
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "device");
+  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "device");
+  return major == 9 && minor == 0;
 }
 inline void synchronize(Stream stream = {}) { check(cudaStreamSynchronize(stream), "synchronize"); }
 template <class T> Global<T> device_part(void *memory, std::size_t byte, std::size_t, const std::string &) {

@@ -32,6 +32,12 @@
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 #define VN_HOPPER 1
 #endif
+// Code of a kernel that has a twin for sm_90a, where that one does not run.
+#ifdef VN_HOPPER
+#define VN_NOT_HOPPER(...)
+#else
+#define VN_NOT_HOPPER(...) __VA_ARGS__
+#endif
 // The last parameter of what the emulation reports with the place of its call.
 #define VN_PLACE
 #define VN_AND_PLACE
@@ -51,6 +57,7 @@ template <class T> using Shared = T *;
 #define VN_CONSTANT constexpr
 #define VN_KERNEL(threads) inline void
 #define VN_KERNEL_ALONE(threads) inline void
+#define VN_NOT_HOPPER(...)
 #define VN_UNROLL
 #define VN_PLACE ::vn::emulation::Place place = ::vn::emulation::here()
 #define VN_AND_PLACE , VN_PLACE
