@@ -33,7 +33,7 @@ std::unique_ptr<const codegen::Backend> backendOf(const CodeOptions &options) {
   if (options.target == "cuda")
     return std::make_unique<codegen::CudaBackend>(nvccToolchain(options.cudaArchitectures), cuda);
   if (options.target == "cuda-emulated")
-    return std::make_unique<codegen::CudaBackend>(emulationToolchain(), cuda);
+    return std::make_unique<codegen::CudaBackend>(emulationToolchain(options.cudaArchitectures), cuda);
   return std::make_unique<codegen::CpuBackend>(cpuBackendOf(options));
 }
 

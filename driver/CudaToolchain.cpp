@@ -97,8 +97,9 @@ codegen::CudaToolchain nvccToolchain(const std::string &architectures) {
   return toolchain;
 }
 
-codegen::CudaToolchain emulationToolchain() {
+codegen::CudaToolchain emulationToolchain(const std::string &architectures) {
   codegen::CudaToolchain toolchain = common();
+  toolchain.architectures = architecturesOf(architectures);
   const LinkOptions link = defaultLinkOptions();
   toolchain.emulated = true;
   toolchain.compiler = link.compiler;

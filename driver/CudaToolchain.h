@@ -10,7 +10,7 @@ namespace vernier::driver {
 // capabilities of GPUs, comma-separated, as "80,90a". Refuses where there is no nvcc, and what names no GPU.
 codegen::CudaToolchain nvccToolchain(const std::string &architectures);
 
-codegen::CudaToolchain emulationToolchain();
+codegen::CudaToolchain emulationToolchain(const std::string &architectures);
 
 } // namespace vernier::driver
 

@@ -43,7 +43,8 @@ View CudaBackend::store(View map) const {
 }
 
 PartialSums CudaBackend::select(const Problem &problem, const Places &places, StepWriter &writer) const {
-  return CudaSelection(machine, options.tf32, writer).select(problem, places);
+  return CudaSelection(machine, options.tf32, llvm::is_contained(toolchain.architectures, "90a"), writer)
+      .select(problem, places);
 }
 
 void CudaBackend::order(Program &program) const { formWaves(program, machine.largeStep()); }

@@ -11,11 +11,12 @@ namespace vernier::codegen {
 // What compiles what is written, and what the result is linked with.
 struct CudaToolchain {
   bool emulated = false;
-  std::string compiler;                   // nvcc; emulated: a C++ compiler
-  std::vector<std::string> architectures; // compute capabilities of GPUs: "80", "90a"
-  std::string headers;                    // the folder that has vernier/abi.h and vernier/cuda
-  std::vector<std::string> libraries;     // arguments of the linker
-  unsigned jobs = 1;                      // compilers at a time
+  std::string compiler; // nvcc; emulated: a C++ compiler
+  std::vector<std::string>
+      architectures;   // compute capabilities of GPUs: "80", "90a"; emulated: kernels as for them
+  std::string headers; // the folder that has vernier/abi.h and vernier/cuda
+  std::vector<std::string> libraries; // arguments of the linker
+  unsigned jobs = 1;                  // compilers at a time
 };
 
 struct CudaOptions {

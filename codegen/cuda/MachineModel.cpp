@@ -14,6 +14,9 @@ constexpr double kCopied = 3.0 / 3.35, kMultiplied = 800.0 / 989.4;
 // (NVIDIA, "Getting Started with CUDA Graphs").
 constexpr double kLaunch = 0.6e-6;
 
+// An estimate: no figure of a data sheet, and of few measurements.
+constexpr double kCacheOverMemory = 2;
+
 constexpr double kTera = 1e12;
 
 // From terabytes and teraFLOPs per second of a data sheet: dense, with sums in float32.
@@ -23,6 +26,7 @@ constexpr CudaMachineModel machine(const char *name, const char *title, int64_t 
           .title = title,
           .multiprocessors = multiprocessors,
           .bytesPerSecond = kCopied * bytes * kTera,
+          .cacheBytesPerSecond = kCacheOverMemory * kCopied * bytes * kTera,
           .f32PerSecond = f32 / 2 * kTera,
           .tf32PerSecond = tf32 / 2 * kTera,
           .bf16PerSecond = kMultiplied * bf16 / 2 * kTera,

@@ -17,7 +17,8 @@ struct CudaMachineModel {
   const char *name = "";  // as an option has it: "h100"
   const char *title = ""; // as a person reads it: "H100 SXM"
   int64_t multiprocessors = 0;
-  double bytesPerSecond = 0; // of its memory, as a copy reaches it
+  double bytesPerSecond = 0;      // of its memory, as a copy reaches it
+  double cacheBytesPerSecond = 0; // of the cache that all multiprocessors share, read
   // Multiply-adds per second, dense, sums in float32.
   double f32PerSecond = 0, tf32PerSecond = 0, bf16PerSecond = 0;
   double secondsPerLaunch = 0; // of a kernel behind another one in a CUDA graph, beside what it computes

@@ -10,7 +10,7 @@ using namespace vernier::tests;
 namespace {
 
 const codegen::CudaBackend &emulated() {
-  static const codegen::CudaBackend backend(driver::emulationToolchain(), {});
+  static const codegen::CudaBackend backend(driver::emulationToolchain("80,90a"), {});
   return backend;
 }
 

@@ -161,6 +161,30 @@ class Cuda(CommandTest):
     def test_explanations_are_of_cuda(self):
         self.expect_nothing_left(self.build("--explain"), "choices for a CPU are not explained\n  --> --explain")
 
+    def test_kernels_for_one_architecture(self):
+        """Convolutions in bfloat16 by warp groups, where 90a is among the architectures."""
+        for architectures in "80,90a", "80":
+            out = self.folder / architectures.replace(",", "_")
+            done = self.vernier("build", NETWORKS, "--model", "aggregated5", "--target", "cuda-emulated", "--precision", "bf16", "--batch", "1",
+                                "--cuda-arch", architectures, "-o", out)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            text = (out / "aggregated5.cu").read_text(encoding="utf-8")
+            twins = re.findall(r"^VN_KERNEL_ALONE\(384\)\n(\w+_hopper)\(\n? *VN_TENSOR_MAP in,\s+VN_TENSOR_MAP weight,", text, re.M)
+            self.assertEqual(len(twins) > 0, architectures == "80,90a", twins)
+            for name in twins:
+                self.assertIn(f"if (vn::is_hopper())\n      VN_LAUNCH({name}, ", text)
+                self.assertIn(f"VN_NOT_HOPPER(vn::convolution<{name.removesuffix('_hopper')}_problem>", text)
+            # Three channels are not enough for a stage.
+            self.assertNotRegex(text, r"convolution_1x16x24x3of8\w*_hopper")
+            done = self.execute(out / "aggregated5", "bench", "--runs", "1")
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_fault_in_a_kernel_by_warp_groups(self):
+        done = self.vernier("verify", NETWORKS, "--model", "aggregated5", "--target", "cuda-emulated", "--precision", "bf16", "--code-only",
+                            "--batch", "2", "--for", "infer", "--inject-fault", "convolution_2x16x24x16bf16")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertRegex(done.stderr, "^error: kernel `\\w*_hopper_128x")
+
     def test_faults_in_whole_programs(self):
         """Of a product of matrices, of a map's pixels, of parameters and of the optimizer."""
         for name, purpose in ("convolution_", "infer"), ("max_pool_", "infer"), ("fold_weight_", "infer"), ("weight_gradient_", "train"), \

@@ -5,6 +5,7 @@
 #ifndef VERNIER_CODEGEN_CUDA_SCHEDULE_CONSTANTS_H
 #define VERNIER_CODEGEN_CUDA_SCHEDULE_CONSTANTS_H
 
+#include "codegen/cuda/device/hopper_convolution.cuh"
 #include "codegen/cuda/device/weight_gradient.cuh"
 #include "codegen/cuda/device/weights.cuh"
 #include "codegen/program/Backend.h"

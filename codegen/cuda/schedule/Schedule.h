@@ -4,6 +4,7 @@
 
 #include "codegen/program/Kernel.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,18 @@ struct CudaCode {
   std::string arguments; // by the operands' names; empty: all of them, in their order
   unsigned threads = 0;  // of a block
   int64_t blocks = 0;
+
+  // The same for sm_90a alone, where there is one: a kernel by `type`, whose constant is {NAME_problem,
+  // `constant`}, and `function`. Its first operands are tensor maps of those that these functions of the
+  // constant describe.
+  struct Hopper {
+    std::string type, constant, function;
+    std::vector<std::string> maps;
+    unsigned threads = 0;
+
+    bool operator==(const Hopper &) const = default;
+  };
+  std::optional<Hopper> hopper{};
 
   bool operator==(const CudaCode &) const = default;
 };

@@ -85,6 +85,38 @@ std::pair<::vn::Tile, std::string> CudaSelection::tileOf(int64_t results, int64_
           many + ": less than two for each"};
 }
 
+// Those columns of a tile with which all blocks are done first, each tile being as long as the slower of its
+// products and its bytes. None where a tile would be less than half full, or by warp groups it cannot be.
+std::optional<::vn::HopperConvolution> CudaSelection::byWarpGroups(const ::vn::Convolution &c) const {
+  using ::vn::HopperConvolution;
+  if (!hopper || results_of(c) < HopperConvolution::group_rows)
+    return std::nullopt;
+  std::optional<HopperConvolution> best;
+  double least = 0;
+  for (const int columns : {256, 192, 128, 96, 64, 32, 16, 8}) {
+    HopperConvolution h{c, columns, 2, int(machine.multiprocessors)};
+    for (HopperConvolution more = h; more.legal() && more.stages <= 8; ++more.stages)
+      h = more;
+    // Of few channels too much of a stage would be zeros.
+    if (!h.legal() || h.stages < 3 || 2 * h.padded(h.swizzle()) > 3 * packed_channels(c.arithmetic, c.in.c))
+      continue;
+    const double products = double(rows_of(c).count) * columns_of(c).count * h.padded(h.swizzle());
+    const double bytesOfResult = c.out.element == ::vn::Element::BF16 ? 2 : 4;
+    const double perMultiprocessor = 1.0 / double(machine.multiprocessors);
+    const double multiply = h.rows * columns * products / (machine.bf16PerSecond * perMultiprocessor);
+    const double load = (h.rows + columns) * products * 2 / (machine.cacheBytesPerSecond * perMultiprocessor);
+    const double store = h.rows * std::min(columns, c.out.c) * bytesOfResult * (1 + c.epilogue.addends) /
+                         (machine.bytesPerSecond * perMultiprocessor);
+    const double time =
+        double(ceilDiv(h.tiles(), machine.multiprocessors)) * std::max(multiply, load + store);
+    if (!best || time < least) {
+      best = h;
+      least = time;
+    }
+  }
+  return best;
+}
+
 ::vn::Epilogue CudaSelection::epilogueOf(const Epilogue &epilogue, const Places &at, Draft &draft) const {
   ::vn::Epilogue result;
   std::string text;
@@ -265,6 +297,18 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
       write(draft, "sums", sums.sums, "double", int64_t(parts) * 2 * p.out.c);
     draft.constant = constantOf(one);
     draft.launch = launch_of(one);
+    // Partial sums are as many in both.
+    if (const auto h = byWarpGroups(one); h && (!sums.parts || parts_of(*h) == parts_of(one))) {
+      draft.hopper = {"HopperConvolution",
+                      std::to_string(h->columns) + ", " + std::to_string(h->stages) + ", " +
+                          std::to_string(h->blocks),
+                      "hopper_convolution",
+                      {"input_of", "weight_of"},
+                      unsigned(h->threads)};
+      draft.chosen += " hopper " + std::to_string(h->rows) + "x" + std::to_string(h->columns);
+      draft.reason += "; on compute capability 9.0 by warp groups, " + std::to_string(h->tiles()) +
+                      " tiles of " + std::to_string(h->columns) + " columns end first by the model";
+    }
     const int64_t macs = &one == &launches.back() ? left : allWork ? macsOf(p) * work(one) / allWork : 0;
     left -= macs;
     // Each element of an addend or of the mask is read before the output's is stored, by the same thread.

@@ -55,7 +55,8 @@ Kernel CudaSelection::kernelOf(const Problem &problem, const Draft &draft) const
                 draft.operands,
                 draft.arguments,
                 draft.launch.block.x,
-                int64_t(grid.x) * grid.y * grid.z};
+                int64_t(grid.x) * grid.y * grid.z,
+                draft.hopper};
   std::string aligned;
   if (llvm::any_of(draft.aligned, [](int align) { return align != 0; }))
     for (int align : draft.aligned)

@@ -16,9 +16,9 @@ namespace vernier::codegen {
 
 class CudaSelection {
 public:
-  // `tf32`: products of float32 maps are rounded to tf32.
-  CudaSelection(const CudaMachineModel &machine, bool tf32, StepWriter &writer)
-      : machine(machine), tf32(tf32), writer(writer) {}
+  // `tf32`: products of float32 maps are rounded to tf32. `hopper`: kernels may have twins for sm_90a.
+  CudaSelection(const CudaMachineModel &machine, bool tf32, bool hopper, StepWriter &writer)
+      : machine(machine), tf32(tf32), hopper(hopper), writer(writer) {}
 
   PartialSums select(const Problem &problem, const Places &at);
 
@@ -32,6 +32,7 @@ private:
     std::vector<int> aligned{};     // of each map; 0: as well as its pixels let it be
     std::string chosen{}, reason{}; // what of several, and why
     ::vn::Launch launch{};
+    std::optional<CudaCode::Hopper> hopper{};
     llvm::SmallVector<Location> reads{}, writes{};
   };
 
@@ -42,6 +43,8 @@ private:
                          int merged);
   // With the reason for it.
   std::pair<::vn::Tile, std::string> tileOf(int64_t results, int64_t channels, int64_t groups) const;
+  // None: it cannot be, or should not.
+  std::optional<::vn::HopperConvolution> byWarpGroups(const ::vn::Convolution &c) const;
   void weightGradient(const WeightGradientProblem &p, const Places &at);
   ::vn::Arithmetic arithmeticOf(const View &in) const;
   // What it reads are the next of the problem's reads; draft.arguments becomes the fields of
@@ -78,7 +81,7 @@ private:
   Location zeros(int64_t count);
 
   const CudaMachineModel &machine;
-  const bool tf32;
+  const bool tf32, hopper;
   StepWriter &writer;
 };
 

@@ -90,34 +90,71 @@ private:
     const std::string &name = kernel.name;
     comment(kernel);
     out << "constexpr vn::" << code.type << " " << name << "_problem = " << code.constant << ";\n";
-    std::vector<std::string> parameters;
-    std::string names;
-    for (const CudaOperand &operand : code.operands) {
-      parameters.push_back("vn::Global<" + operand.type + "> " + operand.name);
-      names += (names.empty() ? "" : ", ") + operand.name;
+    const std::string body = "vn::" + code.function + "<" + name + "_problem>(" + argumentsOf(code) + ");";
+    signature("VN_KERNEL", code.threads, name, code, 0);
+    out << (code.hopper ? "VN_NOT_HOPPER(" + body + ")" : body) << "\n}\n";
+    const std::string twin = name + "_hopper";
+    if (code.hopper) {
+      out << "constexpr vn::" << code.hopper->type << " " << twin << "_problem = {" << name << "_problem, "
+          << code.hopper->constant << "};\n";
+      signature("VN_KERNEL_ALONE", code.hopper->threads, twin, code, code.hopper->maps.size());
+      out << "vn::" << code.hopper->function << "<" << twin << "_problem>(" << argumentsOf(code) << ");\n}\n";
     }
-    const std::string indent(name.size() + 1 < 40 ? name.size() + 1 : 4, ' ');
-    const std::string oneLine = llvm::join(parameters, ", ");
-    out << "VN_KERNEL(" << code.threads << ")\n" << name << "(";
-    if (name.size() + oneLine.size() < 110)
-      out << oneLine;
-    else
-      out << (indent.size() == 4 ? "\n" + indent : "") << llvm::join(parameters, ",\n" + indent);
-    out << ") {\n  vn::" << code.function << "<" << name << "_problem>("
-        << (code.arguments.empty() ? names : code.arguments) << ");\n}\n";
     const bool faulty = kernel.name == emission.faulty;
     if (faulty)
       spoiler(kernel);
-    out << "VN_STEP(" << name << ", \"" << emission.prefix << name
-        << "\") {\n  return vn::attempt([&] {\n    VN_LAUNCH(" << name << ", launch_of(" << name
-        << "_problem, vn::stream_of(stream))";
-    for (size_t i = 0; i < code.operands.size(); ++i)
-      out << ",\n              " << operand(code.operands[i], i);
-    out << ");\n";
+    out << "VN_STEP(" << name << ", \"" << emission.prefix << name << "\") {\n  return vn::attempt([&] {\n";
+    if (code.hopper) {
+      out << "    if (vn::is_hopper())\n";
+      launch(twin, code, code.hopper->maps, "      ");
+      out << "    else\n";
+    }
+    launch(name, code, {}, code.hopper ? "      " : "    ");
     if (faulty)
       out << "    VN_LAUNCH(spoil, {1, 1, 0, vn::stream_of(stream)}, "
           << operand(*spoiled(kernel), spoiledIndex(kernel)) << ");\n";
     out << "  });\n}\n";
+  }
+
+  static std::string argumentsOf(const CudaCode &code) {
+    if (!code.arguments.empty())
+      return code.arguments;
+    std::string names;
+    for (const CudaOperand &operand : code.operands)
+      names += (names.empty() ? "" : ", ") + operand.name;
+    return names;
+  }
+
+  // As far as its body. The first `maps` operands are tensor maps.
+  void signature(const char *kind, unsigned threads, const std::string &name, const CudaCode &code,
+                 size_t maps) {
+    std::vector<std::string> parameters;
+    for (const CudaOperand &operand : code.operands)
+      parameters.push_back((parameters.size() < maps ? "VN_TENSOR_MAP" : "vn::Global<" + operand.type + ">") +
+                           " " + operand.name);
+    const std::string indent(name.size() + 1 < 40 ? name.size() + 1 : 4, ' ');
+    const std::string oneLine = llvm::join(parameters, ", ");
+    out << kind << "(" << threads << ")\n" << name << "(";
+    if (name.size() + oneLine.size() < 110)
+      out << oneLine;
+    else
+      out << (indent.size() == 4 ? "\n" + indent : "") << llvm::join(parameters, ",\n" + indent);
+    out << ") {\n  ";
+  }
+
+  // `maps`: of the first operands, the functions of the constant that describe tensor maps.
+  void launch(const std::string &name, const CudaCode &code, const std::vector<std::string> &maps,
+              const std::string &indent) {
+    out << indent << "VN_LAUNCH(" << name << ", launch_of(" << name << "_problem, vn::stream_of(stream))";
+    for (size_t i = 0; i < code.operands.size(); ++i) {
+      out << ",\n" << indent << "          ";
+      if (i < maps.size())
+        out << "vn::tensor_map(vn::" << maps[i] << "(" << name << "_problem), "
+            << operand(code.operands[i], i) << ")";
+      else
+        out << operand(code.operands[i], i);
+    }
+    out << ");\n";
   }
 
   static std::string operand(const CudaOperand &operand, size_t index) {
