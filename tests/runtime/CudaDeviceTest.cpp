@@ -72,6 +72,7 @@ const vn_accelerator kAccelerator = {
                   void *) { return copy(memory, host, bytes); },
     .copy_out = [](void *host, const void *memory, int64_t bytes,
                    void *) { return copy(host, memory, bytes); },
+    .copy = [](void *to, const void *from, int64_t bytes, void *) { return copy(to, from, bytes); },
     .forget = [](void *memory, int64_t bytes, void *) -> const char * {
       std::memset(memory, 0xFF, size_t(bytes));
       return nullptr;
@@ -101,6 +102,8 @@ const vn_accelerator kAccelerator = {
     .create_event = [](void **event) { return make(event); },
     .release_event = drop,
     .record = [](void *, void *) -> const char * { return nullptr; },
+    .follow = [](void *, void *) -> const char * { return nullptr; },
+    .await = [](void *) -> const char * { return nullptr; },
     .seconds = [](void *, void *, double *seconds) -> const char * {
       *seconds = 0.5;
       return nullptr;

@@ -3,7 +3,8 @@
 //
 //   VN_LAUNCH(add, {.grid = blocks, .block = 128}, x, y);
 //
-// With nvcc a launch only queues; under emulation it has run when it returns, unless its stream records it.
+// With nvcc a launch only queues. Under emulation it has run when it returns, unless something before it in
+// its stream waits (emulation/Streams.h), or the stream records it.
 #ifndef VERNIER_CUDA_DEVICE_LAUNCH_CUH
 #define VERNIER_CUDA_DEVICE_LAUNCH_CUH
 
@@ -21,9 +22,9 @@
 namespace vn {
 
 #ifdef VN_EMULATED
-struct EmulatedStream {
-  using Work = std::vector<std::function<void()>>;
-  Work *recording = nullptr; // of a graph
+struct EmulatedStream : emulation::Stream {
+  using Graph = std::vector<Work>;
+  std::shared_ptr<Graph> recording; // null: what is launched runs
 };
 using Stream = EmulatedStream *;
 #else
@@ -45,25 +46,35 @@ template <class... Parameters>
 void launch(const char *name, void (*kernel)(Parameters...), const Launch &shape,
             const std::type_identity_t<Parameters> &...arguments) {
   const emulation::LaunchShape emulated{name, shape.grid, shape.block, shape.shared_bytes};
-  if (shape.stream && shape.stream->recording)
-    shape.stream->recording->push_back([=] { emulation::launch(emulated, kernel, arguments...); });
+  const auto work = [=] { emulation::launch(emulated, kernel, arguments...); };
+  if (!shape.stream)
+    work();
+  else if (shape.stream->recording)
+    shape.stream->recording->push_back(work);
   else
-    emulation::launch(emulated, kernel, arguments...);
+    shape.stream->launch(work);
 }
 inline void *allocate_device(std::size_t bytes, const std::string &name) {
   return emulation::allocate(bytes, name);
 }
 inline void free_device(void *memory) { emulation::release(memory); }
-inline void copy_to_device(void *to, const void *from, std::size_t bytes, Stream = {}) {
-  emulation::copyToDevice(to, from, bytes);
+inline void copy_to_device(void *to, const void *from, std::size_t bytes, Stream stream = {}) {
+  stream ? stream->copyToDevice(to, from, bytes) : emulation::copyToDevice(to, from, bytes);
 }
-inline void queue_copy_to_host(void *to, const void *from, std::size_t bytes, Stream = {}) {
-  emulation::copyToHost(to, from, bytes);
+inline void queue_copy_to_host(void *to, const void *from, std::size_t bytes, Stream stream = {}) {
+  stream ? stream->copyToHost(to, from, bytes) : emulation::copyToHost(to, from, bytes);
 }
-inline void fill_device(void *memory, int byte, std::size_t bytes, Stream = {}) {
-  emulation::fill(memory, byte, bytes);
+inline void copy_on_device(void *to, const void *from, std::size_t bytes, Stream stream = {}) {
+  stream ? stream->copyOnDevice(to, from, bytes) : emulation::copyOnDevice(to, from, bytes);
 }
-inline void synchronize(Stream = {}) {}
+inline void fill_device(void *memory, int byte, std::size_t bytes, Stream stream = {}) {
+  const auto work = [=] { emulation::fill(memory, byte, bytes); };
+  stream ? stream->launch(work) : work();
+}
+inline void synchronize(Stream stream = {}) {
+  if (stream)
+    stream->synchronize();
+}
 // Whether kernels for sm_90a run.
 inline bool is_hopper() { return true; }
 // `count` elements from a byte of device memory on, as a kernel's argument, by a name that reports have.
@@ -105,6 +116,9 @@ inline void copy_to_device(void *to, const void *from, std::size_t bytes, Stream
 }
 inline void queue_copy_to_host(void *to, const void *from, std::size_t bytes, Stream stream = {}) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream), "copy from the device");
+}
+inline void copy_on_device(void *to, const void *from, std::size_t bytes, Stream stream = {}) {
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream), "copy on the device");
 }
 inline void fill_device(void *memory, int byte, std::size_t bytes, Stream stream = {}) {
   check(cudaMemsetAsync(memory, byte, bytes, stream), "fill");

@@ -13,7 +13,6 @@
 
 #include "vernier/abi.h"
 
-#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <mutex>
@@ -74,56 +73,63 @@ inline const char *facts(vn_accelerator_facts *facts) {
   return nullptr;
 }
 inline const char *allocate_host(int64_t bytes, void **memory) {
-  return attempt([&] { *memory = ::operator new(std::size_t(bytes)); });
+  return attempt([&] { *memory = emulation::allocatePinned(std::size_t(bytes)); });
 }
 inline const char *release_host(void *memory) {
-  ::operator delete(memory);
-  return nullptr;
+  return attempt([&] { emulation::releasePinned(memory); });
 }
 inline const char *create_stream(void **stream) {
   return attempt([&] { *stream = new EmulatedStream; });
 }
 inline const char *release_stream(void *stream) {
-  delete stream_of(stream);
-  return nullptr;
+  return attempt([&] { delete stream_of(stream); });
 }
-inline const char *forget(void *memory, int64_t bytes, void *) {
-  return attempt([&] { emulation::poison({memory, std::size_t(bytes), std::size_t(bytes), 1}); });
+inline const char *forget(void *memory, int64_t bytes, void *stream) {
+  return attempt([&] {
+    stream_of(stream)->launch([=] {
+      emulation::poison({memory, std::size_t(bytes), std::size_t(bytes), 1});
+    });
+  });
 }
+using EmulatedGraph = std::shared_ptr<EmulatedStream::Graph>;
 inline const char *begin_graph(void *stream) {
-  return attempt([&] { stream_of(stream)->recording = new EmulatedStream::Work; });
+  return attempt([&] { stream_of(stream)->recording = std::make_shared<EmulatedStream::Graph>(); });
 }
 inline const char *end_graph(void *stream, void **graph) {
-  *graph = stream_of(stream)->recording;
-  stream_of(stream)->recording = nullptr;
-  return nullptr;
+  return attempt([&] { *graph = new EmulatedGraph(std::move(stream_of(stream)->recording)); });
 }
-inline const char *run_graph(void *graph, void *) {
+inline const char *run_graph(void *graph, void *stream) {
   return attempt([&] {
-    for (const auto &work : *static_cast<EmulatedStream::Work *>(graph))
-      work();
+    stream_of(stream)->launch([works = *static_cast<EmulatedGraph *>(graph)] {
+      for (const auto &work : *works)
+        work();
+    });
   });
 }
 inline const char *release_graph(void *graph) {
-  delete static_cast<EmulatedStream::Work *>(graph);
+  delete static_cast<EmulatedGraph *>(graph);
   return nullptr;
 }
-// By the host's clock: how long the emulation takes, which says nothing of a GPU.
-using EmulatedClock = std::chrono::steady_clock;
+inline emulation::Event &event_of(void *event) { return *static_cast<emulation::Event *>(event); }
 inline const char *create_event(void **event) {
-  return attempt([&] { *event = new EmulatedClock::time_point; });
+  return attempt([&] { *event = new emulation::Event; });
 }
 inline const char *release_event(void *event) {
-  delete static_cast<EmulatedClock::time_point *>(event);
+  delete &event_of(event);
   return nullptr;
 }
-inline const char *record(void *event, void *) {
-  *static_cast<EmulatedClock::time_point *>(event) = EmulatedClock::now();
-  return nullptr;
+inline const char *record(void *event, void *stream) {
+  return attempt([&] { event_of(event).record(*stream_of(stream)); });
 }
+inline const char *follow(void *stream, void *event) {
+  return attempt([&] { stream_of(stream)->follow(event_of(event)); });
+}
+inline const char *await(void *event) {
+  return attempt([&] { event_of(event).synchronize(); });
+}
+// By the host's clock: how long the emulation takes, which says nothing of a GPU.
 inline const char *seconds(void *from, void *to, double *seconds) {
-  const auto begin = *static_cast<EmulatedClock::time_point *>(from);
-  *seconds = std::chrono::duration<double>(*static_cast<EmulatedClock::time_point *>(to) - begin).count();
+  *seconds = event_of(to).secondsSince(event_of(from));
   return nullptr;
 }
 
@@ -226,6 +232,13 @@ inline const char *record(void *event, void *stream) {
   return attempt(
       [&] { check(cudaEventRecord(static_cast<cudaEvent_t>(event), stream_of(stream)), "event"); });
 }
+inline const char *follow(void *stream, void *event) {
+  return attempt(
+      [&] { check(cudaStreamWaitEvent(stream_of(stream), static_cast<cudaEvent_t>(event), 0), "event"); });
+}
+inline const char *await(void *event) {
+  return attempt([&] { check(cudaEventSynchronize(static_cast<cudaEvent_t>(event)), "synchronize"); });
+}
 inline const char *seconds(void *from, void *to, double *seconds) {
   return attempt([&] {
     float milliseconds = 0;
@@ -255,6 +268,9 @@ inline const char *copy_in(void *memory, const void *host, int64_t bytes, void *
 inline const char *copy_out(void *host, const void *memory, int64_t bytes, void *stream) {
   return attempt([&] { queue_copy_to_host(host, memory, std::size_t(bytes), stream_of(stream)); });
 }
+inline const char *copy(void *to, const void *from, int64_t bytes, void *stream) {
+  return attempt([&] { copy_on_device(to, from, std::size_t(bytes), stream_of(stream)); });
+}
 
 } // namespace accelerator
 
@@ -268,11 +284,13 @@ inline const char *copy_out(void *host, const void *memory, int64_t bytes, void 
       ::vn::accelerator::release_host,   ::vn::accelerator::create_stream,                                   \
       ::vn::accelerator::release_stream, ::vn::accelerator::synchronize,                                     \
       ::vn::accelerator::clear,          ::vn::accelerator::copy_in,                                         \
-      ::vn::accelerator::copy_out,       ::vn::accelerator::forget,                                          \
-      ::vn::accelerator::begin_graph,    ::vn::accelerator::end_graph,                                       \
-      ::vn::accelerator::run_graph,      ::vn::accelerator::release_graph,                                   \
-      ::vn::accelerator::create_event,   ::vn::accelerator::release_event,                                   \
-      ::vn::accelerator::record,         ::vn::accelerator::seconds};
+      ::vn::accelerator::copy_out,       ::vn::accelerator::copy,                                            \
+      ::vn::accelerator::forget,         ::vn::accelerator::begin_graph,                                     \
+      ::vn::accelerator::end_graph,      ::vn::accelerator::run_graph,                                       \
+      ::vn::accelerator::release_graph,  ::vn::accelerator::create_event,                                    \
+      ::vn::accelerator::release_event,  ::vn::accelerator::record,                                          \
+      ::vn::accelerator::follow,         ::vn::accelerator::await,                                           \
+      ::vn::accelerator::seconds};
 
 } // namespace vn
 

@@ -4,6 +4,7 @@
 #define VERNIER_CUDA_EMULATION_EMULATION_H
 
 #include "Pointer.h"
+#include "Streams.h"
 
 #include <array>
 #include <tuple>

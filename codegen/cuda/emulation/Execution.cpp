@@ -71,6 +71,7 @@ thread_local constinit Thread *current = nullptr;
 thread_local constinit const Position *position = nullptr;
 
 void setSeed(uint64_t value) { seed() = value; }
+uint64_t drawn(uint64_t number) { return mix(seed() + mix(number)); }
 
 std::string nameOf(const Thread &thread) {
   return "thread (" + std::to_string(thread.thread.x) + "," + std::to_string(thread.thread.y) + "," +

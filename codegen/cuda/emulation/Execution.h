@@ -175,6 +175,9 @@ private:
   std::unordered_map<const void *, SynchronisedWord> words; // that atomic operations of the launch touched
 };
 
+// By the seed: as good as random.
+uint64_t drawn(uint64_t number);
+
 } // namespace vn::emulation
 
 #endif

@@ -21,7 +21,7 @@ enum class FaultKind {
   OutOfBounds,      // outside the buffer that the pointer was made for
   Misaligned,       // for the width of the access
   Uninitialised,    // reads what nothing has written
-  CopyInFlight,     // touches shared memory that an asynchronous copy may still write
+  CopyInFlight,     // touches shared memory that an asynchronous copy may still write, or pinned memory
   UnwaitedCopy,     // a thread ends before its asynchronous copies
   Race,             // two threads of a block, one writes, no barrier between
   BlockRace,        // the same of two blocks of a launch, no fence and atomic between

@@ -148,6 +148,23 @@ void fill(void *device, int byte, size_t bytes) {
   std::memset(device, byte, bytes);
 }
 
+void copyOnDevice(void *to, const void *from, size_t bytes) {
+  Allocation &target = bytesOf("copies to", to, bytes), &source = bytesOf("copies", from, bytes);
+  std::memcpy(to, from, bytes);
+  size_t at = size_t(static_cast<const std::byte *>(from) - source.begin());
+  forWords(size_t(static_cast<std::byte *>(to) - target.begin()), bytes, [&](size_t word, unsigned mask) {
+    for (unsigned byte = 0; byte < 4; ++byte) {
+      if (!(mask >> byte & 1))
+        continue;
+      const bool written = source.written[at / 4] >> at % 4 & 1;
+      target.written[word] = uint8_t((target.written[word] & ~(1u << byte)) | unsigned(written) << byte);
+      ++at;
+    }
+  });
+}
+
+void checkDeviceMemory(const char *action, const void *begin, size_t bytes) { bytesOf(action, begin, bytes); }
+
 size_t allocatedBytes() { return registry().bytes; }
 
 const Region *regionOf(const void *address) {

@@ -37,6 +37,10 @@ void release(void *memory);
 void copyToDevice(void *device, const void *host, size_t bytes);
 void copyToHost(void *host, const void *device, size_t bytes);
 void fill(void *device, int byte, size_t bytes);
+// What nothing has written stays so.
+void copyOnDevice(void *to, const void *from, size_t bytes);
+// Throws a Fault where not all of it is in one allocation; `action`: "copies to".
+void checkDeviceMemory(const char *action, const void *begin, size_t bytes);
 // Bytes that are allocated now.
 size_t allocatedBytes();
 

@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define VN_ABI_VERSION 6
+#define VN_ABI_VERSION 7
 
 /* Where an operand lies. The parameters, their gradients, their sums and their momentum are four spaces of
  * one layout: what vn_parameter.offset says. In a training build parameters follow each other as train_step
@@ -157,6 +157,7 @@ typedef struct vn_accelerator {
   const char *(*clear)(void *memory, int64_t bytes, void *stream);
   const char *(*copy_in)(void *memory, const void *host, int64_t bytes, void *stream);
   const char *(*copy_out)(void *host, const void *memory, int64_t bytes, void *stream);
+  const char *(*copy)(void *to, const void *from, int64_t bytes, void *stream); /* of the device's memory */
   /* Makes memory what no step has written: NaN, where the device does not know better. */
   const char *(*forget)(void *memory, int64_t bytes, void *stream);
   /* What is put into the stream in between becomes a graph, and does not run. */
@@ -167,6 +168,10 @@ typedef struct vn_accelerator {
   const char *(*create_event)(void **event);
   const char *(*release_event)(void *event);
   const char *(*record)(void *event, void *stream);
+  /* What is put into the stream from now on waits for what the event recorded last; of one that never did:
+   * for nothing. The host goes on. */
+  const char *(*follow)(void *stream, void *event);
+  const char *(*await)(void *event); /* returns when what it recorded last is done */
   const char *(*seconds)(void *from, void *to, double *seconds); /* between two that have happened */
 } vn_accelerator;
 

@@ -1,0 +1,239 @@
+#include "Streams.h"
+
+#include "Execution.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <list>
+#include <map>
+#include <mutex>
+#include <new>
+#include <string_view>
+#include <vector>
+
+namespace vn::emulation {
+
+struct Event::Point {
+  Stream *stream;
+  bool happened = false;
+  std::chrono::steady_clock::time_point when{};
+
+  void happen() {
+    happened = true;
+    when = std::chrono::steady_clock::now();
+  }
+};
+
+namespace {
+
+// A copy from or to pinned memory that has not been done.
+struct HostCopy {
+  const std::byte *begin;
+  size_t bytes;
+  bool reads;
+
+  bool touches(const std::byte *from, const std::byte *to) const {
+    return begin < to && from < begin + bytes;
+  }
+};
+
+struct Pinned {
+  std::mutex mutex;
+  std::map<const std::byte *, std::pair<std::unique_ptr<std::byte[]>, size_t>> blocks; // by their start
+  std::list<HostCopy> copies;
+};
+Pinned &pinned() {
+  static Pinned pinned;
+  return pinned;
+}
+
+bool isPinned(const void *memory, size_t bytes) {
+  const auto *const begin = static_cast<const std::byte *>(memory);
+  const std::lock_guard lock(pinned().mutex);
+  auto after = pinned().blocks.upper_bound(begin);
+  return after != pinned().blocks.begin() && begin + bytes <= (--after)->first + after->second.second;
+}
+
+// Stands among the copies as long as the work that holds it has not been done.
+std::shared_ptr<void> underWay(const void *host, size_t bytes, bool reads) {
+  Pinned &known = pinned();
+  const std::lock_guard lock(known.mutex);
+  known.copies.push_front({static_cast<const std::byte *>(host), bytes, reads});
+  const auto copy = known.copies.begin();
+  return {nullptr, [copy](void *) {
+            const std::lock_guard lock(pinned().mutex);
+            pinned().copies.erase(copy);
+          }};
+}
+
+[[noreturn]] void failOnHost(FaultKind kind, const std::string &what) {
+  Report report;
+  report.kind = kind;
+  report.what = what;
+  throw Fault(report);
+}
+
+size_t digest(const void *memory, size_t bytes) {
+  return std::hash<std::string_view>()({static_cast<const char *>(memory), bytes});
+}
+
+bool isEarly() {
+  static std::atomic<uint64_t> copies = 0;
+  return drawn(copies++) & 1;
+}
+
+} // namespace
+
+void *allocatePinned(size_t bytes) {
+  auto memory = std::make_unique<std::byte[]>(bytes + 1);
+  std::byte *const begin = memory.get();
+  const std::lock_guard lock(pinned().mutex);
+  pinned().blocks[begin] = {std::move(memory), bytes};
+  return begin;
+}
+
+void releasePinned(void *memory) {
+  if (!memory)
+    return;
+  Pinned &known = pinned();
+  const std::lock_guard lock(known.mutex);
+  const auto found = known.blocks.find(static_cast<std::byte *>(memory));
+  if (found == known.blocks.end())
+    failOnHost(FaultKind::OutOfBounds, "releases what is no start of pinned memory");
+  for (const HostCopy &copy : known.copies)
+    if (copy.touches(found->first, found->first + found->second.second))
+      failOnHost(FaultKind::CopyInFlight, std::string("releases pinned memory that a copy still ") +
+                                              (copy.reads ? "reads" : "writes"));
+  known.blocks.erase(found);
+}
+
+// --- events
+
+void Event::record(Stream &stream) {
+  last = std::make_shared<Point>(&stream);
+  stream.put({.work = {}, .needs = {}, .marks = last}, stream.queue.empty());
+}
+
+void Event::synchronize() const {
+  if (last && !last->happened)
+    last->stream->advanceTo(*last);
+}
+
+double Event::secondsSince(const Event &earlier) const {
+  return std::chrono::duration<double>(last->when - earlier.last->when).count();
+}
+
+// --- streams
+
+Stream::~Stream() {
+  try {
+    synchronize();
+  } catch (...) { // nobody waits for it any more
+  }
+}
+
+void Stream::launch(Work work) { put({.work = std::move(work), .needs = {}, .marks = {}}, queue.empty()); }
+
+void Stream::follow(const Event &event) {
+  if (event.last && !event.last->happened)
+    put({.work = {}, .needs = event.last, .marks = {}}, false);
+}
+
+void Stream::synchronize() {
+  Event end;
+  end.record(*this);
+  end.synchronize();
+}
+
+void Stream::copyToDevice(void *device, const void *host, size_t bytes) {
+  checkDeviceMemory("copies to", device, bytes);
+  if (!isPinned(host, bytes)) {
+    const auto *const begin = static_cast<const std::byte *>(host);
+    launch([device, values = std::vector<std::byte>(begin, begin + bytes)] {
+      emulation::copyToDevice(device, values.data(), values.size());
+    });
+    return;
+  }
+  put({.work =
+           [=, before = digest(host, bytes), copy = underWay(host, bytes, true)] {
+             if (digest(host, bytes) != before)
+               failOnHost(FaultKind::CopyInFlight,
+                          "pinned memory was changed before the copy that reads it had been waited for");
+             emulation::copyToDevice(device, host, bytes);
+           },
+       .needs = {},
+       .marks = {}},
+      isEarly());
+}
+
+void Stream::copyToHost(void *host, const void *device, size_t bytes) {
+  checkDeviceMemory("copies", device, bytes);
+  if (!isPinned(host, bytes)) {
+    launch([=] { emulation::copyToHost(host, device, bytes); });
+    synchronize();
+    return;
+  }
+  for (size_t offset = 0; offset + 4 <= bytes; offset += 4)
+    std::memcpy(static_cast<std::byte *>(host) + offset, &kCopyInFlight, 4);
+  put({.work = [=, copy = underWay(host, bytes, false)] { emulation::copyToHost(host, device, bytes); },
+       .needs = {},
+       .marks = {}},
+      isEarly());
+}
+
+void Stream::copyOnDevice(void *to, const void *from, size_t bytes) {
+  checkDeviceMemory("copies to", to, bytes);
+  checkDeviceMemory("copies", from, bytes);
+  put({.work = [=] { emulation::copyOnDevice(to, from, bytes); }, .needs = {}, .marks = {}}, isEarly());
+}
+
+void Stream::put(Item item, bool early) {
+  queue.push_back(std::move(item));
+  if (early)
+    goOn();
+}
+
+/// Of which all that it needs has happened.
+void Stream::doFirst() {
+  const Item first = std::move(queue.front());
+  queue.pop_front();
+  if (first.marks)
+    first.marks->happen();
+  if (!first.work)
+    return;
+  try {
+    first.work();
+  } catch (...) {
+    abandon();
+    throw;
+  }
+}
+
+void Stream::goOn() {
+  while (!queue.empty() && !(queue.front().needs && !queue.front().needs->happened))
+    doFirst();
+}
+
+void Stream::advanceTo(const Event::Point &point) {
+  while (!point.happened) {
+    if (const auto needed = queue.front().needs; needed && !needed->happened) {
+      try {
+        needed->stream->advanceTo(*needed);
+      } catch (...) {
+        abandon();
+        throw;
+      }
+    }
+    doFirst();
+  }
+}
+
+/// Waits for it end, too.
+void Stream::abandon() {
+  for (const Item &item : std::exchange(queue, {}))
+    if (item.marks)
+      item.marks->happen();
+}
+
+} // namespace vn::emulation
