@@ -27,8 +27,8 @@ struct CommonOptions {
   double costWeight = 0;       ///< of an adaptive model: see Adaptive
   bool allowNonFinite = false; ///< weights that are not finite are named and used; else refused
 
-  SessionOptions session(bool training = false) const {
-    return {.threads = threads, .training = training, .number = device};
+  SessionOptions session(bool training = false, bool pipelined = false) const {
+    return {.threads = threads, .training = training, .number = device, .pipelined = pipelined};
   }
   NonFiniteWeights nonFinite() const { return {allowNonFinite, "--allow-non-finite"}; }
 };

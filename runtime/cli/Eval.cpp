@@ -42,7 +42,7 @@ ImageRange rangeOf(const Dataset &dataset, const EvalOptions &options) {
 
 void evalCommand(const vn_model &model, const EvalOptions &options) {
   checkSource(options);
-  OpenSession open = openSession(model, options);
+  OpenSession open = openSession(model, options, Purpose::Evaluation);
   Preprocessing preprocessing(model);
   preprocessing.restore(open.metadata, open.weights);
   preprocessing.apply(options.preprocessing);

@@ -20,7 +20,8 @@ struct OpenSession {
 /// Where weights lie unless an option says otherwise; empty where there is no such file.
 std::string defaultWeights(const vn_model &model);
 
-enum class Purpose { Inference, Training };
+/// Evaluation: of many batches, the next of which are copied ahead.
+enum class Purpose { Inference, Evaluation, Training };
 
 /// A session for a command, with the weights that its options name.
 OpenSession openSession(const vn_model &model, const CommonOptions &options,

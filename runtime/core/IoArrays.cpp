@@ -7,12 +7,37 @@
 
 namespace vernier::runtime {
 
-IoArrays::IoArrays(const vn_program &program) : program(program) {
-  for (int64_t i = 0; i < program.num_io; ++i) {
-    buffers.emplace_back(size_t(elementCount(program.io[i])) * 4,
-                         fmt::format("array `{}`", program.io[i].name));
-    addresses.push_back(buffers.back().data());
-  }
+IoLayout::IoLayout(const vn_program &program) : offsets(size_t(program.num_io)) {
+  constexpr int64_t alignment = 256;
+  const auto place = [&](int64_t kind) {
+    for (int64_t i = 0; i < program.num_io; ++i)
+      if (program.io[i].is_output == kind) {
+        offsets[size_t(i)] = bytes;
+        bytes += (4 * elementCount(program.io[i]) + alignment) / alignment * alignment; // each has an address
+      }
+  };
+  place(VN_INPUT);
+  outputBegin = bytes;
+  place(VN_PARTIAL_OUTPUT);
+  inputBytes = bytes;
+  place(VN_OUTPUT);
+}
+
+static std::string namesOf(const vn_program &program) {
+  std::string names;
+  for (int64_t i = 0; i < program.num_io; ++i)
+    names += fmt::format("{}`{}`", i == 0 ? "" : ", ", program.io[i].name);
+  return names;
+}
+
+IoArrays::IoArrays(const vn_program &program, Pipeline *pipeline) : program(program) {
+  const IoLayout layout(program);
+  if (pipeline)
+    pinned = pipeline->hostMemory(size_t(layout.bytes));
+  else
+    buffer = Buffer(size_t(layout.bytes), "the arrays " + namesOf(program));
+  for (int64_t offset : layout.offsets)
+    addresses.push_back(block() + offset);
 }
 
 const vn_io *IoArrays::find(std::string_view name) const {

@@ -92,12 +92,16 @@ void Session::infer(std::span<void *const> io, std::vector<double> *seconds, Tim
   run(Task::Infer, io, seconds, timed);
 }
 
-void Session::train(Task task, std::span<void *const> io, std::vector<double> *seconds, Timed timed) {
+void Session::requireTraining() const {
   if (!training)
     throw Error(VN_ERROR_STATE, "this session was created for inference");
   if (!hasWeights())
     throw Error(VN_ERROR_STATE, "the session has no weights yet")
         .help("load weights or initialise them first");
+}
+
+void Session::train(Task task, std::span<void *const> io, std::vector<double> *seconds, Timed timed) {
+  requireTraining();
   run(task, io, seconds, timed);
   prepared = false; // parameters or running statistics changed
 }
@@ -117,6 +121,26 @@ void Session::accumulate(std::span<void *const> io) {
 
 void Session::update(std::span<void *const> io, std::vector<double> *seconds) {
   train(Task::Update, io, seconds);
+}
+
+int64_t Session::start(Task task, const IoArrays &arrays) {
+  if (task == Task::Infer)
+    prepare();
+  else
+    requireTraining();
+  checkCall(theModel, programOf(theModel, task), arrays.pointers());
+  int64_t number = 0;
+  if (Pipeline *const pipeline = this->pipeline())
+    number = pipeline->start(task, arrays);
+  else
+    theDevice->run(task, arrays.pointers());
+  prepared = task == Task::Infer;
+  return number;
+}
+
+void Session::wait(int64_t run) {
+  if (Pipeline *const pipeline = this->pipeline())
+    pipeline->wait(run);
 }
 
 } // namespace vernier::runtime

@@ -3,6 +3,7 @@
 #define VERNIER_RUNTIME_CORE_SESSION_H
 
 #include "runtime/core/Choices.h"
+#include "runtime/core/IoArrays.h"
 #include "runtime/device/Device.h"
 #include "vernier/abi.h"
 
@@ -20,6 +21,8 @@ public:
   const vn_model &model() const { return theModel; }
   /// As the last run of a program left it.
   const Device &device() const { return *theDevice; }
+  /// Null: `start` returns when all is done.
+  Pipeline *pipeline() const { return theDevice->pipeline(); }
   int threads() const { return theDevice->threads(); }
   bool trains() const { return training; }
 
@@ -56,7 +59,13 @@ public:
   /// Runs `update`: the optimizer's step.
   void update(std::span<void *const> io, std::vector<double> *seconds = nullptr);
 
+  /// Each of the above without its times, to be waited for: see Pipeline, from which the arrays' memory is
+  /// where there is one.
+  int64_t start(Task task, const IoArrays &arrays);
+  void wait(int64_t run);
+
 private:
+  void requireTraining() const;
   void run(Task task, std::span<void *const> io, std::vector<double> *seconds = nullptr,
            Timed timed = Timed::Steps);
   void train(Task task, std::span<void *const> io, std::vector<double> *seconds = nullptr,

@@ -22,6 +22,8 @@ struct SessionOptions {
   /// environment's VERNIER_CHECK_ARENA says.
   std::optional<bool> checked = {};
   int64_t number = 0; ///< of several devices of the model's kind: which
+  /// Memory for runs that the host does not wait for, where the device can do that (Pipeline).
+  bool pipelined = false;
 };
 
 /// What is run: a program of a model, or train_step as far as it updates running statistics, its outputs and
@@ -33,6 +35,8 @@ const vn_program &programOf(const vn_model &model, Task task);
 /// its first step, on an accelerator what it runs as one: all steps of a variant of a segment; or the program
 /// as it is, one number, without the copies of its arrays.
 enum class Timed { Steps, Waves, Program };
+
+class Pipeline;
 
 class Device {
 public:
@@ -56,6 +60,9 @@ public:
   /// or wave, 0 of those that did not run, or one time of all.
   virtual void run(Task task, std::span<void *const> io, std::vector<double> *seconds = nullptr,
                    Timed timed = Timed::Steps) = 0;
+
+  /// For runs that the host does not wait for, of a session that has asked for it; null: there is only `run`.
+  virtual Pipeline *pipeline() { return nullptr; }
 };
 
 /// The device that `model`, of which the tables are checked, was built for, with the memory that it needs.

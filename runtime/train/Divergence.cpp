@@ -45,8 +45,8 @@ Findings findIn(Session &session, vn_space space, const std::string &kind, bool 
 /// Of what is no number the sign means nothing.
 std::string numberText(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
 
-Error stop(const std::string &what, const TrainingPlace &place) {
-  Error error(VN_ERROR_VALUE,
+Error stop(const std::string &what, const TrainingPlace &place, vn_status status = VN_ERROR_VALUE) {
+  Error error(status,
               fmt::format("training stops at step {} of {} (epoch {} of {}, learning rate {:.4g}): {}",
                           place.step, place.steps, place.epoch, place.epochs, place.learningRate, what));
   if (!place.configuration.empty())
@@ -54,12 +54,16 @@ Error stop(const std::string &what, const TrainingPlace &place) {
   return error;
 }
 
-void finish(Error &error, bool dataIsBad, const TrainingPlace &place) {
+void noteCheckpoint(Error &error, const TrainingPlace &place) {
   if (place.checkpointStep)
     error.note(fmt::format("the last good checkpoint is {}, after step {}; it is unchanged", place.checkpoint,
                            *place.checkpointStep));
   else
     error.note("there is no checkpoint yet");
+}
+
+void finish(Error &error, bool dataIsBad, const TrainingPlace &place) {
+  noteCheckpoint(error, place);
   const char *then =
       place.checkpointStep ? "then go on from the checkpoint with --resume" : "then begin anew";
   error.help(
@@ -90,6 +94,28 @@ Error divergence(Session &session, double loss, const std::vector<std::string> &
   for (const Findings &findings : found)
     findings.note(error);
   finish(error, !images.empty(), place);
+  return error;
+}
+
+Error unnamedDivergence(const std::string &why, const TrainingPlace &place) {
+  Error error = stop("a number is not finite", place);
+  error.note(why);
+  noteCheckpoint(error, place);
+  error.help(place.checkpointStep ? "go on from the checkpoint with --resume" : "begin anew");
+  return error;
+}
+
+Error deviceFailure(const Error &failure, int64_t underWay, const TrainingPlace &place) {
+  std::string_view message = failure.what();
+  message.remove_prefix(std::min(message.size(), std::string_view("error: ").size()));
+  Error error = stop(fmt::format("the device has failed: {}", message), place, VN_ERROR_DEVICE);
+  if (underWay > 1)
+    error.note(fmt::format("it was to do steps {} to {} then", place.step, place.step + underWay - 1));
+  error.note("what the device held is lost");
+  noteCheckpoint(error, place);
+  error.help(place.checkpointStep
+                 ? "go on from the checkpoint with --resume, when the device can be used again"
+                 : "begin anew, when the device can be used again");
   return error;
 }
 

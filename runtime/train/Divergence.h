@@ -1,4 +1,5 @@
-// Says what is no longer finite in a training, and where: slow, and only when training stops because of it.
+// Says why a training stops: what is no longer finite, and where, or that the device has failed. Slow, and
+// only then.
 #ifndef VERNIER_RUNTIME_TRAIN_DIVERGENCE_H
 #define VERNIER_RUNTIME_TRAIN_DIVERGENCE_H
 
@@ -24,6 +25,12 @@ struct TrainingPlace {
 /// for each of the batch's images that are not.
 Error divergence(Session &session, double loss, const std::vector<std::string> &images,
                  const TrainingPlace &place);
+
+/// Of a step of which only that is known; `why`: not more.
+Error unnamedDivergence(const std::string &why, const TrainingPlace &place);
+
+/// Where the device has failed at this step, of which `underWay` were started, or between two.
+Error deviceFailure(const Error &error, int64_t underWay, const TrainingPlace &place);
 
 /// After a validation whose loss is not finite. `notes`: what is known of its images.
 Error validationDivergence(double loss, const std::vector<std::string> &notes, const TrainingPlace &place);

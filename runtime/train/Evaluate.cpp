@@ -89,24 +89,50 @@ LoaderOptions inOrder(const Dataset &dataset, int64_t batch, int loaderThreads, 
   return options;
 }
 
+namespace {
+
+/// Of `infer`, from its start until its logits are scored.
+struct Call {
+  IoArrays arrays;
+  std::vector<int32_t> labels;
+  std::vector<int64_t> indices; ///< of the images that count
+  int64_t run = 0;
+};
+
+} // namespace
+
 Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing,
                   int loaderThreads, ImageRange images, const ImageObserver &observer) {
   const vn_model &model = session.model();
   AccuracyMeter meter;
-  IoArrays arrays(model.infer);
-  const std::span<float> image = arrays.floats(size_t(0)), logits = arrays.floats(size_t(1));
   const LoaderOptions options = inOrder(dataset, model.batch, loaderThreads, images);
   Loader loader(dataset, preprocessing, options);
-  while (const Batch *batch = loader.next()) {
-    std::ranges::copy(batch->images, image.begin());
-    session.infer(arrays.pointers());
+  std::vector<Call> calls; // in turns
+  const size_t underWay = session.pipeline() ? 2 : 1;
+  for (size_t i = 0; i < underWay; ++i)
+    calls.push_back({IoArrays(model.infer, session.pipeline()), {}, {}, 0});
+  size_t started = 0, finished = 0;
+  const auto finish = [&] {
+    Call &call = calls[finished++ % calls.size()];
+    session.wait(call.run);
     stopIfAsked();
-    for (int64_t i = 0; i < batch->count; ++i) {
-      meter.add(logits.subspan(size_t(i * model.classes), size_t(model.classes)), batch->labels[size_t(i)]);
+    const std::span<const float> logits = call.arrays.floats(size_t(1));
+    for (size_t i = 0; i < call.indices.size(); ++i) {
+      meter.add(logits.subspan(i * size_t(model.classes), size_t(model.classes)), call.labels[i]);
       if (observer)
-        observer(arrays, i, batch->indices[size_t(i)]);
+        observer(call.arrays, int64_t(i), call.indices[i]);
     }
+  };
+  while (const Batch *batch = loader.next()) {
+    Call &call = calls[started++ % calls.size()];
+    std::ranges::copy(batch->images, call.arrays.floats(size_t(0)).begin());
+    call.labels = batch->labels, call.indices = batch->indices;
+    call.run = session.start(Task::Infer, call.arrays);
+    if (started - finished == calls.size())
+      finish();
   }
+  while (finished < started)
+    finish();
   if (dataset.broken.count() > 0 && meter.count() == 0)
     throw Error(VN_ERROR_FORMAT, fmt::format("all {} images are broken", options.order.size()));
   return meter.result();

@@ -9,20 +9,26 @@
 
 namespace vernier::runtime {
 
-Sgd::Sgd(Session &session, const Recipe::Optimizer &options)
-    : session(session), arrays(session.model().update) {
+Sgd::Sgd(Session &session, const Recipe::Optimizer &options) : session(session), options(options) {}
+
+IoArrays Sgd::arrays() const {
+  IoArrays arrays(session.model().update, session.pipeline());
   arrays.floats("momentum")[0] = float(options.momentum);
   arrays.floats("weight_decay")[0] = float(options.weightDecay);
   arrays.floats("vector_decay")[0] = options.decayNormsAndBiases ? float(options.weightDecay) : 0.0f;
   arrays.ints("nesterov")[0] = options.nesterov;
+  return arrays;
 }
 
-bool Sgd::step(double learningRate, const std::vector<bool> *trained) {
+int64_t Sgd::start(IoArrays &arrays, double learningRate, const std::vector<bool> *trained) const {
   arrays.floats("learning_rate")[0] = float(learningRate);
   const std::span<int32_t> flags = arrays.ints("trained");
   for (size_t i = 0; i < flags.size(); ++i)
     flags[i] = !trained || (*trained)[i];
-  session.update(arrays.pointers());
+  return session.start(Task::Update, arrays);
+}
+
+bool Sgd::finite(IoArrays &arrays) {
   return std::ranges::all_of(arrays.ints("not_finite"), [](int32_t flag) { return flag == 0; });
 }
 

@@ -15,10 +15,14 @@ class Sgd {
 public:
   Sgd(Session &session, const Recipe::Optimizer &options);
 
+  /// The arrays of `update`, for one step at a time.
+  IoArrays arrays() const;
   /// Updates all parameters from the session's gradients; with `trained`, which has an entry for each of the
-  /// model's parameters, those alone. Returns whether they, and the running statistics, are finite: a
-  /// gradient that is not leaves no parameter that is, whatever the rate.
-  [[nodiscard]] bool step(double learningRate, const std::vector<bool> *trained = nullptr);
+  /// model's parameters, those alone. Returns the number of the run, see Session::start.
+  int64_t start(IoArrays &arrays, double learningRate, const std::vector<bool> *trained = nullptr) const;
+  /// After it has been waited for: whether the parameters, and the running statistics, are finite. A gradient
+  /// that is not leaves no parameter that is, whatever the rate.
+  [[nodiscard]] static bool finite(IoArrays &arrays);
 
   /// Momentum as tensors to be written, named as the parameters, with `prefix`.
   HostTensors tensors(const std::string &prefix) const;
@@ -31,7 +35,7 @@ public:
 
 private:
   Session &session;
-  IoArrays arrays; ///< of `update`
+  const Recipe::Optimizer options;
 };
 
 } // namespace vernier::runtime

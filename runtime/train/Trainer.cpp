@@ -16,8 +16,10 @@
 #include "runtime/train/Inputs.h"
 #include "runtime/train/Log.h"
 #include "runtime/train/Progress.h"
+#include "runtime/train/StepArrays.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <fmt/core.h>
@@ -29,43 +31,21 @@ using nlohmann::ordered_json;
 
 namespace {
 
-/// The arrays of train_step, filled from batches.
-class StepArrays {
-public:
-  StepArrays(const vn_model &model, double labelSmoothing) : model(model), arrays(model.train_step) {
-    if (arrays.find("label_smoothing"))
-      arrays.floats("label_smoothing")[0] = float(labelSmoothing);
-    const vn_io *labels = arrays.find("labels");
-    oneHot = labels && labels->type == VN_FLOAT32; // binary cross-entropy takes targets
-  }
+/// Steps that a device which need not be waited for has to do, at most.
+constexpr size_t mostUnderWay = 4;
+/// After so many steps what they change is kept on such a device, in case one of the next is not finite.
+constexpr int64_t keepEvery = 64;
 
-  /// Returns the loss.
-  double run(Session &session, const Batch &batch) {
-    std::ranges::copy(batch.images, arrays.floats("image").begin());
-    if (oneHot) {
-      const auto targets = arrays.floats("labels");
-      std::ranges::fill(targets, 0.0f);
-      for (size_t i = 0; i < batch.labels.size(); ++i)
-        targets[i * size_t(model.classes) + size_t(batch.labels[i])] = 1.0f;
-    } else {
-      std::ranges::copy(batch.labels, arrays.ints("labels").begin());
-    }
-    session.trainStep(arrays.pointers());
-    return double(arrays.floats("loss")[0]);
-  }
-
-  int64_t correct(const Batch &batch) {
-    const auto logits = arrays.floats("logits");
-    int64_t count = 0;
-    for (size_t i = 0; i < batch.labels.size(); ++i)
-      count += rankOf(logits.subspan(i * size_t(model.classes), size_t(model.classes)), batch.labels[i]) == 0;
-    return count;
-  }
-
-private:
-  const vn_model &model;
-  IoArrays arrays;
-  bool oneHot = false;
+/// A step of the training, from its start until it is known what it computed.
+struct Step {
+  int64_t number = 0; ///< from 0
+  double learningRate = 0;
+  std::vector<int32_t> labels;  ///< of the images that count
+  size_t runs = 0;              ///< of train_step: one, or one for each configuration
+  std::vector<StepArrays> each; ///< their arrays
+  std::vector<IoArrays> sums;   ///< of `accumulate` behind each of several, and behind all
+  std::optional<IoArrays> update;
+  int64_t last = 0; ///< run, which is waited for
 };
 
 std::string namesAsJson(const std::vector<std::string> &names) {
@@ -79,8 +59,9 @@ class Trainer : TrainingInputs {
 public:
   Trainer(const vn_model &model, const TrainOptions &options)
       : TrainingInputs(model, options), model(model), options(options),
-        session(model, {.threads = options.threads, .training = true, .number = options.device}),
-        optimizer(session, recipe.optimizer) {
+        session(model,
+                {.threads = options.threads, .training = true, .number = options.device, .pipelined = true}),
+        optimizer(session, recipe.optimizer), steps(session.pipeline() ? mostUnderWay : 1) {
     prepareDataset(*training, options);
     prepareDataset(*validation, options);
     applyChoices();
@@ -96,6 +77,18 @@ public:
     warnOfOneValueNorms();
     const StopRequests requests;
     try {
+      runOrInterrupt();
+    } catch (const Error &error) {
+      if (error.status() != VN_ERROR_DEVICE)
+        throw;
+      const int64_t first = std::min(state.step, recipe.epochs * stepsPerEpoch - 1);
+      throw deviceFailure(error, underWay, place(first, first / stepsPerEpoch));
+    }
+  }
+
+private:
+  void runOrInterrupt() {
+    try {
       runEpochs();
       writeResults();
     } catch (const Interrupted &) {
@@ -106,7 +99,6 @@ public:
     }
   }
 
-private:
   void runEpochs() {
     TrainLog log(options.out, state);
     Progress progress(state.step, recipe.epochs * stepsPerEpoch, stepsPerEpoch, options.quiet);
@@ -152,32 +144,126 @@ private:
       sum.emplace(session);
   }
 
-  /// One update's gradients; returns the loss. Of a model with open holes the sum over several
-  /// configurations, as algorithm 1 of Resizable Neural Networks has it, and the mean of their losses.
-  double computeGradients(StepArrays &arrays, const Batch &batch, int64_t epoch) {
-    if (model.num_holes == 0 || epoch >= firstOfTarget) {
-      const double loss = arrays.run(session, batch);
-      requireFinite(loss, batch, epoch);
-      state.correct += arrays.correct(batch);
-      state.images += batch.count;
-      return loss;
+  /// Starts what computes one update's gradients. Of a model with open holes their sum over several
+  /// configurations, as algorithm 1 of Resizable Neural Networks has it.
+  void startGradients(Step &step, const Batch &batch, int64_t epoch) {
+    const bool several = model.num_holes > 0 && epoch < firstOfTarget;
+    std::vector<Choices> configurations;
+    if (several)
+      configurations = sampleConfigurations(model, recipe.choices.sampling, recipe.seed, step.number);
+    step.runs = several ? configurations.size() : 1;
+    while (step.each.size() < step.runs)
+      step.each.emplace_back(session, recipe.labelSmoothing);
+    while (several && step.sums.size() <= step.runs)
+      step.sums.push_back(sum->arrays());
+    if (several)
+      sum->clear();
+    for (size_t i = 0; i < step.runs; ++i) {
+      if (several)
+        session.choose(configurations[i]);
+      step.last = step.each[i].start(session, batch);
+      requireFinite(step, i, false, batch, epoch);
+      if (several) {
+        step.last = sum->add(step.sums[i]);
+        requireFinite(step, i, true, batch, epoch);
+      }
     }
-    const auto configurations = sampleConfigurations(model, recipe.choices.sampling, recipe.seed, state.step);
-    double loss = 0;
-    sum->clear();
-    for (const Choices &configuration : configurations) {
-      session.choose(configuration);
-      const double own = arrays.run(session, batch);
-      requireFinite(own, batch, epoch);
-      if (!sum->add())
-        throw diverged(own, batch, epoch);
-      loss += own;
-      state.correct += arrays.correct(batch);
-      state.images += batch.count;
+    if (several) {
+      step.last = sum->finish(step.sums[step.runs]);
+      session.choose(target);
     }
-    sum->finish();
-    session.choose(target);
-    return loss / double(configurations.size());
+  }
+
+  /// Where each run is waited for, nothing is started behind numbers that are not finite.
+  void requireFinite(Step &step, size_t run, bool added, const Batch &batch, int64_t epoch) {
+    if (steps.size() > 1)
+      return;
+    session.wait(step.last);
+    const double loss = step.each[run].loss();
+    if (!std::isfinite(loss) || (added && !GradientSum::finite(step.sums[run])))
+      throw diverged(step.number, loss, batch, epoch);
+  }
+
+  /// Of a step that is done: its losses, the sums that it took and what it updated.
+  static bool isFinite(Step &step) {
+    bool finite = Sgd::finite(*step.update);
+    for (size_t i = 0; i < step.runs; ++i)
+      finite = finite && std::isfinite(step.each[i].loss()) &&
+               (step.sums.size() <= i || GradientSum::finite(step.sums[i]));
+    return finite;
+  }
+
+  /// The mean of its configurations.
+  static double lossOf(Step &step) {
+    double sum = 0;
+    for (size_t i = 0; i < step.runs; ++i)
+      sum += step.each[i].loss();
+    return sum / double(step.runs);
+  }
+
+  Step &stepAt(int64_t number) { return steps[size_t(number) % steps.size()]; }
+
+  void startStep(int64_t number, const Batch &batch, int64_t epoch) {
+    Step &step = stepAt(number);
+    step.number = number;
+    step.learningRate = learningRate(recipe, number, stepsPerEpoch);
+    step.labels.assign(batch.labels.begin(), batch.labels.begin() + batch.count);
+    startGradients(step, batch, epoch);
+    if (!step.update)
+      step.update.emplace(optimizer.arrays());
+    step.last = optimizer.start(*step.update, step.learningRate, trainedIn(epoch));
+  }
+
+  /// Waits for the first of those under way.
+  void finishStep(const Batch *batch, int64_t epoch, TrainLog &log, Progress &progress) {
+    Step &step = stepAt(state.step);
+    session.wait(step.last);
+    const double loss = lossOf(step);
+    if (!isFinite(step)) {
+      underWay = 0;
+      if (steps.size() > 1)
+        runAgain(step.number, epoch);
+      throw diverged(step.number, loss, *batch, epoch);
+    }
+    --underWay;
+    const Clock::time_point now = Clock::now();
+    const double seconds = std::max(std::chrono::duration<double>(now - finished).count(), 1e-9);
+    finished = now;
+    ++state.step;
+    for (size_t i = 0; i < step.runs; ++i)
+      state.correct += step.each[i].correct(step.labels);
+    state.images += int64_t(step.labels.size() * step.runs);
+    state.lossSum += loss;
+    state.epochSeconds += seconds;
+    if (state.step % recipe.logEvery == 0)
+      log.step(state.step, epoch + 1, loss, step.learningRate, double(step.labels.size()) / seconds);
+    progress.step(state);
+  }
+
+  /// What the device has is of steps behind `bad`, which is not finite. So from what was kept before it once
+  /// more, waiting for each run: the same call gives the same numbers.
+  [[noreturn]] void runAgain(int64_t bad, int64_t epoch) {
+    size_t before = 0;
+    for (size_t i = 0; i < kept.size(); ++i)
+      if (kept[i] <= bad && (kept[before] > bad || kept[i] > kept[before]))
+        before = i;
+    steps.clear();
+    steps.resize(1);
+    session.pipeline()->restore(int(before));
+    try {
+      Loader loader(*training, preprocessing, loaderOptions(kept[before], epoch));
+      for (int64_t number = kept[before]; number <= bad; ++number) {
+        const Batch &batch = *loader.next();
+        startStep(number, batch, epoch);
+        session.wait(stepAt(number).last);
+        if (!isFinite(stepAt(number)))
+          throw diverged(number, lossOf(stepAt(number)), batch, epoch);
+      }
+    } catch (const Interrupted &) {
+      throw unnamedDivergence("it was interrupted before it was known which", place(bad, epoch));
+    }
+    throw unnamedDivergence("when it ran again, all were: the device does not compute the same twice",
+                            place(bad, epoch));
   }
 
   /// The parameters that an update of this epoch trains: of a target alone those that it has.
@@ -189,12 +275,6 @@ private:
     if (targetParameters.empty())
       targetParameters = trainedParameters(model, target);
     return &targetParameters;
-  }
-
-  /// Of a training step's loss; the programs that follow look at the rest.
-  void requireFinite(double loss, const Batch &batch, int64_t epoch) {
-    if (!std::isfinite(loss))
-      throw diverged(loss, batch, epoch);
   }
 
   TrainingPlace place(int64_t step, int64_t epoch) const {
@@ -218,17 +298,17 @@ private:
                  : std::string();
   }
 
-  Error diverged(double loss, const Batch &batch, int64_t epoch) {
+  Error diverged(int64_t step, double loss, const Batch &batch, int64_t epoch) {
     std::vector<std::string> bad;
     const std::vector<int64_t> order = shuffledOrder(images, recipe.seed, uint32_t(epoch));
-    const size_t first = size_t(state.step % stepsPerEpoch * model.batch);
+    const size_t first = size_t(step % stepsPerEpoch * model.batch);
     const size_t size = batch.images.size() / size_t(model.batch);
     for (size_t i = 0; i < size_t(batch.count); ++i)
       if (std::string text = imageText(*training, "training", order[first + i], model,
                                        std::span(batch.images).subspan(i * size, size));
           !text.empty())
         bad.push_back(std::move(text));
-    return divergence(session, loss, bad, place(state.step, epoch));
+    return divergence(session, loss, bad, place(step, epoch));
   }
 
   /// On the validation data; refuses a loss that is not finite.
@@ -283,38 +363,52 @@ private:
     }
   }
 
-  void runEpoch(int64_t epoch, TrainLog &log, Progress &progress) {
-    using Clock = std::chrono::steady_clock;
+  LoaderOptions loaderOptions(int64_t step, int64_t epoch) const {
     LoaderOptions load;
     load.batch = model.batch;
     load.order = shuffledOrder(images, recipe.seed, uint32_t(epoch));
-    load.firstBatch = state.step % stepsPerEpoch;
+    load.firstBatch = step % stepsPerEpoch;
     load.augmentation = recipe.augmentation;
     load.seed = recipe.seed;
     load.epoch = uint32_t(epoch);
     load.threads = loaders;
-    Loader loader(*training, preprocessing, std::move(load));
-    StepArrays arrays(model, recipe.labelSmoothing);
-    Clock::time_point before = Clock::now();
-    while (const Batch *batch = loader.next()) {
-      const double rate = learningRate(recipe, state.step, stepsPerEpoch);
-      const double loss = computeGradients(arrays, *batch, epoch);
-      if (!optimizer.step(rate, trainedIn(epoch)))
-        throw diverged(loss, *batch, epoch);
-      const Clock::time_point after = Clock::now();
-      const double seconds = std::chrono::duration<double>(after - before).count();
-      before = after;
-      ++state.step;
-      state.lossSum += loss;
-      state.epochSeconds += seconds;
-      if (state.step % recipe.logEvery == 0)
-        log.step(state.step, epoch + 1, loss, rate, double(batch->count) / seconds);
-      progress.step(state);
-      stopIfAsked();
-      const bool lastOfEpoch = state.step % stepsPerEpoch == 0; // its checkpoint follows validation
-      if (!lastOfEpoch && recipe.checkpointEvery > 0 && state.step % recipe.checkpointEvery == 0)
-        saveCheckpoint();
+    return load;
+  }
+
+  /// While the device computes steps, the next are started; so far ahead the host is, it sees what they were.
+  void runEpoch(int64_t epoch, TrainLog &log, Progress &progress) {
+    const int64_t first = state.step;
+    Loader loader(*training, preprocessing, loaderOptions(first, epoch));
+    kept.fill(INT64_MAX);
+    finished = Clock::now();
+    const auto finishAll = [&] {
+      while (underWay > 0)
+        finishStep(nullptr, epoch, log, progress);
+    };
+    try {
+      while (const Batch *batch = loader.next()) {
+        const int64_t number = state.step + underWay;
+        if (session.pipeline() && (number - first) % keepEvery == 0) {
+          const size_t copy = size_t((number - first) / keepEvery) % kept.size();
+          session.pipeline()->keep(int(copy));
+          kept[copy] = number;
+        }
+        startStep(number, *batch, epoch);
+        if (++underWay == int64_t(steps.size()))
+          finishStep(batch, epoch, log, progress);
+        stopIfAsked();
+        const bool lastOfEpoch = (number + 1) % stepsPerEpoch == 0; // its checkpoint follows validation
+        if (!lastOfEpoch && recipe.checkpointEvery > 0 && (number + 1) % recipe.checkpointEvery == 0) {
+          finishAll();
+          saveCheckpoint();
+        }
+      }
+    } catch (const Error &error) { // such as an interrupt, or an image that is broken
+      if (error.status() != VN_ERROR_DEVICE)
+        finishAll();
+      throw;
     }
+    finishAll();
   }
 
   void finishEpoch(int64_t epoch) {
@@ -382,9 +476,15 @@ private:
   std::optional<GradientSum> sum; ///< of configurations
   std::vector<bool> targetParameters;
   int loaders = 1;
-  std::optional<FolderLock> lock; ///< on the folder of the results
-  TrainState state;
+  std::optional<FolderLock> lock;        ///< on the folder of the results
+  TrainState state;                      ///< after the last step that was waited for
   std::optional<int64_t> checkpointStep; ///< of the last checkpoint
+
+  using Clock = std::chrono::steady_clock;
+  std::vector<Step> steps;                      ///< each in its turn; one where the device is waited for
+  int64_t underWay = 0;                         ///< so many behind state.step were started
+  std::array<int64_t, Pipeline::copies> kept{}; ///< before which step each copy was made
+  Clock::time_point finished;                   ///< the last step
 };
 
 } // namespace

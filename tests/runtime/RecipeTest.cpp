@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(sgd_is_pytorchs, *boost::unit_test::tolerance(1e-6)) {
           expected[i] -= 0.2 * (nesterov ? g + 0.9 * momentum[i] : momentum[i]);
           setGradient(session, Fake::parameters[i + 1], 0, float(gradient));
         }
-        BOOST_TEST(optimizer.step(0.2));
+        BOOST_TEST(vernier::test::update(session, optimizer, 0.2));
         for (const int i : {0, 1})
           BOOST_TEST(double(firstOf(session, Fake::parameters[i + 1])) == expected[i]);
       }

@@ -126,18 +126,18 @@ BOOST_AUTO_TEST_CASE(gradients_of_configurations_add_up) {
     expected.resize(gradient.size());
     for (size_t i = 0; i < gradient.size(); ++i)
       expected[i] += double(gradient[i]);
-    BOOST_TEST(sum.add());
+    BOOST_TEST(add(session, sum));
   }
   fillGradient(session, Fake::parameters[1], 0);
-  sum.finish();
+  finish(session, sum);
   const std::vector<float> added = session.readGradient(Fake::parameters[1]);
   for (size_t i = 0; i < expected.size(); ++i)
     BOOST_TEST(std::abs(double(added[i]) - expected[i]) < 1e-6);
   BOOST_TEST(sum.added() == (std::vector<bool>{false, true, true}));
   sum.clear();
   BOOST_TEST(sum.added() == (std::vector<bool>{false, false, false}));
-  BOOST_TEST(sum.add());
-  sum.finish(); // begins anew
+  BOOST_TEST(add(session, sum));
+  finish(session, sum); // begins anew
   BOOST_TEST(double(session.readGradient(Fake::parameters[1])[3]) != expected[3]);
 }
 
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(untrained_parameters_stay) {
     setFirst(session, Fake::parameters[i], 1);
     setGradient(session, Fake::parameters[i], 0, 1);
   }
-  BOOST_TEST(optimizer.step(0.5, &trained));
+  BOOST_TEST(vernier::test::update(session, optimizer, 0.5, &trained));
   BOOST_TEST(firstOf(session, Fake::parameters[1]) == 0.45f);
   BOOST_TEST(firstOf(session, Fake::parameters[2]) == 1);
 }

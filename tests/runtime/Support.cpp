@@ -103,6 +103,24 @@ void writeIdxDataset(const std::string &folder, int count, int side) {
   }
 }
 
+bool update(runtime::Session &session, const runtime::Sgd &optimizer, double learningRate,
+            const std::vector<bool> *trained) {
+  runtime::IoArrays arrays = optimizer.arrays();
+  session.wait(optimizer.start(arrays, learningRate, trained));
+  return runtime::Sgd::finite(arrays);
+}
+
+bool add(runtime::Session &session, runtime::GradientSum &sum) {
+  runtime::IoArrays arrays = sum.arrays();
+  session.wait(sum.add(arrays));
+  return runtime::GradientSum::finite(arrays);
+}
+
+void finish(runtime::Session &session, runtime::GradientSum &sum) {
+  runtime::IoArrays arrays = sum.arrays();
+  session.wait(sum.finish(arrays));
+}
+
 void setFirst(runtime::Session &session, const vn_parameter &parameter, float value) {
   std::vector<float> values = session.read(parameter);
   values[0] = value;

@@ -4,6 +4,8 @@
 
 #include "runtime/Error.h"
 #include "runtime/core/Session.h"
+#include "runtime/train/GradientSum.h"
+#include "runtime/train/Sgd.h"
 
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
@@ -50,6 +52,14 @@ Outcome runFakeModel(const std::vector<std::string> &arguments, const Environmen
 /// IDX files of `count` training and count / 4 test images of `side` x `side` with 10 classes, which a linear
 /// model can tell apart.
 void writeIdxDataset(const std::string &folder, int count, int side = 28);
+
+/// One update, waited for; returns whether all is finite.
+bool update(runtime::Session &session, const runtime::Sgd &optimizer, double learningRate,
+            const std::vector<bool> *trained = nullptr);
+/// Adds the session's gradients, likewise.
+bool add(runtime::Session &session, runtime::GradientSum &sum);
+/// Puts the sums in their place.
+void finish(runtime::Session &session, runtime::GradientSum &sum);
 
 /// The first value of a parameter or statistic, changed and read.
 void setFirst(runtime::Session &session, const vn_parameter &parameter, float value);

@@ -5,6 +5,7 @@
 #include "runtime/device/Parts.h"
 
 #include <algorithm>
+#include <cstring>
 #include <fmt/core.h>
 
 namespace vernier::runtime {
@@ -19,12 +20,12 @@ void Accelerator::check(const char *failure) const {
         .at(fmt::format("device {}", number));
 }
 
-/// Of an array in a call; at least something, so that every operand has an address.
-static int64_t bytesOf(const vn_io &io) { return std::max<int64_t>(4 * elementCount(io), 4); }
+/// What a training changes, beside gradients.
+static constexpr vn_space trainedSpaces[] = {VN_SPACE_PARAMETERS, VN_SPACE_STATISTICS, VN_SPACE_MOMENTUM};
 
 CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
-    : model(model), accelerator(*model.accelerator, options.number),
-      checked(options.checked.value_or(false)) {
+    : model(model), accelerator(*model.accelerator, options.number), checked(options.checked.value_or(false)),
+      pipelined(options.pipelined) {
   int64_t devices = 0;
   accelerator.call(&vn_accelerator::count, &devices);
   if (options.number < 0 || options.number >= devices)
@@ -49,29 +50,64 @@ CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
   int64_t needed = 0;
   for (int64_t bytes : spaceBytes)
     needed += bytes;
-  for (const vn_program *program : called)
-    for (int64_t i = 0; i < program->num_io; ++i)
-      needed += bytesOf(program->io[i]);
+  for (const vn_program *program : called) {
+    const IoLayout layout(*program);
+    needed += layout.bytes + (pipelined ? layout.inputBytes + layout.outputBytes() : 0);
+  }
+  int64_t keptBytes = 0;
+  if (pipelined && training)
+    for (vn_space space : trainedSpaces)
+      keptBytes += spaceBytes[space];
+  needed += copies * keptBytes;
   requireMemory(needed);
-  void *created = nullptr;
-  accelerator.call(&vn_accelerator::create_stream, &created);
-  stream = {accelerator, created, &vn_accelerator::release_stream};
+  stream = createStream();
+  if (pipelined)
+    in = createStream(), out = createStream();
   for (size_t space = 0; space < spaces.size(); ++space) {
     spaces[space] = allocate(std::max<int64_t>(spaceBytes[space], 64), spaceNames[space]);
     if (space != VN_SPACE_ARENA) // whose contents do not outlive a run
       accelerator.call(&vn_accelerator::clear, spaces[space].get(), spaceBytes[space], stream.get());
   }
   for (const vn_program *program : called)
-    for (int64_t i = 0; i < program->num_io; ++i)
-      arrays[program].push_back(allocate(bytesOf(program->io[i]), program->io[i].name));
+    makeArrays(*program);
+  for (DeviceResource &copy : kept)
+    if (keptBytes)
+      copy = allocate(keptBytes, "a copy of the parameters");
   accelerator.call(&vn_accelerator::synchronize, stream.get());
   chosen.assign(size_t(model.num_holes), 0);
 }
 
 CudaDevice::~CudaDevice() {
   accelerator.tryTo(&vn_accelerator::choose, accelerator.number);
-  if (stream) // a call that failed may have left work behind
-    accelerator.tryTo(&vn_accelerator::synchronize, stream.get());
+  for (const DeviceResource *each : {&in, &stream, &out}) // a call that failed may have left work behind
+    if (*each)
+      accelerator.tryTo(&vn_accelerator::synchronize, each->get());
+}
+
+DeviceResource CudaDevice::createStream() const {
+  void *created = nullptr;
+  accelerator.call(&vn_accelerator::create_stream, &created);
+  return {accelerator, created, &vn_accelerator::release_stream};
+}
+
+DeviceResource CudaDevice::createEvent() const {
+  void *created = nullptr;
+  accelerator.call(&vn_accelerator::create_event, &created);
+  return {accelerator, created, &vn_accelerator::release_event};
+}
+
+void CudaDevice::makeArrays(const vn_program &program) {
+  if (program.num_io == 0)
+    return;
+  Arrays &made =
+      arrays.emplace(&program, Arrays{IoLayout(program), {}, {}, {}, {}, {}, {}, {}}).first->second;
+  made.block = allocate(made.layout.bytes, "the arrays of a call");
+  if (!pipelined)
+    return;
+  made.inputs = allocate(made.layout.inputBytes, "the inputs of the next call");
+  made.outputs = allocate(made.layout.outputBytes(), "the outputs of the last call");
+  for (DeviceResource *event : {&made.inputsThere, &made.inputsTaken, &made.outputsThere, &made.outputsTaken})
+    *event = createEvent();
 }
 
 void CudaDevice::requireMemory(int64_t needed) const {
@@ -131,9 +167,9 @@ CudaDevice::Bound &CudaDevice::bound(Task task) {
                                  : programs.emplace(task, bind(programOf(model, task), task)).first->second;
 }
 
-CudaDevice::Bound CudaDevice::bind(const vn_program &program, Task task) const {
+CudaDevice::Bound CudaDevice::bind(const vn_program &program, Task task) {
   const auto own = arrays.find(&program);
-  Bound bound{program, own == arrays.end() ? noArrays : own->second, {}, {}, partsOf(program, task), {}};
+  Bound bound{program, own == arrays.end() ? nullptr : &own->second, {}, {}, partsOf(program, task), {}};
   for (const std::vector<StepRange> &variants : bound.parts)
     bound.graphs.emplace_back(variants.size());
   for (int64_t s = 0; s < program.num_steps; ++s) {
@@ -141,9 +177,11 @@ CudaDevice::Bound CudaDevice::bind(const vn_program &program, Task task) const {
     bound.firstAddress.push_back(bound.addresses.size());
     for (int64_t i = 0; i < step.num_operands; ++i) {
       const vn_operand &operand = step.operands[i];
-      const bool array = operand.space == VN_SPACE_IO;
-      bound.addresses.push_back(within(
-          array ? bound.arrays[size_t(operand.array)] : spaces[size_t(operand.space)], operand.offset));
+      bound.addresses.push_back(
+          operand.space == VN_SPACE_IO
+              ? within(bound.arrays->block,
+                       bound.arrays->layout.offsets[size_t(operand.array)] + operand.offset)
+              : within(spaces[size_t(operand.space)], operand.offset));
     }
   }
   return bound;
@@ -190,12 +228,23 @@ void CudaDevice::launchPart(const Bound &bound, size_t part, size_t variant) con
     launch(bound, s);
 }
 
+void CudaDevice::makeGraphs(Bound &bound) const {
+  for (size_t part = 0; part < bound.parts.size(); ++part)
+    makeGraph(bound, part, variantOf(bound, part));
+}
+
+void CudaDevice::record(const DeviceResource &event, const DeviceResource &stream) const {
+  accelerator.call(&vn_accelerator::record, event.get(), stream.get());
+}
+
+void CudaDevice::follow(const DeviceResource &stream, const DeviceResource &event) const {
+  accelerator.call(&vn_accelerator::follow, stream.get(), event.get());
+}
+
 DeviceResource CudaDevice::record() const {
-  void *event = nullptr;
-  accelerator.call(&vn_accelerator::create_event, &event);
-  DeviceResource owned(accelerator, event, &vn_accelerator::release_event);
-  accelerator.call(&vn_accelerator::record, event, stream.get());
-  return owned;
+  DeviceResource event = createEvent();
+  record(event, stream);
+  return event;
 }
 
 /// One after the other, without a graph, an event between each and the next.
@@ -213,17 +262,23 @@ void CudaDevice::timeSteps(const Bound &bound, StepRange steps, std::vector<doub
   }
 }
 
+void CudaDevice::forgetArena(const vn_program &program) const {
+  if (checked && program.arena_bytes)
+    accelerator.call(&vn_accelerator::forget, spaces[VN_SPACE_ARENA].get(), program.arena_bytes,
+                     stream.get());
+}
+
 void CudaDevice::run(Task task, std::span<void *const> io, std::vector<double> *seconds, Timed timed) {
   accelerator.choose();
   Bound &bound = this->bound(task);
   const vn_program &program = bound.program;
-  if (checked && program.arena_bytes)
-    accelerator.call(&vn_accelerator::forget, spaces[VN_SPACE_ARENA].get(), program.arena_bytes,
-                     stream.get());
+  const auto arrayOf = [&](int64_t i) {
+    return within(bound.arrays->block, bound.arrays->layout.offsets[size_t(i)]);
+  };
+  forgetArena(program);
   for (int64_t i = 0; i < program.num_io; ++i)
     if (program.io[i].is_output != VN_OUTPUT) // what a partial output holds may stay
-      accelerator.call(&vn_accelerator::copy_in, bound.arrays[size_t(i)].get(),
-                       static_cast<const void *>(io[size_t(i)]), 4 * elementCount(program.io[i]),
+      accelerator.call(&vn_accelerator::copy_in, arrayOf(i), io[size_t(i)], 4 * elementCount(program.io[i]),
                        stream.get());
   const bool whole = seconds && timed == Timed::Program, parts = seconds && timed == Timed::Waves,
              steps = seconds && timed == Timed::Steps;
@@ -246,13 +301,12 @@ void CudaDevice::run(Task task, std::span<void *const> io, std::vector<double> *
   }
   if (whole)
     end = record();
-  for (size_t part = 0; part < bound.parts.size() && !steps; ++part)
-    makeGraph(bound, part, variantOf(bound, part));
+  if (!steps)
+    makeGraphs(bound);
   if (task != Task::Statistics) // whose outputs mean nothing
     for (int64_t i = 0; i < program.num_io; ++i)
       if (program.io[i].is_output != VN_INPUT)
-        accelerator.call(&vn_accelerator::copy_out, io[size_t(i)],
-                         static_cast<const void *>(bound.arrays[size_t(i)].get()),
+        accelerator.call(&vn_accelerator::copy_out, io[size_t(i)], arrayOf(i),
                          4 * elementCount(program.io[i]), stream.get());
   accelerator.call(&vn_accelerator::synchronize, stream.get());
   if (whole)
@@ -262,5 +316,79 @@ void CudaDevice::run(Task task, std::span<void *const> io, std::vector<double> *
       accelerator.call(&vn_accelerator::seconds, between[part].get(), between[part + 1].get(),
                        &(*seconds)[size_t(run.begin)]);
 }
+
+HostMemory CudaDevice::hostMemory(size_t bytes) {
+  accelerator.choose();
+  void *memory = nullptr;
+  accelerator.call(&vn_accelerator::allocate_host, int64_t(bytes), &memory);
+  memset(memory, 0, bytes);
+  return {static_cast<std::byte *>(memory), [this](std::byte *memory) {
+            accelerator.tryTo(&vn_accelerator::choose, accelerator.number);
+            for (const DeviceResource *each : {&in, &stream, &out}) // a copy may be on its way
+              accelerator.tryTo(&vn_accelerator::synchronize, each->get());
+            accelerator.tryTo(&vn_accelerator::release_host, memory);
+          }};
+}
+
+int64_t CudaDevice::start(Task task, const IoArrays &io) {
+  accelerator.choose();
+  Bound &bound = this->bound(task);
+  const Arrays &arrays = *bound.arrays;
+  const int64_t inputBytes = arrays.layout.inputBytes;
+  follow(in, arrays.inputsTaken); // of the run before
+  accelerator.call(&vn_accelerator::copy_in, arrays.inputs.get(), io.block(), inputBytes, in.get());
+  record(arrays.inputsThere, in);
+  follow(stream, arrays.inputsThere);
+  accelerator.call(&vn_accelerator::copy, arrays.block.get(), arrays.inputs.get(), inputBytes, stream.get());
+  record(arrays.inputsTaken, stream);
+  forgetArena(bound.program);
+  for (size_t part = 0; part < bound.parts.size(); ++part)
+    launchPart(bound, part, variantOf(bound, part));
+  makeGraphs(bound);
+  const int64_t begin = arrays.layout.outputBegin, bytes = arrays.layout.outputBytes();
+  follow(stream, arrays.outputsTaken); // of the run before
+  accelerator.call(&vn_accelerator::copy, arrays.outputs.get(), within(arrays.block, begin), bytes,
+                   stream.get());
+  record(arrays.outputsThere, stream);
+  follow(out, arrays.outputsThere);
+  accelerator.call(&vn_accelerator::copy_out, io.block() + begin, arrays.outputs.get(), bytes, out.get());
+  record(arrays.outputsTaken, out);
+  DeviceResource end;
+  if (events.empty())
+    end = createEvent();
+  else
+    end = std::move(events.back()), events.pop_back();
+  record(end, out);
+  ends.emplace_back(++started, std::move(end));
+  return started;
+}
+
+void CudaDevice::wait(int64_t run) {
+  accelerator.choose();
+  const DeviceResource *last = nullptr;
+  for (const auto &[number, end] : ends)
+    if (number <= run)
+      last = &end;
+  if (last)
+    accelerator.call(&vn_accelerator::await, last->get());
+  for (; !ends.empty() && ends.front().first <= run; ends.pop_front())
+    events.push_back(std::move(ends.front().second));
+}
+
+void CudaDevice::copySpaces(int copy, bool back) const {
+  accelerator.choose();
+  int64_t offset = 0;
+  for (vn_space space : trainedSpaces) {
+    const int64_t bytes = spaceBytes[space];
+    void *const own = spaces[space].get(), *const other = within(kept[size_t(copy)], offset);
+    offset += bytes;
+    if (bytes)
+      accelerator.call(&vn_accelerator::copy, back ? own : other, back ? other : own, bytes, stream.get());
+  }
+}
+
+void CudaDevice::keep(int copy) { copySpaces(copy, false); }
+
+void CudaDevice::restore(int copy) { copySpaces(copy, true); }
 
 } // namespace vernier::runtime

@@ -1,0 +1,38 @@
+#include "runtime/train/StepArrays.h"
+
+#include "runtime/train/Evaluate.h"
+
+#include <algorithm>
+
+namespace vernier::runtime {
+
+StepArrays::StepArrays(const Session &session, double labelSmoothing)
+    : model(session.model()), arrays(model.train_step, session.pipeline()) {
+  if (arrays.find("label_smoothing"))
+    arrays.floats("label_smoothing")[0] = float(labelSmoothing);
+  const vn_io *labels = arrays.find("labels");
+  oneHot = labels && labels->type == VN_FLOAT32; // binary cross-entropy takes targets
+}
+
+int64_t StepArrays::start(Session &session, const Batch &batch) {
+  std::ranges::copy(batch.images, arrays.floats("image").begin());
+  if (oneHot) {
+    const auto targets = arrays.floats("labels");
+    std::ranges::fill(targets, 0.0f);
+    for (size_t i = 0; i < batch.labels.size(); ++i)
+      targets[i * size_t(model.classes) + size_t(batch.labels[i])] = 1.0f;
+  } else {
+    std::ranges::copy(batch.labels, arrays.ints("labels").begin());
+  }
+  return session.start(Task::TrainStep, arrays);
+}
+
+int64_t StepArrays::correct(std::span<const int32_t> labels) {
+  const auto logits = arrays.floats("logits");
+  int64_t count = 0;
+  for (size_t i = 0; i < labels.size(); ++i)
+    count += rankOf(logits.subspan(i * size_t(model.classes), size_t(model.classes)), labels[i]) == 0;
+  return count;
+}
+
+} // namespace vernier::runtime

@@ -1,0 +1,34 @@
+// The arrays of train_step, filled from batches.
+#ifndef VERNIER_RUNTIME_TRAIN_STEPARRAYS_H
+#define VERNIER_RUNTIME_TRAIN_STEPARRAYS_H
+
+#include "runtime/core/IoArrays.h"
+#include "runtime/core/Session.h"
+#include "runtime/data/Loader.h"
+
+#include <cstdint>
+#include <span>
+
+namespace vernier::runtime {
+
+class StepArrays {
+public:
+  StepArrays(const Session &session, double labelSmoothing);
+
+  /// Returns the number of the run, see Session::start.
+  int64_t start(Session &session, const Batch &batch);
+
+  // After it has been waited for:
+  double loss() { return double(arrays.floats("loss")[0]); }
+  /// Images whose label has the largest logit; `labels`: of those that count.
+  int64_t correct(std::span<const int32_t> labels);
+
+private:
+  const vn_model &model;
+  IoArrays arrays;
+  bool oneHot = false;
+};
+
+} // namespace vernier::runtime
+
+#endif
