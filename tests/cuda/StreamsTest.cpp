@@ -6,6 +6,8 @@
 
 #include <cmath>
 #include <functional>
+#include <set>
+#include <string>
 #include <vector>
 
 using namespace vn;
@@ -165,6 +167,44 @@ BOOST_AUTO_TEST_CASE(pinned_memory_is_the_copys_until_it_has_been_waited_for) {
   };
   BOOST_TEST(released(true) == 64);
   BOOST_TEST(released(false) < 56);
+}
+
+// A graph of three streams: `a`, then beside each other `b` and `c`, then `d`.
+static std::string orderOfGraph(bool forks, bool joins) {
+  EmulatedStream main, side;
+  Event begun, done;
+  std::string order;
+  const auto add = [&](EmulatedStream &stream, char what) { stream.launch([&, what] { order += what; }); };
+  main.beginCapture();
+  add(main, 'a');
+  begun.record(main);
+  if (forks)
+    side.follow(begun);
+  add(side, 'c');
+  add(main, 'b');
+  done.record(side);
+  if (joins)
+    main.follow(done);
+  add(main, 'd');
+  const auto graph = main.endCapture();
+  BOOST_TEST(order == (forks ? "" : "c"), "work of a graph was done while it was captured");
+  order.clear();
+  graph->run();
+  add(side, 'e');
+  return order;
+}
+
+BOOST_AUTO_TEST_CASE(graphs_run_in_every_order_that_streams_allow) {
+  std::set<std::string> orders;
+  for (uint64_t seed = 1; seed <= 64; ++seed) {
+    emulation::setSeed(seed);
+    orders.insert(orderOfGraph(true, true));
+  }
+  BOOST_TEST((orders == std::set<std::string>{"abcde", "acbde"}));
+  // What nothing connects with the graph is no part of it.
+  BOOST_TEST(orderOfGraph(false, false) == "abde");
+  BOOST_CHECK_EXCEPTION(orderOfGraph(true, false), Fault,
+                        [](const Fault &fault) { return fault.report.kind == emulation::FaultKind::Launch; });
 }
 
 // The fault is the launch's that has it, wherever it is waited for; what is behind it never runs.

@@ -36,11 +36,7 @@ template <const vn_step *step> const char *launchFake(void *const *operands, voi
   return vn::attempt([&] {
     const std::vector<void *> own(operands, operands + step->num_operands);
     const auto work = [own] { step->kernel(own.data(), 0, step->num_tasks); };
-    vn::EmulatedStream &emulated = *vn::stream_of(stream);
-    if (emulated.recording)
-      emulated.recording->push_back(work);
-    else
-      emulated.launch(work);
+    vn::stream_of(stream)->launch(work);
   });
 }
 

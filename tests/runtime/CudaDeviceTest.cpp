@@ -4,6 +4,7 @@
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Session.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -21,6 +22,13 @@ struct Log {
   const char *failingStep = nullptr; // its message
   bool onlyRecorded = false;         // it fails while a graph is made
   std::vector<std::function<void()>> *recording = nullptr;
+  std::vector<void *> streams;
+  std::vector<std::string>
+      queued; // "2@0": a step that multiplies by 2 in the first stream; "record@", "follow@"
+  void queue(const std::string &what, void *stream) {
+    const auto found = std::find(streams.begin(), streams.end(), stream);
+    queued.push_back(what + "@" + std::to_string(found - streams.begin()));
+  }
 } accelerated;
 
 using Graph = std::vector<std::function<void()>>;
@@ -61,7 +69,11 @@ const vn_accelerator kAccelerator = {
     .release = drop,
     .allocate_host = [](int64_t bytes, void **memory) { return make(memory, bytes); },
     .release_host = drop,
-    .create_stream = [](void **stream) { return make(stream); },
+    .create_stream = [](void **stream) -> const char * {
+      make(stream);
+      accelerated.streams.push_back(*stream);
+      return nullptr;
+    },
     .release_stream = drop,
     .synchronize = [](void *) -> const char * { return nullptr; },
     .clear = [](void *memory, int64_t bytes, void *) -> const char * {
@@ -101,8 +113,14 @@ const vn_accelerator kAccelerator = {
     },
     .create_event = [](void **event) { return make(event); },
     .release_event = drop,
-    .record = [](void *, void *) -> const char * { return nullptr; },
-    .follow = [](void *, void *) -> const char * { return nullptr; },
+    .record = [](void *, void *stream) -> const char * {
+      accelerated.queue("record", stream);
+      return nullptr;
+    },
+    .follow = [](void *stream, void *) -> const char * {
+      accelerated.queue("follow", stream);
+      return nullptr;
+    },
     .await = [](void *) -> const char * { return nullptr; },
     .seconds = [](void *, void *, double *seconds) -> const char * {
       *seconds = 0.5;
@@ -111,7 +129,8 @@ const vn_accelerator kAccelerator = {
 };
 
 // Launches "to[i] = by * from[i] + plus" over four numbers.
-template <int by, int plus> const char *launch(void *const *operands, void *) {
+template <int by, int plus> const char *launch(void *const *operands, void *stream) {
+  accelerated.queue(std::to_string(by), stream);
   const auto work = [from = static_cast<float *>(operands[0]), to = static_cast<float *>(operands[1])] {
     for (int i = 0; i < 4; ++i)
       to[i] = by * from[i] + plus;
@@ -189,6 +208,41 @@ BOOST_AUTO_TEST_CASE(parts_run_directly_and_then_as_graphs) {
     session.choose(first);
     BOOST_TEST(results(session, model, 1) == std::vector<float>(4, 9), boost::test_tools::per_element());
     BOOST_TEST((accelerated.launches == 3 && accelerated.graphs == 3 && accelerated.graphRuns == 5));
+  }
+  BOOST_TEST(accelerated.resources == 0);
+}
+
+// Three steps of a wave between two that stand alone, and a pair: of the streams, the first waits for those
+// that had a step.
+BOOST_AUTO_TEST_CASE(steps_of_a_wave_divide_among_streams) {
+  static const vn_operand third[] = {{VN_SPACE_ARENA, 0, 64}, {VN_SPACE_ARENA, 0, 0}},
+                          fourth[] = {{VN_SPACE_ARENA, 0, 64}, {VN_SPACE_ARENA, 0, 128}},
+                          fifth[] = {{VN_SPACE_ARENA, 0, 64}, {VN_SPACE_ARENA, 0, 192}};
+  const vn_step steps[] = {{nullptr, "a", "a", kFirst, 2, 1, 0, 0, 0, 0, launch<2, 1>},
+                           {nullptr, "b", "b", third, 2, 1, 0, 0, 0, 0, launch<3, 0>},
+                           {nullptr, "c", "c", fourth, 2, 1, 0, 0, 0, 1, launch<4, 0>},
+                           {nullptr, "d", "d", fifth, 2, 1, 0, 0, 0, 1, launch<5, 0>},
+                           {nullptr, "e", "e", kSecond, 2, 1, 0, 0, 0, 0, launch<6, 0>},
+                           {nullptr, "f", "f", third, 2, 1, 0, 0, 0, 1, launch<7, 0>}};
+  vn_model model = toyModel();
+  model.num_holes = 0;
+  model.infer = {steps, 6, nullptr, 0, kArrays, 2, 256};
+  const std::vector<std::string> expected = {
+      "2@0",      "record@0", "follow@1", "follow@2", "3@0", "4@1", "5@2",      "record@1", "follow@0",
+      "record@2", "follow@0", "record@0", "follow@1", "6@0", "7@1", "record@1", "follow@0"};
+  {
+    Session session(model, {});
+    for (const char *how : {"directly", "as a graph"}) {
+      accelerated.queued.clear();
+      BOOST_TEST(results(session, model, 2) == std::vector<float>(4, 30), boost::test_tools::per_element());
+      if (how == std::string("directly")) { // and then again, as it is recorded
+        BOOST_TEST_REQUIRE(accelerated.queued.size() == 2 * expected.size());
+        accelerated.queued.resize(expected.size());
+        BOOST_TEST(accelerated.queued == expected, boost::test_tools::per_element());
+      } else {
+        BOOST_TEST(accelerated.queued.empty());
+      }
+    }
   }
   BOOST_TEST(accelerated.resources == 0);
 }

@@ -22,10 +22,7 @@
 namespace vn {
 
 #ifdef VN_EMULATED
-struct EmulatedStream : emulation::Stream {
-  using Graph = std::vector<Work>;
-  std::shared_ptr<Graph> recording; // null: what is launched runs
-};
+using EmulatedStream = emulation::Stream;
 using Stream = EmulatedStream *;
 #else
 using Stream = cudaStream_t;
@@ -47,12 +44,7 @@ void launch(const char *name, void (*kernel)(Parameters...), const Launch &shape
             const std::type_identity_t<Parameters> &...arguments) {
   const emulation::LaunchShape emulated{name, shape.grid, shape.block, shape.shared_bytes};
   const auto work = [=] { emulation::launch(emulated, kernel, arguments...); };
-  if (!shape.stream)
-    work();
-  else if (shape.stream->recording)
-    shape.stream->recording->push_back(work);
-  else
-    shape.stream->launch(work);
+  shape.stream ? shape.stream->launch(work) : work();
 }
 inline void *allocate_device(std::size_t bytes, const std::string &name) {
   return emulation::allocate(bytes, name);

@@ -91,20 +91,16 @@ inline const char *forget(void *memory, int64_t bytes, void *stream) {
     });
   });
 }
-using EmulatedGraph = std::shared_ptr<EmulatedStream::Graph>;
+using EmulatedGraph = std::shared_ptr<const emulation::Graph>;
 inline const char *begin_graph(void *stream) {
-  return attempt([&] { stream_of(stream)->recording = std::make_shared<EmulatedStream::Graph>(); });
+  return attempt([&] { stream_of(stream)->beginCapture(); });
 }
 inline const char *end_graph(void *stream, void **graph) {
-  return attempt([&] { *graph = new EmulatedGraph(std::move(stream_of(stream)->recording)); });
+  return attempt([&] { *graph = new EmulatedGraph(stream_of(stream)->endCapture()); });
 }
 inline const char *run_graph(void *graph, void *stream) {
-  return attempt([&] {
-    stream_of(stream)->launch([works = *static_cast<EmulatedGraph *>(graph)] {
-      for (const auto &work : *works)
-        work();
-    });
-  });
+  return attempt(
+      [&] { stream_of(stream)->launch([own = *static_cast<EmulatedGraph *>(graph)] { own->run(); }); });
 }
 inline const char *release_graph(void *graph) {
   delete static_cast<EmulatedGraph *>(graph);

@@ -2,6 +2,7 @@
 
 #include "Execution.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -111,11 +112,18 @@ void releasePinned(void *memory) {
 // --- events
 
 void Event::record(Stream &stream) {
+  captured = stream.captured;
+  after = stream.after;
+  last = nullptr;
+  if (captured)
+    return;
   last = std::make_shared<Point>(&stream);
   stream.put({.work = {}, .needs = {}, .marks = last}, stream.queue.empty());
 }
 
 void Event::synchronize() const {
+  if (captured)
+    failOnHost(FaultKind::Launch, "waits for an event of a graph that is captured");
   if (last && !last->happened)
     last->stream->advanceTo(*last);
 }
@@ -136,6 +144,14 @@ Stream::~Stream() {
 void Stream::launch(Work work) { put({.work = std::move(work), .needs = {}, .marks = {}}, queue.empty()); }
 
 void Stream::follow(const Event &event) {
+  if (event.captured) {
+    if (!captured) {
+      captured = event.captured;
+      captured->streams.push_back(this);
+    }
+    after.insert(after.end(), event.after.begin(), event.after.end());
+    return;
+  }
   if (event.last && !event.last->happened)
     put({.work = {}, .needs = event.last, .marks = {}}, false);
 }
@@ -189,6 +205,10 @@ void Stream::copyOnDevice(void *to, const void *from, size_t bytes) {
 }
 
 void Stream::put(Item item, bool early) {
+  if (captured) {
+    addNode(std::move(item.work));
+    return;
+  }
   queue.push_back(std::move(item));
   if (early)
     goOn();
@@ -226,6 +246,55 @@ void Stream::advanceTo(const Event::Point &point) {
       }
     }
     doFirst();
+  }
+}
+
+void Stream::addNode(Work work) {
+  captured->nodes.push_back({std::move(work), std::move(after)});
+  after = {captured->nodes.size() - 1};
+}
+
+void Stream::beginCapture() {
+  captured = std::make_shared<Graph>();
+  captured->streams.push_back(this);
+}
+
+std::shared_ptr<const Graph> Stream::endCapture() {
+  const std::shared_ptr<Graph> graph = captured;
+  std::vector<bool> followed(graph->nodes.size());
+  for (size_t node : after)
+    followed[node] = true;
+  for (size_t node = graph->nodes.size(); node-- > 0;)
+    if (followed[node])
+      for (size_t before : graph->nodes[node].after)
+        followed[before] = true;
+  for (Stream *stream : std::exchange(graph->streams, {})) {
+    stream->captured = nullptr;
+    stream->after.clear();
+  }
+  if (std::find(followed.begin(), followed.end(), false) != followed.end())
+    failOnHost(FaultKind::Launch, "a graph ends before work of another stream that nothing waits for");
+  return graph;
+}
+
+void Graph::run() const {
+  static std::atomic<uint64_t> picks = 0;
+  std::vector<size_t> missing, ready;
+  std::vector<std::vector<size_t>> behind(nodes.size());
+  for (size_t node = 0; node < nodes.size(); ++node) {
+    missing.push_back(nodes[node].after.size());
+    for (size_t before : nodes[node].after)
+      behind[before].push_back(node);
+    if (missing[node] == 0)
+      ready.push_back(node);
+  }
+  while (!ready.empty()) {
+    const size_t pick = drawn(picks++) % ready.size(), node = ready[pick];
+    ready.erase(ready.begin() + ptrdiff_t(pick));
+    nodes[node].work();
+    for (size_t next : behind[node])
+      if (--missing[next] == 0)
+        ready.push_back(next);
   }
 }
 

@@ -13,10 +13,29 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace vn::emulation {
 
 class Stream;
+
+// What was put into a stream that captured, and into those that followed its events meanwhile.
+class Graph {
+public:
+  // Each piece of work comes after what it has to follow, and apart from that in any order, as the seed has
+  // it.
+  void run() const;
+
+private:
+  friend class Stream;
+  friend class Event;
+  struct Node {
+    std::function<void()> work;
+    std::vector<size_t> after; // earlier nodes
+  };
+  std::vector<Node> nodes;
+  std::vector<Stream *> streams; // that are captured
+};
 
 // A place in a stream.
 class Event {
@@ -32,6 +51,9 @@ private:
   friend class Stream;
   struct Point;
   std::shared_ptr<Point> last;
+  // Recorded by a stream that captured: behind these nodes.
+  std::shared_ptr<Graph> captured;
+  std::vector<size_t> after;
 };
 
 // Everything throws what the work does that it makes the host wait for. What comes behind such work in its
@@ -45,6 +67,11 @@ public:
   // What is put into this stream from now on comes after the event's last record.
   void follow(const Event &event);
   void synchronize();
+
+  // What is put into it in between becomes a graph, and is not done; so does what is put into streams that
+  // follow its events. Throws a Fault where something in these is not followed by this stream in the end.
+  void beginCapture();
+  std::shared_ptr<const Graph> endCapture();
 
   // Throw a Fault at once where device memory is out of bounds, and when they are done where the host has
   // changed what was being copied. Of memory that is not pinned the first reads it at once, the second
@@ -65,8 +92,11 @@ private:
   void goOn();
   void advanceTo(const Event::Point &point);
   void abandon();
+  void addNode(Work work);
 
   std::deque<Item> queue;
+  std::shared_ptr<Graph> captured;
+  std::vector<size_t> after; // what the next node comes behind
 };
 
 // Of the host. Throws std::bad_alloc.

@@ -23,6 +23,18 @@ void Accelerator::check(const char *failure) const {
 /// What a training changes, beside gradients.
 static constexpr vn_space trainedSpaces[] = {VN_SPACE_PARAMETERS, VN_SPACE_STATISTICS, VN_SPACE_MOMENTUM};
 
+/// What runs side by side at most: as many streams as a GPU has queues for by default.
+constexpr int64_t mostStreams = 8;
+
+static int64_t widestWave(const vn_program &program) {
+  int64_t widest = 1, width = 0;
+  for (int64_t s = 0; s < program.num_steps; ++s) {
+    width = program.steps[s].with_previous ? width + 1 : 1;
+    widest = std::max(widest, width);
+  }
+  return widest;
+}
+
 CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
     : model(model), accelerator(*model.accelerator, options.number), checked(options.checked.value_or(false)),
       pipelined(options.pipelined) {
@@ -63,6 +75,13 @@ CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
   stream = createStream();
   if (pipelined)
     in = createStream(), out = createStream();
+  int64_t widest = widestWave(model.prepare);
+  for (const vn_program *program : called)
+    widest = std::max(widest, widestWave(*program));
+  if (widest > 1)
+    waveBegins = createEvent();
+  for (int64_t side = 1; side < std::min(widest, mostStreams); ++side)
+    sides.push_back({createStream(), createEvent()});
   for (size_t space = 0; space < spaces.size(); ++space) {
     spaces[space] = allocate(std::max<int64_t>(spaceBytes[space], 64), spaceNames[space]);
     if (space != VN_SPACE_ARENA) // whose contents do not outlive a run
@@ -79,9 +98,12 @@ CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
 
 CudaDevice::~CudaDevice() {
   accelerator.tryTo(&vn_accelerator::choose, accelerator.number);
-  for (const DeviceResource *each : {&in, &stream, &out}) // a call that failed may have left work behind
+  // A call that failed may have left work behind.
+  for (const DeviceResource *each : {&in, &stream, &out})
     if (*each)
       accelerator.tryTo(&vn_accelerator::synchronize, each->get());
+  for (const Side &side : sides)
+    accelerator.tryTo(&vn_accelerator::synchronize, side.stream.get());
 }
 
 DeviceResource CudaDevice::createStream() const {
@@ -187,11 +209,33 @@ CudaDevice::Bound CudaDevice::bind(const vn_program &program, Task task) {
   return bound;
 }
 
-void CudaDevice::launch(const Bound &bound, int64_t step) const {
+void CudaDevice::launch(const Bound &bound, int64_t step, const DeviceResource &stream) const {
   const vn_step &launched = bound.program.steps[step];
   if (const char *failure =
           launched.launch(bound.addresses.data() + bound.firstAddress[size_t(step)], stream.get()))
     throw Error(VN_ERROR_DEVICE, fmt::format("{}: {}", model.accelerator->name, failure)).at(launched.place);
+}
+
+/// Steps of a wave divide among the streams; the next wave comes when all of them are done.
+void CudaDevice::launch(const Bound &bound, StepRange steps) const {
+  for (int64_t begin = steps.begin, end; begin < steps.end; begin = end) {
+    end = begin + 1;
+    while (end < steps.end && bound.program.steps[end].with_previous)
+      ++end;
+    const size_t used = std::min(size_t(end - begin) - 1, sides.size());
+    if (used)
+      record(waveBegins, stream);
+    for (size_t side = 0; side < used; ++side)
+      follow(sides[side].stream, waveBegins);
+    for (int64_t step = begin; step < end; ++step) {
+      const size_t i = size_t(step - begin) % (used + 1);
+      launch(bound, step, i == 0 ? stream : sides[i - 1].stream);
+    }
+    for (size_t side = 0; side < used; ++side) {
+      record(sides[side].done, sides[side].stream);
+      follow(stream, sides[side].done);
+    }
+  }
 }
 
 size_t CudaDevice::variantOf(const Bound &bound, size_t part) const {
@@ -206,8 +250,7 @@ void CudaDevice::makeGraph(Bound &bound, size_t part, size_t variant) const {
   void *created = nullptr;
   accelerator.call(&vn_accelerator::begin_graph, stream.get());
   try {
-    for (int64_t s = steps.begin; s < steps.end; ++s)
-      launch(bound, s);
+    launch(bound, steps);
   } catch (...) {
     accelerator.tryTo(&vn_accelerator::end_graph, stream.get(), &created);
     DeviceResource(accelerator, created, &vn_accelerator::release_graph);
@@ -224,8 +267,7 @@ void CudaDevice::launchPart(const Bound &bound, size_t part, size_t variant) con
     accelerator.call(&vn_accelerator::run_graph, graph.get(), stream.get());
     return;
   }
-  for (int64_t s = bound.parts[part][variant].begin; s < bound.parts[part][variant].end; ++s)
-    launch(bound, s);
+  launch(bound, bound.parts[part][variant]);
 }
 
 void CudaDevice::makeGraphs(Bound &bound) const {
@@ -252,7 +294,7 @@ void CudaDevice::timeSteps(const Bound &bound, StepRange steps, std::vector<doub
   std::vector<DeviceResource> events;
   events.push_back(record());
   for (int64_t s = steps.begin; s < steps.end; ++s) {
-    launch(bound, s);
+    launch(bound, s, stream);
     events.push_back(record());
   }
   accelerator.call(&vn_accelerator::synchronize, stream.get());

@@ -124,7 +124,8 @@ private:
   void record(const DeviceResource &event, const DeviceResource &stream) const;
   void follow(const DeviceResource &stream, const DeviceResource &event) const;
   void copySpaces(int copy, bool back) const;
-  void launch(const Bound &bound, int64_t step) const;
+  void launch(const Bound &bound, int64_t step, const DeviceResource &stream) const;
+  void launch(const Bound &bound, StepRange steps) const;
   size_t variantOf(const Bound &bound, size_t part) const;
   void makeGraph(Bound &bound, size_t part, size_t variant) const;
   void launchPart(const Bound &bound, size_t part, size_t variant) const;
@@ -138,6 +139,12 @@ private:
   const bool checked, pipelined;
   Choices chosen;
   DeviceResource stream, in, out;
+  /// For the steps of a wave beside those in `stream`.
+  struct Side {
+    DeviceResource stream, done;
+  };
+  std::vector<Side> sides;
+  DeviceResource waveBegins;
   std::array<int64_t, VN_SPACE_IO> spaceBytes{};
   std::array<DeviceResource, VN_SPACE_IO> spaces;
   std::array<DeviceResource, copies> kept; ///< the spaces that training changes, one behind the other
