@@ -70,7 +70,7 @@ class Rehearsal(GpuTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         bench = json.loads(done.stdout)
         self.assertEqual(bench["device"], "the emulated device")
-        self.assertEqual((bench["program_median_milliseconds"], bench["program_minimum_milliseconds"]), (0, 0))  # emulated time
+        self.assertGreater(bench["program_minimum_milliseconds"], 0) # by the host's clock, where it is emulated
         self.assertGreater(bench["median_milliseconds"], 0)
         self.assertNotIn("fma_peak_gflops", bench)
         self.assertIn("first.conv.1", [layer["place"] for layer in bench["layers"]])
