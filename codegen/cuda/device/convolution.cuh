@@ -135,6 +135,80 @@ template <Convolution c> VN_DEVICE ResultPixel pixel_of(int result) {
   return {result / (height * width), result / width % height, result % width};
 }
 
+namespace detail {
+
+// A matrix of sums in shared memory, `row` floats from one of its rows to the next: `m` results of the
+// product from `first_result` on, `n` channels of a group from `first_channel` on. `threads` threads share
+// the work, of which this is number `thread`.
+
+// Stores what the epilogue makes of the sums, and leaves it in the matrix where it is to be summed up.
+template <Convolution c, int m, int n, int row, int threads>
+VN_DEVICE void store_results(Shared<float> matrix, int thread, int first_result, int group, int first_channel,
+                             Global<Number<c.out.element>> out, const EpilogueOperands &operands) {
+  constexpr Taps rows = rows_of(c), columns = columns_of(c);
+  constexpr int vector = vector_of(c.out, c.epilogue, c.groups == 1 ? 0 : c.out_channels());
+  constexpr int vectors = n / vector; // of a row
+  for (int i = thread; i < m * vectors; i += threads) {
+    const int result = i / vectors, column = i % vectors * vector;
+    const int valid = c.out_channels() - first_channel - column;
+    if (first_result + result >= results_of(c) || valid <= 0)
+      continue;
+    const ResultPixel pixel = pixel_of<c>(first_result + result);
+    const int out_y = pixel.y * rows.out_step + rows.out_start,
+              out_x = pixel.x * columns.out_step + columns.out_start;
+    const int channel = group * c.out_channels() + first_channel + column;
+    float values[vector];
+    constexpr int at_once = vector < 4 ? vector : 4;
+    VN_UNROLL
+    for (int k = 0; k < vector; k += at_once) {
+      const Vector<float, at_once> loaded = load_shared<at_once>(matrix + (result * row + column + k));
+      VN_UNROLL
+      for (int j = 0; j < at_once; ++j)
+        values[k + j] = loaded[j];
+    }
+    apply<c.epilogue>(values, operands, pixel.n, out_y, out_x, channel, valid);
+    store_floats(out + (((pixel.n * c.out.h + out_y) * c.out.w + out_x) * c.out.pixel + channel), values,
+                 valid);
+    if constexpr (c.epilogue.sums != Sums::None) {
+      VN_UNROLL
+      for (int k = 0; k < vector; ++k)
+        matrix[result * row + column + k] = values[k];
+    }
+  }
+}
+
+// A part of the epilogue's sums, of what store_results left.
+template <Convolution c, int m, int n, int row, int threads>
+VN_DEVICE void sum_results(Shared<const float> matrix, int thread, int first_result, int group,
+                           int first_channel, int part, const EpilogueOperands &operands) {
+  constexpr Taps rows = rows_of(c), columns = columns_of(c);
+  for (int column = thread; column < n && first_channel + column < c.out_channels(); column += threads) {
+    const int channel = group * c.out_channels() + first_channel + column;
+    double first = 0, second = 0;
+    float mean = 0;
+    if constexpr (c.epilogue.sums == Sums::Gradient)
+      mean = operands.mean[channel];
+    for (int result = 0; result < m && first_result + result < results_of(c); ++result) {
+      const float value = matrix[result * row + column];
+      first += value;
+      if constexpr (c.epilogue.sums == Sums::Gradient) {
+        const ResultPixel pixel = pixel_of<c>(first_result + result);
+        const float there =
+            to_float(at<c.epilogue.x>(operands.x, pixel.n, pixel.y * rows.out_step + rows.out_start,
+                                      pixel.x * columns.out_step + columns.out_start, channel)[0]);
+        second += double(value) * (there - mean);
+      } else {
+        second += double(value) * value;
+      }
+    }
+    const int whole = 2 * (c.epilogue.first_part + part) * c.out.c;
+    operands.sums[whole + channel] = first;
+    operands.sums[whole + c.out.c + channel] = second;
+  }
+}
+
+} // namespace detail
+
 template <Convolution c>
 VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const Factor<c.arithmetic>> weight,
                            Global<Number<c.out.element>> out, const EpilogueOperands &operands) {
@@ -239,57 +313,12 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
   const Shared<float> matrix = dynamic_shared<float>(0, tile.m * tile.row_of_sums(), "sums");
   store_sums<tile, c.arithmetic>(matrix, sums);
   syncthreads();
-  constexpr int vector = vector_of(c.out, c.epilogue, c.groups == 1 ? 0 : c.out_channels());
-  constexpr int vectors = tile.n / vector; // of a row
-  for (int i = thread; i < tile.m * vectors; i += threads) {
-    const int row = i / vectors, column = i % vectors * vector;
-    const int valid = c.out_channels() - first_channel - column;
-    if (first_result + row >= results || valid <= 0)
-      continue;
-    const ResultPixel pixel = pixel_of<c>(first_result + row);
-    const int out_y = pixel.y * rows.out_step + rows.out_start,
-              out_x = pixel.x * columns.out_step + columns.out_start;
-    const int channel = group * c.out_channels() + first_channel + column;
-    float values[vector];
-    VN_UNROLL
-    for (int k = 0; k < vector; ++k)
-      values[k] = matrix[row * tile.row_of_sums() + column + k];
-    apply<c.epilogue>(values, operands, pixel.n, out_y, out_x, channel, valid);
-    store_floats(out + (((pixel.n * c.out.h + out_y) * c.out.w + out_x) * c.out.pixel + channel), values,
-                 valid);
-    if constexpr (c.epilogue.sums != Sums::None) {
-      VN_UNROLL
-      for (int k = 0; k < vector; ++k)
-        matrix[row * tile.row_of_sums() + column + k] = values[k];
-    }
-  }
-
+  detail::store_results<c, tile.m, tile.n, tile.row_of_sums(), threads>(matrix, thread, first_result, group,
+                                                                        first_channel, out, operands);
   if constexpr (c.epilogue.sums != Sums::None) {
     syncthreads();
-    for (int column = thread; column < tile.n && first_channel + column < c.out_channels();
-         column += threads) {
-      const int channel = group * c.out_channels() + first_channel + column;
-      double first = 0, second = 0;
-      float mean = 0;
-      if constexpr (c.epilogue.sums == Sums::Gradient)
-        mean = operands.mean[channel];
-      for (int row = 0; row < tile.m && first_result + row < results; ++row) {
-        const float value = matrix[row * tile.row_of_sums() + column];
-        first += value;
-        if constexpr (c.epilogue.sums == Sums::Gradient) {
-          const ResultPixel pixel = pixel_of<c>(first_result + row);
-          const float there =
-              to_float(at<c.epilogue.x>(operands.x, pixel.n, pixel.y * rows.out_step + rows.out_start,
-                                        pixel.x * columns.out_step + columns.out_start, channel)[0]);
-          second += double(value) * (there - mean);
-        } else {
-          second += double(value) * value;
-        }
-      }
-      const int part = c.epilogue.first_part + int(blockIdx.x);
-      operands.sums[(2 * part) * c.out.c + channel] = first;
-      operands.sums[(2 * part + 1) * c.out.c + channel] = second;
-    }
+    detail::sum_results<c, tile.m, tile.n, tile.row_of_sums(), threads>(
+        matrix, thread, first_result, group, first_channel, int(blockIdx.x), operands);
   }
 }
 

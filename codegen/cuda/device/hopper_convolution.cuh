@@ -1,9 +1,8 @@
 // The convolutions of convolution.cuh by warp groups (sm_90a): of bfloat16, not in groups, from maps whose
 // pixels begin at multiples of 16 bytes.
 //
-//   warp group 0       one thread asks for tiles: of each stage of k 128 pixels of the input by an im2col
-//   copy,
-//                      the weights by a tiled one; it goes on while the others multiply and store
+//   warp group 0       one thread asks for each stage of k: 128 pixels of the input by an im2col copy, the
+//                      weights by a tiled one; it goes on while the others multiply and store
 //   warp groups 1, 2   multiply 64 of the pixels each, and store them
 //
 // A stage is one tap's channels, as many as a swizzle is long; those past the last, and pixels outside of the
@@ -51,9 +50,8 @@ struct HopperConvolution {
   VN_CONSTANT int b_bytes() const { return columns * span(); }
   // The columns that go through shared memory together.
   VN_CONSTANT int slab() const { return columns % 64 == 0 ? 64 : columns % 32 == 0 ? 32 : columns; }
-  VN_CONSTANT int row_of_sums() const {
-    return slab() + 8;
-  } // floats: 16 lanes that store pairs meet 32 banks
+  // Floats: 16 lanes that store pairs meet 32 banks.
+  VN_CONSTANT int row_of_sums() const { return slab() + 8; }
   VN_CONSTANT int sums_bytes() const { return rows * row_of_sums() * 4; }
   VN_CONSTANT int barriers_byte() const { return stages * (a_bytes() + b_bytes()) + sums_bytes(); }
   VN_CONSTANT int shared_bytes() const { return barriers_byte() + 2 * stages * 8; }
@@ -179,9 +177,7 @@ template <HopperConvolution h>
 VN_DEVICE void store_tile(const float (&sums)[h.columns / 2], Shared<float> matrix, int tile,
                           Global<Number<h.convolution.out.element>> out, const EpilogueOperands &operands) {
   constexpr Convolution c = h.convolution;
-  constexpr Taps rows = rows_of(c), columns = columns_of(c);
-  constexpr int slab = h.slab(), row_of_sums = h.row_of_sums(), results = results_of(c);
-  constexpr int vector = vector_of(c.out, c.epilogue, 0), vectors = slab / vector;
+  constexpr int slab = h.slab(), row_of_sums = h.row_of_sums();
   const int thread = int(threadIdx.x) % 128, lane = thread % 32, group = int(threadIdx.x) / 128 - 1;
   const int part = tile / h.tiles_n() * 2 + group, first_result = part * h.group_rows;
   const int barrier = 1 + group;
@@ -194,58 +190,13 @@ VN_DEVICE void store_tile(const float (&sums)[h.columns / 2], Shared<float> matr
           matrix + ((thread / 32 * 16 + lane / 4 + i / 2 % 2 * 8) * row_of_sums + lane % 4 * 2 + i / 4 * 8),
           Vector<float, 2>{{sums[begin / 2 + i], sums[begin / 2 + i + 1]}});
     named_barrier_sync(barrier, 128);
-    for (int i = thread; i < h.group_rows * vectors; i += 128) {
-      const int row = i / vectors, column = i % vectors * vector;
-      const int valid = c.out.c - first_channel - column;
-      if (first_result + row >= results || valid <= 0)
-        continue;
-      const ResultPixel pixel = pixel_of<c>(first_result + row);
-      const int out_y = pixel.y * rows.out_step + rows.out_start,
-                out_x = pixel.x * columns.out_step + columns.out_start;
-      const int channel = first_channel + column;
-      float values[vector];
-      constexpr int at_once = vector < 4 ? vector : 4;
-      VN_UNROLL
-      for (int k = 0; k < vector; k += at_once) {
-        const Vector<float, at_once> loaded = load_shared<at_once>(matrix + (row * row_of_sums + column + k));
-        VN_UNROLL
-        for (int j = 0; j < at_once; ++j)
-          values[k + j] = loaded[j];
-      }
-      apply<c.epilogue>(values, operands, pixel.n, out_y, out_x, channel, valid);
-      store_floats(out + (((pixel.n * c.out.h + out_y) * c.out.w + out_x) * c.out.pixel + channel), values,
-                   valid);
-      if constexpr (c.epilogue.sums != Sums::None) {
-        VN_UNROLL
-        for (int k = 0; k < vector; ++k)
-          matrix[row * row_of_sums + column + k] = values[k];
-      }
-    }
+    store_results<c, h.group_rows, slab, row_of_sums, 128>(matrix, thread, first_result, 0, first_channel,
+                                                           out, operands);
     named_barrier_sync(barrier, 128);
     if constexpr (c.epilogue.sums != Sums::None) {
-      for (int column = thread; column < slab && first_channel + column < c.out.c && first_result < results;
-           column += 128) {
-        const int channel = first_channel + column;
-        double first = 0, second = 0;
-        float mean = 0;
-        if constexpr (c.epilogue.sums == Sums::Gradient)
-          mean = operands.mean[channel];
-        for (int row = 0; row < h.group_rows && first_result + row < results; ++row) {
-          const float value = matrix[row * row_of_sums + column];
-          first += value;
-          if constexpr (c.epilogue.sums == Sums::Gradient) {
-            const ResultPixel pixel = pixel_of<c>(first_result + row);
-            const float there =
-                to_float(at<c.epilogue.x>(operands.x, pixel.n, pixel.y * rows.out_step + rows.out_start,
-                                          pixel.x * columns.out_step + columns.out_start, channel)[0]);
-            second += double(value) * (there - mean);
-          } else {
-            second += double(value) * value;
-          }
-        }
-        operands.sums[2 * (c.epilogue.first_part + part) * c.out.c + channel] = first;
-        operands.sums[(2 * (c.epilogue.first_part + part) + 1) * c.out.c + channel] = second;
-      }
+      if (first_result < results_of(c))
+        sum_results<c, h.group_rows, slab, row_of_sums, 128>(matrix, thread, first_result, 0, first_channel,
+                                                             part, operands);
       named_barrier_sync(barrier, 128);
     }
   }
