@@ -15,6 +15,16 @@ VERNIER = Path(sys.argv.pop()).resolve()
 # What is built is built for it; unset: the CPU. The tests of programs are then those of the same programs elsewhere.
 TARGET = os.environ.get("VERNIER_TEST_TARGET", "")
 SPECIFICATION = Path(__file__).parent / "two_scales.vn"
+# A network with an open hole.
+OPEN_SPECIFICATION = """network n() {
+  input image: [1, 8, 8]
+  choose k: int from [4, 8]
+  x = image |> conv1: conv(4, 3) |> bn1: batch_norm |> relu |> resize(nearest, size = [k, k])
+  x |> conv2: conv(4, 3) |> bn2: batch_norm |> relu |> global_avg_pool |> fc: linear(2)
+}
+
+model m = n()
+"""
 
 
 class CommandTest(unittest.TestCase):

@@ -3,17 +3,8 @@
 import json
 import unittest
 
-from commands import VERNIER, CommandTest, png, read_npy
+from commands import OPEN_SPECIFICATION, VERNIER, CommandTest, png, read_npy
 
-SPECIFICATION = """network n() {
-  input image: [1, 8, 8]
-  choose k: int from [4, 8]
-  x = image |> conv1: conv(4, 3) |> bn1: batch_norm |> relu |> resize(nearest, size = [k, k])
-  x |> conv2: conv(4, 3) |> bn2: batch_norm |> relu |> global_avg_pool |> fc: linear(2)
-}
-
-model m = n()
-"""
 RECIPE = """epochs = 1
 batch = 4
 [optimizer]
@@ -26,7 +17,7 @@ BROKEN = "1 broken image is left out; the first: the PNG image cannot be decoded
 class BrokenImages(CommandTest):
     def setUp(self):
         super().setUp()
-        self.specify(SPECIFICATION)
+        self.specify(OPEN_SPECIFICATION)
         self.recipe = self.folder / "r.toml"
         self.recipe.write_text(RECIPE, encoding="utf-8")
         self.data = self.folder / "data"

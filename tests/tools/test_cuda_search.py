@@ -11,17 +11,8 @@ import tomllib
 import unittest
 
 from commands import SPECIFICATION as TWO_SCALES
-from commands import VERNIER, CommandTest, parameter_shapes, write_arrays, write_safetensors
+from commands import OPEN_SPECIFICATION, VERNIER, CommandTest, parameter_shapes, write_arrays, write_safetensors
 
-SPECIFICATION = """network n() {
-  input image: [1, 8, 8]
-  choose k: int from [4, 8]
-  x = image |> conv1: conv(4, 3) |> bn1: batch_norm |> relu |> resize(nearest, size = [k, k])
-  x |> conv2: conv(4, 3) |> bn2: batch_norm |> relu |> global_avg_pool |> fc: linear(2)
-}
-
-model m = n()
-"""
 RECIPE = "epochs = 1\nbatch = 4\n[optimizer]\nlearning_rate = 0.01\n"
 DEVICE = "the emulated device"
 # What a driver says of GPUs, by variables of the environment.
@@ -54,7 +45,7 @@ class Sizes(ctypes.Structure):
 class ChooseTest(CommandTest):
     def setUp(self):
         super().setUp()
-        self.specify(SPECIFICATION)
+        self.specify(OPEN_SPECIFICATION)
         values = random.Random(1)
         self.data, self.recipe, self.weights = self.folder / "data", self.folder / "r.toml", self.folder / "w.safetensors"
         self.data.mkdir()
