@@ -3,6 +3,7 @@
 #include "codegen/lower/Lowering.h"
 #include "codegen/plan/MemoryPlan.h"
 #include "codegen/program/ParameterLayout.h"
+#include "compiler/ir/Shapes.h"
 
 using namespace mlir;
 
@@ -10,19 +11,6 @@ namespace vernier::codegen {
 
 // --- types
 // -----------------------------------------------------------------------------------------------------------
-
-// Weights, which are rows of numbers whatever their rank.
-static bool isParameter(Value value) {
-  return isa_and_nonnull<vn::ParameterOp, vn::FoldWeightOp, vn::ConvolutionWeightGradOp, vn::SliceParameterOp,
-                         vn::ConcatParametersOp, vn::EmbedParameterOp, vn::SpreadParameterOp>(
-      value.getDefiningOp());
-}
-
-static bool isMap(Value value) {
-  if (auto sum = value.getDefiningOp<vn::AddOp>()) // of maps, or of a shared weight's gradients
-    return isMap(sum.getLhs());
-  return cast<RankedTensorType>(value.getType()).getRank() == 4 && !isParameter(value);
-}
 
 // Weights that are only packed, within `prepare`: what inference reads are the packed ones.
 static bool isPacked(Value value) {
@@ -68,7 +56,7 @@ View viewOf(Value value) {
   if (auto sum = value.getDefiningOp<vn::AddOp>()) // of maps, or of a shared weight's gradients
     return viewOf(sum.getLhs());
   auto shape = cast<RankedTensorType>(value.getType()).getShape();
-  if (isMap(value))
+  if (vn::isMap(value))
     return denseView(shape[0], shape[1], shape[2], shape[3], elementOf(value.getType()));
   int64_t elements = 1;
   for (int64_t extent : shape)

@@ -10,6 +10,18 @@ RankedTensorType vernier::vn::floatTensor(MLIRContext *context, ArrayRef<int64_t
   return RankedTensorType::get(shape, Float32Type::get(context));
 }
 
+bool vernier::vn::isMap(Value value) {
+  if (!isMapType(value.getType()))
+    return false;
+  // The zeros of a weight that nothing uses, too.
+  if (llvm::any_of(value.getUsers(), llvm::IsaPred<StoreGradientOp>))
+    return false;
+  if (auto sum = value.getDefiningOp<AddOp>()) // of maps, or of a shared weight's gradients
+    return isMap(sum.getLhs());
+  return !isa_and_nonnull<ParameterOp, FoldWeightOp, ConvolutionWeightGradOp, SliceParameterOp,
+                          ConcatParametersOp, EmbedParameterOp, SpreadParameterOp>(value.getDefiningOp());
+}
+
 RankedTensorType vernier::vn::mapLike(RankedTensorType map, ArrayRef<int64_t> shape) {
   return RankedTensorType::get(shape, map.getElementType());
 }

@@ -3,6 +3,7 @@
 #define VERNIER_COMPILER_IR_SHAPES_H
 
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Value.h"
 #include "mlir/IR/ValueRange.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include <optional>
@@ -11,6 +12,9 @@ namespace vernier::vn {
 
 /// A float tensor of this shape.
 mlir::RankedTensorType floatTensor(mlir::MLIRContext *context, llvm::ArrayRef<int64_t> shape);
+
+/// Whether `value` is a map: rank alone does not tell a convolution's weight, or its gradient, from one.
+bool isMap(mlir::Value value);
 
 /// A map of this shape with elements as those of `map`.
 mlir::RankedTensorType mapLike(mlir::RankedTensorType map, llvm::ArrayRef<int64_t> shape);

@@ -26,7 +26,7 @@ using namespace vernier::vn;
 
 namespace {
 
-// Zeros are worth so much: a component may grow to this many times its bytes.
+// A component may grow to this many times its bytes: a guess, until a GPU says what narrow accesses cost.
 constexpr double kMostGrowth = 1.5;
 
 int64_t channels(Value map) { return channelsOf(cast<RankedTensorType>(map.getType())); }
@@ -83,7 +83,7 @@ class Alignment {
 public:
   Alignment(func::FuncOp function, int64_t multiple) : multiple(multiple) {
     for (Value argument : function.getArguments())
-      stay(argument);
+      note(argument, /*stays=*/true);
     for (Operation &op : function.front()) {
       const std::optional<SmallVector<Tie>> found = tiesOf(&op);
       for (Value value : op.getOperands())
@@ -139,12 +139,6 @@ private:
     breaks.try_emplace(value);
     if (stays)
       staying.insert(value.getAsOpaquePointer());
-  }
-  void stay(Value value) { note(value, true); }
-
-  static bool isMap(Value value) {
-    return isMapType(value.getType()) &&
-           !isa_and_nonnull<ParameterOp, SpreadParameterOp>(value.getDefiningOp());
   }
 
   // Runs of one map end where those of the maps do with which it shares the channels.
@@ -243,7 +237,7 @@ struct AlignSlices : vernier::compiler::impl::AlignSlicesBase<AlignSlices> {
                   });
           });
       for (Value result : op.getResults())
-        if (isMapType(result.getType()) && alignment.moves(result)) {
+        if (isMap(result) && alignment.moves(result)) {
           ++maps;
           auto type = cast<RankedTensorType>(result.getType());
           changes.push_back(

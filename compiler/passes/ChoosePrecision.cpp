@@ -69,7 +69,7 @@ private:
         castLoss(op);
       } else if (!isa<CastOp>(op)) {
         for (Value result : op.getResults())
-          if (isMapType(result.getType()) && !isWeight(result))
+          if (isMap(result))
             setType(result, withElement(typeOf(result), element));
       }
     }
@@ -93,16 +93,6 @@ private:
     if (!cast)
       cast = castTo(builder, value, builder.getF32Type());
     return cast;
-  }
-
-  // Rank alone does not tell a convolution's weight, or its gradient, from a map.
-  static bool isWeight(Value value) {
-    if (llvm::any_of(value.getUsers(), [](Operation *user) { return isa<StoreGradientOp>(user); }))
-      return true;                               // the zeros of a weight that nothing uses, too
-    if (auto sum = value.getDefiningOp<AddOp>()) // of a shared weight's gradients
-      return isWeight(sum.getLhs());
-    return isa_and_nonnull<ParameterOp, FoldWeightOp, ConvolutionWeightGradOp, SliceParameterOp,
-                           ConcatParametersOp, EmbedParameterOp, SpreadParameterOp>(value.getDefiningOp());
   }
 
   // A cast of its own for each, where there is none: a map that is returned twice is one that is read twice.
