@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import compare
+import counters
 import speed
 
 HERE = Path(__file__).resolve().parent
@@ -29,8 +30,10 @@ PARTS = {
     "kernels": (compare.kernels, 60),
     "updates": (compare.updates, 30),
     "goldens": (compare.goldens, 60),
+    "sanitizer": (compare.sanitizer, 60),
     "inference": (speed.inference, 110),
     "training": (speed.training, 30),
+    "counters": (counters.counters, 60),
     "eager": (speed.eager, 110),
     "compiled": (speed.compiled, 400),
     "longer": (speed.longer, 60),
@@ -45,6 +48,7 @@ class Run:
     def __init__(self, options, manifest, payload, out, facts):
         self.options, self.manifest, self.payload, self.out, self.facts = options, manifest, payload, out, facts
         self.rows, self.part = [], ""
+        self.suspects = []  # of the comparisons, those that failed: name and command
         self.end = self.part_end = time.monotonic() + options.seconds
         self.scratch = payload / "scratch"
         self.scratch.mkdir()

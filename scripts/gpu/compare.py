@@ -1,8 +1,11 @@
 """What the programs compute, beside what was computed without a GPU."""
 
 import math
+import shutil
 
 import arrays
+
+MOST_SUSPECTS = 3
 
 
 def primitives(run):
@@ -22,15 +25,19 @@ def verdict(run, name, found, limit, **numbers):
     good = found <= limit
     run.row(name, "passed" if good else "failed", f"relative L2 distance {found:.3g}, allowed {limit:.3g}",
             distance=found if math.isfinite(found) else str(found), limit=limit, **numbers)
+    return good
 
 
 def outputs_of(run, case, program, weights, image, expected):
     """Runs a program on an array and compares each of its outputs: name of the file -> path of what it should hold."""
     for path in run.scratch.glob("output*.npy"):
         path.unlink()
-    problem, _ = run.execute([program, "run", "--input", image, "--output", run.scratch / "output.npy", "--weights", weights], 60)
+    command = [program, "run", "--input", image, "--output", run.scratch / "output.npy", "--weights", weights]
+    problem, _ = run.execute(command, 30)
     if problem:
         run.row(case["name"], "skipped" if problem == "no time left" else "failed", problem)
+        if problem != "no time left":
+            run.suspects.append((case["name"], command))
         return
     worst = 0.0
     for name, path in expected.items():
@@ -39,7 +46,20 @@ def outputs_of(run, case, program, weights, image, expected):
         worst = far if math.isnan(far) or far > worst else worst
         if math.isnan(worst):
             break
-    verdict(run, case["name"], worst, case["limit"])
+    if not verdict(run, case["name"], worst, case["limit"]):
+        run.suspects.append((case["name"], command))
+
+
+def sanitizer(run):
+    """Where a comparison has failed: what compute-sanitizer says of the program."""
+    tool = shutil.which("compute-sanitizer")
+    for name, command in run.suspects[:MOST_SUSPECTS] if tool else []:
+        problem, text = run.execute([tool, "--tool", "memcheck", "--print-limit", 3, *command], 30)
+        if problem == "no time left":
+            run.row(name, "skipped", problem)
+            continue
+        said = [line.strip("= ") for line in text.splitlines() if line.startswith("=========")]
+        run.row(name, "measured", "; ".join(filter(None, [problem.split(":")[0], *said[1:6]])))
 
 
 def kernels(run):

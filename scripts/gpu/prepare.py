@@ -32,7 +32,7 @@ PARTS = ("primitives", "kernels", "updates", "goldens", "inference", "training",
 TARGETS = ("cuda", "cuda-emulated", "cpu")
 # Of glibc and the driver: the machine's own.
 SYSTEM_LIBRARIES = re.compile(r"(linux-vdso|ld-linux.*|lib(c|m|dl|rt|pthread|cuda))\.so\b.*")
-TRAVELS = ("check.sh", "check.py", "compare.py", "speed.py", "arrays.py", "peers.py")
+TRAVELS = ("check.sh", "check.py", "compare.py", "counters.py", "speed.py", "arrays.py", "peers.py")
 PEERS = ("networks.py", "torch_peer.py", "weights.py")
 
 

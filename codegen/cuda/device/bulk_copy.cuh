@@ -31,7 +31,8 @@ VN_DEVICE void copy_bulk(Shared<T> to, Global<U> from, int bytes, MBarrier barri
 template <int rank> struct Coordinates { int at[rank]; };
 
 // A map's box from these coordinates on: all bytes of the box, which lie densely, dimension 0 first, count.
-// The place is a multiple of 128 bytes.
+// The place is a multiple of 128 bytes. The first coordinate is one of 16 bytes: with others an H200 ends
+// with an illegal instruction.
 template <int rank, class T>
 VN_DEVICE void copy_tensor(Shared<T> to, const TensorMap &map, Coordinates<rank> from,
                            MBarrier barrier VN_AND_PLACE) {

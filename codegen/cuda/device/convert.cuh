@@ -39,7 +39,8 @@ VN_DEVICE uint32_t to_bf16x2(float first, float second) {
 #endif
 }
 
-// The bits of a float32 whose lower 13 bits are zero; ties away from zero. PTX manual: cvt.rna.tf32.f32.
+// The bits of a float32 whose lower 13 bits are zero; ties away from zero. PTX manual: cvt.rna.tf32.f32, by
+// which a GPU makes infinity of a NaN that has no bits but those (an H200 does).
 VN_DEVICE uint32_t to_tf32(float value) {
 #ifdef VN_EMULATED
   const uint32_t bits = detail::bits<uint32_t>(value);
@@ -49,7 +50,7 @@ VN_DEVICE uint32_t to_tf32(float value) {
 #else
   uint32_t result;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(result) : "f"(value));
-  return result;
+  return value == value ? result : 0x7FFF'FFFFu;
 #endif
 }
 
