@@ -26,7 +26,7 @@ constexpr Tile kTiles[] = {{.m = 16, .n = 16, .k_bytes = 64, .warps_m = 1, .warp
                            {.m = 32, .n = 32, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3},
                            {.m = 64, .n = 32, .k_bytes = 32, .warps_m = 2, .warps_n = 1, .stages = 4},
                            {.m = 64, .n = 64, .k_bytes = 128, .warps_m = 4, .warps_n = 1, .stages = 3},
-                           {.m = 32, .n = 24, .k_bytes = 128, .warps_m = 1, .warps_n = 1, .stages = 2}};
+                           {.m = 32, .n = 8, .k_bytes = 128, .warps_m = 1, .warps_n = 1, .stages = 2}};
 
 constexpr Convolution randomProblem(uint64_t seed, Arithmetic arithmetic, Direction direction) {
   Random random{seed * 6 + uint64_t(arithmetic) * 2 + uint64_t(direction)};

@@ -19,98 +19,10 @@
 
 #include "async_copy.cuh"
 #include "barrier.cuh"
-#include "epilogue.cuh"
-#include "gemm_tile.cuh"
-#include "launch.cuh"
+#include "convolution_problem.cuh"
+#include "convolution_results.cuh"
 
 namespace vn {
-
-enum class Direction { Forward, InputGradient };
-
-// As codegen/program/Problems.h has it: of an input gradient `in` is the gradient of the convolution's
-// result, `out` that of its input; kernel, stride, padding and dilation are the convolution's.
-struct Convolution {
-  Map in, out;
-  Pair kernel = {1, 1}, stride = {1, 1};
-  Pair padding = {0, 0}; // before the first row and column
-  Pair dilation = {1, 1};
-  int groups = 1;
-  Direction direction = Direction::Forward;
-  Pair residue = {0, 0}; // of the result's position by the stride, of an input gradient
-  Arithmetic arithmetic = Arithmetic::F32;
-  Epilogue epilogue = {};
-  Tile tile = {};
-
-  VN_CONSTANT int in_channels() const { return in.c / groups; }
-  VN_CONSTANT int out_channels() const { return out.c / groups; }
-};
-
-// The taps that reach one row (or column) of results. Result q is at q out_step + out_start; its tap i, which
-// is first + i step of the window, reads q in_step + in_start + i in_delta.
-struct Taps {
-  int count = 0, first = 0, step = 1;
-  int in_step = 1, in_start = 0, in_delta = 1;
-  int out_step = 1, out_start = 0;
-  int results = 0;
-};
-
-VN_CONSTANT Taps taps_along(Direction direction, int kernel, int stride, int padding, int dilation,
-                            int residue, int size) {
-  if (direction == Direction::Forward)
-    return {kernel, 0, 1, stride, -padding, dilation, 1, 0, size};
-  Taps taps;
-  taps.out_step = stride;
-  taps.out_start = residue;
-  taps.results = ceil_div(size - residue, stride);
-  for (int r = 0; r < kernel; ++r)
-    if ((residue + padding - r * dilation) % stride == 0) {
-      const int position = (residue + padding - r * dilation) / stride;
-      if (taps.count == 0) {
-        taps.first = r;
-        taps.in_start = position;
-      } else if (taps.count == 1) {
-        taps.step = r - taps.first;
-        taps.in_delta = position - taps.in_start;
-      }
-      ++taps.count;
-    }
-  return taps;
-}
-VN_CONSTANT Taps rows_of(const Convolution &c) {
-  return taps_along(c.direction, c.kernel.y, c.stride.y, c.padding.y, c.dilation.y, c.residue.y, c.out.h);
-}
-VN_CONSTANT Taps columns_of(const Convolution &c) {
-  return taps_along(c.direction, c.kernel.x, c.stride.x, c.padding.x, c.dilation.x, c.residue.x, c.out.w);
-}
-
-// What the products are of, in memory and in shared memory.
-template <Arithmetic arithmetic>
-using Factor = std::conditional_t<arithmetic == Arithmetic::BF16, bf16, float>;
-VN_CONSTANT int chunk_elements(Arithmetic arithmetic) { return arithmetic == Arithmetic::BF16 ? 8 : 4; }
-
-// Packed weights: [groups][channels of the result][kernel.y][kernel.x][channels of the input], the last in
-// whole chunks, zeros behind; those of TF32 are rounded. See weights.cuh.
-VN_CONSTANT int packed_channels(Arithmetic arithmetic, int channels) {
-  return ceil_div(channels, chunk_elements(arithmetic)) * chunk_elements(arithmetic);
-}
-
-// In float32 a sum of more products than this is one of sums of so many: the rounding errors of equal terms
-// add up. Tensor cores, whose factors are rounded more coarsely, add theirs in one.
-constexpr int most_products_of_sum = 512;
-
-VN_CONSTANT int results_of(const Convolution &c) {
-  return c.out.n * rows_of(c).results * columns_of(c).results;
-}
-constexpr Launch launch_of(const Convolution &c, Stream stream = {}) {
-  const unsigned rows = unsigned(ceil_div(results_of(c), c.tile.m)),
-                 columns = unsigned(ceil_div(c.out_channels(), c.tile.n));
-  return {{rows, columns, unsigned(c.groups)},
-          {unsigned(c.tile.threads())},
-          unsigned(c.tile.shared_bytes()),
-          stream};
-}
-// Of the sums of its epilogue.
-VN_CONSTANT int parts_of(const Convolution &c) { return ceil_div(results_of(c), c.tile.m); }
 
 // A chunk into shared memory, of which the first `valid` elements are read and the others are 0, `vector`
 // elements a copy.
@@ -125,89 +37,6 @@ template <int vector, class T> VN_DEVICE void copy_chunk(Shared<T> to, Global<co
       to[i] = left > 0 ? T(from[i]) : T{};
   }
 }
-
-// A pixel of the result.
-struct ResultPixel {
-  int n, y, x; // y and x count results, not rows and columns
-};
-template <Convolution c> VN_DEVICE ResultPixel pixel_of(int result) {
-  constexpr int height = rows_of(c).results, width = columns_of(c).results;
-  return {result / (height * width), result / width % height, result % width};
-}
-
-namespace detail {
-
-// A matrix of sums in shared memory, `row` floats from one of its rows to the next: `m` results of the
-// product from `first_result` on, `n` channels of a group from `first_channel` on. `threads` threads share
-// the work, of which this is number `thread`.
-
-// Stores what the epilogue makes of the sums, and leaves it in the matrix where it is to be summed up.
-template <Convolution c, int m, int n, int row, int threads>
-VN_DEVICE void store_results(Shared<float> matrix, int thread, int first_result, int group, int first_channel,
-                             Global<Number<c.out.element>> out, const EpilogueOperands &operands) {
-  constexpr Taps rows = rows_of(c), columns = columns_of(c);
-  constexpr int vector = vector_of(c.out, c.epilogue, c.groups == 1 ? 0 : c.out_channels());
-  constexpr int vectors = n / vector; // of a row
-  for (int i = thread; i < m * vectors; i += threads) {
-    const int result = i / vectors, column = i % vectors * vector;
-    const int valid = c.out_channels() - first_channel - column;
-    if (first_result + result >= results_of(c) || valid <= 0)
-      continue;
-    const ResultPixel pixel = pixel_of<c>(first_result + result);
-    const int out_y = pixel.y * rows.out_step + rows.out_start,
-              out_x = pixel.x * columns.out_step + columns.out_start;
-    const int channel = group * c.out_channels() + first_channel + column;
-    float values[vector];
-    constexpr int at_once = vector < 4 ? vector : 4;
-    VN_UNROLL
-    for (int k = 0; k < vector; k += at_once) {
-      const Vector<float, at_once> loaded = load_shared<at_once>(matrix + (result * row + column + k));
-      VN_UNROLL
-      for (int j = 0; j < at_once; ++j)
-        values[k + j] = loaded[j];
-    }
-    apply<c.epilogue>(values, operands, pixel.n, out_y, out_x, channel, valid);
-    store_floats(out + (((pixel.n * c.out.h + out_y) * c.out.w + out_x) * c.out.pixel + channel), values,
-                 valid);
-    if constexpr (c.epilogue.sums != Sums::None) {
-      VN_UNROLL
-      for (int k = 0; k < vector; ++k)
-        matrix[result * row + column + k] = values[k];
-    }
-  }
-}
-
-// A part of the epilogue's sums, of what store_results left.
-template <Convolution c, int m, int n, int row, int threads>
-VN_DEVICE void sum_results(Shared<const float> matrix, int thread, int first_result, int group,
-                           int first_channel, int part, const EpilogueOperands &operands) {
-  constexpr Taps rows = rows_of(c), columns = columns_of(c);
-  for (int column = thread; column < n && first_channel + column < c.out_channels(); column += threads) {
-    const int channel = group * c.out_channels() + first_channel + column;
-    double first = 0, second = 0;
-    float mean = 0;
-    if constexpr (c.epilogue.sums == Sums::Gradient)
-      mean = operands.mean[channel];
-    for (int result = 0; result < m && first_result + result < results_of(c); ++result) {
-      const float value = matrix[result * row + column];
-      first += value;
-      if constexpr (c.epilogue.sums == Sums::Gradient) {
-        const ResultPixel pixel = pixel_of<c>(first_result + result);
-        const float there =
-            to_float(at<c.epilogue.x>(operands.x, pixel.n, pixel.y * rows.out_step + rows.out_start,
-                                      pixel.x * columns.out_step + columns.out_start, channel)[0]);
-        second += double(value) * (there - mean);
-      } else {
-        second += double(value) * value;
-      }
-    }
-    const int whole = 2 * (c.epilogue.first_part + part) * c.out.c;
-    operands.sums[whole + channel] = first;
-    operands.sums[whole + c.out.c + channel] = second;
-  }
-}
-
-} // namespace detail
 
 template <Convolution c>
 VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const Factor<c.arithmetic>> weight,
@@ -307,18 +136,18 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
     for (int i = 0; i < tile.sums(); ++i)
       sums[i] += totals[i];
   }
+  TileResults<c, tile.m, tile.n, tile.row_of_sums(), threads> stored{thread, group};
+  stored.begin(first_result, first_channel, operands);
   syncthreads();
 
   // The sums take the place of the stages.
   const Shared<float> matrix = dynamic_shared<float>(0, tile.m * tile.row_of_sums(), "sums");
   store_sums<tile, c.arithmetic>(matrix, sums);
   syncthreads();
-  detail::store_results<c, tile.m, tile.n, tile.row_of_sums(), threads>(matrix, thread, first_result, group,
-                                                                        first_channel, out, operands);
+  stored.store(matrix, first_channel, c.out_channels(), out, operands);
   if constexpr (c.epilogue.sums != Sums::None) {
     syncthreads();
-    detail::sum_results<c, tile.m, tile.n, tile.row_of_sums(), threads>(
-        matrix, thread, first_result, group, first_channel, int(blockIdx.x), operands);
+    stored.add_up(matrix, first_channel, int(blockIdx.x), operands, [] { syncthreads(); });
   }
 }
 

@@ -69,17 +69,32 @@ struct EpilogueOperands {
   Global<double> sums = nullptr;
 };
 
+// The maps that it reads: addends, mask, x.
+VN_CONSTANT int reads_of(const Epilogue &epilogue) {
+  return epilogue.addends + (epilogue.masked != Activation::None) + (epilogue.sums == Sums::Gradient);
+}
+VN_CONSTANT Addend read_of(const Epilogue &epilogue, int i) {
+  return i < epilogue.addends                                           ? epilogue.addend[i]
+         : i == epilogue.addends && epilogue.masked != Activation::None ? Addend{epilogue.mask, {1, 1}}
+                                                                        : Addend{epilogue.x, {1, 1}};
+}
+template <Epilogue epilogue, int i>
+VN_DEVICE Global<const unsigned char> pointer_of(const EpilogueOperands &operands) {
+  if constexpr (i < epilogue.addends)
+    return operands.addend[i];
+  else if constexpr (i == epilogue.addends && epilogue.masked != Activation::None)
+    return operands.mask;
+  else
+    return operands.x;
+}
+
 // The width of the vectors of channels in which a result is stored.
 VN_CONSTANT int vector_of(const Map &out, const Epilogue &epilogue, int channels) {
   int width = vector_of(out, channels);
-  const auto narrow = [&](const Map &map) {
-    const int other = vector_of(map, channels);
+  for (int i = 0; i < reads_of(epilogue); ++i) {
+    const int other = vector_of(read_of(epilogue, i).map, channels);
     width = other < width ? other : width;
-  };
-  for (int i = 0; i < epilogue.addends; ++i)
-    narrow(epilogue.addend[i].map);
-  if (epilogue.masked != Activation::None)
-    narrow(epilogue.mask);
+  }
   return width;
 }
 

@@ -33,7 +33,7 @@ struct Tile {
     return all_stages > all_sums ? all_stages : all_sums;
   }
   VN_CONSTANT bool legal() const {
-    return m % (16 * warps_m) == 0 && n % (8 * warps_n) == 0 &&
+    return m % (16 * warps_m) == 0 && n % (8 * warps_n) == 0 && (n & (n - 1)) == 0 && n <= threads() &&
            (k_bytes == 32 || k_bytes == 64 || k_bytes == 128) && threads() <= 1024 && stages >= 2 &&
            m * chunks() % threads() == 0;
   }

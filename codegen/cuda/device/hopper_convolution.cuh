@@ -27,7 +27,7 @@ struct HopperConvolution {
   int stages = 4;
   int blocks = 132; // at most
 
-  static constexpr int rows = 128, group_rows = 64, threads = 384;
+  static constexpr int rows = 128, group_rows = 64, threads = 384, most_registers = 232;
   // The swizzle whose length wastes least of a tap's channels, the longest of these.
   VN_CONSTANT Swizzle swizzle() const {
     Swizzle best = Swizzle::B128;
@@ -55,6 +55,14 @@ struct HopperConvolution {
   VN_CONSTANT int sums_bytes() const { return rows * row_of_sums() * 4; }
   VN_CONSTANT int barriers_byte() const { return stages * (a_bytes() + b_bytes()) + sums_bytes(); }
   VN_CONSTANT int shared_bytes() const { return barriers_byte() + 2 * stages * 8; }
+  // About what a thread that multiplies has use for: the sums, what is fetched for the epilogue, its sums in
+  // double, the rest.
+  VN_CONSTANT int registers() const {
+    const Epilogue &epilogue = convolution.epilogue;
+    const int reads = reads_of(epilogue) < 3 ? reads_of(epilogue) : 3;
+    const int fetched = group_rows * slab() * (convolution.out.element == Element::F32 ? 4 : 2) / 4 / 128;
+    return columns / 2 + reads * (fetched + 4) + (epilogue.sums != Sums::None ? 40 : 0) + 50;
+  }
   // Of the taps along rows or columns: the first pixel of the first result's first tap, and how far from it
   // tap i is.
   static VN_CONSTANT int lower(const Taps &taps) {
@@ -172,32 +180,35 @@ VN_DEVICE void multiply_stage(float (&sums)[h.columns / 2], Shared<bf16> a, Shar
   wgmma_commit_group();
 }
 
+template <HopperConvolution h>
+using GroupResults = TileResults<h.convolution, h.group_rows, h.slab(), h.row_of_sums(), 128>;
+
 // What the epilogue makes of a warp group's sums.
 template <HopperConvolution h>
-VN_DEVICE void store_tile(const float (&sums)[h.columns / 2], Shared<float> matrix, int tile,
-                          Global<Number<h.convolution.out.element>> out, const EpilogueOperands &operands) {
+VN_DEVICE void store_tile(GroupResults<h> &results, const float (&sums)[h.columns / 2], Shared<float> matrix,
+                          int tile, Global<Number<h.convolution.out.element>> out,
+                          const EpilogueOperands &operands) {
   constexpr Convolution c = h.convolution;
   constexpr int slab = h.slab(), row_of_sums = h.row_of_sums();
-  const int thread = int(threadIdx.x) % 128, lane = thread % 32, group = int(threadIdx.x) / 128 - 1;
+  const int lane = results.thread % 32, group = int(threadIdx.x) / 128 - 1;
   const int part = tile / h.tiles_n() * 2 + group, first_result = part * h.group_rows;
-  const int barrier = 1 + group;
+  const auto barrier = [group] { named_barrier_sync(1 + group, 128); };
   VN_UNROLL
   for (int begin = 0; begin < h.columns; begin += slab) {
     const int first_channel = tile % h.tiles_n() * h.columns + begin;
     VN_UNROLL
     for (int i = 0; i < slab / 2; i += 2)
-      store_shared(
-          matrix + ((thread / 32 * 16 + lane / 4 + i / 2 % 2 * 8) * row_of_sums + lane % 4 * 2 + i / 4 * 8),
-          Vector<float, 2>{{sums[begin / 2 + i], sums[begin / 2 + i + 1]}});
-    named_barrier_sync(barrier, 128);
-    store_results<c, h.group_rows, slab, row_of_sums, 128>(matrix, thread, first_result, 0, first_channel,
-                                                           out, operands);
-    named_barrier_sync(barrier, 128);
+      store_shared(matrix + ((results.thread / 32 * 16 + lane / 4 + i / 2 % 2 * 8) * row_of_sums +
+                             results.place_of(lane % 4 * 2) + results.place_of(i / 4 * 8)),
+                   Vector<float, 2>{{sums[begin / 2 + i], sums[begin / 2 + i + 1]}});
+    barrier();
+    results.store(matrix, first_channel, begin + slab < h.columns ? first_channel + slab : c.out.c, out,
+                  operands);
+    barrier();
     if constexpr (c.epilogue.sums != Sums::None) {
       if (first_result < results_of(c))
-        sum_results<c, h.group_rows, slab, row_of_sums, 128>(matrix, thread, first_result, 0, first_channel,
-                                                             part, operands);
-      named_barrier_sync(barrier, 128);
+        results.add_up(matrix, first_channel, part, operands, barrier);
+      barrier();
     }
   }
 }
@@ -235,14 +246,16 @@ VN_DEVICE void hopper_convolution(const TensorMap &in, const TensorMap &weight,
       detail::fetch_tiles<h>(in, weight, a, b, full, empty);
     return;
   }
-  more_registers<232>();
+  more_registers<h.most_registers>();
   const int group = int(threadIdx.x) / 128 - 1;
   const bool releases = threadIdx.x % 32 == 0;
   const Shared<float> matrix =
       dynamic_shared<float>(h.stages * (h.a_bytes() + h.b_bytes()) + group * h.sums_bytes() / 2,
                             h.sums_bytes() / 8, group == 0 ? "sums of group 0" : "sums of group 1");
   detail::RingPlace<h.stages> place;
+  detail::GroupResults<h> results{int(threadIdx.x) % 128, 0};
   for (int tile = int(blockIdx.x); tile < h.tiles(); tile += int(gridDim.x)) {
+    results.begin((tile / h.tiles_n() * 2 + group) * h.group_rows, tile % h.tiles_n() * h.columns, operands);
     float sums[h.columns / 2];
     int before = 0; // the place of the stage before
     for (int stage = 0; stage < tile_stages; ++stage) {
@@ -259,7 +272,7 @@ VN_DEVICE void hopper_convolution(const TensorMap &in, const TensorMap &weight,
     wgmma_wait_group<0>(sums);
     if (releases)
       mbarrier_arrive(empty + before);
-    detail::store_tile<h>(sums, matrix, tile, out, operands);
+    detail::store_tile<h>(results, sums, matrix, tile, out, operands);
   }
 #endif
 }

@@ -97,6 +97,8 @@ std::optional<::vn::HopperConvolution> CudaSelection::byWarpGroups(const ::vn::C
     HopperConvolution h{c, columns, 2, int(machine.multiprocessors)};
     for (HopperConvolution more = h; more.legal() && more.stages <= 8; ++more.stages)
       h = more;
+    if (h.registers() > HopperConvolution::most_registers)
+      continue;
     // Of few channels too much of a stage would be zeros.
     if (!h.legal() || h.stages < 3 || 2 * h.padded(h.swizzle()) > 3 * packed_channels(c.arithmetic, c.in.c))
       continue;

@@ -1,0 +1,281 @@
+// What becomes of a tile of a convolution's sums: the epilogue, by threads that share the tile.
+//
+// The sums are a matrix in shared memory: `m` results of the product, `row` floats apart, by `n` channels of
+// a group. A thread has some of the vectors of its rows, all of the same channels, so that what belongs to
+// channels stays in registers. What the epilogue reads of maps is asked for ahead of the sums, a whole part
+// of the tile before it is needed: memory has time to answer while others are multiplied or stored.
+//
+//   TileResults<c, m, n, row, threads> results{thread, group};
+//   results.begin(first_result, first_channel, operands);     long before the sums are there
+//   results.store(matrix, first_channel, ..., out, operands);     where all sums are in the matrix
+//   results.add_up(scratch, first_channel, part, operands, barrier);     where the epilogue has sums
+#ifndef VERNIER_CUDA_DEVICE_CONVOLUTION_RESULTS_CUH
+#define VERNIER_CUDA_DEVICE_CONVOLUTION_RESULTS_CUH
+
+#include "convolution_problem.cuh"
+#include "warp.cuh"
+
+namespace vn {
+
+namespace detail {
+
+// Of the epilogue's maps 0 to count - 1 the vectors that are asked for, and the pixels that they are of.
+template <Epilogue epilogue, int count, int vector, int each>
+struct Fetched : Fetched<epilogue, count - 1, vector, each> {
+  Vector<Number<read_of(epilogue, count - 1).map.element>, vector> of_map[each];
+  int pixel[each];
+};
+template <Epilogue epilogue, int vector, int each> struct Fetched<epilogue, 0, vector, each> {};
+
+} // namespace detail
+
+template <Convolution c, int m, int n, int row, int threads> struct TileResults {
+  static constexpr Epilogue epilogue = c.epilogue;
+  static constexpr Taps rows = rows_of(c), columns = columns_of(c);
+  static constexpr int vector = vector_of(c.out, epilogue, c.groups == 1 ? 0 : c.out_channels());
+  static constexpr int vectors = n / vector; // of a row
+  static constexpr int rows_apart = threads / vectors, each = ceil_div(m, rows_apart);
+  // More would not fit into the registers that the sums leave.
+  static constexpr int most_fetched = each <= 8 ? 3 : 0;
+  static constexpr int fetched = reads_of(epilogue) < most_fetched ? reads_of(epilogue) : most_fetched;
+  // There is no vector of which some channels alone are the group's.
+  static constexpr bool whole = c.out_channels() % vector == 0;
+  // Results follow each other as the pixels of memory.
+  static constexpr bool in_order = rows.out_step == 1 && columns.out_step == 1;
+  static_assert(threads % 32 == 0 && threads % vectors == 0, "a thread's vectors are of the same channels");
+
+  // Where a column of the matrix lies in its row. Of vectors of 8 the first halves lie before the second
+  // ones, which are 4 banks further: neither those that store pairs, as sums lie in registers, nor those that
+  // load halves meet in one bank.
+  static constexpr bool halves = vector == 8 && row >= n + 8;
+  static VN_DEVICE int place_of(int column) {
+    return halves ? column / 4 % 2 * (n / 2 + 4) + column / 8 * 4 + column % 4 : column;
+  }
+
+  int thread, group;
+  int first_result = 0;
+  detail::Fetched<epilogue, fetched, vector, each> ahead{};
+  float scale[vector] = {}, bias[vector] = {}; // of the channels that are asked for
+  static constexpr int summed = epilogue.sums == Sums::None ? 1 : vector;
+  double first[summed] = {}, second[summed] = {};
+
+  // A tile of these results; asks for what is read of its channels from the first on.
+  VN_DEVICE void begin(int tile_result, int first_channel, const EpilogueOperands &operands) {
+    first_result = tile_result;
+    if constexpr (fetched > 0) {
+      VN_UNROLL
+      for (int j = 0; j < each; ++j)
+        find_all(j, std::make_integer_sequence<int, fetched>());
+    }
+    fetch_channels(first_channel, operands);
+    if constexpr (fetched > 0) {
+      VN_UNROLL
+      for (int j = 0; j < each; ++j)
+        fetch_one(j, first_channel, operands);
+    }
+  }
+
+  // Stores what the epilogue makes of the sums. Then asks for the channels from `next_channel` on, if there
+  // are such in the group.
+  VN_DEVICE void store(Shared<const float> matrix, int first_channel, int next_channel,
+                       Global<Number<c.out.element>> out, const EpilogueOperands &operands) {
+    const int channel = channel_of(first_channel), valid = valid_of(first_channel);
+    float mean[vector] = {};
+    if constexpr (epilogue.sums == Sums::Gradient) {
+      VN_UNROLL
+      for (int k = 0; k < vector; ++k)
+        if (whole ? valid > 0 : k < valid)
+          mean[k] = operands.mean[channel + k];
+    }
+    if constexpr (epilogue.sums != Sums::None) {
+      VN_UNROLL
+      for (int k = 0; k < vector; ++k)
+        first[k] = second[k] = 0;
+    }
+    const auto one = [&](int j) {
+      const int at = row_of(j), result = first_result + at;
+      if (at < m && result < results_of(c) && valid > 0) {
+        const int pixel = pixel_of_map<-1>(result);
+        float values[vector];
+        constexpr int at_once = vector < 4 ? vector : 4;
+        VN_UNROLL
+        for (int k = 0; k < vector; k += at_once) {
+          const Vector<float, at_once> loaded =
+              load_shared<at_once>(matrix + (at * row + place_of(thread % vectors * vector + k)));
+          VN_UNROLL
+          for (int i = 0; i < at_once; ++i)
+            values[k + i] = loaded[i];
+        }
+        VN_UNROLL
+        for (int k = 0; k < vector; ++k) {
+          if constexpr (epilogue.scale)
+            values[k] *= scale[k];
+          if constexpr (epilogue.bias)
+            values[k] += bias[k];
+        }
+        add_all(values, j, channel, valid, operands, std::make_integer_sequence<int, epilogue.addends>());
+        if constexpr (epilogue.activation != Activation::None) {
+          VN_UNROLL
+          for (int k = 0; k < vector; ++k)
+            values[k] = activated<epilogue.activation>(values[k]);
+        }
+        if constexpr (epilogue.masked != Activation::None) {
+          const auto mask = read<epilogue.addends>(j, channel, valid, operands);
+          VN_UNROLL
+          for (int k = 0; k < vector; ++k)
+            values[k] = gradient_through<epilogue.masked>(to_float(mask[k]), values[k]);
+        }
+        store_floats(out + (pixel * c.out.pixel + channel), values, whole ? vector : valid);
+        if constexpr (epilogue.sums == Sums::Moments) {
+          VN_UNROLL
+          for (int k = 0; k < vector; ++k) {
+            first[k] += values[k];
+            second[k] += double(values[k]) * values[k];
+          }
+        } else if constexpr (epilogue.sums == Sums::Gradient) {
+          const auto x = read<reads_of(epilogue) - 1>(j, channel, valid, operands);
+          VN_UNROLL
+          for (int k = 0; k < vector; ++k) {
+            first[k] += values[k];
+            second[k] += double(values[k]) * (to_float(x[k]) - mean[k]);
+          }
+        }
+      }
+      if constexpr (fetched > 0)
+        fetch_one(j, next_channel, operands);
+    };
+    if constexpr (each <= 8) {
+      VN_UNROLL
+      for (int j = 0; j < each; ++j)
+        one(j);
+    } else {
+      for (int j = 0; j < each; ++j)
+        one(j);
+    }
+    fetch_channels(next_channel, operands);
+  }
+
+  // Part `part` of the epilogue's sums, of what was stored last. `scratch` holds 4 n doubles for every 64
+  // threads, which nobody else uses; `barrier()` is one for all of the threads.
+  template <class Barrier>
+  VN_DEVICE void add_up(Shared<float> scratch, int first_channel, int part, const EpilogueOperands &operands,
+                        const Barrier &barrier) {
+    constexpr int warp_vectors = vectors < 32 ? vectors : 32, // of different channels, in a warp
+        groups = threads / 32 / (vectors / warp_vectors);     // of warps with the same channels
+    const Shared<double> sums = shared_as<double>(scratch);
+    const auto from = [&](double value, int lanes) {
+      auto words = detail::bits<Vector<uint32_t, 2>>(value);
+      VN_UNROLL
+      for (int i = 0; i < 2; ++i)
+        words[i] = shfl_xor_sync(all_lanes, words[i], lanes);
+      return detail::bits<double>(words);
+    };
+    VN_UNROLL
+    for (int k = 0; k < vector; ++k) {
+      VN_UNROLL
+      for (int lanes = warp_vectors; lanes < 32; lanes *= 2) {
+        first[k] += from(first[k], lanes);
+        second[k] += from(second[k], lanes);
+      }
+      if (thread % 32 < warp_vectors) {
+        const int at = thread / 32 / (vectors / warp_vectors) * 2 * n + thread % vectors * vector + k;
+        sums[at] = first[k];
+        sums[at + n] = second[k];
+      }
+    }
+    barrier();
+    for (int i = thread; i < 2 * n; i += threads) {
+      if (first_channel + i % n >= c.out_channels())
+        continue;
+      double total = 0;
+      for (int g = 0; g < groups; ++g)
+        total += sums[g * 2 * n + i];
+      operands.sums[(2 * (epilogue.first_part + part) + i / n) * c.out.c + group * c.out_channels() +
+                    first_channel + i % n] = total;
+    }
+  }
+
+private:
+  // Of a result's pixel, in the map that the epilogue reads; -1: in the result's.
+  template <int i> static VN_DEVICE int pixel_of_map(int result) {
+    constexpr Addend from = i < 0 ? Addend{c.out, {1, 1}} : read_of(epilogue, i);
+    if constexpr (in_order && from.factor.y == 1 && from.factor.x == 1)
+      return result;
+    const ResultPixel at = pixel_of<c>(result);
+    const int y = at.y * rows.out_step + rows.out_start, x = at.x * columns.out_step + columns.out_start;
+    return (at.n * from.map.h + y / from.factor.y) * from.map.w + x / from.factor.x;
+  }
+  VN_DEVICE int row_of(int j) const { return thread / vectors + j * rows_apart; }
+  VN_DEVICE int channel_of(int first_channel) const {
+    return group * c.out_channels() + first_channel + thread % vectors * vector;
+  }
+  VN_DEVICE int valid_of(int first_channel) const {
+    return c.out_channels() - first_channel - thread % vectors * vector;
+  }
+
+  template <int i> using Read = Vector<Number<read_of(epilogue, i).map.element>, vector>;
+  template <int i>
+  static VN_DEVICE Read<i> load(int pixel, int channel, int valid, const EpilogueOperands &operands) {
+    constexpr Map map = read_of(epilogue, i).map;
+    const auto p = global_as<const Number<map.element>>(pointer_of<epilogue, i>(operands)) +
+                   (pixel * map.pixel + channel);
+    if (whole || valid >= vector)
+      return load_global<vector>(p);
+    Read<i> some{};
+    VN_UNROLL
+    for (int k = 0; k < vector; ++k)
+      if (k < valid)
+        some[k] = p[k];
+    return some;
+  }
+  template <int i> VN_DEVICE auto &fetched_of() {
+    return static_cast<detail::Fetched<epilogue, i + 1, vector, each> &>(ahead);
+  }
+  template <int i> VN_DEVICE Read<i> read(int j, int channel, int valid, const EpilogueOperands &operands) {
+    if constexpr (i < fetched)
+      return fetched_of<i>().of_map[j];
+    else
+      return load<i>(pixel_of_map<i>(first_result + row_of(j)), channel, valid, operands);
+  }
+  template <int... i> VN_DEVICE void find_all(int j, std::integer_sequence<int, i...>) {
+    ((fetched_of<i>().pixel[j] = pixel_of_map<i>(first_result + row_of(j))), ...);
+  }
+  template <int... i>
+  VN_DEVICE void fetch_all(int j, int channel, int valid, const EpilogueOperands &operands,
+                           std::integer_sequence<int, i...>) {
+    ((fetched_of<i>().of_map[j] = load<i>(fetched_of<i>().pixel[j], channel, valid, operands)), ...);
+  }
+  VN_DEVICE void fetch_one(int j, int first_channel, const EpilogueOperands &operands) {
+    const int at = row_of(j), valid = valid_of(first_channel);
+    if (at < m && first_result + at < results_of(c) && valid > 0)
+      fetch_all(j, channel_of(first_channel), valid, operands, std::make_integer_sequence<int, fetched>());
+  }
+  VN_DEVICE void fetch_channels(int first_channel, const EpilogueOperands &operands) {
+    const int channel = channel_of(first_channel), valid = valid_of(first_channel);
+    VN_UNROLL
+    for (int k = 0; k < vector; ++k)
+      if (whole ? valid > 0 : k < valid) {
+        if constexpr (epilogue.scale)
+          scale[k] = operands.scale[channel + k];
+        if constexpr (epilogue.bias)
+          bias[k] = operands.bias[channel + k];
+      }
+  }
+  template <int i>
+  VN_DEVICE void add_one(float (&values)[vector], int j, int channel, int valid,
+                         const EpilogueOperands &operands) {
+    const auto more = read<i>(j, channel, valid, operands);
+    VN_UNROLL
+    for (int k = 0; k < vector; ++k)
+      values[k] += to_float(more[k]);
+  }
+  template <int... i>
+  VN_DEVICE void add_all(float (&values)[vector], int j, int channel, int valid,
+                         const EpilogueOperands &operands, std::integer_sequence<int, i...>) {
+    (add_one<i>(values, j, channel, valid, operands), ...);
+  }
+};
+
+} // namespace vn
+
+#endif
