@@ -17,6 +17,10 @@ constexpr double kLaunch = 0.6e-6;
 // An estimate: no figure of a data sheet, and of few measurements.
 constexpr double kCacheOverMemory = 2;
 
+// Measured on an H200 at batch 1 (docs/measurements/2026-11-27-h200-5ae11ca4d288): 144 stages of a 64x64
+// tile, two on their way, take 66 us; 36 of a warp group's 128x8 tile 11 us.
+constexpr double kToLoad = 0.9e-6, kBlockBytes = 90e9, kHopperStage = 0.3e-6;
+
 constexpr double kTera = 1e12;
 
 // From terabytes and teraFLOPs per second of a data sheet: dense, with sums in float32.
@@ -30,6 +34,9 @@ constexpr CudaMachineModel machine(const char *name, const char *title, int64_t 
           .f32PerSecond = f32 / 2 * kTera,
           .tf32PerSecond = tf32 / 2 * kTera,
           .bf16PerSecond = kMultiplied * bf16 / 2 * kTera,
+          .secondsToLoad = kToLoad,
+          .blockBytesPerSecond = kBlockBytes,
+          .secondsOfHopperStage = kHopperStage,
           .secondsPerLaunch = kLaunch};
 }
 

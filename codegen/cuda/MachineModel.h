@@ -21,7 +21,10 @@ struct CudaMachineModel {
   double cacheBytesPerSecond = 0; // of the cache that all multiprocessors share, read
   // Multiply-adds per second, dense, sums in float32.
   double f32PerSecond = 0, tf32PerSecond = 0, bf16PerSecond = 0;
-  double secondsPerLaunch = 0; // of a kernel behind another one in a CUDA graph, beside what it computes
+  double secondsToLoad = 0;        // from the request of a kernel that waits for it to its arrival
+  double blockBytesPerSecond = 0;  // that one multiprocessor loads
+  double secondsOfHopperStage = 0; // of a warp group kernel's ring, where its tile is small
+  double secondsPerLaunch = 0;     // of a kernel behind another one in a CUDA graph, beside what it computes
 
   double perSecond(Products products) const {
     return products == Products::F32    ? f32PerSecond

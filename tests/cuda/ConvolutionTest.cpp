@@ -22,11 +22,14 @@ using cuda_tests::randomPair;
 using cuda_tests::rounded;
 using cuda_tests::sizeAfter;
 
-constexpr Tile kTiles[] = {{.m = 16, .n = 16, .k_bytes = 64, .warps_m = 1, .warps_n = 1, .stages = 2},
-                           {.m = 32, .n = 32, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3},
-                           {.m = 64, .n = 32, .k_bytes = 32, .warps_m = 2, .warps_n = 1, .stages = 4},
-                           {.m = 64, .n = 64, .k_bytes = 128, .warps_m = 4, .warps_n = 1, .stages = 3},
-                           {.m = 32, .n = 8, .k_bytes = 128, .warps_m = 1, .warps_n = 1, .stages = 2}};
+constexpr Tile kTiles[] = {
+    {.m = 16, .n = 16, .k_bytes = 64, .warps_m = 1, .warps_n = 1, .stages = 2},
+    {.m = 32, .n = 32, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3},
+    {.m = 64, .n = 32, .k_bytes = 32, .warps_m = 2, .warps_n = 1, .stages = 4},
+    {.m = 64, .n = 64, .k_bytes = 128, .warps_m = 4, .warps_n = 1, .stages = 3},
+    {.m = 16, .n = 16, .k_bytes = 64, .warps_m = 1, .warps_n = 1, .stages = 3, .slices = 4},
+    {.m = 32, .n = 8, .k_bytes = 128, .warps_m = 2, .warps_n = 1, .stages = 2, .slices = 3},
+    {.m = 32, .n = 8, .k_bytes = 128, .warps_m = 1, .warps_n = 1, .stages = 2}};
 
 constexpr Convolution randomProblem(uint64_t seed, Arithmetic arithmetic, Direction direction) {
   Random random{seed * 6 + uint64_t(arithmetic) * 2 + uint64_t(direction)};
@@ -74,7 +77,7 @@ constexpr Convolution randomProblem(uint64_t seed, Arithmetic arithmetic, Direct
   }
   epilogue.sums = random.chance(60) ? Sums::None : forward ? Sums::Moments : Sums::Gradient;
   epilogue.x = cuda_tests::randomMap(random, n, c.out.h, c.out.w, c.out.c, out);
-  c.tile = kTiles[random.between(0, 4)];
+  c.tile = kTiles[random.between(0, 6)];
 #ifdef VERNIER_HOPPER
   c.in.align = 8;
   c.in.pixel = ceil_div(c.in.pixel, 8) * 8;

@@ -11,9 +11,10 @@
 //
 // Stages of k come by cp.async, `stages` - 1 of them on their way; taps outside of the input and channels
 // past the last are filled with zeros by the copy. One barrier a stage: who has passed it knows that the
-// copies of this stage are there, and that all have read the place that is filled next. The sums then go
-// through shared memory, so that pixels are stored, and what the epilogue reads is read, in vectors of
-// channels.
+// copies of this stage are there, and that all have read the place that is filled next. Of a tile with slices
+// each slice's warps have every so many-th stage, and the slices' sums are added in their order. The sums
+// then go through shared memory, so that pixels are stored, and what the epilogue reads is read, in vectors
+// of channels.
 #ifndef VERNIER_CUDA_DEVICE_CONVOLUTION_CUH
 #define VERNIER_CUDA_DEVICE_CONVOLUTION_CUH
 
@@ -44,7 +45,8 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
   using T = Factor<c.arithmetic>;
   constexpr Tile tile = c.tile;
   constexpr Taps rows = rows_of(c), columns = columns_of(c);
-  constexpr int elements = chunk_elements(c.arithmetic), chunks = tile.chunks(), threads = tile.threads();
+  constexpr int elements = chunk_elements(c.arithmetic), chunks = tile.chunks(), threads = tile.threads(),
+                slices = tile.slices;
   constexpr int tap_chunks = ceil_div(c.in_channels(), elements); // of one tap
   constexpr int all_chunks = rows.count * columns.count * tap_chunks;
   constexpr int stages = ceil_div(all_chunks, chunks);
@@ -54,14 +56,18 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
   static_assert(c.in.elements() < (1ll << 31) && c.out.elements() < (1ll << 31), "places are counted in int");
   static_assert(c.in.c % c.groups == 0 && c.out.c % c.groups == 0, "whole groups");
 
-  const Shared<T> a = dynamic_shared<T>(0, tile.stages * tile.m * chunks * elements, "a");
+  const int group = int(blockIdx.z), slice = int(threadIdx.x) / tile.slice_threads(),
+            thread = int(threadIdx.x) % tile.slice_threads();
+  constexpr int slots = slices * tile.stages;
+  const Shared<T> a = dynamic_shared<T>(0, slots * tile.m * chunks * elements, "a") +
+                      slice * tile.stages * tile.m * chunks * elements;
   const Shared<T> b =
-      dynamic_shared<T>(tile.stages * tile.m * tile.k_bytes, tile.stages * tile.n * chunks * elements, "b");
-  const int thread = int(threadIdx.x), group = int(blockIdx.z);
+      dynamic_shared<T>(slots * tile.m * tile.k_bytes, slots * tile.n * chunks * elements, "b") +
+      slice * tile.stages * tile.n * chunks * elements;
   const int first_result = int(blockIdx.x) * tile.m, first_channel = int(blockIdx.y) * tile.n;
 
   // A thread copies the same chunk of some rows of A in each stage; where these rows begin does not change.
-  constexpr int copies = tile.m * chunks / threads, rows_apart = threads / chunks;
+  constexpr int copies = tile.m * chunks / tile.slice_threads(), rows_apart = tile.slice_threads() / chunks;
   int image[copies], y[copies], x[copies]; // image -1: past the last result
   VN_UNROLL
   for (int i = 0; i < copies; ++i) {
@@ -104,26 +110,27 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
     }
   };
 
+  constexpr int steps = ceil_div(stages, slices); // of each slice
   constexpr int stages_of_sum = most_products_of_sum / (chunks * elements);
-  constexpr bool sums_of_sums = c.arithmetic == Arithmetic::F32 && stages > stages_of_sum;
+  constexpr bool sums_of_sums = c.arithmetic == Arithmetic::F32 && steps > stages_of_sum;
   float sums[tile.sums()] = {}, totals[sums_of_sums ? tile.sums() : 1] = {};
   VN_UNROLL
-  for (int stage = 0; stage < tile.stages - 1; ++stage) {
-    if (stage < stages)
-      copy_stage(stage, stage);
+  for (int step = 0; step < tile.stages - 1; ++step) {
+    if (step < steps)
+      copy_stage(step * slices + slice, step);
     cp_async_commit_group();
   }
-  for (int stage = 0; stage < stages; ++stage) {
+  for (int step = 0; step < steps; ++step) {
     cp_async_wait_group<tile.stages - 2>();
     syncthreads();
-    if (stage + tile.stages - 1 < stages)
-      copy_stage(stage + tile.stages - 1, (stage + tile.stages - 1) % tile.stages);
+    if (step + tile.stages - 1 < steps)
+      copy_stage((step + tile.stages - 1) * slices + slice, (step + tile.stages - 1) % tile.stages);
     cp_async_commit_group();
-    const int slot = stage % tile.stages;
+    const int slot = step % tile.stages;
     multiply_stage<tile, c.arithmetic, T>(sums, a + slot * tile.m * chunks * elements,
                                           b + slot * tile.n * chunks * elements);
     if constexpr (sums_of_sums)
-      if ((stage + 1) % stages_of_sum == 0) {
+      if ((step + 1) % stages_of_sum == 0) {
         VN_UNROLL
         for (int i = 0; i < tile.sums(); ++i) {
           totals[i] += sums[i];
@@ -136,14 +143,26 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
     for (int i = 0; i < tile.sums(); ++i)
       sums[i] += totals[i];
   }
-  TileResults<c, tile.m, tile.n, tile.row_of_sums(), threads> stored{thread, group};
+  TileResults<c, tile.m, tile.n, tile.row_of_sums(), threads> stored{int(threadIdx.x), group};
   stored.begin(first_result, first_channel, operands);
   syncthreads();
 
   // The sums take the place of the stages.
-  const Shared<float> matrix = dynamic_shared<float>(0, tile.m * tile.row_of_sums(), "sums");
-  store_sums<tile, c.arithmetic>(matrix, sums);
+  constexpr int numbers = tile.m * tile.row_of_sums();
+  const Shared<float> matrix = dynamic_shared<float>(0, slices * numbers, "sums");
+  store_sums<tile, c.arithmetic>(matrix + slice * numbers, sums);
   syncthreads();
+  if constexpr (slices > 1) {
+    for (int i = int(threadIdx.x); i < tile.m * tile.n; i += threads) {
+      const int at = i / tile.n * tile.row_of_sums() + i % tile.n;
+      float sum = matrix[at];
+      VN_UNROLL
+      for (int other = 1; other < slices; ++other)
+        sum += matrix[at + other * numbers];
+      matrix[at] = sum;
+    }
+    syncthreads();
+  }
   stored.store(matrix, first_channel, c.out_channels(), out, operands);
   if constexpr (c.epilogue.sums != Sums::None) {
     syncthreads();

@@ -20,8 +20,10 @@ struct Tile {
   int m = 64, n = 64, k_bytes = 64;
   int warps_m = 2, warps_n = 2;
   int stages = 3;
+  int slices = 1; // of k, each by warps of its own: where tiles are few and k is long
 
-  VN_CONSTANT int threads() const { return 32 * warps_m * warps_n; }
+  VN_CONSTANT int slice_threads() const { return 32 * warps_m * warps_n; }
+  VN_CONSTANT int threads() const { return slices * slice_threads(); }
   VN_CONSTANT int chunks() const { return k_bytes / 16; }
   VN_CONSTANT int stage_bytes() const { return (m + n) * k_bytes; }
   VN_CONSTANT int warp_m() const { return m / warps_m; }
@@ -29,13 +31,13 @@ struct Tile {
   VN_CONSTANT int sums() const { return warp_m() * warp_n() / 32; } // of a lane
   VN_CONSTANT int row_of_sums() const { return n + 4; }             // floats, when they are in shared memory
   VN_CONSTANT int shared_bytes() const {
-    const int all_stages = stages * stage_bytes(), all_sums = m * row_of_sums() * 4;
+    const int all_stages = slices * stages * stage_bytes(), all_sums = slices * m * row_of_sums() * 4;
     return all_stages > all_sums ? all_stages : all_sums;
   }
   VN_CONSTANT bool legal() const {
     return m % (16 * warps_m) == 0 && n % (8 * warps_n) == 0 && (n & (n - 1)) == 0 && n <= threads() &&
            (k_bytes == 32 || k_bytes == 64 || k_bytes == 128) && threads() <= 1024 && stages >= 2 &&
-           m * chunks() % threads() == 0;
+           m * chunks() % slice_threads() == 0 && slices >= 1;
   }
 };
 
@@ -44,11 +46,16 @@ template <Tile tile> VN_DEVICE int place_of(int row, int chunk) {
   return row * tile.chunks() + (chunk ^ (row / (8 / tile.chunks()) % tile.chunks()));
 }
 
+// Of a warp among those of its slice.
+template <Tile tile> VN_DEVICE int warp_of_slice() {
+  return int(threadIdx.x) / 32 % (tile.slice_threads() / 32);
+}
+
 // sums += A B^T of one stage. A's and B's elements are float or bf16.
 template <Tile tile, Arithmetic arithmetic, class T>
 VN_DEVICE void multiply_stage(float (&sums)[tile.sums()], Shared<const T> a, Shared<const T> b) {
   constexpr int elements = 16 / int(sizeof(T)); // of a chunk
-  const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
+  const int lane = int(threadIdx.x) % 32, warp = warp_of_slice<tile>();
   const int m0 = warp / tile.warps_n * tile.warp_m(), n0 = warp % tile.warps_n * tile.warp_n();
   if constexpr (arithmetic == Arithmetic::F32) {
     constexpr int rows = tile.warp_m() / 8, columns = tile.warp_n() / 4;
@@ -102,7 +109,7 @@ VN_DEVICE void multiply_stage(float (&sums)[tile.sums()], Shared<const T> a, Sha
 // The sums of all warps as a matrix in shared memory, rows tile.row_of_sums() apart.
 template <Tile tile, Arithmetic arithmetic>
 VN_DEVICE void store_sums(Shared<float> matrix, const float (&sums)[tile.sums()]) {
-  const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
+  const int lane = int(threadIdx.x) % 32, warp = warp_of_slice<tile>();
   const int m0 = warp / tile.warps_n * tile.warp_m(), n0 = warp % tile.warps_n * tile.warp_n();
   if constexpr (arithmetic == Arithmetic::F32) {
     constexpr int rows = tile.warp_m() / 8, columns = tile.warp_n() / 4;

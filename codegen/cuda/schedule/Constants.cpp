@@ -102,6 +102,8 @@ static std::string textOf(const ::vn::Tile &tile) {
   Constant constant;
   constant.field("m", tile.m).field("n", tile.n).field("k_bytes", tile.k_bytes);
   constant.field("warps_m", tile.warps_m).field("warps_n", tile.warps_n).field("stages", tile.stages);
+  if (tile.slices > 1)
+    constant.field("slices", tile.slices);
   return constant.str();
 }
 

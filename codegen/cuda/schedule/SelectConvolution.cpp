@@ -9,7 +9,7 @@ namespace vernier::codegen {
 static std::string tileText(const ::vn::Tile &tile, ::vn::Arithmetic arithmetic) {
   static constexpr const char *names[] = {"f32", "tf32", "bf16"};
   return std::string(names[size_t(arithmetic)]) + " tile " + std::to_string(tile.m) + "x" +
-         std::to_string(tile.n);
+         std::to_string(tile.n) + (tile.slices > 1 ? " slices " + std::to_string(tile.slices) : "");
 }
 
 // Notes that a launch touches `part` in `all` of an operand's pixels.
@@ -85,6 +85,50 @@ std::pair<::vn::Tile, std::string> CudaSelection::tileOf(int64_t results, int64_
           many + ": less than two for each"};
 }
 
+// Seconds of a launch whose blocks are few: each stage waits for memory, but for those that are on their way
+// together, and a multiprocessor loads no faster than it can.
+double CudaSelection::secondsOfFew(const ::vn::Tile &tile, int64_t blocks, int64_t productBytes) const {
+  const int64_t stages = ceilDiv(ceilDiv(productBytes, tile.k_bytes), tile.slices);
+  const double wait = double(stages) / (tile.stages - 1) * machine.secondsToLoad;
+  const double load = double(tile.m + tile.n) * double(productBytes) / machine.blockBytesPerSecond;
+  return double(ceilDiv(blocks, machine.multiprocessors)) * std::max(wait, load);
+}
+
+// Where blocks are fewer than multiprocessors and sums long: a small tile in slices. None where it gains
+// nothing.
+std::optional<CudaSelection::Sliced> CudaSelection::inSlices(const ::vn::Convolution &c,
+                                                             const ::vn::Tile &usual) const {
+  const int64_t results = results_of(c), channels = c.out_channels();
+  const auto blocksOf = [&](const ::vn::Tile &tile) {
+    return ceilDiv(results, tile.m) * ceilDiv(channels, tile.n) * c.groups;
+  };
+  const int64_t elementBytes = c.arithmetic == ::vn::Arithmetic::BF16 ? 2 : 4;
+  const int64_t productBytes = int64_t(rows_of(c).count) * columns_of(c).count *
+                               packed_channels(c.arithmetic, c.in_channels()) * elementBytes;
+  if (blocksOf(usual) >= machine.multiprocessors || productBytes == 0)
+    return std::nullopt;
+  std::optional<Sliced> best;
+  double least = secondsOfFew(usual, blocksOf(usual), productBytes);
+  for (const int m : {64, 32, 16})
+    for (const int n : {64, 32, 16, 8})
+      for (const int slices : {2, 4, 8, 16}) {
+        const ::vn::Tile tile{.m = m,
+                              .n = n,
+                              .k_bytes = 128,
+                              .warps_m = m == 16 ? 1 : 2,
+                              .warps_n = 1,
+                              .stages = 4,
+                              .slices = slices};
+        if (!tile.legal() || tile.threads() > 512 || tile.shared_bytes() > 160 * 1024 || n >= 2 * channels ||
+            ceilDiv(productBytes, tile.k_bytes) < slices)
+          continue;
+        const double seconds = secondsOfFew(tile, blocksOf(tile), productBytes);
+        if (seconds < 0.9 * least)
+          best = {tile, seconds}, least = seconds;
+      }
+  return best;
+}
+
 // Those columns of a tile with which all blocks are done first, each tile being as long as the slower of its
 // products and its bytes. None where a tile would be less than half full, or by warp groups it cannot be.
 std::optional<::vn::HopperConvolution> CudaSelection::byWarpGroups(const ::vn::Convolution &c) const {
@@ -117,6 +161,19 @@ std::optional<::vn::HopperConvolution> CudaSelection::byWarpGroups(const ::vn::C
     }
   }
   return best;
+}
+
+// A stage of a warp group's tile takes no less than its 128 pixels take to come.
+bool CudaSelection::slicesBeat(const ::vn::HopperConvolution &h, const ::vn::Convolution &sliced) const {
+  if (sliced.tile.slices == 1)
+    return false;
+  const int64_t taps = int64_t(rows_of(sliced).count) * columns_of(sliced).count;
+  const int64_t blocks = ceilDiv(results_of(sliced), sliced.tile.m) *
+                         ceilDiv(sliced.out_channels(), sliced.tile.n) * sliced.groups;
+  return secondsOfFew(sliced.tile, blocks,
+                      taps * packed_channels(sliced.arithmetic, sliced.in_channels()) * 2) <
+         double(ceilDiv(h.tiles(), machine.multiprocessors)) * double(taps * h.tap_stages()) *
+             machine.secondsOfHopperStage;
 }
 
 ::vn::Epilogue CudaSelection::epilogueOf(const Epilogue &epilogue, const Places &at, Draft &draft) const {
@@ -245,6 +302,10 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
         continue;
       std::string reason;
       std::tie(one.tile, reason) = tileOf(results_of(one), c.out_channels(), c.groups);
+      if (const auto sliced = inSlices(one, one.tile)) {
+        one.tile = sliced->tile;
+        reason = "few blocks and long sums: " + std::to_string(sliced->tile.slices) + " slices";
+      }
       reasons.push_back(std::move(reason));
       one.epilogue.first_part = parts;
       parts += parts_of(one);
@@ -300,7 +361,8 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
     draft.constant = constantOf(one);
     draft.launch = launch_of(one);
     // Partial sums are as many in both.
-    if (const auto h = byWarpGroups(one); h && (!sums.parts || parts_of(*h) == parts_of(one))) {
+    if (const auto h = byWarpGroups(one);
+        h && (!sums.parts || parts_of(*h) == parts_of(one)) && !slicesBeat(*h, one)) {
       draft.hopper = {"HopperConvolution",
                       std::to_string(h->columns) + ", " + std::to_string(h->stages) + ", " +
                           std::to_string(h->blocks),

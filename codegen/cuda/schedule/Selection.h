@@ -43,6 +43,13 @@ private:
                          int merged);
   // With the reason for it.
   std::pair<::vn::Tile, std::string> tileOf(int64_t results, int64_t channels, int64_t groups) const;
+  struct Sliced {
+    ::vn::Tile tile;
+    double seconds = 0;
+  };
+  std::optional<Sliced> inSlices(const ::vn::Convolution &c, const ::vn::Tile &usual) const;
+  double secondsOfFew(const ::vn::Tile &tile, int64_t blocks, int64_t productBytes) const;
+  bool slicesBeat(const ::vn::HopperConvolution &h, const ::vn::Convolution &sliced) const;
   // None: it cannot be, or should not.
   std::optional<::vn::HopperConvolution> byWarpGroups(const ::vn::Convolution &c) const;
   void weightGradient(const WeightGradientProblem &p, const Places &at);
