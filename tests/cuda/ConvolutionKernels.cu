@@ -1,5 +1,6 @@
 // Convolutions as emitted code will have them, for nvcc: one of each arithmetic.
 #include "codegen/cuda/device/hopper_convolution.cuh"
+#include "codegen/cuda/device/row_taps.cuh"
 #include "codegen/cuda/device/weight_gradient.cuh"
 #include "codegen/cuda/device/weights.cuh"
 
@@ -146,4 +147,35 @@ VN_KERNEL_ALONE(hopper_1x1.threads)
 hopper_conv_1x1_14x14x256_to_1024(VN_TENSOR_MAP in, VN_TENSOR_MAP weight, Global<bf16> out,
                                   EpilogueOperands operands) {
   hopper_convolution<hopper_1x1>(in, weight, out, operands);
+}
+
+// A network's first convolution, a tap for each row of the window.
+constexpr Convolution first{
+    .in = {.n = 8, .h = 224, .w = 224, .c = 3, .pixel = 4, .element = Element::BF16, .align = 4},
+    .out = {.n = 8, .h = 112, .w = 112, .c = 64, .pixel = 64, .element = Element::BF16, .align = 8},
+    .kernel = {7, 7},
+    .stride = {2, 2},
+    .padding = {3, 3},
+    .arithmetic = Arithmetic::BF16,
+    .epilogue = {.bias = true, .activation = Activation::Relu}};
+constexpr PaddedRows rows = padded_rows_of(first), rows_of_array{rows.in, rows.width, rows.left, true};
+
+VN_KERNEL(256) pad_rows(Global<const bf16> in, Global<bf16> out) { padded_rows<rows>(in, out); }
+VN_KERNEL(256) pad_rows_of_array(Global<const float> in, Global<bf16> out) {
+  padded_rows<rows_of_array>(in, out);
+}
+
+constexpr HopperConvolution hopper_rows{by_rows(first), 64, 8};
+
+VN_KERNEL_ALONE(hopper_rows.threads)
+hopper_conv_7x7_s2_row_taps(VN_TENSOR_MAP in, VN_TENSOR_MAP weight, Global<bf16> out,
+                            EpilogueOperands operands) {
+  hopper_convolution<hopper_rows>(in, weight, out, operands);
+}
+
+constexpr WeightLayout layout_of_rows{
+    .outputs = 64, .inputs = 3, .kernel = {7, 7}, .arithmetic = Arithmetic::BF16, .row_taps = true};
+
+VN_KERNEL(256) pack_7x7_row_taps(Global<const float> weight, Global<bf16> packed) {
+  pack_weights<layout_of_rows>(weight, packed);
 }

@@ -53,7 +53,7 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
   constexpr int results = results_of(c);
   static_assert(tile.legal(), "see Tile");
   static_assert(std::is_same_v<Number<c.in.element>, T>, "products are of what is in memory");
-  static_assert(c.in.elements() < (1ll << 31) && c.out.elements() < (1ll << 31), "places are counted in int");
+  static_assert(c.in_elements() < (1ll << 31) && c.out.elements() < (1ll << 31), "places are counted in int");
   static_assert(c.in.c % c.groups == 0 && c.out.c % c.groups == 0, "whole groups");
 
   const int group = int(blockIdx.z), slice = int(threadIdx.x) / tile.slice_threads(),
@@ -89,8 +89,8 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
       const int in_y = y[i] + tap_y * rows.in_delta, in_x = x[i] + tap_x * columns.in_delta;
       const bool inside =
           image[i] >= 0 && chunk < all_chunks && in_y >= 0 && in_y < c.in.h && in_x >= 0 && in_x < c.in.w;
-      const Global<const T> from = in + (inside ? ((image[i] * c.in.h + in_y) * c.in.w + in_x) * c.in.pixel +
-                                                      group * c.in_channels() + channel
+      const Global<const T> from = in + (inside ? (image[i] * c.in.h + in_y) * c.in_row() +
+                                                      in_x * c.in.pixel + group * c.in_channels() + channel
                                                 : 0);
       copy_chunk<vector_of(c.in, c.groups == 1 ? 0 : c.in_channels())>(
           a + (slot * tile.m * chunks + place_of<tile>(row, thread % chunks)) * elements, from,

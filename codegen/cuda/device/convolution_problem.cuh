@@ -20,10 +20,13 @@ struct Convolution {
   int groups = 1;
   Direction direction = Direction::Forward;
   Pair residue = {0, 0}; // of the result's position by the stride, of an input gradient
+  int row = 0;           // elements from a row of `in` to the next; 0: the row's pixels follow each other
   Arithmetic arithmetic = Arithmetic::F32;
   Epilogue epilogue = {};
   Tile tile = {};
 
+  VN_CONSTANT int in_row() const { return row ? row : in.w * in.pixel; }
+  VN_CONSTANT long long in_elements() const { return 1ll * in.n * in.h * in_row(); }
   VN_CONSTANT int in_channels() const { return in.c / groups; }
   VN_CONSTANT int out_channels() const { return out.c / groups; }
 };

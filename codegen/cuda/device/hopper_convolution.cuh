@@ -83,9 +83,9 @@ struct HopperConvolution {
   VN_CONSTANT bool legal() const {
     const Convolution &c = convolution;
     return c.arithmetic == Arithmetic::BF16 && c.groups == 1 && c.in.element == Element::BF16 &&
-           c.in.align % 8 == 0 && c.in.pixel % 8 == 0 && results_of(c) > 0 && can_copy(rows_of(c), c.in.h) &&
-           can_copy(columns_of(c), c.in.w) && wgmma_has(columns) && stages >= 2 &&
-           shared_bytes() <= 227 * 1024;
+           c.in.align % 8 == 0 && c.in.pixel % 8 == 0 && c.row % 8 == 0 && results_of(c) > 0 &&
+           can_copy(rows_of(c), c.in.h) && can_copy(columns_of(c), c.in.w) && wgmma_has(columns) &&
+           stages >= 2 && shared_bytes() <= 227 * 1024;
   }
 };
 
@@ -104,7 +104,7 @@ constexpr Im2colTensor input_of(const HopperConvolution &h) {
   const Taps rows = rows_of(h.convolution), columns = columns_of(h.convolution);
   Im2colTensor tensor;
   tensor.c = in.c, tensor.w = in.w, tensor.h = in.h, tensor.n = in.n;
-  tensor.pixel = 2ll * in.pixel, tensor.row = tensor.pixel * in.w, tensor.image = tensor.row * in.h;
+  tensor.pixel = 2ll * in.pixel, tensor.row = 2ll * h.convolution.in_row(), tensor.image = tensor.row * in.h;
   tensor.lower = {h.lower(rows), h.lower(columns)};
   tensor.upper = {h.upper(rows, in.h), h.upper(columns, in.w)};
   tensor.step = {rows.in_step, columns.in_step};
@@ -221,7 +221,7 @@ VN_DEVICE void hopper_convolution(const TensorMap &in, const TensorMap &weight,
                                   Global<Number<h.convolution.out.element>> out,
                                   const EpilogueOperands &operands) {
   static_assert(h.legal(), "see HopperConvolution");
-  static_assert(h.convolution.in.elements() < (1ll << 31) && h.convolution.out.elements() < (1ll << 31),
+  static_assert(h.convolution.in_elements() < (1ll << 31) && h.convolution.out.elements() < (1ll << 31),
                 "places are counted in int");
 #if defined(VN_EMULATED) || defined(VN_HOPPER)
   constexpr Taps rows = rows_of(h.convolution), columns = columns_of(h.convolution);

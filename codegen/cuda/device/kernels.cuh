@@ -16,6 +16,7 @@
 #include "pool.cuh"
 #include "pool_gradient.cuh"
 #include "resize.cuh"
+#include "row_taps.cuh"
 #include "shift.cuh"
 #include "spatial.cuh"
 #include "weight_gradient.cuh"

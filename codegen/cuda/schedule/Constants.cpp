@@ -134,6 +134,8 @@ Constant constantOf(const ::vn::Convolution &c) {
   constant.field("in", c.in).field("out", c.out).field("kernel", c.kernel).other("stride", c.stride, 1);
   constant.other("padding", c.padding, 0).other("dilation", c.dilation, 1).field("groups", c.groups);
   constant.field("direction", nameOf(c.direction)).other("residue", c.residue, 0);
+  if (c.row)
+    constant.field("row", c.row);
   constant.field("arithmetic", std::string(nameOf(c.arithmetic))).field("epilogue", constantOf(c.epilogue));
   return constant.field("tile", textOf(c.tile));
 }
@@ -145,7 +147,7 @@ Constant constantOf(const ::vn::WeightLayout &layout) {
   constant.field("direction", nameOf(layout.direction));
   if (layout.merged > 1)
     constant.field("merged", layout.merged);
-  return constant;
+  return constant.field("row_taps", layout.row_taps);
 }
 
 Constant constantOf(const ::vn::WeightGradient &g) {

@@ -259,7 +259,8 @@ Location CudaSelection::packedWeights(const ConvolutionProblem &p, const Places 
                                   c.kernel,
                                   c.arithmetic,
                                   c.direction,
-                                  merged};
+                                  merged,
+                                  has_row_taps(c)};
   const Element element = c.arithmetic == ::vn::Arithmetic::BF16 ? Element::BF16 : Element::F32;
   const View packed = denseView(1, 1, 1, layout.elements(), element);
   Draft draft{.type = "WeightLayout", .function = "pack_weights", .constant = constantOf(layout)};
@@ -268,10 +269,27 @@ Location CudaSelection::packedWeights(const ConvolutionProblem &p, const Places 
     draft.chosen = "tf32";
   if (merged > 1)
     draft.chosen += std::string(draft.chosen.empty() ? "" : " ") + "merged " + std::to_string(merged);
+  if (layout.row_taps)
+    draft.chosen = "row taps";
   read(draft, "weight", at.reads[1]);
   write(draft, "packed", {-1, 0, packed});
   const WeightLayoutProblem problem{p.groups, layout.outputs, layout.inputs, p.kernel, element, p.direction};
   return writer.derived(kernelOf(problem, draft), at.reads[1], at.constantWeight, packed);
+}
+
+Location CudaSelection::paddedRows(const ::vn::Convolution &c, const Location &in) {
+  const ::vn::PaddedRows rows = padded_rows_of(c);
+  const Location out =
+      writer.map(denseView(in.view.n, in.view.h, rows.width, ::vn::row_pixel, Element::BF16));
+  Draft draft{.type = "PaddedRows", .function = "padded_rows", .chosen = "padded rows"};
+  draft.constant.field("in", map(draft, in)).field("width", rows.width).field("left", rows.left);
+  draft.launch = launch_of(rows);
+  read(draft, "in", in);
+  write(draft, "out", out);
+  View shifted = out.view;
+  shifted.c = in.view.c;
+  step(ShiftProblem{in.view, shifted, 0, rows.left}, draft);
+  return out;
 }
 
 PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places &at) {
@@ -289,6 +307,10 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
   const int merged = mergedGroups(p.groups, p.in.c / p.groups, p.out.c / p.groups, c.arithmetic);
   c.groups = int(p.groups) / merged;
   const Location weight = packedWeights(p, at, c, merged);
+  const bool rowTaps = has_row_taps(c);
+  const Location from = rowTaps ? paddedRows(c, at.reads[0]) : at.reads[0];
+  if (rowTaps)
+    c = by_rows(c);
 
   // With a stride each residue of the gradient's position has a launch of its own.
   std::vector<::vn::Convolution> launches;
@@ -324,12 +346,16 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
   for (::vn::Convolution &one : launches) {
     ConvolutionProblem problem = p;
     Draft draft{.type = "Convolution", .function = "convolution"};
-    map(draft, p.in, at.reads[0]);
+    map(draft, rowTaps ? from.view : p.in, from);
     map(draft, p.out, at.writes[0]);
-    read(draft, "in", at.reads[0]);
+    read(draft, "in", from);
     read(draft, "weight", weight);
     draft.chosen = tileText(one.tile, one.arithmetic);
     draft.reason = reasons[size_t(&one - launches.data())] + mergedText(merged);
+    if (rowTaps) {
+      draft.chosen += " row taps";
+      draft.reason += "; of few channels, the taps of a row of the window are one";
+    }
     if (merged > 1)
       draft.chosen += " merged " + std::to_string(merged);
     if (launches.size() > 1)

@@ -41,6 +41,8 @@ private:
   PartialSums convolutionOfManyAddends(const ConvolutionProblem &p, const Places &at);
   Location packedWeights(const ConvolutionProblem &p, const Places &at, const ::vn::Convolution &c,
                          int merged);
+  // What convolutions with row taps read.
+  Location paddedRows(const ::vn::Convolution &c, const Location &in);
   // With the reason for it.
   std::pair<::vn::Tile, std::string> tileOf(int64_t results, int64_t channels, int64_t groups) const;
   struct Sliced {
