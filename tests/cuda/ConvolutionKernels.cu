@@ -70,22 +70,36 @@ constexpr WeightGradient weights_bf16{
     .padding = {1, 1},
     .arithmetic = Arithmetic::BF16,
     .splits = 16,
-    .tile = {.m = 64, .n = 64, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 4}};
+    .tile = {.m = 64, .n = 64, .k_bytes = 128, .warps_m = 2, .warps_n = 2, .stages = 3}};
 
 VN_KERNEL(weights_bf16.tile.threads())
-weight_gradient_3x3_bf16(Global<const bf16> x, Global<const bf16> dy, Global<float> result,
-                         Global<float> parts, Global<unsigned> counters) {
-  weight_gradient<weights_bf16>(x, dy, result, parts, counters);
+weight_gradient_3x3_bf16(Global<const bf16> x, Global<const bf16> dy, Global<float> parts) {
+  weight_gradient<weights_bf16>(x, dy, nullptr, parts);
+}
+
+VN_KERNEL(256) weight_gradient_sum_3x3(Global<const float> parts, Global<float> result) {
+  weight_gradient_sum<weights_bf16.sum()>(parts, result);
+}
+
+constexpr WeightGradient weights_wide{
+    .x = {.n = 4, .h = 14, .w = 14, .c = 256, .pixel = 256, .element = Element::BF16, .align = 8},
+    .dy = {.n = 4, .h = 14, .w = 14, .c = 1024, .pixel = 1024, .element = Element::BF16, .align = 8},
+    .arithmetic = Arithmetic::BF16,
+    .tile = {.m = 128, .n = 128, .k_bytes = 128, .warps_m = 2, .warps_n = 4, .stages = 3}};
+
+VN_KERNEL(weights_wide.tile.threads())
+weight_gradient_1x1_bf16(Global<const bf16> x, Global<const bf16> dy, Global<float> result) {
+  weight_gradient<weights_wide>(x, dy, result, nullptr);
 }
 
 constexpr WeightGradient weights_tf32{.x = gradient_map,
                                       .dy = gradient_map,
                                       .arithmetic = Arithmetic::TF32,
-                                      .tile = {.m = 32, .n = 32, .k_bytes = 64, .stages = 3}};
+                                      .tile = {.m = 32, .n = 32, .k_bytes = 128, .stages = 4}};
 
 VN_KERNEL(weights_tf32.tile.threads())
 weight_gradient_1x1_tf32(Global<const float> x, Global<const float> dy, Global<float> result) {
-  weight_gradient<weights_tf32>(x, dy, result, nullptr, nullptr);
+  weight_gradient<weights_tf32>(x, dy, result, nullptr);
 }
 
 // Narrow channels whose pixels are not aligned: copies of 4 bytes.

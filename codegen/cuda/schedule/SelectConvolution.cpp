@@ -418,6 +418,53 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
   return sums;
 }
 
+// The tile and the parts of the pixels with which the blocks, and the launch that adds the parts, are done
+// first. A multiprocessor's blocks share what it reads of the cache and multiplies; a block alone waits for
+// its loads, of which a few stages are on their way.
+void CudaSelection::chooseTile(::vn::WeightGradient &g) const {
+  constexpr double secondsPerLoad = 1e-6; // from memory
+  constexpr double multiplied = 0.6;      // of the products that a multiprocessor could make at best
+  const bool wide = g.arithmetic == ::vn::Arithmetic::BF16;
+  const double products = multiplied * machine.perSecond(Products(g.arithmetic));
+  const double perMultiprocessor = double(machine.multiprocessors);
+  std::optional<::vn::WeightGradient> best;
+  double least = 0;
+  for (const int m : {16, 32, 64, 128})
+    for (const int n : {16, 32, 64, 128}) {
+      if (!wide && std::max(m, n) > 64) // of float32 the fragments are read number by number
+        continue;
+      ::vn::WeightGradient one = g;
+      const int warps = m * n >= 8192 ? 8 : m * n >= 512 ? 4 : 2;
+      const int warpsOfRows = std::min(m / 16, n == 16 ? warps : warps >= 8 && m > n ? 4 : 2);
+      one.tile = {.m = m,
+                  .n = n,
+                  .k_bytes = 128,
+                  .warps_m = warpsOfRows,
+                  .warps_n = warps / warpsOfRows,
+                  .stages = m + n <= 96 ? 4 : 3};
+      const double stageBytes = one.tile.stage_bytes(), stageProducts = double(m) * n * one.stage_pixels();
+      const int64_t most = std::min<int64_t>(one.stages(), 4 * machine.multiprocessors);
+      for (int splits = 1; splits <= most; ++splits) {
+        one.splits = splits;
+        const int64_t stages = ceilDiv(one.stages(), splits),
+                      shared = ceilDiv(int64_t(one.tiles()) * splits, machine.multiprocessors) * stages;
+        const double load = double(shared) * stageBytes * perMultiprocessor / machine.cacheBytesPerSecond;
+        const double multiply = double(shared) * stageProducts * perMultiprocessor / products;
+        const double wait = secondsPerLoad * (1 + double(stages) / (one.tile.stages - 1));
+        const double parts = 4.0 * double(one.sum().elements()); // written, then read
+        const double add =
+            splits == 1 ? 0
+                        : 2 * parts / machine.cacheBytesPerSecond + secondsPerLoad + machine.secondsPerLaunch;
+        const double time = std::max({load, multiply, wait}) + add;
+        if (!best || time < least) {
+          best = one;
+          least = time;
+        }
+      }
+    }
+  g = *best;
+}
+
 void CudaSelection::weightGradient(const WeightGradientProblem &p, const Places &at) {
   ::vn::WeightGradient g{.x = mapAt(p.x, at.reads[0]),
                          .dy = mapAt(p.dy, at.reads[1]),
@@ -429,17 +476,10 @@ void CudaSelection::weightGradient(const WeightGradientProblem &p, const Places 
   // A tile has at least 16 rows, in any arithmetic.
   g.merged = mergedGroups(p.groups, p.x.c / p.groups, p.dy.c / p.groups, ::vn::Arithmetic::BF16);
   g.groups = int(p.groups) / g.merged;
+  chooseTile(g);
   Draft draft{.type = "WeightGradient", .function = "weight_gradient"};
   map(draft, p.x, at.reads[0]);
   map(draft, p.dy, at.reads[1]);
-  if (g.outputs() <= 16)
-    g.tile = {.m = 16, .n = 64, .k_bytes = 64, .warps_m = 1, .warps_n = 2, .stages = 3};
-  else if (g.outputs() <= 32)
-    g.tile = {.m = 32, .n = 64, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3};
-  else
-    g.tile = {.m = 64, .n = 64, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3};
-  // So many parts that every multiprocessor has two blocks.
-  g.splits = int(std::clamp<int64_t>(2 * machine.multiprocessors / g.tiles(), 1, ceilDiv(g.stages(), 4)));
   draft.launch = launch_of(g);
   draft.chosen = tileText(g.tile, g.arithmetic) +
                  (g.merged > 1 ? " merged " + std::to_string(g.merged) : "") +
@@ -451,15 +491,27 @@ void CudaSelection::weightGradient(const WeightGradientProblem &p, const Places 
                  (g.splits > 1 ? ", each in " + std::to_string(g.splits) + " parts of the pixels" : "");
   read(draft, "x", at.reads[0]);
   read(draft, "dy", at.reads[1]);
-  write(draft, "gradient", at.writes[0]);
-  draft.arguments = "x, dy, gradient, nullptr, nullptr";
-  if (g.splits > 1) {
-    write(draft, "parts", writer.scratch(g.parts()), "float", g.parts());
-    write(draft, "counters", zeros(g.counters()), "unsigned", g.counters());
-    draft.arguments = "x, dy, gradient, parts, counters";
-  }
+  const int64_t count = g.sum().elements();
+  const Location parts = g.splits > 1 ? writer.scratch(count) : Location{};
+  if (g.splits > 1)
+    write(draft, "parts", parts, "float", count);
+  else
+    write(draft, "gradient", at.writes[0]);
+  draft.arguments = g.splits > 1 ? "x, dy, nullptr, parts" : "x, dy, gradient, nullptr";
   draft.constant = constantOf(g);
   touchWindows(step(p, draft, macsOf(p)), p.kernel, p.stride, p.dilation);
+  if (g.splits == 1)
+    return;
+
+  const ::vn::WeightGradientSum sum = g.sum();
+  Draft last{.type = "WeightGradientSum", .function = "weight_gradient_sum"};
+  last.chosen = "finish of " + std::to_string(g.splits);
+  last.constant.field("outputs", sum.outputs).field("inputs", sum.inputs);
+  last.constant.field("taps", sum.taps).field("parts", sum.parts);
+  last.launch = launch_of(sum);
+  read(last, "parts", parts, "const float", count);
+  write(last, "gradient", at.writes[0]);
+  step(p, last);
 }
 
 } // namespace vernier::codegen

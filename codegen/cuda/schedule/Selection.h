@@ -10,6 +10,7 @@
 namespace vn {
 struct Pool;
 struct Resize;
+struct WeightGradient;
 } // namespace vn
 
 namespace vernier::codegen {
@@ -55,6 +56,8 @@ private:
   // None: it cannot be, or should not.
   std::optional<::vn::HopperConvolution> byWarpGroups(const ::vn::Convolution &c) const;
   void weightGradient(const WeightGradientProblem &p, const Places &at);
+  // Sets its tile and splits.
+  void chooseTile(::vn::WeightGradient &g) const;
   ::vn::Arithmetic arithmeticOf(const View &in) const;
   // What it reads are the next of the problem's reads; draft.arguments becomes the fields of
   // EpilogueOperands.
