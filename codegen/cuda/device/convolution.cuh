@@ -163,7 +163,7 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
     }
     syncthreads();
   }
-  stored.store(matrix, first_channel, c.out_channels(), out, operands);
+  stored.template store<false>(matrix, first_channel, 0, out, operands);
   if constexpr (c.epilogue.sums != Sums::None) {
     syncthreads();
     stored.add_up(matrix, first_channel, int(blockIdx.x), operands, [] { syncthreads(); });

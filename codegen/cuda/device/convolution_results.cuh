@@ -22,7 +22,8 @@ namespace detail {
 // Of the epilogue's maps 0 to count - 1 the vectors that are asked for, and the pixels that they are of.
 template <Epilogue epilogue, int count, int vector, int each>
 struct Fetched : Fetched<epilogue, count - 1, vector, each> {
-  Vector<Number<read_of(epilogue, count - 1).map.element>, vector> of_map[each];
+  static constexpr int words = vector * int(sizeof(Number<read_of(epilogue, count - 1).map.element>)) / 4;
+  Vector<uint32_t, words> of_map[each];
   int pixel[each];
 };
 template <Epilogue epilogue, int vector, int each> struct Fetched<epilogue, 0, vector, each> {};
@@ -35,11 +36,11 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
   static constexpr int vector = vector_of(c.out, epilogue, c.groups == 1 ? 0 : c.out_channels());
   static constexpr int vectors = n / vector; // of a row
   static constexpr int rows_apart = threads / vectors, each = ceil_div(m, rows_apart);
-  // More would not fit into the registers that the sums leave.
-  static constexpr int most_fetched = each <= 8 ? 3 : 0;
-  static constexpr int fetched = reads_of(epilogue) < most_fetched ? reads_of(epilogue) : most_fetched;
   // There is no vector of which some channels alone are the group's.
   static constexpr bool whole = c.out_channels() % vector == 0;
+  // More would not fit into the registers that the sums leave.
+  static constexpr int most_fetched = each <= 8 && vector > 1 && whole ? 3 : 0;
+  static constexpr int fetched = reads_of(epilogue) < most_fetched ? reads_of(epilogue) : most_fetched;
   // Results follow each other as the pixels of memory.
   static constexpr bool in_order = rows.out_step == 1 && columns.out_step == 1;
   static_assert(threads % 32 == 0 && threads % vectors == 0, "a thread's vectors are of the same channels");
@@ -75,8 +76,9 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
     }
   }
 
-  // Stores what the epilogue makes of the sums. Then asks for the channels from `next_channel` on, if there
-  // are such in the group.
+  // Stores what the epilogue makes of the sums. Where there are `more` of the tile's channels, asks for those
+  // from `next_channel` on.
+  template <bool more>
   VN_DEVICE void store(Shared<const float> matrix, int first_channel, int next_channel,
                        Global<Number<c.out.element>> out, const EpilogueOperands &operands) {
     const int channel = channel_of(first_channel), valid = valid_of(first_channel);
@@ -141,7 +143,7 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
           }
         }
       }
-      if constexpr (fetched > 0)
+      if constexpr (more && fetched > 0)
         fetch_one(j, next_channel, operands);
     };
     if constexpr (each <= 8) {
@@ -152,7 +154,8 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
       for (int j = 0; j < each; ++j)
         one(j);
     }
-    fetch_channels(next_channel, operands);
+    if constexpr (more)
+      fetch_channels(next_channel, operands);
   }
 
   // Part `part` of the epilogue's sums, of what was stored last. `scratch` holds 4 n doubles for every 64
@@ -233,33 +236,42 @@ private:
   }
   template <int i> VN_DEVICE Read<i> read(int j, int channel, int valid, const EpilogueOperands &operands) {
     if constexpr (i < fetched)
-      return fetched_of<i>().of_map[j];
+      return detail::bits<Read<i>>(fetched_of<i>().of_map[j]);
     else
       return load<i>(pixel_of_map<i>(first_result + row_of(j)), channel, valid, operands);
   }
   template <int... i> VN_DEVICE void find_all(int j, std::integer_sequence<int, i...>) {
     ((fetched_of<i>().pixel[j] = pixel_of_map<i>(first_result + row_of(j))), ...);
   }
+  template <int i>
+  VN_DEVICE void fetch_map(int j, bool there, int channel, const EpilogueOperands &operands) {
+    constexpr Map map = read_of(epilogue, i).map;
+    auto &of = fetched_of<i>();
+    load_words_if(there, of.of_map[j],
+                  global_as<const Number<map.element>>(pointer_of<epilogue, i>(operands)) +
+                      (of.pixel[j] * map.pixel + channel));
+  }
   template <int... i>
-  VN_DEVICE void fetch_all(int j, int channel, int valid, const EpilogueOperands &operands,
+  VN_DEVICE void fetch_all(int j, bool there, int channel, const EpilogueOperands &operands,
                            std::integer_sequence<int, i...>) {
-    ((fetched_of<i>().of_map[j] = load<i>(fetched_of<i>().pixel[j], channel, valid, operands)), ...);
+    (fetch_map<i>(j, there, channel, operands), ...);
   }
   VN_DEVICE void fetch_one(int j, int first_channel, const EpilogueOperands &operands) {
-    const int at = row_of(j), valid = valid_of(first_channel);
-    if (at < m && first_result + at < results_of(c) && valid > 0)
-      fetch_all(j, channel_of(first_channel), valid, operands, std::make_integer_sequence<int, fetched>());
+    const int at = row_of(j);
+    const bool there = at < m && first_result + at < results_of(c) && valid_of(first_channel) > 0;
+    fetch_all(j, there, channel_of(first_channel), operands, std::make_integer_sequence<int, fetched>());
   }
+  // Of channels that are not there those of channel 0.
   VN_DEVICE void fetch_channels(int first_channel, const EpilogueOperands &operands) {
     const int channel = channel_of(first_channel), valid = valid_of(first_channel);
     VN_UNROLL
-    for (int k = 0; k < vector; ++k)
-      if (whole ? valid > 0 : k < valid) {
-        if constexpr (epilogue.scale)
-          scale[k] = operands.scale[channel + k];
-        if constexpr (epilogue.bias)
-          bias[k] = operands.bias[channel + k];
-      }
+    for (int k = 0; k < vector; ++k) {
+      const int from = (whole ? valid > 0 : k < valid) ? channel + k : 0;
+      if constexpr (epilogue.scale)
+        scale[k] = operands.scale[from];
+      if constexpr (epilogue.bias)
+        bias[k] = operands.bias[from];
+    }
   }
   template <int i>
   VN_DEVICE void add_one(float (&values)[vector], int j, int channel, int valid,

@@ -61,7 +61,7 @@ struct HopperConvolution {
     const Epilogue &epilogue = convolution.epilogue;
     const int reads = reads_of(epilogue) < 3 ? reads_of(epilogue) : 3;
     const int fetched = group_rows * slab() * (convolution.out.element == Element::F32 ? 4 : 2) / 4 / 128;
-    return columns / 2 + reads * (fetched + 4) + (epilogue.sums != Sums::None ? 40 : 0) + 50;
+    return columns / 2 + reads * (fetched + 4) + (epilogue.sums != Sums::None ? 40 : 0) + 40;
   }
   // Of the taps along rows or columns: the first pixel of the first result's first tap, and how far from it
   // tap i is.
@@ -188,29 +188,32 @@ template <HopperConvolution h>
 VN_DEVICE void store_tile(GroupResults<h> &results, const float (&sums)[h.columns / 2], Shared<float> matrix,
                           int tile, Global<Number<h.convolution.out.element>> out,
                           const EpilogueOperands &operands) {
-  constexpr Convolution c = h.convolution;
   constexpr int slab = h.slab(), row_of_sums = h.row_of_sums();
   const int lane = results.thread % 32, group = int(threadIdx.x) / 128 - 1;
   const int part = tile / h.tiles_n() * 2 + group, first_result = part * h.group_rows;
   const auto barrier = [group] { named_barrier_sync(1 + group, 128); };
-  VN_UNROLL
-  for (int begin = 0; begin < h.columns; begin += slab) {
-    const int first_channel = tile % h.tiles_n() * h.columns + begin;
+  const int tile_channel = tile % h.tiles_n() * h.columns;
+  const auto store_slab = [&]<int begin>(std::integral_constant<int, begin>) {
+    const int first_channel = tile_channel + begin;
     VN_UNROLL
     for (int i = 0; i < slab / 2; i += 2)
       store_shared(matrix + ((results.thread / 32 * 16 + lane / 4 + i / 2 % 2 * 8) * row_of_sums +
                              results.place_of(lane % 4 * 2) + results.place_of(i / 4 * 8)),
                    Vector<float, 2>{{sums[begin / 2 + i], sums[begin / 2 + i + 1]}});
     barrier();
-    results.store(matrix, first_channel, begin + slab < h.columns ? first_channel + slab : c.out.c, out,
-                  operands);
+    results.template store<(begin + slab < h.columns)>(matrix, first_channel, first_channel + slab, out,
+                                                       operands);
     barrier();
-    if constexpr (c.epilogue.sums != Sums::None) {
-      if (first_result < results_of(c))
+    if constexpr (h.convolution.epilogue.sums != Sums::None) {
+      if (first_result < results_of(h.convolution))
         results.add_up(matrix, first_channel, part, operands, barrier);
       barrier();
     }
+  };
+  [&]<int... i>(std::integer_sequence<int, i...>) {
+    (store_slab(std::integral_constant<int, i * slab>()), ...);
   }
+  (std::make_integer_sequence<int, h.columns / slab>());
 }
 
 } // namespace detail

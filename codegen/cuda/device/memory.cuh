@@ -60,6 +60,44 @@ VN_DEVICE Vector<std::remove_const_t<T>, count> load_read_only(Global<T> p VN_AN
 #endif
 }
 
+// The 4 `words` bytes from p on, where the condition holds; else they stay. Nothing branches, so that nothing
+// waits for the words before they are used.
+template <int words, class T>
+VN_DEVICE void load_words_if(bool condition, Vector<uint32_t, words> &to, Global<const T> p VN_AND_PLACE) {
+#ifdef VN_EMULATED
+  if (condition) {
+    emulation::readGlobal(p.within(), p.raw(), sizeof(to), sizeof(to), place);
+    std::memcpy(&to, p.raw(), sizeof(to));
+  }
+#else
+  static_assert(words == 1 || words == 2 || words == 4, "one access");
+  if constexpr (words == 4)
+    asm volatile("{\n"
+                 ".reg .pred p;\n"
+                 "setp.ne.b32 p, %5, 0;\n"
+                 "@p ld.global.v4.u32 {%0, %1, %2, %3}, [%4];\n"
+                 "}"
+                 : "+r"(to[0]), "+r"(to[1]), "+r"(to[2]), "+r"(to[3])
+                 : "l"(p), "r"(int(condition)));
+  else if constexpr (words == 2)
+    asm volatile("{\n"
+                 ".reg .pred p;\n"
+                 "setp.ne.b32 p, %3, 0;\n"
+                 "@p ld.global.v2.u32 {%0, %1}, [%2];\n"
+                 "}"
+                 : "+r"(to[0]), "+r"(to[1])
+                 : "l"(p), "r"(int(condition)));
+  else
+    asm volatile("{\n"
+                 ".reg .pred p;\n"
+                 "setp.ne.b32 p, %2, 0;\n"
+                 "@p ld.global.u32 %0, [%1];\n"
+                 "}"
+                 : "+r"(to[0])
+                 : "l"(p), "r"(int(condition)));
+#endif
+}
+
 template <int count, class T>
 VN_DEVICE void store_global(Global<T> p, const Vector<T, count> &value VN_AND_PLACE) {
 #ifdef VN_EMULATED
