@@ -17,9 +17,11 @@ constexpr double kLaunch = 0.6e-6;
 // An estimate: no figure of a data sheet, and of few measurements.
 constexpr double kCacheOverMemory = 2;
 
-// Measured on an H200 at batch 1 (docs/measurements/2026-11-27-h200-5ae11ca4d288): 144 stages of a 64x64
-// tile, two on their way, take 66 us; 36 of a warp group's 128x8 tile 11 us.
-constexpr double kToLoad = 0.9e-6, kBlockBytes = 90e9, kHopperStage = 0.3e-6;
+// Measured on an H200 (docs/measurements/2026-11-27-h200-5ae11ca4d288). At batch 1, 144 stages of a 64x64
+// tile, two on their way, take 66 us; 36 of a warp group's 128x8 tile 11 us. At batch 256 stages of 128 + 64
+// rows of 128 bytes come in 0.32 us, of 128 + 32 of 64 bytes in 0.2; four slabs without addends take 1.2.
+constexpr double kToLoad = 0.9e-6, kBlockBytes = 75e9, kHopperStage = 0.3e-6, kCopiedRow = 1.3e-9,
+                 kSlab = 0.3e-6;
 
 constexpr double kTera = 1e12;
 
@@ -36,6 +38,8 @@ constexpr CudaMachineModel machine(const char *name, const char *title, int64_t 
           .bf16PerSecond = kMultiplied * bf16 / 2 * kTera,
           .secondsToLoad = kToLoad,
           .blockBytesPerSecond = kBlockBytes,
+          .secondsOfCopiedRow = kCopiedRow,
+          .secondsOfSlab = kSlab,
           .secondsOfHopperStage = kHopperStage,
           .secondsPerLaunch = kLaunch};
 }

@@ -23,6 +23,8 @@ struct CudaMachineModel {
   double f32PerSecond = 0, tf32PerSecond = 0, bf16PerSecond = 0;
   double secondsToLoad = 0;        // from the request of a kernel that waits for it to its arrival
   double blockBytesPerSecond = 0;  // that one multiprocessor loads
+  double secondsOfCopiedRow = 0;   // of a tile, by the copy engine, where rows are short
+  double secondsOfSlab = 0;        // in which a warp group stores 64 columns of a tile
   double secondsOfHopperStage = 0; // of a warp group kernel's ring, where its tile is small
   double secondsPerLaunch = 0;     // of a kernel behind another one in a CUDA graph, beside what it computes
 

@@ -242,16 +242,21 @@ template <uint64_t seed, Arithmetic arithmetic, Direction direction> void check(
     }
     const MapMemory out(c.out, "out");
     constexpr int merged = seed % 3 == 0 ? 1 : c.groups % 2 == 0 && seed % 3 == 1 ? 2 : c.groups;
+    constexpr bool padded = seed % 4 < 2 && c.groups == merged;
     constexpr WeightLayout layout{c.groups,
                                   (forward ? c.out.c : c.in.c) / c.groups,
                                   (forward ? c.in.c : c.out.c) / c.groups,
                                   c.kernel,
                                   arithmetic,
                                   direction,
-                                  merged};
+                                  merged,
+                                  false,
+                                  padded ? c.out.c + 3 : 0,
+                                  padded ? packed_channels(arithmetic, c.in.c) + 16 : 0};
     constexpr auto product = [=] {
       Convolution with = c;
       with.groups /= merged;
+      with.weight_rows = layout.rows, with.weight_channels = layout.channels;
       return with;
     }();
     const Numbers<float> weight(

@@ -61,7 +61,8 @@ convolve_by_warp_groups(VN_TENSOR_MAP in, VN_TENSOR_MAP weight, Global<Number<h.
   hopper_convolution<h>(in, weight, out, operands);
 }
 
-// What a convolution of these numbers is, with the magnitudes of its terms.
+// What a convolution of these numbers is, with the magnitudes of its terms. Windows have taps of weight 0
+// behind the last.
 void convolvePlainly(const Convolution &c, const MapMemory &in, const std::vector<float> &weight,
                      const std::vector<float> &bias, std::vector<double> &results,
                      std::vector<double> &magnitudes) {
@@ -69,12 +70,12 @@ void convolvePlainly(const Convolution &c, const MapMemory &in, const std::vecto
   cuda_tests::overNumbers(c.out, [&](size_t, int n, int y, int x, int o) {
     double sum = c.epilogue.bias ? double(bias[size_t(o)]) : 0, magnitude = 1;
     for (int r = 0; r < c.kernel.y; ++r)
-      for (int s = 0; s < c.kernel.x; ++s) {
+      for (int s = 0; s < row_channels(c.kernel.x) / row_pixel; ++s) {
         const int iy = y * c.stride.y - c.padding.y + r * c.dilation.y, ix = x * c.stride.x - c.padding.x + s;
         if (iy >= 0 && iy < c.in.h && ix >= 0 && ix < c.in.w)
           for (int i = 0; i < c.in.c; ++i) {
-            const double term = in.at(n, iy, ix, i) *
-                                bfloat(weight[size_t(((o * c.in.c + i) * c.kernel.y + r) * c.kernel.x + s)]);
+            const int at = ((o * c.in.c + i) * c.kernel.y + r) * c.kernel.x + s;
+            const double term = in.at(n, iy, ix, i) * (s < c.kernel.x ? bfloat(weight[size_t(at)]) : 0);
             sum += term;
             magnitude += std::abs(term);
           }

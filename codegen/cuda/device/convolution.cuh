@@ -96,7 +96,7 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
           a + (slot * tile.m * chunks + place_of<tile>(row, thread % chunks)) * elements, from,
           inside ? valid : 0);
     }
-    constexpr int packed = tap_chunks * elements;
+    constexpr int packed = weight_channels_of(c);
     const int weight_tap =
         (rows.first + tap_y * rows.step) * c.kernel.x + columns.first + tap_x * columns.step;
     for (int row = thread / chunks; row < tile.n; row += rows_apart) {

@@ -21,12 +21,14 @@ struct Convolution {
   Direction direction = Direction::Forward;
   Pair residue = {0, 0}; // of the result's position by the stride, of an input gradient
   int row = 0;           // elements from a row of `in` to the next; 0: the row's pixels follow each other
+  int weight_rows = 0, weight_channels = 0; // see WeightLayout
   Arithmetic arithmetic = Arithmetic::F32;
   Epilogue epilogue = {};
   Tile tile = {};
 
   VN_CONSTANT int in_row() const { return row ? row : in.w * in.pixel; }
   VN_CONSTANT long long in_elements() const { return 1ll * in.n * in.h * in_row(); }
+
   VN_CONSTANT int in_channels() const { return in.c / groups; }
   VN_CONSTANT int out_channels() const { return out.c / groups; }
 };
@@ -83,6 +85,12 @@ VN_CONSTANT int packed_channels(Arithmetic arithmetic, int channels) {
 // In float32 a sum of more products than this is one of sums of so many: the rounding errors of equal terms
 // add up. Tensor cores, whose factors are rounded more coarsely, add theirs in one.
 constexpr int most_products_of_sum = 512;
+
+VN_CONSTANT int weight_rows_of(const Convolution &c) { return c.weight_rows > 0 ? c.weight_rows : c.out.c; }
+// Of a tap.
+VN_CONSTANT int weight_channels_of(const Convolution &c) {
+  return c.weight_channels > 0 ? c.weight_channels : packed_channels(c.arithmetic, c.in_channels());
+}
 
 VN_CONSTANT int results_of(const Convolution &c) {
   return c.out.n * rows_of(c).results * columns_of(c).results;

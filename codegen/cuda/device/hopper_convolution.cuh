@@ -28,21 +28,18 @@ struct HopperConvolution {
   int blocks = 132; // at most
 
   static constexpr int rows = 128, group_rows = 64, threads = 384, most_registers = 232;
-  // The swizzle whose length wastes least of a tap's channels, the longest of these.
+  // The longest of which the channels fill more than half: a stage costs as much time for short rows as for
+  // long ones.
   VN_CONSTANT Swizzle swizzle() const {
-    Swizzle best = Swizzle::B128;
-    for (const Swizzle shorter : {Swizzle::B64, Swizzle::B32})
-      if (padded(shorter) < padded(best))
-        best = shorter;
-    return best;
-  }
-  VN_CONSTANT int padded(Swizzle of) const {
-    const int length = bytes_of(of) / 2;
-    return ceil_div(convolution.in.c, length) * length;
+    return convolution.in.c > 32 ? Swizzle::B128 : convolution.in.c > 16 ? Swizzle::B64 : Swizzle::B32;
   }
   VN_CONSTANT int span() const { return bytes_of(swizzle()); }
   VN_CONSTANT int depth() const { return span() / 2; } // channels of a stage
   VN_CONSTANT int tap_stages() const { return ceil_div(convolution.in.c, depth()); }
+  // Of a tap's last stage the channels that are there, in whole steps of a product.
+  VN_CONSTANT int last_depth() const {
+    return ceil_div(convolution.in.c - (tap_stages() - 1) * depth(), 16) * 16;
+  }
   VN_CONSTANT int tiles_m() const { return ceil_div(results_of(convolution), rows); }
   VN_CONSTANT int tiles_n() const { return ceil_div(convolution.out.c, columns); }
   VN_CONSTANT int tiles() const { return tiles_m() * tiles_n(); }
@@ -116,10 +113,10 @@ constexpr Im2colTensor input_of(const HopperConvolution &h) {
 // Packed weights: channels of the input, taps of the window, channels of the result.
 constexpr TiledTensor weight_of(const HopperConvolution &h) {
   const Convolution &c = h.convolution;
-  const int channels = packed_channels(c.arithmetic, c.in.c), taps = c.kernel.y * c.kernel.x;
+  const int channels = weight_channels_of(c), taps = c.kernel.y * c.kernel.x;
   TiledTensor tensor;
   tensor.rank = 3;
-  tensor.size[0] = channels, tensor.size[1] = taps, tensor.size[2] = c.out.c;
+  tensor.size[0] = channels, tensor.size[1] = taps, tensor.size[2] = weight_rows_of(c);
   tensor.stride[1] = 2ll * channels, tensor.stride[2] = 2ll * channels * taps;
   tensor.box[0] = h.depth(), tensor.box[2] = h.columns;
   tensor.element = Element::BF16;
@@ -170,11 +167,11 @@ VN_DEVICE void fetch_tiles(const TensorMap &in, const TensorMap &weight, Shared<
 }
 
 // Waits for a stage's tiles and adds their products to the sums; they are on their way when it returns.
-template <HopperConvolution h>
+template <HopperConvolution h, int depth>
 VN_DEVICE void multiply_stage(float (&sums)[h.columns / 2], Shared<bf16> a, Shared<bf16> b, bool accumulate) {
   wgmma_fence();
   VN_UNROLL
-  for (int k = 0; k < h.depth(); k += 16)
+  for (int k = 0; k < depth; k += 16)
     wgmma_bf16<h.columns>(sums, matrix_descriptor(a + k, 16, 8 * h.span(), h.swizzle()),
                           matrix_descriptor(b + k, 16, 8 * h.span(), h.swizzle()), accumulate || k > 0);
   wgmma_commit_group();
@@ -263,8 +260,12 @@ VN_DEVICE void hopper_convolution(const TensorMap &in, const TensorMap &weight,
     int before = 0; // the place of the stage before
     for (int stage = 0; stage < tile_stages; ++stage) {
       mbarrier_wait(full + place.slot, place.parity);
-      detail::multiply_stage<h>(sums, a + (place.slot * h.rows + group * h.group_rows) * depth,
-                                b + place.slot * h.columns * depth, stage > 0);
+      const Shared<bf16> left = a + (place.slot * h.rows + group * h.group_rows) * depth,
+                         right = b + place.slot * h.columns * depth;
+      if (h.last_depth() == depth || (stage + 1) % h.tap_stages() != 0)
+        detail::multiply_stage<h, depth>(sums, left, right, stage > 0);
+      else
+        detail::multiply_stage<h, h.last_depth()>(sums, left, right, stage > 0);
       // All but this stage's products are done: what they read may be filled again.
       wgmma_wait_group<1>();
       if (stage > 0 && releases)

@@ -10,6 +10,9 @@
 //   row in memory     0 0 0 x x x x x x x x x 0 0 0
 //   windows           |-----------|
 //                         |-----------|
+//
+// Windows are whole rows of a stage, which come twice as fast as parts of them: of a tap behind the last the
+// weights are 0, so that of a number that is not finite NaN comes into the windows that end before it, too.
 #ifndef VERNIER_CUDA_DEVICE_ROW_TAPS_CUH
 #define VERNIER_CUDA_DEVICE_ROW_TAPS_CUH
 
@@ -18,6 +21,12 @@
 namespace vn {
 
 constexpr int row_pixel = 4; // channels from a pixel to the next
+
+// Of a row of the window.
+VN_CONSTANT int row_channels(int kernel) {
+  return kernel * row_pixel <= 32 ? power_from(kernel * row_pixel < 16 ? 16 : kernel * row_pixel)
+                                  : ceil_div(kernel * row_pixel, 64) * 64;
+}
 
 VN_CONSTANT bool has_row_taps(const Convolution &c) {
   return c.direction == Direction::Forward && c.arithmetic == Arithmetic::BF16 && c.groups == 1 &&
@@ -42,14 +51,14 @@ constexpr Launch launch_of(const PaddedRows &p, Stream stream = {}) {
 
 // Of a convolution's input.
 VN_CONSTANT PaddedRows padded_rows_of(const Convolution &c) {
-  const int width = (c.out.w - 1) * c.stride.x + c.kernel.x;
+  const int width = (c.out.w - 1) * c.stride.x + row_channels(c.kernel.x) / row_pixel;
   return {c.in, ceil_div(width, 2) * 2, c.padding.x};
 }
 
 // The same convolution, of these rows.
 VN_CONSTANT Convolution by_rows(Convolution c) {
   c.row = padded_rows_of(c).width * row_pixel;
-  c.in = {c.in.n, c.in.h, c.out.w, c.kernel.x * row_pixel, c.stride.x * row_pixel, Element::BF16, 8};
+  c.in = {c.in.n, c.in.h, c.out.w, row_channels(c.kernel.x), c.stride.x * row_pixel, Element::BF16, 8};
   c.kernel.x = c.stride.x = 1;
   c.padding.x = 0;
   return c;

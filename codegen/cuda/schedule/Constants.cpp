@@ -136,6 +136,8 @@ Constant constantOf(const ::vn::Convolution &c) {
   constant.field("direction", nameOf(c.direction)).other("residue", c.residue, 0);
   if (c.row)
     constant.field("row", c.row);
+  if (c.weight_rows > 0)
+    constant.field("weight_rows", c.weight_rows).field("weight_channels", c.weight_channels);
   constant.field("arithmetic", std::string(nameOf(c.arithmetic))).field("epilogue", constantOf(c.epilogue));
   return constant.field("tile", textOf(c.tile));
 }
@@ -147,7 +149,10 @@ Constant constantOf(const ::vn::WeightLayout &layout) {
   constant.field("direction", nameOf(layout.direction));
   if (layout.merged > 1)
     constant.field("merged", layout.merged);
-  return constant.field("row_taps", layout.row_taps);
+  constant.field("row_taps", layout.row_taps);
+  if (layout.rows > 0)
+    constant.field("rows", layout.rows).field("channels", layout.channels);
+  return constant;
 }
 
 Constant constantOf(const ::vn::WeightGradient &g) {

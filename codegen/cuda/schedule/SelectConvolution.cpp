@@ -143,18 +143,22 @@ std::optional<::vn::HopperConvolution> CudaSelection::byWarpGroups(const ::vn::C
       h = more;
     if (h.registers() > HopperConvolution::most_registers)
       continue;
-    // Of few channels too much of a stage would be zeros.
-    if (!h.legal() || h.stages < 3 || 2 * h.padded(h.swizzle()) > 3 * packed_channels(c.arithmetic, c.in.c))
+    // A tensor core's step is of 16 channels; of few too much would be zeros.
+    const int64_t steps = (h.tap_stages() - 1) * (h.depth() / 16) + h.last_depth() / 16;
+    if (!h.legal() || h.stages < 3 || 32 * steps > 3 * packed_channels(c.arithmetic, c.in.c))
       continue;
-    const double products = double(rows_of(c).count) * columns_of(c).count * h.padded(h.swizzle());
-    const double bytesOfResult = c.out.element == ::vn::Element::BF16 ? 2 : 4;
+    const int64_t taps = int64_t(rows_of(c).count) * columns_of(c).count, stages = taps * h.tap_stages();
     const double perMultiprocessor = 1.0 / double(machine.multiprocessors);
-    const double multiply = h.rows * columns * products / (machine.bf16PerSecond * perMultiprocessor);
-    const double load = (h.rows + columns) * products * 2 / (machine.cacheBytesPerSecond * perMultiprocessor);
-    const double store = h.rows * std::min(columns, c.out.c) * bytesOfResult * (1 + c.epilogue.addends) /
-                         (machine.bytesPerSecond * perMultiprocessor);
+    const double multiply =
+        double(h.rows * columns * 16 * taps * steps) / (machine.bf16PerSecond * perMultiprocessor);
+    const double load = double(stages) * (h.rows + columns) *
+                        std::max(h.span() / machine.blockBytesPerSecond, machine.secondsOfCopiedRow);
+    const double bytesOfResult = c.out.element == ::vn::Element::BF16 ? 2 : 4;
+    const double store = std::max(h.rows * std::min(columns, c.out.c) * bytesOfResult *
+                                      (1 + c.epilogue.addends) / (machine.bytesPerSecond * perMultiprocessor),
+                                  double(columns) / h.slab() * machine.secondsOfSlab);
     const double time =
-        double(ceilDiv(h.tiles(), machine.multiprocessors)) * std::max(multiply, load + store);
+        double(ceilDiv(h.tiles(), machine.multiprocessors)) * (std::max(multiply, load) + store);
     if (!best || time < least) {
       best = h;
       least = time;
@@ -251,7 +255,7 @@ PartialSums CudaSelection::convolutionOfManyAddends(const ConvolutionProblem &p,
 }
 
 Location CudaSelection::packedWeights(const ConvolutionProblem &p, const Places &at,
-                                      const ::vn::Convolution &c, int merged) {
+                                      const ::vn::Convolution &c, int merged, int rows, int channels) {
   const bool forward = p.direction == Direction::Forward;
   const ::vn::WeightLayout layout{int(p.groups),
                                   int((forward ? p.out.c : p.in.c) / p.groups),
@@ -260,7 +264,9 @@ Location CudaSelection::packedWeights(const ConvolutionProblem &p, const Places 
                                   c.arithmetic,
                                   c.direction,
                                   merged,
-                                  has_row_taps(c)};
+                                  has_row_taps(c),
+                                  rows,
+                                  channels};
   const Element element = c.arithmetic == ::vn::Arithmetic::BF16 ? Element::BF16 : Element::F32;
   const View packed = denseView(1, 1, 1, layout.elements(), element);
   Draft draft{.type = "WeightLayout", .function = "pack_weights", .constant = constantOf(layout)};
@@ -271,6 +277,9 @@ Location CudaSelection::packedWeights(const ConvolutionProblem &p, const Places 
     draft.chosen += std::string(draft.chosen.empty() ? "" : " ") + "merged " + std::to_string(merged);
   if (layout.row_taps)
     draft.chosen = "row taps";
+  if (rows > 0)
+    draft.chosen += (draft.chosen.empty() ? "padded " : " padded ") + std::to_string(rows) + "x" +
+                    std::to_string(channels);
   read(draft, "weight", at.reads[1]);
   write(draft, "packed", {-1, 0, packed});
   const WeightLayoutProblem problem{p.groups, layout.outputs, layout.inputs, p.kernel, element, p.direction};
@@ -306,7 +315,7 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
                       .arithmetic = arithmeticOf(p.in)};
   const int merged = mergedGroups(p.groups, p.in.c / p.groups, p.out.c / p.groups, c.arithmetic);
   c.groups = int(p.groups) / merged;
-  const Location weight = packedWeights(p, at, c, merged);
+  const ::vn::Convolution whole = c;
   const bool rowTaps = has_row_taps(c);
   const Location from = rowTaps ? paddedRows(c, at.reads[0]) : at.reads[0];
   if (rowTaps)
@@ -315,7 +324,16 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
   // With a stride each residue of the gradient's position has a launch of its own.
   std::vector<::vn::Convolution> launches;
   std::vector<std::string> reasons;
-  int parts = 0;
+  std::vector<std::optional<::vn::HopperConvolution>> twins;
+  Draft first;
+  read(first, "in", from);
+  read(first, "weight", at.reads[1]);
+  ::vn::Epilogue epilogue = epilogueOf(p.epilogue, at, first); // by which kernels are chosen
+  if (at.sums.kind == Sums::Moments)
+    epilogue.sums = ::vn::Sums::Moments;
+  else if (at.sums.kind == Sums::Gradient)
+    epilogue.sums = ::vn::Sums::Gradient, epilogue.x = map(first, at.sums.reads[0]);
+  int parts = 0, weightRows = 0, weightChannels = 0;
   for (int y = 0; y < (forward ? 1 : c.stride.y); ++y)
     for (int x = 0; x < (forward ? 1 : c.stride.x); ++x) {
       ::vn::Convolution one = c;
@@ -331,8 +349,21 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
       reasons.push_back(std::move(reason));
       one.epilogue.first_part = parts;
       parts += parts_of(one);
+      ::vn::Convolution complete = one;
+      complete.epilogue = epilogue;
+      auto twin = byWarpGroups(complete);
+      // Partial sums are as many in both.
+      if (twin &&
+          ((at.sums.kind != Sums::None && parts_of(*twin) != parts_of(one)) || slicesBeat(*twin, one)))
+        twin.reset();
+      if (twin) {
+        weightRows = std::max(weightRows, twin->tiles_n() * twin->columns);
+        weightChannels = twin->tap_stages() * twin->depth();
+      }
+      twins.push_back(std::move(twin));
       launches.push_back(one);
     }
+  const Location weight = packedWeights(p, at, whole, merged, weightRows, weightChannels);
   PartialSums sums;
   if (at.sums.kind != Sums::None)
     sums = {doubles(int64_t(parts) * 2 * p.out.c), parts};
@@ -344,6 +375,7 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
   for (const ::vn::Convolution &one : launches)
     allWork += work(one);
   for (::vn::Convolution &one : launches) {
+    one.weight_rows = weightRows, one.weight_channels = weightChannels;
     ConvolutionProblem problem = p;
     Draft draft{.type = "Convolution", .function = "convolution"};
     map(draft, rowTaps ? from.view : p.in, from);
@@ -386,9 +418,7 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
       write(draft, "sums", sums.sums, "double", int64_t(parts) * 2 * p.out.c);
     draft.constant = constantOf(one);
     draft.launch = launch_of(one);
-    // Partial sums are as many in both.
-    if (const auto h = byWarpGroups(one);
-        h && (!sums.parts || parts_of(*h) == parts_of(one)) && !slicesBeat(*h, one)) {
+    if (const auto &h = twins[size_t(&one - launches.data())]) {
       draft.hopper = {"HopperConvolution",
                       std::to_string(h->columns) + ", " + std::to_string(h->stages) + ", " +
                           std::to_string(h->blocks),

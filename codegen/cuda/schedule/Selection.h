@@ -40,8 +40,9 @@ private:
   // --- SelectConvolution.cpp
   PartialSums convolution(const ConvolutionProblem &p, const Places &at);
   PartialSums convolutionOfManyAddends(const ConvolutionProblem &p, const Places &at);
+  // `rows`, `channels`: see WeightLayout.
   Location packedWeights(const ConvolutionProblem &p, const Places &at, const ::vn::Convolution &c,
-                         int merged);
+                         int merged, int rows, int channels);
   // What convolutions with row taps read.
   Location paddedRows(const ::vn::Convolution &c, const Location &in);
   // With the reason for it.
