@@ -84,25 +84,25 @@ run_binary(Global<const Number<p.a.element>> a, Global<const Number<p.b.element>
            Global<Number<p.y.element>> y) {
   binary<p>(a, b, y);
 }
-template <uint64_t seed> struct CheckBinary {
-  static void run() {
-    constexpr Binary p = randomBinary(seed);
-    BOOST_TEST_CONTEXT("problem " << seed << ": " << textOf(p.a) << ", " << textOf(p.b) << ", "
-                                  << textOf(p.y)) {
-      Random random{seed};
-      emulation::setSeed(seed);
-      const MapMemory a(p.a, "a", random, kNanPercent), b(p.b, "b", random, kNanPercent), y(p.y, "y");
-      VN_LAUNCH(run_binary<p>, launch_of(p), a.first<Number<p.a.element>>(), b.first<Number<p.b.element>>(),
-                y.first<Number<p.y.element>>());
-      compare(y, [&](int pixel, int channel) {
-        const int n = pixel / (p.y.h * p.y.w), row = pixel / p.y.w % p.y.h, column = pixel % p.y.w;
-        const double other =
-            p.b.h == p.y.h && p.b.w == p.y.w ? b.at(n, row, column, channel) : b.at(n, 0, 0, channel);
-        const double value = number(a, pixel, channel);
-        return activatedInDouble(p.activation, p.op == Operation::Add ? value + other : value * other);
-      });
-    }
+template <Binary p> void checkBinary(uint64_t seed) {
+  BOOST_TEST_CONTEXT("problem " << seed << ": " << textOf(p.a) << ", " << textOf(p.b) << ", "
+                                << textOf(p.y)) {
+    Random random{seed};
+    emulation::setSeed(seed);
+    const MapMemory a(p.a, "a", random, kNanPercent), b(p.b, "b", random, kNanPercent), y(p.y, "y");
+    VN_LAUNCH(run_binary<p>, launch_of(p), a.first<Number<p.a.element>>(), b.first<Number<p.b.element>>(),
+              y.first<Number<p.y.element>>());
+    compare(y, [&](int pixel, int channel) {
+      const int n = pixel / (p.y.h * p.y.w), row = pixel / p.y.w % p.y.h, column = pixel % p.y.w;
+      const double other =
+          p.b.h == p.y.h && p.b.w == p.y.w ? b.at(n, row, column, channel) : b.at(n, 0, 0, channel);
+      const double value = number(a, pixel, channel);
+      return activatedInDouble(p.activation, p.op == Operation::Add ? value + other : value * other);
+    });
   }
+}
+template <uint64_t seed> struct CheckBinary {
+  static void run() { checkBinary<randomBinary(seed)>(seed); }
 };
 
 // --- activations
@@ -244,17 +244,17 @@ VN_KERNEL(256)
 run_copy(Global<const Number<p.x.element>> x, Global<Number<p.y.element>> y) {
   copy<p>(x, y);
 }
-template <uint64_t seed> struct CheckCopy {
-  static void run() {
-    constexpr Copy p = randomCopy(seed);
-    BOOST_TEST_CONTEXT("problem " << seed << ": " << textOf(p.x) << ", " << textOf(p.y)) {
-      Random random{seed};
-      emulation::setSeed(seed);
-      const MapMemory x(p.x, "x", random, kNanPercent), y(p.y, "y");
-      VN_LAUNCH(run_copy<p>, launch_of(p), x.first<Number<p.x.element>>(), y.first<Number<p.y.element>>());
-      compare(y, [&](int pixel, int channel) { return number(x, pixel, channel); });
-    }
+template <Copy p> void checkCopy(uint64_t seed) {
+  BOOST_TEST_CONTEXT("problem " << seed << ": " << textOf(p.x) << ", " << textOf(p.y)) {
+    Random random{seed};
+    emulation::setSeed(seed);
+    const MapMemory x(p.x, "x", random, kNanPercent), y(p.y, "y");
+    VN_LAUNCH(run_copy<p>, launch_of(p), x.first<Number<p.x.element>>(), y.first<Number<p.y.element>>());
+    compare(y, [&](int pixel, int channel) { return number(x, pixel, channel); });
   }
+}
+template <uint64_t seed> struct CheckCopy {
+  static void run() { checkCopy<randomCopy(seed)>(seed); }
 };
 
 // --- arrays
@@ -320,6 +320,17 @@ BOOST_AUTO_TEST_CASE(affine_map_of_many_pixels) {
   constexpr Affine p{.x = {1, 513, 515, 1, 1, Element::F32, 1}, .y = {1, 513, 515, 1, 2, Element::BF16, 1}};
   static_assert(p.each() > 1 && p.y.pixels() % p.each() != 0, "what this case is for");
   checkAffine<p>(1);
+}
+BOOST_AUTO_TEST_CASE(two_maps_of_many_pixels) {
+  constexpr Map slice{1, 513, 515, 1, 3, Element::F32, 1}, dense{1, 513, 515, 1, 1, Element::F32, 1};
+  constexpr Binary p{.a = slice, .b = dense, .y = dense};
+  static_assert(p.each() > 1 && p.y.pixels() % p.each() != 0, "what this case is for");
+  checkBinary<p>(1);
+}
+BOOST_AUTO_TEST_CASE(copy_of_many_pixels) {
+  constexpr Copy p{.x = {1, 513, 515, 1, 1, Element::F32, 1}, .y = {1, 513, 515, 1, 2, Element::BF16, 1}};
+  static_assert(p.each() > 1 && p.y.pixels() % p.each() != 0, "what this case is for");
+  checkCopy<p>(1);
 }
 BOOST_AUTO_TEST_CASE(fills) { checkAll<CheckFill>(Seeds()); }
 BOOST_AUTO_TEST_CASE(copies) { checkAll<CheckCopy>(Seeds()); }

@@ -10,15 +10,16 @@
 namespace vn {
 
 // values[rows][columns] by one row for each group of `columns` threads: row 0 becomes the sum of all rows. A
-// power of two of rows. All threads of the block call it; those of row 0 may read the sums of their columns.
-template <int rows, int columns>
+// power of two of rows. A thread's columns are `apart`. All threads of the block call it; those of row 0 may
+// read the sums of their columns.
+template <int rows, int columns, int apart = 1>
 VN_DEVICE void add_rows(Shared<double> values, int first_of_row, int row, int columns_each) {
   VN_UNROLL
   for (int half = rows / 2; half > 0; half /= 2) {
     syncthreads();
     if (row < half)
       for (int i = 0; i < columns_each; ++i) {
-        const int at = row * columns + first_of_row + i;
+        const int at = row * columns + first_of_row + i * apart;
         const double other = values[at + half * columns];
         values[at] += other;
       }

@@ -24,26 +24,47 @@ constexpr Launch elementwise_launch(const Map &map, int width, int each, Stream 
   return {{unsigned(ceil_div(threads, elementwise_threads))}, {elementwise_threads}, 0, stream};
 }
 
-// Calls body(pixel, channel, valid) for each of this thread's vectors of `width` channels, of which `valid`
-// are there: at most `each`, all of the same channels. `prepare(channel, valid)` comes before.
+// This thread's vectors of `width` channels, of which `valid` are there: at most `each`, all of the same
+// channels.
+template <Map map, int width, int each> struct ThreadVectors {
+  static constexpr int vectors = ceil_div(map.c, width), apart = pixels_apart(map, each);
+  static_assert(map.elements() < (1ll << 31), "places are counted in int");
+  const int thread = int(blockIdx.x) * elementwise_threads + int(threadIdx.x);
+  const int first = thread / vectors, channel = thread % vectors * width;
+  const int valid = map.c % width == 0 ? width : map.c - channel; // where it is known, no load depends on it
+
+  // Calls body(k, pixel) for each of them.
+  template <class Body> VN_DEVICE void for_pixels(const Body &body) const {
+    VN_UNROLL
+    for (int k = 0; k < each; ++k) {
+      const int pixel = first + k * apart;
+      if (first < apart && pixel < map.pixels())
+        body(k, pixel);
+    }
+  }
+};
+
+// Calls body(pixel, channel, valid) for each of this thread's vectors; `prepare(channel, valid)` comes
+// before.
 template <Map map, int width, int each, class Prepare, class Body>
 VN_DEVICE void for_vectors(const Prepare &prepare, const Body &body) {
-  static_assert(map.elements() < (1ll << 31), "places are counted in int");
-  constexpr int vectors = ceil_div(map.c, width), apart = pixels_apart(map, each);
-  const int i = int(blockIdx.x) * elementwise_threads + int(threadIdx.x);
-  const int first = i / vectors, channel = i % vectors * width, valid = map.c - channel;
-  if (first >= apart)
+  const ThreadVectors<map, width, each> own;
+  if (own.first >= own.apart)
     return;
-  prepare(channel, valid);
-  VN_UNROLL
-  for (int k = 0; k < each; ++k) {
-    const int pixel = first + k * apart;
-    if (pixel < map.pixels())
-      body(pixel, channel, valid);
-  }
+  prepare(own.channel, own.valid);
+  own.for_pixels([&](int, int pixel) { body(pixel, own.channel, own.valid); });
 }
 template <Map map, int width, class Body> VN_DEVICE void for_vectors(const Body &body) {
   for_vectors<map, width, 1>([](int, int) {}, body);
+}
+
+// Calls load(k, pixel, channel, valid) for all of this thread's vectors, then store(...) for all of them: the
+// loads are on their way together.
+template <Map map, int width, int each, class Load, class Store>
+VN_DEVICE void for_vectors_together(const Load &load, const Store &store) {
+  const ThreadVectors<map, width, each> own;
+  own.for_pixels([&](int k, int pixel) { load(k, pixel, own.channel, own.valid); });
+  own.for_pixels([&](int k, int pixel) { store(k, pixel, own.channel, own.valid); });
 }
 
 VN_CONSTANT bool same_shape(const Map &a, const Map &b) {
@@ -61,10 +82,11 @@ struct Binary {
   Activation activation = Activation::None;
 
   VN_CONSTANT int vector() const { return vector_of_all(a, b, y); }
+  VN_CONSTANT int each() const { return pixels_each(y, vector()) > 1 ? 2 : 1; }
 };
 
 constexpr Launch launch_of(const Binary &p, Stream stream = {}) {
-  return elementwise_launch(p.y, p.vector(), 1, stream);
+  return elementwise_launch(p.y, p.vector(), p.each(), stream);
 }
 
 template <Binary p>
@@ -74,18 +96,26 @@ VN_DEVICE void binary(Global<const Number<p.a.element>> a, Global<const Number<p
                 "b is of y's shape or N x 1 x 1 x C");
   static_assert(same_shape(p.b, p.y) || p.b.h * p.b.w == 1, "b is of y's shape or N x 1 x 1 x C");
   static_assert(p.a.elements() < (1ll << 31) && p.b.elements() < (1ll << 31), "places are counted in int");
-  constexpr int width = p.vector();
-  for_vectors<p.y, width>([&](int pixel, int channel, int valid) {
-    const int b_pixel = same_shape(p.b, p.y) ? pixel : pixel / (p.y.h * p.y.w);
-    float values[width], others[width];
-    load_floats(values, a + (pixel * p.a.pixel + channel), valid);
-    load_floats(others, b + (b_pixel * p.b.pixel + channel), valid);
-    VN_UNROLL
-    for (int i = 0; i < width; ++i)
-      values[i] =
-          activated<p.activation>(p.op == Operation::Add ? values[i] + others[i] : values[i] * others[i]);
-    store_floats(y + (pixel * p.y.pixel + channel), values, valid);
-  });
+  constexpr int width = p.vector(), each = p.each();
+  Vector<Number<p.a.element>, width> from_a[each];
+  Vector<Number<p.b.element>, width> from_b[each];
+  for_vectors_together<p.y, width, each>(
+      [&](int k, int pixel, int channel, int valid) {
+        const int b_pixel = same_shape(p.b, p.y) ? pixel : pixel / (p.y.h * p.y.w);
+        from_a[k] = load_vector<width>(a + (pixel * p.a.pixel + channel), valid);
+        from_b[k] = load_vector<width>(b + (b_pixel * p.b.pixel + channel), valid);
+      },
+      [&](int k, int pixel, int channel, int valid) {
+        float values[width], others[width];
+        to_floats(values, from_a[k]);
+        to_floats(others, from_b[k]);
+        VN_UNROLL
+        for (int i = 0; i < width; ++i) {
+          const float value = p.op == Operation::Add ? values[i] + others[i] : values[i] * others[i];
+          values[i] = activated<p.activation>(value);
+        }
+        store_floats(y + (pixel * p.y.pixel + channel), values, valid);
+      });
 }
 
 // --- activations
@@ -219,20 +249,26 @@ struct Copy {
   Map x, y;
 
   VN_CONSTANT int vector() const { return vector_of_all(x, y); }
+  VN_CONSTANT int each() const { return pixels_each(y, vector()); }
 };
 
 constexpr Launch launch_of(const Copy &p, Stream stream = {}) {
-  return elementwise_launch(p.y, p.vector(), 1, stream);
+  return elementwise_launch(p.y, p.vector(), p.each(), stream);
 }
 
 template <Copy p> VN_DEVICE void copy(Global<const Number<p.x.element>> x, Global<Number<p.y.element>> y) {
   static_assert(same_shape(p.x, p.y) && p.x.elements() < (1ll << 31), "places are counted in int");
-  constexpr int width = p.vector();
-  for_vectors<p.y, width>([&](int pixel, int channel, int valid) {
-    float values[width];
-    load_floats(values, x + (pixel * p.x.pixel + channel), valid);
-    store_floats(y + (pixel * p.y.pixel + channel), values, valid);
-  });
+  constexpr int width = p.vector(), each = p.each();
+  Vector<Number<p.x.element>, width> loaded[each];
+  for_vectors_together<p.y, width, each>(
+      [&](int k, int pixel, int channel, int valid) {
+        loaded[k] = load_vector<width>(x + (pixel * p.x.pixel + channel), valid);
+      },
+      [&](int k, int pixel, int channel, int valid) {
+        float values[width];
+        to_floats(values, loaded[k]);
+        store_floats(y + (pixel * p.y.pixel + channel), values, valid);
+      });
 }
 
 } // namespace vn

@@ -43,12 +43,9 @@ template <Map map, int vector, int share = 1> VN_DEVICE VectorPlace vector_place
   constexpr int vectors = ceil_div(map.c, vector), each = map_threads / share;
   const int thread = int(threadIdx.x), index = int(blockIdx.x) * each + thread % each;
   const int pixel = index / vectors, channel = index % vectors * vector;
-  return {pixel / (map.h * map.w),
-          pixel / map.w % map.h,
-          pixel % map.w,
-          channel,
-          pixel < map.pixels() ? map.c - channel : 0,
-          thread / each};
+  const int left = map.c % vector == 0 ? vector : map.c - channel; // where it is known, no load depends on it
+  return {pixel / (map.h * map.w),         pixel / map.w % map.h,         pixel % map.w, channel,
+          pixel < map.pixels() ? left : 0, share == 1 ? 0 : thread / each};
 }
 
 // What member 0 gets is what all who share its vector have, one after the other: combine(combine(0's, 1's),

@@ -30,6 +30,10 @@ struct Pool {
            (out.w - 1) * stride.x + kernel.x <= in.w;
   }
   VN_CONSTANT int vector() const { return vector_of_all(in, out); }
+  // Of a window so many are on their way together: those of a small one, else of a row.
+  VN_CONSTANT int taps_together() const {
+    return taps() <= 9 ? taps() : share() == 1 && kernel.x <= 8 ? kernel.x : 1;
+  }
   VN_CONSTANT int share() const { return share_of(vectors_of(out, vector()), taps()); }
 };
 
@@ -69,15 +73,26 @@ VN_DEVICE void pool(Global<const Number<p.in.element>> in, Global<Number<p.out.e
     return;
   const int top = place.y * p.stride.y - p.padding.top, left = place.x * p.stride.x - p.padding.left;
   const auto over_window = [&](auto body) {
+    constexpr int together = p.taps_together();
     if (place.valid > 0)
-      for (int tap = place.member; tap < p.taps(); tap += share) {
-        const int y = top + tap / p.kernel.x, x = left + tap % p.kernel.x;
-        if (p.always_inside() || (y >= 0 && y < p.in.h && x >= 0 && x < p.in.w)) {
-          float values[vector];
-          load_floats(values, in + (((place.n * p.in.h + y) * p.in.w + x) * p.in.pixel + place.channel),
-                      place.valid);
-          body(values);
+      for (int first = place.member; first < p.taps(); first += share * together) {
+        Vector<Number<p.in.element>, vector> loaded[together];
+        bool inside[together];
+        VN_UNROLL
+        for (int i = 0; i < together; ++i) {
+          const int tap = first + i * share, y = top + tap / p.kernel.x, x = left + tap % p.kernel.x;
+          inside[i] = tap < p.taps() && (p.always_inside() || (y >= 0 && y < p.in.h && x >= 0 && x < p.in.w));
+          if (inside[i])
+            loaded[i] = load_vector<vector>(
+                in + (((place.n * p.in.h + y) * p.in.w + x) * p.in.pixel + place.channel), place.valid);
         }
+        VN_UNROLL
+        for (int i = 0; i < together; ++i)
+          if (inside[i]) {
+            float values[vector];
+            to_floats(values, loaded[i]);
+            body(values);
+          }
       }
   };
   float result[vector];

@@ -53,38 +53,54 @@ VN_DEVICE void spatial_sum(Global<const Number<s.a.element>> a, Global<const Num
                 "maps of one shape");
   constexpr int vector = s.vector(), lanes = s.lanes(), rows = s.rows(), parts = s.parts();
   const int row = int(threadIdx.x) / lanes, image = int(blockIdx.z), part = int(blockIdx.y);
-  const int channel = (int(blockIdx.x) * lanes + int(threadIdx.x) % lanes) * vector, valid = s.a.c - channel;
+  const int channel = (int(blockIdx.x) * lanes + int(threadIdx.x) % lanes) * vector;
+  // Where it is known, no load depends on it.
+  const int valid = s.a.c % (lanes * vector) == 0 ? vector : s.a.c - channel;
   const int first = part * s.part_pixels(),
             last = first + s.part_pixels() < s.pixels() ? first + s.part_pixels() : s.pixels();
 
   LongSum<vector, (ceil_div(s.part_pixels(), rows) > most_terms_in_float)> sum;
+  constexpr int pixels_each = ceil_div(s.part_pixels(), rows), most = s.dot ? 4 : 8,
+                together = pixels_each < most ? pixels_each : most; // loads that are on their way
   if (valid > 0)
-    for (int pixel = image * s.pixels() + first + row; pixel < image * s.pixels() + last; pixel += rows) {
-      float values[vector];
-      load_floats(values, a + (pixel * s.a.pixel + channel), valid);
-      if constexpr (s.dot) {
-        float factors[vector];
-        load_floats(factors, b + (pixel * s.b.pixel + channel), valid);
-        VN_UNROLL
-        for (int i = 0; i < vector; ++i)
-          values[i] *= factors[i];
-      }
-      sum.add(values);
+    for (int begin = first + row; begin < last; begin += rows * together) {
+      Vector<Number<s.a.element>, vector> loaded[together];
+      Vector<Number<s.b.element>, vector> factors[s.dot ? together : 1];
+      VN_UNROLL
+      for (int k = 0; k < together; ++k)
+        if (begin + k * rows < last) {
+          const int pixel = image * s.pixels() + begin + k * rows;
+          loaded[k] = load_vector<vector>(a + (pixel * s.a.pixel + channel), valid);
+          if constexpr (s.dot)
+            factors[k] = load_vector<vector>(b + (pixel * s.b.pixel + channel), valid);
+        }
+      VN_UNROLL
+      for (int k = 0; k < together; ++k)
+        if (begin + k * rows < last) {
+          float values[vector];
+          to_floats(values, loaded[k]);
+          if constexpr (s.dot) {
+            VN_UNROLL
+            for (int i = 0; i < vector; ++i)
+              values[i] *= to_float(factors[k][i]);
+          }
+          sum.add(values);
+        }
     }
   double total[vector];
   sum.finish(total);
   VN_SHARED(double, values, map_threads *vector);
-  const auto add_total = [&] { // row 0 gets all rows'
-    constexpr int columns = lanes * vector;
-    const int first_of_row = int(threadIdx.x) % lanes * vector;
+  const auto add_total = [&] {              // row 0 gets all rows'
+    constexpr int columns = lanes * vector; // neighbours' are next to each other
+    const int lane = int(threadIdx.x) % lanes;
     VN_UNROLL
     for (int i = 0; i < vector; ++i)
-      values[row * columns + first_of_row + i] = total[i];
-    add_rows<rows, columns>(values, first_of_row, row, vector);
+      values[row * columns + lane + i * lanes] = total[i];
+    add_rows<rows, columns, lanes>(values, lane, row, vector);
     if (row == 0) {
       VN_UNROLL
       for (int i = 0; i < vector; ++i)
-        total[i] = values[first_of_row + i];
+        total[i] = values[lane + i * lanes];
     }
   };
   add_total();
