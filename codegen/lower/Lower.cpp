@@ -294,8 +294,10 @@ LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Pro
 
 void Lowering::readImage(BlockArgument argument, const Location &io) {
   place = kImage;
+  const size_t buffers = out.buffers.size();
   const Location map = result(argument);
-  solve(ArrayProblem{map.view, false}, {io}, {map});
+  const bool alone = out.buffers.size() > buffers; // no slice of a concat
+  solve(ArrayProblem{map.view, false, alone}, {io}, {map});
 }
 
 LogicalResult Lowering::lower(Block &block) {

@@ -203,6 +203,7 @@ struct CopyProblem {
 struct ArrayProblem {
   View map;
   bool toArray = false;
+  bool alone = false; // what lies between the channels of the map's pixels is its own, and never read
 
   bool operator==(const ArrayProblem &) const = default;
 };

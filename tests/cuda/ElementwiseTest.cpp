@@ -290,6 +290,13 @@ template <Array p> void checkArray(uint64_t seed) {
               map.first<Number<p.map.element>>());
     compare(map, [&](int pixel, int channel) { return array.values[placeOf(pixel, channel)]; });
 
+    constexpr Array alone{p.map, false, true};
+    const MapMemory whole(p.map, "whole pixels");
+    VN_LAUNCH(run_from_array<alone>, launch_of(alone), static_cast<float *>(array),
+              whole.first<Number<p.map.element>>());
+    const std::vector<float> tiles = map.stored(), pixels = whole.stored(alone.whole_pixels());
+    BOOST_TEST(tiles == pixels);
+
     constexpr Array way_back{p.map, true};
     VN_LAUNCH(run_to_array<way_back>, launch_of(way_back), there.first<Number<p.map.element>>(),
               static_cast<float *>(back));
@@ -338,5 +345,8 @@ BOOST_AUTO_TEST_CASE(arrays) { checkAll<CheckArray>(Seeds()); }
 // Several tiles of pixels of few channels.
 BOOST_AUTO_TEST_CASE(arrays_of_images) {
   checkArray<Array{{2, 23, 31, 3, 3, Element::F32, 1}}>(1);
-  checkArray<Array{{2, 23, 31, 3, 8, Element::BF16, 8}}>(2);
+  constexpr Array image{{2, 23, 31, 3, 8, Element::BF16, 8}, false, true};
+  static_assert(image.whole_pixels());
+  checkArray<Array{image.map}>(2);
+  checkArray<Array{{3, 47, 31, 2, 4, Element::F32, 4}}>(3);
 }

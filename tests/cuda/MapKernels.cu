@@ -11,6 +11,7 @@ using namespace vn;
 
 constexpr Map wide{8, 56, 56, 62, 88, Element::BF16, 8}, dense{8, 56, 56, 62, 62, Element::F32, 2};
 constexpr Map pooled{8, 1, 1, 62, 62, Element::F32, 2}, image{8, 224, 224, 3, 3, Element::F32, 1};
+constexpr Map padded_image{256, 224, 224, 3, 8, Element::BF16, 8};
 
 constexpr Binary sum{.a = wide, .b = dense, .y = wide, .activation = Activation::Relu};
 VN_KERNEL(256) add_relu(Global<const bf16> a, Global<const float> b, Global<bf16> y) { binary<sum>(a, b, y); }
@@ -45,6 +46,10 @@ VN_KERNEL(256) copy_narrowed(Global<const float> x, Global<bf16> y) { copy<narro
 
 constexpr Array read{.map = image};
 VN_KERNEL(256) read_image(Global<const float> array, Global<float> map) { from_array<read>(array, map); }
+constexpr Array read_whole{.map = padded_image, .alone = true};
+VN_KERNEL(256) read_pixels(Global<const float> array, Global<bf16> map) {
+  from_array<read_whole>(array, map);
+}
 constexpr Array written{.map = wide, .to_array = true};
 VN_KERNEL(256) write_map(Global<const bf16> map, Global<float> array) { to_array<written>(map, array); }
 

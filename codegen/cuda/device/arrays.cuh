@@ -1,6 +1,7 @@
 // Between a map and a caller's array, N x C x H x W in float32. A block has a tile of one image, some pixels
 // of some channels: neighbouring threads read or write neighbouring pixels of the array, and vectors of
-// neighbouring channels of the map; between the two the tile lies in shared memory.
+// neighbouring channels of the map; between the two the tile lies in shared memory. Into a map whose pixels
+// are a vector each, and all its own, threads write whole pixels instead.
 //
 //   shared tile[channel][pixel]    rows so far apart that 32 threads, which have vectors of channels of a few
 //                                  pixels, meet 32 banks
@@ -16,8 +17,13 @@ namespace vn {
 struct Array {
   Map map;
   bool to_array = false;
+  bool alone = false; // nothing else lies between the channels of the map's pixels
 
   static constexpr int threads = 256, numbers = 1024; // at most so many in a tile
+  static constexpr int pixels_each = 4;               // of a thread, of whole pixels
+  VN_CONSTANT bool whole_pixels() const {
+    return !to_array && alone && map.c <= map.pixel && map.pixel == vector_of(map);
+  }
   VN_CONSTANT int plane() const { return map.h * map.w; }
   // Channels are 32 where there are as many, more where a plane is small.
   VN_CONSTANT int tile_pixels() const {
@@ -37,6 +43,9 @@ struct Array {
 };
 
 constexpr Launch launch_of(const Array &p, Stream stream = {}) {
+  if (p.whole_pixels())
+    return {
+        {unsigned(ceil_div(p.map.pixels(), p.threads * p.pixels_each))}, {unsigned(p.threads)}, 0, stream};
   return {{unsigned(ceil_div(p.plane(), p.tile_pixels()) * p.map.n),
            unsigned(ceil_div(p.map.c, p.tile_channels()))},
           {unsigned(p.threads)},
@@ -77,10 +86,33 @@ template <Array p> struct ArrayTile {
   }
 };
 
+// The loads of all of a thread's pixels are on their way together.
+template <Array p> VN_DEVICE void write_pixels(Global<const float> array, Global<Number<p.map.element>> map) {
+  constexpr int plane = p.plane(), pixels = p.map.pixels(), width = p.map.pixel;
+  static_assert(p.map.elements() < (1ll << 31), "places are counted in int");
+  const int first = int(blockIdx.x) * p.threads * p.pixels_each + int(threadIdx.x);
+  float values[p.pixels_each][width];
+  VN_UNROLL
+  for (int i = 0; i < p.pixels_each; ++i) {
+    const int pixel = first + i * p.threads, at = pixel / plane * p.map.c * plane + pixel % plane;
+    VN_UNROLL
+    for (int channel = 0; channel < width; ++channel)
+      values[i][channel] = channel < p.map.c && pixel < pixels ? float(array[at + channel * plane]) : 0.0f;
+  }
+  VN_UNROLL
+  for (int i = 0; i < p.pixels_each; ++i)
+    if (const int pixel = first + i * p.threads; pixel < pixels) // the map ends with its last channel
+      store_floats(map + pixel * width, values[i], pixel + 1 < pixels ? width : p.map.c);
+}
+
 } // namespace detail
 
 template <Array p> VN_DEVICE void from_array(Global<const float> array, Global<Number<p.map.element>> map) {
   static_assert(!p.to_array, "to_array goes the other way");
+  if constexpr (p.whole_pixels()) {
+    detail::write_pixels<p>(array, map);
+    return;
+  }
   using Tile = detail::ArrayTile<p>;
   VN_SHARED(float, numbers, Tile::channels *Tile::row);
   const Tile tile;

@@ -173,9 +173,13 @@ void CudaSelection::plain(const Problem &problem, const Places &at) {
     read(d, "x", at.reads[0], elementType(p->x.element, false).c_str(), p->x.elements());
     write(d, "y", at.writes[0], elementType(p->y.element, true).c_str(), p->y.elements());
   } else if (const auto *p = std::get_if<ArrayProblem>(&problem)) {
-    const ::vn::Array array{map(d, p->map, p->toArray ? at.reads[0] : at.writes[0]), p->toArray};
+    const ::vn::Array array{map(d, p->map, p->toArray ? at.reads[0] : at.writes[0]), p->toArray, p->alone};
     kind("Array", p->toArray ? "to_array" : "from_array");
     d.constant.field("map", array.map).field("to_array", array.to_array);
+    if (array.whole_pixels()) {
+      d.constant.field("alone", true);
+      d.chosen = "whole pixels";
+    }
     d.launch = launch_of(array);
     if (p->toArray)
       all({"map"}, {"array"});
