@@ -42,6 +42,10 @@ View CudaBackend::store(View map) const {
   return map;
 }
 
+bool CudaBackend::readsArray(const ConvolutionProblem &problem) const {
+  return CudaSelection::hasRowTaps(problem);
+}
+
 PartialSums CudaBackend::select(const Problem &problem, const Places &places, StepWriter &writer) const {
   return CudaSelection(machine, options.tf32, llvm::is_contained(toolchain.architectures, "90a"), writer)
       .select(problem, places);

@@ -32,6 +32,7 @@ public:
 
   std::string passes(Purpose purpose) const override;
   View store(View map) const override;
+  bool readsArray(const ConvolutionProblem &problem) const override;
   PartialSums select(const Problem &problem, const Places &places, StepWriter &writer) const override;
   void order(Program &program) const override;
   std::string requirements() const override { return ""; }

@@ -294,6 +294,13 @@ LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Pro
 
 void Lowering::readImage(BlockArgument argument, const Location &io) {
   place = kImage;
+  vn::CastOp cast = castInPlace(argument);
+  const Value read = cast ? cast.getResult() : Value(argument);
+  if (readsArray(read)) { // that of the shape that its map would have
+    alias(argument, {io.buffer, 0, storedView(read)});
+    alias(read, at(argument));
+    return;
+  }
   const size_t buffers = out.buffers.size();
   const Location map = result(argument);
   const bool alone = out.buffers.size() > buffers; // no slice of a concat

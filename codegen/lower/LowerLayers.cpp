@@ -29,6 +29,16 @@ Location inputsWithin(const Location &place, Value whole, int64_t begin, Value p
   return {place.buffer, place.offset + 4 * begin * perInput, {1, 1, rows, inputsOf(part) * perInput, row}};
 }
 
+template <typename Op> ConvolutionProblem problemOf(Op op, const View &in, const View &out) {
+  return {in,
+          out,
+          kernelOf(op.getWeight()),
+          pair(op.getStrides()),
+          begins(op.getPadding()),
+          pair(op.getDilations()),
+          int64_t(op.getGroups())};
+}
+
 bool sameShape(const View &a, const View &b) { return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c; }
 
 } // namespace
@@ -37,6 +47,17 @@ bool Lowering::scalesSums(vn::FoldWeightOp fold) const {
   return shareWeights && llvm::all_of(fold->getUsers(), [](Operation *user) {
            return isa<vn::ConvolutionOp, vn::FusedConvolutionOp>(user);
          });
+}
+
+bool Lowering::readsArray(Value image) const {
+  if (options.kept || !image.hasOneUse())
+    return false;
+  return llvm::TypeSwitch<Operation *, bool>(*image.user_begin())
+      .Case<vn::ConvolutionOp, vn::FusedConvolutionOp>([&](auto conv) {
+        return conv.getInput() == image &&
+               backend.readsArray(problemOf(conv, storedView(image), viewOf(conv.getResult())));
+      })
+      .Default(false);
 }
 
 void Lowering::solveConvolution(const ConvolutionProblem &problem, const Location &from, Value weight,
@@ -48,6 +69,7 @@ void Lowering::solveConvolution(const ConvolutionProblem &problem, const Locatio
   places.writes = {to};
   places.constantWeight = prepared && constant.contains(weight);
   places.sums = request;
+  places.fromArray = out.buffers[size_t(from.buffer)].space == VN_SPACE_IO;
   const PartialSums partial = backend.select(problem, places, *this);
   if (sums)
     sumsAt[sums] = partial;
@@ -56,13 +78,7 @@ void Lowering::solveConvolution(const ConvolutionProblem &problem, const Locatio
 template <typename Op>
 void Lowering::lowerConvolution(Op op, ValueRange addends, Activation activation, Value sums) {
   const Location x = at(op.getInput()), y = result(op.getResult());
-  ConvolutionProblem problem{x.view,
-                             y.view,
-                             kernelOf(op.getWeight()),
-                             pair(op.getStrides()),
-                             begins(op.getPadding()),
-                             pair(op.getDilations()),
-                             int64_t(op.getGroups())};
+  ConvolutionProblem problem = problemOf(op, x.view, y.view);
   llvm::SmallVector<Location> reads;
   Value weights = op.getWeight();
   if (auto fold = weights.getDefiningOp<vn::FoldWeightOp>(); fold && scalesSums(fold)) {

@@ -63,7 +63,7 @@ private:
   // The place of an op's result: given in advance (a slice of a concat, a gradient) or a new buffer.
   Location result(mlir::Value value);
   // A map as it lies in memory of its own.
-  View storedView(mlir::Value value) { return backend.store(viewOf(value)); }
+  View storedView(mlir::Value value) const { return backend.store(viewOf(value)); }
   Location at(mlir::Value value) { return locations.lookup(value); }
   void alias(mlir::Value value, const Location &location) { locations[value] = location; }
   // Lets the backend solve a problem, whose operands lie here.
@@ -105,6 +105,8 @@ private:
   // Whether kernels multiply by what `fold` would multiply the weights by.
   bool scalesSums(vn::FoldWeightOp fold) const;
   void spreadParameter(vn::SpreadParameterOp op);
+  // Whether what reads the image takes it from the caller's array.
+  bool readsArray(mlir::Value image) const;
   template <typename Op>
   void lowerConvolution(Op op, mlir::ValueRange addends, Activation activation, mlir::Value sums);
   void lowerLinear(vn::LinearOp op);

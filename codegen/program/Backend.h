@@ -36,6 +36,7 @@ struct Places {
   llvm::SmallVector<Location> reads, writes;
   SumsRequest sums;
   bool constantWeight = false; // of a convolution: known before the first call
+  bool fromArray = false;      // of a convolution: instead of its input's map the caller's array is read
 };
 
 // Where a backend puts its steps.
@@ -87,6 +88,9 @@ public:
 
   // How a map lies in memory of its own; `map` is dense.
   virtual View store(View map) const = 0;
+
+  // Whether it solves a convolution also where its input is a caller's array (ArrayProblem), and better so.
+  virtual bool readsArray(const ConvolutionProblem &) const { return false; }
 
   // The steps that solve `problem`. Returns the sums that it computes or that a convolution's kernel has
   // added up on request: none where it could not.

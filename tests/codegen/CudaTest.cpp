@@ -1,6 +1,8 @@
 // Emitted CUDA code, emulated, against the interpreter: what no network of the zoo leads to.
+#include "codegen/lower/Lower.h"
 #include "driver/CudaToolchain.h"
 #include "tests/codegen/Compare.h"
+#include "tests/codegen/PreparedModule.h"
 
 #include <boost/test/unit_test.hpp>
 
@@ -67,6 +69,64 @@ BOOST_AUTO_TEST_CASE(convolutions_with_many_addends) {
 BOOST_AUTO_TEST_CASE(input_gradients_with_many_addends) {
   for (int count : {8, 11})
     check(manyAddends(count, false, "tensor<9x5x3x3xf32>", "convolution_input_grad", true));
+}
+
+// A convolution of few channels makes its rows of the caller's array where nothing else reads the image.
+BOOST_AUTO_TEST_CASE(rows_of_an_image) {
+  const std::string head = R"(func.func @infer(%image: tensor<2x9x13x3xf32>) -> tensor<2x5x7x16xf32> {
+      %w = vn.parameter "c.weight" convolution_weight : tensor<8x3x5x5xf32>
+      %x = vn.cast %image : (tensor<2x9x13x3xf32>) -> tensor<2x9x13x3xbf16>
+)",
+                    tail = R"(
+      %c = vn.concat %a, %b : (tensor<2x5x7x8xbf16>, tensor<2x5x7x8xbf16>) -> tensor<2x5x7x16xbf16>
+      %y = vn.cast %c : (tensor<2x5x7x16xbf16>) -> tensor<2x5x7x16xf32>
+      return %y : tensor<2x5x7x16xf32>
+    })";
+  const auto convolution = [](const std::string &result, const std::string &of) {
+    return "%" + result + " = vn.convolution %" + of +
+           ", %w strides [2, 2] padding [2, 2, 2, 2] : (tensor<2x9x13x3xbf16>, tensor<8x3x5x5xf32>) -> "
+           "tensor<2x5x7x8xbf16>\n";
+  };
+  const auto kernels = [](const std::string &text) {
+    PreparedModule prepared = prepareModule(text, "", "vn-drop-empty");
+    BOOST_TEST_REQUIRE(prepared.error == "");
+    auto compilation = codegen::lowerModule(*prepared.compiled, emulated());
+    BOOST_TEST_REQUIRE(succeeded(compilation));
+    std::string names;
+    for (const codegen::Step &step : compilation->infer.steps)
+      names += step.kernel + " ";
+    return names;
+  };
+  const auto has = [](const std::string &names, const std::string &name) {
+    return names.find(name) != std::string::npos;
+  };
+  const std::string alone =
+      head + convolution("a", "x") + "%b = vn.activate relu %a : tensor<2x5x7x8xbf16>" + tail;
+  const std::string shared = head + "%r = vn.activate relu %x : tensor<2x9x13x3xbf16>\n" +
+                             convolution("a", "x") + convolution("b", "r") + tail;
+  for (const std::string &text : {alone, shared}) {
+    const Comparison found = compareWithInterpreter(text, asWritten());
+    BOOST_TEST(found.error == "");
+    BOOST_TEST(found.worst() < 4e-3, found.worstName() << " " << found.worst());
+    const std::string names = kernels(text);
+    BOOST_TEST(has(names, "from_array") == (text == shared), names);
+    BOOST_TEST(has(names, "padded_rows_of_the_array") == (text == alone), names);
+    BOOST_TEST(has(names, "row_taps"), names);
+  }
+}
+
+// Narrow groups that are multiplied as one, of as few channels: not by rows.
+BOOST_AUTO_TEST_CASE(groups_of_few_channels) {
+  const std::string text = R"(func.func @infer(%image: tensor<2x9x13x3xf32>) -> tensor<2x5x7x6xf32> {
+      %w = vn.parameter "c.weight" convolution_weight : tensor<6x1x5x5xf32>
+      %x = vn.cast %image : (tensor<2x9x13x3xf32>) -> tensor<2x9x13x3xbf16>
+      %a = vn.convolution %x, %w strides [2, 2] padding [2, 2, 2, 2] groups 3 : (tensor<2x9x13x3xbf16>, tensor<6x1x5x5xf32>) -> tensor<2x5x7x6xbf16>
+      %y = vn.cast %a : (tensor<2x5x7x6xbf16>) -> tensor<2x5x7x6xf32>
+      return %y : tensor<2x5x7x6xf32>
+    })";
+  const Comparison found = compareWithInterpreter(text, asWritten());
+  BOOST_TEST(found.error == "");
+  BOOST_TEST(found.worst() < 4e-3, found.worstName() << " " << found.worst());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -264,7 +264,7 @@ Location CudaSelection::packedWeights(const ConvolutionProblem &p, const Places 
                                   c.arithmetic,
                                   c.direction,
                                   merged,
-                                  has_row_taps(c),
+                                  hasRowTaps(p),
                                   rows,
                                   channels};
   const Element element = c.arithmetic == ::vn::Arithmetic::BF16 ? Element::BF16 : Element::F32;
@@ -286,12 +286,38 @@ Location CudaSelection::packedWeights(const ConvolutionProblem &p, const Places 
   return writer.derived(kernelOf(problem, draft), at.reads[1], at.constantWeight, packed);
 }
 
-Location CudaSelection::paddedRows(const ::vn::Convolution &c, const Location &in) {
-  const ::vn::PaddedRows rows = padded_rows_of(c);
+// What a problem says by itself.
+static ::vn::Convolution convolutionOf(const ConvolutionProblem &p, ::vn::Arithmetic arithmetic) {
+  return {.in = mapAt(p.in, {}),
+          .out = mapAt(p.out, {}),
+          .kernel = pairOf(p.kernel),
+          .stride = pairOf(p.stride),
+          .padding = pairOf(p.padding),
+          .dilation = pairOf(p.dilation),
+          .groups = int(p.groups),
+          .direction =
+              p.direction == Direction::Forward ? ::vn::Direction::Forward : ::vn::Direction::InputGradient,
+          .arithmetic = arithmetic};
+}
+
+bool CudaSelection::hasRowTaps(const ConvolutionProblem &p) {
+  return has_row_taps(
+      convolutionOf(p, p.in.element == Element::BF16 ? ::vn::Arithmetic::BF16 : ::vn::Arithmetic::F32));
+}
+
+Location CudaSelection::paddedRows(const ::vn::Convolution &c, const Places &at) {
+  Location in = at.reads[0];
+  ::vn::PaddedRows rows = padded_rows_of(c);
+  rows.array = at.fromArray;
+  if (rows.array)
+    in.view = denseView(in.view.n, in.view.h, in.view.w, in.view.c);
   const Location out =
       writer.map(denseView(in.view.n, in.view.h, rows.width, ::vn::row_pixel, Element::BF16));
   Draft draft{.type = "PaddedRows", .function = "padded_rows", .chosen = "padded rows"};
-  draft.constant.field("in", map(draft, in)).field("width", rows.width).field("left", rows.left);
+  if (rows.array)
+    draft.chosen += " of the array";
+  draft.constant.field("in", rows.array ? mapAt(in.view, {}) : map(draft, in));
+  draft.constant.field("width", rows.width).field("left", rows.left).field("array", rows.array);
   draft.launch = launch_of(rows);
   read(draft, "in", in);
   write(draft, "out", out);
@@ -305,19 +331,14 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
   if (p.epilogue.addends.size() > size_t(::vn::most_addends))
     return convolutionOfManyAddends(p, at);
   const bool forward = p.direction == Direction::Forward;
-  ::vn::Convolution c{.in = mapAt(p.in, at.reads[0]),
-                      .out = mapAt(p.out, at.writes[0]),
-                      .kernel = pairOf(p.kernel),
-                      .stride = pairOf(p.stride),
-                      .padding = pairOf(p.padding),
-                      .dilation = pairOf(p.dilation),
-                      .direction = forward ? ::vn::Direction::Forward : ::vn::Direction::InputGradient,
-                      .arithmetic = arithmeticOf(p.in)};
+  ::vn::Convolution c = convolutionOf(p, arithmeticOf(p.in));
+  c.in = mapAt(p.in, at.reads[0]);
+  c.out = mapAt(p.out, at.writes[0]);
   const int merged = mergedGroups(p.groups, p.in.c / p.groups, p.out.c / p.groups, c.arithmetic);
   c.groups = int(p.groups) / merged;
   const ::vn::Convolution whole = c;
-  const bool rowTaps = has_row_taps(c);
-  const Location from = rowTaps ? paddedRows(c, at.reads[0]) : at.reads[0];
+  const bool rowTaps = hasRowTaps(p);
+  const Location from = rowTaps ? paddedRows(c, at) : at.reads[0];
   if (rowTaps)
     c = by_rows(c);
 

@@ -22,6 +22,8 @@ public:
       : machine(machine), tf32(tf32), hopper(hopper), writer(writer) {}
 
   PartialSums select(const Problem &problem, const Places &at);
+  // Whether convolutions are by row_taps.cuh, which makes what they read from a map or from an array.
+  static bool hasRowTaps(const ConvolutionProblem &p);
 
 private:
   // What a kernel is, piece by piece, while its operands are added in the order of its step's.
@@ -44,7 +46,7 @@ private:
   Location packedWeights(const ConvolutionProblem &p, const Places &at, const ::vn::Convolution &c,
                          int merged, int rows, int channels);
   // What convolutions with row taps read.
-  Location paddedRows(const ::vn::Convolution &c, const Location &in);
+  Location paddedRows(const ::vn::Convolution &c, const Places &at);
   // With the reason for it.
   std::pair<::vn::Tile, std::string> tileOf(int64_t results, int64_t channels, int64_t groups) const;
   struct Sliced {
