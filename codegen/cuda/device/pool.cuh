@@ -81,7 +81,7 @@ VN_DEVICE void pool(Global<const Number<p.in.element>> in, Global<Number<p.out.e
         VN_UNROLL
         for (int i = 0; i < together; ++i) {
           const int tap = first + i * share, y = top + tap / p.kernel.x, x = left + tap % p.kernel.x;
-          inside[i] = tap < p.taps() && (p.always_inside() || (y >= 0 && y < p.in.h && x >= 0 && x < p.in.w));
+          inside[i] = p.always_inside() || (y >= 0 && y < p.in.h && x >= 0 && x < p.in.w);
           if (inside[i])
             loaded[i] = load_vector<vector>(
                 in + (((place.n * p.in.h + y) * p.in.w + x) * p.in.pixel + place.channel), place.valid);
