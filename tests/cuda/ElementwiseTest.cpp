@@ -178,6 +178,7 @@ constexpr Affine randomAffine(uint64_t seed) {
   p.activation = Activation(seed % 4);
   p.adds = random.chance(50);
   p.addend = p.adds ? randomMapLike(random, p.y) : Map{};
+  p.parameters = random.chance(70) ? 4 : 1;
   return p;
 }
 template <Affine p>

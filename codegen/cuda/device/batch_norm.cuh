@@ -23,9 +23,10 @@ template <BatchSums p> VN_DEVICE void batch_sums(Global<const Number<p.x.element
   constexpr int width = vector_of(p.x);
   sum_pixels<p.plan()>(
       parts, [](int, int) {},
-      [&](int pixel, int channel, int valid, double(&sums)[2][width]) {
-        float values[width];
-        load_floats(values, x + (pixel * p.x.pixel + channel), valid);
+      [&](int pixel, int channel, int valid) {
+        return load_channels<width, p.x.c>(x + (pixel * p.x.pixel + channel), valid);
+      },
+      [&](const Loaded<Number<p.x.element>, width> &values, double(&sums)[2][width]) {
         VN_UNROLL
         for (int k = 0; k < width; ++k) {
           const double value = double(values[k]);
@@ -51,16 +52,20 @@ template <BatchFinish p>
 VN_DEVICE void batch_finish(Global<const double> sums, Global<const float> gamma, Global<const float> beta,
                             Global<float> mean, Global<float> variance, Global<float> scale,
                             Global<float> shift) {
-  add_parts<p.all()>(sums, [&](int c, const double(&sum)[2]) {
+  struct Known {
+    float gamma, beta;
+  };
+  const auto know = [&](int c) { return Known{gamma[c], beta[c]}; };
+  add_parts<p.all()>(sums, know, [&](int c, const Known &known, const double(&sum)[2]) {
     constexpr double reciprocal = 1.0 / p.x.pixels();
     const double wide_mean = sum[0] * reciprocal;
     const float raw = float(sum[1] * reciprocal - wide_mean * wide_mean);
     const float spread = raw < 0.0f ? 0.0f : raw, center = float(wide_mean);
-    const float factor = gamma[c] * reciprocal_deviation(spread, p.epsilon);
+    const float factor = known.gamma * reciprocal_deviation(spread, p.epsilon);
     mean[c] = center;
     variance[c] = spread;
     scale[c] = factor;
-    shift[c] = beta[c] - center * factor;
+    shift[c] = known.beta - center * factor;
   });
 }
 

@@ -30,6 +30,24 @@ constexpr Launch launch_of(const BatchGradientSums &p, Stream stream = {}) {
   return launch_of(p.plan(), stream);
 }
 
+// What the gradient is made of, at a vector of a pixel's channels.
+template <Map x, Map dy, Map y, int width> struct Normalised {
+  Loaded<Number<x.element>, width> values;
+  Loaded<Number<dy.element>, width> gradients;
+  Loaded<Number<y.element>, width> results; // zeros where there is no activation
+};
+template <Map x, Map dy, Map y, bool masked, int width>
+VN_DEVICE Normalised<x, dy, y, width>
+load_normalised(Global<const Number<x.element>> values, Global<const Number<dy.element>> gradients,
+                Global<const Number<y.element>> results, int pixel, int channel, int valid) {
+  Normalised<x, dy, y, width> at;
+  at.values = load_channels<width, x.c>(values + (pixel * x.pixel + channel), valid);
+  at.gradients = load_channels<width, x.c>(gradients + (pixel * dy.pixel + channel), valid);
+  if constexpr (masked)
+    at.results = load_channels<width, x.c>(results + (pixel * y.pixel + channel), valid);
+  return at;
+}
+
 // Writes double [parts_of(p)][2][channels]: sums of g and of g * (x - mean). `y` is null where there is no
 // activation.
 template <BatchGradientSums p>
@@ -49,17 +67,15 @@ VN_DEVICE void batch_gradient_sums(Global<const Number<p.x.element>> x, Global<c
         for (int k = 0; k < width; ++k)
           means[k] = k < valid ? mean[channel + k] : 0.0f;
       },
-      [&](int pixel, int channel, int valid, double(&sums)[2][width]) {
-        float values[width], gradients[width], results[width] = {};
-        load_floats(values, x + (pixel * p.x.pixel + channel), valid);
-        load_floats(gradients, dy + (pixel * p.dy.pixel + channel), valid);
-        if constexpr (masked)
-          load_floats(results, y + (pixel * p.y.pixel + channel), valid);
+      [&](int pixel, int channel, int valid) {
+        return load_normalised<p.x, p.dy, p.y, masked, width>(x, dy, y, pixel, channel, valid);
+      },
+      [&](const Normalised<p.x, p.dy, p.y, width> &at, double(&sums)[2][width]) {
         VN_UNROLL
         for (int k = 0; k < width; ++k) {
-          const float g = gradient_through<p.activation>(results[k], gradients[k]);
+          const float g = gradient_through<p.activation>(at.results[k], at.gradients[k]);
           sums[0][k] += double(g);
-          sums[1][k] += double(g * (values[k] - means[k]));
+          sums[1][k] += double(g * (at.values[k] - means[k]));
         }
       });
 }
@@ -82,17 +98,21 @@ template <BatchGradientFinish p>
 VN_DEVICE void batch_gradient_finish(Global<const double> sums, Global<const float> gamma,
                                      Global<const float> mean, Global<const float> variance,
                                      Global<float> dgamma, Global<float> dbeta, Global<float> coefficients) {
-  add_parts<p.all()>(sums, [&](int c, const double(&sum)[2]) {
+  struct Known {
+    float gamma, mean, variance;
+  };
+  const auto know = [&](int c) { return Known{gamma[c], mean[c], variance[c]}; };
+  add_parts<p.all()>(sums, know, [&](int c, const Known &known, const double(&sum)[2]) {
     constexpr double share = -1.0 / p.x.pixels();
     constexpr int channels = p.x.c;
-    const float deviation = reciprocal_deviation(variance[c], p.epsilon), a = gamma[c] * deviation;
+    const float deviation = reciprocal_deviation(known.variance, p.epsilon), a = known.gamma * deviation;
     const double slope = sum[1] * double(deviation);
     dgamma[c] = float(slope);
     dbeta[c] = float(sum[0]);
     coefficients[c] = a;
     coefficients[channels + c] = a * (deviation * float(slope * share));
     coefficients[2 * channels + c] = a * float(sum[0] * share);
-    coefficients[3 * channels + c] = mean[c];
+    coefficients[3 * channels + c] = known.mean;
   });
 }
 
@@ -112,6 +132,7 @@ constexpr Launch launch_of(const BatchGradientApply &p, Stream stream = {}) {
   return elementwise_launch(p.dx, p.vector(), p.each(), stream);
 }
 
+// The coefficients begin at a multiple of 16 bytes.
 // dx = c0 * g + c1 * (x - c3) + c2. `y` is null where there is no activation.
 template <BatchGradientApply p>
 VN_DEVICE void batch_gradient_apply(Global<const Number<p.x.element>> x,
@@ -129,21 +150,18 @@ VN_DEVICE void batch_gradient_apply(Global<const Number<p.x.element>> x,
       [&](int channel, int valid) {
         VN_UNROLL
         for (int i = 0; i < 4; ++i)
-          VN_UNROLL
-        for (int k = 0; k < width; ++k)
-          factors[i][k] = k < valid ? coefficients[i * p.x.c + channel + k] : 0.0f;
+          load_parameters<p.x.c, 4>(factors[i], coefficients + i * p.x.c, channel, valid);
       },
       [&](int pixel, int channel, int valid) {
-        float values[width], gradients[width], results[width] = {};
-        load_floats(values, x + (pixel * p.x.pixel + channel), valid);
-        load_floats(gradients, dy + (pixel * p.dy.pixel + channel), valid);
-        if constexpr (masked)
-          load_floats(results, y + (pixel * p.y.pixel + channel), valid);
+        return load_normalised<p.x, p.dy, p.y, masked, width>(x, dy, y, pixel, channel, valid);
+      },
+      [&](const Normalised<p.x, p.dy, p.y, width> &at, int pixel, int channel, int valid) {
+        float values[width];
         VN_UNROLL
         for (int k = 0; k < width; ++k) {
           // The difference first: folded into a shift, the mean would cost its digits.
-          const float difference = values[k] - factors[3][k];
-          values[k] = fmaf(gradient_through<p.activation>(results[k], gradients[k]), factors[0][k],
+          const float difference = at.values[k] - factors[3][k];
+          values[k] = fmaf(gradient_through<p.activation>(at.results[k], at.gradients[k]), factors[0][k],
                            fmaf(difference, factors[1][k], factors[2][k]));
         }
         store_floats(dx + (pixel * p.dx.pixel + channel), values, valid);

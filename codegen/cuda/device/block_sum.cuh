@@ -76,8 +76,10 @@ constexpr Launch launch_of(const Parts &parts, Stream stream = {}) {
       {unsigned(ceil_div(parts.channels, Parts::block_channels))}, {unsigned(parts.threads())}, 0, stream};
 }
 
-// Calls finish(channel, sums) by one thread for each channel.
-template <Parts p, class Finish> VN_DEVICE void add_parts(Global<const double> parts, const Finish &finish) {
+// Calls finish(channel, known, sums) by one thread for each channel. `know(channel)` reads what else it
+// needs, before the parts.
+template <Parts p, class Know, class Finish>
+VN_DEVICE void add_parts(Global<const double> parts, const Know &know, const Finish &finish) {
   static_assert(1ll * p.parts * p.sums * p.channels < (1ll << 31), "places are counted in int");
   constexpr int columns = Parts::block_channels * p.sums;
   VN_SHARED(double, values, p.lanes() * columns);
@@ -85,12 +87,28 @@ template <Parts p, class Finish> VN_DEVICE void add_parts(Global<const double> p
             column = int(threadIdx.x) % Parts::block_channels;
   const int channel = int(blockIdx.x) * Parts::block_channels + column;
   double sums[p.sums] = {};
-  if (channel < p.channels)
-    for (int part = lane; part < p.parts; part += p.lanes()) {
+  decltype(know(0)) known = {};
+  if (channel < p.channels) {
+    if (lane == 0)
+      known = know(channel);
+    constexpr int rounds = ceil_div(p.parts, p.lanes()), ahead = rounds < 8 ? rounds : 8;
+    for (int part = lane; part < p.parts; part += ahead * p.lanes()) {
+      double loaded[ahead][p.sums];
       VN_UNROLL
+      for (int k = 0; k < ahead; ++k) { // past the last the first once more: a branch would wait for loads
+        const int other = part + k * p.lanes(), from = other < p.parts ? other : part;
+        VN_UNROLL
+        for (int i = 0; i < p.sums; ++i)
+          loaded[k][i] = parts[(from * p.sums + i) * p.channels + channel];
+      }
+      VN_UNROLL
+      for (int k = 0; k < ahead; ++k)
+        VN_UNROLL
       for (int i = 0; i < p.sums; ++i)
-        sums[i] += parts[(part * p.sums + i) * p.channels + channel];
+        if (part + k * p.lanes() < p.parts)
+          sums[i] += loaded[k][i];
     }
+  }
   VN_UNROLL
   for (int i = 0; i < p.sums; ++i)
     values[lane * columns + column * p.sums + i] = sums[i];
@@ -99,7 +117,7 @@ template <Parts p, class Finish> VN_DEVICE void add_parts(Global<const double> p
     VN_UNROLL
     for (int i = 0; i < p.sums; ++i)
       sums[i] = values[column * p.sums + i];
-    finish(channel, sums);
+    finish(channel, known, sums);
   }
 }
 

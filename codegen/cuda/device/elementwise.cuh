@@ -44,18 +44,41 @@ template <Map map, int width, int each> struct ThreadVectors {
   }
 };
 
-// Calls body(pixel, channel, valid) for each of this thread's vectors; `prepare(channel, valid)` comes
-// before.
-template <Map map, int width, int each, class Prepare, class Body>
-VN_DEVICE void for_vectors(const Prepare &prepare, const Body &body) {
+// Calls body(load(pixel, channel, valid), pixel, channel, valid) for each of this thread's vectors, all of
+// which are loaded before the first body. `prepare(channel, valid)` comes before.
+template <Map map, int width, int each, class Prepare, class Load, class Body>
+VN_DEVICE void for_vectors(const Prepare &prepare, const Load &load, const Body &body) {
   const ThreadVectors<map, width, each> own;
   if (own.first >= own.apart)
     return;
   prepare(own.channel, own.valid);
-  own.for_pixels([&](int, int pixel) { body(pixel, own.channel, own.valid); });
+  decltype(load(0, 0, 0)) loaded[each];
+  VN_UNROLL
+  for (int k = 0; k < each; ++k) { // past the last the first once more: a branch would wait for loads
+    const int pixel = own.first + k * own.apart;
+    loaded[k] = load(pixel < map.pixels() ? pixel : own.first, own.channel, own.valid);
+  }
+  own.for_pixels([&](int k, int pixel) { body(loaded[k], pixel, own.channel, own.valid); });
 }
 template <Map map, int width, class Body> VN_DEVICE void for_vectors(const Body &body) {
-  for_vectors<map, width, 1>([](int, int) {}, body);
+  const ThreadVectors<map, width, 1> own;
+  own.for_pixels([&](int, int pixel) { body(pixel, own.channel, own.valid); });
+}
+
+// Numbers of `channels` from `channel` on, a multiple of `count`, of which `valid` are there; they begin at a
+// multiple of `align` numbers.
+template <int channels, int align, int count>
+VN_DEVICE void load_parameters(float (&values)[count], Global<const float> numbers, int channel, int valid) {
+  constexpr int vector = count % 4 == 0 && channels % count == 0 && align % 4 == 0 ? 4 : 1;
+  VN_UNROLL
+  for (int i = 0; i < count; i += vector) {
+    Vector<float, vector> loaded{};
+    if (vector > 1 || i < valid)
+      loaded = load_global<vector>(numbers + (channel + i));
+    VN_UNROLL
+    for (int k = 0; k < vector; ++k)
+      values[i + k] = loaded[k];
+  }
 }
 
 // Calls load(k, pixel, channel, valid) for all of this thread's vectors, then store(...) for all of them: the
@@ -181,6 +204,7 @@ struct Affine {
   Activation activation = Activation::None;
   bool adds = false; // an addend
   Map addend = {};
+  int parameters = 1; // scale and shift begin at a multiple of so many numbers
 
   VN_CONSTANT int vector() const { return adds ? vector_of_all(x, y, addend) : vector_of_all(x, y); }
   VN_CONSTANT int each() const { return pixels_each(y, vector()); }
@@ -200,23 +224,28 @@ VN_DEVICE void affine(Global<const Number<p.x.element>> x, Global<const float> s
                 "places are counted in int");
   constexpr int width = p.vector();
   float scales[width], shifts[width];
+  struct Terms {
+    Loaded<Number<p.x.element>, width> x;
+    Loaded<Number<p.addend.element>, width> addend;
+  };
   for_vectors<p.y, width, p.each()>(
       [&](int channel, int valid) {
-        VN_UNROLL
-        for (int i = 0; i < width; ++i) {
-          scales[i] = i < valid ? scale[channel + i] : 0.0f;
-          shifts[i] = i < valid ? shift[channel + i] : 0.0f;
-        }
+        load_parameters<p.x.c, p.parameters>(scales, scale, channel, valid);
+        load_parameters<p.x.c, p.parameters>(shifts, shift, channel, valid);
       },
       [&](int pixel, int channel, int valid) {
-        float values[width], more[width] = {};
-        load_floats(values, x + (pixel * p.x.pixel + channel), valid);
+        Terms terms;
+        terms.x = load_channels<width, p.x.c>(x + (pixel * p.x.pixel + channel), valid);
         if constexpr (p.adds)
-          load_floats(more, addend + (pixel * p.addend.pixel + channel), valid);
+          terms.addend = load_channels<width, p.x.c>(addend + (pixel * p.addend.pixel + channel), valid);
+        return terms;
+      },
+      [&](const Terms &terms, int pixel, int channel, int valid) {
+        float values[width];
         VN_UNROLL
         for (int i = 0; i < width; ++i) {
-          const float scaled = fmaf(values[i], scales[i], shifts[i]);
-          values[i] = activated<p.activation>(p.adds ? scaled + more[i] : scaled);
+          const float scaled = fmaf(terms.x[i], scales[i], shifts[i]);
+          values[i] = activated<p.activation>(p.adds ? scaled + terms.addend[i] : scaled);
         }
         store_floats(y + (pixel * p.y.pixel + channel), values, valid);
       });

@@ -80,6 +80,53 @@ VN_DEVICE void load_floats(float (&values)[count], Global<const T> p, int valid)
   to_floats(values, load_vector<count, T>(p, valid));
 }
 
+// Numbers of a map as they are in memory: nothing waits for a load before they are used, so that those of
+// several pixels are on their way together.
+template <class T, int count> struct Loaded {
+  uint32_t words[ceil_div(count * int(sizeof(T)), 4)] = {};
+
+  VN_DEVICE float operator[](int i) const {
+    if constexpr (sizeof(T) == 4)
+      return detail::bits<float>(words[i]);
+    else
+      return detail::bits<float>(i % 2 ? words[i / 2] & 0xFFFF'0000 : words[i / 2] << 16);
+  }
+};
+
+namespace detail {
+template <int count, class T> VN_DEVICE void load_words(uint32_t *words, Global<const T> p) {
+  constexpr int bytes = count * int(sizeof(T));
+  if constexpr (bytes == 2) {
+    const T value = p[0];
+    words[0] = value.bits;
+  } else {
+    const Vector<uint32_t, bytes / 4> loaded = load_global<bytes / 4>(global_as<const uint32_t>(p));
+    VN_UNROLL
+    for (int i = 0; i < bytes / 4; ++i)
+      words[i] = loaded[i];
+  }
+}
+} // namespace detail
+
+// `count` channels of a map that has `channels`, from a multiple of `count` on, of which `valid`, at least
+// one, are there; the others are 0. How many the last vector has is a constant.
+template <int count, int channels, class T>
+VN_DEVICE Loaded<T, count> load_channels(Global<const T> p, int valid) {
+  constexpr int tail = channels % count, size = int(sizeof(T));
+  Loaded<T, count> loaded;
+  if (tail == 0 || valid >= count) {
+    detail::load_words<count>(loaded.words, p);
+  } else {
+    if constexpr ((tail & 4) != 0)
+      detail::load_words<4>(loaded.words, p);
+    if constexpr ((tail & 2) != 0)
+      detail::load_words<2>(loaded.words + (tail & 4) * size / 4, p + (tail & 4));
+    if constexpr ((tail & 1) != 0)
+      detail::load_words<1>(loaded.words + (tail & 6) * size / 4, p + (tail & 6));
+  }
+  return loaded;
+}
+
 // Rounds them to what is stored.
 template <int count, class T> VN_DEVICE void store_floats(Global<T> p, float (&values)[count], int valid) {
   Vector<T, count> stored;

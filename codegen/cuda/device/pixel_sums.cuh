@@ -36,12 +36,12 @@ constexpr Launch launch_of(const PixelSums &s, Stream stream = {}) {
   return {{unsigned(s.tiles()), unsigned(s.parts())}, {unsigned(s.threads)}, 0, stream};
 }
 
-// `prepare(channel, valid)` comes first, then add(pixel, channel, valid, sums) for each pixel of this thread;
-// sums[sum][k] are of channel + k. All threads of the block call it.
-template <PixelSums s, class Prepare, class Add>
-VN_DEVICE void sum_pixels(Global<double> parts, const Prepare &prepare, const Add &add) {
-  constexpr int columns = s.columns(), rows = s.rows(), each = s.sums * s.width;
-  VN_SHARED(double, values, s.threads *each);
+// `prepare(channel, valid)` comes first, then for each pixel of this thread add(load(pixel, channel, valid),
+// sums); sums[sum][k] are of channel + k. Several pixels are loaded before the first is added. All threads of
+// the block call it.
+template <PixelSums s, class Prepare, class Load, class Add>
+VN_DEVICE void sum_pixels(Global<double> parts, const Prepare &prepare, const Load &load, const Add &add) {
+  constexpr int columns = s.columns(), rows = s.rows(), each = s.sums * s.width, ahead = 4;
   const int row = int(threadIdx.x) / columns, column = int(threadIdx.x) % columns, part = int(blockIdx.y);
   const int channel = (int(blockIdx.x) * columns + column) * s.width, valid = s.channels - channel;
   double sums[s.sums][s.width] = {};
@@ -49,19 +49,54 @@ VN_DEVICE void sum_pixels(Global<double> parts, const Prepare &prepare, const Ad
     prepare(channel, valid);
     const int first = int(1ll * s.pixels * part / s.parts()),
               last = int(1ll * s.pixels * (part + 1) / s.parts());
-    for (int pixel = first + row; pixel < last; pixel += rows)
-      add(pixel, channel, valid, sums);
+    for (int pixel = first + row; pixel < last; pixel += ahead * rows) {
+      decltype(load(0, 0, 0)) loaded[ahead];
+      VN_UNROLL
+      for (int i = 0; i < ahead; ++i) // past the last the first once more: a branch would wait for loads
+        loaded[i] = load(pixel + i * rows < last ? pixel + i * rows : pixel, channel, valid);
+      VN_UNROLL
+      for (int i = 0; i < ahead; ++i)
+        if (pixel + i * rows < last)
+          add(loaded[i], sums);
+    }
   }
-  const int place = column * each;
+
+  // Value i of all threads is one array, so that neighbours meet other banks. Several threads share the rows
+  // of a column's value, where there are enough.
+  constexpr int apart = s.threads + columns, items = columns * each;
+  constexpr int shares = items >= s.threads ? 1 : s.threads / items < 8 ? s.threads / items : 8;
+  VN_SHARED(double, values, each *apart);
   for (int i = 0; i < each; ++i)
-    values[row * columns * each + place + i] = sums[i / s.width][i % s.width];
-  add_rows<rows, columns * each>(values, place, row, each);
-  if (row == 0)
-    for (int i = 0; i < each; ++i)
-      if (i % s.width < valid) {
-        const double sum = values[place + i];
-        parts[(part * s.sums + i / s.width) * s.channels + channel + i % s.width] = sum;
-      }
+    values[i * apart + int(threadIdx.x)] = sums[i / s.width][i % s.width];
+  syncthreads();
+  const auto add_rows_of = [&](int item, int share) {
+    constexpr int of_share = rows / shares;
+    double total = 0;
+    for (int i = 0; i < of_share; ++i)
+      total += values[item / columns * apart + (share * of_share + i) * columns + item % columns];
+    return total;
+  };
+  const auto store = [&](int item, double sum) {
+    const int i = item / columns, at = (int(blockIdx.x) * columns + item % columns) * s.width + i % s.width;
+    if (at < s.channels)
+      parts[(part * s.sums + i / s.width) * s.channels + at] = sum;
+  };
+  if constexpr (shares == 1) {
+    for (int item = int(threadIdx.x); item < items; item += s.threads)
+      store(item, add_rows_of(item, 0));
+  } else {
+    VN_SHARED(double, totals, shares *items);
+    const int item = int(threadIdx.x) % items, share = int(threadIdx.x) / items;
+    if (share < shares)
+      totals[share * items + item] = add_rows_of(item, share);
+    syncthreads();
+    if (share == 0) {
+      double total = 0;
+      for (int i = 0; i < shares; ++i)
+        total += totals[i * items + item];
+      store(item, total);
+    }
+  }
 }
 
 // --- the gradient of a bias
@@ -82,9 +117,10 @@ VN_DEVICE void channel_sums(Global<const Number<p.dy.element>> dy, Global<double
   constexpr int width = vector_of(p.dy);
   sum_pixels<p.plan()>(
       parts, [](int, int) {},
-      [&](int pixel, int channel, int valid, double(&sums)[1][width]) {
-        float values[width];
-        load_floats(values, dy + (pixel * p.dy.pixel + channel), valid);
+      [&](int pixel, int channel, int valid) {
+        return load_channels<width, p.dy.c>(dy + (pixel * p.dy.pixel + channel), valid);
+      },
+      [&](const Loaded<Number<p.dy.element>, width> &values, double(&sums)[1][width]) {
         VN_UNROLL
         for (int k = 0; k < width; ++k)
           sums[0][k] += double(values[k]);
@@ -104,7 +140,10 @@ constexpr Launch launch_of(const ChannelSumsFinish &p, Stream stream = {}) {
 
 template <ChannelSumsFinish p>
 VN_DEVICE void channel_sums_finish(Global<const double> parts, Global<float> result) {
-  add_parts<p.all()>(parts, [&](int channel, const double(&sums)[1]) { result[channel] = float(sums[0]); });
+  struct None {};
+  add_parts<p.all()>(
+      parts, [](int) { return None{}; },
+      [&](int channel, None, const double(&sums)[1]) { result[channel] = float(sums[0]); });
 }
 
 } // namespace vn

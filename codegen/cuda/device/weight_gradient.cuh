@@ -324,12 +324,12 @@ VN_DEVICE void weight_gradient_sum(Global<const float> parts, Global<float> resu
     VN_SHARED(double, values, s.threads *width);
     VN_UNROLL
     for (int k = 0; k < width; ++k)
-      values[(lane * columns + column) * width + k] = sums[k];
-    add_rows<lanes, columns * width>(values, column * width, lane, width);
+      values[(lane * width + k) * columns + column] = sums[k];
+    add_rows<lanes, columns * width, columns>(values, column, lane, width);
     if (lane == 0) {
       VN_UNROLL
       for (int k = 0; k < width; ++k)
-        sums[k] = values[column * width + k];
+        sums[k] = values[k * columns + column];
     }
   }
   if (lane == 0 && first < numbers) {

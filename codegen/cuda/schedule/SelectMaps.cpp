@@ -157,6 +157,12 @@ void CudaSelection::plain(const Problem &problem, const Places &at) {
       all({"x", "scale", "shift"}, {"y"});
       d.arguments = "x, scale, shift, nullptr, y";
     }
+    const auto whole = [](const Location &numbers) { return numbers.offset % 16 == 0; };
+    if (whole(at.reads[1]) && whole(at.reads[2])) {
+      affine.parameters = 4;
+      d.constant.field("parameters", affine.parameters);
+    }
+    d.aligned.push_back(affine.parameters == 4 ? 0 : affine.parameters);
     d.launch = launch_of(affine);
     reusable = {0, 3};
   } else if (const auto *p = std::get_if<FillProblem>(&problem)) {
