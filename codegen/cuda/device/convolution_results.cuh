@@ -23,7 +23,7 @@ namespace detail {
 template <Epilogue epilogue, int count, int vector, int each>
 struct Fetched : Fetched<epilogue, count - 1, vector, each> {
   static constexpr int words = vector * int(sizeof(Number<read_of(epilogue, count - 1).map.element>)) / 4;
-  Vector<uint32_t, words> of_map[each];
+  Vector<uint32_t, words> of_map[each], taken[each];
   int pixel[each];
 };
 template <Epilogue epilogue, int vector, int each> struct Fetched<epilogue, 0, vector, each> {};
@@ -70,9 +70,8 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
     }
     fetch_channels(first_channel, operands);
     if constexpr (fetched > 0) {
-      VN_UNROLL
-      for (int j = 0; j < each; ++j)
-        fetch_one(j, first_channel, operands);
+      fetch_rows<true>(first_channel, operands);
+      fetch_rows<false>(first_channel, operands);
     }
   }
 
@@ -93,6 +92,13 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
       VN_UNROLL
       for (int k = 0; k < vector; ++k)
         first[k] = second[k] = 0;
+    }
+    // A warp counts its loads together and waits for all that it has asked for. So maps of the result's size,
+    // which come from memory, are asked for when what is there has been taken; smaller ones, which are in a
+    // cache, in the end.
+    if constexpr (more && fetched > 0) {
+      take_all(std::make_integer_sequence<int, fetched>());
+      fetch_rows<true>(next_channel, operands);
     }
     const auto one = [&](int j) {
       const int at = row_of(j), result = first_result + at;
@@ -115,14 +121,15 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
           if constexpr (epilogue.bias)
             values[k] += bias[k];
         }
-        add_all(values, j, channel, valid, operands, std::make_integer_sequence<int, epilogue.addends>());
+        add_all<more>(values, j, channel, valid, operands,
+                      std::make_integer_sequence<int, epilogue.addends>());
         if constexpr (epilogue.activation != Activation::None) {
           VN_UNROLL
           for (int k = 0; k < vector; ++k)
             values[k] = activated<epilogue.activation>(values[k]);
         }
         if constexpr (epilogue.masked != Activation::None) {
-          const auto mask = read<epilogue.addends>(j, channel, valid, operands);
+          const auto mask = read<epilogue.addends, more>(j, channel, valid, operands);
           VN_UNROLL
           for (int k = 0; k < vector; ++k)
             values[k] = gradient_through<epilogue.masked>(to_float(mask[k]), values[k]);
@@ -135,7 +142,7 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
             second[k] += double(values[k]) * values[k];
           }
         } else if constexpr (epilogue.sums == Sums::Gradient) {
-          const auto x = read<reads_of(epilogue) - 1>(j, channel, valid, operands);
+          const auto x = read<reads_of(epilogue) - 1, more>(j, channel, valid, operands);
           VN_UNROLL
           for (int k = 0; k < vector; ++k) {
             first[k] += values[k];
@@ -143,8 +150,6 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
           }
         }
       }
-      if constexpr (more && fetched > 0)
-        fetch_one(j, next_channel, operands);
     };
     if constexpr (each <= 8) {
       VN_UNROLL
@@ -154,8 +159,11 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
       for (int j = 0; j < each; ++j)
         one(j);
     }
-    if constexpr (more)
+    if constexpr (more) {
+      if constexpr (fetched > 0)
+        fetch_rows<false>(next_channel, operands);
       fetch_channels(next_channel, operands);
+    }
   }
 
   // Part `part` of the epilogue's sums, of what was stored last. `scratch` holds 4 n doubles for every 64
@@ -199,6 +207,10 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
   }
 
 private:
+  // Not to be enlarged.
+  static VN_CONSTANT bool is_whole(int i) {
+    return read_of(epilogue, i).factor.y == 1 && read_of(epilogue, i).factor.x == 1;
+  }
   // Of a result's pixel, in the map that the epilogue reads; -1: in the result's.
   template <int i> static VN_DEVICE int pixel_of_map(int result) {
     constexpr Addend from = i < 0 ? Addend{c.out, {1, 1}} : read_of(epilogue, i);
@@ -234,32 +246,53 @@ private:
   template <int i> VN_DEVICE auto &fetched_of() {
     return static_cast<detail::Fetched<epilogue, i + 1, vector, each> &>(ahead);
   }
-  template <int i> VN_DEVICE Read<i> read(int j, int channel, int valid, const EpilogueOperands &operands) {
+  template <int i, bool takes>
+  VN_DEVICE Read<i> read(int j, int channel, int valid, const EpilogueOperands &operands) {
     if constexpr (i < fetched)
-      return detail::bits<Read<i>>(fetched_of<i>().of_map[j]);
+      return detail::bits<Read<i>>(takes && is_whole(i) ? fetched_of<i>().taken[j]
+                                                        : fetched_of<i>().of_map[j]);
     else
       return load<i>(pixel_of_map<i>(first_result + row_of(j)), channel, valid, operands);
   }
   template <int... i> VN_DEVICE void find_all(int j, std::integer_sequence<int, i...>) {
     ((fetched_of<i>().pixel[j] = pixel_of_map<i>(first_result + row_of(j))), ...);
   }
-  template <int i>
+  template <int i, bool whole_size>
   VN_DEVICE void fetch_map(int j, bool there, int channel, const EpilogueOperands &operands) {
     constexpr Map map = read_of(epilogue, i).map;
     auto &of = fetched_of<i>();
-    load_words_if(there, of.of_map[j],
-                  global_as<const Number<map.element>>(pointer_of<epilogue, i>(operands)) +
-                      (of.pixel[j] * map.pixel + channel));
+    if constexpr (is_whole(i) == whole_size)
+      load_words_if(there, of.of_map[j],
+                    global_as<const Number<map.element>>(pointer_of<epilogue, i>(operands)) +
+                        (of.pixel[j] * map.pixel + channel));
   }
-  template <int... i>
+  template <bool whole_size, int... i>
   VN_DEVICE void fetch_all(int j, bool there, int channel, const EpilogueOperands &operands,
                            std::integer_sequence<int, i...>) {
-    (fetch_map<i>(j, there, channel, operands), ...);
+    (fetch_map<i, whole_size>(j, there, channel, operands), ...);
   }
+  template <bool whole_size> VN_DEVICE void fetch_rows(int first_channel, const EpilogueOperands &operands) {
+    VN_UNROLL
+    for (int j = 0; j < each; ++j)
+      fetch_one<whole_size>(j, first_channel, operands);
+  }
+  template <int... i> VN_DEVICE void take_all(std::integer_sequence<int, i...>) { (take<i>(), ...); }
+  template <int i> VN_DEVICE void take() {
+    auto &of = fetched_of<i>();
+    if constexpr (is_whole(i)) {
+      VN_UNROLL
+      for (int j = 0; j < each; ++j)
+        VN_UNROLL
+      for (int k = 0; k < of.words; ++k)
+        of.taken[j][k] = arrived(of.of_map[j][k]);
+    }
+  }
+  template <bool whole_size>
   VN_DEVICE void fetch_one(int j, int first_channel, const EpilogueOperands &operands) {
     const int at = row_of(j);
     const bool there = at < m && first_result + at < results_of(c) && valid_of(first_channel) > 0;
-    fetch_all(j, there, channel_of(first_channel), operands, std::make_integer_sequence<int, fetched>());
+    fetch_all<whole_size>(j, there, channel_of(first_channel), operands,
+                          std::make_integer_sequence<int, fetched>());
   }
   // Of channels that are not there those of channel 0.
   VN_DEVICE void fetch_channels(int first_channel, const EpilogueOperands &operands) {
@@ -273,18 +306,18 @@ private:
         bias[k] = operands.bias[from];
     }
   }
-  template <int i>
+  template <int i, bool takes>
   VN_DEVICE void add_one(float (&values)[vector], int j, int channel, int valid,
                          const EpilogueOperands &operands) {
-    const auto more = read<i>(j, channel, valid, operands);
+    const auto more = read<i, takes>(j, channel, valid, operands);
     VN_UNROLL
     for (int k = 0; k < vector; ++k)
       values[k] += to_float(more[k]);
   }
-  template <int... i>
+  template <bool takes, int... i>
   VN_DEVICE void add_all(float (&values)[vector], int j, int channel, int valid,
                          const EpilogueOperands &operands, std::integer_sequence<int, i...>) {
-    (add_one<i>(values, j, channel, valid, operands), ...);
+    (add_one<i, takes>(values, j, channel, valid, operands), ...);
   }
 };
 

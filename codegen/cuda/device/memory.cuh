@@ -98,6 +98,18 @@ VN_DEVICE void load_words_if(bool condition, Vector<uint32_t, words> &to, Global
 #endif
 }
 
+// A word that was loaded, in a register that the next load does not write.
+VN_DEVICE uint32_t arrived(uint32_t word) {
+#ifdef VN_EMULATED
+  return word;
+#else
+  uint32_t same;
+  // Of what is moved ptxas makes one register; it does not know that nothing is changed.
+  asm volatile("xor.b32 %0, %1, %2;" : "=r"(same) : "r"(word), "r"(gridDim.z - 1));
+  return same;
+#endif
+}
+
 template <int count, class T>
 VN_DEVICE void store_global(Global<T> p, const Vector<T, count> &value VN_AND_PLACE) {
 #ifdef VN_EMULATED
