@@ -6,6 +6,16 @@
 
 namespace vn {
 
+// First of all in a kernel that is launched early (launch.cuh): returns when the kernels before it are done,
+// and lets those after it be launched, which wait there. PTX manual: griddepcontrol.
+VN_DEVICE void follow_previous() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;\n"
+               "griddepcontrol.wait;" ::
+                   : "memory");
+#endif
+}
+
 // All threads of the block.
 VN_DEVICE void syncthreads(VN_PLACE) {
 #ifdef VN_EMULATED

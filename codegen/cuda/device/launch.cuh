@@ -32,7 +32,14 @@ struct Launch {
   dim3 grid, block;
   unsigned shared_bytes = 0; // dynamic
   Stream stream = {};
+  // While what is before it in the stream still runs, where a GPU can (sm_90): the kernel begins with
+  // follow_previous().
+  bool early = false;
 };
+constexpr Launch early(Launch launch) {
+  launch.early = true;
+  return launch;
+}
 
 // A kernel in parentheses when there are commas in its name.
 #define VN_LAUNCH(kernel, ...) ::vn::launch(#kernel, kernel, __VA_ARGS__)
@@ -83,6 +90,15 @@ inline void check(cudaError_t status, const std::string &what) {
     throw std::runtime_error(what + ": " + cudaGetErrorString(status));
 }
 
+// Of the device that was chosen: 90 of 9.0.
+inline int capability() {
+  int device = 0, major = 0, minor = 0;
+  check(cudaGetDevice(&device), "device");
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "device");
+  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "device");
+  return 10 * major + minor;
+}
+
 template <class... Parameters>
 void launch(const char *name, void (*kernel)(Parameters...), const Launch &shape,
             const std::type_identity_t<Parameters> &...arguments) {
@@ -95,6 +111,11 @@ void launch(const char *name, void (*kernel)(Parameters...), const Launch &shape
   config.blockDim = shape.block;
   config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = shape.stream;
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  if (shape.early && capability() >= 90)
+    config.attrs = &attribute, config.numAttrs = 1;
   check(cudaLaunchKernelEx(&config, kernel, arguments...), std::string("kernel `") + name + "`");
 }
 inline void *allocate_device(std::size_t bytes, const std::string &name) {
@@ -115,13 +136,7 @@ inline void copy_on_device(void *to, const void *from, std::size_t bytes, Stream
 inline void fill_device(void *memory, int byte, std::size_t bytes, Stream stream = {}) {
   check(cudaMemsetAsync(memory, byte, bytes, stream), "fill");
 }
-inline bool is_hopper() {
-  int device = 0, major = 0, minor = 0;
-  check(cudaGetDevice(&device), "device");
-  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "device");
-  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "device");
-  return major == 9 && minor == 0;
-}
+inline bool is_hopper() { return capability() == 90; }
 inline void synchronize(Stream stream = {}) { check(cudaStreamSynchronize(stream), "synchronize"); }
 template <class T> Global<T> device_part(void *memory, std::size_t byte, std::size_t, const std::string &) {
   return reinterpret_cast<T *>(static_cast<unsigned char *>(memory) + byte);

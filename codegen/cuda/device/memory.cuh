@@ -47,7 +47,8 @@ VN_DEVICE Vector<std::remove_const_t<T>, count> load_global(Global<T> p VN_AND_P
 #endif
 }
 
-// The same through the read-only path (ld.global.nc): of what nothing writes in this launch.
+// The same through the read-only path (ld.global.nc): of what neither this launch nor the one before writes,
+// since compilers may ask for it before the kernel knows that that one is done.
 template <int count, class T>
 VN_DEVICE Vector<std::remove_const_t<T>, count> load_read_only(Global<T> p VN_AND_PLACE) {
   using Result = Vector<std::remove_const_t<T>, count>;

@@ -313,7 +313,7 @@ VN_DEVICE void weight_gradient_sum(Global<const float> parts, Global<float> resu
       VN_UNROLL
       for (int i = 0; i < s.loads; ++i)
         if (part + i * lanes < s.parts)
-          loaded[i] = load_read_only<width>(parts + ((part + i * lanes) * numbers + first));
+          loaded[i] = load_global<width>(parts + ((part + i * lanes) * numbers + first));
       VN_UNROLL
       for (int i = 0; i < s.loads; ++i)
         VN_UNROLL

@@ -139,13 +139,14 @@ private:
       out << oneLine;
     else
       out << (indent.size() == 4 ? "\n" + indent : "") << llvm::join(parameters, ",\n" + indent);
-    out << ") {\n  ";
+    out << ") {\n  vn::follow_previous();\n  ";
   }
 
   // `maps`: of the first operands, the functions of the constant that describe tensor maps.
   void launch(const std::string &name, const CudaCode &code, const std::vector<std::string> &maps,
               const std::string &indent) {
-    out << indent << "VN_LAUNCH(" << name << ", launch_of(" << name << "_problem, vn::stream_of(stream))";
+    out << indent << "VN_LAUNCH(" << name << ", vn::early(launch_of(" << name
+        << "_problem, vn::stream_of(stream)))";
     for (size_t i = 0; i < code.operands.size(); ++i) {
       out << ",\n" << indent << "          ";
       if (i < maps.size())
