@@ -165,7 +165,7 @@ class Cuda(CommandTest):
         """Convolutions in bfloat16 by warp groups, where 90a is among the architectures."""
         for architectures in "80,90a", "80":
             out = self.folder / architectures.replace(",", "_")
-            done = self.vernier("build", NETWORKS, "--model", "aggregated5", "--target", "cuda-emulated", "--precision", "bf16", "--batch", "1",
+            done = self.vernier("build", NETWORKS, "--model", "aggregated5", "--target", "cuda-emulated", "--precision", "bf16", "--batch", "32",
                                 "--cuda-arch", architectures, "-o", out)
             self.assertEqual(done.returncode, 0, done.stderr)
             text = (out / "aggregated5.cu").read_text(encoding="utf-8")
@@ -175,13 +175,14 @@ class Cuda(CommandTest):
                 self.assertIn(f"if (vn::is_hopper())\n      VN_LAUNCH({name}, ", text)
                 self.assertIn(f"VN_NOT_HOPPER(vn::convolution<{name.removesuffix('_hopper')}_problem>", text)
             # Three channels are not enough for a stage.
-            self.assertNotRegex(text, r"convolution_1x16x24x3of8\w*_hopper")
+            self.assertNotRegex(text, r"convolution_32x16x24x3of8\w*_hopper")
             done = self.execute(out / "aggregated5", "bench", "--runs", "1")
             self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_fault_in_a_kernel_by_warp_groups(self):
+        """Of so many images: of fewer, slices of the sums are faster."""
         done = self.vernier("verify", NETWORKS, "--model", "aggregated5", "--target", "cuda-emulated", "--precision", "bf16", "--code-only",
-                            "--batch", "2", "--for", "infer", "--inject-fault", "convolution_2x16x24x16bf16")
+                            "--batch", "32", "--for", "infer", "--inject-fault", "convolution_32x16x24x16bf16")
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertRegex(done.stderr, "^error: kernel `\\w*_hopper_128x")
 
