@@ -36,8 +36,13 @@ constexpr Pool randomPool(uint64_t seed, PoolKind kind) {
   if (random.chance(40))
     p.padding = {};
   p.count_padding = random.chance(50);
+  // Windows side by side, all over the map.
+  const bool apart = seed % 3 == 1;
+  if (apart)
+    p.stride = p.kernel, p.padding = {};
   const int n = random.chance(50) ? 1 : 3, c = random.between(1, 70);
-  const int h = p.kernel.y + random.between(0, 9), w = p.kernel.x + random.between(0, 9);
+  const int h = apart ? p.kernel.y * random.between(1, 4) : p.kernel.y + random.between(0, 9),
+            w = apart ? p.kernel.x * random.between(1, 4) : p.kernel.x + random.between(0, 9);
   const int columns = sizeAfter(w, p.kernel.x, p.stride.x, p.padding.left, p.padding.right, 1);
   int rows = sizeAfter(h, p.kernel.y, p.stride.y, p.padding.top, p.padding.bottom, 1);
   // At times a last window that reaches past the padding, as sizes that are rounded up give.

@@ -26,8 +26,16 @@ struct PoolGradient {
   }
 };
 
+// Whether each element is of one window, and these are so small that a thread keeps one.
+VN_CONSTANT bool by_windows(const PoolGradient &g) {
+  const Pool &p = g.pool;
+  return p.kind == PoolKind::Max && p.stride.y == p.kernel.y && p.stride.x == p.kernel.x &&
+         p.padding.top == 0 && p.padding.left == 0 && p.out.h * p.kernel.y == p.in.h &&
+         p.out.w * p.kernel.x == p.in.w && p.taps() <= 16;
+}
+
 constexpr Launch launch_of(const PoolGradient &g, Stream stream = {}) {
-  return launch_over(g.dx, g.vector(), 1, stream);
+  return launch_over(by_windows(g) ? g.pool.out : g.dx, g.vector(), 1, stream);
 }
 
 // Windows [begin, end) of an axis that cover a position.
@@ -111,6 +119,60 @@ VN_DEVICE void yield_to_others(bool (&takes)[vector], const float (&best)[vector
   }
 }
 
+// A thread has a vector of a window: where its maximum is gets the gradient, the others nothing.
+template <PoolGradient g>
+VN_DEVICE void max_pool_gradient_by_windows(Global<const Number<g.pool.in.element>> in,
+                                            Global<const Number<g.dy.element>> dy,
+                                            Global<Number<g.dx.element>> dx,
+                                            const EpilogueOperands &operands) {
+  constexpr Pool p = g.pool;
+  constexpr int vector = g.vector(), taps = p.taps(), rows = p.kernel.y, columns = p.kernel.x;
+  const VectorPlace place = vector_place<p.out, vector>();
+  if (place.valid <= 0)
+    return;
+  const int top = place.y * rows, left = place.x * columns;
+  Loaded<Number<p.in.element>, vector> window[taps];
+  VN_UNROLL
+  for (int tap = 0; tap < taps; ++tap)
+    window[tap] = load_channels<vector, p.in.c>(
+        in + (((place.n * p.in.h + top + tap / columns) * p.in.w + left + tap % columns) * p.in.pixel +
+              place.channel),
+        place.valid);
+  const Loaded<Number<g.dy.element>, vector> gradient =
+      load_channels<vector, p.in.c>(dy + (place.in<g.dy>()), place.valid);
+  float best[vector];
+  int winner[vector] = {};
+  VN_UNROLL
+  for (int i = 0; i < vector; ++i) {
+    best[i] = window[0][i];
+    VN_UNROLL
+    for (int tap = 1; tap < taps; ++tap) {
+      const float value = window[tap][i];
+      if (value > best[i] || value != value) {
+        best[i] = value;
+        winner[i] = tap;
+      }
+    }
+  }
+  VN_UNROLL
+  for (int row = 0; row < rows; ++row) {
+    float results[columns][vector]; // a row at a time: stores would keep the loads behind them
+    VN_UNROLL
+    for (int column = 0; column < columns; ++column) {
+      VN_UNROLL
+      for (int i = 0; i < vector; ++i)
+        results[column][i] = winner[i] == row * columns + column ? gradient[i] : 0.0f;
+      apply<g.epilogue>(results[column], operands, place.n, top + row, left + column, place.channel,
+                        place.valid);
+    }
+    VN_UNROLL
+    for (int column = 0; column < columns; ++column)
+      store_floats(
+          dx + (((place.n * g.dx.h + top + row) * g.dx.w + left + column) * g.dx.pixel + place.channel),
+          results[column], place.valid);
+  }
+}
+
 // in and out are the pool's, dy the gradient of out; `operands` those of the epilogue.
 template <PoolGradient g>
 VN_DEVICE void max_pool_gradient(Global<const Number<g.pool.in.element>> in,
@@ -124,6 +186,10 @@ VN_DEVICE void max_pool_gradient(Global<const Number<g.pool.in.element>> in,
   static_assert(p.in.elements() < (1ll << 31) && p.out.elements() < (1ll << 31) &&
                     g.dy.elements() < (1ll << 31),
                 "places are counted in int");
+  if constexpr (by_windows(g)) {
+    max_pool_gradient_by_windows<g>(in, dy, dx, operands);
+    return;
+  }
   constexpr int vector = g.vector();
   const VectorPlace place = vector_place<g.dx, vector>();
   if (place.valid <= 0)
