@@ -69,10 +69,8 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
         find_all(j, std::make_integer_sequence<int, fetched>());
     }
     fetch_channels(first_channel, operands);
-    if constexpr (fetched > 0) {
-      fetch_rows<true>(first_channel, operands);
-      fetch_rows<false>(first_channel, operands);
-    }
+    if constexpr (fetched > 0)
+      fetch_rows(first_channel, operands);
   }
 
   // Stores what the epilogue makes of the sums. Where there are `more` of the tile's channels, asks for those
@@ -93,12 +91,11 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
       for (int k = 0; k < vector; ++k)
         first[k] = second[k] = 0;
     }
-    // A warp counts its loads together and waits for all that it has asked for. So maps of the result's size,
-    // which come from memory, are asked for when what is there has been taken; smaller ones, which are in a
-    // cache, in the end.
+    // A warp counts its loads together and waits for all that it has asked for. So the next ones are asked
+    // for when what is there has been taken.
     if constexpr (more && fetched > 0) {
       take_all(std::make_integer_sequence<int, fetched>());
-      fetch_rows<true>(next_channel, operands);
+      fetch_rows(next_channel, operands);
     }
     const auto one = [&](int j) {
       const int at = row_of(j), result = first_result + at;
@@ -159,11 +156,8 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
       for (int j = 0; j < each; ++j)
         one(j);
     }
-    if constexpr (more) {
-      if constexpr (fetched > 0)
-        fetch_rows<false>(next_channel, operands);
+    if constexpr (more)
       fetch_channels(next_channel, operands);
-    }
   }
 
   // Part `part` of the epilogue's sums, of what was stored last. `scratch` holds 4 n doubles for every 64
@@ -207,10 +201,6 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
   }
 
 private:
-  // Not to be enlarged.
-  static VN_CONSTANT bool is_whole(int i) {
-    return read_of(epilogue, i).factor.y == 1 && read_of(epilogue, i).factor.x == 1;
-  }
   // Of a result's pixel, in the map that the epilogue reads; -1: in the result's.
   template <int i> static VN_DEVICE int pixel_of_map(int result) {
     constexpr Addend from = i < 0 ? Addend{c.out, {1, 1}} : read_of(epilogue, i);
@@ -249,50 +239,44 @@ private:
   template <int i, bool takes>
   VN_DEVICE Read<i> read(int j, int channel, int valid, const EpilogueOperands &operands) {
     if constexpr (i < fetched)
-      return detail::bits<Read<i>>(takes && is_whole(i) ? fetched_of<i>().taken[j]
-                                                        : fetched_of<i>().of_map[j]);
+      return detail::bits<Read<i>>(takes ? fetched_of<i>().taken[j] : fetched_of<i>().of_map[j]);
     else
       return load<i>(pixel_of_map<i>(first_result + row_of(j)), channel, valid, operands);
   }
   template <int... i> VN_DEVICE void find_all(int j, std::integer_sequence<int, i...>) {
     ((fetched_of<i>().pixel[j] = pixel_of_map<i>(first_result + row_of(j))), ...);
   }
-  template <int i, bool whole_size>
+  template <int i>
   VN_DEVICE void fetch_map(int j, bool there, int channel, const EpilogueOperands &operands) {
     constexpr Map map = read_of(epilogue, i).map;
     auto &of = fetched_of<i>();
-    if constexpr (is_whole(i) == whole_size)
-      load_words_if(there, of.of_map[j],
-                    global_as<const Number<map.element>>(pointer_of<epilogue, i>(operands)) +
-                        (of.pixel[j] * map.pixel + channel));
+    load_words_if(there, of.of_map[j],
+                  global_as<const Number<map.element>>(pointer_of<epilogue, i>(operands)) +
+                      (of.pixel[j] * map.pixel + channel));
   }
-  template <bool whole_size, int... i>
+  template <int... i>
   VN_DEVICE void fetch_all(int j, bool there, int channel, const EpilogueOperands &operands,
                            std::integer_sequence<int, i...>) {
-    (fetch_map<i, whole_size>(j, there, channel, operands), ...);
+    (fetch_map<i>(j, there, channel, operands), ...);
   }
-  template <bool whole_size> VN_DEVICE void fetch_rows(int first_channel, const EpilogueOperands &operands) {
+  VN_DEVICE void fetch_rows(int first_channel, const EpilogueOperands &operands) {
     VN_UNROLL
     for (int j = 0; j < each; ++j)
-      fetch_one<whole_size>(j, first_channel, operands);
+      fetch_one(j, first_channel, operands);
   }
   template <int... i> VN_DEVICE void take_all(std::integer_sequence<int, i...>) { (take<i>(), ...); }
   template <int i> VN_DEVICE void take() {
     auto &of = fetched_of<i>();
-    if constexpr (is_whole(i)) {
+    VN_UNROLL
+    for (int j = 0; j < each; ++j)
       VN_UNROLL
-      for (int j = 0; j < each; ++j)
-        VN_UNROLL
-      for (int k = 0; k < of.words; ++k)
-        of.taken[j][k] = arrived(of.of_map[j][k]);
-    }
+    for (int k = 0; k < of.words; ++k)
+      of.taken[j][k] = arrived(of.of_map[j][k]);
   }
-  template <bool whole_size>
   VN_DEVICE void fetch_one(int j, int first_channel, const EpilogueOperands &operands) {
     const int at = row_of(j);
     const bool there = at < m && first_result + at < results_of(c) && valid_of(first_channel) > 0;
-    fetch_all<whole_size>(j, there, channel_of(first_channel), operands,
-                          std::make_integer_sequence<int, fetched>());
+    fetch_all(j, there, channel_of(first_channel), operands, std::make_integer_sequence<int, fetched>());
   }
   // Of channels that are not there those of channel 0.
   VN_DEVICE void fetch_channels(int first_channel, const EpilogueOperands &operands) {

@@ -58,11 +58,7 @@ struct HopperConvolution {
     const Epilogue &epilogue = convolution.epilogue;
     const int reads = reads_of(epilogue) < 3 ? reads_of(epilogue) : 3;
     const int fetched = group_rows * slab() * (convolution.out.element == Element::F32 ? 4 : 2) / 4 / 128;
-    int whole = 0; // maps of the result's size are there twice
-    for (int i = 0; i < reads; ++i)
-      whole += read_of(epilogue, i).factor.y == 1 && read_of(epilogue, i).factor.x == 1;
-    return columns / 2 + reads * (fetched + 4) + whole * fetched + (epilogue.sums != Sums::None ? 40 : 0) +
-           24;
+    return columns / 2 + reads * (2 * fetched + 4) + (epilogue.sums != Sums::None ? 40 : 0) + 24;
   }
   // Of the taps along rows or columns: the first pixel of the first result's first tap, and how far from it
   // tap i is.
