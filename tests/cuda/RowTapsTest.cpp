@@ -6,6 +6,7 @@
 
 #include "MapMemory.h"
 #include "codegen/cuda/device/hopper_convolution.cuh"
+#include "codegen/cuda/device/hopper_rows.cuh"
 #include "codegen/cuda/device/row_taps.cuh"
 #include "codegen/cuda/device/weights.cuh"
 
@@ -27,7 +28,10 @@ constexpr Convolution randomProblem(uint64_t seed) {
   c.padding = {random.between(0, 3), random.between(0, 3)};
   c.dilation = {random.chance(70) ? 1 : 2, 1};
   const int h = random.between(1, 12) + (c.kernel.y - 1) * c.dilation.y,
-            w = random.between(1, 30) + c.kernel.x - 1;
+            w = (random.chance(40)   ? random.between(106, 122)
+                 : random.chance(30) ? random.between(206, 250)
+                                     : random.between(1, 30)) +
+                c.kernel.x - 1;
   const int n = random.chance(50) ? 1 : 3, channels = random.between(1, 4);
   c.in = randomMap(random, n, h, w, channels, Element::BF16);
   const Element out = random.chance(70) ? Element::BF16 : Element::F32;
@@ -60,6 +64,15 @@ convolve_by_warp_groups(VN_TENSOR_MAP in, VN_TENSOR_MAP weight, Global<Number<h.
                         EpilogueOperands operands) {
   hopper_convolution<h>(in, weight, out, operands);
 }
+
+template <HopperRows h>
+VN_KERNEL_ALONE(h.threads)
+convolve_rows(Global<const bf16> in, Global<const bf16> weight, Global<Number<h.convolution.out.element>> out,
+              EpilogueOperands operands) {
+  hopper_rows<h>(in, weight, out, operands);
+}
+
+int convolvedByRows = 0;
 
 // What a convolution of these numbers is, with the magnitudes of its terms. Windows have taps of weight 0
 // behind the last.
@@ -146,6 +159,20 @@ template <Convolution c> void check(uint64_t seed) {
               tensor_map(weight_of(h), Global<const bf16>(static_cast<bf16 *>(packed))),
               byWarpGroups.first<Number<c.out.element>>(), operands);
     BOOST_TEST(cuda_tests::difference(byWarpGroups, expected, magnitudes) == "");
+
+    constexpr HopperRows byRows{product,
+                                c.out.c > 64   ? 128
+                                : c.out.c > 32 ? 64
+                                : c.out.c > 16 ? 32
+                                               : 16,
+                                2, 2};
+    if constexpr (byRows.legal()) {
+      const MapMemory stored(c.out, "out by rows");
+      VN_LAUNCH(convolve_rows<byRows>, launch_of(byRows), static_cast<bf16 *>(fromMap),
+                static_cast<bf16 *>(packed), stored.first<Number<c.out.element>>(), operands);
+      BOOST_TEST(cuda_tests::difference(stored, expected, magnitudes) == "");
+      ++convolvedByRows;
+    }
   }
 }
 
@@ -156,6 +183,7 @@ BOOST_AUTO_TEST_CASE(random_problems) {
 }
 // Sizes of a network's first convolution, but for the images'.
 BOOST_AUTO_TEST_CASE(first_convolution) {
+  BOOST_TEST(convolvedByRows > 1);
   check<Convolution{.in = {2, 23, 31, 3, 4, Element::BF16, 4},
                     .out = {2, 12, 16, 64, 64, Element::BF16, 8},
                     .kernel = {7, 7},

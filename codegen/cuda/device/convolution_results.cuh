@@ -31,6 +31,7 @@ template <Epilogue epilogue, int vector, int each> struct Fetched<epilogue, 0, v
 } // namespace detail
 
 template <Convolution c, int m, int n, int row, int threads> struct TileResults {
+  static constexpr Convolution convolution = c;
   static constexpr Epilogue epilogue = c.epilogue;
   static constexpr Taps rows = rows_of(c), columns = columns_of(c);
   static constexpr int vector = vector_of(c.out, epilogue, c.groups == 1 ? 0 : c.out_channels());
@@ -54,15 +55,16 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
   }
 
   int thread, group;
-  int first_result = 0;
+  int first_result = 0, end = 0; // those from `end` on are not stored
   detail::Fetched<epilogue, fetched, vector, each> ahead{};
   float scale[vector] = {}, bias[vector] = {}; // of the channels that are asked for
   static constexpr int summed = epilogue.sums == Sums::None ? 1 : vector;
   double first[summed] = {}, second[summed] = {};
 
   // A tile of these results; asks for what is read of its channels from the first on.
-  VN_DEVICE void begin(int tile_result, int first_channel, const EpilogueOperands &operands) {
-    first_result = tile_result;
+  VN_DEVICE void begin(int tile_result, int first_channel, const EpilogueOperands &operands,
+                       int tile_end = results_of(c)) {
+    first_result = tile_result, end = tile_end;
     if constexpr (fetched > 0) {
       VN_UNROLL
       for (int j = 0; j < each; ++j)
@@ -99,7 +101,7 @@ template <Convolution c, int m, int n, int row, int threads> struct TileResults 
     }
     const auto one = [&](int j) {
       const int at = row_of(j), result = first_result + at;
-      if (at < m && result < results_of(c) && valid > 0) {
+      if (at < m && result < end && valid > 0) {
         const int pixel = pixel_of_map<-1>(result);
         float values[vector];
         constexpr int at_once = vector < 4 ? vector : 4;
@@ -275,7 +277,7 @@ private:
   }
   VN_DEVICE void fetch_one(int j, int first_channel, const EpilogueOperands &operands) {
     const int at = row_of(j);
-    const bool there = at < m && first_result + at < results_of(c) && valid_of(first_channel) > 0;
+    const bool there = at < m && first_result + at < end && valid_of(first_channel) > 0;
     fetch_all(j, there, channel_of(first_channel), operands, std::make_integer_sequence<int, fetched>());
   }
   // Of channels that are not there those of channel 0.

@@ -180,16 +180,15 @@ VN_DEVICE void multiply_stage(float (&sums)[h.columns / 2], Shared<bf16> a, Shar
 template <HopperConvolution h>
 using GroupResults = TileResults<h.convolution, h.group_rows, h.slab(), h.row_of_sums(), 128>;
 
-// What the epilogue makes of a warp group's sums.
-template <HopperConvolution h>
-VN_DEVICE void store_tile(GroupResults<h> &results, const float (&sums)[h.columns / 2], Shared<float> matrix,
-                          int tile, Global<Number<h.convolution.out.element>> out,
-                          const EpilogueOperands &operands) {
-  constexpr int slab = h.slab(), row_of_sums = h.row_of_sums();
-  const int lane = results.thread % 32, group = int(threadIdx.x) / 128 - 1;
-  const int part = tile / h.tiles_n() * 2 + group, first_result = part * h.group_rows;
+// What the epilogue makes of a warp group's sums, 64 results by some channels from the first on, `slab` of
+// them at a time.
+template <Convolution c, int columns, int slab, class Results>
+VN_DEVICE void store_sums_of_group(Results &results, const float (&sums)[columns / 2], Shared<float> matrix,
+                                   int group, int tile_channel, int part, Global<Number<c.out.element>> out,
+                                   const EpilogueOperands &operands) {
+  constexpr int row_of_sums = slab + 8;
+  const int lane = results.thread % 32;
   const auto barrier = [group] { named_barrier_sync(1 + group, 128); };
-  const int tile_channel = tile % h.tiles_n() * h.columns;
   const auto store_slab = [&]<int begin>(std::integral_constant<int, begin>) {
     const int first_channel = tile_channel + begin;
     VN_UNROLL
@@ -198,11 +197,11 @@ VN_DEVICE void store_tile(GroupResults<h> &results, const float (&sums)[h.column
                              results.place_of(lane % 4 * 2) + results.place_of(i / 4 * 8)),
                    Vector<float, 2>{{sums[begin / 2 + i], sums[begin / 2 + i + 1]}});
     barrier();
-    results.template store<(begin + slab < h.columns)>(matrix, first_channel, first_channel + slab, out,
-                                                       operands);
+    results.template store<(begin + slab < columns)>(matrix, first_channel, first_channel + slab, out,
+                                                     operands);
     barrier();
-    if constexpr (h.convolution.epilogue.sums != Sums::None) {
-      if (first_result < results_of(h.convolution))
+    if constexpr (Results::epilogue.sums != Sums::None) {
+      if (results.first_result < results_of(Results::convolution))
         results.add_up(matrix, first_channel, part, operands, barrier);
       barrier();
     }
@@ -210,7 +209,7 @@ VN_DEVICE void store_tile(GroupResults<h> &results, const float (&sums)[h.column
   [&]<int... i>(std::integer_sequence<int, i...>) {
     (store_slab(std::integral_constant<int, i * slab>()), ...);
   }
-  (std::make_integer_sequence<int, h.columns / slab>());
+  (std::make_integer_sequence<int, columns / slab>());
 }
 
 } // namespace detail
@@ -255,7 +254,8 @@ VN_DEVICE void hopper_convolution(const TensorMap &in, const TensorMap &weight,
   detail::RingPlace<h.stages> place;
   detail::GroupResults<h> results{int(threadIdx.x) % 128, 0};
   for (int tile = int(blockIdx.x); tile < h.tiles(); tile += int(gridDim.x)) {
-    results.begin((tile / h.tiles_n() * 2 + group) * h.group_rows, tile % h.tiles_n() * h.columns, operands);
+    const int part = tile / h.tiles_n() * 2 + group, first_channel = tile % h.tiles_n() * h.columns;
+    results.begin(part * h.group_rows, first_channel, operands);
     float sums[h.columns / 2];
     int before = 0; // the place of the stage before
     for (int stage = 0; stage < tile_stages; ++stage) {
@@ -276,7 +276,8 @@ VN_DEVICE void hopper_convolution(const TensorMap &in, const TensorMap &weight,
     wgmma_wait_group<0>(sums);
     if (releases)
       mbarrier_arrive(empty + before);
-    detail::store_tile<h>(results, sums, matrix, tile, out, operands);
+    detail::store_sums_of_group<h.convolution, h.columns, h.slab()>(results, sums, matrix, group,
+                                                                    first_channel, part, out, operands);
   }
 #endif
 }

@@ -10,6 +10,7 @@
 #include "elementwise.cuh"
 #include "fold.cuh"
 #include "hopper_convolution.cuh"
+#include "hopper_rows.cuh"
 #include "losses.cuh"
 #include "optimizer.cuh"
 #include "pixel_sums.cuh"

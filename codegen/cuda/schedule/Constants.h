@@ -6,6 +6,7 @@
 #define VERNIER_CODEGEN_CUDA_SCHEDULE_CONSTANTS_H
 
 #include "codegen/cuda/device/hopper_convolution.cuh"
+#include "codegen/cuda/device/hopper_rows.cuh"
 #include "codegen/cuda/device/weight_gradient.cuh"
 #include "codegen/cuda/device/weights.cuh"
 #include "codegen/program/Backend.h"

@@ -167,6 +167,19 @@ std::optional<::vn::HopperConvolution> CudaSelection::byWarpGroups(const ::vn::C
   return best;
 }
 
+// Where rows are long enough, and enough of them.
+std::optional<::vn::HopperRows> CudaSelection::rowsByWarpGroups(const ::vn::Convolution &c) const {
+  if (!hopper)
+    return std::nullopt;
+  ::vn::HopperRows rows{c, 0, 4, int(machine.multiprocessors)};
+  for (const int columns : {16, 32, 64, 96, 128}) {
+    rows.columns = columns;
+    if (rows.legal() && rows.segments() >= 2 * rows.blocks)
+      return rows;
+  }
+  return std::nullopt;
+}
+
 // A stage of a warp group's tile takes no less than its 128 pixels take to come.
 bool CudaSelection::slicesBeat(const ::vn::HopperConvolution &h, const ::vn::Convolution &sliced) const {
   if (sliced.tile.slices == 1)
@@ -354,6 +367,7 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
     epilogue.sums = ::vn::Sums::Moments;
   else if (at.sums.kind == Sums::Gradient)
     epilogue.sums = ::vn::Sums::Gradient, epilogue.x = map(first, at.sums.reads[0]);
+  std::optional<::vn::HopperRows> byRows;
   int parts = 0, weightRows = 0, weightChannels = 0;
   for (int y = 0; y < (forward ? 1 : c.stride.y); ++y)
     for (int x = 0; x < (forward ? 1 : c.stride.x); ++x) {
@@ -372,7 +386,8 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
       parts += parts_of(one);
       ::vn::Convolution complete = one;
       complete.epilogue = epilogue;
-      auto twin = byWarpGroups(complete);
+      byRows = rowsByWarpGroups(complete);
+      auto twin = byRows ? std::nullopt : byWarpGroups(complete);
       // Partial sums are as many in both.
       if (twin &&
           ((at.sums.kind != Sums::None && parts_of(*twin) != parts_of(one)) || slicesBeat(*twin, one)))
@@ -439,7 +454,16 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
       write(draft, "sums", sums.sums, "double", int64_t(parts) * 2 * p.out.c);
     draft.constant = constantOf(one);
     draft.launch = launch_of(one);
-    if (const auto &h = twins[size_t(&one - launches.data())]) {
+    if (byRows) {
+      draft.hopper = {"HopperRows",
+                      std::to_string(byRows->columns) + ", " + std::to_string(byRows->stages) + ", " +
+                          std::to_string(byRows->blocks),
+                      "hopper_rows",
+                      {},
+                      unsigned(byRows->threads)};
+      draft.chosen += " hopper rows " + std::to_string(byRows->columns);
+      draft.reason += "; on compute capability 9.0 each row is copied once for all of its windows";
+    } else if (const auto &h = twins[size_t(&one - launches.data())]) {
       draft.hopper = {"HopperConvolution",
                       std::to_string(h->columns) + ", " + std::to_string(h->stages) + ", " +
                           std::to_string(h->blocks),

@@ -55,6 +55,7 @@ private:
   };
   std::optional<Sliced> inSlices(const ::vn::Convolution &c, const ::vn::Tile &usual) const;
   double secondsOfFew(const ::vn::Tile &tile, int64_t blocks, int64_t productBytes) const;
+  std::optional<::vn::HopperRows> rowsByWarpGroups(const ::vn::Convolution &c) const;
   bool slicesBeat(const ::vn::HopperConvolution &h, const ::vn::Convolution &sliced) const;
   // None: it cannot be, or should not.
   std::optional<::vn::HopperConvolution> byWarpGroups(const ::vn::Convolution &c) const;
