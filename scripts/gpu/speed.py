@@ -14,7 +14,7 @@ RUNS = 20
 # Of torch.compile, which takes a minute or more for each: the most telling first.
 COMPILED = (("bf16", 256), ("bf16", 1), ("tf32", 256), ("tf32", 1), ("bf16", 32), ("tf32", 32))
 COMPILED_SECONDS = 150
-PEER_PRECISIONS = ("bf16", "tf32", "f32")
+PEER_PRECISIONS = ("bf16", "tf32")  # of f32 there is the time of our own alone
 
 
 def weights_of(run, case):
