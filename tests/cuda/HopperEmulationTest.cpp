@@ -96,6 +96,18 @@ BOOST_AUTO_TEST_CASE(a_copy_that_nothing_waits_for) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(a_box_that_begins_within_16_bytes) {
+  const Report report = check(FaultKind::Misaligned, "misplaced_box", [](auto fault) {
+    Array<float> x(counted(512), "x"), y(32, "y");
+    const vn::TiledTensor tensor{
+        2, {32, 16}, {0, 128}, {32, 1}, {1, 1, 1, 1, 1}, vn::Element::F32, vn::Swizzle::None};
+    VN_LAUNCH((misplaced_box<fault.value>), {.grid = 1, .block = 32, .shared_bytes = 128},
+              vn::tensor_map(tensor, vn::Global<const float>(x)), y);
+    BOOST_TEST(y.values()[0] == 5);
+  });
+  BOOST_TEST(report.what == "copies from element 2 of dimension 0, not a multiple of 16 bytes");
+}
+
 BOOST_AUTO_TEST_CASE(a_place_filled_too_early) {
   const Report report = check(FaultKind::Race, "refilled_by_copy", [](auto fault) {
     Array<float> x(counted(7 * 32), "x"), y(7 * 32, "y");

@@ -104,6 +104,19 @@ template <bool fault> VN_KERNEL(32) late_copy(Global<const float> x, Global<floa
     y[threadIdx.x] = first[31 - threadIdx.x];
 }
 
+// Wrong: the first coordinate is not one of 16 bytes.
+template <bool fault> VN_KERNEL(32) misplaced_box(VN_TENSOR_MAP map, Global<float> y) {
+  const Shared<float> box = dynamic_shared<float>(0, 32, "box");
+  VN_SHARED(uint64_t, full, 1);
+  start_mbarrier(full, 1);
+  if (threadIdx.x == 0) {
+    mbarrier_arrive_expect(full, 128);
+    copy_tensor(box, map, Coordinates<2>{{fault ? 2 : 4, 0}}, full);
+  }
+  mbarrier_wait(full, 0);
+  y[threadIdx.x] = box[threadIdx.x];
+}
+
 // Wrong: the block ends before its copy has landed.
 template <bool fault> VN_KERNEL(32) unwaited_bulk_copy(Global<const float> x, Global<float> y) {
   VN_SHARED(float, values, 32);

@@ -229,6 +229,11 @@ void copyTensor(const Pointer<std::byte, Space::Shared> &to, const TensorMap &ma
          "copies with " + std::to_string(rank) + " coordinates" + (offsets ? " and offsets" : "") +
              " by a map of " + std::to_string(map.rank) + " dimensions" + (map.im2col ? " for im2col" : ""),
          to, place);
+  if (int64_t(coordinates[0]) * map.elementBytes % 16 != 0)
+    fail(FaultKind::Misaligned,
+         "copies from element " + std::to_string(coordinates[0]) +
+             " of dimension 0, not a multiple of 16 bytes",
+         to, place);
   const MBarrier &barrier = mbarrierOf(mbarrier, place);
   int64_t bytes = map.elementBytes;
   if (map.im2col)
