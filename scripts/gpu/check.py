@@ -34,7 +34,7 @@ PARTS = {
     "inference": (speed.inference, 110),
     "training": (speed.training, 30),
     "counters": (counters.counters, 60),
-    "eager": (speed.eager, 110),
+    "eager": (speed.eager, 80),
     "compiled": (speed.compiled, 400),
     "longer": (speed.longer, 60),
 }
