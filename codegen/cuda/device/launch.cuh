@@ -99,6 +99,14 @@ inline int capability() {
   return 10 * major + minor;
 }
 
+// Whether the kernel's code has follow_previous()'s instructions: what a newer GPU makes of PTX for sm_80 has
+// not.
+template <class... Parameters> bool follows(const char *name, void (*kernel)(Parameters...)) {
+  cudaFuncAttributes attributes{};
+  check(cudaFuncGetAttributes(&attributes, kernel), std::string("kernel `") + name + "`");
+  return attributes.ptxVersion >= 90;
+}
+
 template <class... Parameters>
 void launch(const char *name, void (*kernel)(Parameters...), const Launch &shape,
             const std::type_identity_t<Parameters> &...arguments) {
@@ -114,7 +122,7 @@ void launch(const char *name, void (*kernel)(Parameters...), const Launch &shape
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;
-  if (shape.early && capability() >= 90)
+  if (shape.early && capability() >= 90 && follows(name, kernel))
     config.attrs = &attribute, config.numAttrs = 1;
   check(cudaLaunchKernelEx(&config, kernel, arguments...), std::string("kernel `") + name + "`");
 }
