@@ -13,20 +13,20 @@ KEPT = re.compile(r"Kernel Name|gpu__time_duration|dram__|lts__.*throughput|l1te
                   r"warps_active|issue_stalled|registers_per|grid_size|occupancy_limit")
 # Not what prepares weights, nor copies.
 KERNELS = "regex:convolution|pool|resize|activation|mean|gradient|norm"
+MOST_KERNELS = 24  # half a second each
 
 
 def counters(run):
-    """The kernels of one call, of programs in bfloat16 at the largest batch; a table for each network."""
+    """The first kernels of a call, of programs in bfloat16 at the largest batch; a table for each network."""
     tool = shutil.which("ncu")
     cases = [case for case in run.cases("inference") if case["precision"] == "bf16"]
     largest = max((case["batch"] for case in cases), default=0)
-    steps = {row["name"]: row["steps"] for row in run.rows if "steps" in row}
     for case in [case for case in cases if case["batch"] == largest] if tool else []:
         sections = [word for section in SECTIONS for word in ("--section", section)]
         problem, text = run.execute(
             [tool, "--clock-control", "none", "--csv", "--page", "raw", "--print-units", "base", *sections,
-             "--kernel-name", KERNELS, "--launch-count", steps.get(case["name"], 100),
-             run.path(case["program"]), "bench", "--json", "--runs", 1, *speed.weights_of(run, case)], 60)
+             "--kernel-name", KERNELS, "--launch-count", MOST_KERNELS,
+             run.path(case["program"]), "bench", "--json", "--runs", 1, *speed.weights_of(run, case)], 30)
         lines = [line for line in text.splitlines() if line.startswith('"')]
         path = run.out / f"counters-{case['model']}.csv"
         if not problem and lines:
