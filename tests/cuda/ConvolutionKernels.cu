@@ -1,5 +1,6 @@
 // Convolutions as emitted code will have them, for nvcc: one of each arithmetic.
 #include "codegen/cuda/device/hopper_convolution.cuh"
+#include "codegen/cuda/device/hopper_rows.cuh"
 #include "codegen/cuda/device/row_taps.cuh"
 #include "codegen/cuda/device/weight_gradient.cuh"
 #include "codegen/cuda/device/weights.cuh"
@@ -179,12 +180,12 @@ VN_KERNEL(256) pad_rows_of_array(Global<const float> in, Global<bf16> out) {
   padded_rows<rows_of_array>(in, out);
 }
 
-constexpr HopperConvolution hopper_rows{by_rows(first), 64, 8};
+constexpr HopperConvolution hopper_row_taps{by_rows(first), 64, 8};
 
-VN_KERNEL_ALONE(hopper_rows.threads)
+VN_KERNEL_ALONE(hopper_row_taps.threads)
 hopper_conv_7x7_s2_row_taps(VN_TENSOR_MAP in, VN_TENSOR_MAP weight, Global<bf16> out,
                             EpilogueOperands operands) {
-  hopper_convolution<hopper_rows>(in, weight, out, operands);
+  hopper_convolution<hopper_row_taps>(in, weight, out, operands);
 }
 
 constexpr WeightLayout layout_of_rows{
@@ -192,4 +193,12 @@ constexpr WeightLayout layout_of_rows{
 
 VN_KERNEL(256) pack_7x7_row_taps(Global<const float> weight, Global<bf16> packed) {
   pack_weights<layout_of_rows>(weight, packed);
+}
+
+constexpr HopperRows stem_rows{by_rows(first)};
+
+VN_KERNEL_ALONE(stem_rows.threads)
+hopper_rows_7x7_s2_224x224x3_to_64(Global<const bf16> in, Global<const bf16> weight, Global<bf16> out,
+                                   EpilogueOperands operands) {
+  hopper_rows<stem_rows>(in, weight, out, operands);
 }

@@ -43,6 +43,8 @@ def count(nvcc, root, architecture):
             if re.search(r"\bmma\.sync\b|\bwgmma\.mma_async\b", line):
                 tensor[current] = tensor.get(current, 0) + 1
     lines, report = [], done.stdout + done.stderr
+    if slower := re.search(r".*Performance Loss.*", report):  # products of warp groups one by one
+        sys.exit(slower.group())
     for part in re.split(r"(?=ptxas info +: Compiling entry)", report)[1:]:
         symbol = ENTRY.search(part).group(1)
         spills = sum(int(n) for n in re.findall(r"(\d+) bytes spill", part))

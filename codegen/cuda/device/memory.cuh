@@ -99,7 +99,8 @@ VN_DEVICE void load_words_if(bool condition, Vector<uint32_t, words> &to, Global
 #endif
 }
 
-// A word that was loaded, in a register that the next load does not write.
+// A word that was loaded, in a register that the next load does not write. In a grid without a third
+// dimension.
 VN_DEVICE uint32_t arrived(uint32_t word) {
 #ifdef VN_EMULATED
   return word;

@@ -85,30 +85,32 @@ std::pair<::vn::Tile, std::string> CudaSelection::tileOf(int64_t results, int64_
           many + ": less than two for each"};
 }
 
-// Seconds of a launch whose blocks are few: each stage waits for memory, but for those that are on their way
-// together, and a multiprocessor loads no faster than it can.
-double CudaSelection::secondsOfFew(const ::vn::Tile &tile, int64_t blocks, int64_t productBytes) const {
-  const int64_t stages = ceilDiv(ceilDiv(productBytes, tile.k_bytes), tile.slices);
+static int64_t blocksOf(const ::vn::Convolution &c, const ::vn::Tile &tile) {
+  return ceilDiv(results_of(c), tile.m) * ceilDiv(c.out_channels(), tile.n) * c.groups;
+}
+
+// Of what one result is summed over, in one of the factors.
+static int64_t bytesOfSum(const ::vn::Convolution &c) {
+  return int64_t(rows_of(c).count) * columns_of(c).count * packed_channels(c.arithmetic, c.in_channels()) *
+         (c.arithmetic == ::vn::Arithmetic::BF16 ? 2 : 4);
+}
+
+// Seconds of a convolution whose blocks are few: each stage waits for memory, but for those that are on their
+// way together, and a multiprocessor loads no faster than it can.
+double CudaSelection::secondsOfFew(const ::vn::Convolution &c, const ::vn::Tile &tile) const {
+  const int64_t bytes = bytesOfSum(c), stages = ceilDiv(ceilDiv(bytes, tile.k_bytes), tile.slices);
   const double wait = double(stages) / (tile.stages - 1) * machine.secondsToLoad;
-  const double load = double(tile.m + tile.n) * double(productBytes) / machine.blockBytesPerSecond;
-  return double(ceilDiv(blocks, machine.multiprocessors)) * std::max(wait, load);
+  const double load = double(tile.m + tile.n) * double(bytes) / machine.blockBytesPerSecond;
+  return double(ceilDiv(blocksOf(c, tile), machine.multiprocessors)) * std::max(wait, load);
 }
 
 // Where blocks are fewer than multiprocessors and sums long: a small tile in slices. None where it gains
 // nothing.
-std::optional<CudaSelection::Sliced> CudaSelection::inSlices(const ::vn::Convolution &c,
-                                                             const ::vn::Tile &usual) const {
-  const int64_t results = results_of(c), channels = c.out_channels();
-  const auto blocksOf = [&](const ::vn::Tile &tile) {
-    return ceilDiv(results, tile.m) * ceilDiv(channels, tile.n) * c.groups;
-  };
-  const int64_t elementBytes = c.arithmetic == ::vn::Arithmetic::BF16 ? 2 : 4;
-  const int64_t productBytes = int64_t(rows_of(c).count) * columns_of(c).count *
-                               packed_channels(c.arithmetic, c.in_channels()) * elementBytes;
-  if (blocksOf(usual) >= machine.multiprocessors || productBytes == 0)
+std::optional<::vn::Tile> CudaSelection::inSlices(const ::vn::Convolution &c) const {
+  if (blocksOf(c, c.tile) >= machine.multiprocessors || bytesOfSum(c) == 0)
     return std::nullopt;
-  std::optional<Sliced> best;
-  double least = secondsOfFew(usual, blocksOf(usual), productBytes);
+  std::optional<::vn::Tile> best;
+  double least = secondsOfFew(c, c.tile);
   for (const int m : {64, 32, 16})
     for (const int n : {64, 32, 16, 8})
       for (const int slices : {2, 4, 8, 16}) {
@@ -119,12 +121,12 @@ std::optional<CudaSelection::Sliced> CudaSelection::inSlices(const ::vn::Convolu
                               .warps_n = 1,
                               .stages = 4,
                               .slices = slices};
-        if (!tile.legal() || tile.threads() > 512 || tile.shared_bytes() > 160 * 1024 || n >= 2 * channels ||
-            ceilDiv(productBytes, tile.k_bytes) < slices)
+        if (!tile.legal() || tile.threads() > 512 || tile.shared_bytes() > 160 * 1024 ||
+            n >= 2 * c.out_channels() || ceilDiv(bytesOfSum(c), tile.k_bytes) < slices)
           continue;
-        const double seconds = secondsOfFew(tile, blocksOf(tile), productBytes);
+        const double seconds = secondsOfFew(c, tile);
         if (seconds < 0.9 * least)
-          best = {tile, seconds}, least = seconds;
+          best = tile, least = seconds;
       }
   return best;
 }
@@ -184,13 +186,9 @@ std::optional<::vn::HopperRows> CudaSelection::rowsByWarpGroups(const ::vn::Conv
 bool CudaSelection::slicesBeat(const ::vn::HopperConvolution &h, const ::vn::Convolution &sliced) const {
   if (sliced.tile.slices == 1)
     return false;
-  const int64_t taps = int64_t(rows_of(sliced).count) * columns_of(sliced).count;
-  const int64_t blocks = ceilDiv(results_of(sliced), sliced.tile.m) *
-                         ceilDiv(sliced.out_channels(), sliced.tile.n) * sliced.groups;
-  return secondsOfFew(sliced.tile, blocks,
-                      taps * packed_channels(sliced.arithmetic, sliced.in_channels()) * 2) <
-         double(ceilDiv(h.tiles(), machine.multiprocessors)) * double(taps * h.tap_stages()) *
-             machine.secondsOfHopperStage;
+  const int64_t stages = int64_t(rows_of(sliced).count) * columns_of(sliced).count * h.tap_stages();
+  return secondsOfFew(sliced, sliced.tile) <
+         double(ceilDiv(h.tiles(), machine.multiprocessors)) * double(stages) * machine.secondsOfHopperStage;
 }
 
 ::vn::Epilogue CudaSelection::epilogueOf(const Epilogue &epilogue, const Places &at, Draft &draft) const {
@@ -377,9 +375,11 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
         continue;
       std::string reason;
       std::tie(one.tile, reason) = tileOf(results_of(one), c.out_channels(), c.groups);
-      if (const auto sliced = inSlices(one, one.tile)) {
-        one.tile = sliced->tile;
-        reason = "few blocks and long sums: " + std::to_string(sliced->tile.slices) + " slices";
+      if (const auto sliced = inSlices(one)) {
+        reason = std::to_string(blocksOf(one, one.tile)) + " blocks of " + std::to_string(one.tile.m) + "x" +
+                 std::to_string(one.tile.n) + " for " + std::to_string(machine.multiprocessors) +
+                 " multiprocessors: sums in " + std::to_string(sliced->slices) + " slices";
+        one.tile = *sliced;
       }
       reasons.push_back(std::move(reason));
       one.epilogue.first_part = parts;
@@ -497,8 +497,7 @@ PartialSums CudaSelection::convolution(const ConvolutionProblem &p, const Places
 // first. A multiprocessor's blocks share what it reads of the cache and multiplies; a block alone waits for
 // its loads, of which a few stages are on their way.
 void CudaSelection::chooseTile(::vn::WeightGradient &g) const {
-  constexpr double secondsPerLoad = 1e-6; // from memory
-  constexpr double multiplied = 0.6;      // of the products that a multiprocessor could make at best
+  constexpr double multiplied = 0.6; // of the products that a multiprocessor could make at best
   const bool wide = g.arithmetic == ::vn::Arithmetic::BF16;
   const double products = multiplied * machine.perSecond(Products(g.arithmetic));
   const double perMultiprocessor = double(machine.multiprocessors);
@@ -525,11 +524,11 @@ void CudaSelection::chooseTile(::vn::WeightGradient &g) const {
                       shared = ceilDiv(int64_t(one.tiles()) * splits, machine.multiprocessors) * stages;
         const double load = double(shared) * stageBytes * perMultiprocessor / machine.cacheBytesPerSecond;
         const double multiply = double(shared) * stageProducts * perMultiprocessor / products;
-        const double wait = secondsPerLoad * (1 + double(stages) / (one.tile.stages - 1));
+        const double wait = machine.secondsToLoad * (1 + double(stages) / (one.tile.stages - 1));
         const double parts = 4.0 * double(one.sum().elements()); // written, then read
-        const double add =
-            splits == 1 ? 0
-                        : 2 * parts / machine.cacheBytesPerSecond + secondsPerLoad + machine.secondsPerLaunch;
+        const double add = splits == 1 ? 0
+                                       : 2 * parts / machine.cacheBytesPerSecond + machine.secondsToLoad +
+                                             machine.secondsPerLaunch;
         const double time = std::max({load, multiply, wait}) + add;
         if (!best || time < least) {
           best = one;

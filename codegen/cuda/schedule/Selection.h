@@ -49,12 +49,9 @@ private:
   Location paddedRows(const ::vn::Convolution &c, const Places &at);
   // With the reason for it.
   std::pair<::vn::Tile, std::string> tileOf(int64_t results, int64_t channels, int64_t groups) const;
-  struct Sliced {
-    ::vn::Tile tile;
-    double seconds = 0;
-  };
-  std::optional<Sliced> inSlices(const ::vn::Convolution &c, const ::vn::Tile &usual) const;
-  double secondsOfFew(const ::vn::Tile &tile, int64_t blocks, int64_t productBytes) const;
+  double secondsOfFew(const ::vn::Convolution &c, const ::vn::Tile &tile) const;
+  // Another tile for it.
+  std::optional<::vn::Tile> inSlices(const ::vn::Convolution &c) const;
   std::optional<::vn::HopperRows> rowsByWarpGroups(const ::vn::Convolution &c) const;
   bool slicesBeat(const ::vn::HopperConvolution &h, const ::vn::Convolution &sliced) const;
   // None: it cannot be, or should not.
