@@ -81,15 +81,6 @@ VN_DEVICE void load_parameters(float (&values)[count], Global<const float> numbe
   }
 }
 
-// Calls load(k, pixel, channel, valid) for all of this thread's vectors, then store(...) for all of them: the
-// loads are on their way together.
-template <Map map, int width, int each, class Load, class Store>
-VN_DEVICE void for_vectors_together(const Load &load, const Store &store) {
-  const ThreadVectors<map, width, each> own;
-  own.for_pixels([&](int k, int pixel) { load(k, pixel, own.channel, own.valid); });
-  own.for_pixels([&](int k, int pixel) { store(k, pixel, own.channel, own.valid); });
-}
-
 VN_CONSTANT bool same_shape(const Map &a, const Map &b) {
   return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c;
 }
@@ -120,21 +111,22 @@ VN_DEVICE void binary(Global<const Number<p.a.element>> a, Global<const Number<p
   static_assert(same_shape(p.b, p.y) || p.b.h * p.b.w == 1, "b is of y's shape or N x 1 x 1 x C");
   static_assert(p.a.elements() < (1ll << 31) && p.b.elements() < (1ll << 31), "places are counted in int");
   constexpr int width = p.vector(), each = p.each();
-  Vector<Number<p.a.element>, width> from_a[each];
-  Vector<Number<p.b.element>, width> from_b[each];
-  for_vectors_together<p.y, width, each>(
-      [&](int k, int pixel, int channel, int valid) {
+  struct Terms {
+    Loaded<Number<p.a.element>, width> a;
+    Loaded<Number<p.b.element>, width> b;
+  };
+  for_vectors<p.y, width, each>(
+      [](int, int) {},
+      [&](int pixel, int channel, int valid) {
         const int b_pixel = same_shape(p.b, p.y) ? pixel : pixel / (p.y.h * p.y.w);
-        from_a[k] = load_vector<width>(a + (pixel * p.a.pixel + channel), valid);
-        from_b[k] = load_vector<width>(b + (b_pixel * p.b.pixel + channel), valid);
+        return Terms{load_channels<width, p.y.c>(a + (pixel * p.a.pixel + channel), valid),
+                     load_channels<width, p.y.c>(b + (b_pixel * p.b.pixel + channel), valid)};
       },
-      [&](int k, int pixel, int channel, int valid) {
-        float values[width], others[width];
-        to_floats(values, from_a[k]);
-        to_floats(others, from_b[k]);
+      [&](const Terms &terms, int pixel, int channel, int valid) {
+        float values[width];
         VN_UNROLL
         for (int i = 0; i < width; ++i) {
-          const float value = p.op == Operation::Add ? values[i] + others[i] : values[i] * others[i];
+          const float value = p.op == Operation::Add ? terms.a[i] + terms.b[i] : terms.a[i] * terms.b[i];
           values[i] = activated<p.activation>(value);
         }
         store_floats(y + (pixel * p.y.pixel + channel), values, valid);
@@ -287,17 +279,20 @@ constexpr Launch launch_of(const Copy &p, Stream stream = {}) {
 
 template <Copy p> VN_DEVICE void copy(Global<const Number<p.x.element>> x, Global<Number<p.y.element>> y) {
   static_assert(same_shape(p.x, p.y) && p.x.elements() < (1ll << 31), "places are counted in int");
-  constexpr int width = p.vector(), each = p.each();
-  Vector<Number<p.x.element>, width> loaded[each];
-  for_vectors_together<p.y, width, each>(
-      [&](int k, int pixel, int channel, int valid) {
-        loaded[k] = load_vector<width>(x + (pixel * p.x.pixel + channel), valid);
-      },
-      [&](int k, int pixel, int channel, int valid) {
-        float values[width];
-        to_floats(values, loaded[k]);
-        store_floats(y + (pixel * p.y.pixel + channel), values, valid);
-      });
+  constexpr int width = p.vector();
+  using Values = Loaded<Number<p.x.element>, width>;
+  for_vectors<p.y, width, p.each()>([](int, int) {},
+                                    [&](int pixel, int channel, int valid) {
+                                      return load_channels<width, p.y.c>(x + (pixel * p.x.pixel + channel),
+                                                                         valid);
+                                    },
+                                    [&](const Values &loaded, int pixel, int channel, int valid) {
+                                      float values[width];
+                                      VN_UNROLL
+                                      for (int i = 0; i < width; ++i)
+                                        values[i] = loaded[i];
+                                      store_floats(y + (pixel * p.y.pixel + channel), values, valid);
+                                    });
 }
 
 } // namespace vn

@@ -59,25 +59,19 @@ VN_CONSTANT int power_from(int n) {
   return power;
 }
 
-// `count` numbers of a map, of which the first `valid` are read; the others are 0.
-template <int count, class T> VN_DEVICE Vector<T, count> load_vector(Global<const T> p, int valid) {
-  if (valid >= count)
-    return load_global<count>(p);
-  Vector<T, count> values;
-  VN_UNROLL
-  for (int i = 0; i < count; ++i)
-    values[i] = i < valid ? T(p[i]) : from_float<T>(0.0f);
-  return values;
-}
-template <int count, class T>
-VN_DEVICE void to_floats(float (&values)[count], const Vector<T, count> &loaded) {
-  VN_UNROLL
-  for (int i = 0; i < count; ++i)
-    values[i] = to_float(loaded[i]);
-}
+// `count` numbers of a map as float, of which the first `valid` are read; the others are 0.
 template <int count, class T>
 VN_DEVICE void load_floats(float (&values)[count], Global<const T> p, int valid) {
-  to_floats(values, load_vector<count, T>(p, valid));
+  if (valid >= count) {
+    const Vector<T, count> loaded = load_global<count>(p);
+    VN_UNROLL
+    for (int i = 0; i < count; ++i)
+      values[i] = to_float(loaded[i]);
+  } else {
+    VN_UNROLL
+    for (int i = 0; i < count; ++i)
+      values[i] = i < valid ? to_float(p[i]) : 0.0f;
+  }
 }
 
 // Numbers of a map as they are in memory: nothing waits for a load before they are used, so that those of

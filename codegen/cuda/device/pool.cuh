@@ -76,21 +76,23 @@ VN_DEVICE void pool(Global<const Number<p.in.element>> in, Global<Number<p.out.e
     constexpr int together = p.taps_together();
     if (place.valid > 0)
       for (int first = place.member; first < p.taps(); first += share * together) {
-        Vector<Number<p.in.element>, vector> loaded[together];
+        Loaded<Number<p.in.element>, vector> loaded[together];
         bool inside[together];
         VN_UNROLL
         for (int i = 0; i < together; ++i) {
           const int tap = first + i * share, y = top + tap / p.kernel.x, x = left + tap % p.kernel.x;
           inside[i] = p.always_inside() || (y >= 0 && y < p.in.h && x >= 0 && x < p.in.w);
           if (inside[i])
-            loaded[i] = load_vector<vector>(
+            loaded[i] = load_channels<vector, p.in.c>(
                 in + (((place.n * p.in.h + y) * p.in.w + x) * p.in.pixel + place.channel), place.valid);
         }
         VN_UNROLL
         for (int i = 0; i < together; ++i)
           if (inside[i]) {
             float values[vector];
-            to_floats(values, loaded[i]);
+            VN_UNROLL
+            for (int k = 0; k < vector; ++k)
+              values[k] = loaded[i][k];
             body(values);
           }
       }

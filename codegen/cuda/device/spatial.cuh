@@ -64,26 +64,23 @@ VN_DEVICE void spatial_sum(Global<const Number<s.a.element>> a, Global<const Num
                 together = pixels_each < most ? pixels_each : most; // loads that are on their way
   if (valid > 0)
     for (int begin = first + row; begin < last; begin += rows * together) {
-      Vector<Number<s.a.element>, vector> loaded[together];
-      Vector<Number<s.b.element>, vector> factors[s.dot ? together : 1];
+      Loaded<Number<s.a.element>, vector> loaded[together];
+      Loaded<Number<s.b.element>, vector> factors[s.dot ? together : 1];
       VN_UNROLL
       for (int k = 0; k < together; ++k)
         if (begin + k * rows < last) {
           const int pixel = image * s.pixels() + begin + k * rows;
-          loaded[k] = load_vector<vector>(a + (pixel * s.a.pixel + channel), valid);
+          loaded[k] = load_channels<vector, s.a.c>(a + (pixel * s.a.pixel + channel), valid);
           if constexpr (s.dot)
-            factors[k] = load_vector<vector>(b + (pixel * s.b.pixel + channel), valid);
+            factors[k] = load_channels<vector, s.a.c>(b + (pixel * s.b.pixel + channel), valid);
         }
       VN_UNROLL
       for (int k = 0; k < together; ++k)
         if (begin + k * rows < last) {
           float values[vector];
-          to_floats(values, loaded[k]);
-          if constexpr (s.dot) {
-            VN_UNROLL
-            for (int i = 0; i < vector; ++i)
-              values[i] *= to_float(factors[k][i]);
-          }
+          VN_UNROLL
+          for (int i = 0; i < vector; ++i)
+            values[i] = s.dot ? loaded[k][i] * factors[s.dot ? k : 0][i] : loaded[k][i];
           sum.add(values);
         }
     }
