@@ -186,8 +186,10 @@ Value Elaborator::evalUnary(const UnaryExpr &unary, Frame &frame) {
   }
   if (value.is(Value::Kind::Float))
     return Value::ofFloat(-value.number);
+  if (value.is(Value::Kind::Tensor))
+    return scaleShift(value, -1, 0, 0, "-", unary.span, frame);
   if (!value.is(Value::Kind::Int)) {
-    error(diag::TypeMismatch, unary.operand->span, frame, "the operand of `-`", "a number",
+    error(diag::TypeMismatch, unary.operand->span, frame, "the operand of `-`", "a number or a tensor",
           describe(typeOf(value)));
     return {};
   }
@@ -219,12 +221,11 @@ Value Elaborator::evalBinary(const BinaryExpr &binary, Frame &frame) {
   }
   if (binary.op >= BinaryOp::Equal && binary.op <= BinaryOp::GreaterEqual)
     return compare(binary, left, right, frame);
-  if (left.is(Value::Kind::Tensor) && right.is(Value::Kind::Tensor)) {
-    if (binary.op == BinaryOp::Add)
-      return combine(OpKind::Add, left, right, nullptr, "+", binary.opSpan, frame);
-    if (binary.op == BinaryOp::Multiply)
-      return combine(OpKind::Multiply, left, right, nullptr, "*", binary.opSpan, frame);
-  }
+  const bool tensors = left.is(Value::Kind::Tensor) && right.is(Value::Kind::Tensor);
+  const bool mixed =
+      (left.is(Value::Kind::Tensor) && right.numeric()) || (right.is(Value::Kind::Tensor) && left.numeric());
+  if (tensors || mixed)
+    return tensorArithmetic(binary, left, right, frame);
   if (left.is(Value::Kind::List) && right.is(Value::Kind::List) && binary.op == BinaryOp::Add) {
     std::vector<Value> joined = left.list->elements;
     joined.insert(joined.end(), right.list->elements.begin(), right.list->elements.end());
@@ -280,13 +281,56 @@ Value Elaborator::compare(const BinaryExpr &binary, const Value &left, const Val
   }
 }
 
+// Of two tensors, or of a tensor and a number.
+Value Elaborator::tensorArithmetic(const BinaryExpr &binary, const Value &left, const Value &right,
+                                   Frame &frame) {
+  const std::string_view op = spelling(binary.op);
+  const bool tensors = left.is(right.kind), first = left.is(Value::Kind::Tensor);
+  if (binary.op == BinaryOp::Modulo || (binary.op == BinaryOp::Divide && !first)) {
+    error(diag::OperandTypes, binary.opSpan, frame, op, describe(typeOf(left)), describe(typeOf(right)))
+        .help(std::string(binary.op == BinaryOp::Modulo ? tensorOperators : divisibleTensors));
+    return {};
+  }
+  if (tensors) {
+    const OpKind kind = binary.op == BinaryOp::Add        ? OpKind::Add
+                        : binary.op == BinaryOp::Subtract ? OpKind::Subtract
+                        : binary.op == BinaryOp::Multiply ? OpKind::Multiply
+                                                          : OpKind::Divide;
+    return combine(kind, left, right, nullptr, op, binary.opSpan, frame);
+  }
+  const Value &x = first ? left : right;
+  const double number = (first ? right : left).asDouble();
+  if (binary.op == BinaryOp::Divide && number == 0) {
+    error(diag::DivisionByZero, binary.opSpan, frame);
+    return {};
+  }
+  double slope = 1, offset = 0;
+  switch (binary.op) {
+  case BinaryOp::Add:
+    offset = number;
+    break;
+  case BinaryOp::Subtract:
+    slope = first ? 1 : -1;
+    offset = first ? -number : number;
+    break;
+  case BinaryOp::Multiply:
+    slope = number;
+    break;
+  default:
+    slope = 1 / number;
+  }
+  if (!std::isfinite(float(slope)) || !std::isfinite(float(offset))) {
+    error(diag::BadValue, binary.opSpan, frame, "what `" + std::string(op) + "` combines with a tensor",
+          "a number of 32 bits", formatFloat(number));
+    return {};
+  }
+  return scaleShift(x, slope, offset, left.choices | right.choices, op, binary.opSpan, frame);
+}
+
 Value Elaborator::arithmetic(const BinaryExpr &binary, const Value &left, const Value &right, Frame &frame) {
   std::string_view op = spelling(binary.op);
   if (!left.numeric() || !right.numeric()) {
-    auto report =
-        error(diag::OperandTypes, binary.opSpan, frame, op, describe(typeOf(left)), describe(typeOf(right)));
-    if (left.is(Value::Kind::Tensor) && right.is(Value::Kind::Tensor))
-      report.help("tensors have `+` and `*`");
+    error(diag::OperandTypes, binary.opSpan, frame, op, describe(typeOf(left)), describe(typeOf(right)));
     return {};
   }
   bool divides = binary.op == BinaryOp::Divide || binary.op == BinaryOp::Modulo;

@@ -41,16 +41,13 @@ Value Elaborator::callOp(const CallExpr &call, Frame &frame, const Value *piped)
     return linear(op);
   case Op::BatchNorm:
     return batchNorm(op);
-  case Op::Relu:
-    return pointwise(op, OpKind::Relu);
-  case Op::Relu6:
-    return pointwise(op, OpKind::Relu6);
-  case Op::Sigmoid:
-    return pointwise(op, OpKind::Sigmoid);
+  case Op::Activate:
+    return activate(op);
   case Op::MaxPool:
   case Op::AvgPool:
     return pool(op);
   case Op::GlobalAvgPool:
+  case Op::GlobalMaxPool:
     return globalPool(op);
   case Op::Resize:
     return resize(op);
@@ -68,8 +65,12 @@ Value Elaborator::callOp(const CallExpr &call, Frame &frame, const Value *piped)
     return channelShuffle(op);
   case Op::Add:
     return combine(OpKind::Add, op.values[0], op.values[1], &call, op.op->name, call.callee.span, frame);
+  case Op::Subtract:
+    return combine(OpKind::Subtract, op.values[0], op.values[1], &call, op.op->name, call.callee.span, frame);
   case Op::Multiply:
     return combine(OpKind::Multiply, op.values[0], op.values[1], &call, op.op->name, call.callee.span, frame);
+  case Op::Divide:
+    return combine(OpKind::Divide, op.values[0], op.values[1], &call, op.op->name, call.callee.span, frame);
   }
   return {};
 }
@@ -206,9 +207,17 @@ Value Elaborator::batchNorm(OpCall &op) {
   return op.failed ? Value() : addNode(op, std::move(node), widthOf(op.values[0]));
 }
 
-Value Elaborator::pointwise(OpCall &op, OpKind kind) {
+Value Elaborator::activate(OpCall &op) {
   Node node;
-  node.kind = kind;
+  node.kind = OpKind::Activate;
+  node.activation = op.op->activation;
+  if (node.activation.kind == Activation::LeakyRelu)
+    node.activation.slope = floatArgument(op, 1, 0.01);
+  // Its gradient is told from the result, whose sign a negative slope would hide.
+  if (!op.failed && node.activation.slope < 0)
+    badValue(op, 1, "a slope from 0", op.values[1]);
+  if (op.failed)
+    return {};
   node.operands = {op.values[0].node()};
   node.shape = shapeOf(op.values[0]);
   node.channels = node.shape.channels;
@@ -252,10 +261,17 @@ Value Elaborator::pool(OpCall &op) {
 
 Value Elaborator::globalPool(OpCall &op) {
   Node node;
+  const Shape input = shapeOf(op.values[0]);
   node.kind = OpKind::GlobalAvgPool;
   node.operands = {op.values[0].node()};
-  node.channels = shapeOf(op.values[0]).channels;
+  node.channels = input.channels;
   node.shape = {node.channels, 1, 1};
+  if (op.op->op == Op::GlobalMaxPool) {
+    node.kind = OpKind::MaxPool;
+    node.kernel[0] = node.stride[0] = input.height;
+    node.kernel[1] = node.stride[1] = input.width;
+    op.choices |= infoOf(op.values[0]).scale; // they are arguments
+  }
   return addNode(op, std::move(node), widthOf(op.values[0]), 0);
 }
 
@@ -515,6 +531,33 @@ Value Elaborator::concat(OpCall &op) {
   return addNode(op, std::move(node), width);
 }
 
+static const char *unlabelledPlace(OpKind kind) {
+  switch (kind) {
+  case OpKind::Add:
+    return "add";
+  case OpKind::Subtract:
+    return "subtract";
+  case OpKind::Divide:
+    return "divide";
+  default:
+    return "multiply";
+  }
+}
+
+// A tensor and a number.
+Value Elaborator::scaleShift(const Value &x, double slope, double offset, ChoiceSet choices,
+                             std::string_view written, Span span, Frame &frame) {
+  Node node;
+  node.kind = OpKind::Activate;
+  node.activation = {Activation::ScaleShift, slope, offset};
+  node.operands = {x.node()};
+  node.shape = shapeOf(x);
+  node.channels = node.shape.channels;
+  const ChoiceSet scale = scaleOf(node) | choices;
+  return addNode(std::move(node), nullptr, "scale_shift", written, span, widthOf(x), frame, "", scale,
+                 choices);
+}
+
 Value Elaborator::combine(OpKind kind, const Value &a, const Value &b, const CallExpr *call,
                           std::string_view written, Span span, Frame &frame) {
   Shape left = shapeOf(a), right = shapeOf(b);
@@ -549,8 +592,7 @@ Value Elaborator::combine(OpKind kind, const Value &a, const Value &b, const Cal
   node.operands = {a.node(), b.node()};
   node.shape = left;
   node.channels = left.channels;
-  return addNode(std::move(node), call, kind == OpKind::Add ? "add" : "multiply", written, span, leftWidth,
-                 frame);
+  return addNode(std::move(node), call, unlabelledPlace(kind), written, span, leftWidth, frame);
 }
 
 } // namespace vernier::dsl

@@ -126,7 +126,7 @@ private:
   Value batchNorm(OpCall &op);
   Value pool(OpCall &op);
   Value globalPool(OpCall &op);
-  Value pointwise(OpCall &op, OpKind kind);
+  Value activate(OpCall &op);
   Value resize(OpCall &op);
   Value pad(OpCall &op);
   Value crop(OpCall &op);
@@ -134,6 +134,9 @@ private:
   Value split(OpCall &op);
   Value channelShuffle(OpCall &op);
   Value concat(OpCall &op);
+  Value tensorArithmetic(const BinaryExpr &binary, const Value &left, const Value &right, Frame &frame);
+  Value scaleShift(const Value &x, double slope, double offset, ChoiceSet choices, std::string_view written,
+                   Span span, Frame &frame);
   Value combine(OpKind kind, const Value &a, const Value &b, const CallExpr *call, std::string_view written,
                 Span span, Frame &frame);
   int64_t intArgument(OpCall &op, size_t i, int64_t least, int64_t most, int64_t fallback);

@@ -8,7 +8,9 @@ namespace vernier::dsl {
 
 namespace {
 
-constexpr std::string_view activations = "the activations are `relu`, `relu6` and `sigmoid`";
+constexpr std::string_view activations = "the activations are `relu`, `relu6`, `leaky_relu`, `sigmoid`, "
+                                         "`hard_sigmoid`, `tanh`, `silu`, `hard_swish`, "
+                                         "`gelu` and `gelu_tanh`";
 constexpr std::string_view normalisations = "the only normalisation is `batch_norm`";
 constexpr std::string_view types =
     "types are `int`, `float`, `bool`, `string`, `tensor` and lists such as `[int]`";
@@ -89,6 +91,9 @@ const std::vector<ForeignName> arguments = {
     {"chunks", "parts", ""},
     {"other", "b", ""},
     {"inplace", "", "values never change: leave it out", true},
+    {"negative_slope", "slope", ""},
+    {"approximate", "",
+     "the approximation by a hyperbolic tangent is an operation of its own: `|> gelu_tanh`"},
     {"affine", "", "a batch norm always has a weight and a bias: leave it out", true},
     {"track_running_stats", "", "a batch norm always has running statistics: leave it out", true},
     {"dim", "", "maps are joined and split along their channels: leave it out", true},
@@ -265,13 +270,13 @@ const std::vector<ForeignCall> calls = {
     {"relu", "relu", "", {"inplace"}},
     {"relu6", "relu6", "", {"inplace"}},
     {"sigmoid", "sigmoid", ""},
-    {"silu", "", "`silu(x)` is `x * sigmoid(x)`"},
-    {"swish", "", "`swish(x)` is `x * sigmoid(x)`"},
-    {"gelu", "", activations},
-    {"hardswish", "", activations},
-    {"hardsigmoid", "", activations},
+    {"silu", "silu", "", {"inplace"}},
+    {"swish", "silu", ""},
+    {"gelu", "gelu", ""},
+    {"hardswish", "hard_swish", "", {"inplace"}},
+    {"hardsigmoid", "hard_sigmoid", "", {"inplace"}},
     {"hardtanh", "", activations},
-    {"leakyrelu", "", activations},
+    {"leakyrelu", "leaky_relu", "", {"slope", "inplace"}},
     {"prelu", "", activations},
     {"rrelu", "", activations},
     {"elu", "", activations},
@@ -280,7 +285,7 @@ const std::vector<ForeignCall> calls = {
     {"mish", "", activations},
     {"softplus", "", activations},
     {"softsign", "", activations},
-    {"tanh", "", activations},
+    {"tanh", "tanh", ""},
     {"glu", "", activations},
     {"activation", "", activations},
     {"clamp", "", "`relu` bounds below by 0, `relu6` above by 6 too"},
@@ -307,7 +312,7 @@ const std::vector<ForeignCall> calls = {
     {"averagepool", "avg_pool", ""},
     {"avgpooling", "avg_pool", ""},
     {"meanpool", "avg_pool", ""},
-    {"pool", "", "pools are `max_pool`, `avg_pool` and `global_avg_pool`"},
+    {"pool", "", "pools are `max_pool`, `avg_pool`, `global_max_pool` and `global_avg_pool`"},
     {"adaptiveavgpool2d",
      "global_avg_pool",
      "for one pixel; larger ones come from `avg_pool`, whose kernel is the map's size divided by theirs",
@@ -321,11 +326,14 @@ const std::vector<ForeignCall> calls = {
     {"globalpool", "global_avg_pool", ""},
     {"gap", "global_avg_pool", ""},
     {"mean", "global_avg_pool", ""},
-    {"globalmaxpool", "", "the largest value of each channel is `max_pool(x, [x.height, x.width])`"},
-    {"globalmaxpool2d", "", "the largest value of each channel is `max_pool(x, [x.height, x.width])`"},
-    {"globalmaxpooling2d", "", "the largest value of each channel is `max_pool(x, [x.height, x.width])`"},
-    {"adaptivemaxpool2d", "", "the largest value of each channel is `max_pool(x, [x.height, x.width])`"},
-    {"amax", "", "the largest value of each channel is `max_pool(x, [x.height, x.width])`"},
+    {"globalmaxpool", "global_max_pool", ""},
+    {"globalmaxpool2d", "global_max_pool", ""},
+    {"globalmaxpooling2d", "global_max_pool", ""},
+    {"adaptivemaxpool2d",
+     "global_max_pool",
+     "for one pixel; larger ones come from `max_pool`, whose kernel is the map's size divided by theirs",
+     {"output_size=1"}},
+    {"amax", "global_max_pool", ""},
     // Sizes.
     {"flatten",
      "",
@@ -371,8 +379,8 @@ const std::vector<ForeignCall> calls = {
     {"narrow", "slice", ""},
     {"shuffle", "channel_shuffle", ""},
     {"mul", "multiply", ""},
-    {"sub", "", "tensors have `+` and `*`"},
-    {"div", "", "tensors have `+` and `*`"},
+    {"sub", "subtract", ""},
+    {"div", "divide", ""},
     {"matmul2d", "", "there are no products of matrices"},
     {"attention", "", "attention does not exist: there are no products of maps but pixel by pixel"},
     {"multiheadattention", "", "attention does not exist: there are no products of maps but pixel by pixel"},
@@ -389,7 +397,6 @@ const std::vector<ForeignCall> calls = {
     {"sqrt", "", "functions of numbers are `floor`, `ceil`, `round`, `int`, `min` and `max`"},
     {"log", "", "functions of numbers are `floor`, `ceil`, `round`, `int`, `min` and `max`"},
     {"log2", "", "functions of numbers are `floor`, `ceil`, `round`, `int`, `min` and `max`"},
-    {"exp", "", "functions of numbers are `floor`, `ceil`, `round`, `int`, `min` and `max`"},
     {"abs", "", "`max(v, -v)` is the absolute value of `v`"},
     {"float", "", "an int is accepted where a float is asked for; `1.0 * v` makes one"},
     {"str", "", "a value in a string is written `\"{name}\"`"},

@@ -4,6 +4,8 @@
 #ifndef VERNIER_DSL_GRAPH_H
 #define VERNIER_DSL_GRAPH_H
 
+#include "dsl/Activation.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,13 +14,11 @@
 namespace vernier::dsl {
 
 enum class OpKind {
-  Input,       // channels, height, width from `shape`
-  Convolution, // channels, kernel, stride, padding, dilation, groups, bias
-  Linear,      // channels, bias; operand is C x 1 x 1
-  BatchNorm,   // epsilon, momentum
-  Relu,
-  Relu6,
-  Sigmoid,
+  Input,          // channels, height, width from `shape`
+  Convolution,    // channels, kernel, stride, padding, dilation, groups, bias
+  Linear,         // channels, bias; operand is C x 1 x 1
+  BatchNorm,      // epsilon, momentum
+  Activate,       // activation
   MaxPool,        // kernel, stride, padding, ceil
   AvgPool,        // kernel, stride, padding, ceil, countPadding
   GlobalAvgPool,  // to C x 1 x 1
@@ -29,7 +29,9 @@ enum class OpKind {
   Concat,         // along channels
   ChannelShuffle, // groups
   Add,            // operands of equal shape, or the second C x 1 x 1
+  Subtract,       // the same
   Multiply,       // the same
+  Divide,         // the same
 };
 
 enum class ResizeMode { Nearest, Bilinear };
@@ -70,6 +72,7 @@ struct Node {
   int64_t groups = 1;
   bool bias = false, ceil = false, countPadding = true, replicate = false, alignCorners = false;
   double epsilon = 1e-5, momentum = 0.1;
+  Activation activation;
   ResizeMode mode = ResizeMode::Nearest;
   double scale = 0;           // Resize: the factor that pixels are sampled by; 0: that of the sizes
   int64_t offset[2] = {0, 0}; // Crop: top, left

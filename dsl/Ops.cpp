@@ -2,6 +2,11 @@
 
 namespace vernier::dsl {
 
+static OpSignature activation(Activation::Kind kind, std::vector<OpParameter> parameters = {}) {
+  parameters.insert(parameters.begin(), {"x", OpParam::Tensor});
+  return {Op::Activate, nameOf(kind), nameOf(kind), std::move(parameters), kind};
+}
+
 const std::vector<OpSignature> &operations() {
   using enum OpParam;
   static const std::vector<OpSignature> table = {
@@ -21,9 +26,17 @@ const std::vector<OpSignature> &operations() {
        "batch_norm",
        "bn",
        {{"x", Tensor}, {"epsilon", Float, false}, {"momentum", Float, false}}},
-      {Op::Relu, "relu", "relu", {{"x", Tensor}}},
-      {Op::Relu6, "relu6", "relu6", {{"x", Tensor}}},
-      {Op::Sigmoid, "sigmoid", "sigmoid", {{"x", Tensor}}},
+      activation(Activation::Relu),
+      activation(Activation::Relu6),
+      activation(Activation::LeakyRelu, {{"slope", Float, false}}),
+      activation(Activation::Sigmoid),
+      activation(Activation::HardSigmoid),
+      activation(Activation::Tanh),
+      activation(Activation::Exp),
+      activation(Activation::Silu),
+      activation(Activation::HardSwish),
+      activation(Activation::Gelu),
+      activation(Activation::GeluTanh),
       {Op::MaxPool,
        "max_pool",
        "max_pool",
@@ -42,6 +55,7 @@ const std::vector<OpSignature> &operations() {
         {"ceil", Bool, false},
         {"count_padding", Bool, false}}},
       {Op::GlobalAvgPool, "global_avg_pool", "global_avg_pool", {{"x", Tensor}}},
+      {Op::GlobalMaxPool, "global_max_pool", "global_max_pool", {{"x", Tensor}}},
       {Op::Resize,
        "resize",
        "resize",
@@ -64,7 +78,9 @@ const std::vector<OpSignature> &operations() {
       {Op::Concat, "concat", "concat", {{"tensors", Tensors}}},
       {Op::ChannelShuffle, "channel_shuffle", "channel_shuffle", {{"x", Tensor}, {"groups", Int}}},
       {Op::Add, "add", "add", {{"a", Tensor}, {"b", Tensor}}},
+      {Op::Subtract, "subtract", "subtract", {{"a", Tensor}, {"b", Tensor}}},
       {Op::Multiply, "multiply", "multiply", {{"a", Tensor}, {"b", Tensor}}},
+      {Op::Divide, "divide", "divide", {{"a", Tensor}, {"b", Tensor}}},
   };
   return table;
 }

@@ -15,12 +15,11 @@ enum class Op {
   Conv,
   Linear,
   BatchNorm,
-  Relu,
-  Relu6,
-  Sigmoid,
+  Activate,
   MaxPool,
   AvgPool,
   GlobalAvgPool,
+  GlobalMaxPool,
   Resize,
   Pad,
   Crop,
@@ -29,7 +28,9 @@ enum class Op {
   Concat,
   ChannelShuffle,
   Add,
+  Subtract,
   Multiply,
+  Divide,
 };
 
 enum class OpParam {
@@ -56,6 +57,7 @@ struct OpSignature {
   std::string_view name;
   std::string_view place; // how an unlabelled one is named
   std::vector<OpParameter> parameters;
+  Activation::Kind activation = Activation::None; // of Activate
 };
 
 enum class Function {
@@ -80,6 +82,11 @@ struct FunctionSignature {
   std::string_view name;
   int least, most; // arguments
 };
+
+// What `+` and its like do, for messages.
+inline constexpr std::string_view tensorOperators =
+    "tensors have `+`, `-`, `*` and `/`, with tensors and with numbers";
+inline constexpr std::string_view divisibleTensors = "a tensor can be divided by a number or by a tensor";
 
 const std::vector<OpSignature> &operations();
 const std::vector<FunctionSignature> &functions();

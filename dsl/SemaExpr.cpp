@@ -51,9 +51,9 @@ Type Sema::infer(Expr &expr, Env &env) {
       return Type::boolean();
     }
     Type type = infer(*unary.operand, env);
-    if (type.known() && !type.numeric()) {
-      diagnostics_.report(diag::TypeMismatch, unary.operand->span, "the operand of `-`", "a number",
-                          describe(type));
+    if (type.known() && !type.numeric() && !type.is(Type::Kind::Tensor)) {
+      diagnostics_.report(diag::TypeMismatch, unary.operand->span, "the operand of `-`",
+                          "a number or a tensor", describe(type));
       return Type::unknown();
     }
     return type;
@@ -137,10 +137,15 @@ Type Sema::inferBinary(BinaryExpr &binary, Env &env) {
   bool known = left.known() && right.known();
   bool numbers = left.numeric() && right.numeric();
   bool tensors = left.is(Type::Kind::Tensor) && right.is(Type::Kind::Tensor);
+  // A tensor and a number are a tensor; so is what a type not yet known must turn out to make possible.
+  bool mixed = (left.is(Type::Kind::Tensor) && (right.numeric() || !right.known())) ||
+               (right.is(Type::Kind::Tensor) && (left.numeric() || !left.known()));
   auto refuse = [&] {
     auto report = diagnostics_.report(diag::OperandTypes, binary.opSpan, op, describe(left), describe(right));
     if (tensors)
-      report.help("tensors have `+` and `*`");
+      report.help(std::string(tensorOperators));
+    else if (mixed && binary.op == BinaryOp::Divide)
+      report.help(std::string(divisibleTensors));
     return Type::unknown();
   };
   switch (binary.op) {
@@ -160,8 +165,10 @@ Type Sema::inferBinary(BinaryExpr &binary, Env &env) {
     if (left.listLike() && right.listLike())
       return Type::list(join(elementOf(left), elementOf(right)));
     [[fallthrough]];
+  case BinaryOp::Subtract:
   case BinaryOp::Multiply:
-    if (tensors)
+  case BinaryOp::Divide:
+    if (tensors || (mixed && (binary.op != BinaryOp::Divide || left.is(Type::Kind::Tensor) || !left.known())))
       return Type::tensor();
     [[fallthrough]];
   default:

@@ -64,20 +64,6 @@ View viewOf(Value value) {
   return denseView(1, 1, 1, elements);
 }
 
-Activation activationOf(vn::Activation activation) {
-  switch (activation) {
-  case vn::Activation::None:
-    return Activation::None;
-  case vn::Activation::Relu:
-    return Activation::Relu;
-  case vn::Activation::Relu6:
-    return Activation::Relu6;
-  case vn::Activation::Sigmoid:
-    return Activation::Sigmoid;
-  }
-  return Activation::None;
-}
-
 std::array<int64_t, 2> pair(llvm::ArrayRef<int64_t> values) { return {values[0], values[1]}; }
 std::array<int64_t, 2> begins(llvm::ArrayRef<int64_t> padding) { return {padding[0], padding[2]}; }
 std::array<int64_t, 4> four(llvm::ArrayRef<int64_t> values) {

@@ -21,7 +21,7 @@ template <typename Op> Epilogue Lowering::tailOf(Op op, llvm::SmallVectorImpl<Lo
   }
   if (op.getMask()) {
     reads.push_back(at(op.getMask()));
-    epilogue.masked = activationOf(op.getMasked());
+    epilogue.masked = op.getMasked();
     epilogue.mask = reads.back().view;
   }
   return epilogue;
@@ -84,7 +84,7 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         return success();
       })
       .Case<vn::BatchNormGradOp>([&](auto grad) {
-        const Activation activation = activationOf(grad.getMasked());
+        const Activation activation = grad.getMasked();
         const Location dy = at(grad.getDy());
         Location y;
         if (grad.getMask())
@@ -111,9 +111,8 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         return success();
       })
       .Case<vn::ActivateGradOp>([&](auto grad) {
-        const Location y = at(grad.getY()), dy = at(grad.getDy()), dx = result(grad.getResult());
-        solve(ActivationGradientProblem{y.view, dy.view, dx.view, activationOf(grad.getActivation())},
-              {y, dy}, {dx});
+        const Location of = at(grad.getOf()), dy = at(grad.getDy()), dx = result(grad.getResult());
+        solve(ActivationGradientProblem{of.view, dy.view, dx.view, grad.getActivation()}, {of, dy}, {dx});
         return success();
       })
       .Case<vn::MaxPoolGradOp>([&](auto grad) {

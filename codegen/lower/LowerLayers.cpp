@@ -154,7 +154,7 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
     if (a.view.size() == b.view.size() && !(sameShape(a.view, b.view) && sameShape(b.view, y.view)) &&
         a.view.dense() && b.view.dense() && y.view.dense())
       a.view = b.view = y.view = denseView(1, 1, 1, y.view.size());
-    solve(BinaryProblem{kind, a.view, b.view, y.view, activationOf(op.getActivation())}, {a, b}, {y});
+    solve(BinaryProblem{kind, a.view, b.view, y.view, op.getActivation()}, {a, b}, {y});
   };
 
   const auto copyInputs = [&](const Location &from, Value fromWhole, int64_t fromBegin, const Location &to,
@@ -170,7 +170,7 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         return success();
       })
       .Case<vn::FusedConvolutionOp>([&](auto conv) {
-        lowerConvolution(conv, conv.getAddends(), activationOf(conv.getActivation()), conv.getSums());
+        lowerConvolution(conv, conv.getAddends(), conv.getActivation(), conv.getSums());
         return success();
       })
       .Case<vn::LinearOp>([&](auto linear) {
@@ -179,13 +179,13 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
       })
       .Case<vn::AffineOp>([&](auto affineOp) {
         const Location x = at(affineOp.getInput()), y = result(affineOp.getResult());
-        solve(AffineProblem{x.view, y.view, activationOf(affineOp.getActivation()), std::nullopt},
+        solve(AffineProblem{x.view, y.view, affineOp.getActivation(), std::nullopt},
               {x, at(affineOp.getScale()), at(affineOp.getShift())}, {y});
         return success();
       })
       .Case<vn::ActivateOp>([&](auto act) {
         const Location x = at(act.getInput()), y = result(act.getResult());
-        solve(ActivationProblem{x.view, y.view, activationOf(act.getActivation())}, {x}, {y});
+        solve(ActivationProblem{x.view, y.view, act.getActivation()}, {x}, {y});
         return success();
       })
       .Case<vn::BatchNormTrainingOp>([&](auto norm) {
@@ -205,7 +205,7 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
           added = reads.back().view;
         }
         const Location y = result(norm.getResult());
-        solve(AffineProblem{x.view, y.view, activationOf(norm.getActivation()), added}, reads, {y});
+        solve(AffineProblem{x.view, y.view, norm.getActivation(), added}, reads, {y});
         return success();
       })
       .Case<vn::MaxPoolOp>([&](auto pool) {
@@ -277,8 +277,16 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         binary(add, Binary::Add);
         return success();
       })
+      .Case<vn::SubtractOp>([&](auto subtract) {
+        binary(subtract, Binary::Subtract);
+        return success();
+      })
       .Case<vn::MultiplyOp>([&](auto multiply) {
         binary(multiply, Binary::Multiply);
+        return success();
+      })
+      .Case<vn::DivideOp>([&](auto divide) {
+        binary(divide, Binary::Divide);
         return success();
       })
       .Case<vn::CastOp>([&](auto cast) {

@@ -143,7 +143,6 @@ private:
 
 // Whether the op that computes `value` can write it to a given place.
 bool mayBePlaced(mlir::Value value);
-Activation activationOf(vn::Activation activation);
 std::array<int64_t, 2> pair(llvm::ArrayRef<int64_t> values);
 std::array<int64_t, 4> four(llvm::ArrayRef<int64_t> values);
 // Of a padding: before the first row and column.

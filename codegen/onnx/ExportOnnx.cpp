@@ -118,8 +118,8 @@ private:
     return llvm::TypeSwitch<Operation *, llvm::Error>(op)
         .Case<vn::ParameterOp, vn::ConvolutionOp, vn::LinearOp, vn::BatchNormOp, vn::ActivateOp,
               vn::MaxPoolOp, vn::AvgPoolOp, vn::GlobalAvgPoolOp, vn::ResizeOp, vn::PadOp, vn::CropOp,
-              vn::SliceOp, vn::ChannelShuffleOp, vn::ConcatOp, vn::AddOp, vn::MultiplyOp, func::ReturnOp>(
-            [&](auto typed) { return add(typed); })
+              vn::SliceOp, vn::ChannelShuffleOp, vn::ConcatOp, vn::AddOp, vn::SubtractOp, vn::MultiplyOp,
+              vn::DivideOp, func::ReturnOp>([&](auto typed) { return add(typed); })
         .Default([](Operation *other) {
           return llvm::createStringError(
               "`" + other->getName().getStringRef() +
@@ -172,21 +172,57 @@ private:
 
   llvm::Error add(vn::ActivateOp op) {
     const std::string input = at(op.getInput());
-    switch (op.getActivation()) {
-    case vn::Activation::None:
+    const Activation activation = op.getActivation();
+    switch (activation.kind) {
+    case Activation::None:
       give(op, "Identity", {input});
       break;
-    case vn::Activation::Relu:
+    case Activation::Relu:
       give(op, "Relu", {input});
       break;
-    case vn::Activation::Relu6:
+    case Activation::Relu6:
       give(op, "Clip", {input, graph.scalar(0), graph.scalar(6)});
       break;
-    case vn::Activation::Sigmoid:
+    case Activation::LeakyRelu:
+      give(op, "LeakyRelu", {input}, {{"alpha", float(activation.slope)}});
+      break;
+    case Activation::Sigmoid:
       give(op, "Sigmoid", {input});
+      break;
+    case Activation::HardSigmoid:
+      give(op, "HardSigmoid", {input}, {{"alpha", 1.0f / 6}, {"beta", 0.5f}});
+      break;
+    case Activation::Tanh:
+      give(op, "Tanh", {input});
+      break;
+    case Activation::Exp:
+      give(op, "Exp", {input});
+      break;
+    case Activation::Silu:
+      give(op, "Mul", {input, graph.node("Sigmoid", {input}, graph.unique(input + "_sigmoid"))});
+      break;
+    case Activation::HardSwish:
+      give(op, "HardSwish", {input});
+      break;
+    case Activation::Gelu:
+      give(op, "Gelu", {input});
+      break;
+    case Activation::GeluTanh:
+      give(op, "Gelu", {input}, {{"approximate", std::string("tanh")}});
+      break;
+    case Activation::ScaleShift:
+      giveScaleShift(op, input, float(activation.slope), float(activation.offset));
       break;
     }
     return llvm::Error::success();
+  }
+
+  void giveScaleShift(Operation *op, std::string input, float slope, float offset) {
+    if (offset == 0)
+      return give(op, "Mul", {input, graph.scalar(slope)});
+    if (slope != 1)
+      input = graph.node("Mul", {input, graph.scalar(slope)}, graph.unique(input + "_scaled"));
+    give(op, "Add", {input, graph.scalar(offset)});
   }
 
   // How far the last window reaches beyond the padded input, per axis: 0 or more with `ceil`, else 0.
@@ -351,6 +387,16 @@ private:
 
   llvm::Error add(vn::MultiplyOp op) {
     give(op, "Mul", {at(op.getLhs()), at(op.getRhs())});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::SubtractOp op) {
+    give(op, "Sub", {at(op.getLhs()), at(op.getRhs())});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::DivideOp op) {
+    give(op, "Div", {at(op.getLhs()), at(op.getRhs())});
     return llvm::Error::success();
   }
 

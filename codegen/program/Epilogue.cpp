@@ -1,19 +1,26 @@
 #include "codegen/program/Epilogue.h"
 
+#include <cstdio>
+
 namespace vernier::codegen {
 
-const char *activationName(Activation activation) {
-  switch (activation) {
-  case Activation::None:
+std::string activationName(Activation activation) {
+  if (activation == Activation::None)
     return "";
-  case Activation::Relu:
-    return "_relu";
-  case Activation::Relu6:
-    return "_relu6";
-  case Activation::Sigmoid:
-    return "_sigmoid";
-  }
-  return "";
+  // Names are symbols: p stands for the point, m for minus.
+  const auto number = [](double value) {
+    char digits[32];
+    std::snprintf(digits, sizeof digits, "%.9g", value);
+    std::string text;
+    for (const char *c = digits; *c; ++c)
+      if (*c != '+')
+        text += *c == '.' ? 'p' : *c == '-' ? 'm' : *c;
+    return text;
+  };
+  std::string name = "_" + std::string(nameOf(activation.kind));
+  name += activation.hasSlope() ? number(activation.slope) : "";
+  name += activation.hasOffset() ? "_" + number(activation.offset) : "";
+  return name;
 }
 
 std::string Epilogue::name() const {

@@ -3,6 +3,7 @@
 #define VERNIER_CODEGEN_PROGRAM_EPILOGUE_H
 
 #include "codegen/program/View.h"
+#include "dsl/Activation.h"
 
 #include <array>
 #include <string>
@@ -10,8 +11,8 @@
 
 namespace vernier::codegen {
 
-enum class Activation { None, Relu, Relu6, Sigmoid };
-const char *activationName(Activation activation);
+// As a part of a kernel's name: "_relu", "_leaky_relu0p01", or nothing.
+std::string activationName(Activation activation);
 
 // Two sums over all pixels for each channel of a map, as batch normalisation needs them; how they lie in
 // memory is the backend's.
@@ -30,10 +31,10 @@ struct Addend {
 };
 
 // What a convolution does with each element of its result before it stores it, in this order: bias, addends,
-// activation; or, for a gradient, addends, then `masked`, the gradient of an activation whose result was
-// `mask`. Then come `sums` of what is stored. Mask and x are maps of the result's shape, read at the
-// element's place. operands, between the kernel's weights and its output: [bias], addends, [mask], [x, mean];
-// after it: [sums].
+// activation; or, for a gradient, addends, then `masked`, the gradient of an activation, told by `mask`: its
+// result, or its input where derivativeNeedsInput. Then come `sums` of what is stored. Mask and x are maps of
+// the result's shape, read at the element's place. operands, between the kernel's weights and its output:
+// [bias], addends, [mask], [x, mean]; after it: [sums].
 struct Epilogue {
   bool scale = false; // of each channel: sums are multiplied by it before the bias is added
   bool bias = false;

@@ -5,6 +5,21 @@
 #include <cstdio>
 
 namespace vernier::codegen {
+
+const char *nameOf(Binary op) {
+  switch (op) {
+  case Binary::Add:
+    return "add";
+  case Binary::Subtract:
+    return "subtract";
+  case Binary::Multiply:
+    return "multiply";
+  case Binary::Divide:
+    return "divide";
+  }
+  return "";
+}
+
 namespace {
 
 struct Name {
@@ -28,7 +43,7 @@ struct Name {
   const char *operator()(const ShiftProblem &) const { return "shift"; }
   const char *operator()(const ReplicateGradientProblem &) const { return "replicate_gradient"; }
   const char *operator()(const ChannelShuffleProblem &) const { return "channel_shuffle"; }
-  const char *operator()(const BinaryProblem &p) const { return p.op == Binary::Add ? "add" : "multiply"; }
+  const char *operator()(const BinaryProblem &p) const { return nameOf(p.op); }
   const char *operator()(const ActivationProblem &) const { return "activation"; }
   const char *operator()(const ActivationGradientProblem &) const { return "activation_gradient"; }
   const char *operator()(const AffineProblem &) const { return "affine"; }

@@ -147,7 +147,8 @@ struct ChannelShuffleProblem {
 
 // --- elementwise
 
-enum class Binary { Add, Multiply };
+enum class Binary { Add, Subtract, Multiply, Divide };
+const char *nameOf(Binary op);
 
 // Reads a, b; writes y. b may be N x 1 x 1 x C.
 struct BinaryProblem {

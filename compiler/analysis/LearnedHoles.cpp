@@ -39,7 +39,7 @@ bool isLayer(Operation *op) { return isa<ConvolutionOp, LinearOp>(op); }
 // Channel c of the result depends on channel c of each map among the operands.
 bool keepsChannels(Operation *op) {
   return isa<BatchNormOp, AffineOp, ActivateOp, MaxPoolOp, AvgPoolOp, GlobalAvgPoolOp, ResizeOp, PadOp,
-             CropOp, AddOp, MultiplyOp>(op);
+             CropOp, AddOp, SubtractOp, MultiplyOp, DivideOp>(op);
 }
 
 std::pair<FlatSymbolRefAttr, IntegerAttr> holeElementOf(Operation *op) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <numbers>
 
 namespace vernier::interpreter {
 namespace {
@@ -49,6 +50,86 @@ double nearestBFloat16(double x) {
   return std::abs(rounded) < 0x1p128 ? rounded : std::copysign(INFINITY, x);
 }
 
+double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
+double hardSigmoid(double x) { return (x + 3 < 0 ? 0.0 : x + 3 > 6 ? 6.0 : x + 3) / 6; }
+// P(N(0, 1) <= x)
+double normalDistribution(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
+// What the approximation of gelu takes the hyperbolic tangent of, and its derivative.
+double geluArgument(double x) { return std::sqrt(2 * std::numbers::inv_pi) * (x + 0.044715 * x * x * x); }
+double geluArgumentSlope(double x) {
+  return std::sqrt(2 * std::numbers::inv_pi) * (1 + 3 * 0.044715 * x * x);
+}
+
+// NaN stays NaN.
+double activated(double x, Activation activation) {
+  switch (activation.kind) {
+  case Activation::None:
+    return x;
+  case Activation::Relu:
+    return x < 0 ? 0.0 : x;
+  case Activation::Relu6:
+    return x < 0 ? 0.0 : x > 6 ? 6.0 : x;
+  case Activation::LeakyRelu:
+    return x > 0 ? x : activation.slope * x;
+  case Activation::Sigmoid:
+    return sigmoid(x);
+  case Activation::HardSigmoid:
+    return hardSigmoid(x);
+  case Activation::Tanh:
+    return std::tanh(x);
+  case Activation::Exp:
+    return std::exp(x);
+  case Activation::Silu:
+    return x * sigmoid(x);
+  case Activation::HardSwish:
+    return x * hardSigmoid(x);
+  case Activation::Gelu:
+    return x * normalDistribution(x);
+  case Activation::GeluTanh:
+    return x * sigmoid(2 * geluArgument(x)); // (1 + tanh(u)) / 2
+  case Activation::ScaleShift:
+    return activation.slope * x + activation.offset;
+  }
+  return x;
+}
+
+// Where `of` is NaN, dy passes or the gradient is NaN.
+double gradientThrough(double of, double dy, Activation activation) {
+  switch (activation.kind) {
+  case Activation::None:
+    return dy;
+  case Activation::Relu:
+    return of <= 0 ? 0.0 : dy;
+  case Activation::Relu6:
+    return of <= 0 || of >= 6 ? 0.0 : dy;
+  case Activation::LeakyRelu:
+    return of <= 0 ? activation.slope * dy : dy;
+  case Activation::Sigmoid:
+    return dy * of * (1 - of);
+  case Activation::HardSigmoid:
+    return of <= 0 || of >= 1 ? 0.0 : dy / 6;
+  case Activation::Tanh:
+    return dy * (1 - of * of);
+  case Activation::Exp:
+    return dy * of;
+  case Activation::Silu: {
+    const double s = sigmoid(of);
+    return dy * (s + of * s * (1 - s));
+  }
+  case Activation::HardSwish:
+    return dy * (of <= -3 ? 0.0 : of >= 3 ? 1.0 : of / 3 + 0.5);
+  case Activation::Gelu:
+    return dy * (normalDistribution(of) + of * std::exp(-of * of / 2) * std::sqrt(std::numbers::inv_pi / 2));
+  case Activation::GeluTanh: {
+    const double s = sigmoid(2 * geluArgument(of));
+    return dy * (s + of * s * (1 - s) * 2 * geluArgumentSlope(of));
+  }
+  case Activation::ScaleShift:
+    return dy * activation.slope;
+  }
+  return dy;
+}
+
 } // namespace
 
 Tensor roundToBFloat16(Tensor x) {
@@ -64,40 +145,15 @@ Tensor activate(const Tensor &x, Activation activation) {
   Tensor y(x.shape);
 #pragma omp parallel for schedule(static)
   for (int64_t i = 0; i < x.size(); ++i)
-    switch (activation) {
-    case Activation::None:
-      break;
-    case Activation::Relu:
-      y[i] = x[i] < 0.0 ? 0.0 : x[i]; // NaN stays
-      break;
-    case Activation::Relu6:
-      y[i] = x[i] < 0.0 ? 0.0 : x[i] > 6.0 ? 6.0 : x[i];
-      break;
-    case Activation::Sigmoid:
-      y[i] = 1.0 / (1.0 + std::exp(-x[i]));
-      break;
-    }
+    y[i] = activated(x[i], activation);
   return y;
 }
 
-Tensor activateGrad(const Tensor &y, const Tensor &dy, Activation activation) {
-  Tensor dx(y.shape);
+Tensor activateGrad(const Tensor &of, const Tensor &dy, Activation activation) {
+  Tensor dx(of.shape);
 #pragma omp parallel for schedule(static)
-  for (int64_t i = 0; i < y.size(); ++i)
-    switch (activation) {
-    case Activation::None:
-      dx[i] = dy[i];
-      break;
-    case Activation::Relu:
-      dx[i] = y[i] <= 0.0 ? 0.0 : dy[i]; // passes where y is NaN
-      break;
-    case Activation::Relu6:
-      dx[i] = y[i] <= 0.0 || y[i] >= 6.0 ? 0.0 : dy[i];
-      break;
-    case Activation::Sigmoid:
-      dx[i] = dy[i] * y[i] * (1.0 - y[i]);
-      break;
-    }
+  for (int64_t i = 0; i < of.size(); ++i)
+    dx[i] = gradientThrough(of[i], dy[i], activation);
   return dx;
 }
 
@@ -105,8 +161,16 @@ Tensor add(const Tensor &a, const Tensor &b) {
   return zip(a, b, [](double x, double y) { return x + y; });
 }
 
+Tensor subtract(const Tensor &a, const Tensor &b) {
+  return zip(a, b, [](double x, double y) { return x - y; });
+}
+
 Tensor multiply(const Tensor &a, const Tensor &b) {
   return zip(a, b, [](double x, double y) { return x * y; });
+}
+
+Tensor divide(const Tensor &a, const Tensor &b) {
+  return zip(a, b, [](double x, double y) { return x / y; });
 }
 
 Tensor spatialSum(const Tensor &x) {

@@ -10,20 +10,6 @@ namespace vn = vernier::vn;
 
 namespace vernier::interpreter {
 
-Activation toActivation(vn::Activation activation) {
-  switch (activation) {
-  case vn::Activation::None:
-    return Activation::None;
-  case vn::Activation::Relu:
-    return Activation::Relu;
-  case vn::Activation::Relu6:
-    return Activation::Relu6;
-  case vn::Activation::Sigmoid:
-    return Activation::Sigmoid;
-  }
-  llvm_unreachable("an activation without a kernel");
-}
-
 namespace {
 
 using Tensors = std::vector<Tensor>;
@@ -111,7 +97,7 @@ Tensors three(Tensor a, Tensor b, Tensor c) {
 template <typename Op> Tensor withTail(Tensor gradient, Op op, const Operands &in) {
   for (Value addend : op.getAddends())
     gradient = add(gradient, in(addend));
-  return op.getMask() ? activateGrad(in(op.getMask()), gradient, toActivation(op.getMasked())) : gradient;
+  return op.getMask() ? activateGrad(in(op.getMask()), gradient, op.getMasked()) : gradient;
 }
 
 // `map` and, where `wanted` is a result, its sums over N, H and W and those of its squares or, with x and
@@ -134,7 +120,7 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
                                convolutionGeometry(op));
         for (Value addend : op.getAddends())
           y = add(y, repeatPixels(in(addend), y.height(), y.width()));
-        return withSums(activate(y, toActivation(op.getActivation())), op.getSums(), nullptr, nullptr);
+        return withSums(activate(y, op.getActivation()), op.getSums(), nullptr, nullptr);
       })
       .Case([&](vn::LinearOp op) {
         return one(linear(in(op.getInput()), in(op.getWeight()), in.orNull(op.getBias())));
@@ -151,11 +137,11 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
                                                       op.getEpsilon().convertToDouble());
         if (op.getAddend())
           r.y = add(r.y, in(op.getAddend()));
-        return three(activate(r.y, toActivation(op.getActivation())), std::move(r.mean), std::move(r.var));
+        return three(activate(r.y, op.getActivation()), std::move(r.mean), std::move(r.var));
       })
       .Case([&](vn::AffineOp op) {
-        return one(activate(affine(in(op.getInput()), in(op.getScale()), in(op.getShift())),
-                            toActivation(op.getActivation())));
+        return one(
+            activate(affine(in(op.getInput()), in(op.getScale()), in(op.getShift())), op.getActivation()));
       })
       .Case([&](vn::FoldWeightOp op) {
         return one(foldWeight(in(op.getWeight()), in(op.getGamma()), in(op.getVar()),
@@ -184,9 +170,7 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
       .Case([&](vn::SpreadParameterOp op) {
         return one(spreadParameter(in(op.getInput()), op.getMultiple(), op.getOutputs(), op.getInputs()));
       })
-      .Case([&](vn::ActivateOp op) {
-        return one(activate(in(op.getInput()), toActivation(op.getActivation())));
-      })
+      .Case([&](vn::ActivateOp op) { return one(activate(in(op.getInput()), op.getActivation())); })
       .Case([&](vn::SoftmaxCrossEntropyOp op) {
         return one(softmaxCrossEntropy(in(op.getLogits()), in(op.getLabels()), in(op.getSmoothing())[0]));
       })
@@ -228,10 +212,16 @@ std::optional<Tensors> computeMap(Operation *op, const Operands &in) {
         return one(concat(inputs));
       })
       .Case([&](vn::AddOp op) {
-        return one(activate(add(in(op.getLhs()), in(op.getRhs())), toActivation(op.getActivation())));
+        return one(activate(add(in(op.getLhs()), in(op.getRhs())), op.getActivation()));
+      })
+      .Case([&](vn::SubtractOp op) {
+        return one(activate(subtract(in(op.getLhs()), in(op.getRhs())), op.getActivation()));
       })
       .Case([&](vn::MultiplyOp op) {
-        return one(activate(multiply(in(op.getLhs()), in(op.getRhs())), toActivation(op.getActivation())));
+        return one(activate(multiply(in(op.getLhs()), in(op.getRhs())), op.getActivation()));
+      })
+      .Case([&](vn::DivideOp op) {
+        return one(activate(divide(in(op.getLhs()), in(op.getRhs())), op.getActivation()));
       })
       .Case([&](vn::CastOp op) { return one(in(op.getInput())); }) // rounded as its type says
       .Case([&](vn::ChannelSumOp op) { return one(channelSum(in(op.getInput()))); })
@@ -259,15 +249,14 @@ std::optional<Tensors> computeGradient(Operation *op, const Operands &in) {
       .Case(
           [&](vn::LinearWeightGradOp op) { return one(linearWeightGrad(in(op.getInput()), in(op.getDy()))); })
       .Case([&](vn::BatchNormGradOp op) {
-        const Tensor dy = op.getMask()
-                              ? activateGrad(in(op.getMask()), in(op.getDy()), toActivation(op.getMasked()))
-                              : in(op.getDy());
+        const Tensor dy =
+            op.getMask() ? activateGrad(in(op.getMask()), in(op.getDy()), op.getMasked()) : in(op.getDy());
         BatchNormGrad r = batchNormGrad(in(op.getInput()), dy, in.orNull(op.getSums()), in(op.getGamma()),
                                         in(op.getMean()), in(op.getVar()), op.getEpsilon().convertToDouble());
         return three(std::move(r.dx), std::move(r.dgamma), std::move(r.dbeta));
       })
       .Case([&](vn::ActivateGradOp op) {
-        return one(activateGrad(in(op.getY()), in(op.getDy()), toActivation(op.getActivation())));
+        return one(activateGrad(in(op.getOf()), in(op.getDy()), op.getActivation()));
       })
       .Case([&](vn::MaxPoolGradOp op) {
         return one(withTail(maxPoolGrad(in(op.getInput()), in(op.getDy()), poolGeometry(op)), op, in));

@@ -32,9 +32,6 @@ struct Environment {
 llvm::FailureOr<std::vector<Tensor>> interpret(mlir::func::FuncOp function, std::vector<Tensor> arguments,
                                                Environment &environment);
 
-/// The kernels' activation for the dialect's.
-Activation toActivation(vn::Activation activation);
-
 /// What `op`, which must have no side effect and read no parameter, computes from its operands.
 llvm::FailureOr<std::vector<Tensor>> evaluate(mlir::Operation *op, llvm::ArrayRef<const Tensor *> operands);
 

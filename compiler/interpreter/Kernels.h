@@ -6,13 +6,13 @@
 #define VERNIER_COMPILER_INTERPRETER_KERNELS_H
 
 #include "compiler/interpreter/Tensor.h"
+#include "dsl/Activation.h"
 
 #include <array>
 #include <span>
 
 namespace vernier::interpreter {
 
-enum class Activation { None, Relu, Relu6, Sigmoid };
 enum class ResizeMode { Nearest, Bilinear };
 
 // Padding is top, bottom, left, right throughout.
@@ -116,13 +116,15 @@ Tensor foldBias(const Tensor &gamma, const Tensor &beta, const Tensor &mean, con
 
 // --- Elementwise.cpp ---
 Tensor activate(const Tensor &x, Activation activation);
-// From the activation's output y.
-Tensor activateGrad(const Tensor &y, const Tensor &dy, Activation activation);
+// From the activation's result, or from its input where derivativeNeedsInput.
+Tensor activateGrad(const Tensor &of, const Tensor &dy, Activation activation);
 // To the nearest bfloat16, of two to the even one. NaN stays NaN, what is too large becomes infinite.
 Tensor roundToBFloat16(Tensor x);
 // The second operand has x's shape or is N x 1 x 1 x C.
 Tensor add(const Tensor &a, const Tensor &b);
+Tensor subtract(const Tensor &a, const Tensor &b);
 Tensor multiply(const Tensor &a, const Tensor &b);
+Tensor divide(const Tensor &a, const Tensor &b);
 Tensor spatialSum(const Tensor &x);                  // -> N x 1 x 1 x C
 Tensor spatialDot(const Tensor &a, const Tensor &b); // -> N x 1 x 1 x C
 Tensor channelSum(const Tensor &x);                  // -> C

@@ -100,7 +100,13 @@ template <class Op> static LogicalResult inferBinary(Op op, Types &results) {
 }
 
 LogicalResult AddOp::inferShapes(Types &results) { return inferBinary(*this, results); }
+LogicalResult SubtractOp::inferShapes(Types &results) { return inferBinary(*this, results); }
 LogicalResult MultiplyOp::inferShapes(Types &results) { return inferBinary(*this, results); }
+LogicalResult DivideOp::inferShapes(Types &results) { return inferBinary(*this, results); }
+
+static Value negated(OpBuilder &builder, Location loc, Value value) {
+  return ActivateOp::create(builder, loc, value.getType(), {Activation::ScaleShift, -1.0}, value);
+}
 
 void AddOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
                           llvm::function_ref<bool(Value)> wanted, MutableArrayRef<Value> operandGradients) {
@@ -127,6 +133,37 @@ void MultiplyOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
     operandGradients[1] = MultiplyOp::create(builder, getLoc(), getRhs().getType(), dy, getLhs());
   else
     operandGradients[1] = SpatialDotOp::create(builder, getLoc(), getRhs().getType(), dy, getLhs());
+}
+
+void SubtractOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                               llvm::function_ref<bool(Value)> wanted,
+                               MutableArrayRef<Value> operandGradients) {
+  assert(getActivation() == Activation::None && "fused before its gradient");
+  Value dy = resultGradients[0];
+  if (wanted(getLhs()))
+    operandGradients[0] = dy;
+  if (!wanted(getRhs()))
+    return;
+  if (getRhs().getType() != getLhs().getType())
+    dy = SpatialSumOp::create(builder, getLoc(), getRhs().getType(), dy);
+  operandGradients[1] = negated(builder, getLoc(), dy);
+}
+
+// Of y = a / b: dy / b, and -(dy / b) * y.
+void DivideOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                             llvm::function_ref<bool(Value)> wanted,
+                             MutableArrayRef<Value> operandGradients) {
+  assert(getActivation() == Activation::None && "fused before its gradient");
+  Value quotient = DivideOp::create(builder, getLoc(), getLhs().getType(), resultGradients[0], getRhs());
+  if (wanted(getLhs()))
+    operandGradients[0] = quotient;
+  if (!wanted(getRhs()))
+    return;
+  Value product =
+      getRhs().getType() == getLhs().getType()
+          ? MultiplyOp::create(builder, getLoc(), getRhs().getType(), quotient, getResult()).getResult()
+          : SpatialDotOp::create(builder, getLoc(), getRhs().getType(), quotient, getResult()).getResult();
+  operandGradients[1] = negated(builder, getLoc(), product);
 }
 
 //===- Element types

@@ -18,7 +18,7 @@ static LogicalResult requireType(Operation *op, const char *name, Value operand,
   return success();
 }
 
-// Of an op that may apply the gradient of an activation whose result was `mask`.
+// Of an op that may apply the gradient of an activation, told by `mask`.
 static LogicalResult requireMask(Operation *op, Value mask, Activation masked, RankedTensorType type) {
   if (bool(mask) != (masked != Activation::None))
     return op->emitOpError("needs a mask and its activation together");
@@ -229,15 +229,23 @@ void ActivateOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
                                MutableArrayRef<Value> operandGradients) {
   if (!wanted(getInput()))
     return;
+  if (getActivation() == Activation::None) {
+    operandGradients[0] = resultGradients[0];
+    return;
+  }
+  // Its derivative is the same everywhere: neither input nor result is kept.
+  if (getActivation().kind == Activation::ScaleShift) {
+    operandGradients[0] = ActivateOp::create(
+        builder, getLoc(), getType(), {Activation::ScaleShift, getActivation().slope}, resultGradients[0]);
+    return;
+  }
+  Value of = getActivation().derivativeNeedsInput() ? getInput() : getResult();
   operandGradients[0] =
-      getActivation() == Activation::None
-          ? resultGradients[0]
-          : ActivateGradOp::create(builder, getLoc(), getActivationAttr(), getResult(), resultGradients[0])
-                .getResult();
+      ActivateGradOp::create(builder, getLoc(), getActivationAttr(), of, resultGradients[0]);
 }
 
 LogicalResult ActivateGradOp::inferShapes(Types &results) {
-  results.push_back(getY().getType());
+  results.push_back(getOf().getType());
   return success();
 }
 

@@ -99,7 +99,7 @@ def Vn_AddOp : Vn_Op<"add", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient
                        DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation);
   let results = (outs Vn_MapOrParameter:$result);
   let assemblyFormat =
-      "$lhs `,` $rhs (`activation` $activation^)? attr-dict `:` functional-type(operands, results)";
+      "$lhs `,` $rhs (`activation` custom<Activation>($activation)^)? attr-dict `:` functional-type(operands, results)";
 }
 
 def Vn_MultiplyOp : Vn_Op<"multiply", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
@@ -120,7 +120,49 @@ def Vn_MultiplyOp : Vn_Op<"multiply", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, V
   let arguments = (ins Vn_Map:$lhs, Vn_Map:$rhs, DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation);
   let results = (outs Vn_Map:$result);
   let assemblyFormat =
-      "$lhs `,` $rhs (`activation` $activation^)? attr-dict `:` functional-type(operands, results)";
+      "$lhs `,` $rhs (`activation` custom<Activation>($activation)^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_SubtractOp : Vn_Op<"subtract", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
+  let summary = "elementwise difference";
+  let description = [{
+    `activation(lhs - rhs)`. A second operand of N x 1 x 1 x C is subtracted from every pixel. The activation is put
+    there as into `vn.add`.
+
+    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C.
+    - (C2) `result` has the type of `lhs`.
+    - (C3) maps have one element type.
+
+    Example:
+    ```mlir
+    %y = vn.subtract %x, %mean : (tensor<1x8x8x4xf32>, tensor<1x1x1x4xf32>) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$lhs, Vn_Map:$rhs, DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat =
+      "$lhs `,` $rhs (`activation` custom<Activation>($activation)^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_DivideOp : Vn_Op<"divide", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
+  let summary = "elementwise quotient";
+  let description = [{
+    `activation(lhs / rhs)`. A second operand of N x 1 x 1 x C divides every pixel. The activation is put there as into
+    `vn.add`.
+
+    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C.
+    - (C2) `result` has the type of `lhs`.
+    - (C3) maps have one element type.
+
+    Example:
+    ```mlir
+    %y = vn.divide %weights, %sum : (tensor<1x8x8x4xf32>, tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$lhs, Vn_Map:$rhs, DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat =
+      "$lhs `,` $rhs (`activation` custom<Activation>($activation)^)? attr-dict `:` functional-type(operands, results)";
 }
 
 //===- Element types ------------------------------------------------------------------------------------------===//

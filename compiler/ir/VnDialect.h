@@ -2,6 +2,8 @@
 #ifndef VERNIER_COMPILER_IR_VNDIALECT_H
 #define VERNIER_COMPILER_IR_VNDIALECT_H
 
+#include "dsl/Activation.h"
+
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
@@ -9,7 +11,16 @@
 #include "compiler/ir/VnDialect.h.inc"
 #include "compiler/ir/VnEnums.h.inc"
 
+namespace vernier {
+llvm::hash_code hash_value(Activation activation);
+} // namespace vernier
+
+#define GET_ATTRDEF_CLASSES
+#include "compiler/ir/VnAttributes.h.inc"
+
 namespace vernier::vn {
+
+using vernier::Activation;
 
 /// Names of the discardable attributes; see the dialect's description.
 inline constexpr llvm::StringLiteral kPlaceAttr = "vn.place";

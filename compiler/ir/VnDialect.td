@@ -29,6 +29,20 @@ def Vn_Dialect : Dialect {
     `vn.backward` marks the ops that run when the later segments have run.
   }];
   let hasOperationAttrVerify = 1;
+  let useDefaultAttributePrinterParser = 1;
+}
+
+//===- Activations --------------------------------------------------------------------------------------------===//
+
+// Ops write it without the brackets: `custom<Activation>($activation)`.
+def Vn_ActivationAttr : AttrDef<Vn_Dialect, "Activation"> {
+  let mnemonic = "activation";
+  let summary = "function applied to every element";
+  let parameters = (ins "::vernier::Activation":$value);
+  let assemblyFormat = "`<` custom<ActivationValue>($value) `>`";
+  let returnType = "::vernier::Activation";
+  let convertFromStorage = "$_self.getValue()";
+  let constBuilderCall = "::vernier::vn::ActivationAttr::get($_builder.getContext(), $0)";
 }
 
 //===- Enumerations -------------------------------------------------------------------------------------------===//
@@ -36,10 +50,6 @@ def Vn_Dialect : Dialect {
 class Vn_Enum<string name, string summary, list<I32EnumAttrCase> cases> : I32EnumAttr<name, summary, cases> {
   let cppNamespace = "::vernier::vn";
 }
-
-def Vn_ActivationAttr : Vn_Enum<"Activation", "function applied to every element", [
-  I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"Relu", 1, "relu">, I32EnumAttrCase<"Relu6", 2, "relu6">,
-  I32EnumAttrCase<"Sigmoid", 3, "sigmoid">]>;
 
 def Vn_ResizeModeAttr : Vn_Enum<"ResizeMode", "interpolation between pixels", [
   I32EnumAttrCase<"Nearest", 0, "nearest">, I32EnumAttrCase<"Bilinear", 1, "bilinear">]>;

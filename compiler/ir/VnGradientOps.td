@@ -11,7 +11,7 @@ def Vn_ConvolutionInputGradOp : Vn_Op<"convolution_input_grad", [Pure, AttrSized
   let summary = "gradient of a convolution with respect to its input";
   let description = [{
     The transposed convolution of `dy`, plus `addends`; then, with a `mask`, the gradient of the activation `masked`
-    whose result was the mask (as `vn.activate_grad`). `result` has the shape of the forward input. `sums`, if there,
+    by the mask (as `vn.activate_grad`). `result` has the shape of the forward input. `sums`, if there,
     are the sums over N, H and W of `result` and of `result * (sums_input - sums_mean)`. `--vn-differentiate` makes
     the op with neither; `--vn-fuse-gradients` and `--vn-fuse-sums` add them.
 
@@ -31,7 +31,7 @@ def Vn_ConvolutionInputGradOp : Vn_Op<"convolution_input_grad", [Pure, AttrSized
                        Vn_ConvolutionGeometry);
   let results = (outs Vn_Map:$result, Optional<Vn_Sums>:$sums);
   let assemblyFormat = !strconcat(
-      "$dy `,` $weight (`add` $addends^)? (`mask` $masked $mask^)? (`sums` $sums_input^ `,` $sums_mean)?",
+      "$dy `,` $weight (`add` $addends^)? (`mask` custom<Activation>($masked) $mask^)? (`sums` $sums_input^ `,` $sums_mean)?",
       Vn_ConvolutionGeometryFormat, "attr-dict `:` functional-type(operands, results)");
   // Nothing fused.
   let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$dy, "::mlir::Value":$weight,
@@ -104,7 +104,7 @@ def Vn_BatchNormGradOp : Vn_Op<"batch_norm_grad", [Pure, AttrSizedOperandSegment
     `mean` and `var` are those that `vn.batch_norm_training` computed from `input`; the gradient flows through
     them too. With h = (input - mean) / sqrt(var + epsilon) and sums over N, H, W (M elements): `dbeta = sum
     dy`, `dgamma = sum dy * h`, `dx = gamma / sqrt(var + epsilon) * (dy - dbeta / M - h * dgamma / M)`. With a `mask`,
-    `dy` is first multiplied by the gradient of the activation `masked` whose result was the mask (as
+    `dy` is first multiplied by the gradient of the activation `masked` by the mask (as
     `vn.activate_grad`); `sums` are those of dy and of dy * (input - mean), where what computes `dy` has added them up.
     `--vn-differentiate` makes the op with neither; `--vn-fuse-gradients` and `--vn-fuse-sums` add them.
 
@@ -124,7 +124,7 @@ def Vn_BatchNormGradOp : Vn_Op<"batch_norm_grad", [Pure, AttrSizedOperandSegment
                        DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$masked);
   let results = (outs Vn_Map:$dx, Vn_Vector:$dgamma, Vn_Vector:$dbeta);
   let assemblyFormat = [{
-    $input `,` $dy `,` $gamma `,` $mean `,` $var (`mask` $masked $mask^)? (`sums` $sums^)? `epsilon` $epsilon attr-dict
+    $input `,` $dy `,` $gamma `,` $mean `,` $var (`mask` custom<Activation>($masked) $mask^)? (`sums` $sums^)? `epsilon` $epsilon attr-dict
     `:` functional-type(operands, results)
   }];
   // Nothing fused.
@@ -137,10 +137,23 @@ def Vn_BatchNormGradOp : Vn_Op<"batch_norm_grad", [Pure, AttrSizedOperandSegment
 }
 
 def Vn_ActivateGradOp : Vn_Op<"activate_grad", [Pure, SameOperandsAndResultType, Vn_Shape, Vn_Bytes]> {
-  let summary = "gradient of an activation, from its output";
+  let summary = "gradient of an activation, from its result or input";
   let description = [{
-    `relu`: dy where y > 0; `relu6`: dy where 0 < y < 6; `sigmoid`: dy * y * (1 - y); elsewhere 0. `y` is the
-    forward op's result.
+    `dy` times the activation's derivative. `of` is the forward op's result y, or its input x of those activations
+    that have the same y for several x: `silu`, `hard_swish`, `gelu` and `gelu_tanh`.
+
+    | activation | derivative |
+    | --- | --- |
+    | `relu`, `relu6` | 1 where y > 0 (and y < 6), else 0 |
+    | `leaky_relu(a)` | 1 where y > 0, else a |
+    | `sigmoid` | y * (1 - y) |
+    | `hard_sigmoid` | 1 / 6 where 0 < y < 1, else 0 |
+    | `tanh` | 1 - y^2 |
+    | `exp` | y |
+    | `silu` | s + x * s * (1 - s), s = sigmoid(x) |
+    | `hard_swish` | x / 3 + 1 / 2 where -3 < x < 3, else 0 or 1 |
+    | `gelu`, `gelu_tanh` | that of their formula |
+    | `scale_shift(a, b)` | a |
 
     - (C1) operands and `result` have the same type.
 
@@ -149,9 +162,9 @@ def Vn_ActivateGradOp : Vn_Op<"activate_grad", [Pure, SameOperandsAndResultType,
     %dx = vn.activate_grad relu %y, %dy : tensor<1x8x8x4xf32>
     ```
   }];
-  let arguments = (ins Vn_ActivationAttr:$activation, Vn_Map:$y, Vn_Map:$dy);
+  let arguments = (ins Vn_ActivationAttr:$activation, Vn_Map:$of, Vn_Map:$dy);
   let results = (outs Vn_Map:$result);
-  let assemblyFormat = "$activation $y `,` $dy attr-dict `:` type($result)";
+  let assemblyFormat = "custom<Activation>($activation) $of `,` $dy attr-dict `:` type($result)";
 }
 
 //===- Spatial ops --------------------------------------------------------------------------------------------===//
@@ -160,7 +173,7 @@ def Vn_MaxPoolGradOp : Vn_Op<"max_pool_grad", [Pure, AttrSizedOperandSegments, V
   let summary = "gradient of max pooling";
   let description = [{
     Each window's `dy` goes to the first of its elements, row by row, that equals the maximum `y`. Then `addends`
-    are added and, with a `mask`, the gradient of the activation `masked` whose result was the mask is taken, as
+    are added and, with a `mask`, the gradient of the activation `masked` by the mask is taken, as
     `vn.convolution_input_grad` does; made by `--vn-fuse-gradients`.
 
     - (C1) a `vn.max_pool` of `input` with these attributes has the type of `y` and of `dy`.
@@ -178,7 +191,7 @@ def Vn_MaxPoolGradOp : Vn_Op<"max_pool_grad", [Pure, AttrSizedOperandSegments, V
                        Vn_PoolGeometry);
   let results = (outs Vn_Map:$result);
   let assemblyFormat = !strconcat(
-      "$input `,` $y `,` $dy (`add` $addends^)? (`mask` $masked $mask^)?", Vn_PoolGeometryFormat,
+      "$input `,` $y `,` $dy (`add` $addends^)? (`mask` custom<Activation>($masked) $mask^)?", Vn_PoolGeometryFormat,
       "attr-dict `:` functional-type(operands, results)");
   // Nothing fused.
   let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$input, "::mlir::Value":$y, "::mlir::Value":$dy,

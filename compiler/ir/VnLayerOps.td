@@ -59,7 +59,7 @@ def Vn_FusedConvolutionOp : Vn_Op<"fused_convolution", [Pure, AttrSizedOperandSe
                        Vn_ConvolutionGeometry);
   let results = (outs Vn_Map:$result, Optional<Vn_Sums>:$sums);
   let assemblyFormat = !strconcat(
-      "$input `,` $weight (`bias` $bias^)? (`add` $addends^)? (`activation` $activation^)?", Vn_ConvolutionGeometryFormat,
+      "$input `,` $weight (`bias` $bias^)? (`add` $addends^)? (`activation` custom<Activation>($activation)^)?", Vn_ConvolutionGeometryFormat,
       "attr-dict `:` functional-type(operands, results)");
 }
 
@@ -136,7 +136,7 @@ def Vn_BatchNormTrainingOp : Vn_Op<"batch_norm_training", [Pure, AttrSizedOperan
                        DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation);
   let results = (outs Vn_Map:$result, Vn_Vector:$batch_mean, Vn_Vector:$batch_var);
   let assemblyFormat = [{
-    $input `,` $gamma `,` $beta (`add` $addend^)? (`sums` $sums^)? `epsilon` $epsilon (`activation` $activation^)?
+    $input `,` $gamma `,` $beta (`add` $addend^)? (`sums` $sums^)? `epsilon` $epsilon (`activation` custom<Activation>($activation)^)?
     attr-dict `:` functional-type(operands, results)
   }];
   // Nothing fused.
@@ -164,7 +164,7 @@ def Vn_AffineOp : Vn_Op<"affine", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointw
                        DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation);
   let results = (outs Vn_Map:$result);
   let assemblyFormat = [{
-    $input `,` $scale `,` $shift (`activation` $activation^)? attr-dict `:` functional-type(operands, results)
+    $input `,` $scale `,` $shift (`activation` custom<Activation>($activation)^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 
@@ -174,7 +174,19 @@ def Vn_ActivateOp : Vn_Op<"activate", [Pure, SameOperandsAndResultType, Vn_Shape
                                       Vn_Gradient]> {
   let summary = "applies a function to every element";
   let description = [{
-    `relu` is max(x, 0), `relu6` min(max(x, 0), 6), `sigmoid` 1 / (1 + exp(-x)).
+    | activation | |
+    | --- | --- |
+    | `relu` | max(x, 0) |
+    | `relu6` | min(max(x, 0), 6) |
+    | `leaky_relu(a)` | x where x > 0, else a * x; a is not negative |
+    | `sigmoid` | 1 / (1 + exp(-x)) |
+    | `hard_sigmoid` | relu6(x + 3) / 6 |
+    | `tanh`, `exp` | |
+    | `silu` | x * sigmoid(x) |
+    | `hard_swish` | x * hard_sigmoid(x) |
+    | `gelu` | x times the probability that a standard normal variable is at most x |
+    | `gelu_tanh` | its approximation x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) |
+    | `scale_shift(a, b)` | a * x + b |
 
     - (C1) `result` has the type of `input`.
 
@@ -185,7 +197,7 @@ def Vn_ActivateOp : Vn_Op<"activate", [Pure, SameOperandsAndResultType, Vn_Shape
   }];
   let arguments = (ins Vn_ActivationAttr:$activation, Vn_Map:$input);
   let results = (outs Vn_Map:$result);
-  let assemblyFormat = "$activation $input attr-dict `:` type($result)";
+  let assemblyFormat = "custom<Activation>($activation) $input attr-dict `:` type($result)";
 }
 
 #endif

@@ -183,9 +183,6 @@ private:
     for (int operand : node.operands)
       operands.push_back(values[operand]);
     Value input = operands.front();
-    auto activate = [&](Activation activation) -> Value {
-      return ActivateOp::create(builder, loc, type, activation, input);
-    };
     switch (node.kind) {
     case dsl::OpKind::Input:
       break; // a function argument
@@ -195,12 +192,8 @@ private:
       return lowerLinear(node, loc, input);
     case dsl::OpKind::BatchNorm:
       return lowerBatchNorm(node, loc, input);
-    case dsl::OpKind::Relu:
-      return activate(Activation::Relu);
-    case dsl::OpKind::Relu6:
-      return activate(Activation::Relu6);
-    case dsl::OpKind::Sigmoid:
-      return activate(Activation::Sigmoid);
+    case dsl::OpKind::Activate:
+      return ActivateOp::create(builder, loc, type, node.activation, input);
     case dsl::OpKind::MaxPool:
       return MaxPoolOp::create(builder, loc, type, input, array(node.kernel), array(node.stride),
                                array(node.padding), unit(node.ceil));
@@ -227,8 +220,12 @@ private:
       return ChannelShuffleOp::create(builder, loc, type, input, integer(node.groups));
     case dsl::OpKind::Add:
       return AddOp::create(builder, loc, type, input, operands[1]);
+    case dsl::OpKind::Subtract:
+      return SubtractOp::create(builder, loc, type, input, operands[1]);
     case dsl::OpKind::Multiply:
       return MultiplyOp::create(builder, loc, type, input, operands[1]);
+    case dsl::OpKind::Divide:
+      return DivideOp::create(builder, loc, type, input, operands[1]);
     }
     llvm_unreachable("an input is no op");
   }

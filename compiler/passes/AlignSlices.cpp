@@ -60,7 +60,8 @@ std::optional<SmallVector<Tie>> tiesOf(Operation *op) {
       .Case([](LinearOp) -> Ties { return SmallVector<Tie>(); })
       .Case<BatchNormOp, ActivateOp, MaxPoolOp, AvgPoolOp, GlobalAvgPoolOp, ResizeOp, PadOp, CropOp>(
           [](auto one) -> Ties { return SmallVector<Tie>{wholly(one.getInput(), one.getResult())}; })
-      .Case<AddOp, MultiplyOp>([](auto two) -> Ties {
+      // Not a quotient: what pads both maps would be 0 / 0.
+      .Case<AddOp, SubtractOp, MultiplyOp>([](auto two) -> Ties {
         return SmallVector<Tie>{wholly(two.getLhs(), two.getResult()), wholly(two.getRhs(), two.getResult())};
       })
       .Case([](SliceOp slice) -> Ties {

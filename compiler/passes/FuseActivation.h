@@ -16,7 +16,7 @@ mlir::LogicalResult fuseActivationInto(vn::ActivateOp activate, mlir::RewriterBa
     return rewriter.notifyMatchFailure(activate, "the operand is computed by no such op");
   if (!value.hasOneUse())
     return rewriter.notifyMatchFailure(activate, "the op's result has other users");
-  if (op.getActivation() != vn::Activation::None)
+  if (op.getActivation() != Activation::None)
     return rewriter.notifyMatchFailure(activate, "the op has an activation already");
   rewriter.modifyOpInPlace(op, [&] { op.setActivation(activate.getActivation()); });
   rewriter.replaceOp(activate, value);

@@ -27,7 +27,9 @@ struct FuseBatchNorm : vernier::compiler::impl::FuseBatchNormBase<FuseBatchNorm>
     for (auto activate : llvm::to_vector(step.getOps<ActivateOp>()))
       fused += succeeded(vernier::compiler::fuseActivationInto<BatchNormTrainingOp>(activate, rewriter)) ||
                succeeded(vernier::compiler::fuseActivationInto<AddOp>(activate, rewriter)) ||
-               succeeded(vernier::compiler::fuseActivationInto<MultiplyOp>(activate, rewriter));
+               succeeded(vernier::compiler::fuseActivationInto<SubtractOp>(activate, rewriter)) ||
+               succeeded(vernier::compiler::fuseActivationInto<MultiplyOp>(activate, rewriter)) ||
+               succeeded(vernier::compiler::fuseActivationInto<DivideOp>(activate, rewriter));
     fusedOps += fused;
     if (fused)
       vernier::compiler::report(

@@ -150,7 +150,8 @@ struct FuseEpilogue : vernier::compiler::impl::FuseEpilogueBase<FuseEpilogue> {
     RewritePatternSet patterns(&getContext());
     patterns.add<FuseAddition>(&getContext());
     if (function == kInferFunction) // those of a training step join batch norms
-      patterns.add<FuseActivation, FuseInto<AffineOp>, FuseInto<AddOp>, FuseInto<MultiplyOp>>(&getContext());
+      patterns.add<FuseActivation, FuseInto<AffineOp>, FuseInto<AddOp>, FuseInto<SubtractOp>,
+                   FuseInto<MultiplyOp>, FuseInto<DivideOp>>(&getContext());
     int64_t before = operations(on);
     // One walk in program order is enough: what is fused is the operand of what comes later. The greedy
     // driver would erase unused parameters.

@@ -61,7 +61,7 @@ public:
         addends.push_back(other);
       } else if (auto grad = dyn_cast<ActivateGradOp>(user); grad && grad.getDy() == result) {
         activation = grad.getActivation();
-        mask = grad.getY();
+        mask = grad.getOf();
       } else {
         break;
       }
@@ -145,7 +145,7 @@ struct FuseGradients : vernier::compiler::impl::FuseGradientsBase<FuseGradients>
       return false;
     rewriter.modifyOpInPlace(norm, [&] {
       norm.getDyMutable().assign(grad.getDy());
-      norm.getMaskMutable().assign(grad.getY());
+      norm.getMaskMutable().assign(grad.getOf());
       norm.setMasked(grad.getActivation());
     });
     rewriter.eraseOp(grad);

@@ -38,7 +38,7 @@ std::string kindOf(mlir::Operation *op) {
   if (auto pool = llvm::dyn_cast<vn::AvgPoolOp>(op))
     return "avg_pool " + geometry(pool.getKernel(), pool.getStrides());
   if (auto activate = llvm::dyn_cast<vn::ActivateOp>(op))
-    return vn::stringifyActivation(activate.getActivation()).str();
+    return nameOf(activate.getActivation().kind);
   if (auto resize = llvm::dyn_cast<vn::ResizeOp>(op))
     return "resize " + vn::stringifyResizeMode(resize.getMode()).str();
   return op->getName().stripDialect().str();

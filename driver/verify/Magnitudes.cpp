@@ -22,13 +22,38 @@ std::vector<Tensor> evaluate(mlir::Operation *op, const Operands &operands) {
   return std::move(*results);
 }
 
-// An op without the activation that it ends in, which enlarges no difference.
-template <typename Op> std::vector<Tensor> withoutActivation(Op op, const Operands &magnitudes) {
-  const vn::Activation activation = op.getActivation();
-  op.setActivation(vn::Activation::None);
+// A difference before an activation is at most this difference behind it.
+Tensor behind(Tensor magnitudes, Activation activation, const Tensor &result) {
+  for (int64_t i = 0; i < magnitudes.size(); ++i)
+    magnitudes[i] = activation.kind == Activation::Exp
+                        ? result[i] * (1 + magnitudes[i])
+                        : magnitudes[i] * activation.steepest() + std::abs(activation.offset);
+  return magnitudes;
+}
+
+// An op that ends in an activation.
+template <typename Op>
+std::vector<Tensor> withoutActivation(Op op, const Operands &operands, const Operands &magnitudes) {
+  const Activation activation = op.getActivation();
+  op.setActivation(Activation::None);
   std::vector<Tensor> results = evaluate(op, magnitudes);
   op.setActivation(activation);
+  if (activation != Activation::None)
+    results[0] = behind(std::move(results[0]), activation, evaluate(op, operands)[0]);
   return results;
+}
+
+// a - b, and a / b with b as it is: a quotient moves by da / |b| and by |a / b| * db / |b|.
+std::vector<Tensor> ofDifference(vn::SubtractOp op, const Operands &operands, const Operands &magnitudes) {
+  Tensor sum = interpreter::add(*magnitudes[0], *magnitudes[1]);
+  return {behind(std::move(sum), op.getActivation(), evaluate(op, operands)[0])};
+}
+std::vector<Tensor> ofQuotient(vn::DivideOp op, const Operands &operands, const Operands &magnitudes) {
+  const Tensor divisor = absolute(*operands[1]),
+               quotient = absolute(interpreter::divide(*operands[0], divisor));
+  Tensor moved = interpreter::divide(
+      interpreter::add(*magnitudes[0], interpreter::multiply(quotient, *magnitudes[1])), divisor);
+  return {behind(std::move(moved), op.getActivation(), evaluate(op, operands)[0])};
 }
 
 double deviation(const Tensor &variance, int64_t channel, double epsilon) {
@@ -71,10 +96,9 @@ std::vector<Tensor> ofNormGradient(vn::BatchNormGradOp norm, const Operands &ope
   const auto of = [&](const Operands &list, mlir::Value value) -> const Tensor & {
     return operandOf(norm, list, value);
   };
-  const Tensor dy =
-      norm.getMask() ? interpreter::activateGrad(of(operands, norm.getMask()), of(magnitudes, norm.getDy()),
-                                                 interpreter::toActivation(norm.getMasked()))
-                     : of(magnitudes, norm.getDy());
+  const Tensor dy = norm.getMask() ? interpreter::activateGrad(of(operands, norm.getMask()),
+                                                               of(magnitudes, norm.getDy()), norm.getMasked())
+                                   : of(magnitudes, norm.getDy());
   const Tensor &x = of(operands, norm.getInput()), &gamma = of(magnitudes, norm.getGamma()),
                &mean = of(operands, norm.getMean()), &variance = of(operands, norm.getVar());
   const double epsilon = norm.getEpsilon().convertToDouble();
@@ -124,13 +148,17 @@ std::vector<Tensor> magnitudesOf(mlir::Operation *op, llvm::ArrayRef<const Tenso
     return evaluate(op, list);
   };
   return llvm::TypeSwitch<mlir::Operation *, std::vector<Tensor>>(op)
-      .Case([&](vn::FusedConvolutionOp fused) { return withoutActivation(fused, sums); })
-      .Case([&](vn::AffineOp affine) { return withoutActivation(affine, sums); })
-      .Case([&](vn::ActivateOp) { return std::vector<Tensor>{*sums[0]}; })
-      .Case<vn::AddOp, vn::MultiplyOp>([&](auto binary) { return withoutActivation(binary, sums); })
+      .Case([&](vn::FusedConvolutionOp fused) { return withoutActivation(fused, exact, sums); })
+      .Case([&](vn::AffineOp affine) { return withoutActivation(affine, exact, sums); })
+      .Case([&](vn::ActivateOp activate) {
+        return std::vector<Tensor>{behind(*sums[0], activate.getActivation(), evaluate(activate, exact)[0])};
+      })
+      .Case<vn::AddOp, vn::MultiplyOp>([&](auto binary) { return withoutActivation(binary, exact, sums); })
+      .Case([&](vn::SubtractOp subtract) { return ofDifference(subtract, exact, sums); })
+      .Case([&](vn::DivideOp divide) { return ofQuotient(divide, exact, sums); })
       // Which elements take the gradient the others decide by what they are: the activation's result, a
       // pool's input and result.
-      .Case([&](vn::ActivateGradOp grad) { return withExact(grad, {grad.getY()}); })
+      .Case([&](vn::ActivateGradOp grad) { return withExact(grad, {grad.getOf()}); })
       .Case([&](vn::MaxPoolGradOp grad) {
         return withExact(grad, {grad.getInput(), grad.getY(), grad.getMask()});
       })

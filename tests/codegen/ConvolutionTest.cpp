@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(epilogues) {
       {"depthwise", {.channels = 24, .padding = {1, 1, 1, 1}, .groups = 24}}};
   int combination = 0;
   for (const auto &[name, kind] : kinds)
-    for (const char *activation : {"none", "relu", "relu6", "sigmoid"})
+    for (const char *activation : {"none", "relu", "relu6", "sigmoid", "gelu"})
       for (const bool residual : {false, true}) {
         const bool norm = combination % 3 > 0, sliced = combination % 2;
         Convolution o = kind;

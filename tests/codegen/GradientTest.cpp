@@ -229,7 +229,12 @@ BOOST_AUTO_TEST_CASE(arithmetic_and_activations) {
     results.push_back(net.add(a, a));
     results.push_back(
         net.multiply(net.part(6, 7, c, true, seed), net.globalPool(b))); // only the gate is trained
-    for (const char *function : {"relu", "relu6", "sigmoid"})
+    results.push_back(net.subtract(a, b));
+    results.push_back(net.subtract(a, gate));
+    const Map positive = net.activate(b, "exp"), each = net.activate(map(1, 1), "exp");
+    results.push_back(net.divide(a, positive));
+    results.push_back(net.divide(a, each));
+    for (const std::string &function : kActivationTexts)
       results.push_back(net.activate(map(3, 5), function));
   }
   // relu6 from both sides.
@@ -250,7 +255,7 @@ BOOST_AUTO_TEST_CASE(batch_norms) {
       return net.convolution(net.part(7, 9, 4, false, seed++), {.channels = c});
     };
     results.push_back(net.batchNorm(map(), 1e-3, 0.3));
-    for (const char *function : {"relu", "relu6", "sigmoid"})
+    for (const std::string &function : kActivationTexts)
       results.push_back(net.activate(net.batchNorm(map()), function));
     const Map norm = net.batchNorm(map(), 1e-5, 0.01);
     results.push_back(net.activate(norm, "relu"));

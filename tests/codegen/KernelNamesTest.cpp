@@ -56,13 +56,28 @@ using Fields = std::vector<int64_t>;
 using Two = std::array<int64_t, 2>;
 
 const std::vector<int64_t> kYesNo = {0, 1}, kBatch = {1, 2, 3}, kSide = {1, 4, 7, 8},
-                           kChannels = {1, 3, 8, 16, 33}, kActivation = {0, 1, 2, 3};
+                           kChannels = {1, 3, 8, 16, 33},
+                           kActivation = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 Element elementOf(int64_t bfloat16) { return bfloat16 ? Element::BF16 : Element::F32; }
 
 // A map, or a slice of one that is wider by `more`.
 View viewOf(int64_t n, int64_t h, int64_t w, int64_t c, int64_t more = 0, int64_t bfloat16 = 0) {
   return {n, h, w, c, c + more, elementOf(bfloat16)};
+}
+
+// All kinds, some with other numbers.
+Activation activationOf(int64_t field) {
+  const auto kind = kActivations[size_t(field) % std::size(kActivations)];
+  const bool others = size_t(field) >= std::size(kActivations);
+  switch (kind) {
+  case Activation::LeakyRelu:
+    return {kind, 0.01};
+  case Activation::ScaleShift:
+    return {kind, -1.5, 1e-3};
+  default:
+    return others ? Activation(Activation::ScaleShift, 1, -double(field)) : kind;
+  }
 }
 
 // Eight numbers: scale, bias, addends, whether the last is enlarged, activation, masked, sums, slices.
@@ -87,9 +102,9 @@ Epilogue epilogueOf(const Fields &f, size_t at, const View &out) {
       last.view.w /= factor[1];
     }
   }
-  epilogue.activation = Activation(f[at + 4]);
+  epilogue.activation = activationOf(f[at + 4]);
   if (f[at + 5]) {
-    epilogue.masked = Activation(f[at + 5]);
+    epilogue.masked = activationOf(f[at + 5]);
     epilogue.mask = map;
   }
   epilogue.sums = Sums(f[at + 6]);
@@ -318,7 +333,7 @@ std::vector<Kernel> resampling(const Fields &f, const Target &target) {
 std::vector<Kernel> elementwise(const Fields &f, const Target &target) {
   const View a = viewOf(f[0], f[1], f[2], f[3], f[4], f[5]), y = viewOf(f[0], f[1], f[2], f[3], f[6], f[7]);
   const View vector = viewOf(f[0], 1, 1, f[3], f[6]), b = f[8] ? viewOf(f[0], 1, 1, f[3], f[6], f[5]) : y;
-  const auto activation = Activation(f[9]);
+  const auto activation = activationOf(f[9]);
   const SpatialSumProblem mean{a, std::nullopt, vector, /*mean=*/true};
   std::vector<Kernel> kernels = {
       whole(BinaryProblem{Binary(f[10]), a, b, y, activation}, target),
@@ -343,7 +358,7 @@ std::vector<Kernel> elementwise(const Fields &f, const Target &target) {
 
 std::vector<Kernel> training(const Fields &f, const Target &target) {
   const View x = viewOf(f[0], f[1], f[2], f[3], f[4]), dy = viewOf(f[0], f[1], f[2], f[3], f[5]);
-  const auto activation = Activation(f[6]);
+  const auto activation = activationOf(f[6]);
   const double epsilon = f[7] ? 1e-5 : 1e-3 / 3, momentum = 0.1 * double(f[8]);
   const View masked = activation == Activation::None ? View() : dy;
   std::vector<Kernel> kernels = {finish(ChannelSumsProblem{dy}, target)};

@@ -46,7 +46,7 @@ int64_t steps(const codegen::Program &program, bool (*with)(const codegen::Epilo
   });
 }
 bool adds(const codegen::Epilogue &epilogue) { return !epilogue.addends.empty(); }
-bool masks(const codegen::Epilogue &epilogue) { return epilogue.masked != codegen::Activation::None; }
+bool masks(const codegen::Epilogue &epilogue) { return epilogue.masked != Activation::None; }
 bool addsAndMasks(const codegen::Epilogue &epilogue) {
   return epilogue.addends.size() == 1 && masks(epilogue);
 }

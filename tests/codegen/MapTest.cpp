@@ -265,8 +265,12 @@ BOOST_AUTO_TEST_CASE(arithmetic) {
     net.output(net.add(x, gate), "add broadcast" + text);
     net.output(net.multiply(x, gate), "multiply broadcast" + text);
     net.output(net.add(x, x), "twice" + text);
+    net.output(net.subtract(x, y), "subtract" + text);
+    net.output(net.subtract(x, gate), "subtract broadcast" + text);
+    net.output(net.divide(x, net.activate(y, "exp")), "divide" + text);
+    net.output(net.divide(x, net.activate(gate, "exp")), "divide broadcast" + text);
     const Map sum = net.add(x, y);
-    const std::string function = choose.of<std::string>({"relu", "relu6", "sigmoid"});
+    const std::string function = choose.of(kActivationTexts);
     net.output(net.activate(sum, function), "add " + function + text);
     if (i % 2) // the sum itself is needed as well
       net.output(net.multiply(sum, gate), "of the sum" + text);
@@ -282,11 +286,13 @@ BOOST_AUTO_TEST_CASE(activations) {
   Map x = net.image();
   for (int i = 0; i < 5; ++i) // to [-32, 32]
     x = net.add(x, x);
-  for (const char *function : {"relu", "relu6", "sigmoid"})
+  for (const std::string &function : kActivationTexts)
     net.output(net.activate(x, function), function);
   for (int i = 0; i < 4; ++i) // to [-512, 512]: exp overflows
     x = net.add(x, x);
-  net.output(net.activate(x, "sigmoid"), "sigmoid far out");
+  for (const std::string &function : kActivationTexts)
+    if (function != "exp")
+      net.output(net.activate(x, function), function + " far out");
   checkNetwork(net, {}, kOneOp);
 }
 

@@ -198,6 +198,8 @@ Map Network::concat(const std::vector<Map> &inputs) {
 }
 
 Map Network::add(const Map &a, const Map &b) { return result("add", {a, b}, "", a); }
+Map Network::subtract(const Map &a, const Map &b) { return result("subtract", {a, b}, "", a); }
+Map Network::divide(const Map &a, const Map &b) { return result("divide", {a, b}, "", a); }
 Map Network::multiply(const Map &a, const Map &b) { return result("multiply", {a, b}, "", a); }
 
 void Network::output(const Map &map, const std::string &name) {

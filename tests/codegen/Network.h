@@ -23,6 +23,11 @@ struct Map {
   std::string type() const;
 };
 
+// As the dialect writes them.
+inline const std::vector<std::string> kActivationTexts = {
+    "relu", "relu6", "leaky_relu(0.25)", "sigmoid", "hard_sigmoid", "tanh",
+    "exp",  "silu",  "hard_swish",       "gelu",    "gelu_tanh",    "scale_shift(-1.5, 0.25)"};
+
 struct Convolution {
   int64_t channels = 1;
   Pair kernel{3, 3}, strides{1, 1};
@@ -66,7 +71,9 @@ public:
   Map channelShuffle(const Map &x, int64_t groups);
   Map concat(const std::vector<Map> &inputs);
   Map add(const Map &a, const Map &b);
+  Map subtract(const Map &a, const Map &b);
   Map multiply(const Map &a, const Map &b);
+  Map divide(const Map &a, const Map &b);
 
   void output(const Map &map, const std::string &name);
   // All results of the network, pooled to one pixel and joined into `classes` logits: what a loss can be

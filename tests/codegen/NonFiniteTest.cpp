@@ -43,15 +43,18 @@ BOOST_AUTO_TEST_SUITE(non_finite)
 BOOST_AUTO_TEST_CASE(elementwise) {
   Network net(2, 3, 4, 19);
   const Map x = net.image();
-  for (const char *function : {"relu", "relu6", "sigmoid"}) {
+  for (const std::string &function : kActivationTexts) {
     net.output(net.activate(x, function), function);
-    net.output(net.activate(net.add(x, net.channelShuffle(x, 1)), function), std::string("add ") + function);
-    net.output(net.activate(net.slice(x, 2, 9), function), std::string("slice ") + function);
+    net.output(net.activate(net.add(x, net.channelShuffle(x, 1)), function), "add " + function);
+    net.output(net.activate(net.slice(x, 2, 9), function), "slice " + function);
   }
   const Map gate = net.crop(x, 1, 1);
   net.output(net.multiply(x, x), "square");
   net.output(net.multiply(x, gate), "gated");
   net.output(net.add(x, gate), "shifted");
+  net.output(net.subtract(x, net.channelShuffle(x, 1)), "difference");
+  net.output(net.divide(x, net.channelShuffle(x, 1)), "quotient");
+  net.output(net.divide(x, gate), "divided");
   net.output(net.concat({net.slice(x, 3, 5), x, net.slice(x, 0, 1)}), "concat");
   net.output(net.channelShuffle(net.slice(x, 0, 18), 2), "shuffle in 2");
   net.output(net.channelShuffle(net.slice(x, 0, 18), 3), "shuffle in 3");
@@ -172,7 +175,7 @@ BOOST_AUTO_TEST_CASE(training_steps) {
     Network net(2, 4, 5, 6);
     std::vector<Map> results;
     unsigned seed = 0;
-    for (const char *function : {"relu", "relu6", "sigmoid"})
+    for (const std::string &function : kActivationTexts)
       results.push_back(net.activate(trained(net, 3, 4, 5, seed++), function));
     for (const Pool &o : std::vector<Pool>{{},
                                            {.kernel = {3, 3}, .strides = {1, 1}, .padding = {1, 1, 1, 1}},
@@ -205,7 +208,7 @@ BOOST_AUTO_TEST_CASE(batch_norms_in_training) {
   Network net(3, 4, 5, 6);
   std::vector<Map> results;
   unsigned seed = 0;
-  for (const char *function : {"relu", "relu6", "sigmoid"}) {
+  for (const std::string &function : kActivationTexts) {
     results.push_back(net.activate(net.batchNorm(trained(net, 4, 5, 7, seed++)), function));
     const Map x = trained(net, 4, 5, 19, seed++);
     const Map y = net.convolution(x, {.channels = 19, .padding = {1, 1, 1, 1}});

@@ -43,21 +43,21 @@ double store(void *memory, int64_t index, Element element, double value) {
   return load(memory, index, element);
 }
 
-Shape shapeOf(const View &view) { return {view.n, view.h, view.w, view.c}; }
-
-reference::Activation activationOf(Activation activation) {
-  switch (activation) {
-  case Activation::None:
-    return reference::Activation::None;
-  case Activation::Relu:
-    return reference::Activation::Relu;
-  case Activation::Relu6:
-    return reference::Activation::Relu6;
-  case Activation::Sigmoid:
-    return reference::Activation::Sigmoid;
+Tensor combined(Binary op, const Tensor &a, const Tensor &b) {
+  switch (op) {
+  case Binary::Add:
+    return reference::add(a, b);
+  case Binary::Subtract:
+    return reference::subtract(a, b);
+  case Binary::Multiply:
+    return reference::multiply(a, b);
+  case Binary::Divide:
+    return reference::divide(a, b);
   }
-  return reference::Activation::None;
+  return a;
 }
+
+Shape shapeOf(const View &view) { return {view.n, view.h, view.w, view.c}; }
 
 // What padding there is behind the last row or column for a window to be there `outputs` times.
 int64_t after(int64_t before, int64_t in, int64_t outputs, int64_t kernel, int64_t stride, int64_t dilation) {
@@ -151,23 +151,19 @@ public:
   }
   void operator()(const BinaryProblem &p) {
     const Tensor a = read(p.a), b = read(p.b);
-    write(reference::activate(p.op == Binary::Add ? reference::add(a, b) : reference::multiply(a, b),
-                              activationOf(p.activation)),
-          p.y);
+    write(reference::activate(combined(p.op, a, b), p.activation), p.y);
   }
-  void operator()(const ActivationProblem &p) {
-    write(reference::activate(read(p.x), activationOf(p.activation)), p.y);
-  }
+  void operator()(const ActivationProblem &p) { write(reference::activate(read(p.x), p.activation), p.y); }
   void operator()(const ActivationGradientProblem &p) {
     const Tensor y = read(p.y);
-    write(reference::activateGrad(y, read(p.dy), activationOf(p.activation)), p.dx);
+    write(reference::activateGrad(y, read(p.dy), p.activation), p.dx);
   }
   void operator()(const AffineProblem &p) {
     const Tensor x = read(p.x), scale = readNumbers({p.x.c}), shift = readNumbers({p.x.c});
     Tensor y = reference::affine(x, scale, shift);
     if (p.addend)
       y = reference::add(y, read(*p.addend));
-    write(reference::activate(y, activationOf(p.activation)), p.y);
+    write(reference::activate(y, p.activation), p.y);
   }
   void operator()(const FillProblem &p) { write(Tensor(shapeOf(p.y), p.value), p.y); }
   void operator()(const CopyProblem &p) { write(read(p.x), p.y); }
@@ -381,9 +377,7 @@ private:
 
   Tensor masked(const View &dy, const View &y, Activation activation) {
     const Tensor gradient = read(dy);
-    return activation == Activation::None
-               ? gradient
-               : reference::activateGrad(read(y), gradient, activationOf(activation));
+    return activation == Activation::None ? gradient : reference::activateGrad(read(y), gradient, activation);
   }
 
   void moments(const Tensor &x) {
@@ -407,9 +401,9 @@ private:
       perChannel([](double &value, double bias) { value += bias; });
     for (const Addend &addend : epilogue.addends)
       result = reference::add(result, reference::repeatPixels(read(addend.view), out.h, out.w));
-    result = reference::activate(result, activationOf(epilogue.activation));
+    result = reference::activate(result, epilogue.activation);
     if (epilogue.masked != Activation::None)
-      result = reference::activateGrad(read(epilogue.mask), result, activationOf(epilogue.masked));
+      result = reference::activateGrad(read(epilogue.mask), result, epilogue.masked);
     const Tensor stored = write(result, out);
     if (epilogue.sums == Sums::Moments)
       moments(stored);

@@ -39,6 +39,11 @@ struct GraphBuilder {
   int add(OpKind kind, std::string place, std::vector<int> operands, dsl::Shape shape) {
     return add(kind, std::move(place), std::move(operands), shape, [](dsl::Node &) {});
   }
+
+  int activate(Activation activation, std::string place, std::vector<int> operands, dsl::Shape shape) {
+    return add(OpKind::Activate, std::move(place), std::move(operands), shape,
+               [&](dsl::Node &node) { node.activation = activation; });
+  }
 };
 
 std::string print(mlir::ModuleOp module) {
@@ -68,7 +73,7 @@ GraphBuilder everyKind() {
     n.channelsFrom = dsl::HoleUse{0, 0};
   });
   int n = b.add(OpKind::BatchNorm, "bn1", {c}, {6, 4, 4}, [](dsl::Node &n) { n.momentum = 0.25; });
-  int r = b.add(OpKind::Relu6, "relu1", {n}, {6, 4, 4});
+  int r = b.activate(Activation::Relu6, "relu1", {n}, {6, 4, 4});
   int m = b.add(OpKind::MaxPool, "pool", {r}, {6, 2, 2}, [](dsl::Node &n) {
     n.kernel[0] = n.kernel[1] = 3;
     n.stride[0] = n.stride[1] = 2;
@@ -91,11 +96,11 @@ GraphBuilder everyKind() {
   int s = b.add(OpKind::Slice, "slice", {k}, {2, 4, 4}, [](dsl::Node &n) { n.begin = 3; });
   int j = b.add(OpKind::Concat, "join", {s, k}, {8, 4, 4});
   int g = b.add(OpKind::GlobalAvgPool, "squeeze", {j}, {8, 1, 1});
-  int q = b.add(OpKind::Sigmoid, "gate", {g}, {8, 1, 1});
+  int q = b.activate(Activation::Sigmoid, "gate", {g}, {8, 1, 1});
   int x = b.add(OpKind::Multiply, "scale", {j, q}, {8, 4, 4});
   int i = b.add(OpKind::ChannelShuffle, "shuffle", {x}, {8, 4, 4}, [](dsl::Node &n) { n.groups = 4; });
   int y = b.add(OpKind::Add, "sum", {i, j}, {8, 4, 4});
-  int z = b.add(OpKind::Relu, "relu2", {y}, {8, 4, 4});
+  int z = b.activate(Activation::Relu, "relu2", {y}, {8, 4, 4});
   int h = b.add(OpKind::GlobalAvgPool, "head", {z}, {8, 1, 1});
   int l = b.add(OpKind::Linear, "fc", {h}, {10, 1, 1}, [](dsl::Node &n) { n.bias = true; });
   b.graph.outputs = {{"logits", l}, {"features", z}};
@@ -168,7 +173,8 @@ BOOST_AUTO_TEST_CASE(choices_that_were_made) {
   };
   choose("f", true);
   choose("g", false);
-  int a = b.add(OpKind::Relu, "relu1", {b.add(OpKind::Resize, "resize1", {0}, {4, 8, 8})}, {4, 8, 8});
+  int a =
+      b.activate(Activation::Relu, "relu1", {b.add(OpKind::Resize, "resize1", {0}, {4, 8, 8})}, {4, 8, 8});
   int r = b.add(OpKind::Resize, "resize2", {a}, {4, 8, 8});
   int n = b.add(OpKind::BatchNorm, "bn1", {r}, {4, 8, 8}, [](dsl::Node &n) { n.variant = "[1]"; });
   b.graph.outputs = {{"features", n}};

@@ -10,9 +10,11 @@
 namespace {
 
 using namespace vn;
+using cuda_tests::gradientInDouble;
 using cuda_tests::MapMemory;
 using cuda_tests::Numbers;
 using cuda_tests::Random;
+using cuda_tests::randomActivation;
 using cuda_tests::randomMap;
 using cuda_tests::randomMapLike;
 using cuda_tests::textOf;
@@ -202,21 +204,6 @@ template <UpdateRunning p> void checkUpdate() {
 
 constexpr double kEpsilon = 1e-3;
 
-// Of what an activation gave.
-double masked(Activation activation, double y, double dy) {
-  switch (activation) {
-  case Activation::None:
-    return dy;
-  case Activation::Relu:
-    return y > 0 ? dy : 0;
-  case Activation::Relu6:
-    return y > 0 && y < 6 ? dy : 0;
-  case Activation::Sigmoid:
-    return dy * y * (1 - y);
-  }
-  return dy;
-}
-
 template <BatchGradientSums p>
 VN_KERNEL(256)
 run_gradient_sums(Global<const Number<p.x.element>> x, Global<const Number<p.dy.element>> dy,
@@ -229,7 +216,7 @@ template <uint64_t seed> struct CheckGradientSums {
     BatchGradientSums p;
     p.x = randomStatisticsMap(random);
     p.dy = randomMapLike(random, p.x);
-    p.activation = Activation(seed % 4);
+    p.activation = randomActivation(random);
     p.y = p.activation == Activation::None ? Map{} : randomMapLike(random, p.x);
     return p;
   }
@@ -249,7 +236,7 @@ template <uint64_t seed> struct CheckGradientSums {
       std::vector<Expected> sums(size_t(2 * p.x.c));
       for (size_t i = 0; i < x.values.size(); ++i) {
         const size_t c = i % size_t(p.x.c);
-        const double g = masked(p.activation, activated ? y.values[i] : 0, dy.values[i]);
+        const double g = gradientInDouble(p.activation, activated ? y.values[i] : 0, dy.values[i]);
         sums[c].add(g);
         sums[size_t(p.x.c) + c].add(g * (x.values[i] - double(mean.values[c])));
       }
@@ -310,7 +297,7 @@ template <BatchGradientApply p, int parts> void checkGradient(uint64_t seed) {
     std::vector<Expected> gradient;
     for (size_t i = 0; i < dx.map.pixels() * channels; ++i) {
       const size_t c = i % channels;
-      const double g = masked(p.activation, activated ? y.values[i] : 0, dy.values[i]);
+      const double g = gradientInDouble(p.activation, activated ? y.values[i] : 0, dy.values[i]);
       const double m = p.x.pixels(), distance = x.values[i] - double(mean.values[c]);
       const double factor = gamma.values[c] / deviation[c];
       Expected e;
@@ -329,7 +316,7 @@ template <uint64_t seed> struct CheckGradient {
     p.x = randomMap(random);
     p.dy = randomMapLike(random, p.x);
     p.dx = randomMapLike(random, p.x);
-    p.activation = Activation(seed % 4);
+    p.activation = randomActivation(random);
     p.y = p.activation == Activation::None ? Map{} : randomMapLike(random, p.x);
     return p;
   }

@@ -8,8 +8,10 @@
 #include "codegen/cuda/device/map.cuh"
 #include "codegen/cuda/device/vernier.cuh"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numbers>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,24 +54,99 @@ struct Random {
   }
   constexpr int between(int least, int most) { return least + int(next() % uint64_t(most - least + 1)); }
   constexpr bool chance(int percent) { return between(1, 100) <= percent; }
-  float number() { return float(between(-1000, 1000)) / 1000; }
+  constexpr float number() { return float(between(-1000, 1000)) / 1000; }
 };
+
+constexpr vn::Activation randomActivation(Random &random, bool orNone = true) {
+  const auto kind = vn::Activation::Kind(random.between(orNone ? 0 : 1, int(vn::Activation::ScaleShift)));
+  switch (kind) {
+  case vn::Activation::LeakyRelu:
+    return {kind, random.between(0, 4) / 8.0f};
+  case vn::Activation::ScaleShift:
+    return {kind, random.number(), random.number()};
+  default:
+    return kind;
+  }
+}
+
+inline double sigmoidInDouble(double x) { return 1 / (1 + std::exp(-x)); }
+inline double normalDistributionInDouble(double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; }
+inline double geluArgumentInDouble(double x) {
+  return std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x);
+}
 
 // NaN stays NaN.
 inline double activatedInDouble(vn::Activation activation, double x) {
   if (std::isnan(x))
     return x;
-  switch (activation) {
+  const double hard = std::clamp(x + 3, 0.0, 6.0) / 6;
+  switch (activation.kind) {
   case vn::Activation::None:
     return x;
   case vn::Activation::Relu:
     return std::max(x, 0.0);
   case vn::Activation::Relu6:
-    return std::min(std::max(x, 0.0), 6.0);
+    return std::clamp(x, 0.0, 6.0);
+  case vn::Activation::LeakyRelu:
+    return x > 0 ? x : activation.slope * x;
   case vn::Activation::Sigmoid:
-    return 1 / (1 + std::exp(-x));
+    return sigmoidInDouble(x);
+  case vn::Activation::HardSigmoid:
+    return hard;
+  case vn::Activation::Tanh:
+    return std::tanh(x);
+  case vn::Activation::Exp:
+    return std::exp(x);
+  case vn::Activation::Silu:
+    return x * sigmoidInDouble(x);
+  case vn::Activation::HardSwish:
+    return x * hard;
+  case vn::Activation::Gelu:
+    return x * normalDistributionInDouble(x);
+  case vn::Activation::GeluTanh:
+    return x / 2 * (1 + std::tanh(geluArgumentInDouble(x)));
+  case vn::Activation::ScaleShift:
+    return double(activation.slope) * x + activation.offset;
   }
   return x;
+}
+
+// dy passing back through the activation whose result, or input, was `of`. A gradient that is masked is 0,
+// whatever it was; where it cannot be said, it passes.
+inline double gradientInDouble(vn::Activation activation, double of, double dy) {
+  switch (activation.kind) {
+  case vn::Activation::None:
+    return dy;
+  case vn::Activation::Relu:
+    return of <= 0 ? 0 : dy;
+  case vn::Activation::Relu6:
+    return of <= 0 || of >= 6 ? 0 : dy;
+  case vn::Activation::LeakyRelu:
+    return of <= 0 ? activation.slope * dy : dy;
+  case vn::Activation::Sigmoid:
+    return dy * of * (1 - of);
+  case vn::Activation::HardSigmoid:
+    return of <= 0 || of >= 1 ? 0 : dy / 6;
+  case vn::Activation::Tanh:
+    return dy * (1 - of * of);
+  case vn::Activation::Exp:
+    return dy * of;
+  case vn::Activation::Silu:
+    return dy * (sigmoidInDouble(of) + of * sigmoidInDouble(of) * sigmoidInDouble(-of));
+  case vn::Activation::HardSwish:
+    return dy * (of <= -3 ? 0 : of >= 3 ? 1 : (2 * of + 3) / 6);
+  case vn::Activation::Gelu:
+    return dy *
+           (normalDistributionInDouble(of) + of * std::exp(-of * of / 2) / std::sqrt(2 * std::numbers::pi));
+  case vn::Activation::GeluTanh: {
+    const double tanh = std::tanh(geluArgumentInDouble(of)),
+                 slope = std::sqrt(2 / std::numbers::pi) * (1 + 3 * 0.044715 * of * of);
+    return dy * ((1 + tanh) / 2 + of / 2 * (1 - tanh * tanh) * slope);
+  }
+  case vn::Activation::ScaleShift:
+    return dy * activation.slope;
+  }
+  return dy;
 }
 
 inline size_t bytesOf(vn::Element element) { return element == vn::Element::F32 ? 4 : 2; }

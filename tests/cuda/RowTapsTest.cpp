@@ -39,7 +39,7 @@ constexpr Convolution randomProblem(uint64_t seed) {
       random, n, sizeAfter(h, c.kernel.y, c.stride.y, c.padding.y, random.between(0, 2), c.dilation.y),
       sizeAfter(w, c.kernel.x, c.stride.x, c.padding.x, random.between(0, 2), 1), random.between(1, 70), out);
   c.epilogue.bias = random.chance(50);
-  c.epilogue.activation = Activation(random.between(0, 1));
+  c.epilogue.activation = random.chance(50) ? Activation::Relu : Activation::None;
   c.tile = {.m = 32, .n = 32, .k_bytes = 64, .warps_m = 2, .warps_n = 2, .stages = 3};
   return c;
 }

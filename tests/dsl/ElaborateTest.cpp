@@ -8,6 +8,7 @@
 using namespace vernier::dsl;
 using test::graphOf;
 using test::graphOfBody;
+using vernier::Activation;
 
 namespace {
 
@@ -111,6 +112,34 @@ BOOST_AUTO_TEST_CASE(split_places) {
              (Strings{"image", "conv1", "parts.0", "parts.1", "split1.0", "split1.1", "concat1"}));
   BOOST_TEST(nodeAt(graph, "parts.1").begin == 2);
   BOOST_TEST(nodeAt(graph, "parts.1").shape.channels == 3);
+}
+
+BOOST_AUTO_TEST_CASE(activations_and_arithmetic_with_numbers) {
+  Graph graph = graphOfBody("a = image |> leaky_relu(slope = 0.25) |> leaky_relu |> gelu_tanh\n"
+                            "b = -a + 2\nc = 3 - b * 4\nd = c / 8\nd / (a - b)");
+  BOOST_TEST(places(graph) ==
+             (Strings{"image", "leaky_relu1", "leaky_relu2", "gelu_tanh1", "scale_shift1", "scale_shift2",
+                      "scale_shift3", "scale_shift4", "scale_shift5", "subtract1", "divide1"}));
+  const auto is = [&](const char *place, Activation expected) {
+    BOOST_TEST((nodeAt(graph, place).activation == expected), place);
+  };
+  is("leaky_relu1", {Activation::LeakyRelu, 0.25});
+  is("leaky_relu2", {Activation::LeakyRelu, 0.01});
+  is("gelu_tanh1", Activation::GeluTanh);
+  is("scale_shift1", {Activation::ScaleShift, -1, 0});
+  is("scale_shift2", {Activation::ScaleShift, 1, 2});
+  is("scale_shift3", {Activation::ScaleShift, 4, 0});
+  is("scale_shift4", {Activation::ScaleShift, -1, 3});
+  is("scale_shift5", {Activation::ScaleShift, 0.125, 0});
+  BOOST_TEST((nodeAt(graph, "divide1").kind == OpKind::Divide));
+  BOOST_TEST((nodeAt(graph, "subtract1").kind == OpKind::Subtract));
+}
+
+BOOST_AUTO_TEST_CASE(pool_of_a_whole_map) {
+  Graph graph = graphOfBody("image |> conv(4, 3, stride = [2, 1]) |> global_max_pool");
+  const Node &pool = graph.nodes.back();
+  BOOST_TEST((pool.kind == OpKind::MaxPool && pool.kernel[0] == 16 && pool.kernel[1] == 32));
+  BOOST_TEST((pool.stride[0] == 16 && pool.stride[1] == 32 && pool.shape == Shape{4, 1, 1}));
 }
 
 BOOST_AUTO_TEST_CASE(parameters_of_operations) {

@@ -12,12 +12,14 @@ using namespace vernier::dsl;
 
 namespace {
 
-const char *nameOf(OpKind kind) {
+const char *nameOf(const Node &node) {
+  if (node.kind == OpKind::Activate)
+    return vernier::nameOf(node.activation.kind);
   static const char *const names[] = {
-      "input",   "convolution", "linear",   "batch_norm",      "relu",   "relu6",
-      "sigmoid", "max_pool",    "avg_pool", "global_avg_pool", "resize", "pad",
-      "crop",    "slice",       "concat",   "channel_shuffle", "add",    "multiply"};
-  return names[static_cast<int>(kind)];
+      "input",    "convolution",     "linear", "batch_norm", "activate", "max_pool",
+      "avg_pool", "global_avg_pool", "resize", "pad",        "crop",     "slice",
+      "concat",   "channel_shuffle", "add",    "subtract",   "multiply", "divide"};
+  return names[static_cast<int>(node.kind)];
 }
 
 std::string parametersOf(const Node &node) {
@@ -51,6 +53,14 @@ std::string parametersOf(const Node &node) {
     out += " begin=" + std::to_string(node.begin);
   if (node.kind == OpKind::Crop)
     pair("offset", node.offset);
+  if (node.activation.hasSlope()) {
+    snprintf(text, sizeof text, " slope=%g", node.activation.slope);
+    out += text;
+  }
+  if (node.activation.hasOffset()) {
+    snprintf(text, sizeof text, " offset=%g", node.activation.offset);
+    out += text;
+  }
   for (auto [flag, name] :
        {std::pair(node.bias, " bias"), std::pair(node.ceil, " ceil"), std::pair(node.replicate, " replicate"),
         std::pair(node.alignCorners, " align_corners")})
@@ -71,7 +81,7 @@ void print(const Graph &graph, bool summary) {
     parameters += parameterCount(node, input);
     if (summary)
       continue;
-    printf("%%%zu %s %s", i, node.place.c_str(), nameOf(node.kind));
+    printf("%%%zu %s %s", i, node.place.c_str(), nameOf(node));
     for (int operand : node.operands)
       printf(" %%%d", operand);
     printf(" -> %ldx%ldx%ld%s\n", long(node.shape.channels), long(node.shape.height), long(node.shape.width),

@@ -119,7 +119,13 @@ class Writer:
     def activation(self, x, probability=1.0):
         if not self.chance(probability):
             return x
-        return self.new(f"{x.name} |> {self.of('relu', 'relu', 'relu', 'relu6', 'sigmoid')}", x.channels, x.height, x.width)
+        return self.new(f"{x.name} |> {self.function()}", x.channels, x.height, x.width)
+
+    def function(self):
+        if self.chance(0.5):
+            return self.of("relu", "relu", "relu", "relu6", "sigmoid")
+        return self.of("leaky_relu", "leaky_relu(slope = 0.2)", "hard_sigmoid", "tanh", "silu", "hard_swish", "gelu",
+                       "gelu_tanh")
 
     def pool(self, x):
         whole = self.chance(0.1)
@@ -209,9 +215,20 @@ class Writer:
 
     def arithmetic(self, x):
         other = self.fitting(x, channels=True)
-        y = self.new(f"{x.name} {self.of('+', '+', '*')} {other.name}" if self.chance(0.7) else
-                     f"{other.name} {self.of('+', '*')} {x.name}", x.channels, x.height, x.width)
+        y = self.new(f"{x.name} {self.of('+', '+', '*', '-')} {other.name}" if self.chance(0.7) else
+                     f"{other.name} {self.of('+', '*', '-')} {x.name}", x.channels, x.height, x.width)
         return self.activation(y, 0.4)
+
+    def numbers(self, x):
+        """With numbers, and divided by what stays away from 0."""
+        if self.chance(0.3):
+            other = self.fitting(x, channels=True)
+            divisor = self.new(f"{other.name} |> sigmoid", x.channels, x.height, x.width)
+            return self.new(f"{x.name} / ({divisor.name} + {self.of('0.5', '1')})", x.channels, x.height, x.width)
+        number = self.of("0.5", "2", "1.25", "-0.75")
+        return self.new(self.of(f"{x.name} * {number}", f"{number} * {x.name}", f"{x.name} + {number}", f"{x.name} - {number}",
+                                f"{number} - {x.name}", f"-{x.name}", f"{x.name} / {number}",
+                                f"{x.name} * relu6({x.name} + 3) / 6"), x.channels, x.height, x.width)
 
     def gate(self, x):
         """Attention of the whole map to each channel, or of each channel to each pixel."""
@@ -307,7 +324,7 @@ class Writer:
 
     def step(self):
         operations = [(self.convolution, 5), (self.normalised, 4), (self.batch_norm, 1), (self.activation, 1.5), (self.pool, 2.5),
-                      (self.resize, 2), (self.border, 1), (self.channels, 1.5), (self.concat, 3), (self.arithmetic, 3),
+                      (self.resize, 2), (self.border, 1), (self.channels, 1.5), (self.concat, 3), (self.arithmetic, 3), (self.numbers, 1.5),
                       (self.gate, 1.5), (self.scales, 1), (self.still, 0.4)]
         operation = self.random.choices([f for f, _ in operations], [weight for _, weight in operations])[0]
         operation(self.some_map())

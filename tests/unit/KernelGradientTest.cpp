@@ -5,6 +5,7 @@
 
 #include "compiler/interpreter/Kernels.h"
 
+using vernier::Activation;
 using namespace vernier::interpreter;
 using namespace vernier::interpreter::testing;
 
@@ -185,10 +186,13 @@ BOOST_AUTO_TEST_CASE(activation_gradients) {
   Tensor x = randomTensor({2, 3, 4, 3}, 1), dy = randomLike(x, 2);
   for (double &value : x.data)
     value *= 9; // both bends of relu6
-  for (Activation activation : {Activation::None, Activation::Relu, Activation::Relu6, Activation::Sigmoid})
-    checkGradient("activation " + std::to_string(static_cast<int>(activation)), x, dy,
-                  activateGrad(activate(x, activation), dy, activation),
+  for (Activation::Kind kind : vernier::kActivations) {
+    const Activation activation(kind, Activation(kind).hasSlope() ? 0.3 : 0,
+                                Activation(kind).hasOffset() ? -2 : 0);
+    const Tensor of = activation.derivativeNeedsInput() ? x : activate(x, activation);
+    checkGradient(std::string("activation ") + nameOf(kind), x, dy, activateGrad(of, dy, activation),
                   [&](const Tensor &t) { return activate(t, activation); });
+  }
 }
 
 BOOST_AUTO_TEST_CASE(arithmetic_gradients) {
@@ -196,6 +200,12 @@ BOOST_AUTO_TEST_CASE(arithmetic_gradients) {
          dy = randomLike(a, 4);
   checkGradient("multiply", a, dy, multiply(dy, b), [&](const Tensor &t) { return multiply(t, b); });
   checkGradient("multiply by 1x1", a, dy, multiply(dy, s), [&](const Tensor &t) { return multiply(t, s); });
+  const Tensor quotient = divide(a, b), throughDivision = divide(dy, b);
+  checkGradient("divide", a, dy, throughDivision, [&](const Tensor &t) { return divide(t, b); });
+  Tensor divisor = multiply(throughDivision, quotient);
+  for (double &value : divisor.data)
+    value = -value;
+  checkGradient("the divisor", b, dy, divisor, [&](const Tensor &t) { return divide(a, t); });
   checkGradient("the 1x1 factor", s, dy, spatialDot(dy, a), [&](const Tensor &t) { return multiply(a, t); });
   checkGradient("the 1x1 summand", s, dy, spatialSum(dy), [&](const Tensor &t) { return add(a, t); });
   checkGradient("affine", a, dy, affine(dy, Tensor({3}, 0.5), Tensor({3})),

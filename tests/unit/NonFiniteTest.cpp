@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+using vernier::Activation;
 using namespace vernier::interpreter;
 
 namespace {
@@ -43,6 +44,16 @@ BOOST_AUTO_TEST_CASE(activations) {
   checkSame(activate(x, Activation::Relu), {NotANumber, Infinite, 0, 0, 7});
   checkSame(activate(x, Activation::Relu6), {NotANumber, 6, 0, 0, 6});
   checkSame(activate(row({NotANumber, Infinite, -Infinite}), Activation::Sigmoid), {NotANumber, 1, 0});
+  const Tensor ends = row({NotANumber, Infinite, -Infinite});
+  checkSame(activate(ends, {Activation::LeakyRelu, 0.5}), {NotANumber, Infinite, -Infinite});
+  checkSame(activate(ends, Activation::HardSigmoid), {NotANumber, 1, 0});
+  checkSame(activate(ends, Activation::Tanh), {NotANumber, 1, -1});
+  checkSame(activate(ends, Activation::Exp), {NotANumber, Infinite, 0});
+  // Infinity times 0
+  for (Activation::Kind kind :
+       {Activation::Silu, Activation::HardSwish, Activation::Gelu, Activation::GeluTanh})
+    checkSame(activate(ends, kind), {NotANumber, Infinite, NotANumber});
+  checkSame(activate(ends, {Activation::ScaleShift, -2, 1}), {NotANumber, -Infinite, Infinite});
 }
 
 // From the results: a NaN lets the gradient pass, a closed activation stops even NaN.

@@ -8,8 +8,9 @@
 namespace vernier::codegen {
 
 Value applyActivation(KernelBuilder &k, Value x, Activation activation);
-// dy times the derivative, which all of these can tell from their output y.
-Value activationGradient(KernelBuilder &k, Value y, Value dy, Activation activation);
+// dy times the derivative, by the activation's result or, with derivativeNeedsInput, by what it was applied
+// to.
+Value activationGradient(KernelBuilder &k, Value of, Value dy, Activation activation);
 
 Value exponential(KernelBuilder &k, Value x);
 Value logarithm(KernelBuilder &k, Value x);

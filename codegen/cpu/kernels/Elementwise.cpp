@@ -13,7 +13,18 @@ std::string views(std::initializer_list<View> list) {
 }
 
 Value apply(KernelBuilder &k, Binary op, Value a, Value b) {
-  return op == Binary::Add ? addFloat(k, a, b) : mulFloat(k, a, b);
+  mlir::OpBuilder &builder = k.builder();
+  switch (op) {
+  case Binary::Add:
+    return addFloat(k, a, b);
+  case Binary::Subtract:
+    return mlir::arith::SubFOp::create(builder, k.location(), a, b);
+  case Binary::Multiply:
+    return mulFloat(k, a, b);
+  case Binary::Divide:
+    return mlir::arith::DivFOp::create(builder, k.location(), a, b);
+  }
+  return a;
 }
 
 } // namespace
@@ -21,8 +32,8 @@ Value apply(KernelBuilder &k, Binary op, Value a, Value b) {
 KernelCode binary(Binary op, const View &a, const View &b, const View &y, Activation activation,
                   const Target &target) {
   const bool broadcast = b.h == 1 && b.w == 1 && a.h * a.w > 1;
-  const std::string name = std::string(op == Binary::Add ? "add" : "multiply") +
-                           (broadcast ? "_broadcast" : "") + views({a, b, y}) + activationName(activation);
+  const std::string name = std::string(nameOf(op)) + (broadcast ? "_broadcast" : "") + views({a, b, y}) +
+                           activationName(activation);
   return makeKernel(
       name, rowTasks(y), {a.operand(), b.operand(), y.operand()}, [=](KernelBuilder &k, Value row) {
         if (broadcast) {

@@ -81,7 +81,7 @@ VN_DEVICE void convolution(Global<const Number<c.in.element>> in, Global<const F
   const auto copy_stage = [&](int stage, int slot) {
     const int chunk = stage * chunks + thread % chunks;
     const int tap = chunk / tap_chunks, channel = chunk % tap_chunks * elements;
-    const int tap_y = columns.count > 0 ? tap / columns.count : 0, tap_x = tap - tap_y * columns.count;
+    const int tap_y = tap / (columns.count > 0 ? columns.count : 1), tap_x = tap - tap_y * columns.count;
     const int valid = c.in_channels() - channel;
     VN_UNROLL
     for (int i = 0; i < copies; ++i) {

@@ -87,7 +87,18 @@ VN_CONSTANT bool same_shape(const Map &a, const Map &b) {
 
 // --- of two maps
 
-enum class Operation { Add, Multiply };
+enum class Operation { Add, Subtract, Multiply, Divide };
+
+template <Operation op> VN_DEVICE float combined(float a, float b) {
+  if constexpr (op == Operation::Add)
+    return a + b;
+  else if constexpr (op == Operation::Subtract)
+    return a - b;
+  else if constexpr (op == Operation::Multiply)
+    return a * b;
+  else
+    return a / b;
+}
 
 // b may be N x 1 x 1 x C: then each of an image's pixels has the same.
 struct Binary {
@@ -126,8 +137,7 @@ VN_DEVICE void binary(Global<const Number<p.a.element>> a, Global<const Number<p
         float values[width];
         VN_UNROLL
         for (int i = 0; i < width; ++i) {
-          const float value = p.op == Operation::Add ? terms.a[i] + terms.b[i] : terms.a[i] * terms.b[i];
-          values[i] = activated<p.activation>(value);
+          values[i] = activated<p.activation>(combined<p.op>(terms.a[i], terms.b[i]));
         }
         store_floats(y + (pixel * p.y.pixel + channel), values, valid);
       });
@@ -160,7 +170,7 @@ VN_DEVICE void activate(Global<const Number<p.x.element>> x, Global<Number<p.y.e
   });
 }
 
-// y is the activation's result.
+// y is the activation's result, or what it was applied to, as `gradient_through` asks.
 struct ActivationGradient {
   Map y, dy, dx;
   Activation activation = Activation::None;

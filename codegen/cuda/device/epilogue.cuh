@@ -10,27 +10,99 @@
 
 namespace vn {
 
-enum class Activation { None, Relu, Relu6, Sigmoid };
+// dsl/Activation.h says what each is.
+struct Activation {
+  enum Kind {
+    None,
+    Relu,
+    Relu6,
+    LeakyRelu,
+    Sigmoid,
+    HardSigmoid,
+    Tanh,
+    Exp,
+    Silu,
+    HardSwish,
+    Gelu,
+    GeluTanh,
+    ScaleShift
+  };
+  Kind kind;
+  float slope, offset; // of LeakyRelu and ScaleShift: slope * x + offset
+
+  VN_CONSTANT Activation(Kind kind = None, float slope = 0.0f, float offset = 0.0f)
+      : kind(kind), slope(slope), offset(offset) {}
+};
+VN_CONSTANT bool operator==(const Activation &a, const Activation &b) {
+  return a.kind == b.kind && a.slope == b.slope && a.offset == b.offset;
+}
 
 // NaN stays NaN.
+VN_DEVICE float clamped(float x, float least, float most) { return x < least ? least : x > most ? most : x; }
+VN_DEVICE float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+VN_DEVICE float hard_sigmoid(float x) { return clamped(x + 3.0f, 0.0f, 6.0f) * (1.0f / 6.0f); }
+// P(N(0, 1) <= x); the tail keeps its digits.
+VN_DEVICE float normal_distribution(float x) { return 0.5f * erfcf(x * -0.70710678f); }
+// Twice what GeluTanh takes the hyperbolic tangent of: (1 + tanh(u)) / 2 = sigmoid(2 u).
+VN_DEVICE float gelu_argument(float x) { return 1.5957691f * fmaf(0.044715f * x, x * x, x); }
+
 template <Activation activation> VN_DEVICE float activated(float x) {
   if constexpr (activation == Activation::Relu)
     return x < 0.0f ? 0.0f : x;
   else if constexpr (activation == Activation::Relu6)
-    return x < 0.0f ? 0.0f : x > 6.0f ? 6.0f : x;
+    return clamped(x, 0.0f, 6.0f);
+  else if constexpr (activation.kind == Activation::LeakyRelu)
+    return x > 0.0f ? x : activation.slope * x;
   else if constexpr (activation == Activation::Sigmoid)
-    return 1.0f / (1.0f + expf(-x));
+    return sigmoid(x);
+  else if constexpr (activation == Activation::HardSigmoid)
+    return hard_sigmoid(x);
+  else if constexpr (activation == Activation::Tanh)
+    return tanhf(x);
+  else if constexpr (activation == Activation::Exp)
+    return expf(x);
+  else if constexpr (activation == Activation::Silu)
+    return x / (1.0f + expf(-x));
+  else if constexpr (activation == Activation::HardSwish)
+    return x * hard_sigmoid(x);
+  else if constexpr (activation == Activation::Gelu)
+    return x * normal_distribution(x);
+  else if constexpr (activation == Activation::GeluTanh)
+    return x / (1.0f + expf(-gelu_argument(x)));
+  else if constexpr (activation.kind == Activation::ScaleShift)
+    return fmaf(x, activation.slope, activation.offset);
   else
     return x;
 }
-// dy times the derivative where the activation's result is y. Where y is NaN, the gradient passes.
-template <Activation activation> VN_DEVICE float gradient_through(float y, float dy) {
+// dy times the derivative, `of` being the activation's result, or what it was applied to where that has two x
+// for some results: Silu, HardSwish and both forms of Gelu. Where `of` is NaN, the gradient passes or is NaN.
+template <Activation activation> VN_DEVICE float gradient_through(float of, float dy) {
   if constexpr (activation == Activation::Relu)
-    return y <= 0.0f ? 0.0f : dy;
+    return of <= 0.0f ? 0.0f : dy;
   else if constexpr (activation == Activation::Relu6)
-    return y <= 0.0f || y >= 6.0f ? 0.0f : dy;
+    return of <= 0.0f || of >= 6.0f ? 0.0f : dy;
+  else if constexpr (activation.kind == Activation::LeakyRelu)
+    return of <= 0.0f ? activation.slope * dy : dy;
   else if constexpr (activation == Activation::Sigmoid)
-    return dy * (y * (1.0f - y));
+    return dy * (of * (1.0f - of));
+  else if constexpr (activation == Activation::HardSigmoid)
+    return of <= 0.0f || of >= 1.0f ? 0.0f : dy * (1.0f / 6.0f);
+  else if constexpr (activation == Activation::Tanh)
+    return dy * fmaf(-of, of, 1.0f);
+  else if constexpr (activation == Activation::Exp)
+    return dy * of;
+  else if constexpr (activation == Activation::Silu) {
+    const float s = sigmoid(of);
+    return dy * fmaf(of * s, 1.0f - s, s);
+  } else if constexpr (activation == Activation::HardSwish)
+    return dy * (of <= -3.0f ? 0.0f : of >= 3.0f ? 1.0f : fmaf(of, 1.0f / 3.0f, 0.5f));
+  else if constexpr (activation == Activation::Gelu)
+    return dy * fmaf(of, 0.39894228f * expf(-0.5f * of * of), normal_distribution(of));
+  else if constexpr (activation == Activation::GeluTanh) {
+    const float s = sigmoid(gelu_argument(of)), slope = 1.5957691f * fmaf(3.0f * 0.044715f * of, of, 1.0f);
+    return dy * fmaf(of * s * (1.0f - s), slope, s);
+  } else if constexpr (activation.kind == Activation::ScaleShift)
+    return dy * activation.slope;
   else
     return dy;
 }
@@ -52,7 +124,7 @@ struct Epilogue {
   int addends = 0;
   Addend addend[most_addends] = {};
   Activation activation = Activation::None;
-  Activation masked = Activation::None; // the result is a gradient of what this activation gave, `mask`
+  Activation masked = Activation::None; // the result passes back through it; its derivative is by `mask`
   Map mask = {};
   Sums sums = Sums::None;
   Map x = {};         // of Gradient

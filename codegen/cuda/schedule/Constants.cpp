@@ -19,18 +19,41 @@ namespace vernier::codegen {
 
 ::vn::Pair pairOf(const std::array<int64_t, 2> &values) { return {int(values[0]), int(values[1])}; }
 
-::vn::Activation deviceActivation(Activation activation) {
-  switch (activation) {
+static ::vn::Activation::Kind deviceKind(Activation::Kind kind) {
+  using To = ::vn::Activation;
+  switch (kind) {
   case Activation::None:
-    return ::vn::Activation::None;
+    return To::None;
   case Activation::Relu:
-    return ::vn::Activation::Relu;
+    return To::Relu;
   case Activation::Relu6:
-    return ::vn::Activation::Relu6;
+    return To::Relu6;
+  case Activation::LeakyRelu:
+    return To::LeakyRelu;
   case Activation::Sigmoid:
-    return ::vn::Activation::Sigmoid;
+    return To::Sigmoid;
+  case Activation::HardSigmoid:
+    return To::HardSigmoid;
+  case Activation::Tanh:
+    return To::Tanh;
+  case Activation::Exp:
+    return To::Exp;
+  case Activation::Silu:
+    return To::Silu;
+  case Activation::HardSwish:
+    return To::HardSwish;
+  case Activation::Gelu:
+    return To::Gelu;
+  case Activation::GeluTanh:
+    return To::GeluTanh;
+  case Activation::ScaleShift:
+    return To::ScaleShift;
   }
-  return ::vn::Activation::None;
+  return To::None;
+}
+
+::vn::Activation deviceActivation(Activation activation) {
+  return {deviceKind(activation.kind), float(activation.slope), float(activation.offset)};
 }
 
 std::string elementType(Element element, bool written) {
@@ -62,10 +85,15 @@ static std::string textOf(double value) {
   return digits;
 }
 
-static const char *nameOf(::vn::Activation activation) {
-  static constexpr const char *names[] = {"vn::Activation::None", "vn::Activation::Relu",
-                                          "vn::Activation::Relu6", "vn::Activation::Sigmoid"};
-  return names[size_t(activation)];
+static std::string textOf(::vn::Activation activation) {
+  static constexpr const char *names[] = {"None",        "Relu",     "Relu6",     "LeakyRelu", "Sigmoid",
+                                          "HardSigmoid", "Tanh",     "Exp",       "Silu",      "HardSwish",
+                                          "Gelu",        "GeluTanh", "ScaleShift"};
+  const std::string kind = std::string("vn::Activation::") + names[activation.kind];
+  if (activation.slope == 0 && activation.offset == 0)
+    return kind;
+  return "{" + kind + ", " + textOf(double(activation.slope)) + "f, " + textOf(double(activation.offset)) +
+         "f}";
 }
 
 static const char *nameOf(::vn::Arithmetic arithmetic) {
@@ -93,7 +121,7 @@ Constant &Constant::other(const char *name, ::vn::Pair pair, int usual) {
 Constant &Constant::field(const char *name, double value) { return field(name, textOf(value)); }
 Constant &Constant::field(const char *name, float value) { return field(name, textOf(double(value)) + "f"); }
 Constant &Constant::field(const char *name, ::vn::Activation activation) {
-  return activation == ::vn::Activation::None ? *this : field(name, std::string(nameOf(activation)));
+  return activation == ::vn::Activation::None ? *this : field(name, textOf(activation));
 }
 
 // --- structs

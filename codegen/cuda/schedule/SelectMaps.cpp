@@ -19,6 +19,25 @@ static std::string lossName(bool softmax) {
   return softmax ? "vn::LossKind::Softmax" : "vn::LossKind::Binary";
 }
 
+static ::vn::Operation operationOf(Binary op) {
+  switch (op) {
+  case Binary::Add:
+    return ::vn::Operation::Add;
+  case Binary::Subtract:
+    return ::vn::Operation::Subtract;
+  case Binary::Multiply:
+    return ::vn::Operation::Multiply;
+  case Binary::Divide:
+    return ::vn::Operation::Divide;
+  }
+  return ::vn::Operation::Add;
+}
+
+static std::string textOf(::vn::Operation op) {
+  static constexpr const char *names[] = {"Add", "Subtract", "Multiply", "Divide"};
+  return std::string("vn::Operation::") + names[size_t(op)];
+}
+
 static Constant constantOf(const ::vn::Pool &pool) {
   Constant constant, padding;
   const ::vn::Border &p = pool.padding;
@@ -112,12 +131,10 @@ void CudaSelection::plain(const Problem &problem, const Places &at) {
     d.launch = launch_of(shuffle);
     all({"in"}, {"out"});
   } else if (const auto *p = std::get_if<BinaryProblem>(&problem)) {
-    const ::vn::Binary binary{p->op == Binary::Add ? ::vn::Operation::Add : ::vn::Operation::Multiply,
-                              map(d, p->a, at.reads[0]), map(d, p->b, at.reads[1]),
+    const ::vn::Binary binary{operationOf(p->op), map(d, p->a, at.reads[0]), map(d, p->b, at.reads[1]),
                               map(d, p->y, at.writes[0]), deviceActivation(p->activation)};
     kind("Binary", "binary");
-    d.constant.field("op",
-                     std::string(p->op == Binary::Add ? "vn::Operation::Add" : "vn::Operation::Multiply"));
+    d.constant.field("op", textOf(binary.op));
     d.constant.field("a", binary.a).field("b", binary.b).field("y", binary.y);
     d.constant.field("activation", binary.activation);
     d.launch = launch_of(binary);

@@ -18,6 +18,12 @@ module attributes {vn.model = "small"} {
     %f = vn.fused_convolution %x, %w add %c activation none strides [2, 2] padding [1, 1, 1, 1] groups 2 : (tensor<1x8x8x4xf32>, tensor<6x2x3x3xf32>, tensor<1x4x4x6xf32>) -> tensor<1x4x4x6xf32>
     // CHECK: vn.avg_pool %[[X]] kernel [2, 2] strides [2, 2] :
     %p = vn.avg_pool %x kernel [2, 2] strides [2, 2] padding [0, 0, 0, 0] count_padding true : (tensor<1x8x8x4xf32>) -> tensor<1x4x4x4xf32>
-    return %f : tensor<1x4x4x6xf32>
+    // CHECK: vn.activate leaky_relu(2.500000e-01) %
+    %l = vn.activate leaky_relu(0.25) %f : tensor<1x4x4x6xf32>
+    // CHECK: vn.activate_grad gelu_tanh %
+    %g = vn.activate_grad gelu_tanh %f, %l : tensor<1x4x4x6xf32>
+    // CHECK: vn.subtract %{{.*}}, %{{.*}} activation scale_shift(-2.000000e+00, 5.000000e-01) :
+    %d = vn.subtract %l, %g activation scale_shift(-2.0, 0.5) : (tensor<1x4x4x6xf32>, tensor<1x4x4x6xf32>) -> tensor<1x4x4x6xf32>
+    return %d : tensor<1x4x4x6xf32>
   }
 }

@@ -127,6 +127,60 @@ func.func @multiply_result(%a: tensor<1x8x8x4xf32>, %b: tensor<1x1x1x4xf32>) {
 
 // -----
 
+// vn.subtract (C1)
+func.func @subtract_other_channels(%a: tensor<1x8x8x4xf32>, %b: tensor<1x1x1x8xf32>) {
+  // expected-error @below {{combines 'tensor<1x8x8x4xf32>' with 'tensor<1x1x1x8xf32>', neither equal nor one pixel per image}}
+  %0 = vn.subtract %a, %b : (tensor<1x8x8x4xf32>, tensor<1x1x1x8xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.subtract (C2)
+func.func @subtract_result(%a: tensor<1x8x8x4xf32>, %b: tensor<1x1x1x4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x1x1x4xf32>', its operands make it 'tensor<1x8x8x4xf32>'}}
+  %0 = vn.subtract %a, %b : (tensor<1x8x8x4xf32>, tensor<1x1x1x4xf32>) -> tensor<1x1x1x4xf32>
+  return
+}
+
+// -----
+
+// vn.subtract (C3)
+func.func @subtract_mixed(%a: tensor<1x8x8x4xbf16>, %gate: tensor<1x1x1x4xf32>) {
+  // expected-error @below {{mixes maps of different element types}}
+  %0 = vn.subtract %a, %gate : (tensor<1x8x8x4xbf16>, tensor<1x1x1x4xf32>) -> tensor<1x8x8x4xbf16>
+  return
+}
+
+// -----
+
+// vn.divide (C1)
+func.func @divide_other_channels(%a: tensor<1x8x8x4xf32>, %b: tensor<1x1x1x8xf32>) {
+  // expected-error @below {{combines 'tensor<1x8x8x4xf32>' with 'tensor<1x1x1x8xf32>', neither equal nor one pixel per image}}
+  %0 = vn.divide %a, %b : (tensor<1x8x8x4xf32>, tensor<1x1x1x8xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.divide (C2)
+func.func @divide_result(%a: tensor<1x8x8x4xf32>, %b: tensor<1x1x1x4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x1x1x4xf32>', its operands make it 'tensor<1x8x8x4xf32>'}}
+  %0 = vn.divide %a, %b : (tensor<1x8x8x4xf32>, tensor<1x1x1x4xf32>) -> tensor<1x1x1x4xf32>
+  return
+}
+
+// -----
+
+// vn.divide (C3)
+func.func @divide_mixed(%a: tensor<1x8x8x4xbf16>, %gate: tensor<1x1x1x4xf32>) {
+  // expected-error @below {{mixes maps of different element types}}
+  %0 = vn.divide %a, %gate : (tensor<1x8x8x4xbf16>, tensor<1x1x1x4xf32>) -> tensor<1x8x8x4xbf16>
+  return
+}
+
+// -----
+
 // vn.channel_sum (C1)
 func.func @channel_sum(%x: tensor<1x8x8x4xf32>) {
   // expected-error @below {{has result #0 of type 'tensor<8xf32>', its operands make it 'tensor<4xf32>'}}

@@ -94,7 +94,7 @@ func.func @norm_grad_result(%x: tensor<8x4x4x4xf32>, %c: tensor<4xf32>) {
 // vn.activate_grad (C1)
 func.func @activate_grad(%y: tensor<1x8x8x4xf32>, %dy: tensor<1x8x8x8xf32>) {
   // expected-error @below {{requires the same type for all operands and results}}
-  %0 = "vn.activate_grad"(%y, %dy) {activation = 1 : i32} : (tensor<1x8x8x4xf32>, tensor<1x8x8x8xf32>) -> tensor<1x8x8x4xf32>
+  %0 = "vn.activate_grad"(%y, %dy) {activation = #vn.activation<relu>} : (tensor<1x8x8x4xf32>, tensor<1x8x8x8xf32>) -> tensor<1x8x8x4xf32>
   return
 }
 

@@ -198,7 +198,7 @@ func.func @affine_result(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>) {
 // vn.activate (C1)
 func.func @activate(%x: tensor<1x8x8x4xf32>) {
   // expected-error @below {{requires the same type for all operands and results}}
-  %0 = "vn.activate"(%x) {activation = 1 : i32} : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x8xf32>
+  %0 = "vn.activate"(%x) {activation = #vn.activation<relu>} : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x8xf32>
   return
 }
 
@@ -280,5 +280,37 @@ func.func @mixed_gradient(%x: tensor<1x8x8x4xbf16>, %dy: tensor<1x8x8x4xf32>) {
 func.func @bf16_loss(%x: tensor<8x1x1x4xbf16>, %l: tensor<8xi32>, %s: tensor<1xf32>) {
   // expected-error @below {{operand #0 must be static N x H x W x C f32 tensor}}
   %loss = vn.softmax_cross_entropy %x, %l, %s : (tensor<8x1x1x4xbf16>, tensor<8xi32>, tensor<1xf32>) -> tensor<1xf32>
+  return
+}
+
+// -----
+
+func.func @unknown_activation(%x: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{unknown activation `swish`}}
+  %0 = vn.activate swish %x : tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+func.func @falling_leaky_relu(%x: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{`leaky_relu` of numbers that it does not take}}
+  %0 = vn.activate leaky_relu(-0.5) %x : tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+func.func @missing_numbers(%x: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{expected ','}}
+  %0 = vn.activate scale_shift(2.0) %x : tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+func.func @number_too_large(%x: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{`scale_shift` of numbers that it does not take}}
+  %0 = vn.activate scale_shift(1.0e300, 0.0) %x : tensor<1x8x8x4xf32>
   return
 }

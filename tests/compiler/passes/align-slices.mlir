@@ -112,3 +112,20 @@ func.func @infer(%x: tensor<1x4x4x4xf32>) -> (tensor<1x4x4x28xf32>, tensor<1x4x4
   %y4 = vn.convolution %narrow, %u4 : (tensor<1x4x4x4xf32>, tensor<8x4x1x1xf32>) -> tensor<1x4x4x8xf32>
   return %returned, %y1, %y2, %y3, %y4 : tensor<1x4x4x28xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>, tensor<1x4x4x28xf32>, tensor<1x4x4x8xf32>
 }
+
+// -----
+
+// What a quotient reads is not padded: 0 / 0 is no number, whatever weight it meets.
+// CHECK-LABEL: @infer
+// CHECK-NOT: vn.spread_parameter
+func.func @infer(%x: tensor<1x4x4x4xf32>) -> tensor<1x4x4x8xf32> {
+  %w12 = vn.parameter "w12" convolution_weight : tensor<12x4x1x1xf32>
+  %w16 = vn.parameter "w16" convolution_weight : tensor<16x4x1x1xf32>
+  %u = vn.parameter "u" convolution_weight : tensor<8x28x1x1xf32>
+  %a = vn.convolution %x, %w12 : (tensor<1x4x4x4xf32>, tensor<12x4x1x1xf32>) -> tensor<1x4x4x12xf32>
+  %q = vn.divide %a, %a : (tensor<1x4x4x12xf32>, tensor<1x4x4x12xf32>) -> tensor<1x4x4x12xf32>
+  %b = vn.convolution %x, %w16 : (tensor<1x4x4x4xf32>, tensor<16x4x1x1xf32>) -> tensor<1x4x4x16xf32>
+  %both = vn.concat %q, %b : (tensor<1x4x4x12xf32>, tensor<1x4x4x16xf32>) -> tensor<1x4x4x28xf32>
+  %y = vn.convolution %both, %u : (tensor<1x4x4x28xf32>, tensor<8x28x1x1xf32>) -> tensor<1x4x4x8xf32>
+  return %y : tensor<1x4x4x8xf32>
+}

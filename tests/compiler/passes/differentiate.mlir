@@ -186,3 +186,35 @@ func.func @infer(%x: tensor<1x9x9x4xf32>) -> tensor<1x1x1x4xf32> {
   %p = vn.global_avg_pool %5 : (tensor<1x8x9x4xf32>) -> tensor<1x1x1x4xf32>
   return %p : tensor<1x1x1x4xf32>
 }
+
+// -----
+
+// The gradient of a difference, a quotient and a number's product; an activation's is told from its result, that of
+// silu from what it was applied to.
+// CHECK-LABEL: @train_step
+// CHECK: %[[C:.*]] = vn.convolution
+// CHECK: %[[D:.*]] = vn.activate scale_shift(2.000000e+00, 1.000000e+00) %[[C]]
+// CHECK: %[[S:.*]] = vn.activate silu %[[D]]
+// CHECK: %[[Q:.*]] = vn.divide %[[S]], %[[D]]
+// CHECK: %[[T:.*]] = vn.activate tanh %[[Q]]
+// CHECK: %[[DY:.*]] = vn.global_avg_pool_grad
+// CHECK: %[[DT:.*]] = vn.spatial_sum %[[DY]]
+// CHECK: vn.activate scale_shift(-1.000000e+00, 0.000000e+00) %[[DT]]
+// CHECK: %[[DQ:.*]] = vn.activate_grad tanh %[[T]], %[[DY]]
+// CHECK: %[[DS:.*]] = vn.divide %[[DQ]], %[[D]]
+// CHECK: %[[P:.*]] = vn.multiply %[[DS]], %[[Q]]
+// CHECK: vn.activate scale_shift(-1.000000e+00, 0.000000e+00) %[[P]]
+// CHECK: vn.activate_grad silu %[[D]], %[[DS]]
+// CHECK: vn.activate scale_shift(2.000000e+00, 0.000000e+00)
+func.func @infer(%x: tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32> {
+  %w = vn.parameter "conv.weight" convolution_weight : tensor<4x4x1x1xf32>
+  %c = vn.convolution %x, %w : (tensor<1x4x4x4xf32>, tensor<4x4x1x1xf32>) -> tensor<1x4x4x4xf32>
+  %d = vn.activate scale_shift(2.0, 1.0) %c : tensor<1x4x4x4xf32>
+  %s = vn.activate silu %d : tensor<1x4x4x4xf32>
+  %q = vn.divide %s, %d : (tensor<1x4x4x4xf32>, tensor<1x4x4x4xf32>) -> tensor<1x4x4x4xf32>
+  %t = vn.activate tanh %q : tensor<1x4x4x4xf32>
+  %m = vn.global_avg_pool %c : (tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32>
+  %a = vn.subtract %t, %m : (tensor<1x4x4x4xf32>, tensor<1x1x1x4xf32>) -> tensor<1x4x4x4xf32>
+  %p = vn.global_avg_pool %a : (tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32>
+  return %p : tensor<1x1x1x4xf32>
+}

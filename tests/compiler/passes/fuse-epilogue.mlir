@@ -234,3 +234,22 @@ func.func @infer(%x: tensor<2x4x4x8xf32>, %s: tensor<2x4x4x8xf32>) -> (tensor<2x
   %1 = vn.activate relu %0 : tensor<2x4x4x8xf32>
   return %0, %1 : tensor<2x4x4x8xf32>, tensor<2x4x4x8xf32>
 }
+
+// -----
+
+// With the numbers that it has; behind a difference and a quotient, too.
+// CHECK-LABEL: @infer
+// CHECK: %[[C:.*]] = vn.fused_convolution {{.*}} activation leaky_relu(1.250000e-01) :
+// CHECK-NEXT: %[[D:.*]] = vn.subtract %[[C]], %arg0 activation scale_shift(-2.000000e+00, 5.000000e-01) :
+// CHECK-NEXT: %[[Q:.*]] = vn.divide %[[D]], %[[C]] activation gelu :
+// CHECK-NEXT: return %[[Q]]
+func.func @infer(%x: tensor<2x4x4x8xf32>) -> tensor<2x4x4x8xf32> {
+  %w = vn.parameter "conv.weight" convolution_weight : tensor<8x8x1x1xf32>
+  %c = vn.convolution %x, %w : (tensor<2x4x4x8xf32>, tensor<8x8x1x1xf32>) -> tensor<2x4x4x8xf32>
+  %l = vn.activate leaky_relu(0.125) %c : tensor<2x4x4x8xf32>
+  %d = vn.subtract %l, %x : (tensor<2x4x4x8xf32>, tensor<2x4x4x8xf32>) -> tensor<2x4x4x8xf32>
+  %s = vn.activate scale_shift(-2.0, 0.5) %d : tensor<2x4x4x8xf32>
+  %q = vn.divide %s, %l : (tensor<2x4x4x8xf32>, tensor<2x4x4x8xf32>) -> tensor<2x4x4x8xf32>
+  %g = vn.activate gelu %q : tensor<2x4x4x8xf32>
+  return %g : tensor<2x4x4x8xf32>
+}
