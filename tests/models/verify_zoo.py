@@ -20,9 +20,9 @@ from pathlib import Path
 from check_zoo import ROW
 
 QUICK = {"fashion.vn"}
-# Made of blocks that these have: resnet.vn; densenet.vn, resnext_elastic.vn and dla_elastic.vn; res2net.vn and dla.vn;
+# Made of blocks that these have: mobilenet_v3.vn; resnet.vn; densenet.vn, resnext_elastic.vn and dla_elastic.vn; res2net.vn and dla.vn;
 # res2net.vn.
-OF_OTHERS_BLOCKS = {"multi_label.vn", "densenet_elastic.vn", "res2net_dla.vn", "res2next_cifar.vn"}
+OF_OTHERS_BLOCKS = {"efficientnet.vn", "multi_label.vn", "densenet_elastic.vn", "res2net_dla.vn", "res2next_cifar.vn"}
 OF_EVERY_OPERATION = {"fashion.vn", "resizable_cifar.vn", "scalenet_cifar.vn", "efficient_shufflenet.vn"}
 DEPTH = re.compile(r"\d{2,3}")
 
