@@ -24,6 +24,12 @@ constexpr int64_t convolutionSize(int64_t size, int64_t kernel, int64_t stride, 
   return room < 0 ? 0 : room / stride + 1;
 }
 
+// Output size of a transposed convolution; 0 or less where padding takes all.
+constexpr int64_t transposedConvolutionSize(int64_t size, int64_t kernel, int64_t stride, int64_t dilation,
+                                            int64_t before, int64_t after, int64_t outputPadding) {
+  return (size - 1) * stride + windowExtent(kernel, dilation) - before - after + outputPadding;
+}
+
 // Output size of a pooling window. With `ceil` a last, partial window counts if it begins inside the map or
 // the padding before it, as in PyTorch.
 constexpr int64_t poolSize(int64_t size, int64_t kernel, int64_t stride, int64_t before, int64_t after,

@@ -3,6 +3,7 @@
 #include "compiler/ir/VnInterfaces.h"
 #include "compiler/ir/VnOps.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include <map>
 
 using namespace mlir;
@@ -14,14 +15,16 @@ namespace {
 // Convolutions by their kernel and groups, other ops by their name.
 std::string kindOf(Operation &op) {
   std::string kind = op.getName().stripDialect().str();
-  auto convolution = dyn_cast<vn::ConvolutionOp>(op);
-  if (!convolution)
+  const auto convolution = [&](auto op) {
+    ArrayRef<int64_t> weight = op.getWeight().getType().getShape();
+    kind += " " + std::to_string(weight[2]) + "x" + std::to_string(weight[3]);
+    if (op.getGroups() > 1)
+      kind += weight[1] == 1 ? " depthwise" : " grouped";
     return kind;
-  ArrayRef<int64_t> weight = convolution.getWeight().getType().getShape();
-  kind += " " + std::to_string(weight[2]) + "x" + std::to_string(weight[3]);
-  if (convolution.getGroups() > 1)
-    kind += weight[1] == 1 ? " depthwise" : " grouped";
-  return kind;
+  };
+  return llvm::TypeSwitch<Operation *, std::string>(&op)
+      .Case<vn::ConvolutionOp, vn::TransposedConvolutionOp>(convolution)
+      .Default(kind);
 }
 
 class Summary {

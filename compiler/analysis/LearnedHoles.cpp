@@ -34,7 +34,7 @@ static NeuronCost costOfInput(Operation *layer) {
 
 namespace {
 
-bool isLayer(Operation *op) { return isa<ConvolutionOp, LinearOp>(op); }
+bool isLayer(Operation *op) { return isa<ConvolutionOp, TransposedConvolutionOp, LinearOp>(op); }
 
 // Channel c of the result depends on channel c of each map among the operands.
 bool keepsChannels(Operation *op) {

@@ -210,6 +210,24 @@ Tensor convolutionInputGrad(const Tensor &dy, const Tensor &weight, const std::v
   return dx;
 }
 
+Tensor transposedConvolution(const Tensor &x, const Tensor &weight, const Tensor *scale, const Tensor *bias,
+                             const ConvolutionGeometry &g, const std::array<int64_t, 2> &outputPadding) {
+  assert(x.channels() == weight.shape[0]);
+  int64_t size[2];
+  for (int axis : {0, 1})
+    size[axis] = (x.shape[1 + axis] - 1) * g.stride[axis] - g.padding[2 * axis] - g.padding[2 * axis + 1] +
+                 g.dilation[axis] * (weight.shape[2 + axis] - 1) + outputPadding[axis] + 1;
+  const int64_t channels = weight.shape[1] * g.groups;
+  Tensor y = convolutionInputGrad(x, weight, {x.batch(), size[0], size[1], channels}, g);
+  for (int64_t i = 0; i < y.size(); ++i) {
+    if (scale)
+      y[i] *= (*scale)[i % channels];
+    if (bias)
+      y[i] += (*bias)[i % channels];
+  }
+  return y;
+}
+
 Tensor convolutionWeightGrad(const Tensor &x, const Tensor &dy, const std::vector<int64_t> &weightShape,
                              const ConvolutionGeometry &g) {
   Tensor dw(weightShape);

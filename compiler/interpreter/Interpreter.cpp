@@ -122,6 +122,14 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
           y = add(y, repeatPixels(in(addend), y.height(), y.width()));
         return withSums(activate(y, op.getActivation()), op.getSums(), nullptr, nullptr);
       })
+      .Case([&](vn::TransposedConvolutionOp op) {
+        Tensor y = transposedConvolution(in(op.getInput()), in(op.getWeight()), in.orNull(op.getScale()),
+                                         in.orNull(op.getBias()), convolutionGeometry(op),
+                                         toArray<2>(op.getOutputPadding()));
+        for (Value addend : op.getAddends())
+          y = add(y, repeatPixels(in(addend), y.height(), y.width()));
+        return withSums(activate(y, toActivation(op.getActivation())), op.getSums(), nullptr, nullptr);
+      })
       .Case([&](vn::LinearOp op) {
         return one(linear(in(op.getInput()), in(op.getWeight()), in.orNull(op.getBias())));
       })

@@ -38,6 +38,9 @@ Tensor convolutionInputGrad(const Tensor &dy, const Tensor &weight, const std::v
                             const ConvolutionGeometry &g);
 Tensor convolutionWeightGrad(const Tensor &x, const Tensor &dy, const std::vector<int64_t> &weightShape,
                              const ConvolutionGeometry &g);
+// `scale`, of each output channel, may be null as well.
+Tensor transposedConvolution(const Tensor &x, const Tensor &weight, const Tensor *scale, const Tensor *bias,
+                             const ConvolutionGeometry &g, const std::array<int64_t, 2> &outputPadding);
 Tensor linear(const Tensor &x, const Tensor &weight, const Tensor *bias);
 Tensor linearInputGrad(const Tensor &dy, const Tensor &weight);
 Tensor linearWeightGrad(const Tensor &x, const Tensor &dy);

@@ -83,36 +83,123 @@ void ConvolutionOp::buildGradient(OpBuilder &builder, ValueRange resultGradients
     operandGradients[2] = ChannelSumOp::create(builder, getLoc(), getBias().getType(), dy);
 }
 
-LogicalResult FusedConvolutionOp::inferShapes(Types &results) {
-  if (failed(inferConvolution(*this, results)))
+// What an epilogue adds to `result`, and whether it sums it up.
+template <class Op> static LogicalResult inferEpilogue(Op op, RankedTensorType result, Types &results) {
+  results.push_back(result);
+  if (failed(requireOneElement(op, result, op.getAddends())))
     return failure();
-  RankedTensorType result = results.back();
-  if (failed(requireOneElement(*this, result, getAddends()))) // C8
-    return failure();
-  for (Value addend : getAddends()) { // C6
+  for (Value addend : op.getAddends()) {
     auto type = cast<RankedTensorType>(addend.getType());
     if (batchOf(type) != batchOf(result) || channelsOf(type) != channelsOf(result) ||
         heightOf(result) % heightOf(type) != 0 || widthOf(result) % widthOf(type) != 0)
-      return emitOpError("adds ") << type << ", which does not enlarge to " << result << " by whole factors";
+      return op.emitOpError("adds ") << type << ", which does not enlarge to " << result
+                                     << " by whole factors";
   }
-  if (getSums())
-    results.push_back(sumsType(result)); // C7
+  if (op.getSums())
+    results.push_back(sumsType(result));
   return success();
+}
+
+// Of an addend, or of a vector, that an epilogue reads.
+template <class Op> static ReceptiveWindow windowOfEpilogue(Op op, Value operand) {
+  ReceptiveWindow window;
+  auto type = dyn_cast<RankedTensorType>(operand.getType());
+  if (type.getRank() == 4 && llvm::is_contained(op.getAddends(), operand))
+    for (int axis : {0, 1})
+      window.step[axis] =
+          double(type.getDimSize(1 + axis)) / double(op.getResult().getType().getDimSize(1 + axis));
+  return window;
+}
+
+LogicalResult FusedConvolutionOp::inferShapes(Types &results) {
+  auto result = convolutionType(*this, getInput().getType(), getWeight().getType());
+  if (failed(result))
+    return failure();
+  return inferEpilogue(*this, *result, results); // C6, C7, C8
 }
 Expected FusedConvolutionOp::expectedOperands(std::optional<int64_t> channels) {
   return expectedOfConvolution(*this, channels);
 }
 int64_t FusedConvolutionOp::getMacs() { return macsOf(getResult().getType(), getWeight().getType()); }
 ReceptiveWindow FusedConvolutionOp::getReceptiveWindow(unsigned operand) {
-  if (operand == 0)
-    return windowOfConvolution(*this);
+  return operand == 0 ? windowOfConvolution(*this) : windowOfEpilogue(*this, getOperand(operand));
+}
+
+//===- Transposed convolution
+//---------------------------------------------------------------------------------===//
+
+LogicalResult TransposedConvolutionOp::inferShapes(Types &results) {
+  auto result = transposedConvolutionType(*this);
+  if (failed(result))
+    return failure();
+  return inferEpilogue(*this, *result, results); // C6, C7
+}
+
+// C2, C3
+Expected TransposedConvolutionOp::expectedOperands(std::optional<int64_t> channels) {
+  RankedTensorType weight = getWeight().getType();
+  const int64_t groups = getGroups(), outputs = channels.value_or(weight.getDimSize(1) * groups);
+  Expected expected{{1, "weight",
+                     floatTensor(getContext(), {channelsOf(getInput().getType()), outputs / groups,
+                                                weight.getDimSize(2), weight.getDimSize(3)})}};
+  unsigned index = 2;
+  for (auto [name, vector] : {std::pair("scale", Value(getScale())), std::pair("bias", Value(getBias()))})
+    if (vector)
+      expected.push_back({index++, name, floatTensor(getContext(), {outputs})});
+  return expected;
+}
+
+// Each weight is multiplied once for each pixel of the input.
+int64_t TransposedConvolutionOp::getMacs() { return macsOf(getInput().getType(), getWeight().getType()); }
+
+// The most pixels of the input whose windows meet in one of the result.
+ReceptiveWindow TransposedConvolutionOp::getReceptiveWindow(unsigned operand) {
+  if (operand != 0)
+    return windowOfEpilogue(*this, getOperand(operand));
   ReceptiveWindow window;
-  auto type = dyn_cast<RankedTensorType>(getOperand(operand).getType());
-  if (type.getRank() == 4 && llvm::is_contained(getAddends(), getOperand(operand)))
-    for (int axis : {0, 1})
-      window.step[axis] =
-          double(type.getDimSize(1 + axis)) / double(getResult().getType().getDimSize(1 + axis));
+  for (int axis : {0, 1}) {
+    const int64_t stride = getStrides()[axis],
+                  reach = getDilations()[axis] * (getWeight().getType().getDimSize(2 + axis) - 1);
+    window.size[axis] = double(reach / stride + 1);
+    window.step[axis] = 1.0 / double(stride);
+  }
   return window;
+}
+
+// The convolution of which this is the transposed one; both gradients are its own, with operand and result
+// exchanged. Where output padding is a stride or more, it makes more pixels of `dy` than the input has: these
+// would have no gradient.
+void TransposedConvolutionOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                            llvm::function_ref<bool(Value)> wanted,
+                                            MutableArrayRef<Value> operandGradients) {
+  assert(!getScale() && getAddends().empty() && getActivation() == Activation::None &&
+         "fused before its gradient");
+  Value dy = resultGradients[0];
+  RankedTensorType input = getInput().getType();
+  int64_t more[2];
+  for (int axis : {0, 1})
+    more[axis] = getOutputPadding()[axis] / getStrides()[axis];
+  RankedTensorType whole = mapLike(
+      input, {batchOf(input), heightOf(input) + more[0], widthOf(input) + more[1], channelsOf(input)});
+  if (wanted(getInput())) {
+    Value dx = ConvolutionOp::create(builder, getLoc(), whole, dy, getWeight(), Value(), getStridesAttr(),
+                                     getPaddingAttr(), getDilationsAttr(), getGroupsAttr(),
+                                     FlatSymbolRefAttr(), IntegerAttr());
+    operandGradients[0] =
+        whole == input
+            ? dx
+            : CropOp::create(builder, getLoc(), input, dx, builder.getDenseI64ArrayAttr({0, 0})).getResult();
+  }
+  if (wanted(getWeight())) {
+    Value x = getInput();
+    if (whole != input)
+      x = PadOp::create(builder, getLoc(), whole, PadMode::Zero, x, {0, more[0], 0, more[1]});
+    operandGradients[1] =
+        ConvolutionWeightGradOp::create(builder, getLoc(), getWeight().getType(), dy, x, getStridesAttr(),
+                                        getPaddingAttr(), getDilationsAttr(), getGroupsAttr());
+  }
+  if (getBias() && wanted(getBias()))
+    operandGradients[2] = ChannelSumOp::create(builder, getLoc(), getBias().getType(), dy);
 }
 
 //===- Linear

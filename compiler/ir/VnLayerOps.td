@@ -63,6 +63,46 @@ def Vn_FusedConvolutionOp : Vn_Op<"fused_convolution", [Pure, AttrSizedOperandSe
       "attr-dict `:` functional-type(operands, results)");
 }
 
+def Vn_TransposedConvolutionOp : Vn_Op<"transposed_convolution", [Pure, AttrSizedOperandSegments, Vn_ShapeOfOperands,
+                                                                 Vn_Macs, Vn_Window, Vn_Gradient]> {
+  let summary = "two-dimensional transposed convolution in groups";
+  let description = [{
+    `activation(scale * transposed(input, weight) + bias + addends)`, where `transposed` is the adjoint of the
+    `vn.convolution` with this weight and geometry: pixel (y, x) of `input` times the weight is added to the window of
+    `result` that begins at (y * stride - top, x * stride - left). What falls outside is dropped: `padding` cuts the
+    result. A convolution with a stride makes maps of several sizes equally small; `output_padding`, rows below and
+    columns to the right, says which of them the result has. `scale` has a factor for each output channel. Addends, and
+    `sums`, are as in `vn.fused_convolution`. A specification's op has no scale, addends, activation or sums:
+    `--vn-fold-batch-norm`, `--vn-fuse-epilogue` and `--vn-fuse-sums` add them. `hole[i]` says which hole element decides
+    the number of output channels.
+
+    - (C1) `groups` divides the channels of `input`.
+    - (C2) `weight` is I x O/groups x KH x KW, I being the channels of `input`, O those of `result`.
+    - (C3) `scale` and `bias` have O elements.
+    - (C4) `output_padding` is less than the stride or less than the dilation.
+    - (C5) `result` is N x H' x W' x O with H' = (H - 1) * stride - top - bottom + dilation * (KH - 1) +
+      output_padding + 1, W' alike, both at least 1.
+    - (C6) each addend has the batch, the channels and the element type of `result`, and a height and width that divide
+      its.
+    - (C7) `sums` is 2 x O.
+
+    Example:
+    ```mlir
+    %y = vn.transposed_convolution %x, %w bias %b strides [2, 2] padding [1, 1, 1, 1]
+      : (tensor<1x8x8x16xf32>, tensor<16x24x4x4xf32>, tensor<24xf32>) -> tensor<1x16x16x24xf32>
+    ```
+  }];
+  let arguments = !con((ins Vn_Map:$input, Vn_Filter:$weight, Optional<Vn_Vector>:$scale, Optional<Vn_Vector>:$bias,
+                            Variadic<Vn_Map>:$addends,
+                            DefaultValuedAttr<Vn_ActivationAttr, "Activation::None">:$activation),
+                       Vn_ConvolutionGeometry, (ins DefaultValuedAttr<Vn_Pair<0>, "{0, 0}">:$output_padding), Vn_HoleUse);
+  let results = (outs Vn_Map:$result, Optional<Vn_Sums>:$sums);
+  let assemblyFormat = !strconcat(
+      "$input `,` $weight (`scale` $scale^)? (`bias` $bias^)? (`add` $addends^)? (`activation` custom<Activation>($activation)^)?",
+      Vn_ConvolutionGeometryFormat, "(`output_padding` $output_padding^)?", Vn_HoleUseFormat,
+      "attr-dict `:` functional-type(operands, results)");
+}
+
 def Vn_LinearOp : Vn_Op<"linear", [Pure, Vn_ShapeOfOperands, Vn_Macs, Vn_Window, Vn_Gradient]> {
   let summary = "fully connected layer";
   let description = [{

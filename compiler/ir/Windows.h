@@ -35,6 +35,29 @@ mlir::FailureOr<mlir::RankedTensorType> convolutionType(Op op, mlir::RankedTenso
   return mapLike(input, {batchOf(input), size[0], size[1], outputs});
 }
 
+/// Type of the transposed convolution of the input of `op`, or an error of the op.
+template <class Op> mlir::FailureOr<mlir::RankedTensorType> transposedConvolutionType(Op op) {
+  mlir::RankedTensorType input = op.getInput().getType(), weight = op.getWeight().getType();
+  const int64_t groups = op.getGroups();
+  if (channelsOf(input) % groups != 0) // C1
+    return op.emitOpError("groups ") << groups << " do not divide " << channelsOf(input) << " input channels";
+  int64_t size[2];
+  for (int axis : {0, 1}) {
+    const int64_t stride = op.getStrides()[axis], dilation = op.getDilations()[axis],
+                  more = op.getOutputPadding()[axis];
+    if (more >= std::max(stride, dilation)) // C4
+      return op.emitOpError("output padding ")
+             << more << " is not less than the stride " << stride << " or the dilation " << dilation;
+    size[axis] = dsl::transposedConvolutionSize(input.getDimSize(1 + axis), weight.getDimSize(2 + axis),
+                                                stride, dilation, op.getPadding()[2 * axis],
+                                                op.getPadding()[2 * axis + 1], more);
+    if (size[axis] < 1) // C5
+      return op.emitOpError("padding ") << op.getPadding()[2 * axis] << " + " << op.getPadding()[2 * axis + 1]
+                                        << " leaves no " << (axis ? "columns" : "rows");
+  }
+  return mapLike(input, {batchOf(input), size[0], size[1], weight.getDimSize(1) * groups});
+}
+
 /// Type of the weight that a convolution from `input` to `outputs` channels has.
 template <class Op>
 mlir::RankedTensorType convolutionWeightType(Op op, mlir::RankedTensorType input,

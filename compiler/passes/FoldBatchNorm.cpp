@@ -34,6 +34,13 @@ Value foldedBias(PatternRewriter &rewriter, BatchNormOp norm, Value bias) {
   return fold;
 }
 
+Value foldedScale(PatternRewriter &rewriter, BatchNormOp norm) {
+  auto scale = FoldScaleOp::create(rewriter, norm.getLoc(), norm.getGamma().getType(), norm.getGamma(),
+                                   norm.getVar(), norm.getEpsilonAttr());
+  scale->setDiscardableAttrs(norm->getDiscardableAttrDictionary());
+  return scale;
+}
+
 // Layers that take the scale in place of `value`, if all that it is computed from can: nothing else uses what
 // lies between. A shift goes to the layer with a bias, of which there may be but one.
 struct Producers {
@@ -70,6 +77,12 @@ std::optional<Producers> Producers::of(Value value, llvm::StringRef &reason) {
     return single(convolution);
   if (auto linear = dyn_cast_or_null<LinearOp>(op))
     return single(linear);
+  if (auto transposed = dyn_cast_or_null<TransposedConvolutionOp>(op)) {
+    if (!transposed.getScale())
+      return single(transposed);
+    reason = "the layer has a scale already";
+    return std::nullopt;
+  }
   reason = "the input is not made of layers' results";
   return std::nullopt;
 }
@@ -98,6 +111,8 @@ private:
       return normalizedLayer(norm, layer, shifts, rewriter);
     if (auto layer = dyn_cast<LinearOp>(op))
       return normalizedLayer(norm, layer, shifts, rewriter);
+    if (auto layer = dyn_cast<TransposedConvolutionOp>(op))
+      return scaledLayer(norm, layer, shifts, rewriter);
     IRMapping operands;
     llvm::StringRef reason;
     const bool shiftsLast =
@@ -124,10 +139,25 @@ private:
                          layer.getProperties(), llvm::to_vector(layer->getDiscardableAttrs()));
   }
 
+  // Its weights have the outputs within the inputs: the sums are scaled in their place.
+  static Value scaledLayer(BatchNormOp norm, TransposedConvolutionOp layer, bool shifts,
+                           PatternRewriter &rewriter) {
+    auto scale = foldedScale(rewriter, norm);
+    auto scaled = TransposedConvolutionOp::create(
+        rewriter, layer.getLoc(), layer.getResult().getType(), /*sums=*/Type(), layer.getInput(),
+        layer.getWeight(), scale, shifts ? foldedBias(rewriter, norm, layer.getBias()) : Value(),
+        layer.getAddends(), layer.getActivationAttr(), layer.getStridesAttr(), layer.getPaddingAttr(),
+        layer.getDilationsAttr(), layer.getGroupsAttr(), layer.getOutputPaddingAttr(), layer.getHoleAttr(),
+        layer.getHoleIndexAttr());
+    scaled->setDiscardableAttrs(layer->getDiscardableAttrDictionary());
+    return scaled.getResult();
+  }
+
   // What nothing needs any more, down to the layers.
   static void erase(Operation *op, PatternRewriter &rewriter) {
-    const llvm::SmallVector<Value> operands =
-        isa<ConvolutionOp, LinearOp>(op) ? llvm::SmallVector<Value>() : llvm::to_vector(op->getOperands());
+    const llvm::SmallVector<Value> operands = isa<ConvolutionOp, TransposedConvolutionOp, LinearOp>(op)
+                                                  ? llvm::SmallVector<Value>()
+                                                  : llvm::to_vector(op->getOperands());
     rewriter.eraseOp(op);
     for (Value operand : operands)
       erase(operand.getDefiningOp(), rewriter);
@@ -138,9 +168,7 @@ struct TurnIntoAffine : OpRewritePattern<BatchNormOp> {
   TurnIntoAffine(MLIRContext *context) : OpRewritePattern(context, /*benefit=*/1) {}
 
   LogicalResult matchAndRewrite(BatchNormOp norm, PatternRewriter &rewriter) const override {
-    auto scale = FoldScaleOp::create(rewriter, norm.getLoc(), norm.getGamma().getType(), norm.getGamma(),
-                                     norm.getVar(), norm.getEpsilonAttr());
-    scale->setDiscardableAttrs(norm->getDiscardableAttrDictionary());
+    Value scale = foldedScale(rewriter, norm);
     auto affine = AffineOp::create(rewriter, norm.getLoc(), norm.getType(), norm.getInput(), scale,
                                    foldedBias(rewriter, norm, /*bias=*/nullptr));
     affine->setDiscardableAttrs(norm->getDiscardableAttrDictionary());

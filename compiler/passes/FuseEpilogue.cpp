@@ -35,23 +35,19 @@ struct Convolution {
     Operation *op = value.getDefiningOp();
     if (auto plain = dyn_cast_or_null<ConvolutionOp>(op))
       return Convolution(plain);
-    if (auto fused = dyn_cast_or_null<FusedConvolutionOp>(op)) {
-      Convolution convolution(fused);
-      convolution.addends = llvm::to_vector(fused.getAddends());
-      convolution.activation = fused.getActivation();
-      return convolution;
-    }
+    if (auto fused = dyn_cast_or_null<FusedConvolutionOp>(op))
+      return Convolution(fused).withEpilogueOf(fused);
+    if (auto transposed = dyn_cast_or_null<TransposedConvolutionOp>(op))
+      return Convolution(transposed).withEpilogueOf(transposed);
     return std::nullopt;
   }
 
   // Replaces `last`, the op that the epilogue takes in, and this convolution. Stands where `last` stood: an
   // addend may be computed after the convolution.
   void replace(Operation *last, PatternRewriter &rewriter) const {
-    auto fused = FusedConvolutionOp::create(
-        rewriter, op->getLoc(), last->getResult(0).getType(), /*sums=*/Type(), input, weight, bias, addends,
-        ActivationAttr::get(op->getContext(), activation), strides, padding, dilations, groups);
+    Operation *fused = fuse(last->getResult(0).getType(), rewriter);
     fused->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-    rewriter.replaceOp(last, fused.getResult());
+    rewriter.replaceOp(last, fused->getResult(0));
     rewriter.eraseOp(op);
   }
 
@@ -61,6 +57,23 @@ private:
       : op(op), input(op.getInput()), weight(op.getWeight()), bias(op.getBias()),
         strides(op.getStridesAttr()), padding(op.getPaddingAttr()), dilations(op.getDilationsAttr()),
         groups(op.getGroupsAttr()) {}
+
+  template <typename Op> Convolution withEpilogueOf(Op op) && {
+    addends = llvm::to_vector(op.getAddends());
+    activation = op.getActivation();
+    return std::move(*this);
+  }
+
+  Operation *fuse(Type type, PatternRewriter &rewriter) const {
+    const auto applied = ActivationAttr::get(op->getContext(), activation);
+    if (auto transposed = dyn_cast<TransposedConvolutionOp>(op))
+      return TransposedConvolutionOp::create(rewriter, op->getLoc(), type, /*sums=*/Type(), input, weight,
+                                             transposed.getScale(), bias, addends, applied, strides, padding,
+                                             dilations, groups, transposed.getOutputPaddingAttr(),
+                                             transposed.getHoleAttr(), transposed.getHoleIndexAttr());
+    return FusedConvolutionOp::create(rewriter, op->getLoc(), type, /*sums=*/Type(), input, weight, bias,
+                                      addends, applied, strides, padding, dilations, groups);
+  }
 };
 
 //===- Patterns

@@ -42,6 +42,20 @@ Value withMoments(FusedConvolutionOp convolution, IRRewriter &rewriter) {
   return fused.getSums();
 }
 
+Value withMoments(TransposedConvolutionOp convolution, IRRewriter &rewriter) {
+  rewriter.setInsertionPoint(convolution);
+  RankedTensorType type = convolution.getResult().getType();
+  auto summing = TransposedConvolutionOp::create(
+      rewriter, convolution.getLoc(), type, sumsType(type), convolution.getInput(), convolution.getWeight(),
+      convolution.getScale(), convolution.getBias(), convolution.getAddends(),
+      convolution.getActivationAttr(), convolution.getStridesAttr(), convolution.getPaddingAttr(),
+      convolution.getDilationsAttr(), convolution.getGroupsAttr(), convolution.getOutputPaddingAttr(),
+      convolution.getHoleAttr(), convolution.getHoleIndexAttr());
+  summing->setDiscardableAttrs(convolution->getDiscardableAttrDictionary());
+  rewriter.replaceOp(convolution, ValueRange{summing.getResult()});
+  return summing.getSums();
+}
+
 Value withGradientSums(ConvolutionInputGradOp grad, Value x, Value mean, IRRewriter &rewriter) {
   rewriter.setInsertionPoint(grad);
   RankedTensorType type = grad.getResult().getType();
@@ -84,6 +98,8 @@ struct FuseSums : vernier::compiler::impl::FuseSumsBase<FuseSums> {
       sums = withMoments(convolution, rewriter);
     } else if (auto fused = dyn_cast_or_null<FusedConvolutionOp>(producer)) {
       sums = fused.getSums() ? Value(fused.getSums()) : withMoments(fused, rewriter);
+    } else if (auto transposed = dyn_cast_or_null<TransposedConvolutionOp>(producer)) {
+      sums = transposed.getSums() ? Value(transposed.getSums()) : withMoments(transposed, rewriter);
     } else {
       return false;
     }

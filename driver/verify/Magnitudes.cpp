@@ -148,7 +148,8 @@ std::vector<Tensor> magnitudesOf(mlir::Operation *op, llvm::ArrayRef<const Tenso
     return evaluate(op, list);
   };
   return llvm::TypeSwitch<mlir::Operation *, std::vector<Tensor>>(op)
-      .Case([&](vn::FusedConvolutionOp fused) { return withoutActivation(fused, exact, sums); })
+      .Case<vn::FusedConvolutionOp, vn::TransposedConvolutionOp>(
+          [&](auto fused) { return withoutActivation(fused, exact, sums); })
       .Case([&](vn::AffineOp affine) { return withoutActivation(affine, exact, sums); })
       .Case([&](vn::ActivateOp activate) {
         return std::vector<Tensor>{behind(*sums[0], activate.getActivation(), evaluate(activate, exact)[0])};

@@ -105,6 +105,30 @@ BOOST_AUTO_TEST_CASE(convolution_gradients) {
   }
 }
 
+// Of each convolution the transposed one, whose gradients are its own with operand and result exchanged.
+BOOST_AUTO_TEST_CASE(transposed_convolution_gradients) {
+  for (const auto &[what, ys, ws, geometry] : convolutionCases) {
+    const ConvolutionGeometry &g = geometry;
+    const Tensor w = randomTensor(ws, 2), b = randomTensor({ws[1] * g.groups}, 3), y = randomTensor(ys, 5);
+    const Tensor x = randomLike(convolution(y, w, nullptr, g), 1);
+    std::array<int64_t, 2> more; // that y's rows and columns are as many
+    for (int axis : {0, 1})
+      more[axis] = (ys[1 + axis] + g.padding[2 * axis] + g.padding[2 * axis + 1] -
+                    g.dilation[axis] * (ws[2 + axis] - 1) - 1) %
+                   g.stride[axis];
+    const auto transposed = [&](const Tensor &x, const Tensor &w, const Tensor &b) {
+      return transposedConvolution(x, w, nullptr, &b, g, more);
+    };
+    const Tensor dy = randomLike(transposed(x, w, b), 4);
+    BOOST_TEST_REQUIRE(dy.shape == ys);
+    checkGradient(what, x, dy, convolution(dy, w, nullptr, g),
+                  [&](const Tensor &t) { return transposed(t, w, b); });
+    checkGradient(what, w, dy, convolutionWeightGrad(dy, x, w.shape, g),
+                  [&](const Tensor &t) { return transposed(x, t, b); });
+    checkGradient(what, b, dy, channelSum(dy), [&](const Tensor &t) { return transposed(x, w, t); });
+  }
+}
+
 BOOST_AUTO_TEST_CASE(linear_gradients) {
   Tensor x = randomTensor({3, 1, 1, 5}, 1), w = randomTensor({4, 5}, 2), b = randomTensor({4}, 3);
   Tensor dy = randomTensor({3, 1, 1, 4}, 4);

@@ -66,6 +66,23 @@ BOOST_AUTO_TEST_CASE(convolution_is_its_definition) {
   }
 }
 
+// Two pixels, three taps, two apart: their windows meet in the middle. Padding cuts the first column, output
+// padding adds one that no window reaches.
+BOOST_AUTO_TEST_CASE(transposed_convolution_by_hand) {
+  Tensor x = make({1, 1, 2, 1}, {2, 3}), w = make({1, 1, 1, 3}, {1, 10, 100});
+  checkValues(transposedConvolution(x, w, nullptr, nullptr, {{1, 2}}, {0, 0}), {2, 20, 203, 30, 300});
+  Tensor scale = make({1}, {2}), bias = make({1}, {0.5});
+  checkValues(transposedConvolution(x, w, &scale, &bias, {{1, 2}, {0, 0, 1, 0}}, {0, 1}),
+              {40.5, 406.5, 60.5, 600.5, 0.5});
+}
+
+// In x out/groups x KH x KW, as PyTorch has the weights: input channel i of group g adds to the outputs of g.
+BOOST_AUTO_TEST_CASE(transposed_convolution_in_groups) {
+  Tensor x = make({1, 1, 1, 4}, {1, 2, 3, 4}), w = make({4, 2, 1, 1}, {1, 2, 3, 4, 5, 6, 7, 8});
+  checkValues(transposedConvolution(x, w, nullptr, nullptr, {{1, 1}, {0, 0, 0, 0}, {1, 1}, 2}, {0, 0}),
+              {1 * 1 + 2 * 3, 1 * 2 + 2 * 4, 3 * 5 + 4 * 7, 3 * 6 + 4 * 8});
+}
+
 BOOST_AUTO_TEST_CASE(pooling_counts_what_it_is_told) {
   Tensor x = make({1, 1, 3, 1}, {1, 2, 4});
   PoolGeometry g{{1, 2}, {1, 2}, {0, 0, 1, 0}, false, true};

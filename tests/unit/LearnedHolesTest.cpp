@@ -57,6 +57,18 @@ constexpr const char *kSharedNorm = R"(
     return %4 : tensor<1x1x1x4xf32>
   })";
 
+// Transposed convolutions: one that a hole makes wide, and one that reads it.
+constexpr const char *kTransposed = R"(
+  vn.hole @channels learned seed [6] within neurons 3
+  func.func @infer(%x: tensor<2x4x4x5xf32>) -> tensor<2x16x16x3xf32> {
+    %w0 = vn.parameter "a.weight" convolution_weight : tensor<5x6x4x4xf32>
+    %b0 = vn.parameter "a.bias" bias : tensor<6xf32>
+    %w1 = vn.parameter "b.weight" convolution_weight : tensor<6x3x2x2xf32>
+    %0 = vn.transposed_convolution %x, %w0 bias %b0 strides [2, 2] padding [1, 1, 1, 1] hole @channels[0] : (tensor<2x4x4x5xf32>, tensor<5x6x4x4xf32>, tensor<6xf32>) -> tensor<2x8x8x6xf32>
+    %1 = vn.transposed_convolution %0, %w1 strides [2, 2] : (tensor<2x8x8x6xf32>, tensor<6x3x2x2xf32>) -> tensor<2x16x16x3xf32>
+    return %1 : tensor<2x16x16x3xf32>
+  })";
+
 struct Parsed {
   explicit Parsed(const std::string &text) {
     context.loadDialect<vernier::vn::VnDialect, mlir::func::FuncDialect>();
@@ -105,6 +117,15 @@ BOOST_AUTO_TEST_CASE(costs_count_what_a_neuron_costs_at_its_scale) {
   BOOST_TEST(costOf(half, BudgetKind::Macs, true) == 576 + 320);
   BOOST_TEST(costOf(half, BudgetKind::Parameters, true) == 36 + 5);
   BOOST_TEST(costOf(half, BudgetKind::Neurons, true) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(costs_of_transposed_convolutions) {
+  const Parsed program(kTransposed);
+  const HoleScale &scale = program.holes[0].scales[0];
+  BOOST_TEST(scale.cost.macs == 4 * 4 * 4 * 4 * 5); // each weight for each pixel of the operand
+  BOOST_TEST(scale.cost.parameters == 4 * 4 * 5 + 1);
+  BOOST_TEST(scale.following.macs == 8 * 8 * 2 * 2 * 3);
+  BOOST_TEST(scale.following.parameters == 2 * 2 * 3);
 }
 
 BOOST_AUTO_TEST_CASE(gammas_are_found_behind_resizes) {

@@ -41,3 +41,19 @@ func.func @infer(%x: tensor<1x8x8x8xf32>) -> tensor<1x16x16x1xf32> {
   %d = vn.convolution %e, %v padding [2, 2, 2, 2] dilations [2, 2] {vn.scopes = [["dilated", "block"]]} : (tensor<1x16x16x16xf32>, tensor<1x16x3x3xf32>) -> tensor<1x16x16x1xf32>
   return %d : tensor<1x16x16x1xf32>
 }
+
+// -----
+
+// Each weight is multiplied once for each pixel of the operand. A pixel of the result lies under two windows along each
+// axis; two pixels of the result are one step of the operand.
+// CHECK: up block: 18432 macs, 1160 parameters, tensor<1x8x8x8xf32>, sees 2x2 to 2x2
+// CHECK-NEXT: fine block: 4608 macs, 72 parameters, tensor<1x8x8x1xf32>, sees 3x3 to 3x3
+// CHECK-NEXT: @infer
+func.func @infer(%x: tensor<1x4x4x9xf32>) -> tensor<1x8x8x1xf32> {
+  %w = vn.parameter "up.weight" convolution_weight {vn.scopes = [["up", "block"]]} : tensor<9x8x4x4xf32>
+  %b = vn.parameter "up.bias" bias {vn.scopes = [["up", "block"]]} : tensor<8xf32>
+  %u = vn.transposed_convolution %x, %w bias %b strides [2, 2] padding [1, 1, 1, 1] {vn.scopes = [["up", "block"]]} : (tensor<1x4x4x9xf32>, tensor<9x8x4x4xf32>, tensor<8xf32>) -> tensor<1x8x8x8xf32>
+  %v = vn.parameter "fine.weight" convolution_weight {vn.scopes = [["fine", "block"]]} : tensor<1x8x3x3xf32>
+  %f = vn.convolution %u, %v padding [1, 1, 1, 1] {vn.scopes = [["fine", "block"]]} : (tensor<1x8x8x8xf32>, tensor<1x8x3x3xf32>) -> tensor<1x8x8x1xf32>
+  return %f : tensor<1x8x8x1xf32>
+}

@@ -16,6 +16,9 @@ module attributes {vn.model = "small"} {
     %c = vn.convolution %x, %w strides [2, 2] padding [1, 1, 1, 1] dilations [1, 1] groups 2 hole @layer1.0.channels[1] {vn.place = "conv1"} : (tensor<1x8x8x4xf32>, tensor<6x2x3x3xf32>) -> tensor<1x4x4x6xf32>
     // CHECK: vn.fused_convolution %[[X]], %[[W]] add %{{.*}} strides [2, 2] padding [1, 1, 1, 1] groups 2 :
     %f = vn.fused_convolution %x, %w add %c activation none strides [2, 2] padding [1, 1, 1, 1] groups 2 : (tensor<1x8x8x4xf32>, tensor<6x2x3x3xf32>, tensor<1x4x4x6xf32>) -> tensor<1x4x4x6xf32>
+    // CHECK: vn.transposed_convolution %[[X]], %[[W2:.*]] padding [1, 1, 1, 1] hole @layer1.0.channels[0] :
+    %w2 = vn.parameter "up.weight" convolution_weight : tensor<4x6x3x3xf32>
+    %t = vn.transposed_convolution %x, %w2 activation none strides [1, 1] padding [1, 1, 1, 1] output_padding [0, 0] hole @layer1.0.channels[0] : (tensor<1x8x8x4xf32>, tensor<4x6x3x3xf32>) -> tensor<1x8x8x6xf32>
     // CHECK: vn.avg_pool %[[X]] kernel [2, 2] strides [2, 2] :
     %p = vn.avg_pool %x kernel [2, 2] strides [2, 2] padding [0, 0, 0, 0] count_padding true : (tensor<1x8x8x4xf32>) -> tensor<1x4x4x4xf32>
     // CHECK: vn.activate leaky_relu(2.500000e-01) %

@@ -69,3 +69,24 @@ module {
     return %1 : tensor<2x1x1x2xf32>
   }
 }
+
+// -----
+
+// A transposed convolution has its channels second in its weight, and those of what it reads first.
+// CHECK-LABEL: module
+// CHECK: func.func @infer(%{{.*}}: tensor<2x4x4x5xf32>) -> tensor<2x8x8x1xf32>
+// CHECK-DAG: vn.parameter "a.weight" convolution_weight : tensor<5x3x1x1xf32>
+// CHECK-DAG: vn.parameter "a.bias" bias : tensor<3xf32>
+// CHECK-DAG: vn.parameter "b.weight" convolution_weight : tensor<3x1x2x2xf32>
+// CHECK-NOT: hole
+module {
+  vn.hole @branch.channels learned seed [2, 2]
+  func.func @infer(%x: tensor<2x4x4x5xf32>) -> tensor<2x8x8x2xf32> {
+    %a = vn.parameter "a.weight" convolution_weight : tensor<5x2x1x1xf32>
+    %bias = vn.parameter "a.bias" bias : tensor<2xf32>
+    %b = vn.parameter "b.weight" convolution_weight : tensor<2x2x2x2xf32>
+    %0 = vn.transposed_convolution %x, %a bias %bias hole @branch.channels[0] : (tensor<2x4x4x5xf32>, tensor<5x2x1x1xf32>, tensor<2xf32>) -> tensor<2x4x4x2xf32>
+    %1 = vn.transposed_convolution %0, %b strides [2, 2] hole @branch.channels[1] : (tensor<2x4x4x2xf32>, tensor<2x2x2x2xf32>) -> tensor<2x8x8x2xf32>
+    return %1 : tensor<2x8x8x2xf32>
+  }
+}

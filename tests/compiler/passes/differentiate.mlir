@@ -218,3 +218,44 @@ func.func @infer(%x: tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32> {
   %p = vn.global_avg_pool %a : (tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32>
   return %p : tensor<1x1x1x4xf32>
 }
+
+// -----
+
+// A transposed convolution's gradients are those of the convolution of which it is the transposed one, operand and result
+// exchanged.
+// CHECK-LABEL: @train_step
+// CHECK: %[[W:.*]] = vn.parameter "up.weight"
+// CHECK: %[[Y:.*]] = vn.transposed_convolution %[[X:.*]], %[[W]] bias %{{.*}} strides [2, 2] padding [1, 1, 1, 1] output_padding [1, 0]
+// CHECK: %[[DY:.*]] = vn.global_avg_pool_grad
+// CHECK: %[[DX:.*]] = vn.convolution %[[DY]], %[[W]] strides [2, 2] padding [1, 1, 1, 1] {vn.place = "up"} : (tensor<2x9x8x4xf32>, tensor<3x4x4x4xf32>) -> tensor<2x4x4x3xf32>
+// CHECK: %[[DW:.*]] = vn.convolution_weight_grad %[[DY]], %[[X]] strides [2, 2] padding [1, 1, 1, 1] {vn.place = "up"}
+// CHECK: %[[DB:.*]] = vn.channel_sum %[[DY]]
+// CHECK: vn.store_gradient "up.bias", %[[DB]]
+// CHECK: vn.store_gradient "up.weight", %[[DW]]
+func.func @infer(%x: tensor<2x4x4x3xf32>) -> tensor<2x1x1x4xf32> {
+  %v = vn.parameter "conv.weight" convolution_weight : tensor<3x3x1x1xf32>
+  %c = vn.convolution %x, %v : (tensor<2x4x4x3xf32>, tensor<3x3x1x1xf32>) -> tensor<2x4x4x3xf32>
+  %w = vn.parameter "up.weight" convolution_weight : tensor<3x4x4x4xf32>
+  %b = vn.parameter "up.bias" bias : tensor<4xf32>
+  %u = vn.transposed_convolution %c, %w bias %b strides [2, 2] padding [1, 1, 1, 1] output_padding [1, 0] {vn.place = "up"} : (tensor<2x4x4x3xf32>, tensor<3x4x4x4xf32>, tensor<4xf32>) -> tensor<2x9x8x4xf32>
+  %p = vn.global_avg_pool %u : (tensor<2x9x8x4xf32>) -> tensor<2x1x1x4xf32>
+  return %p : tensor<2x1x1x4xf32>
+}
+
+// -----
+
+// Output padding of a stride or more: of the pixels that the convolution makes of the gradient, those that the input has.
+// CHECK-LABEL: @train_step
+// CHECK: %[[DY:.*]] = vn.global_avg_pool_grad
+// CHECK: %[[ALL:.*]] = vn.convolution %[[DY]], {{.*}} dilations [3, 3] {{.*}} -> tensor<2x5x6x3xf32>
+// CHECK: vn.crop %[[ALL]] at [0, 0] {{.*}} -> tensor<2x4x4x3xf32>
+// CHECK: %[[X:.*]] = vn.pad zero %{{.*}} by [0, 1, 0, 2]
+// CHECK: vn.convolution_weight_grad %[[DY]], %[[X]] dilations [3, 3]
+func.func @infer(%x: tensor<2x4x4x3xf32>) -> tensor<2x1x1x4xf32> {
+  %v = vn.parameter "conv.weight" convolution_weight : tensor<3x3x1x1xf32>
+  %c = vn.convolution %x, %v : (tensor<2x4x4x3xf32>, tensor<3x3x1x1xf32>) -> tensor<2x4x4x3xf32>
+  %w = vn.parameter "up.weight" convolution_weight : tensor<3x4x2x2xf32>
+  %u = vn.transposed_convolution %c, %w dilations [3, 3] output_padding [1, 2] : (tensor<2x4x4x3xf32>, tensor<3x4x2x2xf32>) -> tensor<2x8x9x4xf32>
+  %p = vn.global_avg_pool %u : (tensor<2x8x9x4xf32>) -> tensor<2x1x1x4xf32>
+  return %p : tensor<2x1x1x4xf32>
+}

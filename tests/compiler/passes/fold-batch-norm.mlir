@@ -240,3 +240,26 @@ func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x5xf32> {
   %1 = vn.batch_norm %0, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 1.0e-1 : (tensor<1x4x4x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
   return %x : tensor<1x4x4x5xf32>
 }
+
+// -----
+
+// A transposed convolution's weights have the outputs within the inputs: its sums take the scale. A second batch norm
+// finds one there.
+// CHECK-LABEL: @infer
+// CHECK: %[[S:.*]] = vn.fold_scale {{.*}} epsilon 1.000000e-03
+// CHECK: %[[B:.*]] = vn.fold_bias {{.*}} bias %{{.*}} epsilon 1.000000e-03
+// CHECK: %[[Y:.*]] = vn.transposed_convolution %arg0, %{{.*}} scale %[[S]] bias %[[B]] strides [2, 2] {vn.place = "up"}
+// CHECK: vn.affine %[[Y]]
+// CHECK-NOT: vn.batch_norm
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x8x8x3xf32> {
+  %w = vn.parameter "up.weight" convolution_weight : tensor<5x3x2x2xf32>
+  %b = vn.parameter "up.bias" bias : tensor<3xf32>
+  %gamma = vn.parameter "bn1.weight" gamma : tensor<3xf32>
+  %beta = vn.parameter "bn1.bias" beta : tensor<3xf32>
+  %mean = vn.parameter "bn1.running_mean" running_mean : tensor<3xf32>
+  %var = vn.parameter "bn1.running_var" running_var : tensor<3xf32>
+  %0 = vn.transposed_convolution %x, %w bias %b strides [2, 2] {vn.place = "up"} : (tensor<1x4x4x5xf32>, tensor<5x3x2x2xf32>, tensor<3xf32>) -> tensor<1x8x8x3xf32>
+  %1 = vn.batch_norm %0, %gamma, %beta, %mean, %var epsilon 1.0e-3 momentum 1.0e-1 : (tensor<1x8x8x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x8x8x3xf32>
+  %2 = vn.batch_norm %1, %gamma, %beta, %mean, %var epsilon 1.0e-3 momentum 1.0e-1 : (tensor<1x8x8x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x8x8x3xf32>
+  return %2 : tensor<1x8x8x3xf32>
+}

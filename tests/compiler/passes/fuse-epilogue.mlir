@@ -253,3 +253,20 @@ func.func @infer(%x: tensor<2x4x4x8xf32>) -> tensor<2x4x4x8xf32> {
   %g = vn.activate gelu %q : tensor<2x4x4x8xf32>
   return %g : tensor<2x4x4x8xf32>
 }
+
+// -----
+
+// A transposed convolution takes in the same, and keeps what it has.
+// CHECK-LABEL: @infer
+// CHECK: %[[Y:.*]] = vn.transposed_convolution %arg0, %{{.*}} scale %[[S:.*]] bias %[[S]] add %arg1, %arg2 activation relu strides [2, 2] padding [0, 1, 0, 1] output_padding [1, 1] {vn.place = "up"}
+// CHECK-NEXT: return %[[Y]]
+func.func @infer(%x: tensor<1x4x4x5xf32>, %r: tensor<1x8x8x3xf32>, %h: tensor<1x4x4x3xf32>) -> tensor<1x8x8x3xf32> {
+  %w = vn.parameter "up.weight" convolution_weight : tensor<5x3x2x2xf32>
+  %s = vn.parameter "up.bias" bias : tensor<3xf32>
+  %0 = vn.transposed_convolution %x, %w scale %s bias %s strides [2, 2] padding [0, 1, 0, 1] output_padding [1, 1] {vn.place = "up"} : (tensor<1x4x4x5xf32>, tensor<5x3x2x2xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x8x8x3xf32>
+  %1 = vn.add %0, %r : (tensor<1x8x8x3xf32>, tensor<1x8x8x3xf32>) -> tensor<1x8x8x3xf32>
+  %2 = vn.resize nearest %h : (tensor<1x4x4x3xf32>) -> tensor<1x8x8x3xf32>
+  %3 = vn.add %1, %2 : (tensor<1x8x8x3xf32>, tensor<1x8x8x3xf32>) -> tensor<1x8x8x3xf32>
+  %4 = vn.activate relu %3 : tensor<1x8x8x3xf32>
+  return %4 : tensor<1x8x8x3xf32>
+}

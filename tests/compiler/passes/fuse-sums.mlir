@@ -62,3 +62,15 @@ func.func @train_step(%x: tensor<2x4x4x8xf32>, %dy: tensor<2x4x4x8xf32>, %w: ten
   %2:3 = vn.batch_norm_grad %x, %dy, %g, %m, %v epsilon 1.0e-5 : (tensor<2x4x4x8xf32>, tensor<2x4x4x8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>) -> (tensor<2x4x4x8xf32>, tensor<8xf32>, tensor<8xf32>)
   return %1#0, %2#0 : tensor<2x4x4x8xf32>, tensor<2x4x4x8xf32>
 }
+
+// -----
+
+// A transposed convolution keeps what it has, too.
+// CHECK-LABEL: @train_step
+// CHECK-NEXT: %[[C:.*]], %[[S:.*]] = vn.transposed_convolution %arg0, %arg1 bias %arg3 strides [2, 2] {vn.place = "up"} : {{.*}} -> (tensor<2x8x8x8xf32>, tensor<2x8xf64>)
+// CHECK-NEXT: vn.batch_norm_training %[[C]], %arg2, %arg3 sums %[[S]] epsilon
+func.func @train_step(%x: tensor<2x4x4x8xf32>, %w: tensor<8x8x2x2xf32>, %g: tensor<8xf32>, %b: tensor<8xf32>) -> (tensor<2x8x8x8xf32>) {
+  %0 = vn.transposed_convolution %x, %w bias %b strides [2, 2] {vn.place = "up"} : (tensor<2x4x4x8xf32>, tensor<8x8x2x2xf32>, tensor<8xf32>) -> tensor<2x8x8x8xf32>
+  %n, %nm, %nv = vn.batch_norm_training %0, %g, %b epsilon 1.0e-5 : (tensor<2x8x8x8xf32>, tensor<8xf32>, tensor<8xf32>) -> (tensor<2x8x8x8xf32>, tensor<8xf32>, tensor<8xf32>)
+  return %n : tensor<2x8x8x8xf32>
+}
