@@ -36,7 +36,8 @@ template <typename Op> ConvolutionProblem problemOf(Op op, const View &in, const
           pair(op.getStrides()),
           begins(op.getPadding()),
           pair(op.getDilations()),
-          int64_t(op.getGroups())};
+          int64_t(op.getGroups()),
+          std::is_same_v<Op, vn::TransposedConvolutionOp> ? Direction::InputGradient : Direction::Forward};
 }
 
 bool sameShape(const View &a, const View &b) { return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c; }
@@ -86,6 +87,11 @@ void Lowering::lowerConvolution(Op op, ValueRange addends, Activation activation
     problem.epilogue.scale = true;
     reads.push_back(at(fold.getResult()));
   }
+  if constexpr (std::is_same_v<Op, vn::TransposedConvolutionOp>)
+    if (op.getScale()) {
+      problem.epilogue.scale = true;
+      reads.push_back(at(op.getScale()));
+    }
   problem.epilogue.bias = bool(op.getBias());
   problem.epilogue.activation = activation;
   if (op.getBias())
@@ -169,7 +175,7 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         lowerConvolution(conv, {}, Activation::None, Value());
         return success();
       })
-      .Case<vn::FusedConvolutionOp>([&](auto conv) {
+      .Case<vn::FusedConvolutionOp, vn::TransposedConvolutionOp>([&](auto conv) {
         lowerConvolution(conv, conv.getAddends(), conv.getActivation(), conv.getSums());
         return success();
       })

@@ -19,8 +19,8 @@ namespace vernier::codegen {
 enum class Direction { Forward, InputGradient };
 
 // The result of a convolution or, as an input gradient, the gradient of its input: `in` is then the gradient
-// of its result. The window is the convolution's in both. Reads in, weight (O x I/groups x R x S), what the
-// epilogue reads; writes out.
+// of its result. A transposed convolution is such a gradient. The window is the convolution's in both. Reads
+// in, weight (O x I/groups x R x S), what the epilogue reads; writes out.
 struct ConvolutionProblem {
   View in, out;
   std::array<int64_t, 2> kernel{1, 1}, stride{1, 1};

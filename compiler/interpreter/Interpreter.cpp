@@ -128,7 +128,7 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
                                          toArray<2>(op.getOutputPadding()));
         for (Value addend : op.getAddends())
           y = add(y, repeatPixels(in(addend), y.height(), y.width()));
-        return withSums(activate(y, toActivation(op.getActivation())), op.getSums(), nullptr, nullptr);
+        return withSums(activate(y, op.getActivation()), op.getSums(), nullptr, nullptr);
       })
       .Case([&](vn::LinearOp op) {
         return one(linear(in(op.getInput()), in(op.getWeight()), in.orNull(op.getBias())));

@@ -65,7 +65,8 @@ Map Network::result(const std::string &op, const std::vector<Map> &operands, con
         std::find_if(types.begin(), types.end(), [&](const auto &entry) { return entry.first == name; });
     append(operandTypes, found->second);
     // A convolution's or linear layer's bias comes behind its own word.
-    if (found->second.find('x') == found->second.rfind('x') && (op == "convolution" || op == "linear"))
+    if (found->second.find('x') == found->second.rfind('x') &&
+        (op.ends_with("convolution") || op == "linear"))
       names += " bias " + name;
     else
       append(names, name);
@@ -112,6 +113,21 @@ Map Network::convolution(const Map &x, const Convolution &o, const std::string &
                 " strides " + list(o.strides) + " padding " + list(o.padding) + " dilations " +
                     list(o.dilations) + " groups " + std::to_string(o.groups),
                 {"", x.n, h, w, o.channels}, names);
+}
+
+Map Network::transposedConvolution(const Map &x, const Convolution &o) {
+  std::vector<std::string> names = {weight(x.c, o.channels / o.groups, o.kernel)};
+  if (o.bias)
+    names.push_back(parameter("bias", {o.channels}));
+  const auto size = [&](int axis, int64_t extent) {
+    return (extent - 1) * o.strides[axis] - o.padding[2 * axis] - o.padding[2 * axis + 1] +
+           o.dilations[axis] * (o.kernel[axis] - 1) + o.outputPadding[axis] + 1;
+  };
+  return result("transposed_convolution", {x},
+                " strides " + list(o.strides) + " padding " + list(o.padding) + " dilations " +
+                    list(o.dilations) + " groups " + std::to_string(o.groups) + " output_padding " +
+                    list(o.outputPadding),
+                {"", x.n, size(0, x.h), size(1, x.w), o.channels}, names);
 }
 
 Map Network::linear(const Map &x, int64_t features, bool bias) {

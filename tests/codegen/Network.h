@@ -35,6 +35,7 @@ struct Convolution {
   Pair dilations{1, 1};
   int64_t groups = 1;
   bool bias = false;
+  Pair outputPadding{0, 0}; // of a transposed one
 };
 
 struct Pool {
@@ -54,6 +55,7 @@ public:
   Map convolution(const Map &x, const Convolution &options);
   // With a weight that exists already.
   Map convolution(const Map &x, const Convolution &options, const std::string &weight);
+  Map transposedConvolution(const Map &x, const Convolution &options);
   std::string weight(int64_t outputs, int64_t inputsPerGroup, Pair kernel);
   Map linear(const Map &x, int64_t features, bool bias = true);
   Map batchNorm(const Map &x, double epsilon = 1e-5, double momentum = 0.1);
