@@ -300,9 +300,10 @@ bool Elaborator::budget(const LearnedStmt &learned, Hole &hole, Frame &frame) {
     Value value = eval(*learned.budget, inner);
     for (size_t i = nodes; i < graph_.nodes.size(); ++i) {
       const Node &node = graph_.nodes[i];
-      int64_t input = node.operands.empty() ? 0 : graph_.nodes[node.operands[0]].shape.channels;
-      hole.limit = saturatingSum(hole.limit, hole.budget == BudgetKind::Macs ? multiplyAdds(node, input)
-                                                                             : parameterCount(node, input));
+      const Shape input = node.operands.empty() ? Shape() : graph_.nodes[node.operands[0]].shape;
+      hole.limit =
+          saturatingSum(hole.limit, hole.budget == BudgetKind::Macs ? multiplyAdds(node, input)
+                                                                    : parameterCount(node, input.channels));
     }
     graph_.nodes.resize(nodes);
     info_.resize(nodes);

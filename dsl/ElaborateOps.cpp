@@ -37,6 +37,8 @@ Value Elaborator::callOp(const CallExpr &call, Frame &frame, const Value *piped)
   switch (op.op->op) {
   case Op::Conv:
     return convolution(op);
+  case Op::ConvTranspose:
+    return transposedConvolution(op);
   case Op::Linear:
     return linear(op);
   case Op::BatchNorm:
@@ -93,22 +95,62 @@ bool Elaborator::windowFits(OpCall &op, const Node &node, const Shape &input) {
   return false;
 }
 
+// The output channels of a layer; the element of a learned hole, where it decides them.
+LearnedWidthPtr Elaborator::channelsArgument(OpCall &op, size_t i, Node &node) {
+  const Value &channels = op.values[i];
+  if (!channels.is(Value::Kind::Int) || !channels.learned() || channels.element < 0) {
+    node.channels = intArgument(op, i, 1, maxChannels, 1);
+    return nullptr;
+  }
+  node.channels = channels.integer;
+  node.channelsFrom = HoleUse{channels.hole, channels.element};
+  auto form = std::make_shared<LearnedWidth>();
+  form->terms[{channels.hole, channels.element}] = 1;
+  return form;
+}
+
+// Whether the channels of a convolution divide into its groups, argument `groups`, and its weights are not
+// too many. `hole`: one that decides channels, or -1.
+bool Elaborator::layerFits(OpCall &op, const Node &node, size_t groups, int hole) {
+  const int64_t inputs = shapeOf(op.values[0]).channels;
+  if (inputs == 0) {
+    error(diag::NothingLeft, op.call->callee.span, *op.frame, op.op->name);
+    return false;
+  }
+  if (node.groups > 1 && hole >= 0) {
+    error(diag::LearnedGroups, op.span(groups), *op.frame)
+        .note("the learned hole", holeSpans_[hole])
+        .help("another allocation would not divide into the groups");
+    return false;
+  }
+  for (bool in : {true, false}) {
+    if ((in ? inputs : node.channels) % node.groups == 0)
+      continue;
+    auto report = error(diag::GroupsDoNotDivide, op.span(groups), *op.frame, node.groups,
+                        in ? inputs : node.channels, in ? "input" : "output");
+    if (report && in)
+      traceChannels(report, op.values[0]);
+    return false;
+  }
+  if (weightCount(node, inputs) > maxElements) {
+    error(diag::WeightsTooLarge, op.call->callee.span, *op.frame, op.op->name, weightCount(node, inputs));
+    return false;
+  }
+  return true;
+}
+
+// A hole that decides channels of a layer's operand or of its result; -1: none does.
+static int holeOf(const LearnedWidthPtr &operand, const LearnedWidthPtr &result) {
+  const LearnedWidthPtr &width = operand ? operand : result;
+  return width ? width->terms.begin()->first.first : -1;
+}
+
 Value Elaborator::convolution(OpCall &op) {
   const Shape input = shapeOf(op.values[0]);
   Node node;
   node.kind = OpKind::Convolution;
   node.operands = {op.values[0].node()};
-  LearnedWidthPtr inputWidth = widthOf(op.values[0]), width;
-  const Value &channels = op.values[1];
-  if (channels.is(Value::Kind::Int) && channels.learned() && channels.element >= 0) {
-    node.channels = channels.integer;
-    node.channelsFrom = HoleUse{channels.hole, channels.element};
-    auto form = std::make_shared<LearnedWidth>();
-    form->terms[{channels.hole, channels.element}] = 1;
-    width = form;
-  } else {
-    node.channels = intArgument(op, 1, 1, maxChannels, 1);
-  }
+  LearnedWidthPtr width = channelsArgument(op, 1, node);
   pairArgument(op, 2, 1, maxKernel, node.kernel);
   pairArgument(op, 3, 1, maxSide, node.stride);
   pairArgument(op, 5, 1, maxSide, node.dilation);
@@ -126,37 +168,54 @@ Value Elaborator::convolution(OpCall &op) {
   }
   node.groups = intArgument(op, 6, 1, maxChannels, 1);
   node.bias = boolArgument(op, 7, false);
-  if (op.failed)
-    return {};
-  if (input.channels == 0) {
-    error(diag::NothingLeft, op.call->callee.span, *op.frame, "conv");
-    return {};
-  }
-  if (node.groups > 1 && (inputWidth || width)) {
-    int hole = (inputWidth ? inputWidth : width)->terms.begin()->first.first;
-    error(diag::LearnedGroups, op.span(6), *op.frame)
-        .note("the learned hole", holeSpans_[hole])
-        .help("another allocation would not divide into the groups");
-    return {};
-  }
-  for (bool in : {true, false}) {
-    if ((in ? input.channels : node.channels) % node.groups == 0)
-      continue;
-    auto report = error(diag::GroupsDoNotDivide, op.span(6), *op.frame, node.groups,
-                        in ? input.channels : node.channels, in ? "input" : "output");
-    if (report && in)
-      traceChannels(report, op.values[0]);
-    return {};
-  }
-  if (!windowFits(op, node, input))
+  if (op.failed || !layerFits(op, node, 6, holeOf(widthOf(op.values[0]), width)) ||
+      !windowFits(op, node, input))
     return {};
   node.shape = {node.channels,
                 convolutionSize(input.height, node.kernel[0], node.stride[0], node.dilation[0],
                                 node.padding[0], node.padding[1]),
                 convolutionSize(input.width, node.kernel[1], node.stride[1], node.dilation[1],
                                 node.padding[2], node.padding[3])};
-  if (weightCount(node, input.channels) > maxElements) {
-    error(diag::WeightsTooLarge, op.call->callee.span, *op.frame, "conv", weightCount(node, input.channels));
+  return addNode(op, std::move(node), width);
+}
+
+Value Elaborator::transposedConvolution(OpCall &op) {
+  const Shape input = shapeOf(op.values[0]);
+  Node node;
+  node.kind = OpKind::TransposedConvolution;
+  node.operands = {op.values[0].node()};
+  LearnedWidthPtr width = channelsArgument(op, 1, node);
+  pairArgument(op, 2, 1, maxKernel, node.kernel);
+  pairArgument(op, 3, 1, maxSide, node.stride);
+  if (op.given[4])
+    paddingArgument(op, 4, node.padding);
+  pairArgument(op, 5, 0, maxSide, node.outputPadding, 0);
+  pairArgument(op, 6, 1, maxSide, node.dilation);
+  node.groups = intArgument(op, 7, 1, maxChannels, 1);
+  node.bias = boolArgument(op, 8, false);
+  if (op.failed)
+    return {};
+  for (int axis : {0, 1})
+    if (node.outputPadding[axis] >= std::max(node.stride[axis], node.dilation[axis])) {
+      error(diag::OutputPaddingTooLarge, op.span(5), *op.frame, op.op->name, node.outputPadding[axis],
+            node.stride[axis], node.dilation[axis])
+          .help("output padding is less than the stride or the dilation; more rows are `pad(...)`");
+      return {};
+    }
+  if (!layerFits(op, node, 7, holeOf(widthOf(op.values[0]), width)))
+    return {};
+  const auto size = [&](int axis, int64_t extent, bool padded) {
+    return transposedConvolutionSize(extent, node.kernel[axis], node.stride[axis], node.dilation[axis],
+                                     padded ? node.padding[2 * axis] : 0,
+                                     padded ? node.padding[2 * axis + 1] : 0, node.outputPadding[axis]);
+  };
+  node.shape = {node.channels, size(0, input.height, true), size(1, input.width, true)};
+  if (node.shape.height < 1 || node.shape.width < 1) {
+    auto report = error(diag::PaddingTakesAll, op.span(4), *op.frame, op.op->name,
+                        formatSize(size(0, input.height, false), size(1, input.width, false)));
+    report.help("the padding of a transposed convolution is cut off its result");
+    if (report)
+      traceSizes(report, {op.values[0]});
     return {};
   }
   return addNode(op, std::move(node), width);

@@ -122,6 +122,7 @@ private:
   // Operations.
   Value callOp(const CallExpr &call, Frame &frame, const Value *piped);
   Value convolution(OpCall &op);
+  Value transposedConvolution(OpCall &op);
   Value linear(OpCall &op);
   Value batchNorm(OpCall &op);
   Value pool(OpCall &op);
@@ -150,6 +151,8 @@ private:
   double floatArgument(OpCall &op, size_t i, double fallback);
   std::string wordArgument(OpCall &op, size_t i, std::string_view fallback);
   void badValue(OpCall &op, size_t i, std::string_view wanted, const Value &found);
+  LearnedWidthPtr channelsArgument(OpCall &op, size_t i, Node &node);
+  bool layerFits(OpCall &op, const Node &node, size_t groups, int hole);
   bool constantWidth(OpCall &op, const Value &tensor);
   bool windowFits(OpCall &op, const Node &node, const Shape &input);
 

@@ -14,24 +14,25 @@
 namespace vernier::dsl {
 
 enum class OpKind {
-  Input,          // channels, height, width from `shape`
-  Convolution,    // channels, kernel, stride, padding, dilation, groups, bias
-  Linear,         // channels, bias; operand is C x 1 x 1
-  BatchNorm,      // epsilon, momentum
-  Activate,       // activation
-  MaxPool,        // kernel, stride, padding, ceil
-  AvgPool,        // kernel, stride, padding, ceil, countPadding
-  GlobalAvgPool,  // to C x 1 x 1
-  Resize,         // mode, alignCorners, scale; target size in `shape`
-  Pad,            // padding, replicate
-  Crop,           // offset (top, left); target size in `shape`
-  Slice,          // begin: first channel; count in `shape`
-  Concat,         // along channels
-  ChannelShuffle, // groups
-  Add,            // operands of equal shape, or the second C x 1 x 1
-  Subtract,       // the same
-  Multiply,       // the same
-  Divide,         // the same
+  Input,                 // channels, height, width from `shape`
+  Convolution,           // channels, kernel, stride, padding, dilation, groups, bias
+  TransposedConvolution, // the same, and outputPadding
+  Linear,                // channels, bias; operand is C x 1 x 1
+  BatchNorm,             // epsilon, momentum
+  Activate,              // activation
+  MaxPool,               // kernel, stride, padding, ceil
+  AvgPool,               // kernel, stride, padding, ceil, countPadding
+  GlobalAvgPool,         // to C x 1 x 1
+  Resize,                // mode, alignCorners, scale; target size in `shape`
+  Pad,                   // padding, replicate
+  Crop,                  // offset (top, left); target size in `shape`
+  Slice,                 // begin: first channel; count in `shape`
+  Concat,                // along channels
+  ChannelShuffle,        // groups
+  Add,                   // operands of equal shape, or the second C x 1 x 1
+  Subtract,              // the same
+  Multiply,              // the same
+  Divide,                // the same
 };
 
 enum class ResizeMode { Nearest, Bilinear };
@@ -69,6 +70,7 @@ struct Node {
   int64_t channels = 0;
   int64_t kernel[2] = {1, 1}, stride[2] = {1, 1}, dilation[2] = {1, 1};
   int64_t padding[4] = {0, 0, 0, 0}; // top, bottom, left, right
+  int64_t outputPadding[2] = {0, 0}; // TransposedConvolution: rows below, columns to the right
   int64_t groups = 1;
   bool bias = false, ceil = false, countPadding = true, replicate = false, alignCorners = false;
   double epsilon = 1e-5, momentum = 0.1;

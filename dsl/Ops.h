@@ -13,6 +13,7 @@ namespace vernier::dsl {
 
 enum class Op {
   Conv,
+  ConvTranspose,
   Linear,
   BatchNorm,
   Activate,

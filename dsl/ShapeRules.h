@@ -78,7 +78,7 @@ constexpr int64_t elementCount(const Shape &shape) {
 
 // Elements of the weight of a convolution or linear node whose operand has `input` channels.
 constexpr int64_t weightCount(const Node &node, int64_t input) {
-  if (node.kind == OpKind::Convolution)
+  if (node.kind == OpKind::Convolution || node.kind == OpKind::TransposedConvolution)
     return saturatingProduct(saturatingProduct(node.channels, input / node.groups),
                              saturatingProduct(node.kernel[0], node.kernel[1]));
   return node.kind == OpKind::Linear ? saturatingProduct(node.channels, input) : 0;
@@ -91,9 +91,11 @@ constexpr int64_t parameterCount(const Node &node, int64_t input) {
   return saturatingSum(weightCount(node, input), node.bias ? node.channels : 0);
 }
 
-// Multiply-adds for one image: those of convolutions and linear layers.
-constexpr int64_t multiplyAdds(const Node &node, int64_t input) {
-  return saturatingProduct(weightCount(node, input), saturatingProduct(node.shape.height, node.shape.width));
+// Multiply-adds for one image: those of convolutions and linear layers. A weight is multiplied once for each
+// pixel of the result; of a transposed convolution, for each pixel of `input`.
+constexpr int64_t multiplyAdds(const Node &node, const Shape &input) {
+  const Shape &pixels = node.kind == OpKind::TransposedConvolution ? input : node.shape;
+  return saturatingProduct(weightCount(node, input.channels), saturatingProduct(pixels.height, pixels.width));
 }
 
 } // namespace vernier::dsl

@@ -29,6 +29,16 @@ std::string windowFormula(const Node &node, int axis, int64_t in, int64_t out) {
   return text;
 }
 
+// "(8 - 1) * 2 + 4 - 2 = 16" for one axis of a transposed convolution.
+std::string transposedFormula(const Node &node, int axis, int64_t in, int64_t out) {
+  const int64_t padding = node.padding[2 * axis] + node.padding[2 * axis + 1];
+  return "(" + std::to_string(in) + " - 1) * " + std::to_string(node.stride[axis]) + " + " +
+         std::to_string(windowExtent(node.kernel[axis], node.dilation[axis])) +
+         (padding ? " - " + std::to_string(padding) : "") +
+         (node.outputPadding[axis] ? " + " + std::to_string(node.outputPadding[axis]) : "") + " = " +
+         std::to_string(out);
+}
+
 std::string pair(const int64_t (&value)[2]) {
   return value[0] == value[1] ? std::to_string(value[0])
                               : "[" + std::to_string(value[0]) + ", " + std::to_string(value[1]) + "]";
@@ -45,14 +55,16 @@ std::string Elaborator::sizeReason(const Node &node) const {
   std::string text = "`" + info.operation + "`";
   switch (node.kind) {
   case OpKind::Convolution:
+  case OpKind::TransposedConvolution:
   case OpKind::MaxPool:
   case OpKind::AvgPool: {
     text += " with kernel " + pair(node.kernel) + ", stride " + pair(node.stride);
     if (node.dilation[0] != 1 || node.dilation[1] != 1)
       text += ", dilation " + pair(node.dilation);
     text += " takes " + size(in) + " to " + size(node.shape) + ": ";
-    std::string height = windowFormula(node, 0, in.height, node.shape.height);
-    std::string width = windowFormula(node, 1, in.width, node.shape.width);
+    const auto formula = node.kind == OpKind::TransposedConvolution ? transposedFormula : windowFormula;
+    std::string height = formula(node, 0, in.height, node.shape.height);
+    std::string width = formula(node, 1, in.width, node.shape.width);
     return text + (height == width ? height : height + " and " + width);
   }
   case OpKind::Pad:
@@ -151,7 +163,8 @@ void Elaborator::traceChannels(DiagnosticBuilder &report, const Value &tensor) {
   while (true) {
     const Node &node = graph_.nodes[at];
     bool decides = node.kind == OpKind::Input || node.kind == OpKind::Convolution ||
-                   node.kind == OpKind::Linear || node.kind == OpKind::Slice || node.kind == OpKind::Concat;
+                   node.kind == OpKind::TransposedConvolution || node.kind == OpKind::Linear ||
+                   node.kind == OpKind::Slice || node.kind == OpKind::Concat;
     if (decides || node.operands.empty())
       break;
     at = node.operands[0];

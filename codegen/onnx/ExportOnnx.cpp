@@ -116,10 +116,10 @@ private:
 
   llvm::Error translate(Operation *op) {
     return llvm::TypeSwitch<Operation *, llvm::Error>(op)
-        .Case<vn::ParameterOp, vn::ConvolutionOp, vn::LinearOp, vn::BatchNormOp, vn::ActivateOp,
-              vn::MaxPoolOp, vn::AvgPoolOp, vn::GlobalAvgPoolOp, vn::ResizeOp, vn::PadOp, vn::CropOp,
-              vn::SliceOp, vn::ChannelShuffleOp, vn::ConcatOp, vn::AddOp, vn::SubtractOp, vn::MultiplyOp,
-              vn::DivideOp, func::ReturnOp>([&](auto typed) { return add(typed); })
+        .Case<vn::ParameterOp, vn::ConvolutionOp, vn::TransposedConvolutionOp, vn::LinearOp, vn::BatchNormOp,
+              vn::ActivateOp, vn::MaxPoolOp, vn::AvgPoolOp, vn::GlobalAvgPoolOp, vn::ResizeOp, vn::PadOp,
+              vn::CropOp, vn::SliceOp, vn::ChannelShuffleOp, vn::ConcatOp, vn::AddOp, vn::SubtractOp,
+              vn::MultiplyOp, vn::DivideOp, func::ReturnOp>([&](auto typed) { return add(typed); })
         .Default([](Operation *other) {
           return llvm::createStringError(
               "`" + other->getName().getStringRef() +
@@ -149,6 +149,22 @@ private:
          {{"kernel_shape", window.vec()},
           {"strides", op.getStrides().vec()},
           {"pads", onnxPadding(op.getPadding())},
+          {"dilations", op.getDilations().vec()},
+          {"group", int64_t(op.getGroups())}});
+    return llvm::Error::success();
+  }
+
+  // That of a specification: nothing is fused yet.
+  llvm::Error add(vn::TransposedConvolutionOp op) {
+    std::vector<std::string> operands = {at(op.getInput()), names.at(op.getWeight())};
+    if (op.getBias())
+      operands.push_back(names.at(op.getBias()));
+    const auto window = typeOf(op.getWeight()).getShape().take_back(2);
+    give(op, "ConvTranspose", operands,
+         {{"kernel_shape", window.vec()},
+          {"strides", op.getStrides().vec()},
+          {"pads", onnxPadding(op.getPadding())},
+          {"output_padding", op.getOutputPadding().vec()},
           {"dilations", op.getDilations().vec()},
           {"group", int64_t(op.getGroups())}});
     return llvm::Error::success();

@@ -28,8 +28,8 @@ Size sizeOf(Value map) {
 
 // The map from which `op` makes its result, or null where a chain ends.
 Value inputOf(Operation *op) {
-  if (isa_and_nonnull<ConvolutionOp, BatchNormOp, AffineOp, ActivateOp, MaxPoolOp, AvgPoolOp, ResizeOp, PadOp,
-                      CropOp, ChannelShuffleOp>(op))
+  if (isa_and_nonnull<ConvolutionOp, TransposedConvolutionOp, BatchNormOp, AffineOp, ActivateOp, MaxPoolOp,
+                      AvgPoolOp, ResizeOp, PadOp, CropOp, ChannelShuffleOp>(op))
     return op->getOperand(0);
   if (auto gated = dyn_cast_or_null<MultiplyOp>(op); gated && gated.getRhs().getType() != gated.getType())
     return gated.getLhs();
@@ -46,7 +46,8 @@ std::vector<Value> chainOf(Value operand) {
 
 // Borders change a size too, but not the resolution.
 bool upsamples(Operation *op) {
-  return isa<ResizeOp>(op) && sizeOf(op->getResult(0)).exceeds(sizeOf(op->getOperand(0)));
+  return isa<ResizeOp, TransposedConvolutionOp>(op) &&
+         sizeOf(op->getResult(0)).exceeds(sizeOf(op->getOperand(0)));
 }
 
 bool downsamples(Operation *op) {

@@ -148,6 +148,19 @@ private:
                                  integer(node.groups), hole, index);
   }
 
+  Value lowerTransposedConvolution(const dsl::Node &node, Location loc, Value input) {
+    int64_t channels = graph.nodes[node.operands[0]].shape.channels;
+    Value weight = parameter(node, "weight", ParameterKind::ConvolutionWeight,
+                             {channels, node.channels / node.groups, node.kernel[0], node.kernel[1]});
+    auto [hole, index] = holeOf(node);
+    return TransposedConvolutionOp::create(builder, loc, mapType(node.shape), /*sums=*/Type(), input, weight,
+                                           /*scale=*/Value(), bias(node), /*addends=*/ValueRange(),
+                                           ActivationAttr(), array(node.stride), array(node.padding),
+                                           array(node.dilation), integer(node.groups),
+                                           array(node.outputPadding), hole, index)
+        .getResult();
+  }
+
   Value lowerLinear(const dsl::Node &node, Location loc, Value input) {
     int64_t channels = graph.nodes[node.operands[0]].shape.channels;
     Value weight = parameter(node, "weight", ParameterKind::LinearWeight, {node.channels, channels});
@@ -188,6 +201,8 @@ private:
       break; // a function argument
     case dsl::OpKind::Convolution:
       return lowerConvolution(node, loc, input);
+    case dsl::OpKind::TransposedConvolution:
+      return lowerTransposedConvolution(node, loc, input);
     case dsl::OpKind::Linear:
       return lowerLinear(node, loc, input);
     case dsl::OpKind::BatchNorm:

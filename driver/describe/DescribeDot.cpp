@@ -25,14 +25,18 @@ std::string geometry(llvm::ArrayRef<int64_t> kernel, llvm::ArrayRef<int64_t> str
 }
 
 std::string kindOf(mlir::Operation *op) {
-  if (auto convolution = llvm::dyn_cast<vn::ConvolutionOp>(op)) {
+  const auto ofConvolution = [](const char *name, auto convolution) {
     const auto shape = convolution.getWeight().getType().getShape();
-    std::string text = "conv " + geometry(shape.take_back(2), convolution.getStrides());
+    std::string text = name + geometry(shape.take_back(2), convolution.getStrides());
     if (convolution.getDilations()[0] != 1 || convolution.getDilations()[1] != 1)
       text += " dilated " + std::to_string(convolution.getDilations()[0]);
     return convolution.getGroups() == 1 ? text
                                         : text + " in " + std::to_string(convolution.getGroups()) + " groups";
-  }
+  };
+  if (auto convolution = llvm::dyn_cast<vn::ConvolutionOp>(op))
+    return ofConvolution("conv ", convolution);
+  if (auto convolution = llvm::dyn_cast<vn::TransposedConvolutionOp>(op))
+    return ofConvolution("conv_transpose ", convolution);
   if (auto pool = llvm::dyn_cast<vn::MaxPoolOp>(op))
     return "max_pool " + geometry(pool.getKernel(), pool.getStrides());
   if (auto pool = llvm::dyn_cast<vn::AvgPoolOp>(op))

@@ -103,7 +103,16 @@ GraphBuilder everyKind() {
   int z = b.activate(Activation::Relu, "relu2", {y}, {8, 4, 4});
   int h = b.add(OpKind::GlobalAvgPool, "head", {z}, {8, 1, 1});
   int l = b.add(OpKind::Linear, "fc", {h}, {10, 1, 1}, [](dsl::Node &n) { n.bias = true; });
-  b.graph.outputs = {{"logits", l}, {"features", z}};
+  int t = b.add(OpKind::TransposedConvolution, "enlarge", {z}, {6, 9, 8}, [](dsl::Node &n) {
+    n.kernel[0] = n.kernel[1] = 4;
+    n.stride[0] = n.stride[1] = 2;
+    n.padding[0] = n.padding[1] = n.padding[2] = n.padding[3] = 1;
+    n.outputPadding[0] = 1;
+    n.groups = 2;
+    n.bias = true;
+    n.channelsFrom = dsl::HoleUse{0, 1};
+  });
+  b.graph.outputs = {{"logits", l}, {"features", z}, {"large", t}};
   return b;
 }
 
@@ -117,8 +126,9 @@ BOOST_AUTO_TEST_CASE(every_kind_of_node) {
   for (const char *part : {
            "vn.model = \"small\"",
            "vn.hole @layer1.channels learned seed [6, 2] within macs 4096",
-           "func.func @infer(%arg0: tensor<2x8x8x4xf32>) -> (tensor<2x1x1x10xf32>, tensor<2x4x4x8xf32>)",
-           "vn.outputs = [\"logits\", \"features\"]",
+           "func.func @infer(%arg0: tensor<2x8x8x4xf32>) -> (tensor<2x1x1x10xf32>, tensor<2x4x4x8xf32>, "
+           "tensor<2x9x8x6xf32>)",
+           "vn.outputs = [\"logits\", \"features\", \"large\"]",
            "strides [2, 2] padding [1, 1, 1, 1] groups 2 hole @layer1.channels[0] {vn.place = \"conv1\", "
            "vn.scopes = "
            "[[\"layer1\", \"stage\"]]}",
@@ -134,6 +144,10 @@ BOOST_AUTO_TEST_CASE(every_kind_of_node) {
            "vn.multiply",
            "vn.channel_shuffle %18 in 4",
            "vn.activate relu ",
+           "strides [2, 2] padding [1, 1, 1, 1] groups 2 output_padding [1, 0] hole @layer1.channels[1] "
+           "{vn.place = "
+           "\"enlarge\"",
+           "(tensor<2x4x4x8xf32>, tensor<8x3x4x4xf32>, tensor<6xf32>) -> tensor<2x9x8x6xf32>",
            "(tensor<2x1x1x8xf32>, tensor<10x8xf32>, tensor<10xf32>) -> tensor<2x1x1x10xf32>",
        })
     checkContains(text, part);
@@ -145,7 +159,8 @@ BOOST_AUTO_TEST_CASE(parameters_in_published_order) {
   std::vector<std::string> names;
   module->walk([&](vn::ParameterOp parameter) { names.push_back(parameter.getName().str()); });
   std::vector<std::string> expected = {"conv1.weight",     "conv1.bias",      "bn1.weight", "bn1.bias",
-                                       "bn1.running_mean", "bn1.running_var", "fc.weight",  "fc.bias"};
+                                       "bn1.running_mean", "bn1.running_var", "fc.weight",  "fc.bias",
+                                       "enlarge.weight",   "enlarge.bias"};
   BOOST_CHECK_EQUAL_COLLECTIONS(names.begin(), names.end(), expected.begin(), expected.end());
 }
 
@@ -154,8 +169,8 @@ BOOST_AUTO_TEST_CASE(costs_are_per_image) {
   auto module = compiler::lowerGraph(context, everyKind().graph, 2);
   auto summary = compiler::summarizeCost(module->lookupSymbol<mlir::func::FuncOp>("infer"));
   BOOST_CHECK_EQUAL(summary.batch, 2);
-  BOOST_CHECK_EQUAL(summary.macs, 4 * 4 * 6 * 2 * 3 * 3 + 8 * 10);
-  BOOST_CHECK_EQUAL(summary.parameters, 6 * 2 * 3 * 3 + 6 + 2 * 6 + 8 * 10 + 10);
+  BOOST_CHECK_EQUAL(summary.macs, 4 * 4 * 6 * 2 * 3 * 3 + 8 * 10 + 4 * 4 * 8 * 3 * 4 * 4);
+  BOOST_CHECK_EQUAL(summary.parameters, 6 * 2 * 3 * 3 + 6 + 2 * 6 + 8 * 10 + 10 + 8 * 3 * 4 * 4 + 6);
   BOOST_REQUIRE_EQUAL(summary.blocks.size(), 1);
   BOOST_CHECK_EQUAL(summary.blocks[0].block, "stage");
 }

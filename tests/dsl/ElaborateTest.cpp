@@ -169,6 +169,21 @@ BOOST_AUTO_TEST_CASE(parameters_of_operations) {
   BOOST_TEST((shuffle.groups == 2 && shuffle.shape == Shape{4, 2, 3}));
 }
 
+BOOST_AUTO_TEST_CASE(transposed_convolutions) {
+  Graph graph = graphOfBody("x = image |> conv_transpose(6, [4, 3], stride = [2, 3], padding = [1, 0, 2, 1], "
+                            "output_padding = [1, 2], dilation = [1, 2], groups = 3, bias = true)\n"
+                            "x |> up: conv_transpose(5, 2)");
+  const Node &first = nodeAt(graph, "conv_transpose1");
+  BOOST_TEST((first.kind == OpKind::TransposedConvolution && first.groups == 3 && first.bias));
+  BOOST_TEST(
+      (first.padding[0] == 1 && first.padding[1] == 0 && first.padding[2] == 2 && first.padding[3] == 1));
+  BOOST_TEST((first.outputPadding[0] == 1 && first.outputPadding[1] == 2));
+  BOOST_TEST((first.shape == Shape{6, 31 * 2 + 4 - 1 + 1, 31 * 3 + 5 - 3 + 2}));
+  const Node &second = nodeAt(graph, "up"); // neither padded nor strided
+  BOOST_TEST((second.stride[0] == 1 && second.padding[0] == 0 && second.outputPadding[1] == 0));
+  BOOST_TEST((second.shape == Shape{5, first.shape.height + 1, first.shape.width + 1}));
+}
+
 BOOST_AUTO_TEST_CASE(same_padding_and_defaults) {
   Graph graph = graphOfBody("image |> conv(4, [5, 1], dilation = 3) |> max_pool([2, 4])");
   const Node &conv = nodeAt(graph, "conv1");
@@ -239,6 +254,7 @@ BOOST_AUTO_TEST_CASE(budgets) {
   };
   BOOST_TEST(limit("neurons(7)") == 7);
   BOOST_TEST(limit("params(image |> conv(8, 3, bias = true) |> batch_norm)") == 8 * 27 + 8 + 16);
+  BOOST_TEST(limit("macs(image |> conv_transpose(8, 2, stride = 2))") == 8 * 3 * 4 * 32 * 32);
   BOOST_TEST(limit("macs([image |> conv(8, 1), image |> conv(8, 3, stride = 2)])") ==
              24 * 1024 + 8 * 27 * 256);
 }
@@ -478,6 +494,22 @@ BOOST_AUTO_TEST_CASE(windows) {
           }
 }
 
+// Of all sizes that a convolution makes `size` of, output padding says which.
+BOOST_AUTO_TEST_CASE(transposed_convolutions_invert_sizes) {
+  for (int64_t size = 1; size <= 6; ++size)
+    for (int64_t kernel = 1; kernel <= 4; ++kernel)
+      for (int64_t stride = 1; stride <= 3; ++stride)
+        for (int64_t dilation = 1; dilation <= 3; ++dilation)
+          for (int64_t before = 0; before <= 1; ++before)
+            for (int64_t more = 0; more < stride; ++more) {
+              const int64_t result =
+                  transposedConvolutionSize(size, kernel, stride, dilation, before, 1, more);
+              if (result > 0)
+                BOOST_TEST(convolutionSize(result, kernel, stride, dilation, before, 1) == size);
+            }
+  BOOST_TEST(transposedConvolutionSize(1, 2, 2, 1, 2, 2, 0) < 1);
+}
+
 BOOST_AUTO_TEST_CASE(same_padding_keeps_sizes) {
   for (int64_t kernel = 1; kernel <= 9; kernel += 2)
     for (int64_t dilation = 1; dilation <= 3; ++dilation) {
@@ -497,7 +529,10 @@ BOOST_AUTO_TEST_CASE(costs) {
   conv.shape = {6, 7, 8};
   BOOST_TEST(weightCount(conv, 9) == 6 * 3 * 15);
   BOOST_TEST(parameterCount(conv, 9) == 6 * 3 * 15 + 6);
-  BOOST_TEST(multiplyAdds(conv, 9) == 6 * 3 * 15 * 56);
+  BOOST_TEST(multiplyAdds(conv, {9, 14, 16}) == 6 * 3 * 15 * 56);
+  conv.kind = OpKind::TransposedConvolution;
+  BOOST_TEST(parameterCount(conv, 9) == 6 * 3 * 15 + 6);
+  BOOST_TEST(multiplyAdds(conv, {9, 4, 5}) == 6 * 3 * 15 * 20);
   BOOST_TEST(saturatingProduct(int64_t(1) << 40, int64_t(1) << 40) == std::numeric_limits<int64_t>::max());
 }
 

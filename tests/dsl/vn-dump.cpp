@@ -16,9 +16,10 @@ const char *nameOf(const Node &node) {
   if (node.kind == OpKind::Activate)
     return vernier::nameOf(node.activation.kind);
   static const char *const names[] = {
-      "input",    "convolution",     "linear", "batch_norm", "activate", "max_pool",
-      "avg_pool", "global_avg_pool", "resize", "pad",        "crop",     "slice",
-      "concat",   "channel_shuffle", "add",    "subtract",   "multiply", "divide"};
+      "input",    "convolution", "transposed_convolution", "linear", "batch_norm", "activate",
+      "max_pool", "avg_pool",    "global_avg_pool",        "resize", "pad",        "crop",
+      "slice",    "concat",      "channel_shuffle",        "add",    "subtract",   "multiply",
+      "divide"};
   return names[static_cast<int>(node.kind)];
 }
 
@@ -29,13 +30,15 @@ std::string parametersOf(const Node &node) {
     snprintf(text, sizeof text, " %s=%ldx%ld", name, long(value[0]), long(value[1]));
     out += text;
   };
-  bool window =
-      node.kind == OpKind::Convolution || node.kind == OpKind::MaxPool || node.kind == OpKind::AvgPool;
+  const bool convolution = node.kind == OpKind::Convolution || node.kind == OpKind::TransposedConvolution;
+  bool window = convolution || node.kind == OpKind::MaxPool || node.kind == OpKind::AvgPool;
   if (window) {
     pair("kernel", node.kernel);
     pair("stride", node.stride);
   }
-  if (node.kind == OpKind::Convolution) {
+  if (node.kind == OpKind::TransposedConvolution)
+    pair("output_padding", node.outputPadding);
+  if (convolution) {
     pair("dilation", node.dilation);
     snprintf(text, sizeof text, " groups=%ld", long(node.groups));
     out += text;
@@ -76,9 +79,9 @@ void print(const Graph &graph, bool summary) {
   int64_t macs = 0, parameters = 0;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node &node = graph.nodes[i];
-    int64_t input = node.operands.empty() ? 0 : graph.nodes[node.operands[0]].shape.channels;
+    const Shape input = node.operands.empty() ? Shape() : graph.nodes[node.operands[0]].shape;
     macs += multiplyAdds(node, input);
-    parameters += parameterCount(node, input);
+    parameters += parameterCount(node, input.channels);
     if (summary)
       continue;
     printf("%%%zu %s %s", i, node.place.c_str(), nameOf(node));

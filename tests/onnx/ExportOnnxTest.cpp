@@ -85,7 +85,8 @@ testing::Specification operations(const std::string &model) {
   return {VERNIER_TEST_OPERATIONS, model, "", 2};
 }
 
-const std::vector<std::string> kModels = {"convolutions", "pools", "resizes", "borders", "channels", "heads"};
+const std::vector<std::string> kModels = {
+    "convolutions", "transposed_convolutions", "pools", "resizes", "borders", "channels", "heads"};
 
 // The checker of this version knows IR versions up to its own; what it checks did not change.
 void check(onnx::ModelProto model) {

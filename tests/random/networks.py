@@ -108,6 +108,34 @@ class Writer:
             text += ", bias = true"
         return self.new(text + ")", channels, height, width)
 
+    def transposed_convolution(self, x):
+        kernel = [self.of(1, 2, 3, 4)] * 2 if self.chance(0.7) else [self.of(1, 2, 3), self.of(1, 2, 4)]
+        stride = [self.of(1, 2, 2, 3)] * 2 if self.chance(0.8) else [self.of(1, 2), self.of(1, 2, 3)]
+        dilation = [self.of(1, 1, 1, 2, 3)] * 2
+        padding = [self.of(0, 0, 1, 2) for _ in range(4)] if self.chance(0.4) else [self.of(0, 1)] * 4
+        more = [self.random.randrange(max(s, d)) if self.chance(0.3) else 0 for s, d in zip(stride, dilation)]
+        height, width = ((extent - 1) * stride[axis] - padding[2 * axis] - padding[2 * axis + 1] +
+                         dilation[axis] * (kernel[axis] - 1) + more[axis] + 1
+                         for axis, extent in enumerate((x.height, x.width)))
+        groups = 1
+        if self.chance(0.3):
+            groups = self.of(*[g for g in (2, 3, 4, 5, 8, 16) if x.channels % g == 0] or [1], x.channels)
+        channels = groups * self.of(1, 2, 3) if groups > 1 else self.of(1, 3, 4, 7, 8, 12, 16, 17)
+        if height < 1 or width < 1 or channels * height * width > MOST_ELEMENTS:
+            return None
+        text = f"{x.name} |> conv_transpose({channels}, {self.pair(kernel)}"
+        for name, value, usual in (("stride", stride, 1), ("dilation", dilation, 1), ("output_padding", more, 0)):
+            if value != [usual, usual]:
+                text += f", {name} = {self.pair(value)}"
+        if any(padding):
+            text += f", padding = {padding}"
+        if groups > 1:
+            text += f", groups = {groups}"
+        if self.chance(0.4):
+            text += ", bias = true"
+        y = self.new(text + ")", channels, height, width)
+        return self.activation(self.batch_norm(y), 0.8) if self.chance(0.4) else y
+
     def normalised(self, x):
         y = self.convolution(x)
         return y and self.activation(self.batch_norm(y), 0.8)
@@ -324,8 +352,9 @@ class Writer:
 
     def step(self):
         operations = [(self.convolution, 5), (self.normalised, 4), (self.batch_norm, 1), (self.activation, 1.5), (self.pool, 2.5),
-                      (self.resize, 2), (self.border, 1), (self.channels, 1.5), (self.concat, 3), (self.arithmetic, 3), (self.numbers, 1.5),
-                      (self.gate, 1.5), (self.scales, 1), (self.still, 0.4)]
+                      (self.resize, 2), (self.border, 1), (self.channels, 1.5), (self.concat, 3), (self.arithmetic, 3),
+                      (self.numbers, 1.5), (self.gate, 1.5), (self.scales, 1), (self.still, 0.4),
+                      (self.transposed_convolution, 1.5)]
         operation = self.random.choices([f for f, _ in operations], [weight for _, weight in operations])[0]
         operation(self.some_map())
 

@@ -93,11 +93,21 @@ BOOST_AUTO_TEST_CASE(finds_the_maps_to_compare) {
     for (mlir::Value map : branches.reduced)
       found.push_back("reduced " + describe(map));
   }
-  const std::vector<std::string> expected = {
-      "elastic",    "full vn.activate elastic.bn2 13 11 4",     "reduced vn.activate elastic.bn2_d 7 6 4",
-      "three, 1/2", "full vn.convolution three.full 13 11 10",  "reduced vn.convolution three.half 6 5 6",
-      "three, 1/4", "full vn.convolution three.full 13 11 10",  "reduced vn.batch_norm three.bn 3 2 8",
-      "strided",    "full vn.activate strided.little 13 11 12", "reduced vn.activate strided.big_bn 7 6 12"};
+  const std::vector<std::string> expected = {"elastic",
+                                             "full vn.activate elastic.bn2 13 11 4",
+                                             "reduced vn.activate elastic.bn2_d 7 6 4",
+                                             "three, 1/2",
+                                             "full vn.convolution three.full 13 11 10",
+                                             "reduced vn.convolution three.half 6 5 6",
+                                             "three, 1/4",
+                                             "full vn.convolution three.full 13 11 10",
+                                             "reduced vn.batch_norm three.bn 3 2 8",
+                                             "strided",
+                                             "full vn.activate strided.little 13 11 12",
+                                             "reduced vn.activate strided.big_bn 7 6 12",
+                                             "deconvolved",
+                                             "full vn.activate deconvolved.fine 13 11 12",
+                                             "reduced vn.activate deconvolved.coarse 6 5 6"};
   BOOST_TEST(found == expected, boost::test_tools::per_element());
 }
 
