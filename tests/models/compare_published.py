@@ -81,7 +81,7 @@ def randomise(module, generator):
                 fill(part.bias, -0.1, 0.1)
                 fill(part.running_mean, -0.1, 0.1)
                 fill(part.running_var, 0.5, 1.5)
-            elif isinstance(part, (torch.nn.Conv2d, torch.nn.Linear)):
+            elif isinstance(part, (torch.nn.Conv2d, torch.nn.ConvTranspose2d, torch.nn.Linear)):
                 bound = (6 / part.weight[0].numel()) ** 0.5
                 fill(part.weight, -bound, bound)
                 if part.bias is not None:

@@ -1,5 +1,6 @@
 """The zoo's models that torchvision or timm have, and how to make them there."""
 
+import collections
 import dataclasses
 from collections.abc import Callable
 
@@ -68,6 +69,25 @@ def feature_pyramid(library, name, make):
                      outputs=lambda outputs: {("p6" if key == "pool" else key): map for key, map in outputs.items()})
 
 
+def simple_baseline(name):
+    """The authors' module, of torchvision's and PyTorch's parts."""
+
+    def make():
+        resnet = torchvision.models.get_model(name, weights=None)
+        parts = {part: getattr(resnet, part)
+                 for part in ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")}
+        layers, channels = [], 2048
+        for _ in range(3):
+            layers += [torch.nn.ConvTranspose2d(channels, 256, 4, stride=2, padding=1, bias=False),
+                       torch.nn.BatchNorm2d(256), torch.nn.ReLU()]
+            channels = 256
+        parts["deconv_layers"] = torch.nn.Sequential(*layers)
+        parts["final_layer"] = torch.nn.Conv2d(256, 17, 1)
+        return torch.nn.Sequential(collections.OrderedDict(parts))
+
+    return Published(f"PyTorch's `ConvTranspose2d` on torchvision `{name}`", make)
+
+
 PUBLISHED = {
     "resnet50": from_torchvision("resnet50"),
     "resnet101": from_torchvision("resnet101"),
@@ -115,4 +135,7 @@ PUBLISHED = {
     "fpn_resnet50": feature_pyramid("torchvision", "resnet50", torchvision.models.get_model),
     "fpn_resnet101": feature_pyramid("torchvision", "resnet101", torchvision.models.get_model),
     "fpn_res2net50": feature_pyramid("timm", "res2net50_26w_4s", timm.create_model),
+    "simple_baseline_resnet50": simple_baseline("resnet50"),
+    "simple_baseline_resnet101": simple_baseline("resnet101"),
+    "simple_baseline_resnet152": simple_baseline("resnet152"),
 }
