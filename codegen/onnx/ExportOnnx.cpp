@@ -154,9 +154,18 @@ private:
     return llvm::Error::success();
   }
 
-  // That of a specification: nothing is fused yet.
+  // That of a specification: nothing is fused yet. Runtimes refuse output padding of a stride or more: as
+  // many rows of zeros behind the operand are the same.
   llvm::Error add(vn::TransposedConvolutionOp op) {
-    std::vector<std::string> operands = {at(op.getInput()), names.at(op.getWeight())};
+    std::string input = at(op.getInput());
+    Ints zeros = {0, 0, 0, 0}, outputPadding;
+    for (int axis : {0, 1}) {
+      zeros[2 + axis] = op.getOutputPadding()[axis] / op.getStrides()[axis];
+      outputPadding.push_back(op.getOutputPadding()[axis] % op.getStrides()[axis]);
+    }
+    if (zeros != Ints{0, 0, 0, 0})
+      input = graph.node("Pad", {input, graph.integers(padsOf(zeros))}, graph.unique(input + "_padded"));
+    std::vector<std::string> operands = {input, names.at(op.getWeight())};
     if (op.getBias())
       operands.push_back(names.at(op.getBias()));
     const auto window = typeOf(op.getWeight()).getShape().take_back(2);
@@ -164,7 +173,7 @@ private:
          {{"kernel_shape", window.vec()},
           {"strides", op.getStrides().vec()},
           {"pads", onnxPadding(op.getPadding())},
-          {"output_padding", op.getOutputPadding().vec()},
+          {"output_padding", outputPadding},
           {"dilations", op.getDilations().vec()},
           {"group", int64_t(op.getGroups())}});
     return llvm::Error::success();
