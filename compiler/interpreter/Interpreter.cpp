@@ -52,8 +52,8 @@ int64_t inputsOf(Value parameter) {
 }
 
 // As the machine stores what `value` is: maps of bf16 are rounded.
-Tensor stored(Value value, Tensor tensor) {
-  return cast<RankedTensorType>(value.getType()).getElementType().isBF16()
+Tensor stored(Value value, Tensor tensor, bool rounds) {
+  return rounds && cast<RankedTensorType>(value.getType()).getElementType().isBF16()
              ? roundToBFloat16(std::move(tensor))
              : std::move(tensor);
 }
@@ -310,7 +310,7 @@ public:
         return function.emitError("argument ")
                << value.getArgNumber() << " has shape " << shapeText(tensor.shape) << " instead of "
                << shapeText(shapeOf(value));
-      values[value] = stored(value, std::move(tensor));
+      values[value] = stored(value, std::move(tensor), environment.rounds);
     }
     return runBlock(block);
   }
@@ -396,7 +396,7 @@ private:
     SmallVector<const Tensor *> operands;
     for (Value operand : op->getOperands())
       operands.push_back(&values.find(operand)->second);
-    return evaluate(op, operands);
+    return evaluate(op, operands, environment.rounds);
   }
 
   FailureOr<Tensor *> lookUp(Operation *op, StringRef name) {
@@ -413,7 +413,7 @@ private:
 
 } // namespace
 
-FailureOr<std::vector<Tensor>> evaluate(Operation *op, ArrayRef<const Tensor *> operands) {
+FailureOr<std::vector<Tensor>> evaluate(Operation *op, ArrayRef<const Tensor *> operands, bool rounds) {
   Operands in(op, operands);
   std::optional<Tensors> results = computeLayer(op, in);
   if (!results)
@@ -425,7 +425,7 @@ FailureOr<std::vector<Tensor>> evaluate(Operation *op, ArrayRef<const Tensor *> 
   for (auto [value, tensor] : llvm::zip_equal(op->getResults(), *results)) {
     if (tensor.shape != shapeOf(value))
       return op->emitOpError("computes a result of shape ") << shapeText(tensor.shape);
-    tensor = stored(value, std::move(tensor));
+    tensor = stored(value, std::move(tensor), rounds);
   }
   return std::move(*results);
 }

@@ -22,6 +22,8 @@ struct Environment {
   std::map<std::string, Tensor> parameters;
   /// What `vn.store_gradient` stored, by the parameter's name.
   std::map<std::string, Tensor> gradients;
+  /// Whether maps of bf16 are rounded to it; without, what a choice of types computes but for rounding.
+  bool rounds = true;
   /// If set, sees every op with its results, in program order: for locating a difference.
   std::function<void(mlir::Operation *, const std::vector<Tensor> &)> observer;
 };
@@ -33,7 +35,8 @@ llvm::FailureOr<std::vector<Tensor>> interpret(mlir::func::FuncOp function, std:
                                                Environment &environment);
 
 /// What `op`, which must have no side effect and read no parameter, computes from its operands.
-llvm::FailureOr<std::vector<Tensor>> evaluate(mlir::Operation *op, llvm::ArrayRef<const Tensor *> operands);
+llvm::FailureOr<std::vector<Tensor>> evaluate(mlir::Operation *op, llvm::ArrayRef<const Tensor *> operands,
+                                              bool rounds = true);
 
 } // namespace vernier::interpreter
 

@@ -63,16 +63,20 @@ inline double ofProgram(Numbers numbers, bool training) {
 // What a pass may change, computed in double precision before and after it, and how the inputs are moved to
 // see how much depends on last places. 0: the pass moves no result by as much as a bit. Others add in another
 // order, where rounding errors of 1e-16 grow with the network's depth, in gradients by up to a factor of 1e8
-// (ScaleNet-152). The choice of bfloat16 rounds every map.
+// (ScaleNet-152). The choice of bfloat16 says of each map what type it has: but for that type's rounding not
+// a bit may move.
 struct Pass {
   double bound;
   Movement movement = kDouble;
 };
+inline bool choosesPrecision(llvm::StringRef pass) { return pass.starts_with("vn-choose-precision"); }
+// With the rounding, of what is no gradient.
+inline Pass ofRounding(bool training) {
+  return {ofProgram(Numbers::BF16, training), ofNumbers(Numbers::BF16)};
+}
 inline Pass ofPass(llvm::StringRef pass, bool training) {
-  if (pass.starts_with("vn-choose-precision"))
-    return {ofProgram(Numbers::BF16, training), ofNumbers(Numbers::BF16)};
-  for (llvm::StringRef exact :
-       {"vn-drop-empty", "vn-align-slices", "vn-training-form", "vn-share-max-pools", "vn-block-images"})
+  for (llvm::StringRef exact : {"vn-drop-empty", "vn-align-slices", "vn-training-form", "vn-share-max-pools",
+                                "vn-block-images", "vn-choose-precision"})
     if (pass.starts_with(exact))
       return {0};
   return {training ? 1e-6 : 1e-9};

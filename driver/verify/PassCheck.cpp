@@ -122,20 +122,36 @@ void PassCheck::runOne(const std::string &pass) {
     report.check(std::move(row), "pass `" + pass + "` changes what the network computes");
 }
 
+void PassCheck::compareRuns(const std::string &pass, bool training, mlir::ModuleOp before,
+                            const std::vector<Result> &earlier, const std::vector<Result> &now,
+                            llvm::function_ref<std::vector<Result>(mlir::ModuleOp, Inputs &)> run,
+                            std::vector<Row> &rows) {
+  const std::string compared = training ? "training step" : "inference";
+  const auto runBefore = [&](Inputs &moved) { return run(before, moved); };
+  bounds::Pass bound = bounds::ofPass(pass, training);
+  if (!bounds::choosesPrecision(pass)) {
+    rows.push_back({pass, compared, apart(earlier, now, bound, runBefore), bound.bound});
+    return;
+  }
+  Inputs exact = inputs.notRounded();
+  rows.push_back({pass, compared + ", not rounded", difference(earlier, run(module, exact)), bound.bound});
+  bound = bounds::ofRounding(training);
+  rows.push_back({pass, compared, apart(withoutGradients(earlier), withoutGradients(now), bound, runBefore),
+                  bound.bound});
+}
+
 std::vector<Row> PassCheck::compare(const std::string &pass, mlir::ModuleOp before) {
   const auto changed = [&](llvm::StringRef function) {
     return textOf(before, function) != textOf(module, function);
   };
   std::vector<Row> rows;
   if (changed(vn::kInferFunction)) {
-    std::vector<Result> now = runInfer(functionOf(module, vn::kInferFunction), inputs);
-    const bounds::Pass bound = bounds::ofPass(pass, false);
-    rows.push_back(
-        {pass, "inference",
-         apart(lastInference, now, bound,
-               [&](Inputs &moved) { return runInfer(functionOf(before, vn::kInferFunction), moved); }),
-         bound.bound});
-    lastInference = std::move(now);
+    const std::vector<Result> earlier = std::move(lastInference);
+    const auto run = [&](mlir::ModuleOp of, Inputs &given) {
+      return runInfer(functionOf(of, vn::kInferFunction), given);
+    };
+    lastInference = run(module, inputs);
+    compareRuns(pass, false, before, earlier, lastInference, run, rows);
   }
   if (!loss.empty() && lastTrainStep.empty() && !llvm::StringRef(pass).starts_with("vn-drop-empty"))
     runTraining(before);
@@ -156,11 +172,9 @@ std::vector<Row> PassCheck::compare(const std::string &pass, mlir::ModuleOp befo
   } else if (changed(vn::kTrainStepFunction) || changed(compiler::kTrainForwardFunction)) {
     const std::vector<Result> earlier = lastTrainStep;
     runTraining(module);
-    const bounds::Pass bound = bounds::ofPass(pass, true);
-    rows.push_back(
-        {pass, "training step",
-         apart(earlier, lastTrainStep, bound, [&](Inputs &moved) { return trainStepOf(before, moved); }),
-         bound.bound});
+    compareRuns(
+        pass, true, before, earlier, lastTrainStep,
+        [&](mlir::ModuleOp of, Inputs &given) { return trainStepOf(of, given); }, rows);
   }
   if (rows.empty())
     rows.push_back({pass, "nothing changed", {}, bounds::ofPass(pass, false).bound});

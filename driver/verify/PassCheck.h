@@ -37,6 +37,12 @@ private:
   void runOne(const std::string &pass);
   // What `pass`, which led from `before` to the module as it is, has moved.
   std::vector<Row> compare(const std::string &pass, mlir::ModuleOp before);
+  // Adds the rows for inference or the training step, which gave `earlier` before the pass and now gives
+  // `now`; `run` runs that of a module.
+  void compareRuns(const std::string &pass, bool training, mlir::ModuleOp before,
+                   const std::vector<Result> &earlier, const std::vector<Result> &now,
+                   llvm::function_ref<std::vector<Result>(mlir::ModuleOp, Inputs &)> run,
+                   std::vector<Row> &rows);
   // What is more than the bound apart is compared with what moves when the inputs do, too; `moved` runs the
   // same as `before` did on other inputs.
   Difference apart(const std::vector<Result> &before, const std::vector<Result> &after,

@@ -61,6 +61,7 @@ class Lent {
 public:
   Lent(Inputs &inputs, mlir::func::FuncOp function) : inputs(inputs) {
     environment.parameters = std::move(inputs.parameters);
+    environment.rounds = inputs.rounded;
     function.walk([&](vn::UpdateRunningOp update) {
       for (llvm::StringRef name : {update.getMeanName(), update.getVarName()})
         saved[name.str()] = environment.parameters.at(name.str());
@@ -123,6 +124,11 @@ Inputs Inputs::moved(double step) const {
     move(parameter);
   move(moved.image);
   return moved;
+}
+
+std::vector<Result> withoutGradients(std::vector<Result> results) {
+  llvm::erase_if(results, [](const Result &result) { return result.isGradient(); });
+  return results;
 }
 
 std::vector<Result> runInfer(mlir::func::FuncOp infer, Inputs &inputs) {

@@ -17,11 +17,17 @@ using interpreter::Tensor;
 struct Inputs {
   std::map<std::string, Tensor> parameters; // running statistics included
   Tensor image, targets, smoothing;         // targets: labels, or a probability of each class
+  bool rounded = true;                      // maps of bf16, to that type
 
   // Of @infer. `binary`: targets for the loss of that name.
   static Inputs random(mlir::func::FuncOp infer, bool binary, uint64_t seed);
   // With each parameter and the image changed by at most `step` of its own size.
   Inputs moved(double step) const;
+  Inputs notRounded() const {
+    Inputs inputs = *this;
+    inputs.rounded = false;
+    return inputs;
+  }
 };
 
 // A tensor by its name: "logits", "gradient of fc.weight".
@@ -31,6 +37,8 @@ struct Result {
 
   bool isGradient() const { return name.starts_with("gradient of "); }
 };
+
+std::vector<Result> withoutGradients(std::vector<Result> results);
 
 // The outputs of @infer. The inputs are as they were when each of these returns.
 std::vector<Result> runInfer(mlir::func::FuncOp infer, Inputs &inputs);

@@ -32,12 +32,6 @@ mlir::func::FuncOp functionOf(mlir::ModuleOp module, llvm::StringRef name) {
   return module.lookupSymbol<mlir::func::FuncOp>(name);
 }
 
-// Without gradients.
-std::vector<Result> outputs(std::vector<Result> results) {
-  llvm::erase_if(results, [](const Result &result) { return result.isGradient(); });
-  return results;
-}
-
 // The generated code, kernel by kernel and then as it is built.
 void verifyCode(mlir::ModuleOp module, const codegen::Backend &backend, const VerifyOptions &options,
                 const std::string &faultyKernel, const Inputs &inputs, const PassCheck &check,
@@ -66,7 +60,7 @@ void verifyCode(mlir::ModuleOp module, const codegen::Backend &backend, const Ve
     report.check({"program as built", compared, difference(apart, results), bounds::kAsBuilt},
                  "the " + compared + " as it is built differs from its kernels run with memory of their own");
     const double bound = bounds::ofProgram(numbers, name != vn::kInferFunction);
-    Difference whole = difference(outputs(reference), results);
+    Difference whole = difference(withoutGradients(reference), results);
     if (!(whole.value <= bound)) {
       const bounds::Movement movement = bounds::ofNumbers(numbers);
       Inputs moved = inputs.moved(movement.step);
@@ -75,7 +69,7 @@ void verifyCode(mlir::ModuleOp module, const codegen::Backend &backend, const Ve
           reference, name == vn::kInferFunction ? runInfer(function, moved) : runTrainStep(function, moved));
       for (auto &[result, scale] : scales)
         scale *= movement.times / bound;
-      whole = difference(outputs(reference), results, scales);
+      whole = difference(withoutGradients(reference), results, scales);
     }
     report.check({"whole program", compared, whole, bound},
                  "the " + compared + " differs from the network as the passes left it");
