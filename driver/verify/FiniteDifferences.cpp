@@ -13,10 +13,18 @@ namespace {
 
 // Changes of the loss that a step is chosen for. A long step bends and crosses kinks of ReLU, a short one
 // drowns in rounding; how long is best depends on the network. A wrong gradient is wrong at every step.
-constexpr double kChanges[] = {1e-5, 1e-6, 1e-7, 1e-4, 1e-8};
+constexpr double kChanges[] = {1e-5, 1e-6, 1e-7, 1e-4, 1e-8, 1e-3};
 
-// Of the two losses whose difference is taken: a few units in the last place.
+// Of the two losses whose difference is taken: a few units in the last place, where the layers magnify none.
 constexpr double kLossRounding = 4e-15;
+
+// Parts of a step within which the loss moves by less than rounding, and how many times the largest rounding
+// that is seen there two losses may be apart by.
+constexpr double kWithinStep[] = {1e-4, -1e-4, 2e-4, -2e-4};
+constexpr double kRoundings = 2;
+
+// Of a derivative; where rounding decides more of it, a step is too short to say anything.
+constexpr double kMostRounding = 1e-3;
 
 // What only gradients need.
 void keepLossOnly(mlir::func::FuncOp function) {
@@ -71,18 +79,27 @@ Difference finiteDifferences(mlir::func::FuncOp lossOnly, Inputs &inputs,
         moved.parameters[name].data[i] += step * along[i];
     return runLoss(lossOnly, moved);
   };
-  const double loss = std::abs(lossAt(0));
-  double least = std::numeric_limits<double>::infinity(), decided = 0;
+  const double loss = lossAt(0);
+  double rounding = kLossRounding * std::abs(loss), decided = 0;
+  double least = std::numeric_limits<double>::infinity();
   for (double change : kChanges) {
     const double step = std::min(change / std::max(std::abs(expected), 1e-30), 1e-3);
     const double found = (lossAt(step) - lossAt(-step)) / (2 * step);
-    const double apart = std::max(0.0, std::abs(found - expected) - kLossRounding * loss / step);
-    const auto relative = [&] { return apart / std::max({std::abs(found), decided / goodEnough, 1e-30}); };
+    const auto relative = [&] {
+      const double apart = std::max(0.0, std::abs(found - expected) - rounding / step);
+      return apart / std::max({std::abs(found), decided / goodEnough, 1e-30});
+    };
     if (relative() > goodEnough && decided == 0) {
+      // Each layer magnifies the rounding of those before it, as it does what parameters move by.
+      for (double part : kWithinStep) {
+        const double moves = part * step;
+        rounding = std::max(rounding, kRoundings * std::abs(lossAt(moves) - loss - moves * expected));
+      }
       Inputs other = inputs.moved(bounds::kDouble.step);
       decided = bounds::kDouble.times * std::abs(derivative(moved(other)) - expected);
     }
-    least = std::min(least, relative());
+    if (rounding / step <= kMostRounding * std::max(std::abs(found), std::abs(expected)))
+      least = std::min(least, relative());
     if (least <= goodEnough)
       break;
   }
