@@ -61,11 +61,12 @@ Network denseConvolutions(unsigned seed, int count) {
 Network groupedConvolutions(unsigned seed) {
   Choice choose(seed);
   Network net(choose.in(1, 3), 10, 19, 72);
-  // Channels per group in and out; those of one size up to half of a vector have a kernel of their own.
+  // Channels per group in and out; up to half of a vector they have a kernel of their own.
   const std::vector<std::array<int64_t, 3>> groups = {
       {1, 1, 1}, {1, 1, 3},   {1, 1, 16}, {1, 1, 37},  {1, 1, 70}, {2, 2, 8}, {2, 2, 13}, {4, 4, 4},
       {4, 4, 9}, {8, 8, 2},   {8, 8, 5},  {16, 16, 2}, {3, 3, 5},  {5, 5, 3}, {1, 2, 9},  {4, 2, 6},
-      {2, 6, 4}, {17, 20, 3}, {3, 3, 21}, {5, 5, 7},   {6, 6, 5},  {7, 7, 4}, {3, 3, 2}};
+      {2, 6, 4}, {17, 20, 3}, {3, 3, 21}, {5, 5, 7},   {6, 6, 5},  {7, 7, 4}, {3, 3, 2},  {1, 4, 5},
+      {4, 1, 7}, {8, 1, 3},   {2, 1, 19}, {3, 5, 4},   {8, 4, 3},  {1, 8, 5}, {2, 4, 8}};
   for (const auto &[inputs, outputs, count] : groups) {
     const Map x =
         net.part(choose.in(3, 10), choose.in(2, 19), inputs * count, choose.yes(), unsigned(inputs + count));

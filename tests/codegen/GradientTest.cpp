@@ -63,9 +63,9 @@ BOOST_AUTO_TEST_CASE(grouped_convolutions) {
   Choice choose(22);
   Network net(2, 8, 11, 40);
   std::vector<Map> results;
-  const std::vector<std::array<int64_t, 3>> groups = {{1, 1, 5}, {1, 1, 33}, {2, 2, 8}, {4, 4, 5}, {8, 8, 3},
-                                                      {3, 3, 7}, {5, 5, 4},  {6, 6, 3}, {7, 7, 2}, {3, 3, 4},
-                                                      {1, 2, 6}, {4, 2, 3},  {17, 5, 2}};
+  const std::vector<std::array<int64_t, 3>> groups = {
+      {1, 1, 5}, {1, 1, 33}, {2, 2, 8}, {4, 4, 5},  {8, 8, 3}, {3, 3, 7}, {5, 5, 4}, {6, 6, 3}, {7, 7, 2},
+      {3, 3, 4}, {1, 2, 6},  {4, 2, 3}, {17, 5, 2}, {1, 4, 5}, {4, 1, 7}, {3, 5, 4}, {8, 4, 3}};
   for (const auto &[inputs, outputs, count] : groups) {
     const Map x = trained(net, choose.in(3, 8), choose.in(3, 11), inputs * count, unsigned(count));
     results.push_back(net.convolution(x, randomConvolution(choose, x, outputs * count, count)));

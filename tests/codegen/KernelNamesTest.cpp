@@ -151,7 +151,7 @@ GroupedSpec groupedSpec(const View &in, const View &out, const ConvolutionFields
   GroupedSpec spec;
   spec.in = in;
   spec.out = out;
-  spec.weights = {out.c, in.c / c.groups, c.kernel[0], c.kernel[1], in.element};
+  spec.weights = {c.groups, in.c / c.groups, out.c / c.groups, c.kernel[0], c.kernel[1], in.element};
   spec.rows = rows;
   spec.columns = columns;
   return spec;
@@ -549,7 +549,7 @@ BOOST_AUTO_TEST_CASE(windows_of_grouped_convolutions) {
     GroupedSpec spec;
     spec.in = dy;
     spec.out = dx;
-    spec.weights = {16, 1, size, size};
+    spec.weights = {16, 1, 1, size, size};
     spec.rows = residue.rows;
     spec.columns = residue.columns;
     kernels.push_back(chosen(spec, target));

@@ -14,17 +14,9 @@ namespace {
 // Output pixels whose accumulators are in registers together.
 constexpr int64_t kPixels = 8;
 
-// Lane j takes channel `c` of its own group; lanes behind the last whole group take any.
-llvm::SmallVector<int64_t> groupLanes(int64_t lanes, int64_t perGroup, int64_t c) {
-  llvm::SmallVector<int64_t> result;
-  for (int64_t j = 0; j < lanes; ++j)
-    result.push_back(std::min(j / perGroup * perGroup + c, lanes - 1));
-  return result;
-}
-
-// Lane j takes the pair of channels `c` and `c` + 1 of its own group.
-llvm::SmallVector<int64_t> groupPairs(int64_t lanes, int64_t perGroup, int64_t c) {
-  llvm::SmallVector<int64_t> result = groupLanes(lanes, perGroup, c);
+// Lane j takes the pair of inputs `c` and `c` + 1 of its own group.
+llvm::SmallVector<int64_t> groupPairs(int64_t lanes, const GroupedWeights &weights, int64_t c) {
+  llvm::SmallVector<int64_t> result = groupLanes(lanes, weights.inputs, weights.outputs, c);
   for (int64_t &channel : result)
     channel /= 2;
   return result;
@@ -63,11 +55,16 @@ struct Emitter {
     return KernelBuilder::Values(sums.size(), k.constant(0.0f));
   }
 
-  // `count` channels, of which as many as `loaded` are read: whole vectors, where a slice's end is far
-  // enough.
-  void tile(const Inside &valid, int64_t pixels, Value n, Value oy, Value x, Value channel, Value weightBase,
-            int64_t count, int64_t loaded) {
-    const int64_t lanes = k.lanes(), m = spec.weights.perGroup, together = spec.weights.inputsTogether();
+  // A vector of groups: where its channels begin, how many outputs it has, and how many inputs are read.
+  struct Groups {
+    Value input, channel, weights;
+    int64_t count, loaded;
+  };
+
+  void tile(const Inside &valid, int64_t pixels, Value n, Value oy, Value x, const Groups &groups) {
+    const int64_t lanes = k.lanes(), m = spec.weights.inputs, together = spec.weights.inputsTogether();
+    const int64_t count = groups.count, loaded = groups.loaded;
+    Value channel = groups.channel;
     const bool pairs = together == 2;
     const Taps &rows = spec.rows.taps, &columns = spec.columns.taps;
     KernelBuilder::Values acc(pixels, epilogue.start(channel, count));
@@ -83,7 +80,7 @@ struct Emitter {
       const auto addRow = [&](Value r, mlir::ValueRange carried) {
         KernelBuilder::Values next(carried);
         Value iy = k.add(first, k.mul(r, rows.offsetStep));
-        Value rowIn = k.add(k.add(k.mul(n, spec.in.image()), k.mul(iy, spec.in.row())), channel);
+        Value rowIn = k.add(k.add(k.mul(n, spec.in.image()), k.mul(iy, spec.in.row())), groups.input);
         Value weightRow = k.add(k.mul(r, rows.indexStep), rows.index);
         int64_t inBlock = 0;
         for (int64_t s = 0; s < columns.count; ++s, inBlock += m) {
@@ -94,7 +91,7 @@ struct Emitter {
           Value ix = k.add(k.mul(x, spec.columns.inStep), columns.offset + s * columns.offsetStep);
           Value from = k.add(rowIn, k.mul(ix, spec.in.pixel));
           Value tap = k.add(k.mul(weightRow, spec.weights.columns), columns.index + s * columns.indexStep);
-          Value at = k.add(weightBase, k.mul(tap, m * lanes));
+          Value at = k.add(groups.weights, k.mul(tap, m * lanes));
           llvm::SmallVector<Value> w;
           for (int64_t c = 0; c < m; c += together) {
             Value from = k.add(at, c * lanes);
@@ -106,14 +103,17 @@ struct Emitter {
             Value pixelFrom = k.add(from, p * spec.columns.inStep * spec.in.pixel);
             if (pairs) {
               for (int64_t c = 0; c < m; c += 2) {
-                Value a = loadPermutedPairs(k, input, pixelFrom, loaded, groupPairs(lanes, m, c));
+                Value a = loadPermutedPairs(k, input, pixelFrom, loaded, groupPairs(lanes, spec.weights, c));
                 next[p] = dotPairs(k, a, w[c / 2], next[p]);
               }
               continue;
             }
             Value pixel = k.load(input, pixelFrom, loaded);
             for (int64_t c = 0; c < m; ++c)
-              next[p] = k.fma(m == 1 ? pixel : k.shuffle(pixel, groupLanes(lanes, m, c)), w[c], next[p]);
+              next[p] = k.fma(m == 1 && spec.weights.outputs == 1
+                                  ? pixel
+                                  : k.shuffle(pixel, groupLanes(lanes, m, spec.weights.outputs, c)),
+                              w[c], next[p]);
           }
         }
         return next;
@@ -142,17 +142,16 @@ struct Emitter {
     epilogue.addToSums(n, stored, channel, count);
   }
 
-  void row(Value n, Value oy, Value channel, Value weightBase, int64_t count, int64_t loaded) {
+  void row(Value n, Value oy, const Groups &groups) {
     const int64_t total = spec.columns.count;
-    epilogue.beginSums(k.add(k.mul(n, spec.rows.count), oy), channel, 1);
+    epilogue.beginSums(k.add(k.mul(n, spec.rows.count), oy), groups.channel, 1);
     for (int64_t x = 0; x < total;) {
       const int64_t pixels = std::min(kPixels, total - x);
       Inside valid = insideOf(x, pixels);
       int64_t end = x + pixels;
       while (pixels == kPixels && end + kPixels <= total && insideOf(end, kPixels) == valid)
         end += kPixels;
-      k.forLoop(x, end, pixels,
-                [&](Value at) { tile(valid, pixels, n, oy, at, channel, weightBase, count, loaded); });
+      k.forLoop(x, end, pixels, [&](Value at) { tile(valid, pixels, n, oy, at, groups); });
       x = end;
     }
   }
@@ -167,23 +166,34 @@ std::string axisName(const Axis &a, int64_t extent) {
   return a.coversAll(extent) ? name : name + "n" + std::to_string(a.count);
 }
 
+// Of a group's inputs and outputs.
+std::string widthName(const GroupedWeights &w) {
+  return std::to_string(w.inputs) + (w.inputs == w.outputs ? "" : "to" + std::to_string(w.outputs));
+}
+
 } // namespace
 
+llvm::SmallVector<int64_t> groupLanes(int64_t lanes, int64_t inputs, int64_t outputs, int64_t c) {
+  llvm::SmallVector<int64_t> result;
+  for (int64_t j = 0; j < lanes; ++j)
+    result.push_back(std::min(j / outputs * inputs + c, lanes - 1));
+  return result;
+}
+
 bool fitsGrouped(int64_t inputs, int64_t outputs, int64_t groups, const Target &target) {
-  const int64_t perGroup = inputs / groups;
-  return groups > 1 && inputs == outputs && 2 * perGroup <= target.lanes;
+  return groups > 1 && 2 * std::max(inputs, outputs) <= groups * target.lanes;
 }
 
 KernelCode groupedConvolution(const GroupedSpec &spec, const Target &target) {
-  const int64_t together = spec.weights.channelsTogether(target.lanes),
-                vectors = spec.weights.vectors(target.lanes);
-  const int64_t rest = spec.out.c - (vectors - 1) * together;
+  const GroupedWeights &w = spec.weights;
+  const int64_t together = w.groupsTogether(target.lanes), vectors = w.vectors(target.lanes);
+  const int64_t rest = w.groups - (vectors - 1) * together;
   KernelCode kernel;
   kernel.tasks = spec.in.n * vectors * spec.rows.count;
-  kernel.definition.name = "grouped" + std::to_string(spec.weights.perGroup) + "_conv" +
-                           axisName(spec.rows, spec.out.h) + "x" + axisName(spec.columns, spec.out.w) + "_" +
-                           spec.in.name() + "_to_" + spec.out.name() + "_w" +
-                           std::to_string(spec.weights.rows) + "x" + std::to_string(spec.weights.columns) +
+  kernel.definition.name = "grouped" + widthName(w) + "_conv" + axisName(spec.rows, spec.out.h) + "x" +
+                           axisName(spec.columns, spec.out.w) + "_" + spec.in.name() + "_to_" +
+                           spec.out.name() + "_w" + std::to_string(spec.weights.rows) + "x" +
+                           std::to_string(spec.weights.columns) +
                            (spec.in.element == Element::BF16 ? "_bf16x" : "_f32x") +
                            std::to_string(target.lanes) + spec.epilogue.name();
   kernel.definition.operands = EpilogueCode::operands({spec.in.operand(), spec.weights.operand(target.lanes)},
@@ -192,18 +202,23 @@ KernelCode groupedConvolution(const GroupedSpec &spec, const Target &target) {
                              operands = kernel.definition.operands](KernelBuilder &k) {
     k.begin(name, operands);
     EpilogueCode epilogue(k, spec.epilogue, 2, spec.out.c, spec.columns.outStep == 1 ? kPixels : 1);
-    const SumBlocks blocks =
-        sumBlocks(spec.weights.perGroup * spec.rows.taps.count * spec.columns.taps.count);
+    const SumBlocks blocks = sumBlocks(spec.weights.inputs * spec.rows.taps.count * spec.columns.taps.count);
     const TileTotals totals(k, blocks, kPixels);
     Emitter emit{spec, k, epilogue, k.operand(0), k.operand(1), epilogue.output(), blocks, totals};
     k.forTasks([&](Value task) {
       auto digits = k.split(task, {spec.in.n, vectors, spec.rows.count});
-      Value channel = k.mul(digits[1], together);
-      Value weightBase = k.mul(digits[1], k.lanes() * spec.weights.elementsPerLane());
-      // Before the last vector there is a group more than lanes are left unused.
-      const auto whole = [&] { emit.row(digits[0], digits[2], channel, weightBase, together, k.lanes()); };
-      const auto partial = [&] { emit.row(digits[0], digits[2], channel, weightBase, rest, rest); };
-      if (rest == k.lanes())
+      const GroupedWeights &w = spec.weights;
+      const auto row = [&](int64_t groups, int64_t loaded) {
+        emit.row(digits[0], digits[2],
+                 {k.mul(digits[1], together * w.inputs), k.mul(digits[1], together * w.outputs),
+                  k.mul(digits[1], k.lanes() * w.elementsPerLane()), groups * w.outputs, loaded});
+      };
+      // Whole vectors are read where those behind have as many inputs as lanes are left unused.
+      const int64_t used = together * w.inputs, behind = rest * w.inputs;
+      const int64_t loaded = used + behind >= k.lanes() ? k.lanes() : used;
+      const auto whole = [&] { row(together, loaded); };
+      const auto partial = [&] { row(rest, behind); };
+      if (rest == together && loaded == used)
         whole();
       else if (vectors == 1)
         partial();
@@ -216,34 +231,33 @@ KernelCode groupedConvolution(const GroupedSpec &spec, const Target &target) {
 }
 
 KernelCode packGroupedWeights(const GroupedWeights &weights, bool transposed, const Target &target) {
-  const int64_t channels = weights.channels, m = weights.perGroup, spatial = weights.rows * weights.columns;
+  const int64_t spatial = weights.rows * weights.columns, inputs = weights.inputs, outputs = weights.outputs;
   const int64_t lanes = target.lanes, together = weights.inputsTogether();
-  const int64_t perVector = weights.channelsTogether(lanes);
+  const int64_t perVector = weights.groupsTogether(lanes);
   KernelCode kernel;
   kernel.tasks = weights.vectors(lanes);
-  kernel.definition.name = std::string("pack_grouped") + std::to_string(m) +
-                           (transposed ? "_transposed_" : "_") + std::to_string(channels) + "x" +
-                           std::to_string(weights.rows) + "x" + std::to_string(weights.columns) + "x" +
-                           std::to_string(lanes) + elementSuffix(weights.element);
-  kernel.definition.operands = {{channels * m * spatial}, weights.operand(lanes)};
-  kernel.definition.build = [=, name = kernel.definition.name,
+  kernel.definition.name = "pack_grouped" + widthName(weights) + (transposed ? "_transposed_" : "_") +
+                           std::to_string(weights.groups * outputs) + "x" + std::to_string(weights.rows) +
+                           "x" + std::to_string(weights.columns) + "x" + std::to_string(lanes) +
+                           elementSuffix(weights.element);
+  kernel.definition.operands = {{weights.groups * inputs * outputs * spatial}, weights.operand(lanes)};
+  kernel.definition.build = [=, groups = weights.groups, name = kernel.definition.name,
                              operands = kernel.definition.operands](KernelBuilder &k) {
     k.begin(name, operands);
     k.forTasks([&](Value vector) {
       k.forLoop(0, spatial, 1, [&](Value tap) {
-        k.forLoop(0, m, 1, [&](Value c) {
+        k.forLoop(0, inputs, 1, [&](Value c) {
           k.forLoop(0, lanes, 1, [&](Value lane) {
-            Value wanted = k.add(k.mul(vector, perVector), lane);
-            Value o = k.min(wanted, k.index(channels - 1));
-            // Stored as O x I/groups x R x S; transposed, lane o reads what output `group + c` weighs it
-            // with.
-            Value within = k.rem(o, m), group = k.sub(o, within);
-            Value row = transposed ? k.add(group, c) : o, column = transposed ? within : c;
-            Value at = k.add(k.mul(k.add(k.mul(row, m), column), spatial), tap);
-            Value used = k.both(k.less(lane, k.index(perVector)), k.less(wanted, k.index(channels)));
+            Value wanted = k.add(k.mul(vector, perVector), k.div(lane, outputs));
+            Value group = k.min(wanted, k.index(groups - 1)), within = k.rem(lane, outputs);
+            // Stored as O x I/groups x R x S; transposed, the inputs here are the stored outputs.
+            Value row = k.add(k.mul(group, transposed ? inputs : outputs), transposed ? c : within);
+            Value column = transposed ? within : c;
+            Value at = k.add(k.mul(k.add(k.mul(row, transposed ? outputs : inputs), column), spatial), tap);
+            Value used = k.both(k.less(lane, k.index(perVector * outputs)), k.less(wanted, k.index(groups)));
             Value value = k.choose(used, k.loadScalar(k.operand(0), at), k.scalar(0.0f));
             Value part = k.rem(c, together), firstTogether = k.sub(c, part);
-            Value to = k.mul(k.add(k.mul(k.add(k.mul(vector, spatial), tap), m), firstTogether), lanes);
+            Value to = k.mul(k.add(k.mul(k.add(k.mul(vector, spatial), tap), inputs), firstTogether), lanes);
             to = k.add(k.add(to, k.mul(lane, together)), part);
             k.storeScalar(value, k.operand(1), to);
           });

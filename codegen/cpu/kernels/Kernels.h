@@ -112,20 +112,21 @@ KernelCode packWeights(const PackedWeights &packed, bool transposed);
 // --- grouped convolution with few channels in a group: GroupedConvolution.cpp
 // ------------------------------------------
 
-// As many input as output channels per group, at most half of a vector's lanes (1: depthwise). A vector has
-// as many whole groups as fit, which leaves lanes unused where a group's width does not divide them. Weights,
-// of the input's type: [vector of channels][R][S][channel within group][lanes]; bfloat16 ones in pairs of
-// channels within the group, [pair][lanes][2], where their number is even.
+// Of inputs and outputs a group has at most half as many as a vector has lanes (1 and 1: depthwise). A vector
+// has as many whole groups as fit, of inputs and of outputs, which leaves lanes unused where a group's width
+// does not divide them, or is that of its inputs. Weights, of the input's type:
+// [vector of outputs][R][S][input within group][lanes]; bfloat16 ones in pairs of inputs within the group,
+// [pair][lanes][2], where their number is even.
 struct GroupedWeights {
-  int64_t channels = 1, perGroup = 1;
-  int64_t rows = 1, columns = 1; // R, S
+  int64_t groups = 1, inputs = 1, outputs = 1; // of a group
+  int64_t rows = 1, columns = 1;               // R, S
   Element element = Element::F32;
 
-  int64_t channelsTogether(int64_t lanes) const { return lanes / perGroup * perGroup; } // in a vector
-  int64_t vectors(int64_t lanes) const { return ceilDiv(channels, channelsTogether(lanes)); }
-  int64_t elementsPerLane() const { return rows * columns * perGroup; }
+  int64_t groupsTogether(int64_t lanes) const { return lanes / std::max(inputs, outputs); } // in a vector
+  int64_t vectors(int64_t lanes) const { return ceilDiv(groups, groupsTogether(lanes)); }
+  int64_t elementsPerLane() const { return rows * columns * inputs; }
   KernelOperand operand(int64_t lanes) const { return {vectors(lanes) * lanes * elementsPerLane(), element}; }
-  int64_t inputsTogether() const { return element == Element::BF16 && perGroup % 2 == 0 ? 2 : 1; }
+  int64_t inputsTogether() const { return element == Element::BF16 && inputs % 2 == 0 ? 2 : 1; }
   bool operator==(const GroupedWeights &) const = default;
 };
 
@@ -137,9 +138,11 @@ struct GroupedSpec {
 
   int64_t parts() const { return in.n * rows.count; } // of the epilogue's sums
   // Whether no two vectors of channels share a vector of the sums.
-  bool fitsSums(int64_t lanes) const { return weights.channelsTogether(lanes) == lanes; }
+  bool fitsSums(int64_t lanes) const { return weights.groupsTogether(lanes) * weights.outputs == lanes; }
   bool operator==(const GroupedSpec &) const = default;
 };
+// Lane j takes input `c` of its own group; lanes behind the last whole group take any.
+llvm::SmallVector<int64_t> groupLanes(int64_t lanes, int64_t inputs, int64_t outputs, int64_t c);
 bool fitsGrouped(int64_t inputs, int64_t outputs, int64_t groups, const Target &target);
 KernelCode groupedConvolution(const GroupedSpec &spec, const Target &target);
 KernelCode packGroupedWeights(const GroupedWeights &weights, bool transposed, const Target &target);
@@ -158,11 +161,12 @@ struct WeightGradientLayout {
   bool inputsInLanes = false; // and the outputs broadcast
   int64_t vectors = 1, tileBroadcast = 1;
   int64_t blocks = 1, tiles = 1, parts = 1, lanes = 1;
-  bool grouped = false; // lanes hold several groups; see GroupedConvolution.cpp
+  int64_t groupsTogether = 0; // whose outputs lie in a vector; 0: those of one. See GroupedConvolution.cpp
   BlockOf blockOf = BlockOf::All;
   int64_t blockLength = 1; // in images, rows or columns
   Element totals = Element::F32;
 
+  bool grouped() const { return groupsTogether > 0; }
   int64_t block() const { return vectors * lanes; }
   int64_t tileElements() const { return tileBroadcast * block(); }
   bool operator==(const WeightGradientLayout &) const = default;

@@ -85,7 +85,7 @@ std::string specName(const WeightGradientProblem &s) {
 }
 
 int64_t elementsOf(const WeightGradientProblem &spec, const WeightGradientLayout &l) {
-  return l.parts * (l.grouped ? 1 : spec.groups) * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles *
+  return l.parts * (l.grouped() ? 1 : spec.groups) * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles *
          l.tileElements();
 }
 
@@ -95,13 +95,13 @@ WeightGradientLayout weightGradientLayout(const WeightGradientProblem &spec, con
   WeightGradientLayout l;
   l.lanes = target.lanes;
   const int64_t inputs = spec.x.c / spec.groups, outputs = spec.dy.c / spec.groups;
-  l.grouped = fitsGrouped(spec.x.c, spec.dy.c, spec.groups, target) && target.lanes % inputs == 0;
   l.broadcast = inputs;
   l.inLanes = outputs;
-  if (l.grouped) {
+  if (fitsGrouped(spec.x.c, spec.dy.c, spec.groups, target)) {
+    l.groupsTogether = target.lanes / std::max(inputs, outputs);
     l.vectors = 1;
     l.tileBroadcast = inputs;
-    l.blocks = ceilDiv(spec.dy.c, target.lanes);
+    l.blocks = ceilDiv(spec.groups, l.groupsTogether);
     l.tiles = 1;
   } else {
     TileChoice tile = chooseTile(inputs, outputs, target);
@@ -117,7 +117,8 @@ WeightGradientLayout weightGradientLayout(const WeightGradientProblem &spec, con
     l.blocks = ceilDiv(l.inLanes, l.block());
     l.tiles = ceilDiv(l.broadcast, l.tileBroadcast);
   }
-  const int64_t tasks = (l.grouped ? 1 : spec.groups) * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles;
+  const int64_t tasks =
+      (l.grouped() ? 1 : spec.groups) * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles;
   l.parts = std::min(
       {spec.x.n, kMostParts, int64_t(llvm::PowerOf2Ceil(ceilDiv(target.machine.wantedTasks, tasks)))});
   const int64_t images = ceilDiv(spec.x.n, l.parts);
@@ -137,7 +138,7 @@ int64_t weightGradientScratch(const WeightGradientProblem &spec, const WeightGra
 }
 
 KernelCode weightGradient(const WeightGradientProblem &spec, const WeightGradientLayout &l) {
-  const int64_t groups = l.grouped ? 1 : spec.groups;
+  const int64_t groups = l.grouped() ? 1 : spec.groups;
   KernelCode kernel;
   kernel.tasks = l.parts * groups * l.blocks * spec.kernel[0] * spec.kernel[1] * l.tiles;
   kernel.definition.name = "weight_gradient" + specName(spec) + "_f32_" + layoutName(l);
@@ -164,9 +165,10 @@ KernelCode weightGradient(const WeightGradientProblem &spec, const WeightGradien
                           Value to, int64_t broadcast, int64_t inLanes) {
       const int64_t vectors = ceilDiv(inLanes, l.lanes);
       const auto count = [&](int64_t v) { return std::min(l.lanes, inLanes - v * l.lanes); };
-      Value channelIn = l.grouped ? k.mul(block, l.lanes)
-                                  : k.add(k.mul(group, l.broadcast), k.mul(tileIndex, l.tileBroadcast));
-      Value channelOut = k.add(k.mul(group, l.inLanes), k.mul(block, l.block()));
+      Value channelIn = l.grouped() ? k.mul(block, l.groupsTogether * l.broadcast)
+                                    : k.add(k.mul(group, l.broadcast), k.mul(tileIndex, l.tileBroadcast));
+      Value channelOut = l.grouped() ? k.mul(block, l.groupsTogether * l.inLanes)
+                                     : k.add(k.mul(group, l.inLanes), k.mul(block, l.block()));
       if (l.inputsInLanes)
         std::swap(channelIn, channelOut);
       const auto overTile = [&](llvm::function_ref<void(size_t sum, Value at)> body) {
@@ -211,19 +213,15 @@ KernelCode weightGradient(const WeightGradientProblem &spec, const WeightGradien
               for (int64_t v = 0; v < vectors; ++v)
                 k.prefetch(lanes, k.add(atLanes, pixels * lanesPixel + v * l.lanes));
             }
-            Value pixel = l.grouped && broadcast > 0 ? k.load(x, atX, count(0)) : Value();
+            Value pixel = l.grouped() ? k.load(x, atX, inLanes / l.inLanes * l.broadcast) : Value();
             for (int64_t c = 0; c < broadcast; ++c) {
               Value a;
-              if (!l.grouped) {
+              if (!l.grouped())
                 a = k.splat(k.loadScalar(scalars, k.add(atScalar, c)));
-              } else if (l.broadcast == 1) {
+              else if (l.broadcast == 1 && l.inLanes == 1)
                 a = pixel;
-              } else {
-                llvm::SmallVector<int64_t> ofGroup;
-                for (int64_t j = 0; j < l.lanes; ++j)
-                  ofGroup.push_back(j / l.broadcast * l.broadcast + c);
-                a = k.shuffle(pixel, ofGroup);
-              }
+              else
+                a = k.shuffle(pixel, groupLanes(l.lanes, l.broadcast, l.inLanes, c));
               for (int64_t v = 0; v < vectors; ++v)
                 next[c * vectors + v] = k.fma(a, g[v], next[c * vectors + v]);
             }
@@ -292,8 +290,8 @@ KernelCode weightGradient(const WeightGradientProblem &spec, const WeightGradien
         Value n = k.add(k.mul(digits[0], imagesPerPart), image);
         Value group = digits[1], block = digits[2], r = digits[3], s = digits[4], tileIndex = digits[5];
         Value to = k.mul(task, l.tileElements());
-        const int64_t wholeLanes = l.grouped ? l.lanes : l.block();
-        const int64_t restLanes = (l.grouped ? spec.dy.c : l.inLanes) - (l.blocks - 1) * wholeLanes;
+        const int64_t wholeLanes = l.grouped() ? l.groupsTogether * l.inLanes : l.block();
+        const int64_t restLanes = (l.grouped() ? spec.dy.c : l.inLanes) - (l.blocks - 1) * wholeLanes;
         const int64_t restBroadcast = l.broadcast - (l.tiles - 1) * l.tileBroadcast;
         const auto overTiles = [&](int64_t inLanes) {
           const auto whole = [&] {
@@ -336,14 +334,14 @@ UnpackWeightGradient::UnpackWeightGradient(const WeightGradientProblem &problem,
 
 KernelCode unpackWeightGradient(const UnpackWeightGradient &unpack) {
   const WeightGradientLayout &l = unpack.layout;
-  const int64_t spatial = unpack.kernel[0] * unpack.kernel[1], groups = l.grouped ? 1 : unpack.groups;
+  const int64_t spatial = unpack.kernel[0] * unpack.kernel[1], groups = l.grouped() ? 1 : unpack.groups;
   KernelCode kernel;
   kernel.tasks = unpack.outputs;
   const int64_t inputs = unpack.inputs;
   kernel.definition.name = "unpack_gradient_" + std::to_string(unpack.outputs) + "x" +
                            std::to_string(inputs) + "x" + std::to_string(unpack.kernel[0]) + "x" +
                            std::to_string(unpack.kernel[1]) + "_g" + std::to_string(unpack.groups) + "_" +
-                           layoutName(l) + (l.grouped ? "_grouped" : "");
+                           layoutName(l) + (l.grouped() ? "_grouped" : "");
   kernel.definition.operands = {
       {l.parts * groups * l.blocks * spatial * l.tiles * l.tileElements(), l.totals},
       {unpack.outputs * inputs * spatial}};
@@ -352,12 +350,14 @@ KernelCode unpackWeightGradient(const UnpackWeightGradient &unpack) {
     k.begin(name, operands);
     k.forTasks([&](Value o) {
       const int64_t outputs = unpack.outputs / unpack.groups;
-      Value group = l.grouped ? k.index(0) : k.div(o, outputs), within = l.grouped ? o : k.rem(o, outputs);
+      Value group = l.grouped() ? k.index(0) : k.div(o, outputs),
+            within = l.grouped() ? o : k.rem(o, outputs);
       k.forLoop(0, inputs, 1, [&](Value c) {
         Value inLanes = within, broadcast = c;
         if (l.inputsInLanes)
           std::swap(inLanes, broadcast);
-        Value block = k.div(inLanes, l.block()), lane = k.rem(inLanes, l.block());
+        const int64_t together = l.grouped() ? l.groupsTogether * outputs : l.block();
+        Value block = k.div(inLanes, together), lane = k.rem(inLanes, together);
         Value tile = k.div(broadcast, l.tileBroadcast), row = k.rem(broadcast, l.tileBroadcast);
         k.forLoop(0, spatial, 1, [&](Value tap) {
           Value sum = k.wideScalar(0.0);

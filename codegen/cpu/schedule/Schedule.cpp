@@ -113,6 +113,11 @@ std::string residueText(const Axis &rows, const Axis &columns) {
   return " residue " + std::to_string(rows.outStart) + "x" + std::to_string(columns.outStart);
 }
 
+std::string widthText(const GroupedWeights &w) {
+  return w.inputs == w.outputs ? numbers({{"width", w.inputs}})
+                               : numbers({{"inputs", w.inputs}, {"outputs", w.outputs}});
+}
+
 struct Text {
   std::string operator()(const Whole &) const { return ""; }
   std::string operator()(const Finish &) const { return "finish"; }
@@ -127,11 +132,9 @@ struct Text {
     return "pack, " + numbers({{"block", s.weights.block()}});
   }
   std::string operator()(const GroupedSpec &s) const {
-    return "grouped, " + numbers({{"width", s.weights.perGroup}}) + residueText(s.rows, s.columns);
+    return "grouped, " + widthText(s.weights) + residueText(s.rows, s.columns);
   }
-  std::string operator()(const PackGrouped &s) const {
-    return "pack grouped, " + numbers({{"width", s.weights.perGroup}});
-  }
+  std::string operator()(const PackGrouped &s) const { return "pack grouped, " + widthText(s.weights); }
   std::string operator()(const WinogradSpec &s) const {
     return "winograd " + std::to_string(s.weights.transform) + ", " +
            tileText(s.registerTiles, s.weights.block()) + " " +

@@ -146,7 +146,7 @@ PartialSums Selection::grouped(const ConvolutionProblem &p, const Places &at, co
   GroupedSpec spec;
   spec.in = p.in;
   spec.out = p.out;
-  spec.weights = {p.out.c, p.out.c / p.groups, p.kernel[0], p.kernel[1], p.in.element};
+  spec.weights = {p.groups, p.in.c / p.groups, p.out.c / p.groups, p.kernel[0], p.kernel[1], p.in.element};
   spec.rows = rows;
   spec.columns = columns;
   PlacedEpilogue epilogue = epilogueOf(p, at);
