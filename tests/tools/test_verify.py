@@ -111,6 +111,7 @@ class Verify(CommandTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         rows = self.rows(done)
         self.assertGreater(rows["vn-choose-precision{maps=bf16}"][0], 1e-4)
+        self.assertRegex(done.stdout, r"(?m)^vn-choose-precision\{maps=bf16\} +inference, not rounded +0 +0$")
         self.assertEqual(rows["vn-choose-precision{maps=bf16}"][1], 0.3)
         # Maps of bfloat16; what parameters are folded to, and all of training, is of float32.
         bounds = dict(re.findall(r"^kernels of (\S+) +inference +\S+ +(\S+)", done.stdout, re.MULTILINE))
@@ -120,6 +121,18 @@ class Verify(CommandTest):
         self.assertRegex(done.stdout, r"(?m)^kernels of vn.max_pool +training step +\S+ +2\.0e-06")
         self.expect_named(self.verify("aggregated5", "--precision", "bf16", "--for", "infer", "--inject-fault", "vn-choose-precision"),
                           r"pass `vn-choose-precision\{maps=bf16\}`")
+
+    def test_precision_of_training(self):
+        """A ReLU that decides otherwise in bfloat16 moves a small gradient by half of it, and is no fault; without rounding none hides."""
+        options = ["--precision", "bf16", "--target", "cuda-emulated", "--batch", "2", "--passes-only"]
+        done = self.verify("aggregated5", *options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        name = r"vn-choose-precision\{maps=bf16 function=train_step\}"
+        self.assertRegex(done.stdout, rf"(?m)^{name} +training step, not rounded +0 +0$")
+        self.assertRegex(done.stdout, rf"(?m)^{name} +training step +\S+ +3.0e-01  \S")
+        done = self.verify("aggregated5", *options, "--inject-fault", "vn-choose-precision{maps=bf16 function=train_step}")
+        self.expect_named(done, f"pass `{name}`")
+        self.assertIn("training step, not rounded", done.stderr)
 
     def test_several_outputs(self):
         done = self.verify("maps2")
