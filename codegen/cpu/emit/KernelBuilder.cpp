@@ -201,10 +201,22 @@ void KernelBuilder::store(Value value, Value buffer, Value position, int64_t cou
       return;
     }
   }
-  if (count == lanes())
+  if (count == lanes()) {
     vector::StoreOp::create(b, loc, value, buffer, ValueRange{position});
-  else
+    return;
+  }
+  if (lanes() == 16) {
     vector::MaskedStoreOp::create(b, loc, buffer, ValueRange{position}, firstLanes(*this, count), value);
+    return;
+  }
+  // Without registers for masks a masked store takes as long as a dozen others: in halves, quarters, ...
+  int64_t first = 0;
+  for (int64_t part = lanes() / 2; part >= 1; part /= 2)
+    if (count & part) {
+      Value lower = vector::ExtractStridedSliceOp::create(b, loc, value, {first}, {part}, {1});
+      vector::StoreOp::create(b, loc, lower, buffer, ValueRange{add(position, first)});
+      first += part;
+    }
 }
 
 Value KernelBuilder::wide(Value value) {
