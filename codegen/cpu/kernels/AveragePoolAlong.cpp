@@ -133,9 +133,11 @@ bool averageFasterAlongAxes(const PoolProblem &spec) {
                  });
 }
 
-// An element is in one window of an axis more, or less, than its neighbour.
+// An element is in one window of an axis more, or less, than its neighbour: where that goes to and fro along
+// a row, each change of a loop's length costs about as much as the loop.
 bool averageGradientFasterAlongAxes(const PoolProblem &spec) {
-  return ceilDiv(spec.kernel[0], spec.stride[0]) * ceilDiv(spec.kernel[1], spec.stride[1]) >
+  const int64_t changes = spec.kernel[1] % spec.stride[1] == 0 ? 1 : 4;
+  return changes * ceilDiv(spec.kernel[0], spec.stride[0]) * ceilDiv(spec.kernel[1], spec.stride[1]) >
          2 * accessesAlongAxes(
                  spec, [](const PoolProblem &s) { return s.in.h * s.in.w; },
                  [](const AxisPool &) { return 1; });
