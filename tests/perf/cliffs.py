@@ -19,6 +19,7 @@ import time
 
 MARKERS = ("<!-- cliffs: begin -->", "<!-- cliffs: end -->")
 CHANNELS = (1, 2, 3, 4, 8, 12, 16, 17, 31, 32, 33, 63, 64, 65, 128, 256, 512)
+SIDES = {"pools": 112, "groups": 56}  # of maps; --side: of both
 SIZES = (56, 60, 64, 96, 112, 120, 128, 144, 160, 192, 224, 240, 256)
 
 
@@ -42,7 +43,8 @@ def pools(kind, train):
         for k in (2, 3, 5, 7, 9, 13, 21, 31, 56):
             stride = k if step == "whole" else int(step)
             padding = f", padding = {k // 2}" if step != "whole" and k % 2 else ""
-            yield Case(f"{k}x{k}, stride {stride}", (64, 112, 112), f"x |> {kind}({k}, stride = {stride}{padding})",
+            side = SIDES["pools"]
+            yield Case(f"{k}x{k}, stride {stride}", (64, side, side), f"x |> {kind}({k}, stride = {stride}{padding})",
                        (grad,), train, batch=2 if train else 1)
 
 
@@ -77,10 +79,11 @@ def convolutions(what, train=False):
         for channels in CHANNELS:
             yield case(f"3x3, {channels} outputs", (64, 56, 56), f"conv({channels}, 3)")
     if what == "groups":
+        side = SIDES["groups"]
         for width in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 15, 16, 17, 20, 24, 31, 32, 33, 40, 48):
-            yield case(f"{width} channels a group", (16 * width, 56, 56), f"conv({16 * width}, 3, groups = 16)")
-        for inputs, outputs in ((1, 2), (1, 4), (2, 1), (4, 2), (2, 4), (4, 8), (8, 4)):
-            yield case(f"{inputs} to {outputs} channels a group", (32 * inputs, 56, 56),
+            yield case(f"{width} channels a group", (16 * width, side, side), f"conv({16 * width}, 3, groups = 16)")
+        for inputs, outputs in ((1, 2), (1, 4), (2, 4), (4, 8), (2, 1), (4, 2), (8, 4), (4, 1), (8, 1)):
+            yield case(f"{inputs} to {outputs} channels a group", (32 * inputs, side, side),
                        f"conv({32 * outputs}, 3, groups = 32)")
     if what == "sizes":
         for side in (1, 2, 3, 4, 5, 7, 8, 14, 15, 16, 28, 31, 32, 56, 63, 64, 112, 127, 128):
@@ -214,8 +217,11 @@ def main():
     parser.add_argument("--precision", choices=("f32", "bf16"), default="f32")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--side", type=int, help="of the maps of pools and groups: small ones where a machine is busy")
     parser.add_argument("--write", type=pathlib.Path, help="put the tables between this file's markers")
     options = parser.parse_args()
+    if options.side:
+        SIDES.update(pools=options.side, groups=options.side)
     lines = []
     for name in options.family or FAMILIES:
         rows = []
