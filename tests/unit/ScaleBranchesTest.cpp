@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(output_holds_the_means) {
   const auto check = [&] {
     const std::vector<Tensor> results = network.run();
     BOOST_TEST_REQUIRE(results.size() == 2u);
-    BOOST_TEST(results[1].channels() == 4 + 4 + 10 + 6 + 8 + 12 + 12); // three.full is there once
+    BOOST_TEST(results[1].channels() == 4 + 4 + 10 + 6 + 8 + 12 + 12 + 12 + 6); // three.full is there once
     for (int64_t i = 0; i < logits.size(); ++i)
       BOOST_TEST(std::abs(results[0][i] - logits[i]) < Tolerance);
     for (size_t i = 0; i < scores.size(); ++i)
