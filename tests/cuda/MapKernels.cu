@@ -20,8 +20,23 @@ VN_KERNEL(256) multiply(Global<const float> a, Global<const float> b, Global<flo
   binary<gate>(a, b, y);
 }
 
-constexpr Activate sigmoid{.x = dense, .y = wide, .activation = Activation::Sigmoid};
-VN_KERNEL(256) activate_sigmoid(Global<const float> x, Global<bf16> y) { activate<sigmoid>(x, y); }
+constexpr Binary quotient{.op = Operation::Divide,
+                          .a = wide,
+                          .b = dense,
+                          .y = wide,
+                          .activation = {Activation::ScaleShift, 2.0f, -0.5f}};
+VN_KERNEL(256) divide(Global<const bf16> a, Global<const float> b, Global<bf16> y) {
+  binary<quotient>(a, b, y);
+}
+
+constexpr Activate gates{.x = dense, .y = wide, .activation = Activation::Sigmoid};
+VN_KERNEL(256) activate_sigmoid(Global<const float> x, Global<bf16> y) { activate<gates>(x, y); }
+constexpr Activate exact_gelu{.x = dense, .y = wide, .activation = Activation::Gelu};
+VN_KERNEL(256) activate_gelu(Global<const float> x, Global<bf16> y) { activate<exact_gelu>(x, y); }
+constexpr ActivationGradient swish{.y = wide, .dy = wide, .dx = dense, .activation = Activation::Silu};
+VN_KERNEL(256) silu_gradient(Global<const bf16> x, Global<const bf16> dy, Global<float> dx) {
+  activation_gradient<swish>(x, dy, dx);
+}
 constexpr ActivationGradient relu6{.y = wide, .dy = wide, .dx = dense, .activation = Activation::Relu6};
 VN_KERNEL(256) activate_gradient(Global<const bf16> y, Global<const bf16> dy, Global<float> dx) {
   activation_gradient<relu6>(y, dy, dx);
