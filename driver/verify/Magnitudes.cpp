@@ -96,9 +96,11 @@ std::vector<Tensor> ofNormGradient(vn::BatchNormGradOp norm, const Operands &ope
   const auto of = [&](const Operands &list, mlir::Value value) -> const Tensor & {
     return operandOf(norm, list, value);
   };
-  const Tensor dy = norm.getMask() ? interpreter::activateGrad(of(operands, norm.getMask()),
-                                                               of(magnitudes, norm.getDy()), norm.getMasked())
-                                   : of(magnitudes, norm.getDy());
+  // A derivative may be negative, that of silu for one.
+  const Tensor dy = norm.getMask()
+                        ? absolute(interpreter::activateGrad(of(operands, norm.getMask()),
+                                                             of(magnitudes, norm.getDy()), norm.getMasked()))
+                        : of(magnitudes, norm.getDy());
   const Tensor &x = of(operands, norm.getInput()), &gamma = of(magnitudes, norm.getGamma()),
                &mean = of(operands, norm.getMean()), &variance = of(operands, norm.getVar());
   const double epsilon = norm.getEpsilon().convertToDouble();
