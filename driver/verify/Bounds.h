@@ -17,19 +17,23 @@ enum class Numbers { F32, TF32, BF16 };
 // What is left is the differences' own error: a ReLU changes sides within the step.
 inline constexpr double kFiniteDifferences = 1e-5;
 
+// What an element of a result is a sum of; of many products, their own rounding errors cancel.
+enum class Terms { One, FewProducts, Many };
+inline constexpr int64_t kManyProducts = 16;
+
 // One op's result as its kernels compute it from the very operands that they read. Of sums in float32 the
 // largest errors are those of Winograd's F(4x4, 3x3), whose budget this is; what is computed element by
 // element, or sums in double, is rounded a few times. In bfloat16 the rounding of the result is all that
-// counts, by up to 2^-8 of it, and as much in weights before they are multiplied: of a few products, those of
-// a depthwise 1x1 convolution, both may add up. In tf32 that of the two factors counts.
-inline double ofKernel(Numbers numbers, bool longSums) {
+// counts, by up to 2^-8 of it, but for weights rounded as much before they are multiplied: of a few products,
+// those of a depthwise 1x1 convolution, both may add up. In tf32 that of the two factors counts.
+inline double ofKernel(Numbers numbers, Terms terms) {
   switch (numbers) {
   case Numbers::BF16:
-    return longSums ? 8e-3 : 4e-3;
+    return terms == Terms::FewProducts ? 8e-3 : 4e-3;
   case Numbers::TF32:
-    return longSums ? 1e-3 : 2e-6;
+    return terms == Terms::One ? 2e-6 : 1e-3;
   case Numbers::F32:
-    return longSums ? 1e-5 : 2e-6;
+    return terms == Terms::One ? 2e-6 : 1e-5;
   }
   return 0;
 }

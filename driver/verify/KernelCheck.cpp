@@ -146,9 +146,11 @@ private:
         gradient ? execution.session().readGradient(*parameter) : execution.session().read(*parameter);
     Tensor found(expected.shape);
     std::copy(values.begin(), values.end(), found.data.begin());
+    const Location place =
+        placeIn(gradient ? VN_SPACE_GRADIENTS : vn_space(parameter->space), parameter->offset);
     record(op, op->getName().getStringRef(),
-           difference(expected, found, bounds::ofTerms(bounds::Numbers::F32) * made),
-           placeIn(gradient ? VN_SPACE_GRADIENTS : vn_space(parameter->space), parameter->offset));
+           difference(expected, found, bounds::ofTerms(bounds::Numbers::F32) * made), place,
+           boundOf(op, place, expected));
   }
 
   Location placeIn(vn_space space, int64_t offset) const {
@@ -163,10 +165,11 @@ private:
     const Location place = code.places.lookup(value);
     const Tensor found = read(value, place);
     const bounds::Numbers numbers = numbersOf(op, place);
+    const double bound = boundOf(op, place, expected);
     double apart = difference(expected, found);
-    if (value.getDefiningOp() && !(apart <= bounds::ofKernel(numbers, addsManyTerms(op, writers.of(place)))))
+    if (value.getDefiningOp() && !(apart <= bound))
       apart = difference(expected, found, bounds::ofTerms(numbers) * norm(magnitudeOf(value).data));
-    record(op, kind, apart, place);
+    record(op, kind, apart, place, bound);
   }
 
   // What rounds the result of an op that lies at `place`: BF16 where a map of the op is of it, or where the
@@ -196,18 +199,24 @@ private:
                         pointers(magnitudes))[llvm::cast<mlir::OpResult>(value).getResultNumber()];
   }
 
-  // Of a result that these steps wrote.
-  static bool addsManyTerms(mlir::Operation *op, const std::vector<const Step *> &steps) {
-    return llvm::isa<vn::GlobalAvgPoolOp, vn::AvgPoolOp, vn::AvgPoolGradOp, vn::ResizeGradOp, vn::PadGradOp,
-                     vn::SpatialSumOp, vn::SpatialDotOp>(op) ||
-           llvm::any_of(steps, [](const Step *step) { return step->macs > 0; });
+  // For `result` of an op, which lies at `place`.
+  double boundOf(mlir::Operation *op, const Location &place, const Tensor &result) const {
+    int64_t products = 0;
+    for (const Step *step : writers.of(place))
+      products += step->macs;
+    const bool adds =
+        products > 0 || llvm::isa<vn::GlobalAvgPoolOp, vn::AvgPoolOp, vn::AvgPoolGradOp, vn::ResizeGradOp,
+                                  vn::PadGradOp, vn::SpatialSumOp, vn::SpatialDotOp>(op);
+    const bool few = products > 0 && products < bounds::kManyProducts * result.size();
+    return bounds::ofKernel(numbersOf(op, place), !adds ? bounds::Terms::One
+                                                  : few ? bounds::Terms::FewProducts
+                                                        : bounds::Terms::Many);
   }
 
   // `place` is where the result lies.
-  void record(mlir::Operation *op, llvm::StringRef kind, double difference, const Location &place) {
+  void record(mlir::Operation *op, llvm::StringRef kind, double difference, const Location &place,
+              double bound) {
     const std::vector<const Step *> steps = writers.of(place);
-    const bool longSums = addsManyTerms(op, steps);
-    const double bound = bounds::ofKernel(numbersOf(op, place), longSums);
     Row &row =
         rows.try_emplace({kind.str(), bound}, Row{"kernels of " + kind.str(), programName(), {}, bound})
             .first->second;

@@ -68,7 +68,7 @@ private:
     Row row{nesterov ? "update, Nesterov" : "update",
             "optimizer",
             {},
-            bounds::ofKernel(bounds::Numbers::F32, false)};
+            bounds::ofKernel(bounds::Numbers::F32, bounds::Terms::One)};
     size_t next = 0;
     for (int64_t i = 0; i < model.num_parameters; ++i) {
       const vn_parameter &parameter = model.parameters[i];
