@@ -84,7 +84,16 @@ struct StringExpr : Expr {
 struct NameExpr : Expr {
   explicit NameExpr(Identifier name) : Expr(Kind::Name, name.span), name(std::move(name)) {}
   Identifier name;
+
+  // Resolved by Sema: the block or operation that it names, both null for a value.
+  const Declaration *block = nullptr;
+  const OpSignature *op = nullptr;
 };
+
+// `_`, for which a later call gives the argument.
+inline bool isPlaceholder(const Expr &expr) {
+  return expr.kind == Expr::Kind::Name && static_cast<const NameExpr &>(expr).name.text == "_";
+}
 
 struct Argument {
   Identifier name; // empty: by position
@@ -106,11 +115,14 @@ struct CallExpr : Expr {
   std::vector<Argument> arguments;
   bool piped = false; // the first argument comes through `|>`
 
-  // Resolved by Sema: exactly one of block, op, function.
+  // Resolved by Sema: exactly one of value, block, op, function.
+  bool value = false;   // the callee is a name in scope, whose value is a block
+  bool partial = false; // some arguments are `_`: a block that takes them
   const Declaration *block = nullptr;
   const OpSignature *op = nullptr;
   Function function{};
-  // For each parameter of the block or op, the argument: null for the piped value or a default.
+  // For each parameter of the block or op, the argument: null for the piped value or a default. Empty for a
+  // value of which it is not known what it is.
   std::vector<const Expr *> bound;
 };
 
@@ -185,7 +197,7 @@ struct TypeExpr {
 };
 
 struct Stmt {
-  enum class Kind { Assign, For, If, Learned, Choose, Input, Output, Result };
+  enum class Kind { Assign, For, If, Learned, Choose, Require, Input, Output, Result };
   Kind kind;
   Span span;
   virtual ~Stmt() = default;
@@ -235,6 +247,11 @@ struct ChooseStmt : Stmt {
   ExprPtr choices;
 };
 
+struct RequireStmt : Stmt {
+  explicit RequireStmt(Span span) : Stmt(Kind::Require, span) {}
+  ExprPtr condition, message;
+};
+
 struct InputStmt : Stmt {
   explicit InputStmt(Span span) : Stmt(Kind::Input, span) {}
   Identifier name;
@@ -243,7 +260,8 @@ struct InputStmt : Stmt {
 
 struct OutputStmt : Stmt {
   explicit OutputStmt(Span span) : Stmt(Kind::Output, span) {}
-  Identifier name;
+  Identifier name; // empty where `text` says it
+  std::unique_ptr<StringExpr> text;
   ExprPtr value;
 };
 

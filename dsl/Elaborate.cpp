@@ -122,8 +122,12 @@ bool Elaborator::execute(const Stmt &statement, Frame &frame, Value *result) {
     return executeChoose(static_cast<const ChooseStmt &>(statement), frame);
   case Stmt::Kind::Input:
     return executeInput(static_cast<const InputStmt &>(statement), frame);
+  case Stmt::Kind::Require:
+    return executeRequire(static_cast<const RequireStmt &>(statement), frame);
   case Stmt::Kind::Output: {
     auto &output = static_cast<const OutputStmt &>(statement);
+    if (output.text)
+      return namedOutput(output, frame);
     Value value = eval(*output.value, frame);
     if (aborted_ || !addOutput(output.name.text, value, output.name.span, frame))
       return false;
@@ -138,6 +142,37 @@ bool Elaborator::execute(const Stmt &statement, Frame &frame, Value *result) {
   }
   }
   return true;
+}
+
+bool Elaborator::executeRequire(const RequireStmt &requirement, Frame &frame) {
+  const ChoiceSet outer = read_;
+  const std::optional<bool> holds = truth(*requirement.condition, "a condition", frame);
+  read_ = outer;
+  if (!holds || *holds)
+    return holds.has_value();
+  Value message = eval(*requirement.message, frame);
+  if (!message.error() &&
+      conform(message, Type::string(), "what `require` says", requirement.message->span, frame))
+    error(diag::NotRequired, requirement.condition->span, frame, *message.text);
+  return false;
+}
+
+// `output "p{i}" = x`.
+bool Elaborator::namedOutput(const OutputStmt &output, Frame &frame) {
+  const Value name = evalString(*output.text, frame);
+  const Value value = eval(*output.value, frame);
+  if (aborted_ || name.error())
+    return false;
+  const std::string &text = *name.text;
+  const auto isPart = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  if (text.empty() || (text[0] >= '0' && text[0] <= '9') || !std::all_of(text.begin(), text.end(), isPart)) {
+    error(diag::BadValue, output.text->span, frame, "the name of an output",
+          "made of letters, digits and underscores", describe(name));
+    return false;
+  }
+  return addOutput(text, value, output.text->span, frame);
 }
 
 bool Elaborator::executeFor(const ForStmt &loop, Frame &frame) {
@@ -442,63 +477,7 @@ bool Elaborator::addOutput(const std::string &name, const Value &value, Span spa
   return true;
 }
 
-// ---- blocks
-
-Value Elaborator::callBlock(const CallExpr &call, Frame &frame, const Value *piped) {
-  const Declaration &block = *call.block;
-  if (frame.depth >= options_.limits.callDepth) {
-    error(diag::RecursionTooDeep, call.callee.span, frame, options_.limits.callDepth)
-        .help("a block that calls itself needs an `if` that ends it");
-    aborted_ = true;
-    return {};
-  }
-  Frame inner;
-  inner.declaration = &block;
-  inner.caller = &frame;
-  inner.call = &call;
-  inner.depth = frame.depth + 1;
-  bool fine = true;
-  for (size_t i = 0; i < block.parameters.size() && !aborted_; ++i) {
-    const Parameter &parameter = block.parameters[i];
-    bool isPiped = i == 0 && piped;
-    if (!isPiped && !call.bound[i])
-      continue;
-    Value value = isPiped ? *piped : eval(*call.bound[i], frame);
-    Span span = isPiped ? call.callee.span : call.bound[i]->span;
-    fine = !value.error() &&
-           conform(value, parameter.type.type, "`" + parameter.name.text + "`", span, frame) && fine;
-    inner.names[parameter.name.text] = std::move(value);
-  }
-  PlaceScope own;
-  bool inlined = call.label && call.label->inlined;
-  inner.place = inlined ? frame.place : &own;
-  if (!inlined && !aborted_) {
-    auto place = placeOf(&call, block.name.text, frame);
-    if (!place || !claim('b', *place, "blocks", call.callee.span, frame))
-      return {};
-    own.path = *place;
-  }
-  if (!fine || aborted_)
-    return {};
-  if (!inlined)
-    scopes_.push_back({own.path, block.name.text, locate(call.callee.span)});
-  Value result;
-  bool finished = true;
-  for (size_t i = 0; i < block.parameters.size() && finished; ++i) {
-    const Parameter &parameter = block.parameters[i];
-    if (inner.names.count(parameter.name.text))
-      continue;
-    Value value = eval(*parameter.defaultValue, inner);
-    finished = !aborted_ && !value.error() &&
-               conform(value, parameter.type.type, "the default of `" + parameter.name.text + "`",
-                       parameter.defaultValue->span, inner);
-    inner.names[parameter.name.text] = std::move(value);
-  }
-  finished = finished && execute(block.body, inner, &result);
-  if (!inlined)
-    scopes_.pop_back();
-  return finished ? result : Value();
-}
+// ---- types
 
 bool Elaborator::conform(Value &value, const Type &type, std::string_view what, Span span, Frame &frame) {
   if (value.error() || !type.known())
@@ -524,8 +503,19 @@ bool Elaborator::conform(Value &value, const Type &type, std::string_view what, 
     return true;
   case Type::Kind::Bool:
     return value.is(Value::Kind::Bool) || refuse(value);
-  case Type::Kind::String:
-    return value.is(Value::Kind::String) || refuse(value);
+  case Type::Kind::String: {
+    if (!value.is(Value::Kind::String))
+      return refuse(value);
+    if (type.names.empty() || std::binary_search(type.names.begin(), type.names.end(), *value.text))
+      return true;
+    auto report = error(diag::BadValue, span, frame, what, describe(type), describe(value));
+    const std::string closest = closestName(*value.text, type.names);
+    if (!closest.empty())
+      report.help("closest word: `" + closest + "`");
+    return false;
+  }
+  case Type::Kind::Block:
+    return (value.is(Value::Kind::Block) && accepts(type, value.block->type)) || refuse(value);
   case Type::Kind::Tensor:
     return value.is(Value::Kind::Tensor) || refuse(value);
   case Type::Kind::List: {

@@ -10,10 +10,6 @@ std::string Elaborator::OpCall::what(size_t i) const {
   return "`" + std::string(op->parameters[i].name) + "` of `" + std::string(op->name) + "`";
 }
 
-Span Elaborator::OpCall::span(size_t i) const {
-  return call->bound[i] ? call->bound[i]->span : call->callee.span;
-}
-
 void Elaborator::badValue(OpCall &op, size_t i, std::string_view wanted, const Value &found) {
   op.failed = true;
   error(diag::BadValue, op.span(i), *op.frame, op.what(i), wanted, describe(found));

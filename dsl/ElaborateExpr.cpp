@@ -77,22 +77,14 @@ Value Elaborator::evalPipeline(const PipelineExpr &pipeline, Frame &frame) {
   return value;
 }
 
-Value Elaborator::evalCall(const CallExpr &call, Frame &frame, const Value *piped) {
-  if (aborted_)
-    return {};
-  if (call.block)
-    return callBlock(call, frame, piped);
-  if (call.op)
-    return callOp(call, frame, piped);
-  return evalFunction(call, frame, piped);
-}
-
 Value Elaborator::evalName(const NameExpr &name, Frame &frame) {
   auto found = frame.names.find(name.name.text);
   if (found != frame.names.end())
     return found->second;
   if (isWord(name.name.text))
     return Value::ofString(name.name.text);
+  if (name.block || name.op)
+    return blockNamed(name);
   error(diag::NoValue, name.span, frame, name.name.text)
       .help("it is bound only in a loop or branch that was not run");
   return {};
@@ -244,6 +236,8 @@ bool Elaborator::equal(const Value &left, const Value &right) {
     return false;
   if (left.is(Value::Kind::String))
     return *left.text == *right.text;
+  if (left.is(Value::Kind::Block))
+    return left.block == right.block;
   if (!left.is(Value::Kind::List))
     return left.integer == right.integer;
   auto &a = left.list->elements, &b = right.list->elements;
@@ -256,7 +250,8 @@ bool Elaborator::equal(const Value &left, const Value &right) {
 Value Elaborator::compare(const BinaryExpr &binary, const Value &left, const Value &right, Frame &frame) {
   bool order = binary.op != BinaryOp::Equal && binary.op != BinaryOp::NotEqual;
   bool numbers = left.numeric() && right.numeric();
-  bool comparable = numbers || (!order && left.kind == right.kind && !left.is(Value::Kind::Tensor));
+  bool comparable = numbers || (!order && left.kind == right.kind && !left.is(Value::Kind::Tensor) &&
+                                !left.is(Value::Kind::Block));
   if (!comparable) {
     error(diag::OperandTypes, binary.opSpan, frame, spelling(binary.op), describe(typeOf(left)),
           describe(typeOf(right)));

@@ -9,25 +9,24 @@
 
 namespace vernier::dsl {
 
-Value Elaborator::callOp(const CallExpr &call, Frame &frame, const Value *piped) {
+Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, const Arguments &arguments,
+                         Frame &frame) {
   OpCall op;
   op.call = &call;
-  op.op = call.op;
+  op.op = &signature;
   op.frame = &frame;
-  size_t count = op.op->parameters.size();
-  op.values.resize(count);
-  op.given.assign(count, false);
-  for (size_t i = 0; i < count; ++i) {
-    bool isPiped = i == 0 && piped;
-    if (!isPiped && !call.bound[i])
+  for (size_t i = 0; i < signature.parameters.size(); ++i) {
+    const auto &argument = arguments[i];
+    op.given.push_back(argument.has_value());
+    op.values.push_back(argument ? argument->value : Value());
+    op.spans.push_back(argument ? argument->span : call.callee.span);
+    if (!argument)
       continue;
-    op.given[i] = true;
-    op.values[i] = isPiped ? *piped : eval(*call.bound[i], frame);
     op.failed |= op.values[i].error();
-    bool tensor = op.op->parameters[i].kind == OpParam::Tensor;
-    if (!tensor && op.op->parameters[i].kind != OpParam::Tensors)
+    const OpParam kind = signature.parameters[i].kind;
+    if (kind != OpParam::Tensor && kind != OpParam::Tensors)
       op.choices |= op.values[i].choices;
-    if (!op.failed && tensor && !op.values[i].is(Value::Kind::Tensor)) {
+    if (!op.failed && kind == OpParam::Tensor && !op.values[i].is(Value::Kind::Tensor)) {
       error(diag::TypeMismatch, op.span(i), frame, op.what(i), "a tensor", describe(typeOf(op.values[i])));
       op.failed = true;
     }

@@ -56,12 +56,13 @@ private:
     const OpSignature *op = nullptr;
     Frame *frame = nullptr;
     std::vector<Value> values;
+    std::vector<Span> spans;
     std::vector<bool> given;
     ChoiceSet choices = 0; // of the arguments that are no tensors
     bool failed = false;
 
     std::string what(size_t i) const; // "`kernel` of `conv`"
-    Span span(size_t i) const;
+    Span span(size_t i) const { return spans[i]; }
     std::string name() const { return std::string(op->name); }
   };
   // What trace() and the checks of learned widths need besides the node itself.
@@ -81,11 +82,23 @@ private:
   bool executeLearned(const LearnedStmt &learned, Frame &frame);
   bool executeChoose(const ChooseStmt &choose, Frame &frame);
   bool executeInput(const InputStmt &input, Frame &frame);
+  bool namedOutput(const OutputStmt &output, Frame &frame);
   bool addOutput(const std::string &name, const Value &value, Span span, Frame &frame);
   bool budget(const LearnedStmt &learned, Hole &hole, Frame &frame);
   bool bind(const Pattern &pattern, const Value &value, Span span, Frame &frame);
   std::string holePlace(const Identifier &name, Span span, Frame &frame, bool &fine);
+  bool executeRequire(const RequireStmt &requirement, Frame &frame);
+  // The arguments of a call, in the order of the callee's parameters.
+  using Arguments = std::vector<std::optional<BlockValue::Argument>>;
   Value callBlock(const CallExpr &call, Frame &frame, const Value *piped);
+  // `frame` is the caller's; arguments that failed are among them.
+  Value enterBlock(const Declaration &block, const CallExpr &call, Arguments arguments, Frame &frame);
+  Arguments evalArguments(const CallExpr &call, Frame &frame, const Value *piped);
+  // A block or an operation as a value; what a call with `_` leaves open.
+  Value blockNamed(const NameExpr &name) const;
+  Value partialCall(const CallExpr &call, Frame &frame);
+  Value callValue(const CallExpr &call, Frame &frame, const Value *piped);
+  bool fill(BlockValue &block, const CallExpr &call, Frame &frame, const Value *piped);
   // Whether a value is of a type; makes ints floats where that is asked for.
   bool conform(Value &value, const Type &type, std::string_view what, Span span, Frame &frame);
   // Runs `body` for each element of `list` with the pattern bound to it.
@@ -120,7 +133,7 @@ private:
   Value makeList(std::vector<Value> elements, Span span);
 
   // Operations.
-  Value callOp(const CallExpr &call, Frame &frame, const Value *piped);
+  Value callOp(const OpSignature &signature, const CallExpr &call, const Arguments &arguments, Frame &frame);
   Value convolution(OpCall &op);
   Value transposedConvolution(OpCall &op);
   Value linear(OpCall &op);

@@ -40,6 +40,7 @@ bool mayBreak(const Piece &before, const Piece &after) {
     return true;
   switch (after.kind) {
   case Tok::Pipe:
+  case Tok::Bar:
   case Tok::KwThen:
   case Tok::KwElse:
   case Tok::KwWithin:
@@ -56,7 +57,7 @@ bool spaceBetween(const Piece &before, const Piece &after) {
       after.kind == Tok::Dot || before.kind == Tok::Dot || before.unaryMinus)
     return false;
   if (after.kind == Tok::LParen)
-    return before.kind != Tok::Name;
+    return before.kind != Tok::Name && before.kind != Tok::KwBlock;
   if (after.kind == Tok::LBracket)
     return !endsValue(before.kind);
   return !(before.kind == Tok::LBrace && after.kind == Tok::RBrace);

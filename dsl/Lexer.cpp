@@ -12,14 +12,14 @@ namespace vernier::dsl {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Tok>, 20> keywords = {{
+constexpr std::array<std::pair<std::string_view, Tok>, 21> keywords = {{
     {"import", Tok::KwImport},   {"block", Tok::KwBlock},   {"network", Tok::KwNetwork},
     {"model", Tok::KwModel},     {"input", Tok::KwInput},   {"output", Tok::KwOutput},
-    {"learned", Tok::KwLearned}, {"choose", Tok::KwChoose}, {"within", Tok::KwWithin},
-    {"from", Tok::KwFrom},       {"for", Tok::KwFor},       {"in", Tok::KwIn},
-    {"if", Tok::KwIf},           {"then", Tok::KwThen},     {"else", Tok::KwElse},
-    {"and", Tok::KwAnd},         {"or", Tok::KwOr},         {"not", Tok::KwNot},
-    {"true", Tok::KwTrue},       {"false", Tok::KwFalse},
+    {"learned", Tok::KwLearned}, {"choose", Tok::KwChoose}, {"require", Tok::KwRequire},
+    {"within", Tok::KwWithin},   {"from", Tok::KwFrom},     {"for", Tok::KwFor},
+    {"in", Tok::KwIn},           {"if", Tok::KwIf},         {"then", Tok::KwThen},
+    {"else", Tok::KwElse},       {"and", Tok::KwAnd},       {"or", Tok::KwOr},
+    {"not", Tok::KwNot},         {"true", Tok::KwTrue},     {"false", Tok::KwFalse},
 }};
 
 // Longer ones first: the first that matches is taken.
@@ -51,6 +51,7 @@ bool wantsMore(Tok kind) {
   case Tok::Colon:
   case Tok::Assign:
   case Tok::Pipe:
+  case Tok::Bar:
   case Tok::Plus:
   case Tok::Minus:
   case Tok::Star:
@@ -227,8 +228,21 @@ private:
           return;
         }
       }
+      if (c == '|' && last() == Tok::String && stringFollows()) {
+        ++at_;
+        push(Tok::Bar, begin, at_);
+        return;
+      }
       unexpected();
     }
+  }
+
+  // Whether what comes after this character is a string.
+  bool stringFollows() const {
+    uint32_t i = at_ + 1;
+    while (i < end_ && (text_[i] == ' ' || text_[i] == '\t' || text_[i] == '\r' || text_[i] == '\n'))
+      ++i;
+    return i < end_ && text_[i] == '"';
   }
 
   // What other languages have and this one not; read as what was meant where that is plain. A habit is one
@@ -383,6 +397,8 @@ std::string describe(Tok kind) {
     return "a number";
   case Tok::String:
     return "a string";
+  case Tok::Bar:
+    return "`|`";
   default:
     break;
   }
@@ -402,7 +418,8 @@ bool beginsItem(Tok kind) {
 }
 
 bool beginsStatement(Tok kind) {
-  return kind == Tok::KwInput || kind == Tok::KwOutput || kind == Tok::KwLearned || kind == Tok::KwChoose;
+  return kind == Tok::KwInput || kind == Tok::KwOutput || kind == Tok::KwLearned || kind == Tok::KwChoose ||
+         kind == Tok::KwRequire;
 }
 
 } // namespace vernier::dsl

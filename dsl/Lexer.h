@@ -25,6 +25,7 @@ enum class Tok {
   KwOutput,
   KwLearned,
   KwChoose,
+  KwRequire,
   KwWithin,
   KwFrom,
   KwFor,
@@ -48,6 +49,7 @@ enum class Tok {
   Dot,
   Assign,
   Pipe, // |>
+  Bar,  // | between strings
   Plus,
   Minus,
   Star,

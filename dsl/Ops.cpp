@@ -135,6 +135,29 @@ bool isWord(std::string_view name) {
   return name == "nearest" || name == "bilinear" || name == "zero" || name == "replicate" || name == "same";
 }
 
+Type typeOf(const OpParameter &parameter) {
+  switch (parameter.kind) {
+  case OpParam::Tensor:
+    return Type::tensor();
+  case OpParam::Tensors:
+    return Type::list(Type::tensor());
+  case OpParam::Int:
+    return Type::integer();
+  case OpParam::Ints:
+    return Type::list(Type::integer());
+  case OpParam::Float:
+    return Type::floating();
+  case OpParam::Bool:
+    return Type::boolean();
+  case OpParam::Word:
+    return Type::word({parameter.words.begin(), parameter.words.end()});
+  case OpParam::IntOrInts:
+  case OpParam::Padding:
+    break;
+  }
+  return Type::unknown();
+}
+
 std::string describe(const OpParameter &parameter) {
   switch (parameter.kind) {
   case OpParam::Tensor:

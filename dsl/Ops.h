@@ -3,6 +3,7 @@
 #define VERNIER_DSL_OPS_H
 
 #include "dsl/Graph.h"
+#include "dsl/Types.h"
 
 #include <optional>
 #include <string>
@@ -96,6 +97,8 @@ const FunctionSignature *findFunction(std::string_view name);
 // `nearest`, `bilinear`, `zero`, `replicate`, `same`: names whose value is themselves.
 bool isWord(std::string_view name);
 
+// The type of a value that it takes; unknown where there are several.
+Type typeOf(const OpParameter &parameter);
 // "int", "int or list of ints", "`nearest` or `bilinear`": for messages.
 std::string describe(const OpParameter &parameter);
 

@@ -1,5 +1,7 @@
 #include "dsl/ParserImpl.h"
 
+#include <algorithm>
+
 namespace vernier::dsl {
 
 File parse(const SourceSet &sources, int file, Diagnostics &diagnostics) {
@@ -230,6 +232,14 @@ bool Parser::parseParameters(std::vector<Parameter> &out) {
   return expectClosing(Tok::RParen, open);
 }
 
+namespace {
+
+bool isTypeName(std::string_view name) {
+  return name == "int" || name == "float" || name == "bool" || name == "string" || name == "tensor";
+}
+
+} // namespace
+
 bool Parser::parseType(TypeExpr &out, int depth) {
   Token first = token();
   if (at(Tok::LBracket)) {
@@ -245,6 +255,10 @@ bool Parser::parseType(TypeExpr &out, int depth) {
     out.span = {first.span.file, first.span.begin, tokens_[position_ - 1].span.end};
     return true;
   }
+  if (at(Tok::String))
+    return parseWords(out);
+  if (at(Tok::KwBlock))
+    return parseBlockType(out, depth);
   std::string_view name = at(Tok::Name) ? sources_.slice(first.span) : "";
   if (name == "int")
     out.type = Type::integer();
@@ -262,10 +276,88 @@ bool Parser::parseType(TypeExpr &out, int depth) {
         type && !type->ours.empty() && kind(1) != Tok::LBracket)
       report.help(helpOf(*type)).rewrite(first.span, std::string(type->ours));
     else
-      report.help("types are `int`, `float`, `bool`, `string`, `tensor` and lists such as `[int]`");
+      report.help(
+          "types are `int`, `float`, `bool`, `string`, `tensor`, lists such as `[int]`, strings such as "
+          "`\"max\" | \"average\"`, and `block(x, int)`");
     return false;
   }
   out.span = take().span;
+  return true;
+}
+
+// `"max" | "average"`.
+bool Parser::parseWords(TypeExpr &out) {
+  constexpr size_t most = 32;
+  const Span first = token().span;
+  std::vector<std::string> words;
+  do {
+    const Span at = token().span;
+    if (kind() != Tok::String) {
+      expected(describe(Tok::String));
+      return false;
+    }
+    std::unique_ptr<StringExpr> word = string();
+    if (!word)
+      return false;
+    if (word->parts.size() > 1 || (!word->parts.empty() && word->parts[0].value)) {
+      diagnostics_.report(diag::BadType, at, "a string of a type has no `{...}`");
+      return false;
+    }
+    words.push_back(word->parts.empty() ? "" : word->parts[0].text);
+    if (std::find(words.begin(), words.end() - 1, words.back()) != words.end() - 1) {
+      diagnostics_.report(diag::BadType, at, "`" + words.back() + "` is in this type twice");
+      return false;
+    }
+    if (words.size() > most) {
+      diagnostics_.report(diag::BadType, at, "a type has at most " + std::to_string(most) + " strings");
+      return false;
+    }
+    out.span = cover(first, at);
+  } while (accept(Tok::Bar));
+  if (words.size() == 1) {
+    expected("`|`").help(
+        "a parameter that is one of these strings: `kind: \"max\" | \"average\"`; any: `kind: string`");
+    return false;
+  }
+  out.type = Type::word(std::move(words));
+  return true;
+}
+
+// `block(x, int, groups: int)`: a name alone is a tensor's.
+bool Parser::parseBlockType(TypeExpr &out, int depth) {
+  const Span first = take().span;
+  if (depth == 3) {
+    diagnostics_.report(diag::NestedTooDeeply, first, 3);
+    return false;
+  }
+  const Token open = token();
+  if (!expect(Tok::LParen))
+    return false;
+  std::vector<Type> types;
+  std::vector<std::string> names;
+  while (!at(Tok::RParen)) {
+    TypeExpr type;
+    std::string name;
+    if (at(Tok::Name) && kind(1) == Tok::Colon) {
+      name = sourceOf(take().span);
+      take();
+      if (!parseType(type, depth + 1))
+        return false;
+    } else if (at(Tok::Name) && !isTypeName(sourceOf(token().span))) {
+      name = sourceOf(take().span);
+    } else if (!parseType(type, depth + 1)) {
+      return false;
+    }
+    types.push_back(type.type);
+    names.push_back(name);
+    if (!accept(Tok::Comma))
+      break;
+  }
+  if (!expectClosing(Tok::RParen, open))
+    return false;
+  out.span = {first.file, first.begin, tokens_[position_ - 1].span.end};
+  const size_t count = types.size();
+  out.type = Type::block(std::move(types), std::move(names), count);
   return true;
 }
 
@@ -317,13 +409,15 @@ StmtPtr Parser::parseStatement(bool network) {
   Token first = token();
   switch (first.kind) {
   case Tok::KwFor:
-    return parseFor();
+    return parseFor(network);
   case Tok::KwIf:
     return parseIf(network);
   case Tok::KwLearned:
     return parseLearned();
   case Tok::KwChoose:
     return parseChoose();
+  case Tok::KwRequire:
+    return parseRequire();
   case Tok::KwInput: {
     take();
     auto input = std::make_unique<InputStmt>(first.span);
@@ -339,7 +433,8 @@ StmtPtr Parser::parseStatement(bool network) {
   case Tok::KwOutput: {
     take();
     auto output = std::make_unique<OutputStmt>(first.span);
-    if (!expectName(output->name) || !expect(Tok::Assign) || !(output->value = expression()))
+    const bool named = at(Tok::String) ? (output->text = string()) != nullptr : expectName(output->name);
+    if (!named || !expect(Tok::Assign) || !(output->value = expression()))
       return nullptr;
     output->span = cover(first.span, output->value->span);
     if (!network)
@@ -362,6 +457,23 @@ StmtPtr Parser::parseStatement(bool network) {
     return nullptr;
   result->span = result->value->span;
   return result;
+}
+
+StmtPtr Parser::parseRequire() {
+  auto require = std::make_unique<RequireStmt>(take().span);
+  if (!(require->condition = expression()))
+    return nullptr;
+  if (!at(Tok::Comma)) {
+    expected("`,`").help(
+        "say what is wrong where it does not hold: `require width % 8 == 0, \"a width of {width} is "
+        "not a multiple of 8\"`");
+    return nullptr;
+  }
+  take();
+  if (!(require->message = expression()))
+    return nullptr;
+  require->span = cover(require->span, require->message->span);
+  return require;
 }
 
 StmtPtr Parser::parseAssign() {
@@ -409,7 +521,7 @@ bool Parser::parsePattern(Pattern &out, bool bare) {
   return true;
 }
 
-StmtPtr Parser::parseFor() {
+StmtPtr Parser::parseFor(bool network) {
   Span begin = take().span;
   Pattern pattern;
   ExprPtr list;
@@ -419,7 +531,7 @@ StmtPtr Parser::parseFor() {
     auto loop = std::make_unique<ForStmt>(begin);
     loop->pattern = std::move(pattern);
     loop->list = std::move(list);
-    return indentedFor(std::move(loop));
+    return indentedFor(std::move(loop), network);
   }
   if (at(Tok::Colon) || at(Tok::KwIf)) { // a comprehension as the result
     auto result = std::make_unique<ResultStmt>(begin);
@@ -435,7 +547,7 @@ StmtPtr Parser::parseFor() {
   auto loop = std::make_unique<ForStmt>(begin);
   loop->pattern = std::move(pattern);
   loop->list = std::move(list);
-  parseBody(loop->body, Context::Inner, false);
+  parseBody(loop->body, Context::Inner, network);
   return loop;
 }
 

@@ -322,12 +322,12 @@ bool Parser::elifAfterBrace() {
 }
 
 // `for x in list:` with statements below, from the colon.
-StmtPtr Parser::indentedFor(std::unique_ptr<ForStmt> loop) {
+StmtPtr Parser::indentedFor(std::unique_ptr<ForStmt> loop, bool network) {
   const Span header = loop->span;
   auto report = foreign("`for ...:` with statements", token().span);
   report.help("a body stands in braces");
   std::vector<Edit> edits;
-  const bool fine = indentedBody(loop->body, header, false, edits);
+  const bool fine = indentedBody(loop->body, header, network, edits);
   if (fine)
     for (Edit &edit : edits)
       report.rewrite(edit.span, std::move(edit.text));

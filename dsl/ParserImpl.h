@@ -67,7 +67,7 @@ private:
   bool colonOnLine(size_t ahead) const;
   bool elifAfterBrace();
   StmtPtr indentedIf(std::unique_ptr<IfStmt> branch, bool network);
-  StmtPtr indentedFor(std::unique_ptr<ForStmt> loop);
+  StmtPtr indentedFor(std::unique_ptr<ForStmt> loop, bool network);
   bool atIndentedLoop(size_t colon = 0) const;
   ExprPtr conditional(ExprPtr then);
   ExprPtr generator(ExprPtr element, std::optional<Span> bracket);
@@ -81,14 +81,17 @@ private:
   void parseModel(File &out);
   bool parseParameters(std::vector<Parameter> &out);
   bool parseType(TypeExpr &out, int depth = 0);
+  bool parseWords(TypeExpr &out);
+  bool parseBlockType(TypeExpr &out, int depth);
 
   // Statements.
   bool parseBody(Body &out, Context context, bool network);
   StmtPtr parseStatement(bool network);
-  StmtPtr parseFor();
+  StmtPtr parseFor(bool network);
   StmtPtr parseIf(bool network);
   StmtPtr parseLearned();
   StmtPtr parseChoose();
+  StmtPtr parseRequire();
   StmtPtr parseAssign();
   bool parsePattern(Pattern &out, bool bare = false);
 

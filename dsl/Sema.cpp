@@ -31,6 +31,7 @@ void Sema::run() {
 }
 
 void Sema::constant(Expr &expr, const Type &type, std::string_view what) {
+  collect();
   Env env;
   require(expr, type, what, env);
 }
@@ -271,6 +272,12 @@ void Sema::checkStatement(Stmt &statement, Env &env, Type *result) {
     env.set(choose.name.text, type);
     break;
   }
+  case Stmt::Kind::Require: {
+    auto &requirement = static_cast<RequireStmt &>(statement);
+    require(*requirement.condition, Type::boolean(), "a condition", env);
+    require(*requirement.message, Type::string(), "what `require` says", env);
+    break;
+  }
   case Stmt::Kind::Input: {
     auto &input = static_cast<InputStmt &>(statement);
     require(*input.size, Type::list(Type::integer()), "the size of an input", env);
@@ -279,8 +286,12 @@ void Sema::checkStatement(Stmt &statement, Env &env, Type *result) {
   }
   case Stmt::Kind::Output: {
     auto &output = static_cast<OutputStmt &>(statement);
-    require(*output.value, Type::tensor(), "output `" + output.name.text + "`", env);
-    env.set(output.name.text, Type::tensor());
+    if (output.text)
+      inferString(*output.text, env);
+    require(*output.value, Type::tensor(), output.text ? "an output" : "output `" + output.name.text + "`",
+            env);
+    if (!output.text)
+      env.set(output.name.text, Type::tensor());
     break;
   }
   case Stmt::Kind::Result: {
@@ -373,7 +384,7 @@ void Sema::checkLearned(LearnedStmt &learned, Env &env) {
 
 void Sema::bind(const Pattern &pattern, const Type &type, Env &env) {
   if (pattern.elements.empty()) {
-    env.set(pattern.name.text, type);
+    env.set(pattern.name.text, widened(type));
     return;
   }
   bool wrongCount = type.is(Type::Kind::Tuple) && type.elements.size() != pattern.elements.size();

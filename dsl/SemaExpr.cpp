@@ -4,15 +4,46 @@
 
 namespace vernier::dsl {
 
+std::string Sema::calledWithParentheses(Span span) const {
+  return "a block or an operation is called with parentheses: `" +
+         std::string(program_.sources.slice(span).substr(0, 64)) + "(...)`";
+}
+
 void Sema::mismatch(Span span, std::string_view what, std::string_view wanted, const Type &found) {
   auto report = diagnostics_.report(diag::TypeMismatch, span, what, wanted, describe(found));
   if (wanted == "int" && found.is(Type::Kind::Float))
     report.help("`int(v)`, `round(v)`, `floor(v)` and `ceil(v)` make an int of a float");
+  else if (found.is(Type::Kind::Block) && !wanted.starts_with("block("))
+    report.help(calledWithParentheses(span));
+}
+
+// A string that is none of the words asked for.
+void Sema::requireWord(const Expr &expr, const Type &type, std::string_view what, const Type &found) {
+  const auto other = std::find_if(found.names.begin(), found.names.end(), [&](const std::string &word) {
+    return !std::binary_search(type.names.begin(), type.names.end(), word);
+  });
+  auto report =
+      diagnostics_.report(diag::BadValue, expr.span, what, describe(type), "`" + other->substr(0, 40) + "`");
+  const std::string closest = closestName(*other, type.names);
+  if (closest.empty())
+    return;
+  report.help("closest word: `" + closest + "`");
+  if (expr.kind == Expr::Kind::String)
+    report.rewrite(expr.span, "\"" + closest + "\"");
 }
 
 void Sema::require(Expr &expr, const Type &type, std::string_view what, Env &env) {
+  if (expr.kind == Expr::Kind::List && type.is(Type::Kind::List) && type.elements[0].is(Type::Kind::String)) {
+    for (ExprPtr &element : static_cast<ListExpr &>(expr).elements)
+      require(*element, type.elements[0], "an element of " + std::string(what), env);
+    return;
+  }
   Type found = infer(expr, env);
-  if (!accepts(type, found))
+  if (accepts(type, found))
+    return;
+  if (type.is(Type::Kind::String) && found.is(Type::Kind::String))
+    requireWord(expr, type, what, found);
+  else
     mismatch(expr.span, what, describe(type), found);
 }
 
@@ -25,8 +56,7 @@ Type Sema::infer(Expr &expr, Env &env) {
   case Expr::Kind::Bool:
     return Type::boolean();
   case Expr::Kind::String:
-    inferString(static_cast<StringExpr &>(expr), env);
-    return Type::string();
+    return inferString(static_cast<StringExpr &>(expr), env);
   case Expr::Kind::Name:
     return inferName(static_cast<NameExpr &>(expr), env);
   case Expr::Kind::Call:
@@ -89,11 +119,13 @@ Type Sema::inferName(NameExpr &name, Env &env) {
     return found->second;
   if (isWord(name.name.text))
     return Type::string();
+  if (std::optional<Type> block = blockNamed(name, env))
+    return *block;
   auto report = diagnostics_.report(diag::UnknownName, name.span, name.name.text);
   auto &scope = program_.scopes[env.file];
   if (!report) {
     // Suggestions cost time; this one would not be seen.
-  } else if (findOperation(name.name.text) || findFunction(name.name.text) || scope.count(name.name.text)) {
+  } else if (findFunction(name.name.text) || scope.count(name.name.text)) {
     report.help("to call it, write `" + name.name.text + "(...)`");
   } else if (const ForeignName *value = findForeign(Foreign::Value, name.name.text)) {
     report.help(helpOf(*value));
@@ -114,7 +146,49 @@ Type Sema::inferName(NameExpr &name, Env &env) {
   return Type::unknown();
 }
 
-void Sema::inferString(StringExpr &string, Env &env) {
+namespace {
+
+Type signatureOf(const Declaration &block) {
+  std::vector<Type> types;
+  std::vector<std::string> names;
+  size_t required = 0;
+  for (const Parameter &parameter : block.parameters) {
+    types.push_back(parameter.type.type);
+    names.push_back(parameter.name.text);
+    if (!parameter.defaultValue)
+      required = types.size();
+  }
+  return Type::block(std::move(types), std::move(names), required);
+}
+
+Type signatureOf(const OpSignature &op) {
+  std::vector<Type> types;
+  std::vector<std::string> names;
+  size_t required = 0;
+  for (const OpParameter &parameter : op.parameters) {
+    types.push_back(typeOf(parameter));
+    names.emplace_back(parameter.name);
+    if (parameter.required)
+      required = types.size();
+  }
+  return Type::block(std::move(types), std::move(names), required);
+}
+
+} // namespace
+
+// Its type where the name is that of a block or an operation.
+std::optional<Type> Sema::blockNamed(NameExpr &name, const Env &env) const {
+  const auto &scope = program_.scopes[env.file];
+  if (const auto found = scope.find(name.name.text); found != scope.end() && !found->second->network) {
+    name.block = found->second;
+    return signatureOf(*name.block);
+  }
+  if ((name.op = findOperation(name.name.text)))
+    return signatureOf(*name.op);
+  return std::nullopt;
+}
+
+Type Sema::inferString(StringExpr &string, Env &env) {
   for (StringPart &part : string.parts) {
     if (!part.value)
       continue;
@@ -123,6 +197,21 @@ void Sema::inferString(StringExpr &string, Env &env) {
       diagnostics_.report(diag::TypeMismatch, part.value->span, "a value in a string", "int or string",
                           describe(type));
   }
+  if (string.parts.empty())
+    return Type::word({""});
+  return string.parts.size() == 1 && !string.parts[0].value ? Type::word({string.parts[0].text})
+                                                            : Type::string();
+}
+
+// A word that a parameter can never be is a slip.
+void Sema::checkWords(const BinaryExpr &comparison, const Type &left, const Type &right) {
+  const auto check = [&](const Expr &literal, const Type &word, const Type &words) {
+    if (literal.kind == Expr::Kind::String && word.names.size() == 1 && words.names.size() > 1 &&
+        !accepts(words, word))
+      requireWord(literal, words, "a string compared here", word);
+  };
+  check(*comparison.left, left, right);
+  check(*comparison.right, right, left);
 }
 
 Type Sema::inferBinary(BinaryExpr &binary, Env &env) {
@@ -151,8 +240,10 @@ Type Sema::inferBinary(BinaryExpr &binary, Env &env) {
   switch (binary.op) {
   case BinaryOp::Equal:
   case BinaryOp::NotEqual:
-    if (known && (tensors || !(numbers || left.kind == right.kind || (left.listLike() && right.listLike()))))
+    if (known && (tensors || left.is(Type::Kind::Block) ||
+                  !(numbers || left.kind == right.kind || (left.listLike() && right.listLike()))))
       refuse();
+    checkWords(binary, left, right);
     return Type::boolean();
   case BinaryOp::Less:
   case BinaryOp::LessEqual:
@@ -175,7 +266,7 @@ Type Sema::inferBinary(BinaryExpr &binary, Env &env) {
     if (!known) {
       // One side already rules a pair out that no value of the other can repair.
       const Type &type = left.known() ? left : right;
-      if (type.is(Type::Kind::Bool) || type.is(Type::Kind::String))
+      if (type.is(Type::Kind::Bool) || type.is(Type::Kind::String) || type.is(Type::Kind::Block))
         return refuse();
       return Type::unknown();
     }
@@ -271,8 +362,15 @@ bool Sema::unknownCallee(const CallExpr &call, const Env &env, bool piped) {
 Type Sema::inferCall(CallExpr &call, Env &env, const Type *piped) {
   if (!call.owner.text.empty())
     return inferDotted(call, env, piped != nullptr);
+  call.partial = std::any_of(call.arguments.begin(), call.arguments.end(),
+                             [](const Argument &argument) { return isPlaceholder(*argument.value); });
   auto &scope = program_.scopes[env.file];
   auto found = scope.find(call.callee.text);
+  const auto value = env.names.find(call.callee.text);
+  if (value != env.names.end() && value->second.is(Type::Kind::Block)) {
+    const Type callee = value->second;
+    return inferValueCall(call, callee, env, piped);
+  }
   if (found != scope.end() && !found->second->network) {
     call.block = found->second;
     return inferBlockCall(call, env, piped);
@@ -285,12 +383,15 @@ Type Sema::inferCall(CallExpr &call, Env &env, const Type *piped) {
     diagnostics_.report(diag::NotCallable, call.callee.span, "network", call.callee.text)
         .note("defined here", found->second->name.span)
         .help("what networks share is a block");
-  else if (env.names.count(call.callee.text))
-    diagnostics_.report(diag::NotCallable, call.callee.span, "value", call.callee.text);
+  else if (value != env.names.end() && !value->second.known())
+    return inferValueCall(call, Type::unknown(), env, piped);
+  else if (value != env.names.end())
+    diagnostics_.report(diag::NotCallable, call.callee.span, describe(value->second), call.callee.text);
   else if (unknownCallee(call, env, piped != nullptr))
     return Type::unknown(); // its arguments are in the line as it should be
   for (Argument &argument : call.arguments)
-    infer(*argument.value, env);
+    if (!isPlaceholder(*argument.value))
+      infer(*argument.value, env);
   return Type::unknown();
 }
 
@@ -383,7 +484,8 @@ Type Sema::inferBlockCall(CallExpr &call, Env &env, const Type *piped) {
   const Declaration &block = *call.block;
   if (block.brokenHeader || !bindArguments(call, block, piped)) {
     for (Argument &argument : call.arguments)
-      infer(*argument.value, env);
+      if (!isPlaceholder(*argument.value))
+        infer(*argument.value, env);
     return Type::unknown();
   }
   if (call.label)
@@ -391,13 +493,60 @@ Type Sema::inferBlockCall(CallExpr &call, Env &env, const Type *piped) {
   for (size_t i = 0; i < call.bound.size(); ++i) {
     const Parameter &parameter = block.parameters[i];
     std::string what = "`" + parameter.name.text + "`";
+    if (call.bound[i] && isPlaceholder(*call.bound[i]))
+      continue;
     if (call.bound[i])
       require(const_cast<Expr &>(*call.bound[i]), parameter.type.type, what, env);
     else if (i == 0 && piped && !accepts(parameter.type.type, *piped))
       mismatch(call.callee.span, "what is piped into `" + block.name.text + "`",
                describe(parameter.type.type), *piped);
   }
-  return resultOf(block);
+  return call.partial ? partialCall(call, signatureOf(block), piped) : resultOf(block);
+}
+
+// A call of the block that a name in scope is.
+Type Sema::inferValueCall(CallExpr &call, const Type &callee, Env &env, const Type *piped) {
+  call.value = true;
+  if (call.label)
+    inferString(*call.label->text, env);
+  std::vector<ParameterName> parameters;
+  for (size_t i = 0; i < callee.elements.size(); ++i)
+    parameters.push_back({callee.names[i].empty() ? "argument " + std::to_string(i + 1) : callee.names[i],
+                          i < callee.required});
+  if (!callee.known() || !bindArguments(call, parameters, piped)) {
+    for (Argument &argument : call.arguments)
+      if (!isPlaceholder(*argument.value))
+        infer(*argument.value, env);
+    return Type::unknown();
+  }
+  for (size_t i = 0; i < call.bound.size(); ++i) {
+    if (call.bound[i] && !isPlaceholder(*call.bound[i]))
+      require(const_cast<Expr &>(*call.bound[i]), callee.elements[i], "`" + parameters[i].name + "`", env);
+    else if (i == 0 && piped && !accepts(callee.elements[i], *piped))
+      mismatch(call.callee.span, "what is piped into `" + call.callee.text + "`",
+               describe(callee.elements[i]), *piped);
+  }
+  return call.partial ? partialCall(call, callee, piped) : Type::unknown();
+}
+
+// `f(_, 8)`: a block of what is open.
+Type Sema::partialCall(const CallExpr &call, const Type &callee, const Type *piped) {
+  if (piped)
+    diagnostics_.report(diag::PartialCall, call.callee.span)
+        .help(
+            "`|>` passes the first argument; a call with `_` is a block for a later call: bind it to a name");
+  if (call.label)
+    diagnostics_.report(diag::MisplacedLabel, call.label->span, "a call with `_`")
+        .help("label the call of the block that it makes");
+  std::vector<Type> types;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < call.bound.size(); ++i)
+    if (call.bound[i] && isPlaceholder(*call.bound[i])) {
+      types.push_back(callee.elements[i]);
+      names.push_back(callee.names[i]);
+    }
+  const size_t count = types.size();
+  return Type::block(std::move(types), std::move(names), count);
 }
 
 Type Sema::inferOpCall(CallExpr &call, Env &env, const Type *piped) {
@@ -421,6 +570,8 @@ Type Sema::inferOpCall(CallExpr &call, Env &env, const Type *piped) {
   }
   for (size_t i = 0; i < call.bound.size(); ++i) {
     const OpParameter &parameter = op.parameters[i];
+    if (call.bound[i] && isPlaceholder(*call.bound[i]))
+      continue;
     if (call.bound[i]) {
       checkOpArgument(op, parameter, const_cast<Expr &>(*call.bound[i]), env);
     } else if (i == 0 && piped) {
@@ -432,7 +583,7 @@ Type Sema::inferOpCall(CallExpr &call, Env &env, const Type *piped) {
                             describe(*piped));
     }
   }
-  return result;
+  return call.partial ? partialCall(call, signatureOf(op), piped) : result;
 }
 
 void Sema::checkOpArgument(const OpSignature &op, const OpParameter &parameter, Expr &argument, Env &env) {
@@ -492,6 +643,8 @@ void Sema::checkOpArgument(const OpSignature &op, const OpParameter &parameter, 
       diagnostics_.report(diag::TypeMismatch, argument.span, what, describe(parameter), describe(type));
   if (parameter.kind == OpParam::Int && type.is(Type::Kind::Float))
     report.help("`int(v)`, `round(v)`, `floor(v)` and `ceil(v)` make an int of a float");
+  else if (type.is(Type::Kind::Block))
+    report.help(calledWithParentheses(argument.span));
   else if (op.op == Op::Concat)
     report.help("the tensors are one list: `concat([a, b])`");
 }

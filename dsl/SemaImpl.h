@@ -61,12 +61,16 @@ private:
   // Expressions.
   Type infer(Expr &expr, Env &env);
   Type inferName(NameExpr &name, Env &env);
+  std::optional<Type> blockNamed(NameExpr &name, const Env &env) const;
   Type inferBinary(BinaryExpr &binary, Env &env);
   Type inferIndex(IndexExpr &index, Env &env);
   Type inferMember(MemberExpr &member, Env &env);
   Type inferComprehension(ComprehensionExpr &loop, Env &env);
-  void inferString(StringExpr &string, Env &env);
+  Type inferString(StringExpr &string, Env &env);
   void require(Expr &expr, const Type &type, std::string_view what, Env &env);
+  void requireWord(const Expr &expr, const Type &type, std::string_view what, const Type &found);
+  void checkWords(const BinaryExpr &comparison, const Type &left, const Type &right);
+  std::string calledWithParentheses(Span span) const;
   void mismatch(Span span, std::string_view what, std::string_view wanted, const Type &found);
 
   // Calls. `piped` is the type that comes through `|>`.
@@ -76,6 +80,8 @@ private:
   };
   Type inferCall(CallExpr &call, Env &env, const Type *piped = nullptr);
   Type inferBlockCall(CallExpr &call, Env &env, const Type *piped);
+  Type inferValueCall(CallExpr &call, const Type &callee, Env &env, const Type *piped);
+  Type partialCall(const CallExpr &call, const Type &callee, const Type *piped);
   Type inferOpCall(CallExpr &call, Env &env, const Type *piped);
   Type inferFunctionCall(CallExpr &call, Env &env, const Type *piped);
   Type functionResult(Function function, const std::vector<Type> &types, const std::vector<Span> &spans);

@@ -9,6 +9,7 @@ namespace {
 // Deeper types are Unknown: a program may wrap a list again and again, or double a tuple in every line.
 constexpr int maxDepth = 4;
 constexpr size_t maxTuple = 8;
+constexpr size_t maxWords = 32;
 
 int depth(const Type &type) {
   int deepest = 0;
@@ -22,7 +23,7 @@ int depth(const Type &type) {
 Type Type::list(Type element) {
   if (depth(element) >= maxDepth)
     element = unknown();
-  return {Kind::List, {std::move(element)}};
+  return {Kind::List, {std::move(element)}, {}, 0};
 }
 
 Type Type::tuple(std::vector<Type> elements) {
@@ -31,7 +32,20 @@ Type Type::tuple(std::vector<Type> elements) {
   for (Type &element : elements)
     if (depth(element) >= maxDepth)
       element = unknown();
-  return {Kind::Tuple, std::move(elements)};
+  return {Kind::Tuple, std::move(elements), {}, 0};
+}
+
+Type Type::word(std::vector<std::string> words) {
+  std::sort(words.begin(), words.end());
+  words.erase(std::unique(words.begin(), words.end()), words.end());
+  return {Kind::String, {}, std::move(words), 0};
+}
+
+Type Type::block(std::vector<Type> parameters, std::vector<std::string> names, size_t required) {
+  for (Type &parameter : parameters)
+    if (depth(parameter) >= maxDepth)
+      parameter = unknown();
+  return {Kind::Block, std::move(parameters), std::move(names), required};
 }
 
 std::string describe(const Type &type) {
@@ -45,15 +59,30 @@ std::string describe(const Type &type) {
   case Type::Kind::Bool:
     return "bool";
   case Type::Kind::String:
-    return "string";
+    return type.names.size() > 1 ? describeWords(type.names) : "string";
   case Type::Kind::Tensor:
     return "tensor";
   case Type::Kind::List:
     return type.elements[0].known() ? "[" + describe(type.elements[0]) + "]" : "a list";
   case Type::Kind::Tuple:
     return "a tuple of " + std::to_string(type.elements.size());
+  case Type::Kind::Block: {
+    std::string parameters;
+    for (size_t i = 0; i < type.required; ++i)
+      parameters += (i == 0 ? "" : ", ") + (type.elements[i].known() ? describe(type.elements[i]) : "any");
+    if (type.required < type.elements.size())
+      parameters += parameters.empty() ? "..." : ", ...";
+    return "block(" + parameters + ")";
+  }
   }
   return "";
+}
+
+std::string describeWords(const std::vector<std::string> &words) {
+  std::string out;
+  for (size_t i = 0; i < words.size(); ++i)
+    out += (i == 0 ? "`" : i + 1 == words.size() ? " or `" : ", `") + words[i].substr(0, 40) + "`";
+  return out;
 }
 
 Type join(const Type &a, const Type &b) {
@@ -61,6 +90,26 @@ Type join(const Type &a, const Type &b) {
     return a;
   if (a.listLike() && b.listLike())
     return Type::list(join(elementOf(a), elementOf(b)));
+  if (a.is(Type::Kind::String) && b.is(Type::Kind::String)) {
+    if (a.names.empty() || b.names.empty() || a.names.size() + b.names.size() > maxWords)
+      return Type::string();
+    std::vector<std::string> words = a.names;
+    words.insert(words.end(), b.names.begin(), b.names.end());
+    return Type::word(std::move(words));
+  }
+  if (a.is(Type::Kind::Block) && b.is(Type::Kind::Block)) {
+    // What both take.
+    std::vector<Type> types;
+    std::vector<std::string> names;
+    for (size_t i = 0; i < std::min(a.elements.size(), b.elements.size()) && a.elements[i] == b.elements[i];
+         ++i) {
+      types.push_back(a.elements[i]);
+      names.push_back(a.names[i] == b.names[i] ? a.names[i] : "");
+    }
+    const size_t required = std::max(a.required, b.required);
+    if (types.size() >= required)
+      return Type::block(std::move(types), std::move(names), required);
+  }
   return Type::unknown();
 }
 
@@ -69,6 +118,18 @@ bool accepts(const Type &to, const Type &from) {
     return true;
   if (to.is(Type::Kind::Float) && from.is(Type::Kind::Int))
     return true;
+  if (to.is(Type::Kind::String) && from.is(Type::Kind::String))
+    return to.names.empty() || from.names.empty() ||
+           std::includes(to.names.begin(), to.names.end(), from.names.begin(), from.names.end());
+  if (to.is(Type::Kind::Block) && from.is(Type::Kind::Block)) {
+    // What is called with these arguments takes them.
+    if (to.elements.size() < from.required || to.elements.size() > from.elements.size())
+      return false;
+    for (size_t i = 0; i < to.elements.size(); ++i)
+      if (!accepts(from.elements[i], to.elements[i]))
+        return false;
+    return true;
+  }
   if (to.is(Type::Kind::List) && from.listLike())
     return std::all_of(from.elements.begin(), from.elements.end(),
                        [&](const Type &element) { return accepts(to.elements[0], element); });
@@ -90,6 +151,15 @@ Type elementOf(const Type &type) {
   for (const Type &other : type.elements)
     element = join(element, other);
   return element;
+}
+
+Type widened(Type type) {
+  if (type.is(Type::Kind::String))
+    type.names.clear();
+  if (type.listLike())
+    for (Type &element : type.elements)
+      element = widened(std::move(element));
+  return type;
 }
 
 } // namespace vernier::dsl

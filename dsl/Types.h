@@ -9,9 +9,12 @@ namespace vernier::dsl {
 
 struct Type {
   // Unknown goes with everything: what it really is, elaboration sees.
-  enum class Kind { Unknown, Int, Float, Bool, String, Tensor, List, Tuple };
+  enum class Kind { Unknown, Int, Float, Bool, String, Tensor, List, Tuple, Block };
   Kind kind = Kind::Unknown;
-  std::vector<Type> elements; // List: one; Tuple: each
+  std::vector<Type> elements{}; // List: one; Tuple: each; Block: its parameters
+  // String: all that it may be, sorted, or empty; Block: names of its parameters, empty ones have none.
+  std::vector<std::string> names{};
+  size_t required = 0; // Block: so many arguments must be given
 
   bool operator==(const Type &) const = default;
   bool known() const { return kind != Kind::Unknown; }
@@ -24,19 +27,26 @@ struct Type {
   static Type floating() { return {Kind::Float, {}}; }
   static Type boolean() { return {Kind::Bool, {}}; }
   static Type string() { return {Kind::String, {}}; }
+  // One of these strings.
+  static Type word(std::vector<std::string> words);
   static Type tensor() { return {Kind::Tensor, {}}; }
+  static Type block(std::vector<Type> parameters, std::vector<std::string> names, size_t required);
   static Type list(Type element);
   static Type tuple(std::vector<Type> elements);
 };
 
-// "int", "[float]", "a tuple of 2": for messages.
+// "int", "[float]", "a tuple of 2", "block(tensor, int)", "`max` or `average`": for messages.
 std::string describe(const Type &type);
+// "`a`, `b` or `c`", in the order of a list of words.
+std::string describeWords(const std::vector<std::string> &words);
 // The type of a value that is one or the other.
 Type join(const Type &a, const Type &b);
 // Whether a value of type `from` may stand where `to` is asked for; an int may where a float is.
 bool accepts(const Type &to, const Type &from);
 // What iterating or indexing gives.
 Type elementOf(const Type &type);
+// Of a name that may be bound again: strings may be any.
+Type widened(Type type);
 
 } // namespace vernier::dsl
 

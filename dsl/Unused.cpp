@@ -130,6 +130,12 @@ private:
       bind(choose.name, names);
       break;
     }
+    case Stmt::Kind::Require: {
+      auto &requirement = static_cast<const RequireStmt &>(statement);
+      read(*requirement.condition, names);
+      read(*requirement.message, names);
+      break;
+    }
     case Stmt::Kind::Input: {
       auto &input = static_cast<const InputStmt &>(statement);
       read(*input.size, names);
@@ -139,7 +145,10 @@ private:
     case Stmt::Kind::Output: {
       auto &output = static_cast<const OutputStmt &>(statement);
       read(*output.value, names);
-      names[output.name.text] = {};
+      if (output.text)
+        read(*output.text, names);
+      else
+        names[output.name.text] = {};
       break;
     }
     case Stmt::Kind::Result:
@@ -175,6 +184,13 @@ private:
       names[name].insert(bindings.begin(), bindings.end());
   }
 
+  void readName(const std::string &name, const Names &names) {
+    reads_.insert(name);
+    if (auto found = names.find(name); found != names.end())
+      for (size_t binding : found->second)
+        bindings_[binding].used = true;
+  }
+
   void read(const Expr &expr, const Names &names) {
     switch (expr.kind) {
     case Expr::Kind::Int:
@@ -187,16 +203,16 @@ private:
           read(*part.value, names);
       break;
     case Expr::Kind::Name: {
-      const std::string &name = static_cast<const NameExpr &>(expr).name.text;
-      reads_.insert(name);
-      if (auto found = names.find(name); found != names.end())
-        for (size_t binding : found->second)
-          bindings_[binding].used = true;
+      auto &name = static_cast<const NameExpr &>(expr);
+      called_.insert(name.block);
+      readName(name.name.text, names);
       break;
     }
     case Expr::Kind::Call: {
       auto &call = static_cast<const CallExpr &>(expr);
       called_.insert(call.block);
+      if (call.value)
+        readName(call.callee.text, names);
       if (call.label)
         read(*call.label->text, names);
       for (const Argument &argument : call.arguments)

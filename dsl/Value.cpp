@@ -1,9 +1,24 @@
 #include "dsl/Value.h"
 
+#include "dsl/Ast.h"
+#include "dsl/Ops.h"
+
 #include <algorithm>
 #include <charconv>
 
 namespace vernier::dsl {
+
+namespace {
+
+int depthOf(const Value &value) {
+  return value.is(Value::Kind::List)    ? value.list->depth
+         : value.is(Value::Kind::Block) ? value.block->depth
+                                        : 0;
+}
+
+} // namespace
+
+std::string_view BlockValue::name() const { return block ? std::string_view(block->name.text) : op->name; }
 
 Value Value::ofInt(int64_t value) {
   Value out;
@@ -41,12 +56,21 @@ Value Value::ofTensor(int node) {
 Value Value::ofList(std::vector<Value> elements) {
   auto list = std::make_shared<ListValue>();
   for (const Value &element : elements)
-    if (element.is(Kind::List))
-      list->depth = std::max(list->depth, element.list->depth + 1);
+    list->depth = std::max(list->depth, depthOf(element) + 1);
   list->elements = std::move(elements);
   Value out;
   out.kind = Kind::List;
   out.list = std::move(list);
+  return out;
+}
+
+Value Value::ofBlock(BlockValue block) {
+  for (const std::optional<BlockValue::Argument> &argument : block.bound)
+    if (argument)
+      block.depth = std::max(block.depth, depthOf(argument->value) + 1);
+  Value out;
+  out.kind = Kind::Block;
+  out.block = std::make_shared<const BlockValue>(std::move(block));
   return out;
 }
 
@@ -75,6 +99,8 @@ Type typeOf(const Value &value) {
       type = join(type, typeOf(elements[i]));
     return Type::list(type);
   }
+  case Value::Kind::Block:
+    return value.block->type;
   }
   return Type::unknown();
 }
@@ -99,6 +125,9 @@ std::string describe(const Value &value) {
     return "a list of " + std::to_string(value.list->elements.size());
   case Value::Kind::Tensor:
     return "a tensor";
+  case Value::Kind::Block:
+    return std::string(value.block->block ? "block `" : "operation `") + std::string(value.block->name()) +
+           "`";
   case Value::Kind::Error:
     break;
   }

@@ -2,23 +2,28 @@
 #ifndef VERNIER_DSL_VALUE_H
 #define VERNIER_DSL_VALUE_H
 
+#include "dsl/Source.h"
 #include "dsl/Types.h"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace vernier::dsl {
 
+struct BlockValue;
+struct Declaration;
 struct ListValue;
+struct OpSignature;
 
 // A bit for each `choose` hole, in the order of the graph's.
 using ChoiceSet = uint64_t;
 
 struct Value {
   // Error: something that was reported; whatever is done with it is an Error again, silently.
-  enum class Kind { Error, Int, Float, Bool, String, List, Tensor };
+  enum class Kind { Error, Int, Float, Bool, String, List, Tensor, Block };
   Kind kind = Kind::Error;
   // A number of channels that depends on hole `hole`: its element `element`, or, at -1, something made of it.
   int hole = -1, element = -1;
@@ -30,6 +35,7 @@ struct Value {
   };
   std::shared_ptr<const std::string> text;
   std::shared_ptr<const ListValue> list;
+  std::shared_ptr<const BlockValue> block;
 
   bool is(Kind k) const { return kind == k; }
   bool error() const { return kind == Kind::Error; }
@@ -44,11 +50,28 @@ struct Value {
   static Value ofString(std::string value);
   static Value ofTensor(int node);
   static Value ofList(std::vector<Value> elements);
+  static Value ofBlock(BlockValue block);
 };
 
 struct ListValue {
   std::vector<Value> elements;
-  int depth = 1; // of lists in lists
+  int depth = 1; // of lists and blocks in lists
+};
+
+// A block or an operation that is a value: what calls it gives the open parameters, in their order.
+struct BlockValue {
+  const Declaration *block = nullptr; // one of these
+  const OpSignature *op = nullptr;
+  struct Argument {
+    Value value;
+    Span span;
+  };
+  std::vector<std::optional<Argument>> bound{}; // of each parameter of the block or operation
+  std::vector<size_t> open{};                   // parameters
+  Type type{};
+  int depth = 1; // of blocks and lists in blocks
+
+  std::string_view name() const;
 };
 
 // The type of a value; of a long list, by its first elements.

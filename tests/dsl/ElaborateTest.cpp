@@ -219,7 +219,67 @@ BOOST_AUTO_TEST_CASE(overrides) {
   BOOST_TEST(graph.nodes[1].channels == 5);
 }
 
+// What an override's expression calls is checked like the rest.
+BOOST_AUTO_TEST_CASE(overrides_that_call) {
+  const std::string text = "block unit(x, channels: int) {\n  x |> conv(channels, 1)\n}\n"
+                           "network net(make: block(x, int), k: int = 1) {\n  input image: [3, 8, 8]\n"
+                           "  image |> make(k)\n}\nmodel m = net(unit)\n";
+  ElaborateOptions options;
+  options.overrides = {{"make", "conv(_, _, kernel = 3)"}, {"k", "5"}};
+  BOOST_TEST(graphOf(text, options).nodes[1].kernel[0] == 3);
+  options.overrides = {{"k", "unit(1)"}};
+  BOOST_CHECK_THROW(graphOf(text, options), std::runtime_error);
+}
+
+BOOST_AUTO_TEST_CASE(blocks_as_values) {
+  const std::string blocks =
+      "block unit(x, channels: int, stride: int = 1, act: block(x) = relu) {\n"
+      "  x |> conv(channels, 3, stride = stride) |> batch_norm |> act\n}\n"
+      "block pair(x, make: block(x, channels: int)) {\n  x |> make(8) |> last: make(channels = 4)\n}\n";
+  const auto net = [&](const std::string &body) {
+    return graphOf(blocks + "network net() {\n  input image: [3, 32, 32]\n" + body +
+                   "\n}\nmodel m = net()\n");
+  };
+  // The same as if they were called by their names, with their places.
+  BOOST_TEST(places(net("image |> pair(unit)")) ==
+                 (Strings{"image", "pair1.unit1.conv1", "pair1.unit1.bn1", "pair1.unit1.relu1",
+                          "pair1.last.conv1", "pair1.last.bn1", "pair1.last.relu1"}),
+             boost::test_tools::per_element());
+  BOOST_TEST(places(net("image |> pair(conv(_, _, 3))")) == (Strings{"image", "pair1.conv1", "pair1.last"}),
+             boost::test_tools::per_element());
+  // What was given stays given; the rest has its defaults.
+  const Graph partial =
+      net("make = unit(_, _, act = leaky_relu(_, slope = 0.5), stride = 2)\nimage |> pair(make)");
+  BOOST_TEST(partial.nodes[1].stride[0] == 2);
+  BOOST_TEST(partial.nodes[3].activation.slope == 0.5f);
+  BOOST_TEST(partial.nodes[6].shape.height == 8);
+  // In lists, loops and branches; the open ones in the order of the parameters.
+  BOOST_TEST(net("for act in [relu, sigmoid] {\n  image = act(image)\n}\nimage").nodes[2].activation.kind ==
+             Activation::Sigmoid);
+  BOOST_TEST(
+      net("make = if image.channels == 3 then unit else conv(_, _, 1)\nmake(image, 6)").nodes[1].channels ==
+      6);
+  BOOST_TEST(net("c = conv(kernel = _, channels = 7, x = _)\nc(image, 5)").nodes[1].kernel[0] == 5);
+  BOOST_TEST(net("u = unit(_, _, stride = _)\nv = u(_, 6, 2)\nimage |> v").nodes[1].stride[0] == 2);
+  // A name for a tensor hides no operation.
+  BOOST_TEST(net("relu = image |> relu\nrelu |> relu").nodes.size() == 3);
+}
+
+BOOST_AUTO_TEST_CASE(blocks_within_blocks_without_end) {
+  const std::string nest =
+      "block apply(x, f: block(x)) {\n  x |> f\n}\n"
+      "network net() {\n  input image: [3, 8, 8]\n  f = relu\n  for i in range(100000) {\n"
+      "    f = apply(_, f)\n  }\n  image |> f\n}\nmodel m = net()\n";
+  BOOST_CHECK_THROW(graphOf(nest), std::runtime_error);
+  const std::string lists = "f = relu\nfor i in range(100000) {\n  f = [f]\n}\nimage";
+  BOOST_CHECK_THROW(graphOfBody(lists), std::runtime_error);
+}
+
 BOOST_AUTO_TEST_CASE(outputs) {
+  const Graph pyramid = graphOfBody("for i in range(2) {\n  output \"p{i}\" = image |> conv(i + 1, 1)\n}");
+  BOOST_TEST(pyramid.outputs[1].name == "p1");
+  BOOST_CHECK_THROW(graphOfBody("for i in range(2) {\n  output \"p{i / 2}\" = image |> relu\n}"),
+                    std::runtime_error);
   Graph graph = graphOfBody("output fine = image |> relu\noutput coarse = fine |> max_pool(2)");
   BOOST_REQUIRE(graph.outputs.size() == 2);
   BOOST_TEST(graph.outputs[0].name == "fine");
@@ -374,6 +434,8 @@ BOOST_AUTO_TEST_CASE(choices_of_nodes) {
   BOOST_TEST(choicesOf("image |> n: conv(g, 3)") == "g");
   BOOST_TEST(choicesOf("x = image\nif g == 8 {\n  x = image |> n: relu\n}\nx |> conv(4, 1)") == "g");
   BOOST_TEST(choicesOf("if g == 8 then image |> n: relu else image") == "g");
+  BOOST_TEST(choicesOf("act = if g == 8 then relu else sigmoid\nimage |> n: act") == "g");
+  BOOST_TEST(choicesOf("wide = conv(_, g, _)\nimage |> n: wide(3)") == "g");
   BOOST_TEST(choicesOf("y = if f == 1 then relu(image) else image\nimage |> n: relu") == "");
 }
 

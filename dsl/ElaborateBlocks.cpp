@@ -1,0 +1,250 @@
+// Calls of blocks, and blocks and operations that are values.
+#include "dsl/Elaborator.h"
+#include "dsl/Sema.h"
+
+#include <algorithm>
+
+namespace vernier::dsl {
+
+namespace {
+
+size_t countOf(const BlockValue &block) {
+  return block.block ? block.block->parameters.size() : block.op->parameters.size();
+}
+
+std::string_view nameOf(const BlockValue &block, size_t parameter) {
+  return block.block ? std::string_view(block.block->parameters[parameter].name.text)
+                     : block.op->parameters[parameter].name;
+}
+
+bool isRequired(const BlockValue &block, size_t parameter) {
+  return block.block ? !block.block->parameters[parameter].defaultValue
+                     : block.op->parameters[parameter].required;
+}
+
+void setType(BlockValue &block) {
+  std::vector<Type> types;
+  std::vector<std::string> names;
+  size_t required = 0;
+  for (size_t parameter : block.open) {
+    types.push_back(block.block ? block.block->parameters[parameter].type.type
+                                : typeOf(block.op->parameters[parameter]));
+    names.emplace_back(nameOf(block, parameter));
+    if (isRequired(block, parameter))
+      required = types.size();
+  }
+  block.type = Type::block(std::move(types), std::move(names), required);
+}
+
+BlockValue whole(const Declaration *block, const OpSignature *op) {
+  BlockValue value{.block = block, .op = op};
+  value.bound.resize(countOf(value));
+  for (size_t i = 0; i < value.bound.size(); ++i)
+    value.open.push_back(i);
+  setType(value);
+  return value;
+}
+
+} // namespace
+
+Value Elaborator::evalCall(const CallExpr &call, Frame &frame, const Value *piped) {
+  if (aborted_)
+    return {};
+  if (call.value)
+    return callValue(call, frame, piped);
+  if (call.partial)
+    return partialCall(call, frame);
+  if (call.block)
+    return callBlock(call, frame, piped);
+  if (call.op)
+    return callOp(*call.op, call, evalArguments(call, frame, piped), frame);
+  return evalFunction(call, frame, piped);
+}
+
+Elaborator::Arguments Elaborator::evalArguments(const CallExpr &call, Frame &frame, const Value *piped) {
+  Arguments arguments(call.bound.size());
+  for (size_t i = 0; i < arguments.size() && !aborted_; ++i)
+    if (i == 0 && piped)
+      arguments[i] = {*piped, call.callee.span};
+    else if (call.bound[i])
+      arguments[i] = {eval(*call.bound[i], frame), call.bound[i]->span};
+  return arguments;
+}
+
+Value Elaborator::callBlock(const CallExpr &call, Frame &frame, const Value *piped) {
+  return enterBlock(*call.block, call, evalArguments(call, frame, piped), frame);
+}
+
+Value Elaborator::enterBlock(const Declaration &block, const CallExpr &call, Arguments arguments,
+                             Frame &frame) {
+  if (frame.depth >= options_.limits.callDepth) {
+    error(diag::RecursionTooDeep, call.callee.span, frame, options_.limits.callDepth)
+        .help("a block that calls itself needs an `if` that ends it");
+    aborted_ = true;
+    return {};
+  }
+  Frame inner;
+  inner.declaration = &block;
+  inner.caller = &frame;
+  inner.call = &call;
+  inner.depth = frame.depth + 1;
+  bool fine = true;
+  for (size_t i = 0; i < block.parameters.size() && !aborted_; ++i) {
+    const Parameter &parameter = block.parameters[i];
+    if (!arguments[i])
+      continue;
+    auto &[value, span] = *arguments[i];
+    fine = !value.error() &&
+           conform(value, parameter.type.type, "`" + parameter.name.text + "`", span, frame) && fine;
+    inner.names[parameter.name.text] = std::move(value);
+  }
+  PlaceScope own;
+  bool inlined = call.label && call.label->inlined;
+  inner.place = inlined ? frame.place : &own;
+  if (!inlined && !aborted_) {
+    auto place = placeOf(&call, block.name.text, frame);
+    if (!place || !claim('b', *place, "blocks", call.callee.span, frame))
+      return {};
+    own.path = *place;
+  }
+  if (!fine || aborted_)
+    return {};
+  if (!inlined)
+    scopes_.push_back({own.path, block.name.text, locate(call.callee.span)});
+  Value result;
+  bool finished = true;
+  for (size_t i = 0; i < block.parameters.size() && finished; ++i) {
+    const Parameter &parameter = block.parameters[i];
+    if (inner.names.count(parameter.name.text))
+      continue;
+    Value value = eval(*parameter.defaultValue, inner);
+    finished = !aborted_ && !value.error() &&
+               conform(value, parameter.type.type, "the default of `" + parameter.name.text + "`",
+                       parameter.defaultValue->span, inner);
+    inner.names[parameter.name.text] = std::move(value);
+  }
+  finished = finished && execute(block.body, inner, &result);
+  if (!inlined)
+    scopes_.pop_back();
+  return finished ? result : Value();
+}
+
+// ---- values
+
+Value Elaborator::blockNamed(const NameExpr &name) const {
+  return Value::ofBlock(whole(name.block, name.op));
+}
+
+// `f(_, 8)`.
+Value Elaborator::partialCall(const CallExpr &call, Frame &frame) {
+  BlockValue block = whole(call.block, call.op);
+  return fill(block, call, frame, nullptr) ? Value::ofBlock(std::move(block)) : Value();
+}
+
+Value Elaborator::callValue(const CallExpr &call, Frame &frame, const Value *piped) {
+  const auto found = frame.names.find(call.callee.text);
+  if (found == frame.names.end()) {
+    error(diag::NoValue, call.callee.span, frame, call.callee.text)
+        .help("it is bound only in a loop or branch that was not run");
+    return {};
+  }
+  const Value callee = found->second; // the name may be bound again meanwhile
+  if (callee.error())
+    return {};
+  if (!callee.is(Value::Kind::Block)) {
+    error(diag::NotCallable, call.callee.span, frame, describe(typeOf(callee)), call.callee.text);
+    return {};
+  }
+  read_ |= callee.choices;
+  return under(callee.choices, [&]() -> Value {
+    BlockValue block = *callee.block;
+    if (!fill(block, call, frame, piped))
+      return {};
+    if (call.partial)
+      return Value::ofBlock(std::move(block));
+    if (block.block)
+      return enterBlock(*block.block, call, std::move(block.bound), frame);
+    if (call.label && call.label->inlined) {
+      error(diag::MisplacedLabel, call.label->span, frame, "an operation")
+          .label("`inline` leaves no name for it");
+      return {};
+    }
+    return callOp(*block.op, call, block.bound, frame);
+  });
+}
+
+// Gives `block` the arguments of a call; what stays open are the parameters for which it has `_`.
+bool Elaborator::fill(BlockValue &block, const CallExpr &call, Frame &frame, const Value *piped) {
+  constexpr int maxDepth = 16;
+  std::vector<size_t> open;
+  std::vector<bool> given(block.bound.size());
+  bool fine = true;
+  const auto give = [&](size_t slot, const Expr *expr, Span span) {
+    if (slot >= block.open.size()) {
+      const std::string takes =
+          std::to_string(block.open.size()) + (block.open.size() == 1 ? " argument" : " arguments");
+      error(diag::TooManyArguments, span, frame, call.callee.text, takes, static_cast<int64_t>(slot) + 1);
+      return false;
+    }
+    const size_t parameter = block.open[slot];
+    if (given[parameter]) {
+      error(diag::RepeatedArgument, span, frame, nameOf(block, parameter));
+      return false;
+    }
+    given[parameter] = true;
+    if (expr && isPlaceholder(*expr)) {
+      open.push_back(parameter);
+      return true;
+    }
+    block.bound[parameter] = {expr ? eval(*expr, frame) : *piped, span};
+    return !block.bound[parameter]->value.error();
+  };
+  if (piped)
+    fine = give(0, nullptr, call.callee.span);
+  if (!call.bound.empty() || call.arguments.empty()) {
+    for (size_t i = 0; i < call.bound.size() && !aborted_; ++i)
+      if (call.bound[i])
+        fine = give(i, call.bound[i], call.bound[i]->span) && fine;
+  } else { // of a value whose type was not known
+    size_t next = piped ? 1 : 0;
+    for (const Argument &argument : call.arguments) {
+      size_t slot = next;
+      if (argument.name.text.empty()) {
+        ++next;
+      } else {
+        slot = 0;
+        while (slot < block.open.size() && nameOf(block, block.open[slot]) != argument.name.text)
+          ++slot;
+        if (slot == block.open.size()) {
+          error(diag::UnknownArgument, argument.name.span, frame, call.callee.text, argument.name.text)
+              .help("it takes " + enumerate(block.type.names));
+          fine = false;
+          continue;
+        }
+      }
+      fine = give(slot, argument.value.get(), argument.value->span) && fine;
+    }
+  }
+  std::vector<std::string> missing;
+  for (size_t parameter : block.open)
+    if (!given[parameter] && isRequired(block, parameter))
+      missing.emplace_back(nameOf(block, parameter));
+  if (fine && !missing.empty()) {
+    error(diag::MissingArgument, call.callee.span, frame, call.callee.text, enumerate(missing));
+    fine = false;
+  }
+  if (!fine || aborted_)
+    return false;
+  std::sort(open.begin(), open.end());
+  block.open = std::move(open);
+  setType(block);
+  block.type.required = block.open.size();
+  if (block.depth > maxDepth) {
+    diagnostics_.report(diag::NestedTooDeeply, call.span, maxDepth).label("blocks within blocks");
+    failed_ = aborted_ = true;
+    return false;
+  }
+  return charge(static_cast<int64_t>(sizeof(BlockValue) + block.bound.size() * sizeof(block.bound[0])));
+}
+
+} // namespace vernier::dsl
