@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <random>
 
 namespace vernier::driver {
@@ -40,12 +41,14 @@ const Result *gradientOf(const std::vector<Result> &gradients, const std::string
   return found == gradients.end() ? nullptr : &*found;
 }
 
-// Of the size of `parameter`.
+// Of the size of `parameter`, never across its gradient: of a single number the two halves could cancel.
 std::vector<double> direction(const Tensor &parameter, const Tensor &gradient, std::mt19937 &engine) {
   std::vector<double> random(parameter.data.size());
   for (double &value : random)
     value = 2 * double(engine() >> 8) * 0x1p-24 - 1;
-  const double size = norm(parameter.data), along = norm(gradient.data), aside = norm(random);
+  const double size = norm(parameter.data), along = norm(gradient.data);
+  const double dot = std::inner_product(random.begin(), random.end(), gradient.data.begin(), 0.0);
+  const double aside = std::copysign(norm(random), dot);
   for (size_t i = 0; i < random.size(); ++i)
     random[i] = size * std::sqrt(0.5) * ((along > 0 ? gradient.data[i] / along : 0) + random[i] / aside);
   return random;

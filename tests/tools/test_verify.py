@@ -66,6 +66,12 @@ class Verify(CommandTest):
                             "--passes-only", "--inject-fault", "vn-differentiate")
         self.expect_named(done, r"pass `vn-differentiate\{loss=softmax\}`")
 
+    def test_gradient_of_one_number(self):
+        """With some seeds the direction of the finite differences was across it."""
+        for seed in range(8):
+            done = self.verify("bias_alone", "--loss", "binary", "--for", "train", "--passes-only", "--seed", str(seed))
+            self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_images_in_blocks(self):
         done = self.verify("aggregated5", *IN_BLOCKS)
         self.assertEqual(done.returncode, 0, done.stderr)
