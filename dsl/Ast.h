@@ -7,6 +7,7 @@
 #include "dsl/Types.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -183,6 +184,16 @@ struct ComprehensionExpr : Expr {
   Pattern pattern;
   ExprPtr list, filter, element; // filter may be null
 };
+
+// The text of a string without interpolation.
+inline std::optional<std::string> literal(const Expr &expr) {
+  if (expr.kind != Expr::Kind::String)
+    return std::nullopt;
+  auto &parts = static_cast<const StringExpr &>(expr).parts;
+  if (parts.empty())
+    return "";
+  return parts.size() == 1 && !parts[0].value ? std::optional(parts[0].text) : std::nullopt;
+}
 
 // Flat, so that a long pipeline is not a deep tree.
 struct PipelineExpr : Expr {

@@ -299,11 +299,12 @@ bool Parser::parseWords(TypeExpr &out) {
     std::unique_ptr<StringExpr> word = string();
     if (!word)
       return false;
-    if (word->parts.size() > 1 || (!word->parts.empty() && word->parts[0].value)) {
+    const std::optional<std::string> text = literal(*word);
+    if (!text) {
       diagnostics_.report(diag::BadType, at, "a string of a type has no `{...}`");
       return false;
     }
-    words.push_back(word->parts.empty() ? "" : word->parts[0].text);
+    words.push_back(*text);
     if (std::find(words.begin(), words.end() - 1, words.back()) != words.end() - 1) {
       diagnostics_.report(diag::BadType, at, "`" + words.back() + "` is in this type twice");
       return false;

@@ -17,19 +17,33 @@ void Sema::mismatch(Span span, std::string_view what, std::string_view wanted, c
     report.help(calledWithParentheses(span));
 }
 
-// A string that is none of the words asked for.
-void Sema::requireWord(const Expr &expr, const Type &type, std::string_view what, const Type &found) {
-  const auto other = std::find_if(found.names.begin(), found.names.end(), [&](const std::string &word) {
-    return !std::binary_search(type.names.begin(), type.names.end(), word);
-  });
+namespace {
+
+// A string of `expr` that is none of `words`, if there is one.
+const Expr *otherWord(const Expr &expr, const std::vector<std::string> &words) {
+  if (expr.kind == Expr::Kind::If) {
+    auto &branch = static_cast<const IfExpr &>(expr);
+    const Expr *then = otherWord(*branch.then, words);
+    return then ? then : otherWord(*branch.otherwise, words);
+  }
+  const std::optional<std::string> text = literal(expr);
+  return text && !std::binary_search(words.begin(), words.end(), *text) ? &expr : nullptr;
+}
+
+} // namespace
+
+// False where it has been reported that `expr` has a string that is none of the type's.
+bool Sema::requireWords(const Expr &expr, const Type &type, std::string_view what) {
+  const Expr *other = type.names.empty() ? nullptr : otherWord(expr, type.names);
+  if (!other)
+    return true;
+  const std::string text = *literal(*other);
   auto report =
-      diagnostics_.report(diag::BadValue, expr.span, what, describe(type), "`" + other->substr(0, 40) + "`");
-  const std::string closest = closestName(*other, type.names);
-  if (closest.empty())
-    return;
-  report.help("closest word: `" + closest + "`");
-  if (expr.kind == Expr::Kind::String)
-    report.rewrite(expr.span, "\"" + closest + "\"");
+      diagnostics_.report(diag::BadValue, other->span, what, describe(type), "`" + text.substr(0, 40) + "`");
+  const std::string closest = closestName(text, type.names);
+  if (!closest.empty())
+    report.help("closest word: `" + closest + "`").rewrite(other->span, "\"" + closest + "\"");
+  return false;
 }
 
 void Sema::require(Expr &expr, const Type &type, std::string_view what, Env &env) {
@@ -39,11 +53,9 @@ void Sema::require(Expr &expr, const Type &type, std::string_view what, Env &env
     return;
   }
   Type found = infer(expr, env);
-  if (accepts(type, found))
+  if (type.is(Type::Kind::String) && found.is(Type::Kind::String) && !requireWords(expr, type, what))
     return;
-  if (type.is(Type::Kind::String) && found.is(Type::Kind::String))
-    requireWord(expr, type, what, found);
-  else
+  if (!accepts(type, found))
     mismatch(expr.span, what, describe(type), found);
 }
 
@@ -197,21 +209,18 @@ Type Sema::inferString(StringExpr &string, Env &env) {
       diagnostics_.report(diag::TypeMismatch, part.value->span, "a value in a string", "int or string",
                           describe(type));
   }
-  if (string.parts.empty())
-    return Type::word({""});
-  return string.parts.size() == 1 && !string.parts[0].value ? Type::word({string.parts[0].text})
-                                                            : Type::string();
+  const std::optional<std::string> text = literal(string);
+  return text ? Type::word({*text}) : Type::string();
 }
 
 // A word that a parameter can never be is a slip.
 void Sema::checkWords(const BinaryExpr &comparison, const Type &left, const Type &right) {
-  const auto check = [&](const Expr &literal, const Type &word, const Type &words) {
-    if (literal.kind == Expr::Kind::String && word.names.size() == 1 && words.names.size() > 1 &&
-        !accepts(words, word))
-      requireWord(literal, words, "a string compared here", word);
+  const auto check = [&](const Expr &side, const Type &other) {
+    if (side.kind == Expr::Kind::String && other.names.size() > 1)
+      requireWords(side, other, "a string compared here");
   };
-  check(*comparison.left, left, right);
-  check(*comparison.right, right, left);
+  check(*comparison.left, right);
+  check(*comparison.right, left);
 }
 
 Type Sema::inferBinary(BinaryExpr &binary, Env &env) {

@@ -7,14 +7,6 @@ namespace vernier::dsl {
 
 namespace {
 
-// A literal's text; empty for others.
-std::string literal(const Expr &expr) {
-  if (expr.kind != Expr::Kind::String)
-    return "";
-  const auto &string = static_cast<const StringExpr &>(expr);
-  return string.parts.size() == 1 && !string.parts[0].value ? string.parts[0].text : "";
-}
-
 bool isOne(const Expr &expr) {
   if (expr.kind == Expr::Kind::List) {
     const auto &elements = static_cast<const ListExpr &>(expr).elements;
@@ -54,7 +46,7 @@ std::string Sema::ourText(const Expr &value) const {
 
 // Nothing where it would not be right.
 std::optional<std::string> Sema::ourValue(const OpParameter &parameter, const Expr &value) const {
-  std::string text = literal(value);
+  std::string text = literal(value).value_or("");
   if (text.empty())
     text = ourText(value);
   if (const ForeignName *word = findForeign(Foreign::Word, text))
@@ -250,7 +242,7 @@ bool Sema::foreignWord(const OpSignature &op, const OpParameter &parameter, cons
                        const Env &env) {
   if (parameter.kind != OpParam::Word && parameter.kind != OpParam::Padding)
     return false;
-  std::string text = literal(argument);
+  std::string text = literal(argument).value_or("");
   if (argument.kind == Expr::Kind::Name &&
       !env.names.count(static_cast<const NameExpr &>(argument).name.text)) {
     text = static_cast<const NameExpr &>(argument).name.text;

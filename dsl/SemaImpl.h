@@ -68,7 +68,7 @@ private:
   Type inferComprehension(ComprehensionExpr &loop, Env &env);
   Type inferString(StringExpr &string, Env &env);
   void require(Expr &expr, const Type &type, std::string_view what, Env &env);
-  void requireWord(const Expr &expr, const Type &type, std::string_view what, const Type &found);
+  bool requireWords(const Expr &expr, const Type &type, std::string_view what);
   void checkWords(const BinaryExpr &comparison, const Type &left, const Type &right);
   std::string calledWithParentheses(Span span) const;
   void mismatch(Span span, std::string_view what, std::string_view wanted, const Type &found);

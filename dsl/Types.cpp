@@ -118,9 +118,12 @@ bool accepts(const Type &to, const Type &from) {
     return true;
   if (to.is(Type::Kind::Float) && from.is(Type::Kind::Int))
     return true;
-  if (to.is(Type::Kind::String) && from.is(Type::Kind::String))
-    return to.names.empty() || from.names.empty() ||
-           std::includes(to.names.begin(), to.names.end(), from.names.begin(), from.names.end());
+  if (to.is(Type::Kind::String) && from.is(Type::Kind::String)) {
+    const auto among = [&](const std::string &word) {
+      return std::binary_search(to.names.begin(), to.names.end(), word);
+    };
+    return to.names.empty() || from.names.empty() || std::any_of(from.names.begin(), from.names.end(), among);
+  }
   if (to.is(Type::Kind::Block) && from.is(Type::Kind::Block)) {
     // What is called with these arguments takes them.
     if (to.elements.size() < from.required || to.elements.size() > from.elements.size())

@@ -41,7 +41,8 @@ std::string describe(const Type &type);
 std::string describeWords(const std::vector<std::string> &words);
 // The type of a value that is one or the other.
 Type join(const Type &a, const Type &b);
-// Whether a value of type `from` may stand where `to` is asked for; an int may where a float is.
+// Whether a value of type `from` may stand where `to` is asked for; an int may where a float is. Of strings,
+// whether some of `from` may: which one it is, elaboration sees.
 bool accepts(const Type &to, const Type &from);
 // What iterating or indexing gives.
 Type elementOf(const Type &type);
