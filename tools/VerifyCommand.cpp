@@ -3,6 +3,8 @@
 #include "runtime/Error.h"
 #include "tools/Options.h"
 
+#include <malloc.h>
+
 namespace vernier::tools {
 
 static void runVerify(const VerifyOptions &options) {
@@ -37,7 +39,12 @@ void addVerifyCommand(CLI::App &app) {
   command->add_option("--images-together", options->imagesTogether)->group("");
   // For the tests: breaks a rewrite of this pass, or the first kernel whose name begins so.
   command->add_option("--inject-fault", options->fault)->group("");
-  command->callback([options] { runVerify(*options); });
+  command->callback([options] {
+    // Tensors of megabytes come and go: their pages are kept, not asked for and cleared each time.
+    mallopt(M_MMAP_MAX, 0);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    runVerify(*options);
+  });
 }
 
 } // namespace vernier::tools

@@ -77,9 +77,11 @@ Difference finiteDifferences(mlir::func::FuncOp lossOnly, Inputs &inputs,
   const double expected = derivative(gradients);
   const auto lossAt = [&](double step) {
     Inputs moved = inputs;
-    for (const auto &[name, along] : directions)
+    for (const auto &[name, along] : directions) {
+      std::vector<double> &parameter = moved.parameters.at(name).data;
       for (size_t i = 0; i < along.size(); ++i)
-        moved.parameters[name].data[i] += step * along[i];
+        parameter[i] += step * along[i];
+    }
     return runLoss(lossOnly, moved);
   };
   const double loss = lossAt(0);
