@@ -13,7 +13,11 @@ constexpr std::string_view activations = "the activations are `relu`, `relu6`, `
                                          "`gelu` and `gelu_tanh`";
 constexpr std::string_view normalisations = "the only normalisation is `batch_norm`";
 constexpr std::string_view types =
-    "types are `int`, `float`, `bool`, `string`, `tensor` and lists such as `[int]`";
+    "types are `int`, `float`, `bool`, `string`, `tensor`, lists such as `[int]`, strings such as "
+    "`\"max\" | \"average\"`, and `block(x, int)`";
+constexpr std::string_view blockType = "the type of a block says what it is called with: `block(x, int)`";
+constexpr std::string_view wordType = "a string of a fixed set has the type `\"max\" | \"average\"`";
+constexpr std::string_view leaveOpen = "a call with `_` makes a block of what is left open: `f(_, 8)`";
 constexpr std::string_view leaveOutShape = "the number of input channels follows from the map: leave it out";
 constexpr std::string_view declareBlock = "a block is declared by `block name(x, channels: int) { ... }`";
 
@@ -38,17 +42,15 @@ const std::vector<ForeignName> values = {
 };
 
 const std::vector<ForeignName> typeNames = {
-    {"Tensor", "tensor", ""},  {"Int", "int", ""},
-    {"integer", "int", ""},    {"long", "int", ""},
-    {"int64", "int", ""},      {"int32", "int", ""},
-    {"size_t", "int", ""},     {"double", "float", ""},
-    {"float32", "float", ""},  {"Float", "float", ""},
-    {"boolean", "bool", ""},   {"Bool", "bool", ""},
-    {"str", "string", ""},     {"String", "string", ""},
-    {"list", "[int]", ""},     {"List", "[int]", ""},
-    {"tuple", "[int]", ""},    {"Tuple", "[int]", ""},
-    {"Sequence", "[int]", ""}, {"Optional", "", types},
-    {"Any", "", types},        {"Module", "", "blocks are called by their names; they are no values"},
+    {"Tensor", "tensor", ""},  {"Int", "int", ""},          {"integer", "int", ""},
+    {"long", "int", ""},       {"int64", "int", ""},        {"int32", "int", ""},
+    {"size_t", "int", ""},     {"double", "float", ""},     {"float32", "float", ""},
+    {"Float", "float", ""},    {"boolean", "bool", ""},     {"Bool", "bool", ""},
+    {"str", "string", ""},     {"String", "string", ""},    {"list", "[int]", ""},
+    {"List", "[int]", ""},     {"tuple", "[int]", ""},      {"Tuple", "[int]", ""},
+    {"Sequence", "[int]", ""}, {"Optional", "", types},     {"Any", "", types},
+    {"Module", "", blockType}, {"Callable", "", blockType}, {"Literal", "", wordType},
+    {"Enum", "", wordType},    {"enum", "", wordType},
 };
 
 const std::vector<ForeignName> arguments = {
@@ -98,6 +100,8 @@ const std::vector<ForeignName> arguments = {
     {"track_running_stats", "", "a batch norm always has running statistics: leave it out", true},
     {"dim", "", "maps are joined and split along their channels: leave it out", true},
     {"axis", "", "maps are joined and split along their channels: leave it out", true},
+    {"keepdim", "", "a mean of a map is a map of one pixel: leave it out", true},
+    {"keepdims", "", "a mean of a map is a map of one pixel: leave it out", true},
     {"padding_mode", "", "`conv` pads with zeros; another padding is `pad(1, mode = replicate)` before it"},
     {"output_padding", "", "only `conv_transpose` has it"},
     {"return_indices", "", "pools have one result: leave it out", true},
@@ -165,7 +169,7 @@ const std::vector<ForeignName> statements = {
     {"fn", "block", declareBlock},
     {"func", "block", declareBlock},
     {"function", "block", declareBlock},
-    {"lambda", "", declareBlock},
+    {"lambda", "", leaveOpen},
     {"class", "",
      "a network is declared by `network name(width: int) { ... }`, what networks share by `block`"},
     {"struct", "",
@@ -175,11 +179,11 @@ const std::vector<ForeignName> statements = {
     {"pass", "", "a body may be empty: `{ }`"},
     {"break", "", "loops run to their end; `if` decides what they do"},
     {"continue", "", "loops run to their end; `if` decides what they do"},
-    {"assert", "", "there are no assertions: leave the line out"},
+    {"assert", "require", "what must hold is said by `require condition, \"message\"`"},
     {"print", "", "nothing is printed: `vernier describe` shows the network"},
     {"del", "", "values end with their block: leave the line out"},
     {"with", "", "leave the line out"},
-    {"raise", "", "there are no exceptions: leave the line out"},
+    {"raise", "", "what must hold is said by `require condition, \"message\"`"},
     {"try", "", "there are no exceptions: leave the line out"},
     {"yield", "", "a list is made by `for x in list: expression`"},
     {"global", "", "blocks see their own parameters and values only"},
@@ -332,7 +336,7 @@ const std::vector<ForeignCall> calls = {
     {"globalaveragepool", "global_avg_pool", ""},
     {"globalpool", "global_avg_pool", ""},
     {"gap", "global_avg_pool", ""},
-    {"mean", "global_avg_pool", ""},
+    {"mean", "global_avg_pool", "for means over height and width; others do not exist", {"dim=space"}},
     {"globalmaxpool", "global_max_pool", ""},
     {"globalmaxpool2d", "global_max_pool", ""},
     {"globalmaxpooling2d", "global_max_pool", ""},
@@ -340,7 +344,7 @@ const std::vector<ForeignCall> calls = {
      "global_max_pool",
      "for one pixel; larger ones come from `max_pool`, whose kernel is the map's size divided by theirs",
      {"output_size=1"}},
-    {"amax", "global_max_pool", ""},
+    {"amax", "global_max_pool", "for height and width; other maxima do not exist", {"dim=space"}},
     // Sizes.
     {"flatten",
      "",
@@ -377,12 +381,12 @@ const std::vector<ForeignCall> calls = {
     {"pixelunshuffle", "", "pixels do not become channels; `conv` with a stride makes a map smaller"},
     {"spacetodepth", "", "pixels do not become channels; `conv` with a stride makes a map smaller"},
     // Joining and cutting.
-    {"cat", "concat", "", {"dim"}},
-    {"concatenate", "concat", "", {"axis"}},
-    {"stack", "concat", "", {"dim"}},
+    {"cat", "concat", "", {"dim=channels"}},
+    {"concatenate", "concat", "", {"axis=channels"}},
+    {"stack", "", "maps have three sides and get no fourth; `concat` joins their channels"},
     {"merge", "concat", ""},
     {"route", "concat", ""},
-    {"chunk", "split", "", {"parts", "dim"}},
+    {"chunk", "split", "", {"parts", "dim=channels"}},
     {"narrow", "slice", ""},
     {"shuffle", "channel_shuffle", ""},
     {"mul", "multiply", ""},
@@ -395,6 +399,7 @@ const std::vector<ForeignCall> calls = {
     {"sequential", "", "operations are joined by `|>`: `x |> conv(8, 3) |> relu`"},
     {"modulelist", "", "a list of maps is `for c in widths: x |> conv(c, 3)`"},
     // Functions.
+    {"partial", "", leaveOpen},
     {"reversed", "reverse", ""},
     {"sorted", "", "lists keep their order; `reverse` turns it round"},
     {"length", "len", ""},

@@ -35,7 +35,8 @@ struct ForeignCall {
   std::string_view name; // lower case, without `_`
   std::string_view ours; // does the same; empty: nothing does
   std::string_view help;
-  // Theirs by position, behind the map; "output_size=1" may be left out if it is that value. Empty: as ours.
+  // Theirs by position, behind the map; "output_size=1" may be left out if it is that value, "dim=channels"
+  // if it is the side of channels, and "dim=space" must be both others. Empty: as ours.
   std::vector<std::string_view> parameters{};
   // Theirs where ours have another default: {"padding", "0"}.
   std::vector<std::pair<std::string_view, std::string_view>> defaults{};

@@ -110,6 +110,12 @@ bool Parser::foreignStatement(StmtPtr &out, bool network) {
     return false;
   auto report = foreign("`" + std::string(word->name) + "`", first.span);
   report.help(helpOf(*word));
+  if (word->ours == "require") {
+    report.rewrite(first.span, std::string(word->ours));
+    recovered_ += bool(report);
+    out = parseRequire();
+    return true;
+  }
   if (!word->omit)
     return true;
   report.rewrite({file_, first.span.begin, token(1).span.begin}, "");

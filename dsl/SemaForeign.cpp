@@ -16,6 +16,36 @@ bool isOne(const Expr &expr) {
   return expr.kind == Expr::Kind::Int && static_cast<const IntExpr &>(expr).value == 1;
 }
 
+std::optional<int64_t> intOf(const Expr &expr) {
+  if (expr.kind == Expr::Kind::Int)
+    return static_cast<const IntExpr &>(expr).value;
+  if (expr.kind != Expr::Kind::Unary || static_cast<const UnaryExpr &>(expr).op != UnaryOp::Negate)
+    return std::nullopt;
+  const std::optional<int64_t> value = intOf(*static_cast<const UnaryExpr &>(expr).operand);
+  return value ? std::optional(-*value) : std::nullopt;
+}
+
+// A map's channels: in PyTorch the first side behind the images; Keras' axis may be the last one.
+bool isChannels(const Expr &expr, std::string_view name) {
+  const std::optional<int64_t> side = intOf(expr);
+  return side && (*side == 1 || *side == -3 || (name == "axis" && (*side == 3 || *side == -1)));
+}
+
+// Height and width.
+bool isSpace(const Expr &expr) {
+  if (expr.kind != Expr::Kind::List)
+    return false;
+  std::vector<int64_t> sides;
+  for (const ExprPtr &element : static_cast<const ListExpr &>(expr).elements)
+    sides.push_back(intOf(*element).value_or(0));
+  return sides == std::vector<int64_t>{2, 3} || sides == std::vector<int64_t>{-2, -1};
+}
+
+// Whether an argument of which theirs says "name=form" may be left out.
+bool isOfForm(const Expr &expr, std::string_view name, std::string_view form) {
+  return form == "1" ? isOne(expr) : form == "channels" ? isChannels(expr, name) : isSpace(expr);
+}
+
 bool isEmptyValue(const Expr &expr) {
   return expr.kind == Expr::Kind::Name && static_cast<const NameExpr &>(expr).name.text == "None";
 }
@@ -76,9 +106,10 @@ std::optional<std::string> Sema::ourCall(const CallExpr &call, const ForeignCall
   const size_t first = piped ? 1 : 0;
   std::vector<std::string> values(op->parameters.size());
   size_t position = 0;
+  bool space =
+      std::find(entry.parameters.begin(), entry.parameters.end(), "dim=space") == entry.parameters.end();
   for (const Argument &argument : call.arguments) {
-    std::string_view name = argument.name.text;
-    bool mustBeOne = false;
+    std::string_view name = argument.name.text, form;
     size_t slot = op->parameters.size();
     if (name.empty() && !theirs) {
       slot = first + position++;
@@ -88,9 +119,7 @@ std::optional<std::string> Sema::ourCall(const CallExpr &call, const ForeignCall
         if (behind == 0) {
           slot = 0;
         } else if (behind - 1 < entry.parameters.size()) {
-          name = entry.parameters[behind - 1];
-          mustBeOne = name.ends_with("=1");
-          name = name.substr(0, name.find('='));
+          name = entry.parameters[behind - 1].substr(0, entry.parameters[behind - 1].find('='));
         } else {
           return std::nullopt;
         }
@@ -102,11 +131,13 @@ std::optional<std::string> Sema::ourCall(const CallExpr &call, const ForeignCall
       if (name.empty())
         return std::nullopt;
       for (std::string_view parameter : entry.parameters)
-        mustBeOne = mustBeOne || parameter == std::string(name) + "=1";
+        if (parameter.starts_with(std::string(name) + "="))
+          form = parameter.substr(name.size() + 1);
       const ForeignName *foreign = findForeign(Foreign::Argument, name);
       if (foreign && !foreign->ours.empty())
         slot = indexOf(*op, foreign->ours);
-      const bool dropped = mustBeOne ? isOne(*argument.value) : foreign && foreign->omit;
+      const bool dropped = form.empty() ? foreign && foreign->omit : isOfForm(*argument.value, name, form);
+      space = space || (form == "space" && dropped);
       if (slot >= op->parameters.size()) {
         if (!dropped && !isEmptyValue(*argument.value))
           return std::nullopt;
@@ -120,6 +151,8 @@ std::optional<std::string> Sema::ourCall(const CallExpr &call, const ForeignCall
       return std::nullopt;
     values[slot] = *value;
   }
+  if (!space)
+    return std::nullopt; // a mean of everything
   if (theirs)
     for (auto [name, value] : entry.defaults)
       if (std::string &mine = values[indexOf(*op, name)]; mine.empty())

@@ -185,6 +185,44 @@ BOOST_AUTO_TEST_CASE(rewrites) {
   BOOST_TEST(files >= 3u);
 }
 
+// The table of docs/language.md: what is on the left is refused with what is on the right.
+BOOST_AUTO_TEST_CASE(from_pytorch) {
+  std::istringstream in(contents(fs::path(VERNIER_DOCS) / "language.md"));
+  size_t rows = 0;
+  bool inside = false;
+  for (std::string line; std::getline(in, line);) {
+    inside = line == "| PyTorch | here |" || (inside && line.starts_with("|"));
+    const size_t middle = line.find(" | ");
+    if (!inside || !line.starts_with("| `"))
+      continue;
+    ++rows;
+    for (size_t at; (at = line.find("\\|")) != std::string::npos;)
+      line.erase(at, 1);
+    const size_t split = line.find("` | ");
+    BOOST_REQUIRE_MESSAGE(middle != std::string::npos && split != std::string::npos, line);
+    const std::string theirs = line.substr(3, split - 3),
+                      here = line.substr(split + 5, line.size() - split - 8);
+    const auto program = [](const std::string &value) {
+      return "network n() {\n  input image: [64, 32, 32]\n  x = image |> relu\n  y = x |> sigmoid\n  z = " +
+             value + "\n  x + y\n}\nmodel m = n()\n";
+    };
+    std::string text = program(theirs);
+    auto checked = test::checkText(text);
+    BOOST_TEST(!checked.diagnostics.empty(), theirs << " is no error");
+    if (line[split + 4] == '"') {
+      BOOST_TEST(checked.errors().find(here) != std::string::npos, theirs << " gives " << checked.errors());
+      BOOST_TEST(rewritten(text, checked.diagnostics) == "", theirs);
+      continue;
+    }
+    for (int round = 0; round < 4 && !checked.diagnostics.empty(); ++round) {
+      text = rewritten(text, checked.diagnostics);
+      checked = test::checkText(text);
+    }
+    BOOST_TEST(text == program(here), theirs << " becomes " << text << checked.errors());
+  }
+  BOOST_TEST(rows >= 30u);
+}
+
 // What the language has needs no explanation, and what is explained is there.
 BOOST_AUTO_TEST_CASE(foreign_names) {
   for (const ForeignCall &call : foreignCalls()) {
