@@ -146,6 +146,21 @@ BOOST_AUTO_TEST_CASE(pinned_memory_is_the_copys_until_it_has_been_waited_for) {
   BOOST_TEST(come(true) == 64);
   BOOST_TEST(come(false) < 56);
 
+  // An array that is both input and output goes there and back.
+  BOOST_TEST(passes([&] {
+               Memory memory;
+               EmulatedStream in, out;
+               Event there;
+               memory.host[7] = 1;
+               in.copyToDevice(memory.x, memory.host, kBytes);
+               there.record(in);
+               out.follow(there);
+               out.copyToHost(memory.host, memory.x, kBytes);
+               out.synchronize();
+               in.synchronize();
+               return memory.host[7] == 1;
+             }) == 64);
+
   // Nor may it be given back.
   const auto released = [](bool waits) {
     return passes([&] {

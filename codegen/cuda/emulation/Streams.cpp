@@ -75,6 +75,20 @@ std::shared_ptr<void> underWay(const void *host, size_t bytes, bool reads) {
   throw Fault(report);
 }
 
+// What a copy will write to pinned memory is not there before; what another, which comes first, still reads
+// is left to it.
+void poison(std::byte *host, size_t bytes) {
+  Pinned &known = pinned();
+  const std::lock_guard lock(known.mutex);
+  std::vector<const HostCopy *> reads;
+  for (const HostCopy &copy : known.copies)
+    if (copy.reads && copy.touches(host, host + bytes))
+      reads.push_back(&copy);
+  for (std::byte *word = host; word + 4 <= host + bytes; word += 4)
+    if (std::ranges::none_of(reads, [&](const HostCopy *copy) { return copy->touches(word, word + 4); }))
+      std::memcpy(word, &kCopyInFlight, 4);
+}
+
 size_t digest(const void *memory, size_t bytes) {
   return std::hash<std::string_view>()({static_cast<const char *>(memory), bytes});
 }
@@ -190,8 +204,7 @@ void Stream::copyToHost(void *host, const void *device, size_t bytes) {
     synchronize();
     return;
   }
-  for (size_t offset = 0; offset + 4 <= bytes; offset += 4)
-    std::memcpy(static_cast<std::byte *>(host) + offset, &kCopyInFlight, 4);
+  poison(static_cast<std::byte *>(host), bytes);
   put({.work = [=, copy = underWay(host, bytes, false)] { emulation::copyToHost(host, device, bytes); },
        .needs = {},
        .marks = {}},
