@@ -1,5 +1,5 @@
-// The checker's state, shared by Sema.cpp (declarations and statements) and SemaExpr.cpp (expressions and
-// calls) and SemaForeign.cpp (the names of other frameworks).
+// The checker's state, shared by Sema.cpp (declarations and statements), SemaExpr.cpp (expressions),
+// SemaCalls.cpp and SemaForeign.cpp (the names of other frameworks).
 #ifndef VERNIER_DSL_SEMAIMPL_H
 #define VERNIER_DSL_SEMAIMPL_H
 
