@@ -185,32 +185,41 @@ BOOST_AUTO_TEST_CASE(rewrites) {
   BOOST_TEST(files >= 3u);
 }
 
-// The table of docs/language.md: what is on the left is refused with what is on the right.
-BOOST_AUTO_TEST_CASE(from_pytorch) {
-  std::istringstream in(contents(fs::path(VERNIER_DOCS) / "language.md"));
-  size_t rows = 0;
+// Rows of the table below this heading of a page: what stands in its first column, which is code, and the
+// rest.
+std::vector<std::pair<std::string, std::string>> rowsOf(const char *page, const std::string &heading) {
+  std::istringstream in(contents(fs::path(VERNIER_DOCS) / page));
+  std::vector<std::pair<std::string, std::string>> rows;
   bool inside = false;
   for (std::string line; std::getline(in, line);) {
-    inside = line == "| PyTorch | here |" || (inside && line.starts_with("|"));
-    const size_t middle = line.find(" | ");
+    inside = line == heading || (inside && line.starts_with("|"));
     if (!inside || !line.starts_with("| `"))
       continue;
-    ++rows;
     for (size_t at; (at = line.find("\\|")) != std::string::npos;)
       line.erase(at, 1);
     const size_t split = line.find("` | ");
-    BOOST_REQUIRE_MESSAGE(middle != std::string::npos && split != std::string::npos, line);
-    const std::string theirs = line.substr(3, split - 3),
-                      here = line.substr(split + 5, line.size() - split - 8);
-    const auto program = [](const std::string &value) {
-      return "network n() {\n  input image: [64, 32, 32]\n  x = image |> relu\n  y = x |> sigmoid\n  z = " +
-             value + "\n  x + y\n}\nmodel m = n()\n";
-    };
-    std::string text = program(theirs);
+    BOOST_REQUIRE_MESSAGE(split != std::string::npos && line.ends_with(" |"), line);
+    rows.emplace_back(line.substr(3, split - 3), line.substr(split + 4, line.size() - split - 6));
+  }
+  return rows;
+}
+
+std::string networkWith(const std::string &statement) {
+  return "network n() {\n  input image: [64, 32, 32]\n  x = image |> relu\n  y = x |> sigmoid\n  " +
+         statement + "\n  x + y\n}\nmodel m = n()\n";
+}
+
+// What is on the left is refused with what is on the right: a line, or a part of the message.
+BOOST_AUTO_TEST_CASE(from_pytorch) {
+  const auto rows = rowsOf("language.md", "| PyTorch | here |");
+  BOOST_TEST(rows.size() >= 30u);
+  for (const auto &[theirs, here] : rows) {
+    std::string text = networkWith("z = " + theirs);
     auto checked = test::checkText(text);
     BOOST_TEST(!checked.diagnostics.empty(), theirs << " is no error");
-    if (line[split + 4] == '"') {
-      BOOST_TEST(checked.errors().find(here) != std::string::npos, theirs << " gives " << checked.errors());
+    const std::string inner = here.substr(1, here.size() - 2);
+    if (here.starts_with('"')) {
+      BOOST_TEST(checked.errors().find(inner) != std::string::npos, theirs << " gives " << checked.errors());
       BOOST_TEST(rewritten(text, checked.diagnostics) == "", theirs);
       continue;
     }
@@ -218,9 +227,21 @@ BOOST_AUTO_TEST_CASE(from_pytorch) {
       text = rewritten(text, checked.diagnostics);
       checked = test::checkText(text);
     }
-    BOOST_TEST(text == program(here), theirs << " becomes " << text << checked.errors());
+    BOOST_TEST(text == networkWith("z = " + inner), theirs << " becomes " << text << checked.errors());
   }
-  BOOST_TEST(rows >= 30u);
+}
+
+BOOST_AUTO_TEST_CASE(by_what_was_typed) {
+  const auto rows = rowsOf("errors.md", "| typed | error |");
+  BOOST_TEST(rows.size() >= 40u);
+  for (const auto &[typed, link] : rows) {
+    auto checked = test::checkText(networkWith(typed));
+    if (checked.diagnostics.empty())
+      elaborateModel(checked.program, "m", {}, checked.diagnostics);
+    BOOST_REQUIRE_MESSAGE(!checked.diagnostics.empty(), typed << " is no error");
+    const std::string &code = checked.diagnostics.all()[0].code;
+    BOOST_TEST(link.starts_with("[" + code + "]"), typed << " is " << code);
+  }
 }
 
 // What the language has needs no explanation, and what is explained is there.
