@@ -480,7 +480,7 @@ bool Elaborator::addOutput(const std::string &name, const Value &value, Span spa
 // ---- types
 
 bool Elaborator::conform(Value &value, const Type &type, std::string_view what, Span span, Frame &frame) {
-  if (value.error() || !type.known())
+  if (value.error() || !type.known() || (value.is(Value::Kind::None) && type.optional))
     return !value.error();
   auto refuse = [&](const Value &found) {
     auto report = error(diag::TypeMismatch, span, frame, what, describe(type), describe(typeOf(found)));
@@ -536,6 +536,7 @@ bool Elaborator::conform(Value &value, const Type &type, std::string_view what, 
     value.choices = choices;
     return true;
   }
+  case Type::Kind::None:
   case Type::Kind::Tuple:
   case Type::Kind::Unknown:
     break;

@@ -81,6 +81,8 @@ Value Elaborator::evalName(const NameExpr &name, Frame &frame) {
   auto found = frame.names.find(name.name.text);
   if (found != frame.names.end())
     return found->second;
+  if (name.name.text == "none")
+    return Value::none();
   if (isWord(name.name.text))
     return Value::ofString(name.name.text);
   if (name.block || name.op)
@@ -250,8 +252,10 @@ bool Elaborator::equal(const Value &left, const Value &right) {
 Value Elaborator::compare(const BinaryExpr &binary, const Value &left, const Value &right, Frame &frame) {
   bool order = binary.op != BinaryOp::Equal && binary.op != BinaryOp::NotEqual;
   bool numbers = left.numeric() && right.numeric();
-  bool comparable = numbers || (!order && left.kind == right.kind && !left.is(Value::Kind::Tensor) &&
-                                !left.is(Value::Kind::Block));
+  const bool none = left.is(Value::Kind::None) || right.is(Value::Kind::None);
+  bool comparable =
+      numbers || (!order && none) ||
+      (!order && left.kind == right.kind && !left.is(Value::Kind::Tensor) && !left.is(Value::Kind::Block));
   if (!comparable) {
     error(diag::OperandTypes, binary.opSpan, frame, spelling(binary.op), describe(typeOf(left)),
           describe(typeOf(right)));

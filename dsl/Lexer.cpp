@@ -228,7 +228,7 @@ private:
           return;
         }
       }
-      if (c == '|' && last() == Tok::String && stringFollows()) {
+      if (c == '|' && ((last() == Tok::String && stringFollows()) || noneFollows())) {
         ++at_;
         push(Tok::Bar, begin, at_);
         return;
@@ -243,6 +243,16 @@ private:
     while (i < end_ && (text_[i] == ' ' || text_[i] == '\t' || text_[i] == '\r' || text_[i] == '\n'))
       ++i;
     return i < end_ && text_[i] == '"';
+  }
+
+  // Of a type: `tensor | none`.
+  bool noneFollows() const {
+    constexpr std::string_view word = "none";
+    uint32_t i = at_ + 1;
+    while (i < end_ && text_[i] == ' ')
+      ++i;
+    return text_.substr(i, std::min<size_t>(word.size(), end_ - i)) == word &&
+           (i + word.size() >= end_ || !isNamePart(text_[i + word.size()]));
   }
 
   // What other languages have and this one not; read as what was meant where that is plain. A habit is one

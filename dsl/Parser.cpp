@@ -241,6 +241,17 @@ bool isTypeName(std::string_view name) {
 } // namespace
 
 bool Parser::parseType(TypeExpr &out, int depth) {
+  if (!parsePresentType(out, depth))
+    return false;
+  if (at(Tok::Bar) && sourceOf(token(1).span) == "none") {
+    take();
+    out.span = cover(out.span, take().span);
+    out.type.optional = true;
+  }
+  return true;
+}
+
+bool Parser::parsePresentType(TypeExpr &out, int depth) {
   Token first = token();
   if (at(Tok::LBracket)) {
     if (depth == 3) {
@@ -314,8 +325,8 @@ bool Parser::parseWords(TypeExpr &out) {
       return false;
     }
     out.span = cover(first, at);
-  } while (accept(Tok::Bar));
-  if (words.size() == 1) {
+  } while (kind(1) == Tok::String && accept(Tok::Bar));
+  if (words.size() == 1 && !at(Tok::Bar)) {
     expected("`|`").help(
         "a parameter that is one of these strings: `kind: \"max\" | \"average\"`; any: `kind: string`");
     return false;

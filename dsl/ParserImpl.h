@@ -81,6 +81,7 @@ private:
   void parseModel(File &out);
   bool parseParameters(std::vector<Parameter> &out);
   bool parseType(TypeExpr &out, int depth = 0);
+  bool parsePresentType(TypeExpr &out, int depth);
   bool parseWords(TypeExpr &out);
   bool parseBlockType(TypeExpr &out, int depth);
 

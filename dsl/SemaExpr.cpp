@@ -129,6 +129,8 @@ Type Sema::inferName(NameExpr &name, Env &env) {
   auto found = env.names.find(name.name.text);
   if (found != env.names.end())
     return found->second;
+  if (name.name.text == "none")
+    return Type::none();
   if (isWord(name.name.text))
     return Type::string();
   if (std::optional<Type> block = blockNamed(name, env))
@@ -207,6 +209,8 @@ Type Sema::inferBinary(BinaryExpr &binary, Env &env) {
   switch (binary.op) {
   case BinaryOp::Equal:
   case BinaryOp::NotEqual:
+    if (left.is(Type::Kind::None) || right.is(Type::Kind::None))
+      return Type::boolean();
     if (known && (tensors || left.is(Type::Kind::Block) ||
                   !(numbers || left.kind == right.kind || (left.listLike() && right.listLike()))))
       refuse();
@@ -233,7 +237,8 @@ Type Sema::inferBinary(BinaryExpr &binary, Env &env) {
     if (!known) {
       // One side already rules a pair out that no value of the other can repair.
       const Type &type = left.known() ? left : right;
-      if (type.is(Type::Kind::Bool) || type.is(Type::Kind::String) || type.is(Type::Kind::Block))
+      if (type.is(Type::Kind::Bool) || type.is(Type::Kind::String) || type.is(Type::Kind::Block) ||
+          type.is(Type::Kind::None))
         return refuse();
       return Type::unknown();
     }

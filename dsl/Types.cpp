@@ -49,7 +49,14 @@ Type Type::block(std::vector<Type> parameters, std::vector<std::string> names, s
 }
 
 std::string describe(const Type &type) {
+  if (type.optional) {
+    Type present = type;
+    present.optional = false;
+    return describe(present) + " or none";
+  }
   switch (type.kind) {
+  case Type::Kind::None:
+    return "none";
   case Type::Kind::Unknown:
     return "a value";
   case Type::Kind::Int:
@@ -86,8 +93,15 @@ std::string describeWords(const std::vector<std::string> &words) {
 }
 
 Type join(const Type &a, const Type &b) {
-  if (a == b)
-    return a;
+  if (a == b || !a.known() || !b.known())
+    return a == b ? a : Type::unknown();
+  if (a.is(Type::Kind::None) || b.is(Type::Kind::None) || a.optional || b.optional) {
+    Type present = a.is(Type::Kind::None) ? b : a, other = b.is(Type::Kind::None) ? a : b;
+    present.optional = other.optional = false;
+    present = join(present, other);
+    present.optional = present.known();
+    return present;
+  }
   if (a.listLike() && b.listLike())
     return Type::list(join(elementOf(a), elementOf(b)));
   if (a.is(Type::Kind::String) && b.is(Type::Kind::String)) {
@@ -116,6 +130,13 @@ Type join(const Type &a, const Type &b) {
 bool accepts(const Type &to, const Type &from) {
   if (!to.known() || !from.known() || to == from)
     return true;
+  if (from.is(Type::Kind::None))
+    return to.optional;
+  if (to.optional || from.optional) {
+    Type present = to, given = from;
+    present.optional = given.optional = false;
+    return accepts(present, given);
+  }
   if (to.is(Type::Kind::Float) && from.is(Type::Kind::Int))
     return true;
   if (to.is(Type::Kind::String) && from.is(Type::Kind::String)) {
@@ -157,6 +178,8 @@ Type elementOf(const Type &type) {
 }
 
 Type widened(Type type) {
+  if (type.is(Type::Kind::None))
+    return Type::unknown();
   if (type.is(Type::Kind::String))
     type.names.clear();
   if (type.listLike())

@@ -9,12 +9,13 @@ namespace vernier::dsl {
 
 struct Type {
   // Unknown goes with everything: what it really is, elaboration sees.
-  enum class Kind { Unknown, Int, Float, Bool, String, Tensor, List, Tuple, Block };
+  enum class Kind { Unknown, None, Int, Float, Bool, String, Tensor, List, Tuple, Block };
   Kind kind = Kind::Unknown;
   std::vector<Type> elements{}; // List: one; Tuple: each; Block: its parameters
   // String: all that it may be, sorted, or empty; Block: names of its parameters, empty ones have none.
   std::vector<std::string> names{};
-  size_t required = 0; // Block: so many arguments must be given
+  size_t required = 0;   // Block: so many arguments must be given
+  bool optional = false; // or `none`
 
   bool operator==(const Type &) const = default;
   bool known() const { return kind != Kind::Unknown; }
@@ -23,6 +24,7 @@ struct Type {
   bool listLike() const { return kind == Kind::List || kind == Kind::Tuple; }
 
   static Type unknown() { return {}; }
+  static Type none() { return {Kind::None}; }
   static Type integer() { return {Kind::Int, {}}; }
   static Type floating() { return {Kind::Float, {}}; }
   static Type boolean() { return {Kind::Bool, {}}; }
@@ -42,11 +44,11 @@ std::string describeWords(const std::vector<std::string> &words);
 // The type of a value that is one or the other.
 Type join(const Type &a, const Type &b);
 // Whether a value of type `from` may stand where `to` is asked for; an int may where a float is. Of strings,
-// whether some of `from` may: which one it is, elaboration sees.
+// whether some of `from` may, and of what may be `none`, whether it may if it is not: elaboration sees.
 bool accepts(const Type &to, const Type &from);
 // What iterating or indexing gives.
 Type elementOf(const Type &type);
-// Of a name that may be bound again: strings may be any.
+// Of a name that may be bound again: strings may be any, and what was `none` anything.
 Type widened(Type type);
 
 } // namespace vernier::dsl

@@ -20,6 +20,12 @@ int depthOf(const Value &value) {
 
 std::string_view BlockValue::name() const { return block ? std::string_view(block->name.text) : op->name; }
 
+Value Value::none() {
+  Value out;
+  out.kind = Kind::None;
+  return out;
+}
+
 Value Value::ofInt(int64_t value) {
   Value out;
   out.kind = Kind::Int;
@@ -78,6 +84,8 @@ Type typeOf(const Value &value) {
   switch (value.kind) {
   case Value::Kind::Error:
     return Type::unknown();
+  case Value::Kind::None:
+    return Type::none();
   case Value::Kind::Int:
     return Type::integer();
   case Value::Kind::Float:
@@ -113,6 +121,8 @@ std::string formatFloat(double value) {
 
 std::string describe(const Value &value) {
   switch (value.kind) {
+  case Value::Kind::None:
+    return "none";
   case Value::Kind::Int:
     return std::to_string(value.integer);
   case Value::Kind::Float:

@@ -23,7 +23,7 @@ using ChoiceSet = uint64_t;
 
 struct Value {
   // Error: something that was reported; whatever is done with it is an Error again, silently.
-  enum class Kind { Error, Int, Float, Bool, String, List, Tensor, Block };
+  enum class Kind { Error, None, Int, Float, Bool, String, List, Tensor, Block };
   Kind kind = Kind::Error;
   // A number of channels that depends on hole `hole`: its element `element`, or, at -1, something made of it.
   int hole = -1, element = -1;
@@ -44,6 +44,7 @@ struct Value {
   double asDouble() const { return kind == Kind::Float ? number : static_cast<double>(integer); }
   int node() const { return static_cast<int>(integer); }
 
+  static Value none();
   static Value ofInt(int64_t value);
   static Value ofFloat(double value);
   static Value ofBool(bool value);

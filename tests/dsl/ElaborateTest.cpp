@@ -265,6 +265,31 @@ BOOST_AUTO_TEST_CASE(blocks_as_values) {
   BOOST_TEST(net("relu = image |> relu\nrelu |> relu").nodes.size() == 3);
 }
 
+// What may be left out: `none` is compared, not computed with.
+BOOST_AUTO_TEST_CASE(optional_values) {
+  const std::string fuse = "block fuse(x, skip: tensor | none = none, act: block(x) | none = none, channels: "
+                           "int | none = none) {\n"
+                           "  y = if skip == none then x else x + skip\n"
+                           "  z = if channels != none then y |> conv(channels, 1) else y\n"
+                           "  if act == none then z else z |> act\n}\n";
+  const auto net = [&](const std::string &body) {
+    return graphOf(fuse + "network net() {\n  input image: [3, 8, 8]\n" + body + "\n}\nmodel m = net()\n")
+        .nodes;
+  };
+  BOOST_TEST(net("image |> fuse").size() == 1u);
+  BOOST_TEST(net("image |> fuse(image)")[1].place == "fuse1.add1");
+  BOOST_TEST(net("image |> fuse(none, relu, 5)").size() == 3u);
+  BOOST_TEST(net("image |> fuse(if image.channels == 3 then none else image, act = sigmoid)").size() == 2u);
+  BOOST_TEST(
+      net("last = none\nfor i in range(3) {\n  image = image |> relu |> fuse(last)\n  last = image\n}\nimage")
+          .size() == 6u);
+  BOOST_TEST(
+      net("kinds = [none, relu]\nfor act in kinds {\n  image = image |> fuse(act = act)\n}\nimage").size() ==
+      2u);
+  // A name of one's own hides the word.
+  BOOST_TEST(net("none = image |> relu\nimage + none").size() == 3u);
+}
+
 BOOST_AUTO_TEST_CASE(blocks_within_blocks_without_end) {
   const std::string nest =
       "block apply(x, f: block(x)) {\n  x |> f\n}\n"
