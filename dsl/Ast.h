@@ -244,6 +244,7 @@ struct IfStmt : Stmt {
 
 struct LearnedStmt : Stmt {
   explicit LearnedStmt(Span span) : Stmt(Kind::Learned, span) {}
+  std::unique_ptr<Label> label; // the hole's place, where it is not its name
   Identifier name;
   TypeExpr type;
   ExprPtr seed;
@@ -253,6 +254,7 @@ struct LearnedStmt : Stmt {
 
 struct ChooseStmt : Stmt {
   explicit ChooseStmt(Span span) : Stmt(Kind::Choose, span) {}
+  std::unique_ptr<Label> label;
   Identifier name;
   TypeExpr type;
   ExprPtr choices;

@@ -266,21 +266,29 @@ bool Elaborator::bind(const Pattern &pattern, const Value &value, Span span, Fra
   return true;
 }
 
-std::string Elaborator::holePlace(const Identifier &name, Span span, Frame &frame, bool &fine) {
+std::optional<std::string> Elaborator::holePlace(const Label *label, const Identifier &name, Frame &frame) {
+  std::string own = name.text;
+  if (label) {
+    std::optional<std::string> written = labelText(*label, frame);
+    if (!written)
+      return std::nullopt;
+    own = std::move(*written);
+  }
   const std::string &path = frame.place->path;
-  std::string place = path.empty() ? name.text : path + "." + name.text;
-  fine = claim('h', place, "holes", span, frame);
+  std::string place = path.empty() ? own : path + "." + own;
+  if (!claim('h', place, "holes", label ? label->span : name.span, frame))
+    return std::nullopt;
   return place;
 }
 
 bool Elaborator::executeLearned(const LearnedStmt &learned, Frame &frame) {
   Hole hole;
   hole.kind = Hole::Kind::Learned;
-  bool fine = true;
-  hole.place = holePlace(learned.name, learned.name.span, frame, fine);
+  const std::optional<std::string> place = holePlace(learned.label.get(), learned.name, frame);
+  hole.place = place.value_or("");
   hole.location = locate(learned.name.span);
   Value seed = eval(*learned.seed, frame);
-  if (!fine || aborted_ || seed.error())
+  if (!place || aborted_ || seed.error())
     return false;
   auto bad = [&](std::string_view found) {
     error(diag::BadSeed, learned.seed->span, frame, learned.name.text, found);
@@ -362,11 +370,11 @@ bool Elaborator::budget(const LearnedStmt &learned, Hole &hole, Frame &frame) {
 bool Elaborator::executeChoose(const ChooseStmt &choose, Frame &frame) {
   Hole hole;
   hole.kind = Hole::Kind::Choose;
-  bool fine = true;
-  hole.place = holePlace(choose.name, choose.name.span, frame, fine);
+  const std::optional<std::string> place = holePlace(choose.label.get(), choose.name, frame);
+  hole.place = place.value_or("");
   hole.location = locate(choose.name.span);
   Value choices = eval(*choose.choices, frame);
-  if (!fine || aborted_ || choices.error())
+  if (!place || aborted_ || choices.error())
     return false;
   auto bad = [&](std::string_view found) {
     error(diag::BadChoices, choose.choices->span, frame, choose.name.text, found);
@@ -565,18 +573,24 @@ bool isPlace(std::string_view text) {
 
 } // namespace
 
+std::optional<std::string> Elaborator::labelText(const Label &label, Frame &frame) {
+  Value text = evalString(*label.text, frame);
+  if (text.error())
+    return std::nullopt;
+  if (isPlace(*text.text))
+    return *text.text;
+  error(diag::BadPlace, label.span, frame, *text.text)
+      .help("a place is made of letters, digits and underscores, joined by dots");
+  return std::nullopt;
+}
+
 std::optional<std::string> Elaborator::placeOf(const CallExpr *call, std::string_view base, Frame &frame) {
   std::string own;
   if (call && call->label) {
-    Value text = evalString(*call->label->text, frame);
-    if (text.error())
+    std::optional<std::string> text = labelText(*call->label, frame);
+    if (!text)
       return std::nullopt;
-    own = *text.text;
-    if (!isPlace(own)) {
-      error(diag::BadPlace, call->label->span, frame, own)
-          .help("a place is made of letters, digits and underscores, joined by dots");
-      return std::nullopt;
-    }
+    own = std::move(*text);
   } else {
     own = base;
     bool digit = own.back() >= '0' && own.back() <= '9';

@@ -86,7 +86,7 @@ private:
   bool addOutput(const std::string &name, const Value &value, Span span, Frame &frame);
   bool budget(const LearnedStmt &learned, Hole &hole, Frame &frame);
   bool bind(const Pattern &pattern, const Value &value, Span span, Frame &frame);
-  std::string holePlace(const Identifier &name, Span span, Frame &frame, bool &fine);
+  std::optional<std::string> holePlace(const Label *label, const Identifier &name, Frame &frame);
   bool executeRequire(const RequireStmt &requirement, Frame &frame);
   // The arguments of a call, in the order of the callee's parameters.
   using Arguments = std::vector<std::optional<BlockValue::Argument>>;
@@ -189,6 +189,7 @@ private:
   }
   // "[0.5]": the choices of these holes.
   std::string variantOf(ChoiceSet scale) const;
+  std::optional<std::string> labelText(const Label &label, Frame &frame);
   std::optional<std::string> placeOf(const CallExpr *call, std::string_view base, Frame &frame);
   bool claim(char kind, const std::string &place, std::string_view plural, Span span, Frame &frame);
   Location locate(Span span);

@@ -418,6 +418,17 @@ bool Parser::parseBody(Body &out, Context context, bool network) {
 }
 
 StmtPtr Parser::parseStatement(bool network) {
+  if (atLabel()) {
+    size_t colon = 0;
+    while (kind(colon) != Tok::Colon)
+      ++colon;
+    if (kind(colon + 1) == Tok::KwLearned || kind(colon + 1) == Tok::KwChoose) {
+      std::unique_ptr<Label> place = label();
+      if (!place)
+        return nullptr;
+      return at(Tok::KwLearned) ? parseLearned(std::move(place)) : parseChoose(std::move(place));
+    }
+  }
   Token first = token();
   switch (first.kind) {
   case Tok::KwFor:
@@ -609,8 +620,9 @@ StmtPtr Parser::parseIf(bool network) {
   return branch;
 }
 
-StmtPtr Parser::parseLearned() {
+StmtPtr Parser::parseLearned(std::unique_ptr<Label> place) {
   auto learned = std::make_unique<LearnedStmt>(take().span);
+  learned->label = std::move(place);
   if (!expectName(learned->name) || !expect(Tok::Colon) || !parseType(learned->type) ||
       !expect(Tok::Assign) || !(learned->seed = expression()))
     return nullptr;
@@ -633,8 +645,9 @@ StmtPtr Parser::parseLearned() {
   return learned;
 }
 
-StmtPtr Parser::parseChoose() {
+StmtPtr Parser::parseChoose(std::unique_ptr<Label> place) {
   auto choose = std::make_unique<ChooseStmt>(take().span);
+  choose->label = std::move(place);
   if (!expectName(choose->name) || !expect(Tok::Colon) || !parseType(choose->type) || !expect(Tok::KwFrom) ||
       !(choose->choices = expression()))
     return nullptr;

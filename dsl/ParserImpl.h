@@ -90,8 +90,8 @@ private:
   StmtPtr parseStatement(bool network);
   StmtPtr parseFor(bool network);
   StmtPtr parseIf(bool network);
-  StmtPtr parseLearned();
-  StmtPtr parseChoose();
+  StmtPtr parseLearned(std::unique_ptr<Label> place = nullptr);
+  StmtPtr parseChoose(std::unique_ptr<Label> place = nullptr);
   StmtPtr parseRequire();
   StmtPtr parseAssign();
   bool parsePattern(Pattern &out, bool bare = false);

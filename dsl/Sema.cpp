@@ -263,6 +263,7 @@ void Sema::checkStatement(Stmt &statement, Env &env, Type *result) {
     break;
   case Stmt::Kind::Choose: {
     auto &choose = static_cast<ChooseStmt &>(statement);
+    checkHoleLabel(choose.label.get(), env);
     const Type &type = choose.type.type;
     if (!type.numeric())
       diagnostics_.report(diag::TypeMismatch, choose.type.span, "a `choose` hole", "int or float",
@@ -361,7 +362,18 @@ void Sema::checkIf(IfStmt &branch, Env &env) {
     env.merge(name, type);
 }
 
+void Sema::checkHoleLabel(const Label *label, Env &env) {
+  if (!label)
+    return;
+  inferString(*label->text, env);
+  if (label->inlined)
+    diagnostics_.report(diag::MisplacedLabel, label->span, "a hole")
+        .label("`inline` leaves no name for it")
+        .help("`inline` is for calls of blocks");
+}
+
 void Sema::checkLearned(LearnedStmt &learned, Env &env) {
+  checkHoleLabel(learned.label.get(), env);
   Type ints = Type::list(Type::integer());
   if (!(learned.type.type == ints))
     diagnostics_.report(diag::TypeMismatch, learned.type.span, "a `learned` hole", "[int]",

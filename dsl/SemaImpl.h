@@ -54,6 +54,7 @@ private:
   void checkStatement(Stmt &statement, Env &env, Type *result);
   void checkFor(ForStmt &loop, Env &env);
   void checkIf(IfStmt &branch, Env &env);
+  void checkHoleLabel(const Label *label, Env &env);
   void checkLearned(LearnedStmt &learned, Env &env);
   void bind(const Pattern &pattern, const Type &type, Env &env);
   Type iterate(Expr &list, Env &env);

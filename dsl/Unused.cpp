@@ -119,6 +119,7 @@ private:
     }
     case Stmt::Kind::Learned: {
       auto &learned = static_cast<const LearnedStmt &>(statement);
+      readLabel(learned.label.get(), names);
       read(*learned.seed, names);
       read(*learned.budget, names);
       bind(learned.name, names);
@@ -126,6 +127,7 @@ private:
     }
     case Stmt::Kind::Choose: {
       auto &choose = static_cast<const ChooseStmt &>(statement);
+      readLabel(choose.label.get(), names);
       read(*choose.choices, names);
       bind(choose.name, names);
       break;
@@ -184,6 +186,11 @@ private:
       names[name].insert(bindings.begin(), bindings.end());
   }
 
+  void readLabel(const Label *label, const Names &names) {
+    if (label)
+      read(*label->text, names);
+  }
+
   void readName(const std::string &name, const Names &names) {
     reads_.insert(name);
     if (auto found = names.find(name); found != names.end())
@@ -213,8 +220,7 @@ private:
       called_.insert(call.block);
       if (call.value)
         readName(call.callee.text, names);
-      if (call.label)
-        read(*call.label->text, names);
+      readLabel(call.label.get(), names);
       for (const Argument &argument : call.arguments)
         read(*argument.value, names);
       break;

@@ -333,6 +333,24 @@ BOOST_AUTO_TEST_CASE(learned_holes) {
   BOOST_TEST(!nodeAt(graph, "conv1").channelsFrom.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(holes_in_loops) {
+  const Graph graph = graphOfBody(
+      "for i in range(2) {\n"
+      "  \"stage{i}.widths\": learned widths: [int] = [4, 4] within neurons(8)\n"
+      "  \"stage{i}.f\": choose f: float from [1, 0.5]\n"
+      "  image = image |> resize(bilinear, scale = f) |> \"conv{i}\": conv(widths[1], 3)\n}\nimage");
+  Strings holes;
+  for (const Hole &hole : graph.holes)
+    holes.push_back(hole.place);
+  BOOST_TEST(holes == (Strings{"stage0.widths", "stage0.f", "stage1.widths", "stage1.f"}),
+             boost::test_tools::per_element());
+  BOOST_CHECK_THROW(graphOfBody("for i in range(2) {\n  choose f: float from [1, 0.5]\n}\nimage"),
+                    std::runtime_error);
+  BOOST_TEST(graphOfBody("body.f: choose f: float from [1, 0.5]\nimage |> resize(bilinear, scale = f)")
+                 .holes[0]
+                 .place == "body.f");
+}
+
 BOOST_AUTO_TEST_CASE(budgets) {
   auto limit = [](const std::string &budget) {
     return graphOfBody("learned c: [int] = [1] within " + budget + "\nimage").holes[0].limit;
