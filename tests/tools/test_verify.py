@@ -47,9 +47,8 @@ class Verify(CommandTest):
                       "kernels of vn.batch_norm_grad", "program as built", "whole program", "update", "update, Nesterov"]:
             self.assertIn(stage, rows)
             self.assertLessEqual(*rows[stage])
-        # Not for want of differences.
-        for stage in ["vn-sink-pointwise", "vn-fold-batch-norm", "vn-differentiate{loss=softmax}",
-                      "kernels of vn.fused_convolution", "whole program"]:
+        # Not for want of differences. (Of finite ones the rounding is taken away; that nothing may be left test_fault_in_gradients shows.)
+        for stage in ["vn-sink-pointwise", "vn-fold-batch-norm", "kernels of vn.fused_convolution", "whole program"]:
             self.assertGreater(rows[stage][0], 0, stage)
 
     def test_faults_in_passes(self):
