@@ -13,13 +13,10 @@ namespace vn::emulation {
 
 // --- the thread that runs
 
-// What every access reads lies in the thread's own block, found without a call, in a loaded library too.
-#define VN_STATIC_TLS __attribute__((tls_model("initial-exec")))
-
 struct Position {
   dim3 thread, block, blockSize, grid;
 };
-extern thread_local constinit VN_STATIC_TLS const Position *position;
+extern thread_local constinit const Position *position;
 
 // --- barriers, fences and atomic operations
 

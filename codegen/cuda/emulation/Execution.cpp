@@ -214,9 +214,9 @@ Executor::~Executor() {
 thread_local constinit Executor *Executor::ofThread = nullptr;
 
 Executor &Executor::make() {
-  static thread_local const auto executor = std::make_unique<Executor>();
-  ofThread = executor.get();
-  return *executor;
+  static thread_local Executor executor;
+  ofThread = &executor;
+  return executor;
 }
 
 uint64_t Executor::nextRandom() { return random = mix(random); }

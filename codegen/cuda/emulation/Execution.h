@@ -145,7 +145,7 @@ public:
                          const void *address = nullptr);
 
 private:
-  static thread_local constinit VN_STATIC_TLS Executor *ofThread;
+  static thread_local constinit Executor *ofThread;
   static Executor &make();
   void runBlock(dim3 index, uint32_t number);
   void switchTo(Thread *thread); // null: to the launch

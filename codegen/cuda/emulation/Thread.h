@@ -67,7 +67,7 @@ struct Thread : Position {
   // What it releases by arriving at a barrier.
   void releaseInto(Clocks &clocks) const;
 };
-extern thread_local constinit VN_STATIC_TLS Thread *current;
+extern thread_local constinit Thread *current;
 
 // "thread (3,0,0)"
 std::string nameOf(const Thread &thread);
