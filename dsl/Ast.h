@@ -3,6 +3,7 @@
 #ifndef VERNIER_DSL_AST_H
 #define VERNIER_DSL_AST_H
 
+#include "dsl/Callee.h"
 #include "dsl/Source.h"
 #include "dsl/Types.h"
 
@@ -13,8 +14,6 @@
 
 namespace vernier::dsl {
 
-struct Declaration;
-struct OpSignature; // Ops.h
 enum class Function;
 
 struct Identifier {
@@ -86,9 +85,7 @@ struct NameExpr : Expr {
   explicit NameExpr(Identifier name) : Expr(Kind::Name, name.span), name(std::move(name)) {}
   Identifier name;
 
-  // Resolved by Sema: the block or operation that it names, both null for a value.
-  const Declaration *block = nullptr;
-  const OpSignature *op = nullptr;
+  Callee callee; // resolved by Sema: the block or operation that it names, none for a value
 };
 
 // `_`, for which a later call gives the argument.

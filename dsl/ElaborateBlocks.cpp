@@ -8,40 +8,12 @@ namespace vernier::dsl {
 
 namespace {
 
-size_t countOf(const BlockValue &block) {
-  return block.block ? block.block->parameters.size() : block.op->parameters.size();
-}
-
-std::string_view nameOf(const BlockValue &block, size_t parameter) {
-  return block.block ? std::string_view(block.block->parameters[parameter].name.text)
-                     : block.op->parameters[parameter].name;
-}
-
-bool isRequired(const BlockValue &block, size_t parameter) {
-  return block.block ? !block.block->parameters[parameter].defaultValue
-                     : block.op->parameters[parameter].required;
-}
-
-void setType(BlockValue &block) {
-  std::vector<Type> types;
-  std::vector<std::string> names;
-  size_t required = 0;
-  for (size_t parameter : block.open) {
-    types.push_back(block.block ? block.block->parameters[parameter].type.type
-                                : typeOf(block.op->parameters[parameter]));
-    names.emplace_back(nameOf(block, parameter));
-    if (isRequired(block, parameter))
-      required = types.size();
-  }
-  block.type = Type::block(std::move(types), std::move(names), required);
-}
-
-BlockValue whole(const Declaration *block, const OpSignature *op) {
-  BlockValue value{.block = block, .op = op};
-  value.bound.resize(countOf(value));
+BlockValue whole(Callee callee) {
+  BlockValue value{.callee = callee};
+  value.bound.resize(callee.count());
   for (size_t i = 0; i < value.bound.size(); ++i)
     value.open.push_back(i);
-  setType(value);
+  value.type = callee.signature();
   return value;
 }
 
@@ -131,14 +103,12 @@ Value Elaborator::enterBlock(const Declaration &block, const CallExpr &call, Arg
 
 // ---- values
 
-Value Elaborator::blockNamed(const NameExpr &name) const {
-  return Value::ofBlock(whole(name.block, name.op));
-}
+Value Elaborator::blockNamed(const NameExpr &name) const { return Value::ofBlock(whole(name.callee)); }
 
 // `f(_, 8)`.
 Value Elaborator::partialCall(const CallExpr &call, Frame &frame) {
-  BlockValue block = whole(call.block, call.op);
-  return fill(block, call, frame, nullptr) ? Value::ofBlock(std::move(block)) : Value();
+  BlockValue block = whole({call.block, call.op});
+  return fill(block, call, frame, nullptr) ? leftOpen(std::move(block), call) : Value();
 }
 
 Value Elaborator::callValue(const CallExpr &call, Frame &frame, const Value *piped) {
@@ -161,21 +131,20 @@ Value Elaborator::callValue(const CallExpr &call, Frame &frame, const Value *pip
     if (!fill(block, call, frame, piped))
       return {};
     if (call.partial)
-      return Value::ofBlock(std::move(block));
-    if (block.block)
-      return enterBlock(*block.block, call, std::move(block.bound), frame);
+      return leftOpen(std::move(block), call);
+    if (block.callee.block)
+      return enterBlock(*block.callee.block, call, std::move(block.bound), frame);
     if (call.label && call.label->inlined) {
       error(diag::MisplacedLabel, call.label->span, frame, "an operation")
           .label("`inline` leaves no name for it");
       return {};
     }
-    return callOp(*block.op, call, block.bound, frame);
+    return callOp(*block.callee.op, call, block.bound, frame);
   });
 }
 
 // Gives `block` the arguments of a call; what stays open are the parameters for which it has `_`.
 bool Elaborator::fill(BlockValue &block, const CallExpr &call, Frame &frame, const Value *piped) {
-  constexpr int maxDepth = 16;
   std::vector<size_t> open;
   std::vector<bool> given(block.bound.size());
   bool fine = true;
@@ -188,7 +157,7 @@ bool Elaborator::fill(BlockValue &block, const CallExpr &call, Frame &frame, con
     }
     const size_t parameter = block.open[slot];
     if (given[parameter]) {
-      error(diag::RepeatedArgument, span, frame, nameOf(block, parameter));
+      error(diag::RepeatedArgument, span, frame, block.callee.parameter(parameter));
       return false;
     }
     given[parameter] = true;
@@ -213,7 +182,7 @@ bool Elaborator::fill(BlockValue &block, const CallExpr &call, Frame &frame, con
         ++next;
       } else {
         slot = 0;
-        while (slot < block.open.size() && nameOf(block, block.open[slot]) != argument.name.text)
+        while (slot < block.open.size() && block.callee.parameter(block.open[slot]) != argument.name.text)
           ++slot;
         if (slot == block.open.size()) {
           error(diag::UnknownArgument, argument.name.span, frame, call.callee.text, argument.name.text)
@@ -227,8 +196,8 @@ bool Elaborator::fill(BlockValue &block, const CallExpr &call, Frame &frame, con
   }
   std::vector<std::string> missing;
   for (size_t parameter : block.open)
-    if (!given[parameter] && isRequired(block, parameter))
-      missing.emplace_back(nameOf(block, parameter));
+    if (!given[parameter] && block.callee.required(parameter))
+      missing.emplace_back(block.callee.parameter(parameter));
   if (fine && !missing.empty()) {
     error(diag::MissingArgument, call.callee.span, frame, call.callee.text, enumerate(missing));
     fine = false;
@@ -237,14 +206,22 @@ bool Elaborator::fill(BlockValue &block, const CallExpr &call, Frame &frame, con
     return false;
   std::sort(open.begin(), open.end());
   block.open = std::move(open);
-  setType(block);
+  return true;
+}
+
+// The value that a call with `_` makes.
+Value Elaborator::leftOpen(BlockValue block, const CallExpr &call) {
+  constexpr int maxDepth = 16;
+  block.type = block.callee.signature(block.open);
   block.type.required = block.open.size();
-  if (block.depth > maxDepth) {
-    diagnostics_.report(diag::NestedTooDeeply, call.span, maxDepth).label("blocks within blocks");
-    failed_ = aborted_ = true;
-    return false;
-  }
-  return charge(static_cast<int64_t>(sizeof(BlockValue) + block.bound.size() * sizeof(block.bound[0])));
+  if (!charge(static_cast<int64_t>(sizeof(BlockValue) + block.bound.size() * sizeof(block.bound[0]))))
+    return {};
+  Value value = Value::ofBlock(std::move(block));
+  if (value.block->depth <= maxDepth)
+    return value;
+  diagnostics_.report(diag::NestedTooDeeply, call.span, maxDepth).label("blocks within blocks");
+  failed_ = aborted_ = true;
+  return {};
 }
 
 } // namespace vernier::dsl

@@ -85,7 +85,7 @@ Value Elaborator::evalName(const NameExpr &name, Frame &frame) {
     return Value::none();
   if (isWord(name.name.text))
     return Value::ofString(name.name.text);
-  if (name.block || name.op)
+  if (name.callee)
     return blockNamed(name);
   error(diag::NoValue, name.span, frame, name.name.text)
       .help("it is bound only in a loop or branch that was not run");

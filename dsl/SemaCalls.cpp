@@ -6,46 +6,15 @@
 
 namespace vernier::dsl {
 
-namespace {
-
-Type signatureOf(const Declaration &block) {
-  std::vector<Type> types;
-  std::vector<std::string> names;
-  size_t required = 0;
-  for (const Parameter &parameter : block.parameters) {
-    types.push_back(parameter.type.type);
-    names.push_back(parameter.name.text);
-    if (!parameter.defaultValue)
-      required = types.size();
-  }
-  return Type::block(std::move(types), std::move(names), required);
-}
-
-Type signatureOf(const OpSignature &op) {
-  std::vector<Type> types;
-  std::vector<std::string> names;
-  size_t required = 0;
-  for (const OpParameter &parameter : op.parameters) {
-    types.push_back(typeOf(parameter));
-    names.emplace_back(parameter.name);
-    if (parameter.required)
-      required = types.size();
-  }
-  return Type::block(std::move(types), std::move(names), required);
-}
-
-} // namespace
-
 // Its type where the name is that of a block or an operation.
 std::optional<Type> Sema::blockNamed(NameExpr &name, const Env &env) const {
   const auto &scope = program_.scopes[env.file];
   if (const auto found = scope.find(name.name.text); found != scope.end() && !found->second->network) {
-    name.block = found->second;
-    return signatureOf(*name.block);
+    name.callee.block = found->second;
+  } else {
+    name.callee.op = findOperation(name.name.text);
   }
-  if ((name.op = findOperation(name.name.text)))
-    return signatureOf(*name.op);
-  return std::nullopt;
+  return name.callee ? std::optional(name.callee.signature()) : std::nullopt;
 }
 
 // Whether the call was rewritten whole.
@@ -217,7 +186,7 @@ Type Sema::inferBlockCall(CallExpr &call, Env &env, const Type *piped) {
       mismatch(call.callee.span, "what is piped into `" + block.name.text + "`",
                describe(parameter.type.type), *piped);
   }
-  return call.partial ? partialCall(call, signatureOf(block), piped) : resultOf(block);
+  return call.partial ? partialCall(call, Callee{.block = &block}.signature(), piped) : resultOf(block);
 }
 
 // A call of the block that a name in scope is.
@@ -299,7 +268,7 @@ Type Sema::inferOpCall(CallExpr &call, Env &env, const Type *piped) {
                             describe(*piped));
     }
   }
-  return call.partial ? partialCall(call, signatureOf(op), piped) : result;
+  return call.partial ? partialCall(call, Callee{.op = &op}.signature(), piped) : result;
 }
 
 void Sema::checkOpArgument(const OpSignature &op, const OpParameter &parameter, Expr &argument, Env &env) {

@@ -211,7 +211,7 @@ private:
       break;
     case Expr::Kind::Name: {
       auto &name = static_cast<const NameExpr &>(expr);
-      called_.insert(name.block);
+      called_.insert(name.callee.block);
       readName(name.name.text, names);
       break;
     }

@@ -1,8 +1,5 @@
 #include "dsl/Value.h"
 
-#include "dsl/Ast.h"
-#include "dsl/Ops.h"
-
 #include <algorithm>
 #include <charconv>
 
@@ -17,8 +14,6 @@ int depthOf(const Value &value) {
 }
 
 } // namespace
-
-std::string_view BlockValue::name() const { return block ? std::string_view(block->name.text) : op->name; }
 
 Value Value::none() {
   Value out;
@@ -136,8 +131,8 @@ std::string describe(const Value &value) {
   case Value::Kind::Tensor:
     return "a tensor";
   case Value::Kind::Block:
-    return std::string(value.block->block ? "block `" : "operation `") + std::string(value.block->name()) +
-           "`";
+    return std::string(value.block->callee.block ? "block `" : "operation `") +
+           std::string(value.block->callee.name()) + "`";
   case Value::Kind::Error:
     break;
   }

@@ -2,6 +2,7 @@
 #ifndef VERNIER_DSL_VALUE_H
 #define VERNIER_DSL_VALUE_H
 
+#include "dsl/Callee.h"
 #include "dsl/Source.h"
 #include "dsl/Types.h"
 
@@ -14,9 +15,7 @@
 namespace vernier::dsl {
 
 struct BlockValue;
-struct Declaration;
 struct ListValue;
-struct OpSignature;
 
 // A bit for each `choose` hole, in the order of the graph's.
 using ChoiceSet = uint64_t;
@@ -61,18 +60,15 @@ struct ListValue {
 
 // A block or an operation that is a value: what calls it gives the open parameters, in their order.
 struct BlockValue {
-  const Declaration *block = nullptr; // one of these
-  const OpSignature *op = nullptr;
+  Callee callee;
   struct Argument {
     Value value;
     Span span;
   };
-  std::vector<std::optional<Argument>> bound{}; // of each parameter of the block or operation
+  std::vector<std::optional<Argument>> bound{}; // of each parameter
   std::vector<size_t> open{};                   // parameters
   Type type{};
   int depth = 1; // of blocks and lists in blocks
-
-  std::string_view name() const;
 };
 
 // The type of a value; of a long list, by its first elements.
