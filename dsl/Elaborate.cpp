@@ -10,6 +10,18 @@
 
 namespace vernier::dsl {
 
+namespace {
+
+bool isPlace(std::string_view text) {
+  if (text.empty() || text.front() == '.' || text.back() == '.' || text.find("..") != std::string_view::npos)
+    return false;
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+  });
+}
+
+} // namespace
+
 std::optional<Graph> elaborate(Program &program, const ModelDecl &model, const ElaborateOptions &options,
                                Diagnostics &diagnostics) {
   return Elaborator(program, model, options, diagnostics).run();
@@ -164,10 +176,7 @@ bool Elaborator::namedOutput(const OutputStmt &output, Frame &frame) {
   if (aborted_ || name.error())
     return false;
   const std::string &text = *name.text;
-  const auto isPart = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
-  if (text.empty() || (text[0] >= '0' && text[0] <= '9') || !std::all_of(text.begin(), text.end(), isPart)) {
+  if (!isPlace(text) || text.find('.') != std::string::npos || (text[0] >= '0' && text[0] <= '9')) {
     error(diag::BadValue, output.text->span, frame, "the name of an output",
           "made of letters, digits and underscores", describe(name));
     return false;
@@ -560,18 +569,6 @@ Location Elaborator::locate(Span span) {
     found->second = program_.sources.locate(span);
   return found->second;
 }
-
-namespace {
-
-bool isPlace(std::string_view text) {
-  if (text.empty() || text.front() == '.' || text.back() == '.' || text.find("..") != std::string_view::npos)
-    return false;
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
-  });
-}
-
-} // namespace
 
 std::optional<std::string> Elaborator::labelText(const Label &label, Frame &frame) {
   Value text = evalString(*label.text, frame);

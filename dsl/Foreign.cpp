@@ -1,6 +1,7 @@
 #include "dsl/Foreign.h"
 
 #include "dsl/Ops.h"
+#include "dsl/Types.h"
 
 #include <cctype>
 
@@ -12,9 +13,6 @@ constexpr std::string_view activations = "the activations are `relu`, `relu6`, `
                                          "`hard_sigmoid`, `tanh`, `silu`, `hard_swish`, "
                                          "`gelu` and `gelu_tanh`";
 constexpr std::string_view normalisations = "the only normalisation is `batch_norm`";
-constexpr std::string_view types =
-    "types are `int`, `float`, `bool`, `string`, `tensor`, lists such as `[int]`, strings such as "
-    "`\"max\" | \"average\"`, and `block(x, int)`";
 constexpr std::string_view blockType = "the type of a block says what it is called with: `block(x, int)`";
 constexpr std::string_view wordType = "a string of a fixed set has the type `\"max\" | \"average\"`";
 constexpr std::string_view leaveOpen = "a call with `_` makes a block of what is left open: `f(_, 8)`";
@@ -49,7 +47,7 @@ const std::vector<ForeignName> typeNames = {
     {"list", "[int]", ""},       {"List", "[int]", ""},
     {"tuple", "[int]", ""},      {"Tuple", "[int]", ""},
     {"Sequence", "[int]", ""},   {"Optional", "", "what may be left out has a type such as `tensor | none`"},
-    {"Any", "", types},          {"Module", "", blockType},
+    {"Any", "", typesHelp},      {"Module", "", blockType},
     {"Callable", "", blockType}, {"Literal", "", wordType},
     {"Enum", "", wordType},      {"enum", "", wordType},
 };

@@ -176,12 +176,8 @@ std::string describe(const OpParameter &parameter) {
     return "a number";
   case OpParam::Bool:
     return "true or false";
-  case OpParam::Word: {
-    std::string out;
-    for (std::string_view word : parameter.words)
-      out += (out.empty() ? "`" : " or `") + std::string(word) + "`";
-    return out;
-  }
+  case OpParam::Word:
+    return describeWords({parameter.words.begin(), parameter.words.end()});
   }
   return "";
 }

@@ -287,9 +287,7 @@ bool Parser::parsePresentType(TypeExpr &out, int depth) {
         type && !type->ours.empty() && kind(1) != Tok::LBracket)
       report.help(helpOf(*type)).rewrite(first.span, std::string(type->ours));
     else
-      report.help(
-          "types are `int`, `float`, `bool`, `string`, `tensor`, lists such as `[int]`, strings such as "
-          "`\"max\" | \"average\"`, and `block(x, int)`");
+      report.help(std::string(typesHelp));
     return false;
   }
   out.span = take().span;

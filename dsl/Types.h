@@ -3,6 +3,7 @@
 #define VERNIER_DSL_TYPES_H
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace vernier::dsl {
@@ -39,8 +40,12 @@ struct Type {
 
 // "int", "[float]", "a tuple of 2", "block(tensor, int)", "`max` or `average`": for messages.
 std::string describe(const Type &type);
-// "`a`, `b` or `c`", in the order of a list of words.
+// "`a`, `b` or `c`".
 std::string describeWords(const std::vector<std::string> &words);
+// What can be written where a type is asked for.
+inline constexpr std::string_view typesHelp =
+    "types are `int`, `float`, `bool`, `string`, `tensor`, lists such as `[int]`, strings such as "
+    "`\"max\" | \"average\"`, `block(x, int)`, and what may be left out: `tensor | none`";
 // The type of a value that is one or the other.
 Type join(const Type &a, const Type &b);
 // Whether a value of type `from` may stand where `to` is asked for; an int may where a float is. Of strings,
