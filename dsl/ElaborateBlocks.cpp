@@ -22,7 +22,9 @@ BlockValue whole(Callee callee) {
 Value Elaborator::evalCall(const CallExpr &call, Frame &frame, const Value *piped) {
   if (aborted_)
     return {};
-  if (call.value)
+  // A name whose type the checker did not know may be that of a block or an operation, too.
+  const auto bound = frame.names.find(call.callee.text);
+  if (call.value || (bound != frame.names.end() && bound->second.is(Value::Kind::Block)))
     return callValue(call, frame, piped);
   if (call.partial)
     return partialCall(call, frame);
@@ -108,7 +110,7 @@ Value Elaborator::blockNamed(const NameExpr &name) const { return Value::ofBlock
 // `f(_, 8)`.
 Value Elaborator::partialCall(const CallExpr &call, Frame &frame) {
   BlockValue block = whole({call.block, call.op});
-  return fill(block, call, frame, nullptr) ? leftOpen(std::move(block), call) : Value();
+  return fill(block, call, true, frame, nullptr) ? leftOpen(std::move(block), call) : Value();
 }
 
 Value Elaborator::callValue(const CallExpr &call, Frame &frame, const Value *piped) {
@@ -128,7 +130,7 @@ Value Elaborator::callValue(const CallExpr &call, Frame &frame, const Value *pip
   read_ |= callee.choices;
   return under(callee.choices, [&]() -> Value {
     BlockValue block = *callee.block;
-    if (!fill(block, call, frame, piped))
+    if (!fill(block, call, call.value && !call.bound.empty(), frame, piped))
       return {};
     if (call.partial)
       return leftOpen(std::move(block), call);
@@ -144,7 +146,8 @@ Value Elaborator::callValue(const CallExpr &call, Frame &frame, const Value *pip
 }
 
 // Gives `block` the arguments of a call; what stays open are the parameters for which it has `_`.
-bool Elaborator::fill(BlockValue &block, const CallExpr &call, Frame &frame, const Value *piped) {
+// Where the checker `bound` the arguments, they are in the order of what is open.
+bool Elaborator::fill(BlockValue &block, const CallExpr &call, bool bound, Frame &frame, const Value *piped) {
   std::vector<size_t> open;
   std::vector<bool> given(block.bound.size());
   bool fine = true;
@@ -170,11 +173,11 @@ bool Elaborator::fill(BlockValue &block, const CallExpr &call, Frame &frame, con
   };
   if (piped)
     fine = give(0, nullptr, call.callee.span);
-  if (!call.bound.empty() || call.arguments.empty()) {
+  if (bound) {
     for (size_t i = 0; i < call.bound.size() && !aborted_; ++i)
       if (call.bound[i])
         fine = give(i, call.bound[i], call.bound[i]->span) && fine;
-  } else { // of a value whose type was not known
+  } else {
     size_t next = piped ? 1 : 0;
     for (const Argument &argument : call.arguments) {
       size_t slot = next;

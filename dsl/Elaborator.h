@@ -99,7 +99,7 @@ private:
   Value partialCall(const CallExpr &call, Frame &frame);
   Value callValue(const CallExpr &call, Frame &frame, const Value *piped);
   Value leftOpen(BlockValue block, const CallExpr &call);
-  bool fill(BlockValue &block, const CallExpr &call, Frame &frame, const Value *piped);
+  bool fill(BlockValue &block, const CallExpr &call, bool bound, Frame &frame, const Value *piped);
   // Whether a value is of a type; makes ints floats where that is asked for.
   bool conform(Value &value, const Type &type, std::string_view what, Span span, Frame &frame);
   // Runs `body` for each element of `list` with the pattern bound to it.

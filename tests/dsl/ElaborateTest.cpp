@@ -261,6 +261,11 @@ BOOST_AUTO_TEST_CASE(blocks_as_values) {
       6);
   BOOST_TEST(net("c = conv(kernel = _, channels = 7, x = _)\nc(image, 5)").nodes[1].kernel[0] == 5);
   BOOST_TEST(net("u = unit(_, _, stride = _)\nv = u(_, 6, 2)\nimage |> v").nodes[1].stride[0] == 2);
+  // A block's name hides an operation, whether or not its type was known before.
+  BOOST_TEST(net("silu = relu\nimage |> silu").nodes[1].activation.kind == Activation::Relu);
+  BOOST_TEST(net("units = [3, relu]\nsilu = units[1]\nimage |> silu").nodes[1].activation.kind ==
+             Activation::Relu);
+  BOOST_TEST(net("units = [3, conv]\nmake = units[1]\nmake(image, 5, kernel = 3)").nodes[1].kernel[0] == 3);
   // A name for a tensor hides no operation.
   BOOST_TEST(net("relu = image |> relu\nrelu |> relu").nodes.size() == 3);
 }
