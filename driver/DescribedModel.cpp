@@ -87,7 +87,8 @@ void DescribedModel::describe() {
                                                             int64_t(parameter.shape.size()),
                                                             {1, 1, 1, 1},
                                                             parameter.space,
-                                                            0});
+                                                            0,
+                                                            parameter.initial});
     llvm::copy(parameter.shape, entry.shape);
   }
   outline.parameters = entries;

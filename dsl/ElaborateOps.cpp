@@ -42,6 +42,10 @@ Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, con
     return linear(op);
   case Op::BatchNorm:
     return batchNorm(op);
+  case Op::LayerNorm:
+    return layerNorm(op);
+  case Op::LayerScale:
+    return layerScale(op);
   case Op::Activate:
     return activate(op);
   case Op::MaxPool:
@@ -250,19 +254,42 @@ Value Elaborator::linear(OpCall &op) {
   return addNode(op, std::move(node), nullptr);
 }
 
-Value Elaborator::batchNorm(OpCall &op) {
-  Node node;
-  node.kind = OpKind::BatchNorm;
+// With the shape of its only operand.
+Value Elaborator::addLike(OpCall &op, Node node) {
   node.operands = {op.values[0].node()};
   node.shape = shapeOf(op.values[0]);
   node.channels = node.shape.channels;
+  return addNode(op, std::move(node), widthOf(op.values[0]));
+}
+
+Value Elaborator::batchNorm(OpCall &op) {
+  Node node;
+  node.kind = OpKind::BatchNorm;
   node.epsilon = floatArgument(op, 1, 1e-5);
   node.momentum = floatArgument(op, 2, 0.1);
   if (!op.failed && !(node.epsilon > 0 && node.epsilon <= 1))
     badValue(op, 1, "above 0 and at most 1", op.values[1]);
   if (!op.failed && !(node.momentum >= 0 && node.momentum <= 1))
     badValue(op, 2, "from 0 to 1", op.values[2]);
-  return op.failed ? Value() : addNode(op, std::move(node), widthOf(op.values[0]));
+  return op.failed ? Value() : addLike(op, std::move(node));
+}
+
+Value Elaborator::layerNorm(OpCall &op) {
+  Node node;
+  node.kind = OpKind::LayerNorm;
+  node.epsilon = floatArgument(op, 1, 1e-5);
+  if (!op.failed && !(node.epsilon > 0 && node.epsilon <= 1))
+    badValue(op, 1, "above 0 and at most 1", op.values[1]);
+  return op.failed ? Value() : addLike(op, std::move(node));
+}
+
+Value Elaborator::layerScale(OpCall &op) {
+  Node node;
+  node.kind = OpKind::LayerScale;
+  node.initial = floatArgument(op, 1, 1e-6);
+  if (!op.failed && !(std::abs(node.initial) <= 1e6))
+    badValue(op, 1, "a number of at most 1e6", op.values[1]);
+  return op.failed ? Value() : addLike(op, std::move(node));
 }
 
 Value Elaborator::activate(OpCall &op) {
@@ -274,12 +301,7 @@ Value Elaborator::activate(OpCall &op) {
   // Its gradient is told from the result, whose sign a negative slope would hide.
   if (!op.failed && node.activation.slope < 0)
     badValue(op, 1, "a slope from 0", op.values[1]);
-  if (op.failed)
-    return {};
-  node.operands = {op.values[0].node()};
-  node.shape = shapeOf(op.values[0]);
-  node.channels = node.shape.channels;
-  return addNode(op, std::move(node), widthOf(op.values[0]));
+  return op.failed ? Value() : addLike(op, std::move(node));
 }
 
 Value Elaborator::pool(OpCall &op) {

@@ -138,7 +138,10 @@ private:
   Value convolution(OpCall &op);
   Value transposedConvolution(OpCall &op);
   Value linear(OpCall &op);
+  Value addLike(OpCall &op, Node node);
   Value batchNorm(OpCall &op);
+  Value layerNorm(OpCall &op);
+  Value layerScale(OpCall &op);
   Value pool(OpCall &op);
   Value globalPool(OpCall &op);
   Value activate(OpCall &op);

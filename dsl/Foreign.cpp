@@ -12,7 +12,8 @@ namespace {
 constexpr std::string_view activations = "the activations are `relu`, `relu6`, `leaky_relu`, `sigmoid`, "
                                          "`hard_sigmoid`, `tanh`, `silu`, `hard_swish`, "
                                          "`gelu` and `gelu_tanh`";
-constexpr std::string_view normalisations = "the only normalisation is `batch_norm`";
+constexpr std::string_view normalisations =
+    "the normalisations are `batch_norm` and, of each pixel over its channels, `layer_norm`";
 constexpr std::string_view blockType = "the type of a block says what it is called with: `block(x, int)`";
 constexpr std::string_view wordType = "a string of a fixed set has the type `\"max\" | \"average\"`";
 constexpr std::string_view leaveOpen = "a call with `_` makes a block of what is left open: `f(_, 8)`";
@@ -58,6 +59,8 @@ const std::vector<ForeignName> arguments = {
     {"inplanes", "", leaveOutShape, true},
     {"input_channels", "", leaveOutShape, true},
     {"num_features", "", leaveOutShape, true},
+    {"normalized_shape", "", leaveOutShape, true},
+    {"init_values", "initial", ""},
     {"in_features", "", leaveOutShape, true},
     {"input_shape", "", "the size of a map follows from the network's input: leave it out", true},
     {"out_channels", "channels", ""},
@@ -96,6 +99,7 @@ const std::vector<ForeignName> arguments = {
     {"approximate", "",
      "the approximation by a hyperbolic tangent is an operation of its own: `|> gelu_tanh`"},
     {"affine", "", "a batch norm always has a weight and a bias: leave it out", true},
+    {"elementwise_affine", "", "a layer norm always has a weight and a bias: leave it out", true},
     {"track_running_stats", "", "a batch norm always has running statistics: leave it out", true},
     {"dim", "", "maps are joined and split along their channels: leave it out", true},
     {"axis", "", "maps are joined and split along their channels: leave it out", true},
@@ -270,8 +274,10 @@ const std::vector<ForeignCall> calls = {
     {"syncbatchnorm", "batch_norm", ""},
     {"bn", "batch_norm", ""},
     {"groupnorm", "", normalisations},
-    {"layernorm", "", normalisations},
-    {"layernorm2d", "", normalisations},
+    {"layernorm", "layer_norm", leaveOutShape, {"num_features", "epsilon"}},
+    {"layernorm2d", "layer_norm", leaveOutShape, {"num_features", "epsilon"}},
+    {"layerscale", "layer_scale", leaveOutShape, {"num_features", "initial"}},
+    {"layerscale2d", "layer_scale", leaveOutShape, {"num_features", "initial"}},
     {"instancenorm", "", normalisations},
     {"instancenorm2d", "", normalisations},
     {"localresponsenorm", "", normalisations},

@@ -19,6 +19,8 @@ enum class OpKind {
   TransposedConvolution, // the same, and outputPadding
   Linear,                // channels, bias; operand is C x 1 x 1
   BatchNorm,             // epsilon, momentum
+  LayerNorm,             // over the channels of each pixel; epsilon
+  LayerScale,            // a factor for each channel; initial
   Activate,              // activation
   MaxPool,               // kernel, stride, padding, ceil
   AvgPool,               // kernel, stride, padding, ceil, countPadding
@@ -74,6 +76,7 @@ struct Node {
   int64_t groups = 1;
   bool bias = false, ceil = false, countPadding = true, replicate = false, alignCorners = false;
   double epsilon = 1e-5, momentum = 0.1;
+  double initial = 1e-6; // LayerScale: what training begins with
   Activation activation;
   ResizeMode mode = ResizeMode::Nearest;
   double scale = 0;           // Resize: the factor that pixels are sampled by; 0: that of the sizes

@@ -38,6 +38,8 @@ const std::vector<OpSignature> &operations() {
        "batch_norm",
        "bn",
        {{"x", Tensor}, {"epsilon", Float, false}, {"momentum", Float, false}}},
+      {Op::LayerNorm, "layer_norm", "ln", {{"x", Tensor}, {"epsilon", Float, false}}},
+      {Op::LayerScale, "layer_scale", "scale", {{"x", Tensor}, {"initial", Float, false}}},
       activation(Activation::Relu),
       activation(Activation::Relu6),
       activation(Activation::LeakyRelu, {{"slope", Float, false}}),

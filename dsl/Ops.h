@@ -17,6 +17,8 @@ enum class Op {
   ConvTranspose,
   Linear,
   BatchNorm,
+  LayerNorm,
+  LayerScale,
   Activate,
   MaxPool,
   AvgPool,

@@ -86,8 +86,10 @@ constexpr int64_t weightCount(const Node &node, int64_t input) {
 
 // Trainable parameters.
 constexpr int64_t parameterCount(const Node &node, int64_t input) {
-  if (node.kind == OpKind::BatchNorm)
+  if (node.kind == OpKind::BatchNorm || node.kind == OpKind::LayerNorm)
     return 2 * node.shape.channels;
+  if (node.kind == OpKind::LayerScale)
+    return node.shape.channels;
   return saturatingSum(weightCount(node, input), node.bias ? node.channels : 0);
 }
 

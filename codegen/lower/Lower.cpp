@@ -15,7 +15,8 @@ namespace vernier::codegen {
 // Weights that are only packed, within `prepare`: what inference reads are the packed ones.
 static bool isPacked(Value value) {
   return isa<vn::FoldWeightOp>(value.getDefiningOp()) ||
-         (isa<vn::SliceParameterOp, vn::ConcatParametersOp, vn::SpreadParameterOp>(value.getDefiningOp()) &&
+         (isa<vn::ScaleParameterOp, vn::SliceParameterOp, vn::ConcatParametersOp, vn::SpreadParameterOp>(
+              value.getDefiningOp()) &&
           cast<RankedTensorType>(value.getType()).getRank() != 1);
 }
 
@@ -200,8 +201,8 @@ void Lowering::placeGradients(func::FuncOp function) {
 }
 
 bool Lowering::dependsOnParametersOnly(Operation *op) {
-  return isa<vn::FoldWeightOp, vn::FoldBiasOp, vn::FoldScaleOp, vn::SliceParameterOp, vn::ConcatParametersOp,
-             vn::SpreadParameterOp>(op) &&
+  return isa<vn::FoldWeightOp, vn::FoldBiasOp, vn::FoldScaleOp, vn::ScaleParameterOp, vn::SliceParameterOp,
+             vn::ConcatParametersOp, vn::SpreadParameterOp>(op) &&
          llvm::all_of(op->getOperands(), [&](Value v) { return constant.contains(v); });
 }
 
@@ -225,6 +226,8 @@ LogicalResult Lowering::parameters(func::FuncOp infer) {
     parameter.name = op.getName().str();
     parameter.kind = vn_parameter_kind(static_cast<uint32_t>(op.getKind()));
     parameter.shape.assign(shape.begin(), shape.end());
+    if (parameter.kind == VN_GAMMA)
+      parameter.initial = op.getInitial() ? op.getInitial()->convertToDouble() : 1.0;
     parameter.space = op.isTrainable() ? VN_SPACE_PARAMETERS : VN_SPACE_STATISTICS;
     int64_t &bytes = op.isTrainable() ? out.parameterBytes : out.statisticsBytes;
     parameter.offset = bytes;

@@ -110,6 +110,17 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         solve(BatchGradientApplyProblem{x.view, dy.view, y.view, dx.view, activation}, applyReads, {dx});
         return success();
       })
+      .Case<vn::LayerNormGradOp>([&](auto grad) {
+        const Location x = at(grad.getInput()), dy = at(grad.getDy()), dx = result(grad.getDx());
+        const Location statistics = scratch(2 * x.view.n * x.view.h * x.view.w);
+        solve(LayerNormGradientProblem{x.view, dy.view, dx.view, grad.getEpsilon().convertToDouble()},
+              {x, dy, at(grad.getGamma())}, {dx, statistics});
+        const PartialSums partial =
+            solve(LayerNormGradientSumsProblem{x.view, dy.view}, {x, dy, statistics}, {});
+        solve(LayerNormGradientFinishProblem{x.view, partial.parts}, {partial.sums},
+              {result(grad.getDgamma()), result(grad.getDbeta())});
+        return success();
+      })
       .Case<vn::ActivateGradOp>([&](auto grad) {
         const Location of = at(grad.getOf()), dy = at(grad.getDy()), dx = result(grad.getResult());
         solve(ActivationGradientProblem{of.view, dy.view, dx.view, grad.getActivation()}, {of, dy}, {dx});
@@ -161,6 +172,15 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
       .Case<vn::SpatialDotOp>([&](auto dot) {
         const Location a = at(dot.getLhs()), b = at(dot.getRhs()), y = result(dot.getResult());
         solve(SpatialSumProblem{a.view, b.view, y.view}, {a, b}, {y});
+        return success();
+      })
+      // First over the pixels of each image, then over images.
+      .Case<vn::ChannelDotOp>([&](auto dot) {
+        const Location a = at(dot.getLhs()), b = at(dot.getRhs());
+        Location sums = scratch(a.view.n * a.view.c);
+        sums.view = denseView(a.view.n, 1, 1, a.view.c);
+        solve(SpatialSumProblem{a.view, b.view, sums.view}, {a, b}, {sums});
+        solve(ChannelSumsProblem{asPixels(sums.view)}, {sums}, {result(dot.getResult())});
         return success();
       })
       .Case<vn::SoftmaxCrossEntropyOp>([&](auto loss) {

@@ -189,6 +189,21 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
               {x, at(affineOp.getScale()), at(affineOp.getShift())}, {y});
         return success();
       })
+      .Case<vn::ScaleChannelsOp>([&](auto scale) {
+        const Location x = at(scale.getInput()), y = result(scale.getResult());
+        AffineProblem problem;
+        problem.x = x.view;
+        problem.y = y.view;
+        problem.shift = false;
+        solve(problem, {x, at(scale.getScale())}, {y});
+        return success();
+      })
+      .Case<vn::LayerNormOp>([&](auto norm) {
+        const Location x = at(norm.getInput()), y = result(norm.getResult());
+        solve(LayerNormProblem{x.view, y.view, norm.getEpsilon().convertToDouble()},
+              {x, at(norm.getGamma()), at(norm.getBeta())}, {y});
+        return success();
+      })
       .Case<vn::ActivateOp>([&](auto act) {
         const Location x = at(act.getInput()), y = result(act.getResult());
         solve(ActivationProblem{x.view, y.view, act.getActivation()}, {x}, {y});
@@ -320,6 +335,13 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         part.view.pixel = y.view.pixel;
         part.view.element = y.view.element;
         solve(CopyProblem{x.view, part.view}, {x}, {part});
+        return success();
+      })
+      .Case<vn::ScaleParameterOp>([&](auto scale) {
+        const Location parameter = at(scale.getInput()), y = result(scale.getResult());
+        const int64_t outputs = at(scale.getScale()).view.c;
+        solve(ScaleParameterProblem{outputs, parameter.view.size() / outputs},
+              {parameter, at(scale.getScale())}, {y});
         return success();
       })
       .Case<vn::FoldWeightOp>([&](auto fold) {

@@ -117,9 +117,10 @@ private:
   llvm::Error translate(Operation *op) {
     return llvm::TypeSwitch<Operation *, llvm::Error>(op)
         .Case<vn::ParameterOp, vn::ConvolutionOp, vn::TransposedConvolutionOp, vn::LinearOp, vn::BatchNormOp,
-              vn::ActivateOp, vn::MaxPoolOp, vn::AvgPoolOp, vn::GlobalAvgPoolOp, vn::ResizeOp, vn::PadOp,
-              vn::CropOp, vn::SliceOp, vn::ChannelShuffleOp, vn::ConcatOp, vn::AddOp, vn::SubtractOp,
-              vn::MultiplyOp, vn::DivideOp, func::ReturnOp>([&](auto typed) { return add(typed); })
+              vn::LayerNormOp, vn::ScaleChannelsOp, vn::ActivateOp, vn::MaxPoolOp, vn::AvgPoolOp,
+              vn::GlobalAvgPoolOp, vn::ResizeOp, vn::PadOp, vn::CropOp, vn::SliceOp, vn::ChannelShuffleOp,
+              vn::ConcatOp, vn::AddOp, vn::SubtractOp, vn::MultiplyOp, vn::DivideOp, func::ReturnOp>(
+            [&](auto typed) { return add(typed); })
         .Default([](Operation *other) {
           return llvm::createStringError(
               "`" + other->getName().getStringRef() +
@@ -192,6 +193,27 @@ private:
          {at(op.getInput()), names.at(op.getGamma()), names.at(op.getBeta()), names.at(op.getMean()),
           names.at(op.getVar())},
          {{"epsilon", float(op.getEpsilon().convertToDouble())}});
+    return llvm::Error::success();
+  }
+
+  // The operator's channels are the last dimension.
+  llvm::Error add(vn::LayerNormOp op) {
+    const std::string input = at(op.getInput());
+    const std::string last = graph.node("Transpose", {input}, graph.unique(input + "_channels_last"),
+                                        {{"perm", Ints{0, 2, 3, 1}}});
+    const std::string normal =
+        graph.node("LayerNormalization", {last, names.at(op.getGamma()), names.at(op.getBeta())},
+                   graph.unique(last + "_normal"),
+                   {{"axis", int64_t(-1)}, {"epsilon", float(op.getEpsilon().convertToDouble())}});
+    give(op, "Transpose", {normal}, {{"perm", Ints{0, 3, 1, 2}}});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::ScaleChannelsOp op) {
+    const std::string scale = names.at(op.getScale()); // C, to be C x 1 x 1
+    give(op, "Mul",
+         {at(op.getInput()),
+          graph.node("Unsqueeze", {scale, graph.integers({1, 2})}, graph.unique(scale + "_map"))});
     return llvm::Error::success();
   }
 

@@ -56,10 +56,17 @@ struct Name {
   const char *operator()(const BatchGradientSumsProblem &) const { return "batch_gradient_sums"; }
   const char *operator()(const BatchGradientFinishProblem &) const { return "batch_gradient_finish"; }
   const char *operator()(const BatchGradientApplyProblem &) const { return "batch_gradient_apply"; }
+  const char *operator()(const LayerNormProblem &) const { return "layer_norm"; }
+  const char *operator()(const LayerNormGradientProblem &) const { return "layer_norm_gradient"; }
+  const char *operator()(const LayerNormGradientSumsProblem &) const { return "layer_norm_gradient_sums"; }
+  const char *operator()(const LayerNormGradientFinishProblem &) const {
+    return "layer_norm_gradient_finish";
+  }
   const char *operator()(const ChannelSumsProblem &) const { return "channel_sums"; }
   const char *operator()(const FoldWeightProblem &) const { return "fold_weight"; }
   const char *operator()(const FoldScaleProblem &) const { return "fold_scale"; }
   const char *operator()(const FoldBiasProblem &) const { return "fold_bias"; }
+  const char *operator()(const ScaleParameterProblem &) const { return "scale_parameter"; }
   const char *operator()(const LossProblem &p) const {
     return p.loss == Loss::Softmax ? "softmax_loss" : "binary_loss";
   }
@@ -132,7 +139,7 @@ public:
     map(p.y).map(p.dy).to(p.dx).activation(p.activation);
   }
   void operator()(const AffineProblem &p) {
-    map(p.x);
+    map(p.x).word(p.shift ? "" : "no shift");
     if (p.addend)
       word("plus").map(*p.addend);
     to(p.y).activation(p.activation);
@@ -161,6 +168,12 @@ public:
       map(p.y).activation(p.activation);
     to(p.dx);
   }
+  void operator()(const LayerNormProblem &p) { map(p.x).to(p.y).real("epsilon", p.epsilon); }
+  void operator()(const LayerNormGradientProblem &p) {
+    map(p.x).map(p.dy).to(p.dx).real("epsilon", p.epsilon);
+  }
+  void operator()(const LayerNormGradientSumsProblem &p) { map(p.x).map(p.dy); }
+  void operator()(const LayerNormGradientFinishProblem &p) { map(p.x).number("parts", p.parts); }
   void operator()(const ChannelSumsProblem &p) { map(p.dy); }
   void operator()(const FoldWeightProblem &p) {
     number("", p.outputs).number("of", p.perOutput).real("epsilon", p.epsilon);
@@ -169,6 +182,7 @@ public:
   void operator()(const FoldBiasProblem &p) {
     number("", p.channels).word(p.bias ? "bias" : "").real("epsilon", p.epsilon);
   }
+  void operator()(const ScaleParameterProblem &p) { number("", p.outputs).number("of", p.perOutput); }
   void operator()(const LossProblem &p) { number("", p.batch).number("of", p.classes); }
   void operator()(const MeanLossProblem &p) { number("of", p.count); }
   void operator()(const LossGradientProblem &p) { number("", p.batch).number("of", p.classes); }

@@ -175,12 +175,13 @@ struct ActivationGradientProblem {
   bool operator==(const ActivationGradientProblem &) const = default;
 };
 
-// y = act(x * scale + shift [+ addend]), scale and shift per channel. Reads x, scale, shift, [addend]; writes
-// y.
+// y = act(x * scale [+ shift] [+ addend]), scale and shift per channel. Reads x, scale, [shift], [addend];
+// writes y.
 struct AffineProblem {
   View x, y;
   Activation activation = Activation::None;
   std::optional<View> addend;
+  bool shift = true;
 
   bool operator==(const AffineProblem &) const = default;
 };
@@ -261,6 +262,40 @@ struct BatchGradientApplyProblem {
   bool operator==(const BatchGradientApplyProblem &) const = default;
 };
 
+// --- layer normalisation, over the channels of each pixel
+
+// Reads x, gamma, beta; writes y.
+struct LayerNormProblem {
+  View x, y;
+  double epsilon = 0;
+
+  bool operator==(const LayerNormProblem &) const = default;
+};
+
+// Reads x, dy, gamma; writes dx and, for each pixel, its mean and the reciprocal of its deviation.
+struct LayerNormGradientProblem {
+  View x, dy, dx;
+  double epsilon = 0;
+
+  bool operator==(const LayerNormGradientProblem &) const = default;
+};
+
+// Sums (Gradient) over N, H and W: of dy, and of dy times x normalised. Reads x, dy, each pixel's mean and
+// reciprocal deviation; writes the sums.
+struct LayerNormGradientSumsProblem {
+  View x, dy;
+
+  bool operator==(const LayerNormGradientSumsProblem &) const = default;
+};
+
+// Reads sums; writes dgamma, dbeta.
+struct LayerNormGradientFinishProblem {
+  View x;
+  int64_t parts = 1;
+
+  bool operator==(const LayerNormGradientFinishProblem &) const = default;
+};
+
 // Over N, H and W: the gradient of a bias. Reads dy; writes the sums, C numbers.
 struct ChannelSumsProblem {
   View dy;
@@ -293,6 +328,13 @@ struct FoldBiasProblem {
   double epsilon = 0;
 
   bool operator==(const FoldBiasProblem &) const = default;
+};
+
+// Reads parameter, scale; writes the parameter with each output multiplied.
+struct ScaleParameterProblem {
+  int64_t outputs = 0, perOutput = 0;
+
+  bool operator==(const ScaleParameterProblem &) const = default;
 };
 
 // --- losses
@@ -355,8 +397,10 @@ using Problem =
                  BinaryProblem, ActivationProblem, ActivationGradientProblem, AffineProblem, FillProblem,
                  CopyProblem, ArrayProblem, BatchSumsProblem, BatchFinishProblem, UpdateRunningProblem,
                  BatchGradientSumsProblem, BatchGradientFinishProblem, BatchGradientApplyProblem,
-                 ChannelSumsProblem, FoldWeightProblem, FoldScaleProblem, FoldBiasProblem, LossProblem,
-                 MeanLossProblem, LossGradientProblem, SgdProblem, AccumulateProblem, CheckFiniteProblem>;
+                 LayerNormProblem, LayerNormGradientProblem, LayerNormGradientSumsProblem,
+                 LayerNormGradientFinishProblem, ChannelSumsProblem, FoldWeightProblem, FoldScaleProblem,
+                 FoldBiasProblem, ScaleParameterProblem, LossProblem, MeanLossProblem, LossGradientProblem,
+                 SgdProblem, AccumulateProblem, CheckFiniteProblem>;
 
 // "convolution", "pool_gradient".
 const char *nameOf(const Problem &problem);

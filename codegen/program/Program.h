@@ -92,6 +92,7 @@ struct Parameter {
   std::vector<int64_t> shape;
   vn_space space = VN_SPACE_PARAMETERS;
   int64_t offset = 0;
+  double initial = 0; // of VN_GAMMA: what each element is when training begins
 };
 
 // A `choose` hole that each call may choose anew.

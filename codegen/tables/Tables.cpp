@@ -22,6 +22,7 @@ public:
   Constant *integer32(int64_t value) {
     return llvm::ConstantInt::get(llvm::Type::getInt32Ty(context), value, true);
   }
+  Constant *real(double value) { return llvm::ConstantFP::get(llvm::Type::getDoubleTy(context), value); }
   Constant *null() { return llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0)); }
   Constant *record(llvm::ArrayRef<Constant *> fields) {
     return llvm::ConstantStruct::getAnon(context, fields);
@@ -110,7 +111,7 @@ public:
     llvm::SmallVector<Constant *> parameters;
     for (const Parameter &p : compilation.parameters)
       parameters.push_back(record({text(p.name), integer(p.kind), integer(p.shape.size()), shape(p.shape),
-                                   integer(p.space), integer(p.offset)}));
+                                   integer(p.space), integer(p.offset), real(p.initial)}));
     llvm::SmallVector<Constant *> holes;
     for (const OpenHole &entry : compilation.holes)
       holes.push_back(hole(entry));

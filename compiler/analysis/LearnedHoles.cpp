@@ -59,7 +59,7 @@ public:
   }
 
 private:
-  // A map, the first channel in it that is the layer's, and how many batch norms have been passed.
+  // A map, the first channel in it that is the layer's, and how many norms have been passed.
   using Place = std::tuple<Value, int64_t, unsigned>;
 
   void visit(OpOperand &use, int64_t begin, unsigned norms) {
@@ -68,11 +68,11 @@ private:
       // A layer of the same hole element counts as one of those whose output channels it decides.
       if (holeElementOf(op) != holeElementOf(layer))
         scale.following = scale.following + costOfInput(op);
-    } else if (auto norm = dyn_cast<BatchNormOp>(op)) {
-      auto gamma = norm.getGamma().getDefiningOp<ParameterOp>();
+    } else if (isa<BatchNormOp, LayerNormOp, ScaleChannelsOp>(op)) {
+      auto gamma = op->getOperand(1).getDefiningOp<ParameterOp>();
       if (norms == 0 && gamma)
         scale.gammas.push_back({gamma, begin});
-      reached.insert({norm.getResult(), begin, norms + 1});
+      reached.insert({op->getResult(0), begin, norms + 1});
     } else if (auto concat = dyn_cast<ConcatOp>(op)) {
       for (Value before : concat.getInputs().take_front(use.getOperandNumber()))
         begin += channelsOf(cast<RankedTensorType>(before.getType()));

@@ -181,6 +181,8 @@ Tensor spatialDot(const Tensor &a, const Tensor &b) {
   return sumSpatially(a, [&](int64_t i) { return a[i] * b[i]; });
 }
 
+Tensor channelDot(const Tensor &a, const Tensor &b) { return channelSum(multiply(a, b)); }
+
 Tensor channelSum(const Tensor &x) {
   Tensor perImage = spatialSum(x), y({x.channels()});
   for (int64_t i = 0; i < perImage.size(); ++i)

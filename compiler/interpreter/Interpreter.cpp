@@ -147,6 +147,13 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
           r.y = add(r.y, in(op.getAddend()));
         return three(activate(r.y, op.getActivation()), std::move(r.mean), std::move(r.var));
       })
+      .Case([&](vn::LayerNormOp op) {
+        return one(layerNorm(in(op.getInput()), in(op.getGamma()), in(op.getBeta()),
+                             op.getEpsilon().convertToDouble()));
+      })
+      .Case([&](vn::ScaleChannelsOp op) { return one(scaleChannels(in(op.getInput()), in(op.getScale()))); })
+      .Case(
+          [&](vn::ScaleParameterOp op) { return one(scaleParameter(in(op.getInput()), in(op.getScale()))); })
       .Case([&](vn::AffineOp op) {
         return one(
             activate(affine(in(op.getInput()), in(op.getScale()), in(op.getShift())), op.getActivation()));
@@ -233,6 +240,7 @@ std::optional<Tensors> computeMap(Operation *op, const Operands &in) {
       })
       .Case([&](vn::CastOp op) { return one(in(op.getInput())); }) // rounded as its type says
       .Case([&](vn::ChannelSumOp op) { return one(channelSum(in(op.getInput()))); })
+      .Case([&](vn::ChannelDotOp op) { return one(channelDot(in(op.getLhs()), in(op.getRhs()))); })
       .Case([&](vn::SpatialSumOp op) { return one(spatialSum(in(op.getInput()))); })
       .Case([&](vn::SpatialDotOp op) { return one(spatialDot(in(op.getLhs()), in(op.getRhs()))); })
       .Case([&](vn::ZerosOp op) { return one(Tensor(shapeOf(op.getResult()))); })
@@ -259,8 +267,13 @@ std::optional<Tensors> computeGradient(Operation *op, const Operands &in) {
       .Case([&](vn::BatchNormGradOp op) {
         const Tensor dy =
             op.getMask() ? activateGrad(in(op.getMask()), in(op.getDy()), op.getMasked()) : in(op.getDy());
-        BatchNormGrad r = batchNormGrad(in(op.getInput()), dy, in.orNull(op.getSums()), in(op.getGamma()),
-                                        in(op.getMean()), in(op.getVar()), op.getEpsilon().convertToDouble());
+        NormGrad r = batchNormGrad(in(op.getInput()), dy, in.orNull(op.getSums()), in(op.getGamma()),
+                                   in(op.getMean()), in(op.getVar()), op.getEpsilon().convertToDouble());
+        return three(std::move(r.dx), std::move(r.dgamma), std::move(r.dbeta));
+      })
+      .Case([&](vn::LayerNormGradOp op) {
+        NormGrad r = layerNormGrad(in(op.getInput()), in(op.getDy()), in(op.getGamma()),
+                                   op.getEpsilon().convertToDouble());
         return three(std::move(r.dx), std::move(r.dgamma), std::move(r.dbeta));
       })
       .Case([&](vn::ActivateGradOp op) {

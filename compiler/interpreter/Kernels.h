@@ -96,17 +96,24 @@ BatchNormTraining batchNormTraining(const Tensor &x, const Tensor &sums, const T
                                     const Tensor &beta, double epsilon);
 // Sums of x over N, H and W, and of its squares or, with `other` and `mean`, of x * (other - mean): 2 x C.
 Tensor channelSums(const Tensor &x, const Tensor *other, const Tensor *mean);
-struct BatchNormGrad {
+struct NormGrad {
   Tensor dx, dgamma, dbeta;
 };
 // `mean` and `var` are the batch's own, so their dependence on x is part of dx. `sums`, which may be null,
 // are those of dy and of dy * (x - mean), 2 x C.
-BatchNormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor *sums, const Tensor &gamma,
-                            const Tensor &mean, const Tensor &var, double epsilon);
-inline BatchNormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gamma, const Tensor &mean,
-                                   const Tensor &var, double epsilon) {
+NormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor *sums, const Tensor &gamma,
+                       const Tensor &mean, const Tensor &var, double epsilon);
+inline NormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gamma, const Tensor &mean,
+                              const Tensor &var, double epsilon) {
   return batchNormGrad(x, dy, nullptr, gamma, mean, var, epsilon);
 }
+// Of each pixel over its channels.
+Tensor layerNorm(const Tensor &x, const Tensor &gamma, const Tensor &beta, double epsilon);
+NormGrad layerNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gamma, double epsilon);
+// x * scale per channel.
+Tensor scaleChannels(const Tensor &x, const Tensor &scale);
+// The same of what has its output channels in dimension 0.
+Tensor scaleParameter(const Tensor &x, const Tensor &scale);
 // running = (1 - momentum) * running + momentum * batch, the variance unbiased over `count` values.
 void updateRunning(Tensor &mean, Tensor &var, const Tensor &batchMean, const Tensor &batchVar,
                    double momentum, int64_t count);
@@ -131,6 +138,7 @@ Tensor divide(const Tensor &a, const Tensor &b);
 Tensor spatialSum(const Tensor &x);                  // -> N x 1 x 1 x C
 Tensor spatialDot(const Tensor &a, const Tensor &b); // -> N x 1 x 1 x C
 Tensor channelSum(const Tensor &x);                  // -> C
+Tensor channelDot(const Tensor &a, const Tensor &b); // -> C
 
 // --- Loss.cpp: losses are means, of shape [1]; logits are N x K or N x 1 x 1 x K ---
 Tensor softmaxCrossEntropy(const Tensor &logits, const Tensor &labels, double smoothing);

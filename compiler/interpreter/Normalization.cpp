@@ -1,5 +1,5 @@
 // Batch normalisation: inference form, training form, gradient, and the folding of one into a layer's
-// parameters.
+// parameters. Layer normalisation, and numbers that channels are multiplied by.
 #include "compiler/interpreter/Kernels.h"
 
 #include <algorithm>
@@ -25,6 +25,22 @@ Tensor inverseDeviation(const Tensor &var, double epsilon) {
   for (double &value : result.data)
     value = 1.0 / std::sqrt(value + epsilon);
   return result;
+}
+
+// Calls `visit(place, channel, normalized, 1 / deviation)` for each element, pixel after pixel: what it is
+// among the channels of its pixel.
+template <typename Visit> void forEachPixel(const Tensor &x, double epsilon, Visit visit) {
+  const int64_t channels = x.channels();
+  for (int64_t first = 0; first < x.size(); first += channels) {
+    double mean = 0, variance = 0;
+    for (int64_t c = 0; c < channels; ++c)
+      mean += x[first + c] / double(channels);
+    for (int64_t c = 0; c < channels; ++c)
+      variance += (x[first + c] - mean) * (x[first + c] - mean) / double(channels);
+    const double inverse = 1 / std::sqrt(variance + epsilon);
+    for (int64_t c = 0; c < channels; ++c)
+      visit(first + c, c, (x[first + c] - mean) * inverse, inverse);
+  }
 }
 
 } // namespace
@@ -86,11 +102,11 @@ Tensor channelSums(const Tensor &x, const Tensor *other, const Tensor *mean) {
 
 // With xhat = (x - mean) / sqrt(var + epsilon) over m values:
 //   dx = gamma / sqrt(var + epsilon) * (dy - sum(dy) / m - xhat * sum(dy * xhat) / m).
-BatchNormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor *sums, const Tensor &gamma,
-                            const Tensor &mean, const Tensor &var, double epsilon) {
+NormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor *sums, const Tensor &gamma,
+                       const Tensor &mean, const Tensor &var, double epsilon) {
   const int64_t channels = x.channels();
   const double count = static_cast<double>(x.pixels());
-  BatchNormGrad result{Tensor(x.shape), Tensor({channels}), Tensor({channels})};
+  NormGrad result{Tensor(x.shape), Tensor({channels}), Tensor({channels})};
   Tensor &dgamma = result.dgamma, &dbeta = result.dbeta, inverse = inverseDeviation(var, epsilon);
   if (sums)
     for (int64_t c = 0; c < channels; ++c) {
@@ -106,6 +122,47 @@ BatchNormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor *sum
     double normalized = (x[i] - mean[c]) * inverse[c];
     result.dx[i] = gamma[c] * inverse[c] * (dy[i] - dbeta[c] / count - normalized * dgamma[c] / count);
   });
+  return result;
+}
+
+Tensor layerNorm(const Tensor &x, const Tensor &gamma, const Tensor &beta, double epsilon) {
+  Tensor y(x.shape);
+  forEachPixel(x, epsilon, [&](int64_t i, int64_t c, double normalized, double) {
+    y[i] = normalized * gamma[c] + beta[c];
+  });
+  return y;
+}
+
+// With h = (x - mean) / deviation over the C channels of a pixel, g = dy * gamma:
+//   dx = (g - sum(g) / C - h * sum(g * h) / C) / deviation.
+NormGrad layerNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gamma, double epsilon) {
+  const int64_t channels = x.channels();
+  NormGrad result{Tensor(x.shape), Tensor({channels}), Tensor({channels})};
+  Tensor sums({x.pixels(), 2});
+  forEachPixel(x, epsilon, [&](int64_t i, int64_t c, double normalized, double) {
+    sums[2 * (i / channels)] += dy[i] * gamma[c] / double(channels);
+    sums[2 * (i / channels) + 1] += dy[i] * gamma[c] * normalized / double(channels);
+    result.dgamma[c] += dy[i] * normalized;
+    result.dbeta[c] += dy[i];
+  });
+  forEachPixel(x, epsilon, [&](int64_t i, int64_t c, double normalized, double inverse) {
+    const int64_t pixel = i / channels;
+    result.dx[i] = inverse * (dy[i] * gamma[c] - sums[2 * pixel] - normalized * sums[2 * pixel + 1]);
+  });
+  return result;
+}
+
+Tensor scaleChannels(const Tensor &x, const Tensor &scale) {
+  Tensor y(x.shape);
+  forEachChannel(x.pixels(), x.channels(), [&](int64_t i, int64_t c) { y[i] = x[i] * scale[c]; });
+  return y;
+}
+
+Tensor scaleParameter(const Tensor &x, const Tensor &scale) {
+  Tensor result = x;
+  const int64_t perChannel = scale.size() ? x.size() / scale.size() : 0;
+  for (int64_t i = 0; i < x.size(); ++i)
+    result[i] *= scale[i / perChannel];
   return result;
 }
 

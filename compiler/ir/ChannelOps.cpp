@@ -193,6 +193,15 @@ LogicalResult ChannelSumOp::inferShapes(Types &results) {
   return success();
 }
 
+LogicalResult ChannelDotOp::inferShapes(Types &results) {
+  results.push_back(floatTensor(getContext(), {channelsOf(getLhs().getType())})); // C2
+  return success();
+}
+
+Expected ChannelDotOp::expectedOperands(std::optional<int64_t>) {
+  return {{1, "rhs", getLhs().getType()}};
+} // C1
+
 LogicalResult SpatialSumOp::inferShapes(Types &results) {
   results.push_back(onePixel(getInput().getType())); // C1
   return success();
@@ -276,6 +285,9 @@ LogicalResult ParameterOp::verify() {
   if (type.getRank() != rank) // C1
     return emitOpError("of kind ") << stringifyParameterKind(getKind()) << " needs rank " << rank
                                    << ", found " << type;
+  if (getInitial() && getKind() != ParameterKind::Gamma) // C2
+    return emitOpError("of kind ") << stringifyParameterKind(getKind())
+                                   << " has an initial value, as only gamma can";
   return success();
 }
 
@@ -395,6 +407,15 @@ LogicalResult FoldScaleOp::inferShapes(Types &results) {
 
 Expected FoldScaleOp::expectedOperands(std::optional<int64_t>) {
   return {{1, "var", getGamma().getType()}};
+} // C1
+
+LogicalResult ScaleParameterOp::inferShapes(Types &results) {
+  results.push_back(getInput().getType()); // C2
+  return success();
+}
+
+Expected ScaleParameterOp::expectedOperands(std::optional<int64_t>) {
+  return {{1, "scale", floatTensor(getContext(), {getInput().getType().getDimSize(0)})}};
 } // C1
 
 LogicalResult FoldBiasOp::inferShapes(Types &results) {

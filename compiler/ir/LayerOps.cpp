@@ -293,6 +293,58 @@ Expected BatchNormGradOp::expectedOperands(std::optional<int64_t>) {
   return {{1, "dy", getInput().getType()}, {2, "gamma", type}, {3, "mean", type}, {4, "var", type}};
 }
 
+LogicalResult LayerNormOp::inferShapes(Types &results) {
+  results.push_back(getInput().getType());
+  return success();
+}
+
+Expected LayerNormOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType type = vectorOf(getInput().getType());
+  return {{1, "gamma", type}, {2, "beta", type}};
+}
+
+void LayerNormOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                llvm::function_ref<bool(Value)> wanted,
+                                MutableArrayRef<Value> operandGradients) {
+  RankedTensorType vector = getGamma().getType();
+  auto gradient = LayerNormGradOp::create(builder, getLoc(), TypeRange{getInput().getType(), vector, vector},
+                                          getInput(), resultGradients[0], getGamma(), getEpsilonAttr());
+  for (unsigned operand : {0, 1, 2})
+    if (wanted(getOperand(operand)))
+      operandGradients[operand] = gradient.getResult(operand);
+}
+
+LogicalResult LayerNormGradOp::inferShapes(Types &results) {
+  RankedTensorType input = getInput().getType(), vector = vectorOf(input);
+  results.append({input, vector, vector});
+  return success();
+}
+
+Expected LayerNormGradOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType input = getInput().getType();
+  return {{1, "dy", input}, {2, "gamma", vectorOf(input)}};
+}
+
+LogicalResult ScaleChannelsOp::inferShapes(Types &results) {
+  results.push_back(getInput().getType());
+  return success();
+}
+
+Expected ScaleChannelsOp::expectedOperands(std::optional<int64_t>) {
+  return {{1, "scale", vectorOf(getInput().getType())}};
+}
+
+void ScaleChannelsOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                    llvm::function_ref<bool(Value)> wanted,
+                                    MutableArrayRef<Value> operandGradients) {
+  Value dy = resultGradients[0];
+  if (wanted(getInput()))
+    operandGradients[0] = ScaleChannelsOp::create(builder, getLoc(), getInput().getType(), dy, getScale());
+  if (wanted(getScale()))
+    operandGradients[1] =
+        ChannelDotOp::create(builder, getLoc(), getScale().getType(), dy, getInput()).getResult();
+}
+
 LogicalResult AffineOp::inferShapes(Types &results) {
   results.push_back(getInput().getType());
   return success();

@@ -18,8 +18,9 @@ bool vernier::vn::isMap(Value value) {
     return false;
   if (auto sum = value.getDefiningOp<AddOp>()) // of maps, or of a shared weight's gradients
     return isMap(sum.getLhs());
-  return !isa_and_nonnull<ParameterOp, FoldWeightOp, ConvolutionWeightGradOp, SliceParameterOp,
-                          ConcatParametersOp, EmbedParameterOp, SpreadParameterOp>(value.getDefiningOp());
+  return !isa_and_nonnull<ParameterOp, FoldWeightOp, ScaleParameterOp, ConvolutionWeightGradOp,
+                          SliceParameterOp, ConcatParametersOp, EmbedParameterOp, SpreadParameterOp>(
+      value.getDefiningOp());
 }
 
 RankedTensorType vernier::vn::mapLike(RankedTensorType map, ArrayRef<int64_t> shape) {

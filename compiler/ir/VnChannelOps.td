@@ -207,6 +207,24 @@ def Vn_ChannelSumOp : Vn_Op<"channel_sum", [Pure, Vn_Shape, Vn_Bytes]> {
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
 
+def Vn_ChannelDotOp : Vn_Op<"channel_dot", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
+  let summary = "sum of a product over batch, height and width, per channel";
+  let description = [{
+    The gradient of the numbers that `vn.scale_channels` multiplies by.
+
+    - (C1) `rhs` has the type of `lhs`.
+    - (C2) `result` has one element per channel.
+
+    Example:
+    ```mlir
+    %ds = vn.channel_dot %dy, %x : (tensor<2x8x8x4xf32>, tensor<2x8x8x4xf32>) -> tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$lhs, Vn_Map:$rhs);
+  let results = (outs Vn_Vector:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+}
+
 def Vn_SpatialSumOp : Vn_Op<"spatial_sum", [Pure, Vn_Shape, Vn_Bytes]> {
   let summary = "sum of each channel over height and width";
   let description = [{

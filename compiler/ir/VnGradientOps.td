@@ -136,6 +136,28 @@ def Vn_BatchNormGradOp : Vn_Op<"batch_norm_grad", [Pure, AttrSizedOperandSegment
   }]>];
 }
 
+def Vn_LayerNormGradOp : Vn_Op<"layer_norm_grad", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
+  let summary = "gradients of layer normalisation";
+  let description = [{
+    With mean, deviation d = sqrt(var + epsilon) and h = (input - mean) / d of each pixel over its C channels, and
+    g = `dy` * `gamma`: `dx = (g - sum g / C - h * sum (g * h) / C) / d`, the sums over channels; `dgamma = sum dy * h` and
+    `dbeta = sum dy` over N, H and W.
+
+    - (C1) `dy` has the type of `input`, `gamma` one element per channel.
+    - (C2) `dx` has the type of `input`, `dgamma` and `dbeta` that of `gamma`.
+
+    Example:
+    ```mlir
+    %dx, %dgamma, %dbeta = vn.layer_norm_grad %x, %dy, %gamma epsilon 1.0e-6
+      : (tensor<8x4x4x4xf32>, tensor<8x4x4x4xf32>, tensor<4xf32>)
+      -> (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>)
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Map:$dy, Vn_Vector:$gamma, Vn_Epsilon:$epsilon);
+  let results = (outs Vn_Map:$dx, Vn_Vector:$dgamma, Vn_Vector:$dbeta);
+  let assemblyFormat = "$input `,` $dy `,` $gamma `epsilon` $epsilon attr-dict `:` functional-type(operands, results)";
+}
+
 def Vn_ActivateGradOp : Vn_Op<"activate_grad", [Pure, SameOperandsAndResultType, Vn_Shape, Vn_Bytes]> {
   let summary = "gradient of an activation, from its result or input";
   let description = [{

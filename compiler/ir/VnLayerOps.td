@@ -186,6 +186,47 @@ def Vn_BatchNormTrainingOp : Vn_Op<"batch_norm_training", [Pure, AttrSizedOperan
   }]>];
 }
 
+def Vn_LayerNormOp : Vn_Op<"layer_norm", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
+  let summary = "normalisation of each pixel over its channels";
+  let description = [{
+    `gamma * (input - mean) / sqrt(var + epsilon) + beta`, mean and biased variance being those of the pixel's channels
+    (Ba, Kiros, Hinton: Layer Normalization, 2016; over channels alone as in ConvNeXt).
+
+    - (C1) `gamma` and `beta` have one element per channel.
+    - (C2) `result` has the type of `input`.
+
+    Example:
+    ```mlir
+    %y = vn.layer_norm %x, %gamma, %beta epsilon 1.0e-6
+      : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Vector:$gamma, Vn_Vector:$beta, Vn_Epsilon:$epsilon);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = [{
+    $input `,` $gamma `,` $beta `epsilon` $epsilon attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Vn_ScaleChannelsOp : Vn_Op<"scale_channels", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
+  let summary = "multiplies each channel by a number of its own";
+  let description = [{
+    `input * scale`. `--vn-fold-batch-norm` merges it with the layer before (LayerScale: Touvron et al., Going deeper with
+    Image Transformers, 2021).
+
+    - (C1) `scale` has one element per channel.
+    - (C2) `result` has the type of `input`.
+
+    Example:
+    ```mlir
+    %y = vn.scale_channels %x, %scale : (tensor<1x8x8x4xf32>, tensor<4xf32>) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Vector:$scale);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$input `,` $scale attr-dict `:` functional-type(operands, results)";
+}
+
 def Vn_AffineOp : Vn_Op<"affine", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise]> {
   let summary = "per-channel scale and shift, then an activation";
   let description = [{

@@ -36,19 +36,21 @@ def Vn_ParameterOp : Vn_Op<"parameter", [Pure, DeclareOpInterfaceMethods<Vn_Cost
                                                                           ["getParameterCount"]>]> {
   let summary = "reads a parameter or running statistic of the network";
   let description = [{
-    The order of these ops in `@infer` is the order of the parameters in weight files.
+    The order of these ops in `@infer` is the order of the parameters in weight files. `initial` is what each element of
+    a `gamma` is when training begins: 1 without it.
 
     - (C1) the rank is that of `kind`: 4 for `convolution_weight`, 2 for `linear_weight`, else 1.
+    - (C2) only a `gamma` has `initial`.
 
     Example:
     ```mlir
     %w = vn.parameter "layer1.0.conv1.weight" convolution_weight : tensor<64x64x1x1xf32>
     ```
   }];
-  let arguments = (ins StrAttr:$name, Vn_ParameterKindAttr:$kind);
+  let arguments = (ins StrAttr:$name, Vn_ParameterKindAttr:$kind, OptionalAttr<F64Attr>:$initial);
   let results = (outs Vn_AnyFloat:$result);
-  let assemblyFormat = "$name $kind attr-dict `:` type($result)";
-  let hasVerifier = 1; // C1
+  let assemblyFormat = "$name $kind (`initial` $initial^)? attr-dict `:` type($result)";
+  let hasVerifier = 1; // C1, C2
   let extraClassDeclaration = [{
     /// False for running statistics, which no optimizer touches.
     bool isTrainable() { return getKind() != ParameterKind::RunningMean && getKind() != ParameterKind::RunningVar; }
@@ -108,6 +110,24 @@ def Vn_FoldScaleOp : Vn_Op<"fold_scale", [Pure, Vn_Bytes, Vn_ShapeOfOperands]> {
   let arguments = (ins Vn_Vector:$gamma, Vn_Vector:$var, Vn_Epsilon:$epsilon);
   let results = (outs Vn_Vector:$result);
   let assemblyFormat = "$gamma `,` $var `epsilon` $epsilon attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_ScaleParameterOp : Vn_Op<"scale_parameter", [Pure, Vn_Bytes, Vn_ShapeOfOperands]> {
+  let summary = "multiplies each output channel of a weight, or element of a bias, by a number of its own";
+  let description = [{
+    `result[o, ...] = input[o, ...] * scale[o]`. A function of parameters alone, computed once, before inference.
+
+    - (C1) `scale` has one element per output channel.
+    - (C2) `result` has the type of `input`.
+
+    Example:
+    ```mlir
+    %scaled = vn.scale_parameter %w, %scale : (tensor<64x32x3x3xf32>, tensor<64xf32>) -> tensor<64x32x3x3xf32>
+    ```
+  }];
+  let arguments = (ins Vn_AnyFloat:$input, Vn_Vector:$scale);
+  let results = (outs Vn_AnyFloat:$result);
+  let assemblyFormat = "$input `,` $scale attr-dict `:` functional-type(operands, results)";
 }
 
 def Vn_FoldBiasOp : Vn_Op<"fold_bias", [Pure, Vn_Bytes, Vn_ShapeOfOperands]> {

@@ -126,10 +126,11 @@ private:
   //===- Nodes
   //------------------------------------------------------------------------------------------------===//
 
-  Value parameter(const dsl::Node &node, StringRef suffix, ParameterKind kind, ArrayRef<int64_t> shape) {
+  Value parameter(const dsl::Node &node, StringRef suffix, ParameterKind kind, ArrayRef<int64_t> shape,
+                  FloatAttr initial = {}) {
     auto op = ParameterOp::create(builder, locationOf(node.location), floatTensor(&context, shape),
                                   builder.getStringAttr(node.place + node.variant + "." + suffix),
-                                  ParameterKindAttr::get(&context, kind));
+                                  ParameterKindAttr::get(&context, kind), initial);
     describe(op, node);
     return op;
   }
@@ -178,6 +179,13 @@ private:
                                real(node.epsilon), real(node.momentum));
   }
 
+  Value lowerLayerNorm(const dsl::Node &node, Location loc, Value input) {
+    const int64_t channels = node.shape.channels;
+    Value gamma = parameter(node, "weight", ParameterKind::Gamma, {channels});
+    Value beta = parameter(node, "bias", ParameterKind::Beta, {channels});
+    return LayerNormOp::create(builder, loc, mapType(node.shape), input, gamma, beta, real(node.epsilon));
+  }
+
   Value lowerNode(const dsl::Node &node) {
     // A resize to the size that the map has, such as by a factor of 1, is no op; but with open holes every
     // configuration has the same ops.
@@ -207,6 +215,12 @@ private:
       return lowerLinear(node, loc, input);
     case dsl::OpKind::BatchNorm:
       return lowerBatchNorm(node, loc, input);
+    case dsl::OpKind::LayerNorm:
+      return lowerLayerNorm(node, loc, input);
+    case dsl::OpKind::LayerScale:
+      return ScaleChannelsOp::create(
+          builder, loc, type, input,
+          parameter(node, "weight", ParameterKind::Gamma, {node.shape.channels}, real(node.initial)));
     case dsl::OpKind::Activate:
       return ActivateOp::create(builder, loc, type, node.activation, input);
     case dsl::OpKind::MaxPool:

@@ -22,14 +22,14 @@ bool isIdentifier(StringRef text) {
 
 } // namespace
 
-// `sums`: whether `{i+1}` may stand for `{i}`.
+// `sums`: whether `{2*i+1}` may stand for `{i}`.
 llvm::Expected<std::vector<NamePattern::Piece>> NamePattern::split(StringRef text, bool sums) {
   std::vector<Piece> pieces;
   while (!text.empty()) {
     if (text.consume_front("*")) {
       if (!pieces.empty() && pieces.back().kind == Piece::Run)
         return wrong("`**` is no pattern: one `*` stands for any characters already");
-      pieces.push_back({Piece::Run, "", 0});
+      pieces.push_back({Piece::Run, "", 1, 0});
       continue;
     }
     if (text.consume_front("{")) {
@@ -37,20 +37,31 @@ llvm::Expected<std::vector<NamePattern::Piece>> NamePattern::split(StringRef tex
       if (inside.size() == text.size())
         return wrong("a `{` without `}`");
       text = rest;
+      Piece piece{Piece::Number, "", 1, 0};
+      const StringRef whole = inside;
+      const auto number = [](StringRef digits, int64_t &value) {
+        return !digits.empty() && digits.size() <= kMostDigits && llvm::all_of(digits, llvm::isDigit) &&
+               !digits.getAsInteger(10, value);
+      };
+      if (sums && inside.contains('*')) {
+        const auto [factor, name] = inside.split('*');
+        if (!number(factor, piece.factor))
+          return wrong("`{" + whole + "}` is no product of a number and a name");
+        inside = name;
+      }
       const size_t sign = sums ? inside.find_first_of("+-") : StringRef::npos;
-      Piece piece{Piece::Number, inside.take_front(sign).str(), 0};
-      if (sign != StringRef::npos && (inside.drop_front(sign + 1).getAsInteger(10, piece.added) ||
-                                      piece.added < 0 || inside.size() - sign - 1 > kMostDigits))
-        return wrong("`{" + inside + "}` is no sum of a name and a number");
+      piece.text = inside.take_front(sign).str();
+      if (sign != StringRef::npos && !number(inside.drop_front(sign + 1), piece.added))
+        return wrong("`{" + whole + "}` is no sum of a name and a number");
       if (sign != StringRef::npos && inside[sign] == '-')
         piece.added = -piece.added;
       if (!isIdentifier(piece.text))
-        return wrong("`{" + inside + "}` holds no name");
+        return wrong("`{" + whole + "}` holds no name");
       pieces.push_back(std::move(piece));
       continue;
     }
     const size_t end = std::min(text.find_first_of("*{"), text.size());
-    pieces.push_back({Piece::Literal, text.take_front(end).str(), 0});
+    pieces.push_back({Piece::Literal, text.take_front(end).str(), 1, 0});
     text = text.drop_front(end);
   }
   return pieces;
@@ -165,7 +176,7 @@ std::optional<std::string> NameTemplate::make(const NameMatch &match) const {
       name += match.runs[run++];
       break;
     case NamePattern::Piece::Number: {
-      const int64_t number = match.numbers.at(piece.text) + piece.added;
+      const int64_t number = piece.factor * match.numbers.at(piece.text) + piece.added;
       if (number < 0)
         return std::nullopt;
       name += std::to_string(number);

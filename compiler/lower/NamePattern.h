@@ -1,7 +1,7 @@
 // Patterns of tensor names, and the names made from what they matched:
 //
 //   NamePattern::parse("layers.{i}.*")     matches "layers.12.conv.weight": {i} = 12, * = "conv.weight"
-//   NameTemplate::parse("blocks.{i-1}.*")  makes   "blocks.11.conv.weight" of it
+//   NameTemplate::parse("blocks.{i-1}.*")  makes   "blocks.11.conv.weight" of it, "{2*i+1}" "25"
 //
 // `*` stands for any characters, as few as possible; `{name}` for a whole number, up to the last of its
 // digits. Matching takes at most as many steps as name and pattern have characters, multiplied.
@@ -36,8 +36,8 @@ private:
   friend class NameTemplate;
   struct Piece {
     enum Kind { Literal, Number, Run } kind;
-    std::string text;  // the literal, or the number's name
-    int64_t added = 0; // to the number, in a template
+    std::string text;              // the literal, or the number's name
+    int64_t factor = 1, added = 0; // of the number, in a template: factor * number + added
   };
   static llvm::Expected<std::vector<Piece>> split(llvm::StringRef text, bool sums);
 

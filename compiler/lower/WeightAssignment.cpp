@@ -30,9 +30,10 @@ std::string counted(size_t count, StringRef one, StringRef many) {
   return std::to_string(count) + " " + (count == 1 ? one : many).str();
 }
 
-// The shape without the 1x1 window that a linear layer's weight has as a convolution's.
+// The shape without the 1x1 pixels behind it: the window that a linear layer's weight has as a convolution's,
+// the pixel of numbers that channels are multiplied by.
 llvm::ArrayRef<int64_t> asMatrix(llvm::ArrayRef<int64_t> shape) {
-  return shape.size() == 4 && shape[2] == 1 && shape[3] == 1 ? shape.take_front(2) : shape;
+  return shape.size() >= 3 && shape.back() == 1 && shape[shape.size() - 2] == 1 ? shape.drop_back(2) : shape;
 }
 
 // "bn1.weight" of "bn1[0.65].weight" (dsl::Node::variant); empty where there is no choice.

@@ -4,7 +4,8 @@
 // A batch norm is y = x * s + t with s = gamma / sqrt(var + epsilon), t = beta - mean * s per channel. It
 // merges with the weight and bias of a convolution or linear layer that feeds it, and commutes with a crop
 // and with a resize in between: each resized pixel is a sum of input pixels whose weights add up to one. Of a
-// sum each summand is scaled and one is shifted.
+// sum each summand is scaled and one is shifted. Numbers that channels are multiplied by merge alike: they
+// scale each bias, and shift nothing.
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
 #include "compiler/passes/DeadOps.h"
@@ -41,32 +42,64 @@ Value foldedScale(PatternRewriter &rewriter, BatchNormOp norm) {
   return scale;
 }
 
+// What folding does to a layer's parameters.
+struct Folding {
+  BatchNormOp norm;      // or
+  ScaleChannelsOp scale; // one of them is null
+
+  // `norm` shifts one layer, to whose bias it adds; a bias elsewhere in the sum would be left unscaled.
+  bool shifts() { return bool(norm); }
+  Value weight(PatternRewriter &rewriter, Value weight) {
+    if (scale)
+      return scaled(rewriter, weight);
+    auto fold = FoldWeightOp::create(rewriter, norm.getLoc(), weight.getType(), weight, norm.getGamma(),
+                                     norm.getVar(), norm.getEpsilonAttr());
+    fold->setDiscardableAttrs(norm->getDiscardableAttrDictionary());
+    return fold;
+  }
+  Value factor(PatternRewriter &rewriter) { return scale ? scale.getScale() : foldedScale(rewriter, norm); }
+  // Null: none.
+  Value bias(PatternRewriter &rewriter, Value bias, bool shifts) {
+    if (scale)
+      return bias ? scaled(rewriter, bias) : Value();
+    return shifts ? foldedBias(rewriter, norm, bias) : Value();
+  }
+
+private:
+  Value scaled(PatternRewriter &rewriter, Value parameter) {
+    auto result =
+        ScaleParameterOp::create(rewriter, scale.getLoc(), parameter.getType(), parameter, scale.getScale());
+    result->setDiscardableAttrs(scale->getDiscardableAttrDictionary());
+    return result;
+  }
+};
+
 // Layers that take the scale in place of `value`, if all that it is computed from can: nothing else uses what
 // lies between. A shift goes to the layer with a bias, of which there may be but one.
 struct Producers {
   int64_t layers = 0, biases = 0;
-  static std::optional<Producers> of(Value value, llvm::StringRef &reason);
+  static std::optional<Producers> of(Value value, bool shifts, llvm::StringRef &reason);
 };
 
-std::optional<Producers> Producers::of(Value value, llvm::StringRef &reason) {
+std::optional<Producers> Producers::of(Value value, bool shifts, llvm::StringRef &reason) {
   Operation *op = value.getDefiningOp();
   if (!value.hasOneUse()) {
     reason = "what would be scaled has other users, which need it unscaled";
     return std::nullopt;
   }
   if (isa_and_present<ResizeOp, CropOp>(op))
-    return of(op->getOperand(0), reason);
+    return of(op->getOperand(0), shifts, reason);
   if (auto add = dyn_cast_or_null<AddOp>(op)) {
     if (add.getLhs().getType() != add.getRhs().getType()) {
       reason = "one summand is broadcast";
       return std::nullopt;
     }
-    const auto lhs = of(add.getLhs(), reason);
-    const auto rhs = lhs ? of(add.getRhs(), reason) : std::nullopt;
+    const auto lhs = of(add.getLhs(), shifts, reason);
+    const auto rhs = lhs ? of(add.getRhs(), shifts, reason) : std::nullopt;
     if (!rhs)
       return std::nullopt;
     const Producers both = {lhs->layers + rhs->layers, lhs->biases + rhs->biases};
-    if (both.biases > 1) {
+    if (shifts && both.biases > 1) {
       reason = "two summands have a bias";
       return std::nullopt;
     }
@@ -90,49 +123,51 @@ std::optional<Producers> Producers::of(Value value, llvm::StringRef &reason) {
 //===- Patterns
 //---------------------------------------------------------------------------------------------------===//
 
-struct FoldIntoLayers : OpRewritePattern<BatchNormOp> {
-  FoldIntoLayers(MLIRContext *context) : OpRewritePattern(context, /*benefit=*/2) {}
+template <typename Op> struct FoldIntoLayers : OpRewritePattern<Op> {
+  FoldIntoLayers(MLIRContext *context) : OpRewritePattern<Op>(context, /*benefit=*/2) {}
 
-  LogicalResult matchAndRewrite(BatchNormOp norm, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
+    Folding folding;
+    if constexpr (std::is_same_v<Op, BatchNormOp>)
+      folding.norm = op;
+    else
+      folding.scale = op;
     llvm::StringRef reason;
-    if (!Producers::of(norm.getInput(), reason))
-      return rewriter.notifyMatchFailure(norm, reason);
-    Operation *before = norm.getInput().getDefiningOp();
-    rewriter.replaceOp(norm, normalized(norm, norm.getInput(), /*shifts=*/true, rewriter));
+    if (!Producers::of(op.getInput(), folding.shifts(), reason))
+      return rewriter.notifyMatchFailure(op, reason);
+    Operation *before = op.getInput().getDefiningOp();
+    rewriter.replaceOp(op, folded(folding, op.getInput(), folding.shifts(), rewriter));
     erase(before, rewriter);
     return success();
   }
 
 private:
-  // `value` scaled and, if asked, shifted: what computes it anew where `norm` stands.
-  static Value normalized(BatchNormOp norm, Value value, bool shifts, PatternRewriter &rewriter) {
+  // `value` scaled and, if asked, shifted: what computes it anew where the op stands.
+  static Value folded(Folding folding, Value value, bool shifts, PatternRewriter &rewriter) {
     Operation *op = value.getDefiningOp();
     if (auto layer = dyn_cast<ConvolutionOp>(op))
-      return normalizedLayer(norm, layer, shifts, rewriter);
+      return foldedLayer(folding, layer, shifts, rewriter);
     if (auto layer = dyn_cast<LinearOp>(op))
-      return normalizedLayer(norm, layer, shifts, rewriter);
+      return foldedLayer(folding, layer, shifts, rewriter);
     if (auto layer = dyn_cast<TransposedConvolutionOp>(op))
-      return scaledLayer(norm, layer, shifts, rewriter);
+      return scaledLayer(folding, layer, shifts, rewriter);
     IRMapping operands;
     llvm::StringRef reason;
     const bool shiftsLast =
-        shifts && op->getNumOperands() > 1 && Producers::of(op->getOperands().back(), reason)->biases;
+        shifts && op->getNumOperands() > 1 && Producers::of(op->getOperands().back(), shifts, reason)->biases;
     for (OpOperand &operand : op->getOpOperands()) {
       const bool last = operand.getOperandNumber() + 1 == op->getNumOperands();
       const bool first = operand.getOperandNumber() == 0;
       operands.map(operand.get(),
-                   normalized(norm, operand.get(), shiftsLast ? last : shifts && first, rewriter));
+                   folded(folding, operand.get(), shiftsLast ? last : shifts && first, rewriter));
     }
     return rewriter.clone(*op, operands)->getResult(0);
   }
 
   template <typename Layer>
-  static Value normalizedLayer(BatchNormOp norm, Layer layer, bool shifts, PatternRewriter &rewriter) {
-    auto weight =
-        FoldWeightOp::create(rewriter, norm.getLoc(), layer.getWeight().getType(), layer.getWeight(),
-                             norm.getGamma(), norm.getVar(), norm.getEpsilonAttr());
-    weight->setDiscardableAttrs(norm->getDiscardableAttrDictionary());
-    Value bias = shifts ? foldedBias(rewriter, norm, layer.getBias()) : Value();
+  static Value foldedLayer(Folding folding, Layer layer, bool shifts, PatternRewriter &rewriter) {
+    Value weight = folding.weight(rewriter, layer.getWeight());
+    Value bias = folding.bias(rewriter, layer.getBias(), shifts);
     return Layer::create(rewriter, layer.getLoc(), TypeRange(layer.getType()),
                          ValueRange(bias ? llvm::SmallVector<Value>{layer.getInput(), weight, bias}
                                          : llvm::SmallVector<Value>{layer.getInput(), weight}),
@@ -140,15 +175,14 @@ private:
   }
 
   // Its weights have the outputs within the inputs: the sums are scaled in their place.
-  static Value scaledLayer(BatchNormOp norm, TransposedConvolutionOp layer, bool shifts,
+  static Value scaledLayer(Folding folding, TransposedConvolutionOp layer, bool shifts,
                            PatternRewriter &rewriter) {
-    auto scale = foldedScale(rewriter, norm);
+    Value scale = folding.factor(rewriter);
     auto scaled = TransposedConvolutionOp::create(
         rewriter, layer.getLoc(), layer.getResult().getType(), /*sums=*/Type(), layer.getInput(),
-        layer.getWeight(), scale, shifts ? foldedBias(rewriter, norm, layer.getBias()) : Value(),
-        layer.getAddends(), layer.getActivationAttr(), layer.getStridesAttr(), layer.getPaddingAttr(),
-        layer.getDilationsAttr(), layer.getGroupsAttr(), layer.getOutputPaddingAttr(), layer.getHoleAttr(),
-        layer.getHoleIndexAttr());
+        layer.getWeight(), scale, folding.bias(rewriter, layer.getBias(), shifts), layer.getAddends(),
+        layer.getActivationAttr(), layer.getStridesAttr(), layer.getPaddingAttr(), layer.getDilationsAttr(),
+        layer.getGroupsAttr(), layer.getOutputPaddingAttr(), layer.getHoleAttr(), layer.getHoleIndexAttr());
     scaled->setDiscardableAttrs(layer->getDiscardableAttrDictionary());
     return scaled.getResult();
   }
@@ -187,8 +221,9 @@ struct FoldBatchNorm : vernier::compiler::impl::FoldBatchNormBase<FoldBatchNorm>
       return;
     vernier::compiler::eraseDeadOps(infer.front());
     RewritePatternSet patterns(&getContext());
-    patterns.add<FoldIntoLayers, TurnIntoAffine>(&getContext());
+    patterns.add<FoldIntoLayers<BatchNormOp>, FoldIntoLayers<ScaleChannelsOp>, TurnIntoAffine>(&getContext());
     int64_t before = count<BatchNormOp>(infer), affineBefore = count<AffineOp>(infer);
+    const int64_t scales = count<ScaleChannelsOp>(infer);
     // Not the greedy driver, which erases unused parameters.
     walkAndApplyPatterns(infer, std::move(patterns));
     int64_t affine = count<AffineOp>(infer) - affineBefore;
@@ -198,6 +233,10 @@ struct FoldBatchNorm : vernier::compiler::impl::FoldBatchNormBase<FoldBatchNorm>
       vernier::compiler::report(*this, getOperation(),
                                 std::to_string(before - affine) + " of " + std::to_string(before) +
                                     " batch norms in weights and biases");
+    if (scales)
+      vernier::compiler::report(*this, getOperation(),
+                                std::to_string(scales - count<ScaleChannelsOp>(infer)) + " of " +
+                                    std::to_string(scales) + " scales of channels in weights and biases");
   }
 
   template <typename Op> static int64_t count(func::FuncOp function) {

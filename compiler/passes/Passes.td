@@ -130,8 +130,9 @@ def FoldBatchNorm : Pass<"vn-fold-batch-norm", "::mlir::ModuleOp"> {
     commutes with a resize because each resized pixel is a mean of input pixels; of a sum each summand is scaled and
     one is shifted: the one with a bias, of which there may be but one. Nothing else may use the layer's result or
     what lies between. A transposed convolution, whose weight has the outputs within the inputs, takes its scale
-    (`vn.fold_scale`) as an operand instead. Any other batch norm becomes a `vn.affine`. What is folded is a function of parameters
-    alone, to be computed once.
+    (`vn.fold_scale`) as an operand instead. Any other batch norm becomes a `vn.affine`. A `vn.scale_channels` merges in the
+    same way (`vn.scale_parameter`), but that it scales every bias on its way and stays what it is where it cannot. What is
+    folded is a function of parameters alone, to be computed once.
 
     For inference only: afterwards @infer has no `vn.batch_norm`, ops without a gradient, and no op that no output needs
     except parameters, which belong to the model's files.

@@ -206,7 +206,7 @@ private:
       products += step->macs;
     const bool adds =
         products > 0 || llvm::isa<vn::GlobalAvgPoolOp, vn::AvgPoolOp, vn::AvgPoolGradOp, vn::ResizeGradOp,
-                                  vn::PadGradOp, vn::SpatialSumOp, vn::SpatialDotOp>(op);
+                                  vn::PadGradOp, vn::SpatialSumOp, vn::SpatialDotOp, vn::ChannelDotOp>(op);
     const bool few = products > 0 && products < bounds::kManyProducts * result.size();
     return bounds::ofKernel(numbersOf(op, place), !adds ? bounds::Terms::One
                                                   : few ? bounds::Terms::FewProducts

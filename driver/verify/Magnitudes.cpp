@@ -122,6 +122,64 @@ std::vector<Tensor> ofNormGradient(vn::BatchNormGradOp norm, const Operands &ope
   return {std::move(dx), std::move(dgamma), std::move(dbeta)};
 }
 
+// Of each pixel; a kernel takes the mean away, then multiplies and adds.
+struct PixelStatistics {
+  double mean = 0, magnitude = 0, deviation = 0; // of x, of its mean as it is added up
+};
+std::vector<PixelStatistics> statisticsOf(const Tensor &x, double epsilon) {
+  const int64_t channels = x.shape.back(), pixels = x.size() / channels;
+  std::vector<PixelStatistics> all(static_cast<size_t>(pixels));
+  for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+    PixelStatistics &own = all[size_t(pixel)];
+    double squares = 0;
+    for (int64_t i = pixel * channels; i < (pixel + 1) * channels; ++i) {
+      own.mean += x[i] / double(channels);
+      own.magnitude += std::abs(x[i]) / double(channels);
+      squares += x[i] * x[i] / double(channels);
+    }
+    own.deviation = std::sqrt(std::max(squares - own.mean * own.mean, 0.0) + epsilon);
+  }
+  return all;
+}
+
+std::vector<Tensor> ofLayerNorm(vn::LayerNormOp norm, const Operands &operands, const Operands &magnitudes) {
+  const Tensor &x = *magnitudes[0], &gamma = *magnitudes[1], &beta = *magnitudes[2];
+  const int64_t channels = x.shape.back();
+  const auto pixels = statisticsOf(*operands[0], norm.getEpsilon().convertToDouble());
+  Tensor y(x.shape);
+  for (int64_t i = 0; i < x.size(); ++i) {
+    const PixelStatistics &own = pixels[size_t(i / channels)];
+    y[i] = (x[i] + own.magnitude) / own.deviation * gamma[i % channels] + beta[i % channels];
+  }
+  return {std::move(y)};
+}
+
+std::vector<Tensor> ofLayerNormGradient(vn::LayerNormGradOp norm, const Operands &operands,
+                                        const Operands &magnitudes) {
+  const Tensor &x = *operands[0], &dy = *magnitudes[1], &gamma = *magnitudes[2];
+  const int64_t channels = x.shape.back();
+  const auto pixels = statisticsOf(x, norm.getEpsilon().convertToDouble());
+  Tensor dx(x.shape), dgamma({channels}), dbeta({channels});
+  std::vector<double> sums(pixels.size()), products(pixels.size());
+  const auto normalized = [&](int64_t i) {
+    const PixelStatistics &own = pixels[size_t(i / channels)];
+    return std::abs(x[i] - own.mean) / own.deviation;
+  };
+  for (int64_t i = 0; i < x.size(); ++i) {
+    const double g = dy[i] * gamma[i % channels] / double(channels);
+    sums[size_t(i / channels)] += g;
+    products[size_t(i / channels)] += g * normalized(i);
+    dgamma[i % channels] += dy[i] * normalized(i);
+    dbeta[i % channels] += dy[i];
+  }
+  for (int64_t i = 0; i < x.size(); ++i) {
+    const size_t pixel = size_t(i / channels);
+    dx[i] = (dy[i] * gamma[i % channels] + sums[pixel] + normalized(i) * products[pixel]) /
+            pixels[pixel].deviation;
+  }
+  return {std::move(dx), std::move(dgamma), std::move(dbeta)};
+}
+
 // Of logits and losses: differences of the largest logits.
 double largest(const Tensor &tensor) {
   double most = 0;
@@ -168,6 +226,8 @@ std::vector<Tensor> magnitudesOf(mlir::Operation *op, llvm::ArrayRef<const Tenso
       .Case([&](vn::ConvolutionInputGradOp grad) { return withExact(grad, {grad.getMask()}); })
       .Case([&](vn::BatchNormTrainingOp norm) { return ofNorm(norm, exact, sums); })
       .Case([&](vn::BatchNormGradOp norm) { return ofNormGradient(norm, exact, sums); })
+      .Case([&](vn::LayerNormOp norm) { return ofLayerNorm(norm, exact, sums); })
+      .Case([&](vn::LayerNormGradOp norm) { return ofLayerNormGradient(norm, exact, sums); })
       .Case([&](vn::FoldBiasOp fold) {
         // The mean is subtracted.
         Tensor mean = *sums[2];

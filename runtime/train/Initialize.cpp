@@ -56,6 +56,8 @@ void initializeWeights(Session &session, const Initialization &options) {
       fillUniform(values, 1 / std::sqrt(float(fanInOfBias(model, p))), random);
       break;
     case VN_GAMMA:
+      std::ranges::fill(values, float(p.initial));
+      break;
     case VN_RUNNING_VAR:
       std::ranges::fill(values, 1.0f);
       break;

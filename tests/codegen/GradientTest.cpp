@@ -269,6 +269,28 @@ BOOST_AUTO_TEST_CASE(batch_norms) {
   }
 }
 
+// Of slices, one pixel and what has two readers; the scale's own gradient where that is all that is wanted.
+BOOST_AUTO_TEST_CASE(layer_norms) {
+  for (const auto &[batch, c] : {std::pair{1, 19}, {5, 16}, {3, 70}}) {
+    Network net(batch, 7, 9, 80);
+    std::vector<Map> results;
+    unsigned seed = 0;
+    const auto map = [&, c = c] {
+      return net.convolution(net.part(7, 9, 4, false, seed++), {.channels = c});
+    };
+    results.push_back(net.layerNorm(map(), 1e-3));
+    const Map norm = net.layerNorm(map());
+    results.push_back(net.add(net.activate(norm, "gelu"), net.scaleChannels(norm)));
+    const Map x = net.convolution(net.image(), {.channels = 30});
+    results.push_back(
+        net.concat({net.layerNorm(net.slice(x, 5, 11)), net.scaleChannels(net.slice(x, 16, 14))}));
+    results.push_back(net.layerNorm(net.globalPool(map())));
+    results.push_back(net.scaleChannels(net.part(5, 5, 9, true)));
+    results.push_back(net.layerNorm(net.part(5, 5, 9, true)));
+    checkTraining(net, results, "softmax", kWholeNetwork);
+  }
+}
+
 // ScaleNet's block: batch norms, relu and slices of the 1x1 convolution run below the resizes that allow it.
 // One convolution has nothing that stays above.
 BOOST_AUTO_TEST_CASE(sunk_convolutions) {

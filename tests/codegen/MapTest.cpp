@@ -296,6 +296,27 @@ BOOST_AUTO_TEST_CASE(activations) {
   checkNetwork(net, {}, kOneOp);
 }
 
+// Of pixels with few and many channels, of slices and of a single pixel; scales that fold into no layer, into
+// one and into two.
+BOOST_AUTO_TEST_CASE(layer_norms) {
+  Network net(2, 5, 6, 90);
+  for (const int64_t channels : {1, 3, 8, 17, 32, 89})
+    for (const bool slice : {false, true}) {
+      const Map x = net.part(3, 5, channels, slice, unsigned(channels));
+      net.output(net.layerNorm(x, 1e-3), "norm of " + std::to_string(channels) + (slice ? " sliced" : ""));
+      net.output(net.scaleChannels(x), "scale of " + std::to_string(channels) + (slice ? " sliced" : ""));
+    }
+  net.output(net.layerNorm(net.globalPool(net.image())), "one pixel");
+  const auto layer = [&] { return net.convolution(net.image(), {.channels = 9, .bias = true}); };
+  net.output(net.scaleChannels(layer()), "scaled convolution");
+  net.output(net.scaleChannels(net.add(layer(), layer())), "scaled sum");
+  net.output(net.scaleChannels(net.batchNorm(layer())), "scaled norm");
+  net.output(net.batchNorm(net.scaleChannels(layer())), "norm of scaled");
+  net.output(net.scaleChannels(net.linear(net.globalPool(net.image()), 7)), "scaled linear layer");
+  checkNetwork(net, {}, kOneOp);
+  checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
+}
+
 // Batch norms that fold into no convolution.
 BOOST_AUTO_TEST_CASE(affine) {
   Network net(2, 5, 6, 40);

@@ -144,6 +144,15 @@ Map Network::batchNorm(const Map &x, double epsilon, double momentum) {
   return result("batch_norm", {x}, " epsilon " + number(epsilon) + " momentum " + number(momentum), x, names);
 }
 
+Map Network::layerNorm(const Map &x, double epsilon) {
+  const std::vector<std::string> names = {parameter("gamma", {x.c}), parameter("beta", {x.c})};
+  return result("layer_norm", {x}, " epsilon " + number(epsilon), x, names);
+}
+
+Map Network::scaleChannels(const Map &x) {
+  return result("scale_channels", {x}, "", x, {parameter("gamma", {x.c})});
+}
+
 Map Network::activate(const Map &x, const std::string &function) {
   Map y = x;
   y.name = "%v" + std::to_string(values++);

@@ -59,6 +59,8 @@ public:
   std::string weight(int64_t outputs, int64_t inputsPerGroup, Pair kernel);
   Map linear(const Map &x, int64_t features, bool bias = true);
   Map batchNorm(const Map &x, double epsilon = 1e-5, double momentum = 0.1);
+  Map layerNorm(const Map &x, double epsilon = 1e-5);
+  Map scaleChannels(const Map &x);
   Map activate(const Map &x, const std::string &function);
   Map maxPool(const Map &x, const Pool &options);
   // What `gradient`, of the pool's result, is to x.

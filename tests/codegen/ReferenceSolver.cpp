@@ -159,7 +159,8 @@ public:
     write(reference::activateGrad(y, read(p.dy), p.activation), p.dx);
   }
   void operator()(const AffineProblem &p) {
-    const Tensor x = read(p.x), scale = readNumbers({p.x.c}), shift = readNumbers({p.x.c});
+    const Tensor x = read(p.x), scale = readNumbers({p.x.c}),
+                 shift = p.shift ? readNumbers({p.x.c}) : Tensor({p.x.c});
     Tensor y = reference::affine(x, scale, shift);
     if (p.addend)
       y = reference::add(y, read(*p.addend));
@@ -242,6 +243,47 @@ public:
     }
     write(dx, p.dx);
   }
+  void operator()(const LayerNormProblem &p) {
+    const Tensor x = read(p.x), gamma = readNumbers({p.x.c}), beta = readNumbers({p.x.c});
+    write(reference::layerNorm(x, gamma, beta, p.epsilon), p.y);
+  }
+  void operator()(const LayerNormGradientProblem &p) {
+    const int64_t channels = p.x.c, pixels = p.x.n * p.x.h * p.x.w;
+    const Tensor x = read(p.x), dy = read(p.dy), gamma = readNumbers({channels});
+    write(reference::layerNormGrad(x, dy, gamma, p.epsilon).dx, p.dx);
+    Tensor statistics({pixels, 2});
+    for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+      double mean = 0, variance = 0;
+      for (int64_t c = 0; c < channels; ++c)
+        mean += x[pixel * channels + c] / double(channels);
+      for (int64_t c = 0; c < channels; ++c)
+        variance += std::pow(x[pixel * channels + c] - mean, 2) / double(channels);
+      statistics[2 * pixel] = mean;
+      statistics[2 * pixel + 1] = 1 / std::sqrt(variance + p.epsilon);
+    }
+    writeNumbers(statistics);
+  }
+  void operator()(const LayerNormGradientSumsProblem &p) {
+    const int64_t channels = p.x.c;
+    const Tensor x = read(p.x), dy = read(p.dy), statistics = readNumbers({p.x.n * p.x.h * p.x.w, 2});
+    Tensor sums({2 * channels});
+    for (int64_t i = 0; i < x.size(); ++i) {
+      const int64_t c = i % channels, pixel = i / channels;
+      sums[c] += dy[i];
+      sums[channels + c] += dy[i] * (x[i] - statistics[2 * pixel]) * statistics[2 * pixel + 1];
+    }
+    writeNumbers(sums, Element::F64);
+  }
+  void operator()(const LayerNormGradientFinishProblem &p) {
+    const Tensor sums = readNumbers({2, p.x.c}, Element::F64);
+    Tensor dgamma({p.x.c}), dbeta({p.x.c});
+    for (int64_t c = 0; c < p.x.c; ++c) {
+      dbeta[c] = sums[c];
+      dgamma[c] = sums[p.x.c + c];
+    }
+    writeNumbers(dgamma);
+    writeNumbers(dbeta);
+  }
   void operator()(const ChannelSumsProblem &p) { writeNumbers(reference::channelSum(read(p.dy))); }
   void operator()(const FoldWeightProblem &p) {
     const Tensor weight = readNumbers({p.outputs, p.perOutput}), gamma = readNumbers({p.outputs}),
@@ -257,6 +299,10 @@ public:
                  mean = readNumbers({p.channels}), variance = readNumbers({p.channels});
     const Tensor bias = p.bias ? readNumbers({p.channels}) : Tensor();
     writeNumbers(reference::foldBias(gamma, beta, mean, variance, p.bias ? &bias : nullptr, p.epsilon));
+  }
+  void operator()(const ScaleParameterProblem &p) {
+    const Tensor parameter = readNumbers({p.outputs, p.perOutput}), scale = readNumbers({p.outputs});
+    writeNumbers(reference::scaleParameter(parameter, scale));
   }
   void operator()(const LossProblem &p) {
     const Images images = readImages(p.loss, p.batch, p.classes);

@@ -73,7 +73,10 @@ GraphBuilder everyKind() {
     n.channelsFrom = dsl::HoleUse{0, 0};
   });
   int n = b.add(OpKind::BatchNorm, "bn1", {c}, {6, 4, 4}, [](dsl::Node &n) { n.momentum = 0.25; });
-  int r = b.activate(Activation::Relu6, "relu1", {n}, {6, 4, 4});
+  int layerNorm = b.add(OpKind::LayerNorm, "ln1", {n}, {6, 4, 4}, [](dsl::Node &n) { n.epsilon = 0.5; });
+  int scaled =
+      b.add(OpKind::LayerScale, "scale1", {layerNorm}, {6, 4, 4}, [](dsl::Node &n) { n.initial = 0.125; });
+  int r = b.activate(Activation::Relu6, "relu1", {scaled}, {6, 4, 4});
   int m = b.add(OpKind::MaxPool, "pool", {r}, {6, 2, 2}, [](dsl::Node &n) {
     n.kernel[0] = n.kernel[1] = 3;
     n.stride[0] = n.stride[1] = 2;
@@ -133,16 +136,19 @@ BOOST_AUTO_TEST_CASE(every_kind_of_node) {
            "vn.scopes = "
            "[[\"layer1\", \"stage\"]]}",
            "epsilon 1.000000e-05 momentum 2.500000e-01 {vn.place = \"bn1\"",
+           "epsilon 5.000000e-01 {vn.place = \"ln1\"",
+           "vn.parameter \"scale1.weight\" gamma initial 1.250000e-01",
+           "vn.scale_channels",
            "vn.activate relu6",
            "kernel [3, 3] strides [2, 2] ceil",
            "kernel [2, 2] strides [1, 1] padding [1, 0, 1, 0] count_padding false",
-           "vn.resize bilinear %10 align_corners",
-           "vn.pad replicate %11 by [0, 1, 0, 0]",
+           "vn.resize bilinear %15 align_corners",
+           "vn.pad replicate %16 by [0, 1, 0, 0]",
            "at [2, 0]",
            "from 3",
            "vn.activate sigmoid",
            "vn.multiply",
-           "vn.channel_shuffle %18 in 4",
+           "vn.channel_shuffle %23 in 4",
            "vn.activate relu ",
            "strides [2, 2] padding [1, 1, 1, 1] groups 2 output_padding [1, 0] hole @layer1.channels[1] "
            "{vn.place = "
@@ -159,8 +165,9 @@ BOOST_AUTO_TEST_CASE(parameters_in_published_order) {
   std::vector<std::string> names;
   module->walk([&](vn::ParameterOp parameter) { names.push_back(parameter.getName().str()); });
   std::vector<std::string> expected = {"conv1.weight",     "conv1.bias",      "bn1.weight", "bn1.bias",
-                                       "bn1.running_mean", "bn1.running_var", "fc.weight",  "fc.bias",
-                                       "enlarge.weight",   "enlarge.bias"};
+                                       "bn1.running_mean", "bn1.running_var", "ln1.weight", "ln1.bias",
+                                       "scale1.weight",    "fc.weight",       "fc.bias",    "enlarge.weight",
+                                       "enlarge.bias"};
   BOOST_CHECK_EQUAL_COLLECTIONS(names.begin(), names.end(), expected.begin(), expected.end());
 }
 
@@ -170,7 +177,7 @@ BOOST_AUTO_TEST_CASE(costs_are_per_image) {
   auto summary = compiler::summarizeCost(module->lookupSymbol<mlir::func::FuncOp>("infer"));
   BOOST_CHECK_EQUAL(summary.batch, 2);
   BOOST_CHECK_EQUAL(summary.macs, 4 * 4 * 6 * 2 * 3 * 3 + 8 * 10 + 4 * 4 * 8 * 3 * 4 * 4);
-  BOOST_CHECK_EQUAL(summary.parameters, 6 * 2 * 3 * 3 + 6 + 2 * 6 + 8 * 10 + 10 + 8 * 3 * 4 * 4 + 6);
+  BOOST_CHECK_EQUAL(summary.parameters, 6 * 2 * 3 * 3 + 6 + 2 * 6 + 3 * 6 + 8 * 10 + 10 + 8 * 3 * 4 * 4 + 6);
   BOOST_REQUIRE_EQUAL(summary.blocks.size(), 1);
   BOOST_CHECK_EQUAL(summary.blocks[0].block, "stage");
 }

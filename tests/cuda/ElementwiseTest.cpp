@@ -180,6 +180,7 @@ constexpr Affine randomAffine(uint64_t seed) {
   p.adds = random.chance(50);
   p.addend = p.adds ? randomMapLike(random, p.y) : Map{};
   p.parameters = random.chance(70) ? 4 : 1;
+  p.shifts = random.chance(70);
   return p;
 }
 template <Affine p>
@@ -197,11 +198,12 @@ template <Affine p> void checkAffine(uint64_t seed) {
         y(p.y, "y");
     const Numbers<float> scale(size_t(p.y.c), "scale", random), shift(size_t(p.y.c), "shift", random);
     VN_LAUNCH(run_affine<p>, launch_of(p), x.first<Number<p.x.element>>(), static_cast<float *>(scale),
-              static_cast<float *>(shift), p.adds ? addend.first<Number<p.addend.element>>() : nullptr,
-              y.first<Number<p.y.element>>());
+              p.shifts ? static_cast<float *>(shift) : nullptr,
+              p.adds ? addend.first<Number<p.addend.element>>() : nullptr, y.first<Number<p.y.element>>());
     compare(y, [&](int pixel, int channel) {
-      double value =
-          number(x, pixel, channel) * scale.values[size_t(channel)] + shift.values[size_t(channel)];
+      double value = number(x, pixel, channel) * scale.values[size_t(channel)];
+      if (p.shifts)
+        value += shift.values[size_t(channel)];
       if (p.adds)
         value += number(addend, pixel, channel);
       return activatedInDouble(p.activation, value);

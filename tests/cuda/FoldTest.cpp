@@ -95,8 +95,33 @@ template <FoldBias p> void checkBias() {
   }
 }
 
+template <ScaleParameter p>
+VN_KERNEL(256)
+run_parameter(Global<const float> parameter, Global<const float> scale, Global<float> scaled) {
+  scale_parameter<p>(parameter, scale, scaled);
+}
+template <ScaleParameter p> void checkParameter() {
+  BOOST_TEST_CONTEXT(p.outputs << " x " << p.per_output) {
+    Random random{uint64_t(p.outputs)};
+    const size_t outputs = size_t(p.outputs), each = size_t(p.per_output), count = outputs * each;
+    const Numbers<float> parameter(count, "parameter", random), scale(outputs, "scale", random),
+        scaled(count, "scaled");
+    VN_LAUNCH(run_parameter<p>, launch_of(p), static_cast<float *>(parameter), static_cast<float *>(scale),
+              static_cast<float *>(scaled));
+    std::vector<double> expected;
+    for (size_t i = 0; i < count; ++i)
+      expected.push_back(parameter.values[i] * double(scale.values[i / each]));
+    compare(scaled.stored(), expected);
+  }
+}
+
 } // namespace
 
+BOOST_AUTO_TEST_CASE(parameters) {
+  checkParameter<ScaleParameter{1, 1}>();
+  checkParameter<ScaleParameter{96, 1}>();
+  checkParameter<ScaleParameter{33, 576}>();
+}
 BOOST_AUTO_TEST_CASE(weights) {
   checkWeight<FoldWeight{1, 1, 1e-5}>();
   checkWeight<FoldWeight{7, 9, 1e-3}>();

@@ -4,6 +4,7 @@
 #include "codegen/cuda/device/batch_norm_gradient.cuh"
 #include "codegen/cuda/device/elementwise.cuh"
 #include "codegen/cuda/device/fold.cuh"
+#include "codegen/cuda/device/layer_norm.cuh"
 #include "codegen/cuda/device/losses.cuh"
 #include "codegen/cuda/device/optimizer.cuh"
 
@@ -54,6 +55,41 @@ affine_add(Global<const bf16> x, Global<const float> scale, Global<const float> 
   affine<residual>(x, scale, shift, addend, y);
 }
 
+constexpr Affine factors{.x = wide, .y = wide, .shifts = false};
+VN_KERNEL(256) scale_channels(Global<const bf16> x, Global<const float> scale, Global<bf16> y) {
+  affine<factors>(x, scale, nullptr, nullptr, y);
+}
+
+constexpr Map tokens{8, 14, 14, 384, 384, Element::BF16, 8};
+constexpr LayerNorm layer{.x = tokens, .y = tokens, .parameters = 4, .epsilon = 1e-6};
+VN_KERNEL(256)
+layer_norm_384(Global<const bf16> x, Global<const float> gamma, Global<const float> beta, Global<bf16> y) {
+  layer_norm<layer>(x, gamma, beta, y);
+}
+constexpr LayerNorm few{.x = wide, .y = dense, .epsilon = 1e-5};
+VN_KERNEL(256)
+layer_norm_62(Global<const bf16> x, Global<const float> gamma, Global<const float> beta, Global<float> y) {
+  layer_norm<few>(x, gamma, beta, y);
+}
+constexpr LayerNormGradient layer_gradient{
+    .x = tokens, .dy = tokens, .dx = tokens, .parameters = 4, .epsilon = 1e-6};
+VN_KERNEL(256)
+layer_norm_gradient_384(Global<const bf16> x, Global<const bf16> dy, Global<const float> gamma,
+                        Global<bf16> dx, Global<float> statistics) {
+  layer_norm_gradient<layer_gradient>(x, dy, gamma, dx, statistics);
+}
+constexpr LayerNormGradientSums layer_sums{.x = tokens, .dy = tokens};
+VN_KERNEL(256)
+layer_norm_gradient_sums_384(Global<const bf16> x, Global<const bf16> dy, Global<const float> statistics,
+                             Global<double> parts) {
+  layer_norm_gradient_sums<layer_sums>(x, dy, statistics, parts);
+}
+constexpr LayerNormGradientFinish layer_finish{.channels = 384, .parts = parts_of(layer_sums)};
+VN_KERNEL(layer_finish.all().threads())
+layer_norm_gradient_finish_384(Global<const double> sums, Global<float> dgamma, Global<float> dbeta) {
+  layer_norm_gradient_finish<layer_finish>(sums, dgamma, dbeta);
+}
+
 constexpr Fill ones{.y = wide, .value = 1};
 VN_KERNEL(256) fill_ones(Global<bf16> y) { fill<ones>(y); }
 constexpr Copy narrowed{.x = dense, .y = wide};
@@ -73,6 +109,11 @@ VN_KERNEL(256)
 fold_weight_64x147(Global<const float> weight, Global<const float> gamma, Global<const float> variance,
                    Global<float> folded) {
   fold_weight<folded_weight>(weight, gamma, variance, folded);
+}
+constexpr ScaleParameter scaled{.outputs = 64, .per_output = 147};
+VN_KERNEL(256)
+scale_parameter_64x147(Global<const float> parameter, Global<const float> scale, Global<float> result) {
+  scale_parameter<scaled>(parameter, scale, result);
 }
 constexpr FoldScale folded_scale{.channels = 64, .epsilon = 1e-5};
 VN_KERNEL(256)

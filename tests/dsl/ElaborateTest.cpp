@@ -114,6 +114,17 @@ BOOST_AUTO_TEST_CASE(split_places) {
   BOOST_TEST(nodeAt(graph, "parts.1").shape.channels == 3);
 }
 
+BOOST_AUTO_TEST_CASE(layer_norms_and_scales) {
+  Graph graph = graphOfBody("a = image |> layer_norm |> layer_norm(epsilon = 1e-6)\n"
+                            "a |> layer_scale |> layer_scale(initial = 0.5) |> add(a)");
+  BOOST_TEST(places(graph) == (Strings{"image", "ln1", "ln2", "scale1", "scale2", "add1"}));
+  BOOST_TEST(nodeAt(graph, "ln1").epsilon == 1e-5);
+  BOOST_TEST(nodeAt(graph, "ln2").epsilon == 1e-6);
+  BOOST_TEST(nodeAt(graph, "scale1").initial == 1e-6);
+  BOOST_TEST(nodeAt(graph, "scale2").initial == 0.5);
+  BOOST_TEST((nodeAt(graph, "ln1").shape == nodeAt(graph, "image").shape));
+}
+
 BOOST_AUTO_TEST_CASE(activations_and_arithmetic_with_numbers) {
   Graph graph = graphOfBody("a = image |> leaky_relu(slope = 0.25) |> leaky_relu |> gelu_tanh\n"
                             "b = -a + 2\nc = 3 - b * 4\nd = c / 8\nd / (a - b)");

@@ -15,11 +15,27 @@ namespace {
 const char *nameOf(const Node &node) {
   if (node.kind == OpKind::Activate)
     return vernier::nameOf(node.activation.kind);
-  static const char *const names[] = {
-      "input",    "convolution", "transposed_convolution", "linear", "batch_norm", "activate",
-      "max_pool", "avg_pool",    "global_avg_pool",        "resize", "pad",        "crop",
-      "slice",    "concat",      "channel_shuffle",        "add",    "subtract",   "multiply",
-      "divide"};
+  static const char *const names[] = {"input",
+                                      "convolution",
+                                      "transposed_convolution",
+                                      "linear",
+                                      "batch_norm",
+                                      "layer_norm",
+                                      "layer_scale",
+                                      "activate",
+                                      "max_pool",
+                                      "avg_pool",
+                                      "global_avg_pool",
+                                      "resize",
+                                      "pad",
+                                      "crop",
+                                      "slice",
+                                      "concat",
+                                      "channel_shuffle",
+                                      "add",
+                                      "subtract",
+                                      "multiply",
+                                      "divide"};
   return names[static_cast<int>(node.kind)];
 }
 

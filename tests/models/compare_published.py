@@ -81,6 +81,11 @@ def randomise(module, generator):
                 fill(part.bias, -0.1, 0.1)
                 fill(part.running_mean, -0.1, 0.1)
                 fill(part.running_var, 0.5, 1.5)
+            elif isinstance(part, torch.nn.LayerNorm):
+                fill(part.weight, 0.25, 0.75)
+                fill(part.bias, -0.1, 0.1)
+            elif isinstance(getattr(part, "layer_scale", None), torch.nn.Parameter):
+                fill(part.layer_scale, 0.25, 0.75)
             elif isinstance(part, (torch.nn.Conv2d, torch.nn.ConvTranspose2d, torch.nn.Linear)):
                 bound = (6 / part.weight[0].numel()) ** 0.5
                 fill(part.weight, -bound, bound)
@@ -93,7 +98,7 @@ def match(published, state, ours):
     import torch
 
     theirs = {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
-    sources = dict(zip(ours, theirs)) if published.by_order else {name: name for name in ours}
+    sources = dict(zip(ours, theirs)) if published.by_order else {name: published.theirs(name) for name in ours}
     tensors, used = {}, set()
     for name, wanted in ours.items():
         source = sources.get(name)

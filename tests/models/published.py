@@ -12,14 +12,16 @@ import torchvision
 @dataclasses.dataclass
 class Published:
     """`library` is told in the table. `outputs` turns what the module returns into a tensor or, where there are several,
-    a dictionary with our names. Where places differ, tensors are matched by their order. Names that contain `unused` are
-    only in ours: the authors' checkpoints hold them, and nothing reads them."""
+    a dictionary with our names. Where places differ, `theirs` turns our name into the published one, or tensors are matched
+    by their order. Names that contain `unused` are only in ours: the authors' checkpoints hold them, and nothing reads
+    them."""
 
     library: str
     make: Callable[[], torch.nn.Module]
     by_order: bool = False
     outputs: Callable = lambda outputs: outputs
     unused: str | None = None
+    theirs: Callable = lambda name: name
 
 
 def from_torchvision(name, **options):
@@ -88,6 +90,13 @@ def simple_baseline(name):
     return Published(f"PyTorch's `ConvTranspose2d` on torchvision `{name}`", make)
 
 
+def convnext(name):
+    """The numbers that channels are multiplied by are parameters of the block itself there."""
+    published = from_torchvision(name)
+    published.theirs = lambda name: name.replace(".layer_scale.weight", ".layer_scale")
+    return published
+
+
 PUBLISHED = {
     "resnet50": from_torchvision("resnet50"),
     "resnet101": from_torchvision("resnet101"),
@@ -104,6 +113,8 @@ PUBLISHED = {
     "mobilenet_v2": from_torchvision("mobilenet_v2"),
     "mobilenet_v3_large": from_torchvision("mobilenet_v3_large"),
     "mobilenet_v3_small": from_torchvision("mobilenet_v3_small"),
+    "convnext_tiny": convnext("convnext_tiny"),
+    "convnext_small": convnext("convnext_small"),
     "efficientnet_b0": from_torchvision("efficientnet_b0"),
     "efficientnet_b1": from_torchvision("efficientnet_b1"),
     "efficientnet_b2": from_torchvision("efficientnet_b2"),

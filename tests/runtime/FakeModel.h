@@ -229,9 +229,9 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
                                       {"loss", VN_FLOAT32, 1, 1, {1, 0, 0, 0}},
                                       {"logits", VN_FLOAT32, 1, 2, {N, K, 0, 0}}};
   static constexpr vn_parameter parameters[] = {
-      {"norm.running_mean", VN_RUNNING_MEAN, 1, {1, 0, 0, 0}, VN_SPACE_STATISTICS, 0},
-      {"fc.weight", VN_LINEAR_WEIGHT, 2, {K, inputs, 0, 0}, VN_SPACE_PARAMETERS, 0},
-      {"fc.bias", VN_BIAS, 1, {K, 0, 0, 0}, VN_SPACE_PARAMETERS, biasAt}};
+      {"norm.running_mean", VN_RUNNING_MEAN, 1, {1, 0, 0, 0}, VN_SPACE_STATISTICS, 0, 0},
+      {"fc.weight", VN_LINEAR_WEIGHT, 2, {K, inputs, 0, 0}, VN_SPACE_PARAMETERS, 0, 0},
+      {"fc.bias", VN_BIAS, 1, {K, 0, 0, 0}, VN_SPACE_PARAMETERS, biasAt, 0}};
 
   static constexpr vn_model model{VN_ABI_VERSION,
                                   "fake",

@@ -73,10 +73,21 @@ BOOST_AUTO_TEST_CASE(parameters_of_other_choices_are_passed_over) {
               [&] { loadWeights(session, Safetensors::read(folder / "w")); });
 }
 
+BOOST_AUTO_TEST_CASE(gamma_begins_with_what_its_model_says) {
+  using Large = FakeModel<1, 1, 40, 50, 20>;
+  static constexpr vn_parameter gamma{"scale", VN_GAMMA, 1, {20, 1, 1, 1}, VN_SPACE_PARAMETERS, 0, 1e-6};
+  vn_model model = Large::model;
+  model.parameters = &gamma, model.num_parameters = 1;
+  Session session(model);
+  initializeWeights(session, {.seed = 1, .uniform = false});
+  for (float value : session.read(gamma))
+    BOOST_TEST(value == 1e-6f);
+}
+
 BOOST_AUTO_TEST_CASE(initial_weights_have_their_distributions) {
   using Large = FakeModel<1, 1, 40, 50, 20>;
   static constexpr vn_parameter convolution{
-      "c", VN_CONVOLUTION_WEIGHT, 4, {20, 20, 10, 10}, VN_SPACE_PARAMETERS, 0};
+      "c", VN_CONVOLUTION_WEIGHT, 4, {20, 20, 10, 10}, VN_SPACE_PARAMETERS, 0, 0};
   vn_model model = Large::model;
   model.parameters = &convolution, model.num_parameters = 1;
   for (const bool uniform : {false, true}) {

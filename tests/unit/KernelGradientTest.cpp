@@ -197,13 +197,28 @@ BOOST_AUTO_TEST_CASE(batch_norm_gradients) {
   Tensor dy = randomLike(x, 4);
   constexpr double Epsilon = 1e-3;
   BatchNormTraining forward = batchNormTraining(x, gamma, beta, Epsilon);
-  BatchNormGrad grad = batchNormGrad(x, dy, gamma, forward.mean, forward.var, Epsilon);
+  NormGrad grad = batchNormGrad(x, dy, gamma, forward.mean, forward.var, Epsilon);
   checkGradient("input", x, dy, grad.dx,
                 [&](const Tensor &t) { return batchNormTraining(t, gamma, beta, Epsilon).y; });
   checkGradient("gamma", gamma, dy, grad.dgamma,
                 [&](const Tensor &t) { return batchNormTraining(x, t, beta, Epsilon).y; });
   checkGradient("beta", beta, dy, grad.dbeta,
                 [&](const Tensor &t) { return batchNormTraining(x, gamma, t, Epsilon).y; });
+}
+
+BOOST_AUTO_TEST_CASE(layer_norm_gradients) {
+  const Tensor x = randomTensor({2, 3, 5, 9}, 1), gamma = randomTensor({9}, 2), beta = randomTensor({9}, 3),
+               dy = randomLike(x, 4);
+  constexpr double Epsilon = 1e-3;
+  const NormGrad grad = layerNormGrad(x, dy, gamma, Epsilon);
+  checkGradient("input", x, dy, grad.dx, [&](const Tensor &t) { return layerNorm(t, gamma, beta, Epsilon); });
+  checkGradient("gamma", gamma, dy, grad.dgamma,
+                [&](const Tensor &t) { return layerNorm(x, t, beta, Epsilon); });
+  checkGradient("beta", beta, dy, grad.dbeta,
+                [&](const Tensor &t) { return layerNorm(x, gamma, t, Epsilon); });
+  checkGradient("scaled input", x, dy, scaleChannels(dy, gamma),
+                [&](const Tensor &t) { return scaleChannels(t, gamma); });
+  checkGradient("scale", gamma, dy, channelDot(dy, x), [&](const Tensor &t) { return scaleChannels(x, t); });
 }
 
 BOOST_AUTO_TEST_CASE(activation_gradients) {

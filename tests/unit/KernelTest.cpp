@@ -233,6 +233,17 @@ BOOST_AUTO_TEST_CASE(folding_is_batch_norm) {
   }
 }
 
+// Each pixel by itself: 1, 3 and 5 have the mean 3 and the variance 8 / 3.
+BOOST_AUTO_TEST_CASE(layer_norms) {
+  const Tensor x = make({1, 1, 2, 3}, {1, 3, 5, 7, 7, 7}), gamma = make({3}, {1, 10, 2}),
+               beta = make({3}, {0, 1, -1});
+  const double one = 2 / std::sqrt(8.0 / 3 + 1e-3);
+  checkValues(layerNorm(x, gamma, beta, 1e-3), {-one, 1, 2 * one - 1, 0, 1, -1});
+  checkValues(scaleChannels(x, gamma), {1, 30, 10, 7, 70, 14});
+  checkValues(scaleParameter(make({3, 2}, {1, 2, 3, 4, 5, 6}), gamma), {1, 2, 30, 40, 10, 12});
+  checkValues(channelDot(x, x), {50, 58, 74});
+}
+
 // To the nearest of two neighbours, between them to the even one; subnormal numbers have fewer digits.
 BOOST_AUTO_TEST_CASE(rounding_to_bfloat16) {
   const Tensor x =

@@ -141,6 +141,15 @@ BOOST_AUTO_TEST_CASE(batch_norms) {
             {NotANumber, NotANumber, 0});
 }
 
+// The pixel that has it, and no other.
+BOOST_AUTO_TEST_CASE(layer_norms) {
+  const Tensor gamma = make({2}, {1, 1}), beta = make({2}, {0, 0});
+  for (double bad : {NotANumber, Infinite}) {
+    const Tensor y = layerNorm(make({1, 1, 2, 2}, {bad, 1, 5, 5}), gamma, beta, 1e-5);
+    checkSame(y, {NotANumber, NotANumber, 0, 0});
+  }
+}
+
 BOOST_AUTO_TEST_CASE(softmax_losses) {
   const Tensor label = make({1}, {0});
   checkSame(softmaxCrossEntropy(make({1, 3}, {0, NotANumber, 1}), label, 0), {NotANumber});

@@ -51,6 +51,8 @@ BOOST_AUTO_TEST_CASE(patterns_match_whole_names) {
   BOOST_TEST(renamed("blocks.2.{i}.*", "features.{i+4}.*", "blocks.2.9.conv.weight") ==
              "features.13.conv.weight");
   BOOST_TEST(renamed("f{i}.*", "b.{i-3}.*", "f12.w") == "b.9.w");
+  BOOST_TEST(renamed("s.{i}.*", "f.{2*i+1}.*", "s.3.w") == "f.7.w");
+  BOOST_TEST(renamed("s.{i}", "f.{10*i}", "s.999999999") == "f.9999999990");
   BOOST_TEST(renamed("f{i}.*", "b.{i-3}.*", "f2.w") == "-");     // no negative numbers
   BOOST_TEST(renamed("*{i}", "*.{i}", "layer12") == "layer.12"); // all digits, not the last alone
   BOOST_TEST(renamed("*.a*", "*,*", "x.b.a.a") == "x.b,.a");     // the shortest runs
@@ -78,6 +80,9 @@ BOOST_AUTO_TEST_CASE(wrong_patterns) {
   BOOST_TEST(patternError("{i}0") == "no digit can follow `{i}`, which takes all digits there are");
   BOOST_TEST(templateError("a.*", "b") == "both sides need as many `*`");
   BOOST_TEST(templateError("a.{i}", "b.{j}") == "`{j}` does not stand on the left side");
+  BOOST_TEST(templateError("a.{i}", "b.{*i}") == "`{*i}` is no product of a number and a name");
+  BOOST_TEST(templateError("a.{i}", "b.{i*2}") == "`{i*2}` is no product of a number and a name");
+  BOOST_TEST(templateError("a.{i}", "b.{-2*i}") == "`{-2*i}` is no product of a number and a name");
   BOOST_TEST(templateError("a.{i}", "b.{i+}") == "`{i+}` is no sum of a name and a number");
   BOOST_TEST(templateError("a.{i}", "b.{i+9999999999}") ==
              "`{i+9999999999}` is no sum of a name and a number");

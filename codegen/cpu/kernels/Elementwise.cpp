@@ -86,26 +86,29 @@ KernelCode activateGradient(const View &y, const View &dy, const View &dx, Activ
                     });
 }
 
-KernelCode affine(const View &x, const View &y, Activation activation, const Target &target,
-                  std::optional<View> addend) {
-  std::vector<View> maps = {x, y};
-  std::vector<KernelOperand> operands = {x.operand(), {x.c}, {x.c}};
-  if (addend) {
-    maps.push_back(*addend);
-    operands.push_back(addend->operand());
+KernelCode affine(const AffineProblem &p, const Target &target) {
+  std::vector<View> maps = {p.x, p.y};
+  std::vector<KernelOperand> operands = {p.x.operand(), {p.x.c}};
+  if (p.shift)
+    operands.push_back({p.x.c});
+  const unsigned addend = unsigned(operands.size());
+  if (p.addend) {
+    maps.push_back(*p.addend);
+    operands.push_back(p.addend->operand());
   }
-  operands.push_back(y.operand());
-  const std::string name =
-      "affine" + views({x, y}) + (addend ? "_add" + addend->name() : "") + activationName(activation);
-  return makeKernel(name, rowTasks(y), operands, [=](KernelBuilder &k, Value row) {
+  const unsigned output = unsigned(operands.size());
+  operands.push_back(p.y.operand());
+  const std::string name = (p.shift ? "affine" : "scale_channels") + views({p.x, p.y}) +
+                           (p.addend ? "_add" + p.addend->name() : "") + activationName(p.activation);
+  return makeKernel(name, rowTasks(p.y), operands, [=](KernelBuilder &k, Value row) {
     overRow(
         k, row, maps,
         [&](llvm::ArrayRef<Value> at, Value c, int64_t count) {
-          Value value = k.fma(k.load(k.operand(0), at[0], count), k.load(k.operand(1), c, count),
-                              k.load(k.operand(2), c, count));
-          if (addend)
-            value = addFloat(k, value, k.load(k.operand(3), at[2], count));
-          k.store(applyActivation(k, value, activation), k.operand(addend ? 4 : 3), at[1], count);
+          Value x = k.load(k.operand(0), at[0], count), scale = k.load(k.operand(1), c, count);
+          Value value = p.shift ? k.fma(x, scale, k.load(k.operand(2), c, count)) : mulFloat(k, x, scale);
+          if (p.addend)
+            value = addFloat(k, value, k.load(k.operand(addend), at[2], count));
+          k.store(applyActivation(k, value, p.activation), k.operand(output), at[1], count);
         },
         /*mayFlatten=*/false);
   });

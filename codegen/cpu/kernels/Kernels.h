@@ -263,9 +263,8 @@ KernelCode binary(Binary op, const View &a, const View &b, const View &y, Activa
 KernelCode activate(const View &x, const View &y, Activation activation, const Target &target);
 KernelCode activateGradient(const View &y, const View &dy, const View &dx, Activation activation,
                             const Target &target);
-// y = act(x * scale + shift [+ addend]), scale and shift per channel. operands: x, scale, shift, [addend], y.
-KernelCode affine(const View &x, const View &y, Activation activation, const Target &target,
-                  std::optional<View> addend = {});
+// operands: x, scale, [shift], [addend], y.
+KernelCode affine(const AffineProblem &problem, const Target &target);
 KernelCode fill(const View &y, float value, const Target &target);
 
 // Batch statistics over N, H and W: sums in parts (see Sums), each over a chunk of rows where a kernel of
@@ -287,6 +286,17 @@ KernelCode batchGradientApply(const View &x, const View &dy, const View &y, cons
 // operands: dy, sums / sums, sum: gradient of a bias.
 KernelCode channelSums(const View &dy, const Target &target);
 KernelCode channelSumsFinish(const View &dy, const Target &target);
+
+// Layer normalisation over the channels of each pixel. operands: x, gamma, beta, y.
+KernelCode layerNorm(const LayerNormProblem &problem, const Target &target);
+// operands: x, dy, gamma, dx, statistics [pixel][mean, 1 / deviation].
+KernelCode layerNormGradient(const LayerNormGradientProblem &problem, const Target &target);
+// Sums over N, H and W of dy and of dy times x normalised. operands: x, dy, statistics, sums.
+KernelCode layerNormGradientSums(const LayerNormGradientSumsProblem &problem, const Target &target);
+// operands: sums, dgamma, dbeta.
+KernelCode layerNormGradientFinish(const LayerNormGradientFinishProblem &problem, const Target &target);
+// Each output of a parameter times a number of its own. operands: parameter, scale, scaled parameter.
+KernelCode scaleParameter(int64_t outputs, int64_t perOutput);
 
 // operands: weight, gamma, var, folded weight.
 KernelCode foldWeight(int64_t outputs, int64_t perOutput, double epsilon);

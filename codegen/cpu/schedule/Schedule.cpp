@@ -44,9 +44,7 @@ public:
   KernelCode operator()(const ActivationGradientProblem &p) const {
     return activateGradient(p.y, p.dy, p.dx, p.activation, target);
   }
-  KernelCode operator()(const AffineProblem &p) const {
-    return affine(p.x, p.y, p.activation, target, p.addend);
-  }
+  KernelCode operator()(const AffineProblem &p) const { return affine(p, target); }
   KernelCode operator()(const FillProblem &p) const { return fill(p.y, p.value, target); }
   KernelCode operator()(const CopyProblem &p) const { return copy(p.x, p.y, target); }
   KernelCode operator()(const ArrayProblem &p) const {
@@ -68,12 +66,23 @@ public:
   KernelCode operator()(const BatchGradientApplyProblem &p) const {
     return batchGradientApply(p.x, p.dy, p.y, p.dx, p.activation, target);
   }
+  KernelCode operator()(const LayerNormProblem &p) const { return layerNorm(p, target); }
+  KernelCode operator()(const LayerNormGradientProblem &p) const { return layerNormGradient(p, target); }
+  KernelCode operator()(const LayerNormGradientSumsProblem &p) const {
+    return layerNormGradientSums(p, target);
+  }
+  KernelCode operator()(const LayerNormGradientFinishProblem &p) const {
+    return layerNormGradientFinish(p, target);
+  }
   KernelCode operator()(const ChannelSumsProblem &p) const { return channelSums(p.dy, target); }
   KernelCode operator()(const FoldWeightProblem &p) const {
     return foldWeight(p.outputs, p.perOutput, p.epsilon);
   }
   KernelCode operator()(const FoldScaleProblem &p) const { return foldScale(p.channels, p.epsilon); }
   KernelCode operator()(const FoldBiasProblem &p) const { return foldBias(p.channels, p.bias, p.epsilon); }
+  KernelCode operator()(const ScaleParameterProblem &p) const {
+    return scaleParameter(p.outputs, p.perOutput);
+  }
   KernelCode operator()(const LossProblem &p) const {
     return p.loss == Loss::Softmax ? softmaxLoss(p.batch, p.classes, target)
                                    : binaryLoss(p.batch, p.classes, target);

@@ -23,6 +23,8 @@ PartialSums Selection::select(const Problem &problem, const Places &at) {
     return sums(problem, at, statisticsChunks(p->x), p->x.c);
   } else if (const auto *p = std::get_if<BatchGradientSumsProblem>(&problem)) {
     return sums(problem, at, statisticsChunks(p->x), p->x.c);
+  } else if (const auto *p = std::get_if<LayerNormGradientSumsProblem>(&problem)) {
+    return sums(problem, at, statisticsChunks(p->x), p->x.c);
   } else if (const auto *p = std::get_if<ChannelSumsProblem>(&problem)) {
     const PartialSums partial = sums(problem, at, statisticsChunks(p->dy), p->dy.c);
     writer.step(kernel(problem, Finish()), {partial.sums}, at.writes);
@@ -34,6 +36,8 @@ PartialSums Selection::select(const Problem &problem, const Places &at) {
     mayReuse(whole(problem, at), {1});
   } else if (std::holds_alternative<AffineProblem>(problem)) {
     mayReuse(whole(problem, at), {0, 3});
+  } else if (std::holds_alternative<LayerNormProblem>(problem)) {
+    mayReuse(whole(problem, at), {0});
   } else if (std::holds_alternative<BatchGradientApplyProblem>(problem)) {
     mayReuse(whole(problem, at), {1, 0});
   } else if (const auto *p = std::get_if<SgdProblem>(&problem)) {

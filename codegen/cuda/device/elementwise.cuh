@@ -199,12 +199,13 @@ VN_DEVICE void activation_gradient(Global<const Number<p.y.element>> y, Global<c
   });
 }
 
-// --- y = act(x * scale + shift [+ addend]), scale and shift per channel
+// --- y = act(x * scale [+ shift] [+ addend]), scale and shift per channel
 
 struct Affine {
   Map x, y;
   Activation activation = Activation::None;
   bool adds = false; // an addend
+  bool shifts = true;
   Map addend = {};
   int parameters = 1; // scale and shift begin at a multiple of so many numbers
 
@@ -216,7 +217,7 @@ constexpr Launch launch_of(const Affine &p, Stream stream = {}) {
   return elementwise_launch(p.y, p.vector(), p.each(), stream);
 }
 
-// `addend` is null where there is none.
+// `shift` and `addend` are null where there is none.
 template <Affine p>
 VN_DEVICE void affine(Global<const Number<p.x.element>> x, Global<const float> scale,
                       Global<const float> shift, Global<const Number<p.addend.element>> addend,
@@ -233,7 +234,8 @@ VN_DEVICE void affine(Global<const Number<p.x.element>> x, Global<const float> s
   for_vectors<p.y, width, p.each()>(
       [&](int channel, int valid) {
         load_parameters<p.x.c, p.parameters>(scales, scale, channel, valid);
-        load_parameters<p.x.c, p.parameters>(shifts, shift, channel, valid);
+        if constexpr (p.shifts)
+          load_parameters<p.x.c, p.parameters>(shifts, shift, channel, valid);
       },
       [&](int pixel, int channel, int valid) {
         Terms terms;
@@ -246,7 +248,8 @@ VN_DEVICE void affine(Global<const Number<p.x.element>> x, Global<const float> s
         float values[width];
         VN_UNROLL
         for (int i = 0; i < width; ++i) {
-          const float scaled = fmaf(terms.x[i], scales[i], shifts[i]);
+          const float scaled =
+              p.shifts ? fmaf(terms.x[i], scales[i], shifts[i]) : float(terms.x[i] * scales[i]);
           values[i] = activated<p.activation>(p.adds ? scaled + terms.addend[i] : scaled);
         }
         store_floats(y + (pixel * p.y.pixel + channel), values, valid);

@@ -1,4 +1,5 @@
-// Batch norm folded into the weights and biases of what it follows: scale = gamma / sqrt(variance + epsilon).
+// Batch norm folded into the weights and biases of what it follows: scale = gamma / sqrt(variance + epsilon);
+// and parameters multiplied by given numbers.
 // A thread for each number; blocks have 256 threads.
 #ifndef VERNIER_CUDA_DEVICE_FOLD_CUH
 #define VERNIER_CUDA_DEVICE_FOLD_CUH
@@ -37,6 +38,24 @@ VN_DEVICE void fold_weight(Global<const float> weight, Global<const float> gamma
   const int i = int(blockIdx.x) * fold_threads + int(threadIdx.x), output = i / p.per_output;
   if (output < p.outputs)
     folded[i] = weight[i] * (gamma[output] / sqrtf(variance[output] + float(p.epsilon)));
+}
+
+struct ScaleParameter {
+  int outputs = 0, per_output = 0;
+};
+
+constexpr Launch launch_of(const ScaleParameter &p, Stream stream = {}) {
+  return fold_launch(p.outputs * p.per_output, stream);
+}
+
+// parameter and scaled: outputs x per_output.
+template <ScaleParameter p>
+VN_DEVICE void scale_parameter(Global<const float> parameter, Global<const float> scale,
+                               Global<float> scaled) {
+  static_assert(1ll * p.outputs * p.per_output < (1ll << 31), "places are counted in int");
+  const int i = int(blockIdx.x) * fold_threads + int(threadIdx.x), output = i / p.per_output;
+  if (output < p.outputs)
+    scaled[i] = parameter[i] * scale[output];
 }
 
 struct FoldScale {

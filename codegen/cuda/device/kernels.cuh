@@ -11,6 +11,7 @@
 #include "fold.cuh"
 #include "hopper_convolution.cuh"
 #include "hopper_rows.cuh"
+#include "layer_norm.cuh"
 #include "losses.cuh"
 #include "optimizer.cuh"
 #include "pixel_sums.cuh"

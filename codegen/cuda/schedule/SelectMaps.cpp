@@ -5,6 +5,7 @@
 #include "codegen/cuda/device/channel_shuffle.cuh"
 #include "codegen/cuda/device/elementwise.cuh"
 #include "codegen/cuda/device/fold.cuh"
+#include "codegen/cuda/device/layer_norm.cuh"
 #include "codegen/cuda/device/losses.cuh"
 #include "codegen/cuda/device/optimizer.cuh"
 #include "codegen/cuda/device/pixel_sums.cuh"
@@ -71,6 +72,8 @@ void CudaSelection::plain(const Problem &problem, const Places &at) {
     for (const char *name : writes)
       write(d, name, at.writes[next++]);
   };
+  // Numbers of channels at a multiple of 16 bytes.
+  const auto whole = [](const Location &numbers) { return numbers.offset % 16 == 0; };
   const auto kind = [&](const char *type, const char *function) {
     d.type = type;
     d.function = function;
@@ -165,17 +168,27 @@ void CudaSelection::plain(const Problem &problem, const Places &at) {
                         deviceActivation(p->activation)};
     kind("Affine", "affine");
     d.constant.field("x", affine.x).field("y", affine.y).field("activation", affine.activation);
+    read(d, "x", at.reads[0]);
+    read(d, "scale", at.reads[1]);
+    size_t next = 2;
+    if (p->shift)
+      read(d, "shift", at.reads[next++]);
     if (p->addend) {
       affine.adds = true;
-      affine.addend = map(d, *p->addend, at.reads[3]);
-      d.constant.field("adds", true).field("addend", affine.addend);
-      all({"x", "scale", "shift", "addend"}, {"y"});
-    } else {
-      all({"x", "scale", "shift"}, {"y"});
-      d.arguments = "x, scale, shift, nullptr, y";
+      affine.addend = map(d, *p->addend, at.reads[next]);
+      read(d, "addend", at.reads[next]);
     }
-    const auto whole = [](const Location &numbers) { return numbers.offset % 16 == 0; };
-    if (whole(at.reads[1]) && whole(at.reads[2])) {
+    write(d, "y", at.writes[0]);
+    affine.shifts = p->shift;
+    d.constant.field("adds", affine.adds);
+    if (!p->shift)
+      d.constant.field("shifts", std::string("false"));
+    if (p->addend)
+      d.constant.field("addend", affine.addend);
+    if (!p->shift || !p->addend)
+      d.arguments = std::string("x, scale, ") + (p->shift ? "shift" : "nullptr") + ", " +
+                    (p->addend ? "addend" : "nullptr") + ", y";
+    if (whole(at.reads[1]) && (!p->shift || whole(at.reads[2]))) {
       affine.parameters = 4;
       d.constant.field("parameters", affine.parameters);
     }
@@ -260,6 +273,48 @@ void CudaSelection::plain(const Problem &problem, const Places &at) {
     d.constant.field("dx", apply.dx).field("activation", apply.activation);
     d.launch = launch_of(apply);
     reusable = {1, 0};
+  } else if (const auto *p = std::get_if<LayerNormProblem>(&problem)) {
+    ::vn::LayerNorm norm{.x = map(d, p->x, at.reads[0]), .y = map(d, p->y, at.writes[0])};
+    norm.epsilon = p->epsilon;
+    kind("LayerNorm", "layer_norm");
+    d.constant.field("x", norm.x).field("y", norm.y);
+    if (whole(at.reads[1]) && whole(at.reads[2])) {
+      norm.parameters = 4;
+      d.constant.field("parameters", norm.parameters);
+    }
+    d.aligned.push_back(norm.parameters == 4 ? 0 : norm.parameters);
+    d.constant.field("epsilon", norm.epsilon);
+    d.launch = launch_of(norm);
+    all({"x", "gamma", "beta"}, {"y"});
+    reusable = {0};
+  } else if (const auto *p = std::get_if<LayerNormGradientProblem>(&problem)) {
+    ::vn::LayerNormGradient gradient{
+        .x = map(d, p->x, at.reads[0]), .dy = map(d, p->dy, at.reads[1]), .dx = map(d, p->dx, at.writes[0])};
+    gradient.epsilon = p->epsilon;
+    kind("LayerNormGradient", "layer_norm_gradient");
+    d.constant.field("x", gradient.x).field("dy", gradient.dy).field("dx", gradient.dx);
+    if (whole(at.reads[2])) {
+      gradient.parameters = 4;
+      d.constant.field("parameters", gradient.parameters);
+    }
+    d.aligned.push_back(gradient.parameters == 4 ? 0 : gradient.parameters);
+    d.constant.field("epsilon", gradient.epsilon);
+    d.launch = launch_of(gradient);
+    all({"x", "dy", "gamma"}, {"dx", "statistics"});
+  } else if (const auto *p = std::get_if<LayerNormGradientFinishProblem>(&problem)) {
+    const ::vn::LayerNormGradientFinish finish{int(p->x.c), int(p->parts)};
+    kind("LayerNormGradientFinish", "layer_norm_gradient_finish");
+    d.constant.field("channels", finish.channels).field("parts", finish.parts);
+    d.launch = launch_of(finish);
+    read(d, "sums", at.reads[0], "const double", p->parts * 2 * p->x.c);
+    write(d, "dgamma", at.writes[0]);
+    write(d, "dbeta", at.writes[1]);
+  } else if (const auto *p = std::get_if<ScaleParameterProblem>(&problem)) {
+    const ::vn::ScaleParameter scale{int(p->outputs), int(p->perOutput)};
+    kind("ScaleParameter", "scale_parameter");
+    d.constant.field("outputs", scale.outputs).field("per_output", scale.per_output);
+    d.launch = launch_of(scale);
+    all({"parameter", "scale"}, {"scaled"});
   } else if (const auto *p = std::get_if<FoldWeightProblem>(&problem)) {
     const ::vn::FoldWeight fold{int(p->outputs), int(p->perOutput), p->epsilon};
     kind("FoldWeight", "fold_weight");
@@ -458,6 +513,20 @@ PartialSums CudaSelection::batchSums(const BatchSumsProblem &p, const Places &at
   d.constant.field("x", sums.x);
   d.launch = launch_of(sums);
   read(d, "x", at.reads[0]);
+  write(d, "sums", partial.sums, "double", partial.parts * 2 * p.x.c);
+  step(p, d);
+  return partial;
+}
+
+PartialSums CudaSelection::layerNormGradientSums(const LayerNormGradientSumsProblem &p, const Places &at) {
+  Draft d{.type = "LayerNormGradientSums", .function = "layer_norm_gradient_sums"};
+  const ::vn::LayerNormGradientSums sums{map(d, p.x, at.reads[0]), map(d, p.dy, at.reads[1])};
+  const PartialSums partial{doubles(int64_t(parts_of(sums)) * 2 * p.x.c), parts_of(sums)};
+  d.constant.field("x", sums.x).field("dy", sums.dy);
+  d.launch = launch_of(sums);
+  read(d, "x", at.reads[0]);
+  read(d, "dy", at.reads[1]);
+  read(d, "statistics", at.reads[2]);
   write(d, "sums", partial.sums, "double", partial.parts * 2 * p.x.c);
   step(p, d);
   return partial;

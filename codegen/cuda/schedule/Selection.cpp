@@ -9,6 +9,8 @@ PartialSums CudaSelection::select(const Problem &problem, const Places &at) {
     return batchSums(*p, at);
   if (const auto *p = std::get_if<BatchGradientSumsProblem>(&problem))
     return batchGradientSums(*p, at);
+  if (const auto *p = std::get_if<LayerNormGradientSumsProblem>(&problem))
+    return layerNormGradientSums(*p, at);
   if (const auto *p = std::get_if<WeightGradientProblem>(&problem))
     weightGradient(*p, at);
   else if (const auto *p = std::get_if<SpatialSumProblem>(&problem))

@@ -70,6 +70,7 @@ private:
   void spatialSum(const SpatialSumProblem &p, const Places &at);
   void channelSums(const ChannelSumsProblem &p, const Places &at);
   PartialSums batchSums(const BatchSumsProblem &p, const Places &at);
+  PartialSums layerNormGradientSums(const LayerNormGradientSumsProblem &p, const Places &at);
   PartialSums batchGradientSums(const BatchGradientSumsProblem &p, const Places &at);
 
   ::vn::Pool poolOf(Draft &draft, const PoolProblem &p, const Location &in, const Location &out) const;

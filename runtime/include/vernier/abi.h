@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define VN_ABI_VERSION 7
+#define VN_ABI_VERSION 8
 
 /* Where an operand lies. The parameters, their gradients, their sums and their momentum are four spaces of
  * one layout: what vn_parameter.offset says. In a training build parameters follow each other as train_step
@@ -105,8 +105,8 @@ typedef enum vn_parameter_kind {
   VN_CONVOLUTION_WEIGHT = 0, /* O x I/groups x KH x KW */
   VN_LINEAR_WEIGHT = 1,      /* O x I */
   VN_BIAS = 2,
-  VN_GAMMA = 3, /* batch norm's weight */
-  VN_BETA = 4,  /* batch norm's bias */
+  VN_GAMMA = 3, /* weight of a normalisation, or what a layer scale multiplies by */
+  VN_BETA = 4,  /* bias of a normalisation */
   VN_RUNNING_MEAN = 5,
   VN_RUNNING_VAR = 6
 } vn_parameter_kind;
@@ -118,6 +118,7 @@ typedef struct vn_parameter {
   int64_t shape[4];
   int64_t space;  /* VN_SPACE_PARAMETERS or VN_SPACE_STATISTICS */
   int64_t offset; /* bytes into that space */
+  double initial; /* of VN_GAMMA: what each element is when training begins; else 0 */
 } vn_parameter;
 
 /* What `accumulate` does with a parameter's gradient. */

@@ -199,6 +199,24 @@ func.func @spatial_sum(%x: tensor<2x8x8x4xf32>) {
 
 // -----
 
+// vn.channel_dot (C1)
+func.func @channel_dot(%a: tensor<2x8x8x4xf32>, %b: tensor<2x1x1x4xf32>) {
+  // expected-error @below {{needs `rhs` of type 'tensor<2x8x8x4xf32>', found 'tensor<2x1x1x4xf32>'}}
+  %0 = vn.channel_dot %a, %b : (tensor<2x8x8x4xf32>, tensor<2x1x1x4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+// vn.channel_dot (C2)
+func.func @channel_dot_result(%a: tensor<2x8x8x4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<2xf32>', its operands make it 'tensor<4xf32>'}}
+  %0 = vn.channel_dot %a, %a : (tensor<2x8x8x4xf32>, tensor<2x8x8x4xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
 // vn.spatial_dot (C1)
 func.func @spatial_dot(%a: tensor<2x8x8x4xf32>, %b: tensor<2x1x1x4xf32>) {
   // expected-error @below {{needs `rhs` of type 'tensor<2x8x8x4xf32>', found 'tensor<2x1x1x4xf32>'}}

@@ -91,6 +91,24 @@ func.func @norm_grad_result(%x: tensor<8x4x4x4xf32>, %c: tensor<4xf32>) {
 
 // -----
 
+// vn.layer_norm_grad (C1)
+func.func @layer_norm_grad(%x: tensor<8x4x4x4xf32>, %dy: tensor<8x4x2x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{needs `dy` of type 'tensor<8x4x4x4xf32>', found 'tensor<8x4x2x4xf32>'}}
+  %0:3 = vn.layer_norm_grad %x, %dy, %c epsilon 1.0e-6 : (tensor<8x4x4x4xf32>, tensor<8x4x2x4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+// vn.layer_norm_grad (C2)
+func.func @layer_norm_grad_result(%x: tensor<8x4x4x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{has result #2 of type 'tensor<8xf32>', its operands make it 'tensor<4xf32>'}}
+  %0:3 = vn.layer_norm_grad %x, %x, %c epsilon 1.0e-6 : (tensor<8x4x4x4xf32>, tensor<8x4x4x4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<8xf32>)
+  return
+}
+
+// -----
+
 // vn.activate_grad (C1)
 func.func @activate_grad(%y: tensor<1x8x8x4xf32>, %dy: tensor<1x8x8x8xf32>) {
   // expected-error @below {{requires the same type for all operands and results}}

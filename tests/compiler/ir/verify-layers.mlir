@@ -177,6 +177,42 @@ func.func @norm_training_result(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>) {
 
 // -----
 
+// vn.layer_norm (C1)
+func.func @layer_norm(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>, %d: tensor<8xf32>) {
+  // expected-error @below {{needs `beta` of type 'tensor<4xf32>', found 'tensor<8xf32>'}}
+  %0 = vn.layer_norm %x, %c, %d epsilon 1.0e-6 : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<8xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.layer_norm (C2)
+func.func @layer_norm_result(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x8x4x4xf32>', its operands make it 'tensor<1x8x8x4xf32>'}}
+  %0 = vn.layer_norm %x, %c, %c epsilon 1.0e-6 : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<1x8x4x4xf32>
+  return
+}
+
+// -----
+
+// vn.scale_channels (C1)
+func.func @scale_channels(%x: tensor<1x8x8x4xf32>, %d: tensor<8xf32>) {
+  // expected-error @below {{needs `scale` of type 'tensor<4xf32>', found 'tensor<8xf32>'}}
+  %0 = vn.scale_channels %x, %d : (tensor<1x8x8x4xf32>, tensor<8xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.scale_channels (C2)
+func.func @scale_channels_result(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x8x8x8xf32>', its operands make it 'tensor<1x8x8x4xf32>'}}
+  %0 = vn.scale_channels %x, %c : (tensor<1x8x8x4xf32>, tensor<4xf32>) -> tensor<1x8x8x8xf32>
+  return
+}
+
+// -----
+
 // vn.affine (C1)
 func.func @affine(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>, %d: tensor<8xf32>) {
   // expected-error @below {{needs `shift` of type 'tensor<4xf32>', found 'tensor<8xf32>'}}

@@ -34,6 +34,15 @@ func.func @rank() {
 
 // -----
 
+// vn.parameter (C2)
+func.func @initial() {
+  // expected-error @below {{of kind beta has an initial value, as only gamma can}}
+  %0 = vn.parameter "bn1.bias" beta initial 1.0 : tensor<4xf32>
+  return
+}
+
+// -----
+
 // vn.fold_weight (C1)
 func.func @fold_weight(%w: tensor<8x6x3x3xf32>, %c: tensor<8xf32>, %d: tensor<6xf32>) {
   // expected-error @below {{needs `var` of type 'tensor<8xf32>', found 'tensor<6xf32>'}}
@@ -65,6 +74,24 @@ func.func @fold_scale(%c: tensor<8xf32>, %d: tensor<6xf32>) {
 func.func @fold_scale_result(%c: tensor<8xf32>) {
   // expected-error @below {{has result #0 of type 'tensor<6xf32>', its operands make it 'tensor<8xf32>'}}
   %0 = vn.fold_scale %c, %c epsilon 1.0e-5 : (tensor<8xf32>, tensor<8xf32>) -> tensor<6xf32>
+  return
+}
+
+// -----
+
+// vn.scale_parameter (C1)
+func.func @scale_parameter(%w: tensor<8x6x3x3xf32>, %d: tensor<6xf32>) {
+  // expected-error @below {{needs `scale` of type 'tensor<8xf32>', found 'tensor<6xf32>'}}
+  %0 = vn.scale_parameter %w, %d : (tensor<8x6x3x3xf32>, tensor<6xf32>) -> tensor<8x6x3x3xf32>
+  return
+}
+
+// -----
+
+// vn.scale_parameter (C2)
+func.func @scale_parameter_result(%b: tensor<8xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<6xf32>', its operands make it 'tensor<8xf32>'}}
+  %0 = vn.scale_parameter %b, %b : (tensor<8xf32>, tensor<8xf32>) -> tensor<6xf32>
   return
 }
 

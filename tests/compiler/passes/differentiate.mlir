@@ -259,3 +259,29 @@ func.func @infer(%x: tensor<2x4x4x3xf32>) -> tensor<2x1x1x4xf32> {
   %p = vn.global_avg_pool %u : (tensor<2x8x9x4xf32>) -> tensor<2x1x1x4xf32>
   return %p : tensor<2x1x1x4xf32>
 }
+
+// -----
+
+// Layer norm has an op of its own; the gradient of a scale of channels is scaled as they are, the scale's a product.
+// CHECK-LABEL: @train_step
+// CHECK: %[[C:.*]] = vn.convolution
+// CHECK: %[[N:.*]] = vn.layer_norm %[[C]], %[[G:.*]], %[[B:.*]] epsilon 1.000000e-03
+// CHECK: %[[S:.*]] = vn.scale_channels %[[N]], %[[SCALE:.*]] :
+// CHECK: %[[DY:.*]] = vn.softmax_cross_entropy_grad
+// CHECK: %[[DN:.*]] = vn.scale_channels %[[DY]], %[[SCALE]]
+// CHECK: %[[DS:.*]] = vn.channel_dot %[[DY]], %[[N]]
+// CHECK: vn.store_gradient "scale.weight", %[[DS]]
+// CHECK: %[[DC:.*]], %[[DG:.*]], %[[DB:.*]] = vn.layer_norm_grad %[[C]], %[[DN]], %[[G]] epsilon 1.000000e-03
+// CHECK: vn.store_gradient "ln.bias", %[[DB]]
+// CHECK: vn.store_gradient "ln.weight", %[[DG]]
+// CHECK: vn.convolution_weight_grad %{{.*}}, %[[DC]]
+func.func @infer(%x: tensor<2x1x1x3xf32>) -> tensor<2x1x1x4xf32> {
+  %w = vn.parameter "conv.weight" convolution_weight : tensor<4x3x1x1xf32>
+  %c = vn.convolution %x, %w : (tensor<2x1x1x3xf32>, tensor<4x3x1x1xf32>) -> tensor<2x1x1x4xf32>
+  %gamma = vn.parameter "ln.weight" gamma : tensor<4xf32>
+  %beta = vn.parameter "ln.bias" beta : tensor<4xf32>
+  %n = vn.layer_norm %c, %gamma, %beta epsilon 1.0e-3 : (tensor<2x1x1x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<2x1x1x4xf32>
+  %scale = vn.parameter "scale.weight" gamma initial 1.0e-6 : tensor<4xf32>
+  %s = vn.scale_channels %n, %scale : (tensor<2x1x1x4xf32>, tensor<4xf32>) -> tensor<2x1x1x4xf32>
+  return %s : tensor<2x1x1x4xf32>
+}

@@ -263,3 +263,49 @@ func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x8x8x3xf32> {
   %2 = vn.batch_norm %1, %gamma, %beta, %mean, %var epsilon 1.0e-3 momentum 1.0e-1 : (tensor<1x8x8x3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x8x8x3xf32>
   return %2 : tensor<1x8x8x3xf32>
 }
+
+// -----
+
+// A scale of channels multiplies weight and bias, of a sum both summands' biases; nothing is shifted.
+// CHECK-LABEL: @infer
+// CHECK: %[[A:.*]] = vn.parameter "a.weight"
+// CHECK: %[[AB:.*]] = vn.parameter "a.bias"
+// CHECK: %[[B:.*]] = vn.parameter "b.weight"
+// CHECK: %[[BB:.*]] = vn.parameter "b.bias"
+// CHECK: %[[S:.*]] = vn.parameter "scale.weight"
+// CHECK: %[[AW:.*]] = vn.scale_parameter %[[A]], %[[S]]
+// CHECK: %[[ABS:.*]] = vn.scale_parameter %[[AB]], %[[S]]
+// CHECK: %[[Y:.*]] = vn.convolution %{{.*}}, %[[AW]] bias %[[ABS]]
+// CHECK: %[[BW:.*]] = vn.scale_parameter %[[B]], %[[S]]
+// CHECK: %[[BBS:.*]] = vn.scale_parameter %[[BB]], %[[S]]
+// CHECK: %[[Z:.*]] = vn.convolution %{{.*}}, %[[BW]] bias %[[BBS]]
+// CHECK: %[[SUM:.*]] = vn.add %[[Y]], %[[Z]]
+// CHECK-NEXT: return %[[SUM]]
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x3xf32> {
+  %wa = vn.parameter "a.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %ba = vn.parameter "a.bias" bias : tensor<3xf32>
+  %wb = vn.parameter "b.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %bb = vn.parameter "b.bias" bias : tensor<3xf32>
+  %scale = vn.parameter "scale.weight" gamma initial 1.0e-6 : tensor<3xf32>
+  %0 = vn.convolution %x, %wa bias %ba : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  %1 = vn.convolution %x, %wb bias %bb : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  %2 = vn.add %0, %1 : (tensor<1x4x4x3xf32>, tensor<1x4x4x3xf32>) -> tensor<1x4x4x3xf32>
+  %3 = vn.scale_channels %2, %scale : (tensor<1x4x4x3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  return %3 : tensor<1x4x4x3xf32>
+}
+
+// -----
+
+// What is read unscaled, too, is scaled where it is.
+// CHECK-LABEL: @infer
+// CHECK: %[[C:.*]] = vn.convolution
+// CHECK: %[[S:.*]] = vn.scale_channels %[[C]]
+// CHECK: vn.add %[[S]], %[[C]]
+func.func @infer(%x: tensor<1x4x4x5xf32>) -> tensor<1x4x4x3xf32> {
+  %w = vn.parameter "a.weight" convolution_weight : tensor<3x5x1x1xf32>
+  %scale = vn.parameter "scale.weight" gamma : tensor<3xf32>
+  %0 = vn.convolution %x, %w : (tensor<1x4x4x5xf32>, tensor<3x5x1x1xf32>) -> tensor<1x4x4x3xf32>
+  %1 = vn.scale_channels %0, %scale : (tensor<1x4x4x3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+  %2 = vn.add %1, %0 : (tensor<1x4x4x3xf32>, tensor<1x4x4x3xf32>) -> tensor<1x4x4x3xf32>
+  return %2 : tensor<1x4x4x3xf32>
+}
