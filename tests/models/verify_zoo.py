@@ -6,8 +6,8 @@ blocks: compiling kernels and running training steps in double precision takes m
 `quick` has the small networks of Fashion-MNIST, which are not in `default`. `--everything` verifies all models altogether.
 
 With another `--target` it is the code alone of each file's cheapest model, at a batch of two: for inference and training in
-`default` of a few that have each kind of operation between them, in `slow` of the others, of which `default` has inference, but
-for files whose blocks others have.
+`default` of a few that have nearly each kind of operation between them, and for inference of a few that have the rest; in `slow`
+of all others.
 """
 
 import argparse
@@ -21,9 +21,12 @@ from check_zoo import ROW
 
 QUICK = {"fashion.vn"}
 # Made of blocks that these have: mobilenet_v3.vn; resnet.vn; densenet.vn, resnext_elastic.vn and dla_elastic.vn; res2net.vn and dla.vn;
-# res2net.vn.
-OF_OTHERS_BLOCKS = {"efficientnet.vn", "multi_label.vn", "densenet_elastic.vn", "res2net_dla.vn", "res2next_cifar.vn"}
+# res2net.vn; convnext.vn.
+OF_OTHERS_BLOCKS = {"efficientnet.vn", "multi_label.vn", "densenet_elastic.vn", "res2net_dla.vn", "res2next_cifar.vn",
+                    "multi_scale_convnext.vn"}
 OF_EVERY_OPERATION = {"fashion.vn", "resizable_cifar.vn", "scalenet_cifar.vn", "efficient_shufflenet.vn"}
+# Operations that those have not.
+OF_OTHER_OPERATIONS = {"convnext.vn", "mobilenet_v3.vn", "selective_kernel.vn", "simple_baseline.vn", "deeplab.vn"}
 DEPTH = re.compile(r"\d{2,3}")
 
 
@@ -47,7 +50,8 @@ def plan_code(readme, tier):
         return [(*row[1:], True) for row in sorted(rows, reverse=True)]
     return [(*row[1:], tier == "slow" or row[2] in OF_EVERY_OPERATION)
             for row in sorted(cheapest.values(), reverse=True)
-            if row[2] not in (OF_OTHERS_BLOCKS if tier == "default" else OF_EVERY_OPERATION)]
+            if (row[2] in OF_EVERY_OPERATION | OF_OTHER_OPERATIONS if tier == "default" else
+                row[2] not in OF_EVERY_OPERATION)]
 
 
 def plan(readme, tier):

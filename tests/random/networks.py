@@ -138,7 +138,16 @@ class Writer:
 
     def normalised(self, x):
         y = self.convolution(x)
-        return y and self.activation(self.batch_norm(y), 0.8)
+        return y and self.activation(self.norm(y), 0.8)
+
+    def norm(self, x):
+        if x.channels < 3 or self.chance(0.75):
+            return self.batch_norm(x)
+        y = x if self.chance(0.3) else self.same(x, "layer_norm", "layer_norm(epsilon = 1e-3)")
+        return y if y is not x and self.chance(0.6) else self.same(y, "layer_scale(initial = 0.5)")
+
+    def same(self, x, *calls):
+        return self.new(f"{x.name} |> {self.of(*calls)}", x.channels, x.height, x.width)
 
     def batch_norm(self, x):
         return self.new(f"{x.name} |> batch_norm" + self.of("", "", "", "(epsilon = 1e-3, momentum = 0.01)"),
