@@ -8,7 +8,7 @@ namespace vernier::driver {
 // Where a caller wants what the library tells a person on the way.
 struct Output {
   llvm::raw_ostream &text;     // results and progress
-  llvm::raw_ostream &warnings; // each a whole message, "warning: ..."
+  llvm::raw_ostream &warnings; // and notes, each a whole message: "warning: ..."
 };
 
 } // namespace vernier::driver

@@ -1,20 +1,14 @@
-// vernier fmt
-#include "tools/Commands.h"
+#include "driver/FormatFiles.h"
 
+#include "driver/Refusal.h"
 #include "dsl/Frontend.h"
 #include "runtime/io/File.h"
 
-#include <cstdio>
+#include <optional>
 
-namespace vernier::tools {
-namespace {
+namespace vernier::driver {
 
-struct FormatOptions {
-  std::vector<std::string> files;
-  bool check = false;
-};
-
-void format(const FormatOptions &options) {
+void formatFiles(const FormatOptions &options, const Output &output) {
   bool differs = false;
   for (const std::string &file : options.files) {
     std::string text;
@@ -35,7 +29,7 @@ void format(const FormatOptions &options) {
     if (!options.check) {
       runtime::writeFileAtomically(file, *formatted);
     } else {
-      std::fprintf(stderr, "%s: not in the canonical form\n", file.c_str());
+      output.warnings << file + ": not in the canonical form\n";
       differs = true;
     }
   }
@@ -43,15 +37,4 @@ void format(const FormatOptions &options) {
     throw Refusal("help: `vernier fmt FILE` rewrites it");
 }
 
-} // namespace
-
-void addFormatCommand(CLI::App &app) {
-  auto *command = app.add_subcommand("fmt", "Rewrite specifications in the canonical form");
-  auto options = std::make_shared<FormatOptions>();
-  command->add_option("FILE", options->files, "Specifications (.vn)")->required();
-  command->add_flag("--check", options->check,
-                    "Change nothing; fail where a file is not in the canonical form");
-  command->callback([options] { format(*options); });
-}
-
-} // namespace vernier::tools
+} // namespace vernier::driver

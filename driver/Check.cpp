@@ -1,35 +1,29 @@
-// vernier check
-#include "driver/LoadModel.h"
+#include "driver/Check.h"
+
 #include "driver/OneValueNorms.h"
 #include "dsl/Sema.h"
 #include "runtime/core/Shape.h"
 
-#include "tools/Options.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/raw_ostream.h"
 
 #include <set>
 
-namespace vernier::tools {
+namespace vernier::driver {
 namespace {
 
-struct CheckOptions : ModelOptions {
-  bool warningsAsErrors = false;
-};
-
-void note(const std::string &text, const std::string &help) {
-  llvm::errs() << "note: " << text << "\n";
+void note(const Output &output, const std::string &text, const std::string &help) {
+  output.warnings << "note: " << text << "\n";
   if (!help.empty())
-    llvm::errs() << "help: " << help << "\n";
+    output.warnings << "help: " << help << "\n";
 }
 
 // Sizes and numbers of channels are known only of models.
-void notePartsWithoutModel(const dsl::Program &program) {
+void notePartsWithoutModel(const Output &output, const dsl::Program &program) {
   const dsl::File &file = program.files[0];
   const std::string &path = program.sources[file.source].path();
   if (file.declarations.empty() && file.models.empty()) {
-    note("`" + path + "` declares nothing: there was nothing to check", "");
+    note(output, "`" + path + "` declares nothing: there was nothing to check", "");
     return;
   }
   std::set<const dsl::Declaration *> checked;
@@ -43,13 +37,15 @@ void notePartsWithoutModel(const dsl::Program &program) {
     blocks = blocks || !declaration->network;
   }
   if (!networks.empty())
-    note("no model of " + dsl::enumerate(networks) + ": sizes and numbers of channels were not checked",
+    note(output,
+         "no model of " + dsl::enumerate(networks) + ": sizes and numbers of channels were not checked",
          "declare one: `model " + networks.front() + "_1 = " + networks.front() + "(...)`");
   else if (blocks && file.models.empty())
-    note("`" + path + "` has no model: sizes and numbers of channels in its blocks were not checked", "");
+    note(output, "`" + path + "` has no model: sizes and numbers of channels in its blocks were not checked",
+         "");
 }
 
-void noteOpenHoles(const LoadedModel &model) {
+void noteOpenHoles(const Output &output, const LoadedModel &model) {
   const auto learned = llvm::count_if(model.holes, [](const HoleChannels &hole) { return !hole.bound; });
   const auto open = llvm::count_if(model.choices, [](const HoleChoice &hole) { return !hole.bound; });
   std::vector<std::string> parts;
@@ -61,6 +57,7 @@ void noteOpenHoles(const LoadedModel &model) {
                     (open == 1 ? "its first choice" : "their first choices"));
   if (!parts.empty())
     note(
+        output,
         "model `" + model.name + "` was checked with " + llvm::join(parts, " and ") +
             ", not with other values",
         open
@@ -68,7 +65,9 @@ void noteOpenHoles(const LoadedModel &model) {
             : "--config binds holes");
 }
 
-void check(const CheckOptions &options) {
+} // namespace
+
+void check(const CheckOptions &options, const Output &output) {
   dsl::Diagnostics diagnostics;
   dsl::Program program = loadProgram(options.file, options.importRoots, &diagnostics);
   std::vector<std::string> models = dsl::modelNames(program);
@@ -78,7 +77,7 @@ void check(const CheckOptions &options) {
   size_t count = 0;
   const auto print = [&](const std::string &text) {
     if (warnings.insert(text).second)
-      llvm::errs() << (count++ ? "\n" : "") << text;
+      output.warnings << (count++ ? "\n" : "") << text;
   };
   const auto warn = [&](const dsl::Diagnostics &found, const dsl::SourceSet &sources) {
     for (const dsl::Diagnostic &warning : found.warnings())
@@ -93,23 +92,12 @@ void check(const CheckOptions &options) {
     warn(ofModel, program.sources);
     for (const OneValueNorm &norm : findOneValueNorms({*model.module}))
       print(norm.warning);
-    noteOpenHoles(model);
+    noteOpenHoles(output, model);
   }
   if (options.model.empty())
-    notePartsWithoutModel(program);
+    notePartsWithoutModel(output, program);
   if (count && options.warningsAsErrors)
     throw Refusal("error: " + runtime::counted(count, "warning") + ", and --warnings-as-errors is set");
 }
 
-} // namespace
-
-void addCheckCommand(CLI::App &app) {
-  auto *command = app.add_subcommand("check", "Report what is wrong with a specification");
-  auto options = std::make_shared<CheckOptions>();
-  addModelOptions(*command, *options);
-  command->add_flag("--warnings-as-errors", options->warningsAsErrors,
-                    "Exit status 1 where there are warnings");
-  command->callback([options] { check(*options); });
-}
-
-} // namespace vernier::tools
+} // namespace vernier::driver
