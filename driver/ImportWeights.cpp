@@ -1,30 +1,22 @@
-// vernier import-weights
+#include "driver/ImportWeights.h"
+
 #include "driver/WeightFile.h"
 #include "dsl/Diagnostics.h"
 #include "runtime/core/Shape.h"
-#include "runtime/image/Preprocess.h"
 
-#include "tools/Options.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
-namespace vernier::tools {
+namespace vernier::driver {
 namespace {
 
 using compiler::WeightMapping;
 using runtime::Safetensors;
 
-struct ImportOptions : ModelOptions {
-  std::string weights, mapping, origin, output;
-  runtime::PreprocessingOptions images;
-};
-
-//===- Mappings --------------------------------------------------------------------------------------===//
-
 // The mappings to be tried, in order: the one that --from names, or those beside the network and then none.
-std::vector<WeightMapping> mappingsFor(const ImportOptions &options) {
+std::vector<WeightMapping> mappingsFor(const ImportWeightsOptions &options) {
   std::string path = options.mapping;
   if (path.empty()) {
     llvm::SmallString<128> beside(options.file);
@@ -56,11 +48,9 @@ std::vector<WeightMapping> mappingsFor(const ImportOptions &options) {
          closest.empty() ? "known: " + llvm::join(known, ", ") : "closest: `" + closest + "`");
 }
 
-//===- The command -----------------------------------------------------------------------------------===//
-
 // What the weights' images look like, as `eval` and `classify` will ask.
-void storePreprocessing(const ImportOptions &options, const WeightMapping &mapping, const LoadedModel &model,
-                        const std::string &place, runtime::Metadata &metadata) {
+void storePreprocessing(const ImportWeightsOptions &options, const WeightMapping &mapping,
+                        const LoadedModel &model, const std::string &place, runtime::Metadata &metadata) {
   runtime::PreprocessingOptions said = options.images;
   if (said.mean.empty())
     said.mean = mapping.mean;
@@ -82,16 +72,16 @@ void storePreprocessing(const ImportOptions &options, const WeightMapping &mappi
 }
 
 void report(const WeightChoice &choice, const Safetensors &file, const LoadedModel &model,
-            const ImportOptions &options) {
+            const ImportWeightsOptions &options, llvm::raw_ostream &out) {
   const compiler::WeightAssignment &assignment = choice.assignment;
-  llvm::outs() << model.name << ": " << runtime::counted(int64_t(assignment.tensors.size()), "tensor") << ", "
-               << describe(*choice.mapping) << "\n";
-  const auto line = [](size_t count, const llvm::Twine &what) {
+  out << model.name << ": " << runtime::counted(int64_t(assignment.tensors.size()), "tensor") << ", "
+      << describe(*choice.mapping) << "\n";
+  const auto line = [&](size_t count, const llvm::Twine &what) {
     if (count > 0)
-      llvm::outs() << "  " << count << " " << what << "\n";
+      out << "  " << count << " " << what << "\n";
   };
   if (!assignment.wrappers.empty())
-    llvm::outs() << "  `" << assignment.wrappers << "` taken off every name\n";
+    out << "  `" << assignment.wrappers << "` taken off every name\n";
   line(assignment.renamed, "renamed");
   line(assignment.reshaped, "between linear layer and 1x1 convolution");
   line(size_t(llvm::count_if(assignment.tensors,
@@ -106,10 +96,12 @@ void report(const WeightChoice &choice, const Safetensors &file, const LoadedMod
        llvm::Twine(assignment.counters == 1 ? "counter" : "counters") + " of batches left out");
   line(assignment.empty, "without elements left out");
   line(assignment.otherChoices, "of other choices left out");
-  llvm::outs() << "written to " << options.output << "\n";
+  out << "written to " << options.output << "\n";
 }
 
-void importWeights(const ImportOptions &options) {
+} // namespace
+
+void importWeights(const ImportWeightsOptions &options, const Output &output) {
   const LoadedModel model = loadModel(options);
   const std::vector<compiler::NamedShape> parameters = parametersOf(model);
   const std::vector<WeightMapping> mappings = mappingsFor(options);
@@ -127,32 +119,7 @@ void importWeights(const ImportOptions &options) {
   runtime::Metadata metadata = file.metadata();
   storePreprocessing(options, *choice.mapping, model, options.weights, metadata);
   runtime::writeSafetensors(options.output, tensors, metadata);
-  report(choice, file, model, options);
+  report(choice, file, model, options, output.text);
 }
 
-} // namespace
-
-void addImportWeightsCommand(CLI::App &app) {
-  auto *command = app.add_subcommand(
-      "import-weights", "Rewrite weights that others trained, by the names that this network has");
-  auto options = std::make_shared<ImportOptions>();
-  addModelOptions(*command, *options);
-  command->add_option("-w,--weights", options->weights, "Their weights (.safetensors)")->required();
-  command->add_option("--mapping", options->mapping,
-                      "What they call the tensors (.toml); default: NETWORK.weights.toml beside NETWORK.vn");
-  command->add_option("--from", options->origin,
-                      "Which of the mappings; default: the first by which all tensors fit");
-  command
-      ->add_option("--mean", options->images.mean,
-                   "Of red, green and blue of their images, in [0, 1]; stored with the weights")
-      ->delimiter(',');
-  command->add_option("--std", options->images.deviation, "Standard deviations, likewise")->delimiter(',');
-  command->add_option("--resize", options->images.resize,
-                      "Pixels on the shorter side of their images before the centre is cropped, likewise");
-  command->add_flag("--ignore-orientation", options->images.ignoreOrientation,
-                    "Their images were taken as the pixels are stored, whatever EXIF says; likewise");
-  command->add_option("-o,--output", options->output, "The weights for `build` (.safetensors)")->required();
-  command->callback([options] { importWeights(*options); });
-}
-
-} // namespace vernier::tools
+} // namespace vernier::driver
