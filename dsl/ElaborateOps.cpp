@@ -54,6 +54,9 @@ Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, con
   case Op::GlobalAvgPool:
   case Op::GlobalMaxPool:
     return globalPool(op);
+  case Op::ChannelMean:
+  case Op::ChannelMax:
+    return overChannels(op);
   case Op::Resize:
     return resize(op);
   case Op::Pad:
@@ -355,6 +358,16 @@ Value Elaborator::globalPool(OpCall &op) {
   return addNode(op, std::move(node), widthOf(op.values[0]), 0);
 }
 
+Value Elaborator::overChannels(OpCall &op) {
+  Node node;
+  const Shape input = shapeOf(op.values[0]);
+  node.kind = op.op->op == Op::ChannelMean ? OpKind::ChannelMean : OpKind::ChannelMax;
+  node.operands = {op.values[0].node()};
+  node.channels = 1;
+  node.shape = {1, input.height, input.width};
+  return addNode(op, std::move(node), nullptr);
+}
+
 Value Elaborator::resize(OpCall &op) {
   const Shape input = shapeOf(op.values[0]);
   Node node;
@@ -641,26 +654,30 @@ Value Elaborator::scaleShift(const Value &x, double slope, double offset, Choice
 Value Elaborator::combine(OpKind kind, const Value &a, const Value &b, const CallExpr *call,
                           std::string_view written, Span span, Frame &frame) {
   Shape left = shapeOf(a), right = shapeOf(b);
-  if (left.channels != right.channels) {
+  // One number for each pixel is every channel's.
+  const bool perPixel = right.channels == 1 && left.channels > 1;
+  if (left.channels != right.channels && !perPixel) {
     auto report = error(diag::ChannelMismatch, span, frame, written, left.channels, right.channels);
     if (report) {
       traceChannels(report, a);
       traceChannels(report, b);
+      if (left.channels == 1)
+        report.help("the second operand may have one channel: exchange them");
     }
     return {};
   }
-  if (!broadcastable(left, right)) {
+  if (perPixel ? left.height != right.height || left.width != right.width : !broadcastable(left, right)) {
     auto report =
         error(diag::SizeMismatch, span, frame, written,
               formatSize(left.height, left.width) + " and " + formatSize(right.height, right.width));
-    if (broadcastable(right, left))
+    if (!perPixel && broadcastable(right, left))
       report.help("the second operand may be 1x1: exchange them");
     else if (report)
       traceSizes(report, {a, b});
     return {};
   }
   LearnedWidthPtr leftWidth = widthOf(a), rightWidth = widthOf(b);
-  if ((leftWidth || rightWidth) && formOf(a) != formOf(b)) {
+  if (perPixel ? rightWidth != nullptr : (leftWidth || rightWidth) && formOf(a) != formOf(b)) {
     int hole = (leftWidth ? leftWidth : rightWidth)->terms.begin()->first.first;
     error(diag::LearnedMismatch, span, frame, written)
         .note("the learned hole", holeSpans_[hole])

@@ -142,6 +142,7 @@ private:
   Value batchNorm(OpCall &op);
   Value layerNorm(OpCall &op);
   Value layerScale(OpCall &op);
+  Value overChannels(OpCall &op);
   Value pool(OpCall &op);
   Value globalPool(OpCall &op);
   Value activate(OpCall &op);

@@ -25,13 +25,15 @@ enum class OpKind {
   MaxPool,               // kernel, stride, padding, ceil
   AvgPool,               // kernel, stride, padding, ceil, countPadding
   GlobalAvgPool,         // to C x 1 x 1
+  ChannelMean,           // of each pixel: to 1 x H x W
+  ChannelMax,            // the same
   Resize,                // mode, alignCorners, scale; target size in `shape`
   Pad,                   // padding, replicate
   Crop,                  // offset (top, left); target size in `shape`
   Slice,                 // begin: first channel; count in `shape`
   Concat,                // along channels
   ChannelShuffle,        // groups
-  Add,                   // operands of equal shape, or the second C x 1 x 1
+  Add,                   // operands of equal shape, or the second C x 1 x 1 or 1 x H x W
   Subtract,              // the same
   Multiply,              // the same
   Divide,                // the same

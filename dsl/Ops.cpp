@@ -70,6 +70,8 @@ const std::vector<OpSignature> &operations() {
         {"count_padding", Bool, false}}},
       {Op::GlobalAvgPool, "global_avg_pool", "global_avg_pool", {{"x", Tensor}}},
       {Op::GlobalMaxPool, "global_max_pool", "global_max_pool", {{"x", Tensor}}},
+      {Op::ChannelMean, "channel_mean", "channel_mean", {{"x", Tensor}}},
+      {Op::ChannelMax, "channel_max", "channel_max", {{"x", Tensor}}},
       {Op::Resize,
        "resize",
        "resize",

@@ -19,6 +19,8 @@ enum class Op {
   BatchNorm,
   LayerNorm,
   LayerScale,
+  ChannelMean,
+  ChannelMax,
   Activate,
   MaxPool,
   AvgPool,

@@ -164,7 +164,8 @@ void Elaborator::traceChannels(DiagnosticBuilder &report, const Value &tensor) {
     const Node &node = graph_.nodes[at];
     bool decides = node.kind == OpKind::Input || node.kind == OpKind::Convolution ||
                    node.kind == OpKind::TransposedConvolution || node.kind == OpKind::Linear ||
-                   node.kind == OpKind::Slice || node.kind == OpKind::Concat;
+                   node.kind == OpKind::Slice || node.kind == OpKind::Concat ||
+                   node.kind == OpKind::ChannelMean || node.kind == OpKind::ChannelMax;
     if (decides || node.operands.empty())
       break;
     at = node.operands[0];

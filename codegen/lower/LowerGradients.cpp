@@ -174,6 +174,22 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         solve(SpatialSumProblem{a.view, b.view, y.view}, {a, b}, {y});
         return success();
       })
+      .Case<vn::PixelDotOp>([&](auto dot) {
+        const Location a = at(dot.getLhs()), b = at(dot.getRhs()), y = result(dot.getResult());
+        solve(ChannelReductionProblem{ChannelReduction::Sum, a.view, b.view, y.view}, {a, b}, {y});
+        return success();
+      })
+      .Case<vn::BroadcastChannelsOp>([&](auto op) {
+        const Location x = at(op.getInput()), y = result(op.getResult());
+        solve(ChannelBroadcastProblem{x.view, y.view, float(op.getFactor().convertToDouble())}, {x}, {y});
+        return success();
+      })
+      .Case<vn::ChannelMaxGradOp>([&](auto grad) {
+        const Location x = at(grad.getInput()), y = at(grad.getY()), dy = at(grad.getDy()),
+                       dx = result(grad.getResult());
+        solve(ChannelMaxGradientProblem{x.view, y.view, dy.view, dx.view}, {x, y, dy}, {dx});
+        return success();
+      })
       // First over the pixels of each image, then over images.
       .Case<vn::ChannelDotOp>([&](auto dot) {
         const Location a = at(dot.getLhs()), b = at(dot.getRhs());

@@ -294,6 +294,12 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         solve(ChannelShuffleProblem{x.view, y.view, int64_t(shuffle.getGroups())}, {x}, {y});
         return success();
       })
+      .Case<vn::ReduceChannelsOp>([&](auto op) {
+        const Location x = at(op.getInput()), y = result(op.getResult());
+        solve(ChannelReductionProblem{ChannelReduction(op.getReduction()), x.view, std::nullopt, y.view}, {x},
+              {y});
+        return success();
+      })
       .Case<vn::AddOp>([&](auto add) {
         binary(add, Binary::Add);
         return success();

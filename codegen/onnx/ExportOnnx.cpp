@@ -117,10 +117,10 @@ private:
   llvm::Error translate(Operation *op) {
     return llvm::TypeSwitch<Operation *, llvm::Error>(op)
         .Case<vn::ParameterOp, vn::ConvolutionOp, vn::TransposedConvolutionOp, vn::LinearOp, vn::BatchNormOp,
-              vn::LayerNormOp, vn::ScaleChannelsOp, vn::ActivateOp, vn::MaxPoolOp, vn::AvgPoolOp,
-              vn::GlobalAvgPoolOp, vn::ResizeOp, vn::PadOp, vn::CropOp, vn::SliceOp, vn::ChannelShuffleOp,
-              vn::ConcatOp, vn::AddOp, vn::SubtractOp, vn::MultiplyOp, vn::DivideOp, func::ReturnOp>(
-            [&](auto typed) { return add(typed); })
+              vn::LayerNormOp, vn::ScaleChannelsOp, vn::ReduceChannelsOp, vn::ActivateOp, vn::MaxPoolOp,
+              vn::AvgPoolOp, vn::GlobalAvgPoolOp, vn::ResizeOp, vn::PadOp, vn::CropOp, vn::SliceOp,
+              vn::ChannelShuffleOp, vn::ConcatOp, vn::AddOp, vn::SubtractOp, vn::MultiplyOp, vn::DivideOp,
+              func::ReturnOp>([&](auto typed) { return add(typed); })
         .Default([](Operation *other) {
           return llvm::createStringError(
               "`" + other->getName().getStringRef() +
@@ -206,6 +206,12 @@ private:
                    graph.unique(last + "_normal"),
                    {{"axis", int64_t(-1)}, {"epsilon", float(op.getEpsilon().convertToDouble())}});
     give(op, "Transpose", {normal}, {{"perm", Ints{0, 3, 1, 2}}});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::ReduceChannelsOp op) {
+    static constexpr const char *operators[] = {"ReduceSum", "ReduceMean", "ReduceMax"};
+    give(op, operators[size_t(op.getReduction())], {at(op.getInput()), graph.integers({1})});
     return llvm::Error::success();
   }
 

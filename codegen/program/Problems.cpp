@@ -34,6 +34,14 @@ struct Name {
   const char *operator()(const PoolGradientProblem &p) const {
     return p.pool.kind == PoolKind::Max ? "max_pool_gradient" : "average_pool_gradient";
   }
+  const char *operator()(const ChannelReductionProblem &p) const {
+    return p.b                                     ? "pixel_dot"
+           : p.reduction == ChannelReduction::Sum  ? "pixel_sum"
+           : p.reduction == ChannelReduction::Mean ? "channel_mean"
+                                                   : "channel_max";
+  }
+  const char *operator()(const ChannelBroadcastProblem &) const { return "channel_broadcast"; }
+  const char *operator()(const ChannelMaxGradientProblem &) const { return "channel_max_gradient"; }
   const char *operator()(const SpatialSumProblem &p) const {
     return p.mean ? "spatial_mean" : p.b ? "spatial_dot" : "spatial_sum";
   }
@@ -115,6 +123,14 @@ public:
     (*this)(p.pool);
     map(p.dy).to(p.dx).epilogue(p.epilogue);
   }
+  void operator()(const ChannelReductionProblem &p) {
+    map(p.a);
+    if (p.b)
+      map(*p.b);
+    to(p.out);
+  }
+  void operator()(const ChannelBroadcastProblem &p) { map(p.in).to(p.out).real("times", p.factor); }
+  void operator()(const ChannelMaxGradientProblem &p) { map(p.x).map(p.y).map(p.dy).to(p.dx); }
   void operator()(const SpatialSumProblem &p) {
     map(p.a);
     if (p.b)

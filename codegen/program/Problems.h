@@ -95,6 +95,32 @@ struct SpatialSumProblem {
   bool operator==(const SpatialSumProblem &) const = default;
 };
 
+// Over the channels of each pixel: of a, or of a times b. Reads a, [b]; writes out, N x H x W x 1.
+enum class ChannelReduction { Sum, Mean, Max };
+struct ChannelReductionProblem {
+  ChannelReduction reduction = ChannelReduction::Sum;
+  View a;
+  std::optional<View> b; // of a's shape; in sums
+  View out;
+
+  bool operator==(const ChannelReductionProblem &) const = default;
+};
+
+// Each channel of out is `factor` times in, N x H x W x 1. Reads in; writes out.
+struct ChannelBroadcastProblem {
+  View in, out;
+  float factor = 1;
+
+  bool operator==(const ChannelBroadcastProblem &) const = default;
+};
+
+// dy, N x H x W x 1, goes to the first channel of x that is the maximum y. Reads x, y, dy; writes dx.
+struct ChannelMaxGradientProblem {
+  View x, y, dy, dx;
+
+  bool operator==(const ChannelMaxGradientProblem &) const = default;
+};
+
 // Each pixel of out is `factor` times in, N x 1 x 1 x C. Reads in; writes out.
 struct SpatialBroadcastProblem {
   View in, out;
@@ -150,11 +176,14 @@ struct ChannelShuffleProblem {
 enum class Binary { Add, Subtract, Multiply, Divide };
 const char *nameOf(Binary op);
 
-// Reads a, b; writes y. b may be N x 1 x 1 x C.
+// Reads a, b; writes y. b may be N x 1 x 1 x C or N x H x W x 1.
 struct BinaryProblem {
   Binary op = Binary::Add;
   View a, b, y;
   Activation activation = Activation::None;
+
+  bool perPixel() const { return b.c == 1 && a.c > 1; } // b has one number for all channels
+  bool perImage() const { return !perPixel() && b.h * b.w == 1 && a.h * a.w > 1; }
 
   bool operator==(const BinaryProblem &) const = default;
 };
@@ -390,17 +419,16 @@ struct CheckFiniteProblem {
   bool operator==(const CheckFiniteProblem &) const = default;
 };
 
-using Problem =
-    std::variant<ConvolutionProblem, WeightLayoutProblem, WeightGradientProblem, PoolProblem,
-                 PoolGradientProblem, SpatialSumProblem, SpatialBroadcastProblem, ResizeProblem,
-                 ResizeGradientProblem, ShiftProblem, ReplicateGradientProblem, ChannelShuffleProblem,
-                 BinaryProblem, ActivationProblem, ActivationGradientProblem, AffineProblem, FillProblem,
-                 CopyProblem, ArrayProblem, BatchSumsProblem, BatchFinishProblem, UpdateRunningProblem,
-                 BatchGradientSumsProblem, BatchGradientFinishProblem, BatchGradientApplyProblem,
-                 LayerNormProblem, LayerNormGradientProblem, LayerNormGradientSumsProblem,
-                 LayerNormGradientFinishProblem, ChannelSumsProblem, FoldWeightProblem, FoldScaleProblem,
-                 FoldBiasProblem, ScaleParameterProblem, LossProblem, MeanLossProblem, LossGradientProblem,
-                 SgdProblem, AccumulateProblem, CheckFiniteProblem>;
+using Problem = std::variant<
+    ConvolutionProblem, WeightLayoutProblem, WeightGradientProblem, PoolProblem, PoolGradientProblem,
+    ChannelReductionProblem, ChannelBroadcastProblem, ChannelMaxGradientProblem, SpatialSumProblem,
+    SpatialBroadcastProblem, ResizeProblem, ResizeGradientProblem, ShiftProblem, ReplicateGradientProblem,
+    ChannelShuffleProblem, BinaryProblem, ActivationProblem, ActivationGradientProblem, AffineProblem,
+    FillProblem, CopyProblem, ArrayProblem, BatchSumsProblem, BatchFinishProblem, UpdateRunningProblem,
+    BatchGradientSumsProblem, BatchGradientFinishProblem, BatchGradientApplyProblem, LayerNormProblem,
+    LayerNormGradientProblem, LayerNormGradientSumsProblem, LayerNormGradientFinishProblem,
+    ChannelSumsProblem, FoldWeightProblem, FoldScaleProblem, FoldBiasProblem, ScaleParameterProblem,
+    LossProblem, MeanLossProblem, LossGradientProblem, SgdProblem, AccumulateProblem, CheckFiniteProblem>;
 
 // "convolution", "pool_gradient".
 const char *nameOf(const Problem &problem);

@@ -1,5 +1,5 @@
-// Activations, sums and products, with the N x 1 x 1 x C operand of squeeze-and-excitation, and the
-// reductions that are their gradients.
+// Activations, sums and products, with the N x 1 x 1 x C operand of squeeze-and-excitation and the
+// N x H x W x 1 operand of spatial attention, and the reductions that are their gradients.
 #include "compiler/interpreter/Kernels.h"
 
 #include <algorithm>
@@ -16,6 +16,13 @@ template <typename Function> Tensor zip(const Tensor &a, const Tensor &b, Functi
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < a.size(); ++i)
       y[i] = function(a[i], b[i]);
+    return y;
+  }
+  if (b.channels() != a.channels()) {
+    assert(b.channels() == 1 && b.pixels() == a.pixels());
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < a.size(); ++i)
+      y[i] = function(a[i], b[i / a.channels()]);
     return y;
   }
   assert(b.height() == 1 && b.width() == 1 && b.batch() == a.batch() && b.channels() == a.channels());
@@ -171,6 +178,49 @@ Tensor multiply(const Tensor &a, const Tensor &b) {
 
 Tensor divide(const Tensor &a, const Tensor &b) {
   return zip(a, b, [](double x, double y) { return x / y; });
+}
+
+Tensor reduceChannels(const Tensor &x, ChannelReduction reduction) {
+  Tensor y({x.batch(), x.height(), x.width(), 1});
+  const int64_t channels = x.channels();
+  for (int64_t p = 0; p < x.pixels(); ++p) {
+    double &value = y[p];
+    if (reduction == ChannelReduction::Max) {
+      value = x[p * channels];
+      for (int64_t c = 1; c < channels; ++c) // NaN stays, and is taken
+        if (const double next = x[p * channels + c]; !(next <= value) && !std::isnan(value))
+          value = next;
+      continue;
+    }
+    for (int64_t c = 0; c < channels; ++c)
+      value += x[p * channels + c];
+    if (reduction == ChannelReduction::Mean)
+      value /= double(channels);
+  }
+  return y;
+}
+
+Tensor pixelDot(const Tensor &a, const Tensor &b) {
+  return reduceChannels(multiply(a, b), ChannelReduction::Sum);
+}
+
+Tensor broadcastChannels(const Tensor &x, double factor, int64_t channels) {
+  Tensor y({x.batch(), x.height(), x.width(), channels});
+  for (int64_t i = 0; i < y.size(); ++i)
+    y[i] = factor * x[i / channels];
+  return y;
+}
+
+Tensor channelMaxGrad(const Tensor &x, const Tensor &y, const Tensor &dy) {
+  Tensor dx(x.shape);
+  const int64_t channels = x.channels();
+  for (int64_t p = 0; p < x.pixels(); ++p)
+    for (int64_t c = 0; c < channels; ++c)
+      if (const double value = x[p * channels + c]; !(value < y[p]) && !(value > y[p])) {
+        dx[p * channels + c] = dy[p];
+        break;
+      }
+  return dx;
 }
 
 Tensor spatialSum(const Tensor &x) {

@@ -240,6 +240,17 @@ std::optional<Tensors> computeMap(Operation *op, const Operands &in) {
       })
       .Case([&](vn::CastOp op) { return one(in(op.getInput())); }) // rounded as its type says
       .Case([&](vn::ChannelSumOp op) { return one(channelSum(in(op.getInput()))); })
+      .Case([&](vn::ReduceChannelsOp op) {
+        return one(reduceChannels(in(op.getInput()), ChannelReduction(op.getReduction())));
+      })
+      .Case([&](vn::PixelDotOp op) { return one(pixelDot(in(op.getLhs()), in(op.getRhs()))); })
+      .Case([&](vn::BroadcastChannelsOp op) {
+        return one(broadcastChannels(in(op.getInput()), op.getFactor().convertToDouble(),
+                                     shapeOf(op.getResult())[3]));
+      })
+      .Case([&](vn::ChannelMaxGradOp op) {
+        return one(channelMaxGrad(in(op.getInput()), in(op.getY()), in(op.getDy())));
+      })
       .Case([&](vn::ChannelDotOp op) { return one(channelDot(in(op.getLhs()), in(op.getRhs()))); })
       .Case([&](vn::SpatialSumOp op) { return one(spatialSum(in(op.getInput()))); })
       .Case([&](vn::SpatialDotOp op) { return one(spatialDot(in(op.getLhs()), in(op.getRhs()))); })

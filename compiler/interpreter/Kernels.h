@@ -130,11 +130,17 @@ Tensor activate(const Tensor &x, Activation activation);
 Tensor activateGrad(const Tensor &of, const Tensor &dy, Activation activation);
 // To the nearest bfloat16, of two to the even one. NaN stays NaN, what is too large becomes infinite.
 Tensor roundToBFloat16(Tensor x);
-// The second operand has x's shape or is N x 1 x 1 x C.
+// The second operand has x's shape or is N x 1 x 1 x C or N x H x W x 1.
 Tensor add(const Tensor &a, const Tensor &b);
 Tensor subtract(const Tensor &a, const Tensor &b);
 Tensor multiply(const Tensor &a, const Tensor &b);
 Tensor divide(const Tensor &a, const Tensor &b);
+enum class ChannelReduction { Sum, Mean, Max };
+Tensor reduceChannels(const Tensor &x, ChannelReduction reduction); // -> N x H x W x 1
+Tensor pixelDot(const Tensor &a, const Tensor &b);                  // -> N x H x W x 1
+Tensor broadcastChannels(const Tensor &x, double factor, int64_t channels);
+// To the first channel that is no less than the maximum y, and no more.
+Tensor channelMaxGrad(const Tensor &x, const Tensor &y, const Tensor &dy);
 Tensor spatialSum(const Tensor &x);                  // -> N x 1 x 1 x C
 Tensor spatialDot(const Tensor &a, const Tensor &b); // -> N x 1 x 1 x C
 Tensor channelSum(const Tensor &x);                  // -> C

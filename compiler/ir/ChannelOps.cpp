@@ -89,12 +89,15 @@ static RankedTensorType onePixel(RankedTensorType map) {
   return mapLike(map, {batchOf(map), 1, 1, channelsOf(map)});
 }
 
+static RankedTensorType oneChannel(RankedTensorType map) { return withDimension(map, 3, 1); }
+
 template <class Op> static LogicalResult inferBinary(Op op, Types &results) {
   RankedTensorType lhs = op.getLhs().getType(), rhs = op.getRhs().getType();
   if (failed(requireOneElement(op, lhs, op.getRhs()))) // C3
     return failure();
-  if (lhs != rhs && (lhs.getRank() != 4 || rhs != onePixel(lhs))) // C1
-    return op.emitOpError("combines ") << lhs << " with " << rhs << ", neither equal nor one pixel per image";
+  if (lhs != rhs && (lhs.getRank() != 4 || (rhs != onePixel(lhs) && rhs != oneChannel(lhs)))) // C1
+    return op.emitOpError("combines ")
+           << lhs << " with " << rhs << ", neither equal nor one pixel per image nor one channel";
   results.push_back(lhs); // C2
   return success();
 }
@@ -103,6 +106,21 @@ LogicalResult AddOp::inferShapes(Types &results) { return inferBinary(*this, res
 LogicalResult SubtractOp::inferShapes(Types &results) { return inferBinary(*this, results); }
 LogicalResult MultiplyOp::inferShapes(Types &results) { return inferBinary(*this, results); }
 LogicalResult DivideOp::inferShapes(Types &results) { return inferBinary(*this, results); }
+
+// What goes back to the second operand, of which each number may have met several: sums of `gradient`, or of
+// its product with `other`.
+static Value reducedTo(OpBuilder &builder, Location loc, RankedTensorType operand, Value gradient,
+                       Value other = {}) {
+  auto whole = cast<RankedTensorType>(gradient.getType());
+  if (operand == whole)
+    return other ? MultiplyOp::create(builder, loc, whole, gradient, other).getResult() : gradient;
+  if (channelsOf(operand) != channelsOf(whole))
+    return other
+               ? PixelDotOp::create(builder, loc, operand, gradient, other).getResult()
+               : ReduceChannelsOp::create(builder, loc, operand, ChannelReduction::Sum, gradient).getResult();
+  return other ? SpatialDotOp::create(builder, loc, operand, gradient, other).getResult()
+               : SpatialSumOp::create(builder, loc, operand, gradient).getResult();
+}
 
 static Value negated(OpBuilder &builder, Location loc, Value value) {
   return ActivateOp::create(builder, loc, value.getType(), {Activation::ScaleShift, -1.0}, value);
@@ -115,9 +133,7 @@ void AddOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
   if (wanted(getLhs()))
     operandGradients[0] = dy;
   if (wanted(getRhs()))
-    operandGradients[1] = getRhs().getType() == getLhs().getType()
-                              ? dy
-                              : SpatialSumOp::create(builder, getLoc(), getRhs().getType(), dy).getResult();
+    operandGradients[1] = reducedTo(builder, getLoc(), getRhs().getType(), dy);
 }
 
 void MultiplyOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
@@ -127,12 +143,8 @@ void MultiplyOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
   Value dy = resultGradients[0];
   if (wanted(getLhs()))
     operandGradients[0] = MultiplyOp::create(builder, getLoc(), getLhs().getType(), dy, getRhs());
-  if (!wanted(getRhs()))
-    return;
-  if (getRhs().getType() == getLhs().getType())
-    operandGradients[1] = MultiplyOp::create(builder, getLoc(), getRhs().getType(), dy, getLhs());
-  else
-    operandGradients[1] = SpatialDotOp::create(builder, getLoc(), getRhs().getType(), dy, getLhs());
+  if (wanted(getRhs()))
+    operandGradients[1] = reducedTo(builder, getLoc(), getRhs().getType(), dy, getLhs());
 }
 
 void SubtractOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
@@ -142,11 +154,8 @@ void SubtractOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
   Value dy = resultGradients[0];
   if (wanted(getLhs()))
     operandGradients[0] = dy;
-  if (!wanted(getRhs()))
-    return;
-  if (getRhs().getType() != getLhs().getType())
-    dy = SpatialSumOp::create(builder, getLoc(), getRhs().getType(), dy);
-  operandGradients[1] = negated(builder, getLoc(), dy);
+  if (wanted(getRhs()))
+    operandGradients[1] = negated(builder, getLoc(), reducedTo(builder, getLoc(), getRhs().getType(), dy));
 }
 
 // Of y = a / b: dy / b, and -(dy / b) * y.
@@ -157,14 +166,61 @@ void DivideOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
   Value quotient = DivideOp::create(builder, getLoc(), getLhs().getType(), resultGradients[0], getRhs());
   if (wanted(getLhs()))
     operandGradients[0] = quotient;
-  if (!wanted(getRhs()))
-    return;
-  Value product =
-      getRhs().getType() == getLhs().getType()
-          ? MultiplyOp::create(builder, getLoc(), getRhs().getType(), quotient, getResult()).getResult()
-          : SpatialDotOp::create(builder, getLoc(), getRhs().getType(), quotient, getResult()).getResult();
-  operandGradients[1] = negated(builder, getLoc(), product);
+  if (wanted(getRhs()))
+    operandGradients[1] =
+        negated(builder, getLoc(), reducedTo(builder, getLoc(), getRhs().getType(), quotient, getResult()));
 }
+
+//===- Over channels
+//------------------------------------------------------------------------------------------===//
+
+LogicalResult ReduceChannelsOp::inferShapes(Types &results) {
+  results.push_back(oneChannel(getInput().getType())); // C1
+  return success();
+}
+
+void ReduceChannelsOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                     llvm::function_ref<bool(Value)> wanted,
+                                     MutableArrayRef<Value> operandGradients) {
+  if (!wanted(getInput()))
+    return;
+  RankedTensorType input = getInput().getType();
+  if (getReduction() == ChannelReduction::Max) {
+    operandGradients[0] =
+        ChannelMaxGradOp::create(builder, getLoc(), input, getInput(), getResult(), resultGradients[0]);
+    return;
+  }
+  const double factor = getReduction() == ChannelReduction::Mean ? 1.0 / double(channelsOf(input)) : 1.0;
+  operandGradients[0] = BroadcastChannelsOp::create(builder, getLoc(), input, resultGradients[0],
+                                                    builder.getF64FloatAttr(factor));
+}
+
+LogicalResult PixelDotOp::inferShapes(Types &results) {
+  results.push_back(oneChannel(getLhs().getType())); // C2
+  return success();
+}
+
+Expected PixelDotOp::expectedOperands(std::optional<int64_t>) {
+  return {{1, "rhs", getLhs().getType()}};
+} // C1
+
+LogicalResult BroadcastChannelsOp::inferShapes(Types &results) {
+  RankedTensorType input = getInput().getType();
+  if (channelsOf(input) != 1) // C1
+    return emitOpError("repeats a map of ") << channelsOf(input) << " channels instead of one";
+  results.push_back(withDimension(input, 3, channelsOf(getType()))); // C2
+  return success();
+}
+
+LogicalResult ChannelMaxGradOp::inferShapes(Types &results) {
+  results.push_back(getInput().getType()); // C2
+  return success();
+}
+
+Expected ChannelMaxGradOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType reduced = oneChannel(getInput().getType());
+  return {{1, "y", reduced}, {2, "dy", reduced}};
+} // C1
 
 //===- Element types
 //------------------------------------------------------------------------------------------===//

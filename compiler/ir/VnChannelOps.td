@@ -83,10 +83,11 @@ def Vn_EmbedChannelsOp : Vn_Op<"embed_channels", [Pure, Vn_Shape, Vn_Bytes]> {
 def Vn_AddOp : Vn_Op<"add", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
   let summary = "elementwise sum";
   let description = [{
-    `activation(lhs + rhs)`. A second operand of N x 1 x 1 x C is added to every pixel. The activation is put there by
+    `activation(lhs + rhs)`. A second operand of N x 1 x 1 x C is added to every pixel, one of N x H x W x 1 to every
+    channel. The activation is put there by
     `--vn-fuse-epilogue` and `--vn-fuse-batch-norm`.
 
-    - (C1) `rhs` has the type of `lhs`, or for maps is N x 1 x 1 x C.
+    - (C1) `rhs` has the type of `lhs`, or for maps is N x 1 x 1 x C or N x H x W x 1.
     - (C2) `result` has the type of `lhs`.
     - (C3) maps have one element type.
 
@@ -106,9 +107,9 @@ def Vn_MultiplyOp : Vn_Op<"multiply", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, V
   let summary = "elementwise product";
   let description = [{
     `activation(lhs * rhs)`. A second operand of N x 1 x 1 x C multiplies every pixel, as squeeze-and-excitation
-    does. The activation is put there as into `vn.add`.
+    does, one of N x H x W x 1 every channel, as spatial attention does. The activation is put there as into `vn.add`.
 
-    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C.
+    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C or N x H x W x 1.
     - (C2) `result` has the type of `lhs`.
     - (C3) maps have one element type.
 
@@ -126,10 +127,10 @@ def Vn_MultiplyOp : Vn_Op<"multiply", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, V
 def Vn_SubtractOp : Vn_Op<"subtract", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
   let summary = "elementwise difference";
   let description = [{
-    `activation(lhs - rhs)`. A second operand of N x 1 x 1 x C is subtracted from every pixel. The activation is put
-    there as into `vn.add`.
+    `activation(lhs - rhs)`. A second operand of N x 1 x 1 x C is subtracted from every pixel, one of N x H x W x 1
+    from every channel. The activation is put there as into `vn.add`.
 
-    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C.
+    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C or N x H x W x 1.
     - (C2) `result` has the type of `lhs`.
     - (C3) maps have one element type.
 
@@ -147,10 +148,10 @@ def Vn_SubtractOp : Vn_Op<"subtract", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, V
 def Vn_DivideOp : Vn_Op<"divide", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
   let summary = "elementwise quotient";
   let description = [{
-    `activation(lhs / rhs)`. A second operand of N x 1 x 1 x C divides every pixel. The activation is put there as into
-    `vn.add`.
+    `activation(lhs / rhs)`. A second operand of N x 1 x 1 x C divides every pixel, one of N x H x W x 1 every channel.
+    The activation is put there as into `vn.add`.
 
-    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C.
+    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C or N x H x W x 1.
     - (C2) `result` has the type of `lhs`.
     - (C3) maps have one element type.
 
@@ -186,6 +187,78 @@ def Vn_CastOp : Vn_Op<"cast", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise]> {
   let results = (outs Vn_Map:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
+}
+
+//===- Over channels ------------------------------------------------------------------------------------------===//
+
+def Vn_ReduceChannelsOp : Vn_Op<"reduce_channels", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
+  let summary = "sum, mean or maximum over the channels of each pixel";
+  let description = [{
+    - (C1) `result` is N x H x W x 1.
+
+    Example:
+    ```mlir
+    %y = vn.reduce_channels mean %x : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x1xf32>
+    ```
+  }];
+  let arguments = (ins Vn_ChannelReductionAttr:$reduction, Vn_Map:$input);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$reduction $input attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_PixelDotOp : Vn_Op<"pixel_dot", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
+  let summary = "sum of a product over channels, per pixel";
+  let description = [{
+    The gradient of the operand of one channel of `vn.multiply`.
+
+    - (C1) `rhs` has the type of `lhs`.
+    - (C2) `result` is N x H x W x 1.
+
+    Example:
+    ```mlir
+    %dgate = vn.pixel_dot %dy, %x : (tensor<2x8x8x4xf32>, tensor<2x8x8x4xf32>) -> tensor<2x8x8x1xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$lhs, Vn_Map:$rhs);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_BroadcastChannelsOp : Vn_Op<"broadcast_channels", [Pure, Vn_Shape, Vn_Bytes]> {
+  let summary = "a multiple of one channel as every channel";
+  let description = [{
+    `factor * input`: the gradient of sums and means over channels.
+
+    - (C1) `input` has one channel.
+    - (C2) `result` has the batch, height and width of `input`.
+
+    Example:
+    ```mlir
+    %dx = vn.broadcast_channels %dy times 2.5e-1 : (tensor<2x8x8x1xf32>) -> tensor<2x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, F64Attr:$factor);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$input `times` $factor attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_ChannelMaxGradOp : Vn_Op<"channel_max_grad", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
+  let summary = "gradient of a maximum over channels";
+  let description = [{
+    `dy` of each pixel goes to the first of its channels that equals the maximum `y`.
+
+    - (C1) `y` and `dy` are N x H x W x 1.
+    - (C2) `result` has the type of `input`.
+
+    Example:
+    ```mlir
+    %dx = vn.channel_max_grad %x, %y, %dy
+      : (tensor<2x8x8x4xf32>, tensor<2x8x8x1xf32>, tensor<2x8x8x1xf32>) -> tensor<2x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Map:$y, Vn_Map:$dy);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$input `,` $y `,` $dy attr-dict `:` functional-type(operands, results)";
 }
 
 //===- Sums ---------------------------------------------------------------------------------------------------===//
@@ -228,7 +301,7 @@ def Vn_ChannelDotOp : Vn_Op<"channel_dot", [Pure, Vn_ShapeOfOperands, Vn_Bytes]>
 def Vn_SpatialSumOp : Vn_Op<"spatial_sum", [Pure, Vn_Shape, Vn_Bytes]> {
   let summary = "sum of each channel over height and width";
   let description = [{
-    The gradient of the broadcast operand of `vn.add`.
+    The gradient of the operand of one pixel of `vn.add`.
 
     - (C1) `result` is N x 1 x 1 x C.
 
@@ -245,7 +318,7 @@ def Vn_SpatialSumOp : Vn_Op<"spatial_sum", [Pure, Vn_Shape, Vn_Bytes]> {
 def Vn_SpatialDotOp : Vn_Op<"spatial_dot", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
   let summary = "sum of a product over height and width, per channel";
   let description = [{
-    The gradient of the broadcast operand of `vn.multiply`.
+    The gradient of the operand of one pixel of `vn.multiply`.
 
     - (C1) `rhs` has the type of `lhs`.
     - (C2) `result` is N x 1 x 1 x C.

@@ -57,6 +57,9 @@ def Vn_ResizeModeAttr : Vn_Enum<"ResizeMode", "interpolation between pixels", [
 def Vn_PadModeAttr : Vn_Enum<"PadMode", "what lies outside a map", [
   I32EnumAttrCase<"Zero", 0, "zero">, I32EnumAttrCase<"Replicate", 1, "replicate">]>;
 
+def Vn_ChannelReductionAttr : Vn_Enum<"ChannelReduction", "what one number is made of all channels of a pixel", [
+  I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"Mean", 1, "mean">, I32EnumAttrCase<"Max", 2, "max">]>;
+
 // The numbers are those of vn_parameter_kind in runtime/include/vernier/abi.h.
 def Vn_ParameterKindAttr : Vn_Enum<"ParameterKind", "role of a parameter", [
   I32EnumAttrCase<"ConvolutionWeight", 0, "convolution_weight">, I32EnumAttrCase<"LinearWeight", 1, "linear_weight">,

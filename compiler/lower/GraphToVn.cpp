@@ -231,6 +231,10 @@ private:
                                array(node.padding), unit(node.ceil), builder.getBoolAttr(node.countPadding));
     case dsl::OpKind::GlobalAvgPool:
       return GlobalAvgPoolOp::create(builder, loc, type, input);
+    case dsl::OpKind::ChannelMean:
+      return ReduceChannelsOp::create(builder, loc, type, ChannelReduction::Mean, input);
+    case dsl::OpKind::ChannelMax:
+      return ReduceChannelsOp::create(builder, loc, type, ChannelReduction::Max, input);
     case dsl::OpKind::Resize:
       return ResizeOp::create(builder, loc, type,
                               node.mode == dsl::ResizeMode::Nearest ? ResizeMode::Nearest

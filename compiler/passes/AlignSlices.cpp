@@ -62,7 +62,10 @@ std::optional<SmallVector<Tie>> tiesOf(Operation *op) {
           [](auto one) -> Ties { return SmallVector<Tie>{wholly(one.getInput(), one.getResult())}; })
       // Not a quotient: what pads both maps would be 0 / 0.
       .Case<AddOp, SubtractOp, MultiplyOp>([](auto two) -> Ties {
-        return SmallVector<Tie>{wholly(two.getLhs(), two.getResult()), wholly(two.getRhs(), two.getResult())};
+        SmallVector<Tie> ties{wholly(two.getLhs(), two.getResult())};
+        if (channels(two.getRhs()) == channels(two.getLhs())) // else one number for all channels
+          ties.push_back(wholly(two.getRhs(), two.getResult()));
+        return ties;
       })
       .Case([](SliceOp slice) -> Ties {
         return SmallVector<Tie>{

@@ -223,6 +223,9 @@ std::vector<Tensor> magnitudesOf(mlir::Operation *op, llvm::ArrayRef<const Tenso
       .Case([&](vn::MaxPoolGradOp grad) {
         return withExact(grad, {grad.getInput(), grad.getY(), grad.getMask()});
       })
+      .Case([&](vn::ChannelMaxGradOp grad) {
+        return withExact(grad, {grad.getInput(), grad.getY()});
+      })
       .Case([&](vn::ConvolutionInputGradOp grad) { return withExact(grad, {grad.getMask()}); })
       .Case([&](vn::BatchNormTrainingOp norm) { return ofNorm(norm, exact, sums); })
       .Case([&](vn::BatchNormGradOp norm) { return ofNormGradient(norm, exact, sums); })

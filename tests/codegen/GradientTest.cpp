@@ -269,6 +269,26 @@ BOOST_AUTO_TEST_CASE(batch_norms) {
   }
 }
 
+// Both operands of products with one number for each pixel; maxima of equal channels.
+BOOST_AUTO_TEST_CASE(over_channels) {
+  for (const int64_t c : {2, 3, 17, 40}) {
+    Network net(2, 6, 7, 80);
+    std::vector<Map> results;
+    unsigned seed = 0;
+    const auto map = [&](int64_t channels) { return trained(net, 6, 7, channels, seed++); };
+    const Map x = map(c), each = map(1);
+    results.push_back(net.multiply(x, each));
+    results.push_back(net.subtract(x, each));
+    results.push_back(net.add(map(c), net.activate(each, "sigmoid")));
+    results.push_back(net.divide(x, net.activate(map(1), "exp")));
+    for (const char *reduction : {"sum", "mean", "max"})
+      results.push_back(net.reduceChannels(map(c), reduction));
+    results.push_back(net.reduceChannels(net.activate(map(c), "relu"), "max")); // often several zeros
+    results.push_back(net.multiply(x, net.concat({net.reduceChannels(x, "mean")})));
+    checkTraining(net, results, "softmax", kWholeNetwork);
+  }
+}
+
 // Of slices, one pixel and what has two readers; the scale's own gradient where that is all that is wanted.
 BOOST_AUTO_TEST_CASE(layer_norms) {
   for (const auto &[batch, c] : {std::pair{1, 19}, {5, 16}, {3, 70}}) {

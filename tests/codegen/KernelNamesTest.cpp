@@ -334,6 +334,7 @@ std::vector<Kernel> elementwise(const Fields &f, const Target &target) {
   const View a = viewOf(f[0], f[1], f[2], f[3], f[4], f[5]), y = viewOf(f[0], f[1], f[2], f[3], f[6], f[7]);
   const View vector = viewOf(f[0], 1, 1, f[3], f[6]), b = f[8] ? viewOf(f[0], 1, 1, f[3], f[6], f[5]) : y;
   const auto activation = activationOf(f[9]);
+  const View each = viewOf(f[0], f[1], f[2], 1, f[4], f[5]);
   const SpatialSumProblem mean{a, std::nullopt, vector, /*mean=*/true};
   std::vector<Kernel> kernels = {
       whole(BinaryProblem{Binary(f[10]), a, b, y, activation}, target),
@@ -341,6 +342,11 @@ std::vector<Kernel> elementwise(const Fields &f, const Target &target) {
       whole(CopyProblem{a, y}, target),
       whole(AffineProblem{a, y, activation, f[10] ? std::optional<View>(y) : std::nullopt, f[8] == 0},
             target),
+      whole(BinaryProblem{Binary(f[10]), a, each, y, activation}, target),
+      whole(ChannelReductionProblem{ChannelReduction(f[10] % 3), a, std::nullopt, each}, target),
+      whole(ChannelReductionProblem{ChannelReduction::Sum, a, y, each}, target),
+      whole(ChannelBroadcastProblem{each, y, f[11] == 0 ? 1.0f : 1.0f / float(f[11])}, target),
+      whole(ChannelMaxGradientProblem{a, each, each, y}, target),
       whole(LayerNormProblem{a, y, f[10] ? 1e-5 : 1e-3 / 3}, target),
       whole(FillProblem{y, f[11] == 0 ? 0.0f : 1.0f / float(f[11])}, target),
       whole(ArrayProblem{y, false}, target),

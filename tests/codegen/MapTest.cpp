@@ -296,6 +296,27 @@ BOOST_AUTO_TEST_CASE(activations) {
   checkNetwork(net, {}, kOneOp);
 }
 
+// One number for each pixel, from its channels and to them.
+BOOST_AUTO_TEST_CASE(over_channels) {
+  Network net(2, 5, 6, 90);
+  for (const int64_t channels : {1, 2, 3, 8, 17, 32, 89})
+    for (const bool slice : {false, true}) {
+      const Map x = net.part(3, 5, channels, slice, unsigned(channels));
+      const std::string text = " of " + std::to_string(channels) + (slice ? " sliced" : "");
+      for (const char *reduction : {"sum", "mean", "max"})
+        net.output(net.reduceChannels(x, reduction), reduction + text);
+      net.output(net.reduceChannels(net.activate(x, "scale_shift(1.0, -9.0)"), "max"), "of negative" + text);
+      const Map each = net.part(3, 5, 1, slice, unsigned(channels) + 1);
+      net.output(net.add(x, each), "add" + text);
+      net.output(net.subtract(x, each), "subtract" + text);
+      net.output(net.activate(net.multiply(x, each), "relu"), "multiply" + text);
+      net.output(net.divide(x, net.activate(each, "exp")), "divide" + text);
+    }
+  net.output(net.reduceChannels(net.globalPool(net.image()), "max"), "one pixel");
+  checkNetwork(net, {}, kOneOp);
+  checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
+}
+
 // Of pixels with few and many channels, of slices and of a single pixel; scales that fold into no layer, into
 // one and into two.
 BOOST_AUTO_TEST_CASE(layer_norms) {

@@ -153,6 +153,10 @@ Map Network::scaleChannels(const Map &x) {
   return result("scale_channels", {x}, "", x, {parameter("gamma", {x.c})});
 }
 
+Map Network::reduceChannels(const Map &x, const std::string &reduction) {
+  return result("reduce_channels " + reduction, {x}, "", {"", x.n, x.h, x.w, 1});
+}
+
 Map Network::activate(const Map &x, const std::string &function) {
   Map y = x;
   y.name = "%v" + std::to_string(values++);

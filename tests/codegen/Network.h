@@ -61,6 +61,7 @@ public:
   Map batchNorm(const Map &x, double epsilon = 1e-5, double momentum = 0.1);
   Map layerNorm(const Map &x, double epsilon = 1e-5);
   Map scaleChannels(const Map &x);
+  Map reduceChannels(const Map &x, const std::string &reduction);
   Map activate(const Map &x, const std::string &function);
   Map maxPool(const Map &x, const Pool &options);
   // What `gradient`, of the pool's result, is to x.

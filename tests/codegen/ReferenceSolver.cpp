@@ -243,6 +243,19 @@ public:
     }
     write(dx, p.dx);
   }
+  void operator()(const ChannelReductionProblem &p) {
+    Tensor x = read(p.a);
+    if (p.b)
+      x = reference::multiply(x, read(*p.b));
+    write(reference::reduceChannels(x, reference::ChannelReduction(p.reduction)), p.out);
+  }
+  void operator()(const ChannelBroadcastProblem &p) {
+    write(reference::broadcastChannels(read(p.in), p.factor, p.out.c), p.out);
+  }
+  void operator()(const ChannelMaxGradientProblem &p) {
+    const Tensor x = read(p.x), y = read(p.y);
+    write(reference::channelMaxGrad(x, y, read(p.dy)), p.dx);
+  }
   void operator()(const LayerNormProblem &p) {
     const Tensor x = read(p.x), gamma = readNumbers({p.x.c}), beta = readNumbers({p.x.c});
     write(reference::layerNorm(x, gamma, beta, p.epsilon), p.y);

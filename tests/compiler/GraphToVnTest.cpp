@@ -76,6 +76,8 @@ GraphBuilder everyKind() {
   int layerNorm = b.add(OpKind::LayerNorm, "ln1", {n}, {6, 4, 4}, [](dsl::Node &n) { n.epsilon = 0.5; });
   int scaled =
       b.add(OpKind::LayerScale, "scale1", {layerNorm}, {6, 4, 4}, [](dsl::Node &n) { n.initial = 0.125; });
+  int mean = b.add(OpKind::ChannelMean, "mean1", {n}, {1, 4, 4});
+  b.add(OpKind::ChannelMax, "max1", {mean}, {1, 4, 4});
   int r = b.activate(Activation::Relu6, "relu1", {scaled}, {6, 4, 4});
   int m = b.add(OpKind::MaxPool, "pool", {r}, {6, 2, 2}, [](dsl::Node &n) {
     n.kernel[0] = n.kernel[1] = 3;
@@ -139,16 +141,18 @@ BOOST_AUTO_TEST_CASE(every_kind_of_node) {
            "epsilon 5.000000e-01 {vn.place = \"ln1\"",
            "vn.parameter \"scale1.weight\" gamma initial 1.250000e-01",
            "vn.scale_channels",
+           "vn.reduce_channels mean",
+           "vn.reduce_channels max",
            "vn.activate relu6",
            "kernel [3, 3] strides [2, 2] ceil",
            "kernel [2, 2] strides [1, 1] padding [1, 0, 1, 0] count_padding false",
-           "vn.resize bilinear %15 align_corners",
-           "vn.pad replicate %16 by [0, 1, 0, 0]",
+           "vn.resize bilinear %17 align_corners",
+           "vn.pad replicate %18 by [0, 1, 0, 0]",
            "at [2, 0]",
            "from 3",
            "vn.activate sigmoid",
            "vn.multiply",
-           "vn.channel_shuffle %23 in 4",
+           "vn.channel_shuffle %25 in 4",
            "vn.activate relu ",
            "strides [2, 2] padding [1, 1, 1, 1] groups 2 output_padding [1, 0] hole @layer1.channels[1] "
            "{vn.place = "

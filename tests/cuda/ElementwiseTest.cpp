@@ -60,8 +60,9 @@ constexpr Binary randomBinary(uint64_t seed) {
   p.op = Operation(random.between(0, 3));
   p.y = randomMap(random);
   p.a = randomMapLike(random, p.y);
-  p.b = random.chance(50) ? randomMapLike(random, p.y)
-                          : randomMap(random, p.y.n, 1, 1, p.y.c, cuda_tests::randomElement(random));
+  p.b = random.chance(40)   ? randomMapLike(random, p.y)
+        : random.chance(50) ? randomMap(random, p.y.n, 1, 1, p.y.c, cuda_tests::randomElement(random))
+                            : randomMap(random, p.y.n, p.y.h, p.y.w, 1, cuda_tests::randomElement(random));
   p.activation = randomActivation(random);
   return p;
 }
@@ -95,8 +96,9 @@ template <Binary p> void checkBinary(uint64_t seed) {
               y.first<Number<p.y.element>>());
     compare(y, [&](int pixel, int channel) {
       const int n = pixel / (p.y.h * p.y.w), row = pixel / p.y.w % p.y.h, column = pixel % p.y.w;
+      const int of_b = p.b.c == 1 ? 0 : channel;
       const double other =
-          p.b.h == p.y.h && p.b.w == p.y.w ? b.at(n, row, column, channel) : b.at(n, 0, 0, channel);
+          p.b.h == p.y.h && p.b.w == p.y.w ? b.at(n, row, column, of_b) : b.at(n, 0, 0, of_b);
       const double value = number(a, pixel, channel);
       return activatedInDouble(p.activation, combinedInDouble(p.op, value, other));
     });

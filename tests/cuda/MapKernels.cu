@@ -2,6 +2,7 @@
 #include "codegen/cuda/device/arrays.cuh"
 #include "codegen/cuda/device/batch_norm.cuh"
 #include "codegen/cuda/device/batch_norm_gradient.cuh"
+#include "codegen/cuda/device/channel_reduction.cuh"
 #include "codegen/cuda/device/elementwise.cuh"
 #include "codegen/cuda/device/fold.cuh"
 #include "codegen/cuda/device/layer_norm.cuh"
@@ -19,6 +20,34 @@ VN_KERNEL(256) add_relu(Global<const bf16> a, Global<const float> b, Global<bf16
 constexpr Binary gate{.op = Operation::Multiply, .a = dense, .b = pooled, .y = dense};
 VN_KERNEL(256) multiply(Global<const float> a, Global<const float> b, Global<float> y) {
   binary<gate>(a, b, y);
+}
+
+constexpr Map attention{8, 56, 56, 1, 1, Element::F32, 1};
+constexpr Binary spatial_gate{.op = Operation::Multiply, .a = wide, .b = attention, .y = wide};
+VN_KERNEL(256) multiply_per_pixel(Global<const bf16> a, Global<const float> b, Global<bf16> y) {
+  binary<spatial_gate>(a, b, y);
+}
+constexpr ChannelReduction channel_mean{.reduction = Reduction::Mean, .a = wide, .out = attention};
+VN_KERNEL(256) channel_mean_62(Global<const bf16> x, Global<float> y) {
+  channel_reduction<channel_mean>(x, nullptr, y);
+}
+constexpr ChannelReduction channel_max{.reduction = Reduction::Max, .a = wide, .out = attention};
+VN_KERNEL(256) channel_max_62(Global<const bf16> x, Global<float> y) {
+  channel_reduction<channel_max>(x, nullptr, y);
+}
+constexpr ChannelReduction pixel_dot{.dot = true, .a = wide, .b = dense, .out = attention};
+VN_KERNEL(256) pixel_dot_62(Global<const bf16> a, Global<const float> b, Global<float> y) {
+  channel_reduction<pixel_dot>(a, b, y);
+}
+constexpr ChannelBroadcast from_mean{.in = attention, .out = wide, .factor = 1.0f / 62};
+VN_KERNEL(256) channel_broadcast_62(Global<const float> x, Global<bf16> y) {
+  channel_broadcast<from_mean>(x, y);
+}
+constexpr ChannelMaxGradient from_max{.x = wide, .y = attention, .dy = attention, .dx = dense};
+VN_KERNEL(256)
+channel_max_gradient_62(Global<const bf16> x, Global<const float> y, Global<const float> dy,
+                        Global<float> dx) {
+  channel_max_gradient<from_max>(x, y, dy, dx);
 }
 
 constexpr Binary quotient{.op = Operation::Divide,

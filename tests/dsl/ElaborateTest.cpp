@@ -114,6 +114,15 @@ BOOST_AUTO_TEST_CASE(split_places) {
   BOOST_TEST(nodeAt(graph, "parts.1").shape.channels == 3);
 }
 
+BOOST_AUTO_TEST_CASE(one_number_for_each_pixel) {
+  Graph graph = graphOfBody("m = channel_mean(image)\nadd(image * m, channel_max(image)) - m");
+  BOOST_TEST(places(graph) ==
+             (Strings{"image", "channel_mean1", "multiply1", "channel_max1", "add1", "subtract1"}));
+  BOOST_TEST(nodeAt(graph, "channel_mean1").shape.channels == 1);
+  BOOST_TEST(nodeAt(graph, "channel_max1").shape.height == nodeAt(graph, "image").shape.height);
+  BOOST_TEST((nodeAt(graph, "subtract1").shape == nodeAt(graph, "image").shape));
+}
+
 BOOST_AUTO_TEST_CASE(layer_norms_and_scales) {
   Graph graph = graphOfBody("a = image |> layer_norm |> layer_norm(epsilon = 1e-6)\n"
                             "a |> layer_scale |> layer_scale(initial = 0.5) |> add(a)");

@@ -26,6 +26,8 @@ const char *nameOf(const Node &node) {
                                       "max_pool",
                                       "avg_pool",
                                       "global_avg_pool",
+                                      "channel_mean",
+                                      "channel_max",
                                       "resize",
                                       "pad",
                                       "crop",

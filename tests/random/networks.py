@@ -277,6 +277,19 @@ class Writer:
             y = self.resize(y, like=x)
         return self.new(f"{x.name} {self.of('*', '*', '+')} {y.name}", x.channels, x.height, x.width)
 
+    def spatial_gate(self, x):
+        """One number for each pixel, from all its channels."""
+        other = x if self.chance(0.6) else self.fitting(x)
+        y = self.new(f"{other.name} |> channel_{self.of('mean', 'max')}", 1, x.height, x.width)
+        if self.chance(0.5):
+            z = self.new(f"{other.name} |> channel_{self.of('mean', 'max')}", 1, x.height, x.width)
+            y = self.new(f"concat([{y.name}, {z.name}])", 2, x.height, x.width)
+        if y.channels > 1 or self.chance(0.4):
+            y = self.new(f"{y.name} |> conv(1, {self.of(1, 3)})", 1, x.height, x.width)
+        if self.chance(0.7):
+            y = self.activation(y)
+        return self.new(f"{x.name} {self.of('*', '*', '+', '-')} {y.name}", x.channels, x.height, x.width)
+
     def scales(self, x):
         """Convolutions at several resolutions of one map, as in ScaleNet."""
         channels = [self.of(4, 8, 5) for _ in range(self.of(2, 3))]
@@ -362,7 +375,7 @@ class Writer:
     def step(self):
         operations = [(self.convolution, 5), (self.normalised, 4), (self.batch_norm, 1), (self.activation, 1.5), (self.pool, 2.5),
                       (self.resize, 2), (self.border, 1), (self.channels, 1.5), (self.concat, 3), (self.arithmetic, 3),
-                      (self.numbers, 1.5), (self.gate, 1.5), (self.scales, 1), (self.still, 0.4),
+                      (self.numbers, 1.5), (self.gate, 1.5), (self.spatial_gate, 0.7), (self.scales, 1), (self.still, 0.4),
                       (self.transposed_convolution, 1.5)]
         operation = self.random.choices([f for f, _ in operations], [weight for _, weight in operations])[0]
         operation(self.some_map())

@@ -221,6 +221,21 @@ BOOST_AUTO_TEST_CASE(layer_norm_gradients) {
   checkGradient("scale", gamma, dy, channelDot(dy, x), [&](const Tensor &t) { return scaleChannels(x, t); });
 }
 
+BOOST_AUTO_TEST_CASE(gradients_over_channels) {
+  const Tensor x = randomTensor({2, 3, 4, 5}, 1), each = randomTensor({2, 3, 4, 1}, 2),
+               dy = randomLike(each, 3), dx = randomLike(x, 4);
+  checkGradient("sum", x, dy, broadcastChannels(dy, 1, 5),
+                [](const Tensor &t) { return reduceChannels(t, ChannelReduction::Sum); });
+  checkGradient("mean", x, dy, broadcastChannels(dy, 0.2, 5),
+                [](const Tensor &t) { return reduceChannels(t, ChannelReduction::Mean); });
+  const auto most = [](const Tensor &t) { return reduceChannels(t, ChannelReduction::Max); };
+  checkGradient("maximum", x, dy, channelMaxGrad(x, most(x), dy), most);
+  checkGradient("number for each pixel", each, dx, pixelDot(dx, x),
+                [&](const Tensor &t) { return multiply(x, t); });
+  checkGradient("summand for each pixel", each, dx, reduceChannels(dx, ChannelReduction::Sum),
+                [&](const Tensor &t) { return add(x, t); });
+}
+
 BOOST_AUTO_TEST_CASE(activation_gradients) {
   Tensor x = randomTensor({2, 3, 4, 3}, 1), dy = randomLike(x, 2);
   for (double &value : x.data)

@@ -244,6 +244,19 @@ BOOST_AUTO_TEST_CASE(layer_norms) {
   checkValues(channelDot(x, x), {50, 58, 74});
 }
 
+BOOST_AUTO_TEST_CASE(reductions_over_channels) {
+  const Tensor x = make({1, 1, 2, 3}, {1, -3, 5, -7, -7, -8});
+  checkValues(reduceChannels(x, ChannelReduction::Sum), {3, -22});
+  checkValues(reduceChannels(x, ChannelReduction::Mean), {1, -22.0 / 3});
+  checkValues(reduceChannels(x, ChannelReduction::Max), {5, -7});
+  checkValues(pixelDot(x, x), {35, 162});
+  const Tensor each = make({1, 1, 2, 1}, {2, -1});
+  checkValues(broadcastChannels(each, 0.5, 3), {1, 1, 1, -0.5, -0.5, -0.5});
+  checkValues(channelMaxGrad(x, reduceChannels(x, ChannelReduction::Max), each), {0, 0, 2, -1, 0, 0});
+  checkValues(multiply(x, each), {2, -6, 10, 7, 7, 8});
+  checkValues(subtract(x, each), {-1, -5, 3, -6, -6, -7});
+}
+
 // To the nearest of two neighbours, between them to the even one; subnormal numbers have fewer digits.
 BOOST_AUTO_TEST_CASE(rounding_to_bfloat16) {
   const Tensor x =

@@ -150,6 +150,16 @@ BOOST_AUTO_TEST_CASE(layer_norms) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(maxima_over_channels) {
+  const auto most = [](double a, double b, double c) {
+    return reduceChannels(make({1, 1, 1, 3}, {a, b, c}), ChannelReduction::Max);
+  };
+  checkSame(most(1, NotANumber, 3), {NotANumber});
+  checkSame(most(NotANumber, 1, 3), {NotANumber});
+  checkSame(most(-Infinite, -Infinite, -Infinite), {-Infinite});
+  checkSame(most(1, Infinite, 3), {Infinite});
+}
+
 BOOST_AUTO_TEST_CASE(softmax_losses) {
   const Tensor label = make({1}, {0});
   checkSame(softmaxCrossEntropy(make({1, 3}, {0, NotANumber, 1}), label, 0), {NotANumber});

@@ -1,6 +1,6 @@
 // Kernels that map pixels to pixels.
 #include "codegen/cpu/emit/ActivationCode.h"
-#include "codegen/cpu/emit/MapLoops.h"
+#include "codegen/cpu/emit/ChannelLoops.h"
 
 namespace vernier::codegen {
 namespace {
@@ -29,29 +29,40 @@ Value apply(KernelBuilder &k, Binary op, Value a, Value b) {
 
 } // namespace
 
-KernelCode binary(Binary op, const View &a, const View &b, const View &y, Activation activation,
-                  const Target &target) {
-  const bool broadcast = b.h == 1 && b.w == 1 && a.h * a.w > 1;
-  const std::string name = std::string(nameOf(op)) + (broadcast ? "_broadcast" : "") + views({a, b, y}) +
-                           activationName(activation);
+KernelCode binary(const BinaryProblem &p, const Target &target) {
+  const View a = p.a, b = p.b, y = p.y;
+  const std::string name = std::string(nameOf(p.op)) +
+                           (p.perImage()   ? "_broadcast"
+                            : p.perPixel() ? "_per_pixel"
+                                           : "") +
+                           views({a, b, y}) + activationName(p.activation);
   return makeKernel(
       name, rowTasks(y), {a.operand(), b.operand(), y.operand()}, [=](KernelBuilder &k, Value row) {
-        if (broadcast) {
+        const auto store = [&](Value left, Value right, Value at, int64_t count) {
+          k.store(applyActivation(k, apply(k, p.op, left, right), p.activation), k.operand(2), at, count);
+        };
+        if (p.perPixel()) {
+          overPixels(k, y, row, [&](Value pixel) {
+            Value right = k.splat(k.loadScalar(k.operand(1), k.mul(pixel, b.pixel)));
+            Value from = k.mul(pixel, a.pixel), to = k.mul(pixel, y.pixel);
+            k.forChannels(y.c, [&](Value c, int64_t count) {
+              store(k.load(k.operand(0), k.add(from, c), count), right, k.add(to, c), count);
+            });
+          });
+        } else if (p.perImage()) {
           Value start = k.mul(k.div(row, y.h), b.pixel);
           overRow(
               k, row, {a, y},
               [&](llvm::ArrayRef<Value> at, Value c, int64_t count) {
-                Value value = apply(k, op, k.load(k.operand(0), at[0], count),
-                                    k.load(k.operand(1), k.add(start, c), count));
-                k.store(applyActivation(k, value, activation), k.operand(2), at[1], count);
+                store(k.load(k.operand(0), at[0], count), k.load(k.operand(1), k.add(start, c), count), at[1],
+                      count);
               },
               /*mayFlatten=*/false);
-          return;
+        } else {
+          overRow(k, row, {a, b, y}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
+            store(k.load(k.operand(0), at[0], count), k.load(k.operand(1), at[1], count), at[2], count);
+          });
         }
-        overRow(k, row, {a, b, y}, [&](llvm::ArrayRef<Value> at, Value, int64_t count) {
-          Value value = apply(k, op, k.load(k.operand(0), at[0], count), k.load(k.operand(1), at[1], count));
-          k.store(applyActivation(k, value, activation), k.operand(2), at[2], count);
-        });
       });
 }
 

@@ -258,8 +258,7 @@ KernelCode channelShuffle(const View &in, const View &out, int64_t groups, const
 // ----------------------------------------------------------------------
 
 // operands: a, b, y; b may be N x 1 x 1 x C.
-KernelCode binary(Binary op, const View &a, const View &b, const View &y, Activation activation,
-                  const Target &target);
+KernelCode binary(const BinaryProblem &problem, const Target &target); // operands: a, b, y
 KernelCode activate(const View &x, const View &y, Activation activation, const Target &target);
 KernelCode activateGradient(const View &y, const View &dy, const View &dx, Activation activation,
                             const Target &target);
@@ -287,6 +286,10 @@ KernelCode batchGradientApply(const View &x, const View &dy, const View &y, cons
 KernelCode channelSums(const View &dy, const Target &target);
 KernelCode channelSumsFinish(const View &dy, const Target &target);
 
+// Over the channels of each pixel. operands: a, [b], out; in, out; x, y, dy, dx.
+KernelCode channelReduction(const ChannelReductionProblem &problem, const Target &target);
+KernelCode channelBroadcast(const ChannelBroadcastProblem &problem, const Target &target);
+KernelCode channelMaxGradient(const ChannelMaxGradientProblem &problem, const Target &target);
 // Layer normalisation over the channels of each pixel. operands: x, gamma, beta, y.
 KernelCode layerNorm(const LayerNormProblem &problem, const Target &target);
 // operands: x, dy, gamma, dx, statistics [pixel][mean, 1 / deviation].

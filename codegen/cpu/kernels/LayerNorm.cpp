@@ -1,35 +1,12 @@
 // Layer normalisation: each pixel over its channels. And what multiplies parameters by numbers of their
 // outputs.
+#include "codegen/cpu/emit/ChannelLoops.h"
 #include "codegen/cpu/emit/PixelSums.h"
 
 namespace vernier::codegen {
 namespace {
 
 std::string epsilonName(double epsilon) { return "_e" + numberName(epsilon); }
-
-// Sums over the channels of one pixel, in double: as many as `terms` gives, which are vectors of doubles, 0
-// beyond the last channel.
-llvm::SmallVector<Value>
-sumChannels(KernelBuilder &k, int64_t channels, unsigned sums,
-            llvm::function_ref<KernelBuilder::Values(Value c, int64_t count)> terms) {
-  const int64_t whole = channels / k.lanes() * k.lanes();
-  const auto added = [&](mlir::ValueRange carried, Value c, int64_t count) {
-    KernelBuilder::Values next;
-    for (auto [sum, term] : llvm::zip_equal(carried, terms(c, count)))
-      next.push_back(addFloat(k, sum, term));
-    return next;
-  };
-  KernelBuilder::Values all(sums, k.wideConstant(0.0));
-  if (whole)
-    all = k.forLoop(k.index(0), k.index(whole), k.lanes(), all,
-                    [&](Value c, mlir::ValueRange carried) { return added(carried, c, k.lanes()); });
-  if (whole < channels)
-    all = added(all, k.index(whole), channels - whole);
-  llvm::SmallVector<Value> results;
-  for (Value sum : all)
-    results.push_back(k.reduceAdd(sum));
-  return results;
-}
 
 struct PixelStatistics {
   Value mean, reciprocal; // of the deviation; single numbers of float32
@@ -50,11 +27,6 @@ PixelStatistics statisticsOf(KernelBuilder &k, const View &x, Value at, double e
   Value variance = k.choose(negative, zero, raw);
   Value deviation = squareRoot(k, addFloat(k, variance, k.wideScalar(epsilon)));
   return {k.narrow(mean), k.narrow(divFloat(k, k.wideScalar(1.0), deviation))};
-}
-
-// Calls body(pixel) for each pixel of a row, a task.
-void overPixels(KernelBuilder &k, const View &x, Value row, llvm::function_ref<void(Value pixel)> body) {
-  k.forLoop(0, x.w, 1, [&](Value column) { body(k.add(k.mul(row, x.w), column)); });
 }
 
 } // namespace

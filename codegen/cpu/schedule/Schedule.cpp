@@ -22,6 +22,9 @@ public:
     return p.pool.kind == PoolKind::Max ? maxPoolGradient(p.pool, p.dy, p.dx, p.epilogue, target)
                                         : averagePoolGradient(p.pool, target);
   }
+  KernelCode operator()(const ChannelReductionProblem &p) const { return channelReduction(p, target); }
+  KernelCode operator()(const ChannelBroadcastProblem &p) const { return channelBroadcast(p, target); }
+  KernelCode operator()(const ChannelMaxGradientProblem &p) const { return channelMaxGradient(p, target); }
   KernelCode operator()(const SpatialSumProblem &p) const { return spatialSums(p, target); }
   KernelCode operator()(const SpatialBroadcastProblem &p) const {
     return spatialBroadcast(p.in, p.out, p.factor, target);
@@ -37,9 +40,7 @@ public:
   KernelCode operator()(const ChannelShuffleProblem &p) const {
     return channelShuffle(p.in, p.out, p.groups, target);
   }
-  KernelCode operator()(const BinaryProblem &p) const {
-    return binary(p.op, p.a, p.b, p.y, p.activation, target);
-  }
+  KernelCode operator()(const BinaryProblem &p) const { return binary(p, target); }
   KernelCode operator()(const ActivationProblem &p) const { return activate(p.x, p.y, p.activation, target); }
   KernelCode operator()(const ActivationGradientProblem &p) const {
     return activateGradient(p.y, p.dy, p.dx, p.activation, target);

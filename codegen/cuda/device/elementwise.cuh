@@ -100,13 +100,15 @@ template <Operation op> VN_DEVICE float combined(float a, float b) {
     return a / b;
 }
 
-// b may be N x 1 x 1 x C: then each of an image's pixels has the same.
+// b may be N x 1 x 1 x C: then each of an image's pixels has the same; or N x H x W x 1: then each of a
+// pixel's channels.
 struct Binary {
   Operation op = Operation::Add;
   Map a, b, y;
   Activation activation = Activation::None;
 
-  VN_CONSTANT int vector() const { return vector_of_all(a, b, y); }
+  VN_CONSTANT bool per_pixel() const { return b.c == 1 && y.c > 1; }
+  VN_CONSTANT int vector() const { return per_pixel() ? vector_of_all(a, y) : vector_of_all(a, b, y); }
   VN_CONSTANT int each() const { return pixels_each(y, vector()) > 1 ? 2 : 1; }
 };
 
@@ -117,28 +119,30 @@ constexpr Launch launch_of(const Binary &p, Stream stream = {}) {
 template <Binary p>
 VN_DEVICE void binary(Global<const Number<p.a.element>> a, Global<const Number<p.b.element>> b,
                       Global<Number<p.y.element>> y) {
-  static_assert(same_shape(p.a, p.y) && p.b.n == p.y.n && p.b.c == p.y.c,
-                "b is of y's shape or N x 1 x 1 x C");
-  static_assert(same_shape(p.b, p.y) || p.b.h * p.b.w == 1, "b is of y's shape or N x 1 x 1 x C");
+  static_assert(same_shape(p.a, p.y) && p.b.n == p.y.n && (p.per_pixel() || p.b.c == p.y.c),
+                "b is of y's shape, N x 1 x 1 x C or N x H x W x 1");
+  constexpr bool each_own = p.b.h == p.y.h && p.b.w == p.y.w; // pixel of b
+  static_assert(each_own || (p.b.h * p.b.w == 1 && !p.per_pixel()),
+                "b is of y's shape, N x 1 x 1 x C or N x H x W x 1");
   static_assert(p.a.elements() < (1ll << 31) && p.b.elements() < (1ll << 31), "places are counted in int");
-  constexpr int width = p.vector(), each = p.each();
+  constexpr int width = p.vector(), each = p.each(), b_width = p.per_pixel() ? 1 : width;
   struct Terms {
     Loaded<Number<p.a.element>, width> a;
-    Loaded<Number<p.b.element>, width> b;
+    Loaded<Number<p.b.element>, b_width> b;
   };
   for_vectors<p.y, width, each>(
       [](int, int) {},
       [&](int pixel, int channel, int valid) {
-        const int b_pixel = same_shape(p.b, p.y) ? pixel : pixel / (p.y.h * p.y.w);
+        const int b_pixel = each_own ? pixel : pixel / (p.y.h * p.y.w);
         return Terms{load_channels<width, p.y.c>(a + (pixel * p.a.pixel + channel), valid),
-                     load_channels<width, p.y.c>(b + (b_pixel * p.b.pixel + channel), valid)};
+                     load_channels<b_width, p.b.c>(b + (b_pixel * p.b.pixel + (p.per_pixel() ? 0 : channel)),
+                                                   p.per_pixel() ? 1 : valid)};
       },
       [&](const Terms &terms, int pixel, int channel, int valid) {
         float values[width];
         VN_UNROLL
-        for (int i = 0; i < width; ++i) {
-          values[i] = activated<p.activation>(combined<p.op>(terms.a[i], terms.b[i]));
-        }
+        for (int i = 0; i < width; ++i)
+          values[i] = activated<p.activation>(combined<p.op>(terms.a[i], terms.b[p.per_pixel() ? 0 : i]));
         store_floats(y + (pixel * p.y.pixel + channel), values, valid);
       });
 }

@@ -5,6 +5,7 @@
 #include "arrays.cuh"
 #include "batch_norm.cuh"
 #include "batch_norm_gradient.cuh"
+#include "channel_reduction.cuh"
 #include "channel_shuffle.cuh"
 #include "convolution.cuh"
 #include "elementwise.cuh"

@@ -1,6 +1,5 @@
-// Layer normalisation: each pixel over its channels. Up to 32 lanes of a warp share a pixel, whose channels
-// stay in their registers; blocks have 256 threads. Backward, with h = (x - mean) / deviation and
-// g = dy * gamma of a pixel's C channels:
+// Layer normalisation: each pixel over its channels, which stay in registers. Backward, with h = (x - mean) /
+// deviation and g = dy * gamma of a pixel's C channels:
 //
 //   dx = (g - sum of g / C - h * sum of g * h / C) / deviation
 //   dgamma = sum of dy * h, dbeta = sum of dy, over all pixels
@@ -9,67 +8,12 @@
 #ifndef VERNIER_CUDA_DEVICE_LAYER_NORM_CUH
 #define VERNIER_CUDA_DEVICE_LAYER_NORM_CUH
 
-#include "elementwise.cuh"
+#include "pixel_lanes.cuh"
 #include "pixel_sums.cuh"
-#include "warp.cuh"
 
 #include <math.h>
 
 namespace vn {
-
-constexpr int layer_norm_threads = 256;
-
-// Threads of a pixel whose channels are `vectors` vectors.
-VN_CONSTANT int lanes_of_pixel(int vectors) {
-  const int lanes = power_from(vectors);
-  return lanes < 32 ? lanes : 32;
-}
-
-constexpr Launch layer_norm_launch(const Map &map, int width, Stream stream) {
-  const int pixels = layer_norm_threads / lanes_of_pixel(ceil_div(map.c, width));
-  return {{unsigned(ceil_div(map.pixels(), pixels))}, {layer_norm_threads}, 0, stream};
-}
-
-// The sum over lanes that share a pixel: each of them gets it. All lanes of the warp come.
-template <int lanes> VN_DEVICE double sum_lanes(double value) {
-  VN_UNROLL
-  for (int apart = lanes / 2; apart > 0; apart /= 2) {
-    const uint64_t own = detail::bits<uint64_t>(value);
-    const uint64_t low = shfl_xor_sync(all_lanes, uint32_t(own), apart),
-                   high = shfl_xor_sync(all_lanes, uint32_t(own >> 32), apart);
-    value += detail::bits<double>(high << 32 | low);
-  }
-  return value;
-}
-
-// What one thread has of its pixel: `each` vectors of `width` channels. Past the last pixel there are none,
-// but the thread still comes to what the warp does together.
-template <Map map, int width> struct PixelLane {
-  static constexpr int vectors = ceil_div(map.c, width), lanes = lanes_of_pixel(vectors),
-                       each = ceil_div(vectors, lanes);
-  static_assert(map.elements() < (1ll << 31), "places are counted in int");
-  const int pixel = int(blockIdx.x) * (layer_norm_threads / lanes) + int(threadIdx.x) / lanes;
-  const int lane = int(threadIdx.x) % lanes;
-
-  VN_DEVICE int channel(int i) const { return (lane + i * lanes) * width; }
-  VN_DEVICE int valid(int i) const { return pixel < map.pixels() ? map.c - channel(i) : 0; }
-
-  // The channels of `of` there; 0 where there are none.
-  template <Map of>
-  VN_DEVICE void load(float (&values)[each][width], Global<const Number<of.element>> p) const {
-    Loaded<Number<of.element>, width> loaded[each];
-    VN_UNROLL
-    for (int i = 0; i < each; ++i)
-      if (valid(i) > 0)
-        loaded[i] = load_channels<width, of.c>(p + (pixel * of.pixel + channel(i)), valid(i));
-    VN_UNROLL
-    for (int i = 0; i < each; ++i) {
-      VN_UNROLL
-      for (int k = 0; k < width; ++k)
-        values[i][k] = loaded[i][k];
-    }
-  }
-};
 
 struct PixelStatistics {
   float mean, reciprocal; // of the deviation
@@ -104,7 +48,7 @@ struct LayerNorm {
 };
 
 constexpr Launch launch_of(const LayerNorm &p, Stream stream = {}) {
-  return layer_norm_launch(p.x, p.vector(), stream);
+  return pixel_launch(p.x, p.vector(), stream);
 }
 
 template <LayerNorm p>
@@ -141,7 +85,7 @@ struct LayerNormGradient {
 };
 
 constexpr Launch launch_of(const LayerNormGradient &p, Stream stream = {}) {
-  return layer_norm_launch(p.x, p.vector(), stream);
+  return pixel_launch(p.x, p.vector(), stream);
 }
 
 // Statistics are [pixel][2]: the mean and the reciprocal of the deviation.

@@ -2,6 +2,7 @@
 #include "codegen/cuda/device/arrays.cuh"
 #include "codegen/cuda/device/batch_norm.cuh"
 #include "codegen/cuda/device/batch_norm_gradient.cuh"
+#include "codegen/cuda/device/channel_reduction.cuh"
 #include "codegen/cuda/device/channel_shuffle.cuh"
 #include "codegen/cuda/device/elementwise.cuh"
 #include "codegen/cuda/device/fold.cuh"
@@ -273,6 +274,48 @@ void CudaSelection::plain(const Problem &problem, const Places &at) {
     d.constant.field("dx", apply.dx).field("activation", apply.activation);
     d.launch = launch_of(apply);
     reusable = {1, 0};
+  } else if (const auto *p = std::get_if<ChannelReductionProblem>(&problem)) {
+    ::vn::ChannelReduction reduction;
+    reduction.reduction = p->reduction == ChannelReduction::Sum    ? ::vn::Reduction::Sum
+                          : p->reduction == ChannelReduction::Mean ? ::vn::Reduction::Mean
+                                                                   : ::vn::Reduction::Max;
+    static constexpr const char *names[] = {"Sum", "Mean", "Max"};
+    kind("ChannelReduction", "channel_reduction");
+    d.constant.field("reduction", std::string("vn::Reduction::") + names[size_t(p->reduction)]);
+    reduction.dot = p->b.has_value();
+    d.constant.field("dot", reduction.dot);
+    reduction.a = map(d, p->a, at.reads[0]);
+    d.constant.field("a", reduction.a);
+    if (p->b) {
+      reduction.b = map(d, *p->b, at.reads[1]);
+      d.constant.field("b", reduction.b);
+    }
+    reduction.out = map(d, p->out, at.writes[0]);
+    d.constant.field("out", reduction.out);
+    d.launch = launch_of(reduction);
+    if (p->b) {
+      all({"a", "b"}, {"out"});
+    } else {
+      all({"a"}, {"out"});
+      d.arguments = "a, nullptr, out";
+    }
+  } else if (const auto *p = std::get_if<ChannelBroadcastProblem>(&problem)) {
+    const ::vn::ChannelBroadcast broadcast{map(d, p->in, at.reads[0]), map(d, p->out, at.writes[0]),
+                                           p->factor};
+    kind("ChannelBroadcast", "channel_broadcast");
+    d.constant.field("in", broadcast.in).field("out", broadcast.out).field("factor", broadcast.factor);
+    d.launch = launch_of(broadcast);
+    all({"in"}, {"out"});
+  } else if (const auto *p = std::get_if<ChannelMaxGradientProblem>(&problem)) {
+    const ::vn::ChannelMaxGradient gradient{map(d, p->x, at.reads[0]), map(d, p->y, at.reads[1]),
+                                            map(d, p->dy, at.reads[2]), map(d, p->dx, at.writes[0])};
+    kind("ChannelMaxGradient", "channel_max_gradient");
+    d.constant.field("x", gradient.x)
+        .field("y", gradient.y)
+        .field("dy", gradient.dy)
+        .field("dx", gradient.dx);
+    d.launch = launch_of(gradient);
+    all({"x", "y", "dy"}, {"dx"});
   } else if (const auto *p = std::get_if<LayerNormProblem>(&problem)) {
     ::vn::LayerNorm norm{.x = map(d, p->x, at.reads[0]), .y = map(d, p->y, at.writes[0])};
     norm.epsilon = p->epsilon;

@@ -84,7 +84,7 @@ func.func @embed_result(%x: tensor<1x8x8x4xf32>) {
 
 // vn.add (C1)
 func.func @add_other_size(%a: tensor<2x8x8x4xf32>, %b: tensor<1x1x1x4xf32>) {
-  // expected-error @below {{combines 'tensor<2x8x8x4xf32>' with 'tensor<1x1x1x4xf32>', neither equal nor one pixel per image}}
+  // expected-error @below {{combines 'tensor<2x8x8x4xf32>' with 'tensor<1x1x1x4xf32>', neither equal nor one pixel per image nor one channel}}
   %0 = vn.add %a, %b : (tensor<2x8x8x4xf32>, tensor<1x1x1x4xf32>) -> tensor<2x8x8x4xf32>
   return
 }
@@ -93,7 +93,7 @@ func.func @add_other_size(%a: tensor<2x8x8x4xf32>, %b: tensor<1x1x1x4xf32>) {
 
 // vn.add (C1): no broadcast the other way round
 func.func @add_reversed(%a: tensor<1x1x1x4xf32>, %b: tensor<1x8x8x4xf32>) {
-  // expected-error @below {{neither equal nor one pixel per image}}
+  // expected-error @below {{neither equal nor one pixel per image nor one channel}}
   %0 = vn.add %a, %b : (tensor<1x1x1x4xf32>, tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32>
   return
 }
@@ -111,7 +111,7 @@ func.func @add_result(%a: tensor<4xf32>) {
 
 // vn.multiply (C1)
 func.func @multiply_other_channels(%a: tensor<1x8x8x4xf32>, %b: tensor<1x1x1x8xf32>) {
-  // expected-error @below {{combines 'tensor<1x8x8x4xf32>' with 'tensor<1x1x1x8xf32>', neither equal nor one pixel per image}}
+  // expected-error @below {{combines 'tensor<1x8x8x4xf32>' with 'tensor<1x1x1x8xf32>', neither equal nor one pixel per image nor one channel}}
   %0 = vn.multiply %a, %b : (tensor<1x8x8x4xf32>, tensor<1x1x1x8xf32>) -> tensor<1x8x8x4xf32>
   return
 }
@@ -129,7 +129,7 @@ func.func @multiply_result(%a: tensor<1x8x8x4xf32>, %b: tensor<1x1x1x4xf32>) {
 
 // vn.subtract (C1)
 func.func @subtract_other_channels(%a: tensor<1x8x8x4xf32>, %b: tensor<1x1x1x8xf32>) {
-  // expected-error @below {{combines 'tensor<1x8x8x4xf32>' with 'tensor<1x1x1x8xf32>', neither equal nor one pixel per image}}
+  // expected-error @below {{combines 'tensor<1x8x8x4xf32>' with 'tensor<1x1x1x8xf32>', neither equal nor one pixel per image nor one channel}}
   %0 = vn.subtract %a, %b : (tensor<1x8x8x4xf32>, tensor<1x1x1x8xf32>) -> tensor<1x8x8x4xf32>
   return
 }
@@ -156,7 +156,7 @@ func.func @subtract_mixed(%a: tensor<1x8x8x4xbf16>, %gate: tensor<1x1x1x4xf32>) 
 
 // vn.divide (C1)
 func.func @divide_other_channels(%a: tensor<1x8x8x4xf32>, %b: tensor<1x1x1x8xf32>) {
-  // expected-error @below {{combines 'tensor<1x8x8x4xf32>' with 'tensor<1x1x1x8xf32>', neither equal nor one pixel per image}}
+  // expected-error @below {{combines 'tensor<1x8x8x4xf32>' with 'tensor<1x1x1x8xf32>', neither equal nor one pixel per image nor one channel}}
   %0 = vn.divide %a, %b : (tensor<1x8x8x4xf32>, tensor<1x1x1x8xf32>) -> tensor<1x8x8x4xf32>
   return
 }
@@ -194,6 +194,78 @@ func.func @channel_sum(%x: tensor<1x8x8x4xf32>) {
 func.func @spatial_sum(%x: tensor<2x8x8x4xf32>) {
   // expected-error @below {{has result #0 of type 'tensor<1x1x1x4xf32>', its operands make it 'tensor<2x1x1x4xf32>'}}
   %0 = vn.spatial_sum %x : (tensor<2x8x8x4xf32>) -> tensor<1x1x1x4xf32>
+  return
+}
+
+// -----
+
+// vn.multiply (C1): one number for each pixel of another map
+func.func @multiply_other_pixels(%a: tensor<1x8x8x4xf32>, %b: tensor<1x4x8x1xf32>) {
+  // expected-error @below {{combines 'tensor<1x8x8x4xf32>' with 'tensor<1x4x8x1xf32>', neither equal nor one pixel per image nor one channel}}
+  %0 = vn.multiply %a, %b : (tensor<1x8x8x4xf32>, tensor<1x4x8x1xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.reduce_channels (C1)
+func.func @reduce_channels(%a: tensor<2x8x8x4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<2x8x8x4xf32>', its operands make it 'tensor<2x8x8x1xf32>'}}
+  %0 = vn.reduce_channels max %a : (tensor<2x8x8x4xf32>) -> tensor<2x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.pixel_dot (C1)
+func.func @pixel_dot(%a: tensor<2x8x8x4xf32>, %b: tensor<2x8x8x1xf32>) {
+  // expected-error @below {{needs `rhs` of type 'tensor<2x8x8x4xf32>', found 'tensor<2x8x8x1xf32>'}}
+  %0 = vn.pixel_dot %a, %b : (tensor<2x8x8x4xf32>, tensor<2x8x8x1xf32>) -> tensor<2x8x8x1xf32>
+  return
+}
+
+// -----
+
+// vn.pixel_dot (C2)
+func.func @pixel_dot_result(%a: tensor<2x8x8x4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<2x1x1x4xf32>', its operands make it 'tensor<2x8x8x1xf32>'}}
+  %0 = vn.pixel_dot %a, %a : (tensor<2x8x8x4xf32>, tensor<2x8x8x4xf32>) -> tensor<2x1x1x4xf32>
+  return
+}
+
+// -----
+
+// vn.broadcast_channels (C1)
+func.func @broadcast_channels(%a: tensor<2x8x8x2xf32>) {
+  // expected-error @below {{repeats a map of 2 channels instead of one}}
+  %0 = vn.broadcast_channels %a times 1.0 : (tensor<2x8x8x2xf32>) -> tensor<2x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.broadcast_channels (C2)
+func.func @broadcast_channels_result(%a: tensor<2x8x8x1xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<2x8x4x4xf32>', its operands make it 'tensor<2x8x8x4xf32>'}}
+  %0 = vn.broadcast_channels %a times 1.0 : (tensor<2x8x8x1xf32>) -> tensor<2x8x4x4xf32>
+  return
+}
+
+// -----
+
+// vn.channel_max_grad (C1)
+func.func @channel_max_grad(%x: tensor<2x8x8x4xf32>, %y: tensor<2x8x8x1xf32>) {
+  // expected-error @below {{needs `dy` of type 'tensor<2x8x8x1xf32>', found 'tensor<2x8x8x4xf32>'}}
+  %0 = vn.channel_max_grad %x, %y, %x : (tensor<2x8x8x4xf32>, tensor<2x8x8x1xf32>, tensor<2x8x8x4xf32>) -> tensor<2x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.channel_max_grad (C2)
+func.func @channel_max_grad_result(%x: tensor<2x8x8x4xf32>, %y: tensor<2x8x8x1xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<2x8x8x1xf32>', its operands make it 'tensor<2x8x8x4xf32>'}}
+  %0 = vn.channel_max_grad %x, %y, %y : (tensor<2x8x8x4xf32>, tensor<2x8x8x1xf32>, tensor<2x8x8x1xf32>) -> tensor<2x8x8x1xf32>
   return
 }
 

@@ -285,3 +285,29 @@ func.func @infer(%x: tensor<2x1x1x3xf32>) -> tensor<2x1x1x4xf32> {
   %s = vn.scale_channels %n, %scale : (tensor<2x1x1x4xf32>, tensor<4xf32>) -> tensor<2x1x1x4xf32>
   return %s : tensor<2x1x1x4xf32>
 }
+
+// -----
+
+// A number for each pixel: sums over channels go back to it, of a product the product with the other operand.
+// CHECK-LABEL: @train_step
+// CHECK: %[[C:.*]] = vn.convolution
+// CHECK: %[[MAX:.*]] = vn.reduce_channels max %[[C]]
+// CHECK: %[[P:.*]] = vn.multiply %[[C]], %[[MAX]]
+// CHECK: %[[MEAN:.*]] = vn.reduce_channels mean %[[C]]
+// CHECK: %[[S:.*]] = vn.subtract %[[P]], %[[MEAN]]
+// CHECK: %[[DY:.*]] = vn.softmax_cross_entropy_grad
+// CHECK: %[[SUM:.*]] = vn.reduce_channels sum %[[DY]]
+// CHECK: %[[DMEAN:.*]] = vn.activate scale_shift(-1.000000e+00, 0.000000e+00) %[[SUM]]
+// CHECK: %[[B:.*]] = vn.broadcast_channels %[[DMEAN]] times 2.500000e-01
+// CHECK: %[[DC:.*]] = vn.multiply %[[DY]], %[[MAX]]
+// CHECK: %[[DMAX:.*]] = vn.pixel_dot %[[DY]], %[[C]]
+// CHECK: vn.channel_max_grad %[[C]], %[[MAX]], %[[DMAX]]
+func.func @infer(%x: tensor<2x1x1x3xf32>) -> tensor<2x1x1x4xf32> {
+  %w = vn.parameter "conv.weight" convolution_weight : tensor<4x3x1x1xf32>
+  %c = vn.convolution %x, %w : (tensor<2x1x1x3xf32>, tensor<4x3x1x1xf32>) -> tensor<2x1x1x4xf32>
+  %max = vn.reduce_channels max %c : (tensor<2x1x1x4xf32>) -> tensor<2x1x1x1xf32>
+  %p = vn.multiply %c, %max : (tensor<2x1x1x4xf32>, tensor<2x1x1x1xf32>) -> tensor<2x1x1x4xf32>
+  %mean = vn.reduce_channels mean %c : (tensor<2x1x1x4xf32>) -> tensor<2x1x1x1xf32>
+  %s = vn.subtract %p, %mean : (tensor<2x1x1x4xf32>, tensor<2x1x1x1xf32>) -> tensor<2x1x1x4xf32>
+  return %s : tensor<2x1x1x4xf32>
+}

@@ -1,9 +1,10 @@
-// Layer normalisation and its gradients, random problems against plain loops in double.
-// -DVERNIER_FIRST_PROBLEM=100 tries others.
-#define BOOST_TEST_MODULE cuda_layer_norm
+// What looks at all channels of a pixel: layer normalisation, sums and maxima, and their gradients; random
+// problems against plain loops in double. -DVERNIER_FIRST_PROBLEM=100 tries others.
+#define BOOST_TEST_MODULE cuda_over_channels
 #include <boost/test/included/unit_test.hpp>
 
 #include "MapMemory.h"
+#include "codegen/cuda/device/channel_reduction.cuh"
 #include "codegen/cuda/device/layer_norm.cuh"
 
 namespace {
@@ -207,7 +208,121 @@ template <uint64_t seed> struct CheckGradient {
   }
 };
 
+// --- one number of all channels
+
+template <ChannelReduction p>
+VN_KERNEL(256)
+run_reduction(Global<const Number<p.a.element>> a, Global<const Number<p.b.element>> b,
+              Global<Number<p.out.element>> out) {
+  channel_reduction<p>(a, b, out);
+}
+constexpr Map onePerPixel(const Map &map, Random &random) {
+  return randomMap(random, map.n, map.h, map.w, 1, randomElement(random));
+}
+template <uint64_t seed> struct CheckReduction {
+  static constexpr ChannelReduction problem() {
+    Random random{seed * 8 + 2};
+    ChannelReduction p;
+    p.reduction = Reduction(random.between(0, 2));
+    p.a = randomPixels(random);
+    p.dot = p.reduction == Reduction::Sum && random.chance(50);
+    p.b = p.dot ? randomMapLike(random, p.a) : Map{};
+    p.out = onePerPixel(p.a, random);
+    return p;
+  }
+  static void run() {
+    constexpr ChannelReduction p = problem();
+    BOOST_TEST_CONTEXT("problem " << seed << ": " << textOf(p.a) << ", " << textOf(p.b) << ", "
+                                  << textOf(p.out)) {
+      Random random{seed};
+      emulation::setSeed(seed);
+      const size_t channels = size_t(p.a.c);
+      const MapMemory a(p.a, "a", numbersOf(p.a, random, seed)), b(p.b, "b", random), out(p.out, "out");
+      VN_LAUNCH(run_reduction<p>, launch_of(p), a.first<Number<p.a.element>>(),
+                p.dot ? b.first<Number<p.b.element>>() : nullptr, out.first<Number<p.out.element>>());
+      std::vector<Expected> expected(a.values.size() / channels);
+      for (size_t i = 0; i < a.values.size(); ++i) {
+        Expected &own = expected[i / channels];
+        const double value = p.dot ? double(a.values[i]) * b.values[i] : a.values[i];
+        if (p.reduction != Reduction::Max)
+          own.add(p.reduction == Reduction::Mean ? value / double(channels) : value);
+        else if (i % channels == 0 || std::isnan(value) || value > own.value)
+          own = {value, std::abs(value)};
+      }
+      compare("number", out.stored(), expected, toleranceOf(p.out));
+    }
+  }
+};
+
+template <ChannelBroadcast p>
+VN_KERNEL(256)
+run_broadcast(Global<const Number<p.in.element>> in, Global<Number<p.out.element>> out) {
+  channel_broadcast<p>(in, out);
+}
+template <ChannelMaxGradient p>
+VN_KERNEL(256)
+run_max_gradient(Global<const Number<p.x.element>> x, Global<const Number<p.y.element>> y,
+                 Global<const Number<p.dy.element>> dy, Global<Number<p.dx.element>> dx) {
+  channel_max_gradient<p>(x, y, dy, dx);
+}
+template <uint64_t seed> struct CheckBack {
+  static constexpr ChannelBroadcast broadcast() {
+    Random random{seed * 8 + 3};
+    ChannelBroadcast p;
+    p.out = randomPixels(random);
+    p.in = onePerPixel(p.out, random);
+    p.factor = random.chance(50) ? 1.0f : 1.0f / float(p.out.c);
+    return p;
+  }
+  static constexpr ChannelMaxGradient problem() {
+    Random random{seed * 8 + 4};
+    ChannelMaxGradient p;
+    p.x = randomPixels(random);
+    p.dx = randomMapLike(random, p.x);
+    p.y = onePerPixel(p.x, random);
+    p.y.element = p.x.element; // as it was found
+    p.dy = onePerPixel(p.x, random);
+    return p;
+  }
+  static void run() {
+    constexpr ChannelBroadcast b = broadcast();
+    constexpr ChannelMaxGradient p = problem();
+    BOOST_TEST_CONTEXT("problem " << seed << ": " << textOf(b.in) << ", " << textOf(b.out) << "; "
+                                  << textOf(p.x) << ", " << textOf(p.dy) << ", " << textOf(p.dx)) {
+      Random random{seed};
+      emulation::setSeed(seed);
+      const MapMemory in(b.in, "in", random), out(b.out, "out");
+      VN_LAUNCH(run_broadcast<b>, launch_of(b), in.first<Number<b.in.element>>(),
+                out.first<Number<b.out.element>>());
+      std::vector<Expected> expected(size_t(b.out.pixels()) * size_t(b.out.c));
+      for (size_t i = 0; i < expected.size(); ++i)
+        expected[i].add(double(in.values[i / size_t(b.out.c)]) * b.factor);
+      compare("copy", out.stored(), expected, toleranceOf(b.out));
+
+      // Few different numbers, so that several channels are the largest.
+      const size_t channels = size_t(p.x.c);
+      std::vector<float> few, most;
+      for (int i = 0; i < p.x.pixels() * p.x.c; ++i)
+        few.push_back(float(random.between(-3, 3)));
+      for (size_t i = 0; i < few.size(); i += channels)
+        most.push_back(*std::max_element(few.begin() + int(i), few.begin() + int(i + channels)));
+      const MapMemory x(p.x, "x", few), y(p.y, "y", most), dy(p.dy, "dy", random), dx(p.dx, "dx");
+      VN_LAUNCH(run_max_gradient<p>, launch_of(p), x.first<Number<p.x.element>>(),
+                y.first<Number<p.y.element>>(), dy.first<Number<p.dy.element>>(),
+                dx.first<Number<p.dx.element>>());
+      std::vector<Expected> gradient(few.size());
+      for (size_t i = 0; i < few.size(); i += channels) {
+        const auto first = std::find(few.begin() + int(i), few.end(), most[i / channels]);
+        gradient[size_t(first - few.begin())].add(dy.values[i / channels]);
+      }
+      compare("gradient", dx.stored(), gradient, toleranceOf(p.dx));
+    }
+  }
+};
+
 } // namespace
 
+BOOST_AUTO_TEST_CASE(reductions) { checkAll<CheckReduction>(Seeds()); }
+BOOST_AUTO_TEST_CASE(back_to_channels) { checkAll<CheckBack>(Seeds()); }
 BOOST_AUTO_TEST_CASE(norms) { checkAll<CheckNorm>(Seeds()); }
 BOOST_AUTO_TEST_CASE(gradients) { checkAll<CheckGradient>(Seeds()); }
