@@ -83,7 +83,7 @@ void report(const WeightChoice &choice, const Safetensors &file, const LoadedMod
   if (!assignment.wrappers.empty())
     out << "  `" << assignment.wrappers << "` taken off every name\n";
   line(assignment.renamed, "renamed");
-  line(assignment.reshaped, "between linear layer and 1x1 convolution");
+  line(assignment.reshaped, "with or without sides of 1, as a linear layer and a 1x1 convolution");
   line(size_t(llvm::count_if(assignment.tensors,
                              [&](size_t tensor) {
                                return tensor != compiler::kNoTensor && file.tensors()[tensor].type != "F32";

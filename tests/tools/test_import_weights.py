@@ -110,7 +110,7 @@ class ImportWeights(CommandTest):
         self.write(shapes={"fc.weight": [5, 4, 1, 1]})
         text, tensors = self.imported()
         self.expect_values(tensors)
-        self.assertIn("1 between linear layer and 1x1 convolution", text)
+        self.assertIn("1 with or without sides of 1", text)
 
     def test_other_types(self):
         for kind, pack in (("F64", "d"), ("F16", "e"), ("BF16", None)):
