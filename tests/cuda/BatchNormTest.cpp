@@ -3,6 +3,7 @@
 #define BOOST_TEST_MODULE cuda_batch_norm
 #include <boost/test/included/unit_test.hpp>
 
+#include "Expected.h"
 #include "MapMemory.h"
 #include "codegen/cuda/device/batch_norm.cuh"
 #include "codegen/cuda/device/batch_norm_gradient.cuh"
@@ -10,6 +11,9 @@
 namespace {
 
 using namespace vn;
+using cuda_tests::checkAll;
+using cuda_tests::compare;
+using cuda_tests::Expected;
 using cuda_tests::gradientInDouble;
 using cuda_tests::MapMemory;
 using cuda_tests::Numbers;
@@ -19,31 +23,7 @@ using cuda_tests::randomMap;
 using cuda_tests::randomMapLike;
 using cuda_tests::textOf;
 
-template <template <uint64_t> class Check, uint64_t... seeds>
-void checkAll(std::integer_sequence<uint64_t, seeds...>) {
-  (Check<VERNIER_FIRST_PROBLEM + seeds>::run(), ...);
-}
 using Seeds = std::make_integer_sequence<uint64_t, 12>;
-
-// A number and what it is the sum of, in magnitude.
-struct Expected {
-  double value = 0, magnitude = 0;
-  void add(double term) { value += term, magnitude += std::abs(term); }
-};
-
-template <class T>
-void compare(const char *what, const std::vector<T> &found, const std::vector<Expected> &expected,
-             double tolerance) {
-  BOOST_REQUIRE(found.size() == expected.size());
-  for (size_t i = 0; i < found.size(); ++i) {
-    const double value = expected[i].value;
-    if (std::isnan(value) ? std::isnan(found[i])
-                          : std::abs(double(found[i]) - value) <= tolerance * (expected[i].magnitude + 1e-3))
-      continue;
-    BOOST_TEST_ERROR(what << " " << i << ": " << found[i] << ", expected " << value);
-    return;
-  }
-}
 
 // The sum of the parts, [2][channels] or [channels].
 std::vector<double> added(const std::vector<double> &parts, int numbers) {

@@ -13,6 +13,7 @@ namespace {
 
 using namespace vn;
 using cuda_tests::activatedInDouble;
+using cuda_tests::checkAll;
 using cuda_tests::gradientInDouble;
 using cuda_tests::MapMemory;
 using cuda_tests::Numbers;
@@ -46,10 +47,6 @@ double number(const MapMemory &map, int pixel, int channel) {
   return double(map.values[size_t(pixel * map.map.c + channel)]);
 }
 
-template <template <uint64_t> class Check, uint64_t... seeds>
-void checkAll(std::integer_sequence<uint64_t, seeds...>) {
-  (Check<VERNIER_FIRST_PROBLEM + seeds>::run(), ...);
-}
 using Seeds = std::make_integer_sequence<uint64_t, 12>;
 
 // --- binary

@@ -32,6 +32,12 @@ template <uint64_t count, class Body> void overSeeds(Body body) {
   overSeeds(body, std::make_integer_sequence<uint64_t, count>());
 }
 
+// The same of structs Check<seed>, each with a function run().
+template <template <uint64_t> class Check, uint64_t... seeds>
+void checkAll(std::integer_sequence<uint64_t, seeds...>) {
+  (Check<VERNIER_FIRST_PROBLEM + seeds>::run(), ...);
+}
+
 // Calls body(place in the values, n, y, x, channel) for each number of a map.
 template <class Body> void overNumbers(const vn::Map &map, Body body) {
   size_t at = 0;

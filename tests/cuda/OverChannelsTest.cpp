@@ -3,6 +3,7 @@
 #define BOOST_TEST_MODULE cuda_over_channels
 #include <boost/test/included/unit_test.hpp>
 
+#include "Expected.h"
 #include "MapMemory.h"
 #include "codegen/cuda/device/channel_reduction.cuh"
 #include "codegen/cuda/device/layer_norm.cuh"
@@ -10,6 +11,9 @@
 namespace {
 
 using namespace vn;
+using cuda_tests::checkAll;
+using cuda_tests::compare;
+using cuda_tests::Expected;
 using cuda_tests::MapMemory;
 using cuda_tests::Numbers;
 using cuda_tests::Random;
@@ -18,30 +22,7 @@ using cuda_tests::randomMap;
 using cuda_tests::randomMapLike;
 using cuda_tests::textOf;
 
-template <template <uint64_t> class Check, uint64_t... seeds>
-void checkAll(std::integer_sequence<uint64_t, seeds...>) {
-  (Check<VERNIER_FIRST_PROBLEM + seeds>::run(), ...);
-}
 using Seeds = std::make_integer_sequence<uint64_t, 16>;
-
-// A number and the magnitude of what it is made of.
-struct Expected {
-  double value = 0, magnitude = 0;
-  void add(double term) { value += term, magnitude += std::abs(term); }
-};
-
-void compare(const char *what, const std::vector<float> &found, const std::vector<Expected> &expected,
-             double tolerance) {
-  BOOST_REQUIRE(found.size() == expected.size());
-  for (size_t i = 0; i < found.size(); ++i) {
-    const double value = expected[i].value;
-    if (std::isnan(value) ? std::isnan(found[i])
-                          : std::abs(double(found[i]) - value) <= tolerance * (expected[i].magnitude + 1e-3))
-      continue;
-    BOOST_TEST_ERROR(what << " " << i << ": " << found[i] << ", expected " << value);
-    return;
-  }
-}
 
 double toleranceOf(const Map &map) { return map.element == Element::BF16 ? 1.0 / 256 : 2e-6; }
 
