@@ -14,7 +14,8 @@ from stages import FACTORS, HOLES, StagesTest
 
 class Parameter(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("kind", ctypes.c_int64), ("rank", ctypes.c_int64),
-                ("shape", ctypes.c_int64 * 4), ("space", ctypes.c_int64), ("offset", ctypes.c_int64)]
+                ("shape", ctypes.c_int64 * 4), ("space", ctypes.c_int64), ("offset", ctypes.c_int64),
+                ("initial", ctypes.c_double)]
 
 
 class Model(ctypes.Structure):
@@ -33,6 +34,8 @@ class Training:
         self.library.m_model.restype = ctypes.POINTER(Model)
         self.library.vn_last_error.restype = ctypes.c_char_p
         self.model = self.library.m_model()
+        if self.model.contents.abi_version != 8:
+            raise AssertionError("the structures above are of another version of abi.h")
         self.session = ctypes.c_void_p()
         options = (ctypes.c_int64 * 8)(2, 1) # vn_session_options: threads, training
         self.check(self.library.vn_session_create(self.model, options, ctypes.byref(self.session)))
