@@ -71,6 +71,12 @@ class Verify(CommandTest):
             done = self.verify("bias_alone", "--loss", "binary", "--for", "train", "--passes-only", "--seed", str(seed))
             self.assertEqual(done.returncode, 0, done.stderr)
 
+    def test_equal_channels(self):
+        for target in ("cpu", "cuda-emulated"):
+            done = self.verify("equal_channels", "--for", "train", "--target", target, "--code-only")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("kernels of vn.channel_max_grad", done.stdout)
+
     def test_images_in_blocks(self):
         done = self.verify("aggregated5", *IN_BLOCKS)
         self.assertEqual(done.returncode, 0, done.stderr)
