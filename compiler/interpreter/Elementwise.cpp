@@ -186,8 +186,8 @@ Tensor reduceChannels(const Tensor &x, ChannelReduction reduction) {
   for (int64_t p = 0; p < x.pixels(); ++p) {
     double &value = y[p];
     if (reduction == ChannelReduction::Max) {
-      value = x[p * channels];
-      for (int64_t c = 1; c < channels; ++c) // NaN stays, and is taken
+      value = -INFINITY;                     // of no channels, as an allocation may leave
+      for (int64_t c = 0; c < channels; ++c) // NaN stays, and is taken
         if (const double next = x[p * channels + c]; !(next <= value) && !std::isnan(value))
           value = next;
       continue;

@@ -310,6 +310,8 @@ class Writer:
             y = self.new(f"{x.name} |> {self.of('max', 'max', 'avg')}_pool({factor})", x.channels, x.height // factor,
                          x.width // factor)
             y = self.new(f"{y.name} |> conv({f'{hole}[{index}]' if hole else count}, {kernel})", count, y.height, y.width)
+            if self.chance(0.2):  # also where there are no channels
+                y = self.new(f"{y.name} * channel_{self.of('mean', 'max')}({y.name})", count, y.height, y.width)
             if norm and self.chance(0.5):
                 y = self.batch_norm(y)
             y = self.resize(y, like=x)

@@ -250,6 +250,11 @@ BOOST_AUTO_TEST_CASE(reductions_over_channels) {
   checkValues(reduceChannels(x, ChannelReduction::Mean), {1, -22.0 / 3});
   checkValues(reduceChannels(x, ChannelReduction::Max), {5, -7});
   checkValues(pixelDot(x, x), {35, 162});
+  // A branch that an allocation leaves without channels, before it is dropped.
+  const Tensor none({1, 1, 2, 0});
+  BOOST_TEST(reduceChannels(none, ChannelReduction::Max).data == std::vector<double>(2, -INFINITY),
+             boost::test_tools::per_element());
+  BOOST_TEST(multiply(none, reduceChannels(none, ChannelReduction::Sum)).size() == 0);
   const Tensor each = make({1, 1, 2, 1}, {2, -1});
   checkValues(broadcastChannels(each, 0.5, 3), {1, 1, 1, -0.5, -0.5, -0.5});
   checkValues(channelMaxGrad(x, reduceChannels(x, ChannelReduction::Max), each), {0, 0, 2, -1, 0, 0});
