@@ -129,3 +129,26 @@ func.func @infer(%x: tensor<1x4x4x4xf32>) -> tensor<1x4x4x8xf32> {
   %y = vn.convolution %both, %u : (tensor<1x4x4x28xf32>, tensor<8x28x1x1xf32>) -> tensor<1x4x4x8xf32>
   return %y : tensor<1x4x4x8xf32>
 }
+
+// -----
+
+// One number for each pixel is every channel's: it stays one, and what it multiplies moves.
+// CHECK-LABEL: @infer
+// CHECK: %[[X:.*]] = vn.convolution {{.*}} -> tensor<1x4x4x16xf32>
+// CHECK: %[[A:.*]] = vn.slice %[[X]] from 0 : {{.*}} -> tensor<1x4x4x8xf32>
+// CHECK: %[[G:.*]] = vn.convolution {{.*}} -> tensor<1x4x4x1xf32>
+// CHECK: %[[Y:.*]] = vn.multiply %[[A]], %[[G]] : (tensor<1x4x4x8xf32>, tensor<1x4x4x1xf32>) -> tensor<1x4x4x8xf32>
+// CHECK: vn.concat %[[Y]], %{{.*}} -> tensor<1x4x4x16xf32>
+func.func @infer(%x: tensor<1x4x4x3xf32>) -> tensor<1x4x4x5xf32> {
+  %w = vn.parameter "w" convolution_weight : tensor<12x3x1x1xf32>
+  %g = vn.parameter "g" convolution_weight : tensor<1x3x1x1xf32>
+  %v = vn.parameter "v" convolution_weight : tensor<5x12x1x1xf32>
+  %a = vn.convolution %x, %w : (tensor<1x4x4x3xf32>, tensor<12x3x1x1xf32>) -> tensor<1x4x4x12xf32>
+  %a0 = vn.slice %a from 0 : (tensor<1x4x4x12xf32>) -> tensor<1x4x4x6xf32>
+  %a1 = vn.slice %a from 6 : (tensor<1x4x4x12xf32>) -> tensor<1x4x4x6xf32>
+  %gate = vn.convolution %x, %g : (tensor<1x4x4x3xf32>, tensor<1x3x1x1xf32>) -> tensor<1x4x4x1xf32>
+  %b = vn.multiply %a0, %gate : (tensor<1x4x4x6xf32>, tensor<1x4x4x1xf32>) -> tensor<1x4x4x6xf32>
+  %c = vn.concat %b, %a1 : (tensor<1x4x4x6xf32>, tensor<1x4x4x6xf32>) -> tensor<1x4x4x12xf32>
+  %y = vn.convolution %c, %v : (tensor<1x4x4x12xf32>, tensor<5x12x1x1xf32>) -> tensor<1x4x4x5xf32>
+  return %y : tensor<1x4x4x5xf32>
+}
