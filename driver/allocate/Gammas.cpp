@@ -22,7 +22,7 @@ Gammas::Gammas(const std::string &path, std::vector<compiler::LearnedHole> &hole
         continue;
       complete = false;
       mlir::InFlightDiagnostic error = scale.layer->emitError(
-          "no batch norm follows this layer: nothing tells which of its neurons matter");
+          "no norm and no layer scale follows this layer: nothing tells which of its neurons matter");
       error.attachNote(hole.op.getLoc())
           << "its channels are element " << index << " of hole `" << hole.op.getSymName()
           << "`; follow it by batch_norm, or use --even";

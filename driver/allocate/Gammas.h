@@ -1,4 +1,4 @@
-// Which neurons of a trained seed network matter: the factors of the batch norms behind them.
+// Which neurons of a trained seed network matter: the factors of the norms behind them.
 #ifndef VERNIER_DRIVER_ALLOCATE_GAMMAS_H
 #define VERNIER_DRIVER_ALLOCATE_GAMMAS_H
 
@@ -14,11 +14,11 @@ namespace vernier::driver {
 // The gammas of all holes, each tensor read once.
 class Gammas {
 public:
-  // Refuses a layer of a hole that no batch norm follows, at the layer. Throws a runtime::Error of what is
-  // wrong with the file, tensor by tensor.
+  // Refuses a layer of a hole that no norm and no layer scale follows, at the layer. Throws a runtime::Error
+  // of what is wrong with the file, tensor by tensor.
   Gammas(const std::string &path, std::vector<compiler::LearnedHole> &holes);
 
-  // Of each neuron of a scale. Where several batch norms scale one neuron, their factors add up.
+  // Of each neuron of a scale. Where several norms scale one neuron, their factors add up.
   std::vector<double> importances(const compiler::HoleScale &scale) const;
 
 private:

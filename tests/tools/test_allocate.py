@@ -231,7 +231,7 @@ class Refusals(AllocateTest):
 
     def test_no_batch_norm(self):
         self.expect(self.run_allocate("--weights", self.weights, model="unnormalized"),
-                    "error: no batch norm follows this layer", "two_scales.vn:4:", "element 0 of hole `channels`")
+                    "error: no norm and no layer scale follows this layer", "two_scales.vn:4:", "element 0 of hole `channels`")
 
     def test_no_holes(self):
         self.expect(self.run_allocate("--even", model="no_holes"), "model `no_holes` has no learned holes")

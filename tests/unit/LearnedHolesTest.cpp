@@ -57,6 +57,26 @@ constexpr const char *kSharedNorm = R"(
     return %4 : tensor<1x1x1x4xf32>
   })";
 
+// A layer norm behind the first scale, a scale of channels and then a layer norm behind the second.
+constexpr const char *kOtherNorms = R"(
+  vn.hole @channels learned seed [2, 3] within neurons 3
+  func.func @infer(%x: tensor<1x4x4x4xf32>) -> tensor<1x4x4x5xf32> {
+    %w0 = vn.parameter "a.weight" convolution_weight : tensor<2x4x1x1xf32>
+    %w1 = vn.parameter "b.weight" convolution_weight : tensor<3x4x1x1xf32>
+    %g = vn.parameter "n.weight" gamma : tensor<2xf32>
+    %h = vn.parameter "n.bias" beta : tensor<2xf32>
+    %s = vn.parameter "s.weight" gamma initial 1.0e-6 : tensor<3xf32>
+    %k = vn.parameter "o.weight" gamma : tensor<5xf32>
+    %l = vn.parameter "o.bias" beta : tensor<5xf32>
+    %0 = vn.convolution %x, %w0 hole @channels[0] : (tensor<1x4x4x4xf32>, tensor<2x4x1x1xf32>) -> tensor<1x4x4x2xf32>
+    %1 = vn.layer_norm %0, %g, %h epsilon 1.0e-5 : (tensor<1x4x4x2xf32>, tensor<2xf32>, tensor<2xf32>) -> tensor<1x4x4x2xf32>
+    %2 = vn.convolution %x, %w1 hole @channels[1] : (tensor<1x4x4x4xf32>, tensor<3x4x1x1xf32>) -> tensor<1x4x4x3xf32>
+    %3 = vn.scale_channels %2, %s : (tensor<1x4x4x3xf32>, tensor<3xf32>) -> tensor<1x4x4x3xf32>
+    %4 = vn.concat %1, %3 : (tensor<1x4x4x2xf32>, tensor<1x4x4x3xf32>) -> tensor<1x4x4x5xf32>
+    %5 = vn.layer_norm %4, %k, %l epsilon 1.0e-5 : (tensor<1x4x4x5xf32>, tensor<5xf32>, tensor<5xf32>) -> tensor<1x4x4x5xf32>
+    return %5 : tensor<1x4x4x5xf32>
+  })";
+
 // Transposed convolutions: one that a hole makes wide, and one that reads it.
 constexpr const char *kTransposed = R"(
   vn.hole @channels learned seed [6] within neurons 3
@@ -145,6 +165,18 @@ BOOST_AUTO_TEST_CASE(gammas_are_found_behind_concats_and_slices) {
   BOOST_REQUIRE(program.holes[0].scales[1].gammas.size() == 1);
   BOOST_TEST(program.holes[0].scales[1].gammas[0].begin == 1);
   BOOST_TEST(program.holes[0].scales[1].cost.macs == 4);
+}
+
+// The first that follows each scale, whatever it is.
+BOOST_AUTO_TEST_CASE(gammas_of_layer_norms_and_scales) {
+  Parsed program(kOtherNorms);
+  std::vector<std::string> names;
+  for (HoleScale &scale : program.holes[0].scales) {
+    BOOST_TEST_REQUIRE(scale.gammas.size() == 1);
+    names.push_back(scale.gammas[0].gamma.getName().str());
+    BOOST_TEST(scale.gammas[0].begin == 0);
+  }
+  BOOST_TEST(names == (std::vector<std::string>{"n.weight", "s.weight"}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(limits_in_the_holes_own_unit) {
