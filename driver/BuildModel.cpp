@@ -131,7 +131,8 @@ void noteOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modules, codegen::ModelFac
   std::vector<std::string> places;
   for (OneValueNorm &norm : findOneValueNorms(modules)) {
     warnings << norm.warning;
-    places.push_back(std::move(norm.place));
+    if (norm.ofBatch)
+      places.push_back(std::move(norm.place));
   }
   if (!places.empty())
     facts.description = withOneValueNorms(facts.description, places);

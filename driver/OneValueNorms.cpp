@@ -12,6 +12,8 @@ namespace {
 bool hasOneValue(mlir::Operation *op) {
   if (auto update = llvm::dyn_cast<vn::UpdateRunningOp>(op))
     return update.getCount() == 1;
+  if (auto norm = llvm::dyn_cast<vn::LayerNormOp>(op))
+    return vn::channelsOf(norm.getInput().getType()) == 1;
   auto norm = llvm::dyn_cast<vn::BatchNormOp>(op);
   if (!norm)
     return false;
@@ -19,17 +21,22 @@ bool hasOneValue(mlir::Operation *op) {
   return vn::batchOf(map) * vn::heightOf(map) * vn::widthOf(map) == 1;
 }
 
-std::string warningOf(const std::string &place, mlir::Location location) {
+std::string warningOf(mlir::Operation *op, const std::string &place) {
+  const bool ofLayer = llvm::isa<vn::LayerNormOp>(op);
+  const mlir::Location location = op->getLoc();
   std::string text;
   llvm::raw_string_ostream out(text);
-  out << "warning: batch norm `" << place << "` has one value per channel in training, with a batch of 1\n";
+  if (ofLayer)
+    out << "warning: layer norm `" << place << "` has one channel to normalise\n";
+  else
+    out << "warning: batch norm `" << place << "` has one value per channel in training, with a batch of 1\n";
   if (auto source = location->findInstanceOf<mlir::FileLineColLoc>())
     out << "  --> " << source.getFilename().getValue() << ":" << source.getLine() << ":" << source.getColumn()
         << "\n";
-  out << "note: its mean is that value and its variance 0: it learns its bias alone, and its running "
-         "statistics are of "
-         "no use\n"
-         "help: train with --batch 2 or more, or leave it out\n";
+  out << "note: its mean is that value and its variance 0: it learns its bias alone"
+      << (ofLayer ? "\nhelp: leave it out\n"
+                  : ", and its running statistics are of no use\n"
+                    "help: train with --batch 2 or more, or leave it out\n");
   return text;
 }
 
@@ -44,7 +51,7 @@ std::vector<OneValueNorm> findOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modul
       const auto name = op->getAttrOfType<mlir::StringAttr>(vn::kPlaceAttr);
       const std::string place = name ? name.str() : "";
       if (llvm::none_of(norms, [&](const OneValueNorm &norm) { return norm.place == place; }))
-        norms.push_back({place, warningOf(place, op->getLoc())});
+        norms.push_back({place, warningOf(op, place), !llvm::isa<vn::LayerNormOp>(op)});
     });
   return norms;
 }

@@ -1,5 +1,6 @@
-// Batch norms over one value: in training the batch, height and width of their map are all 1, so that each
-// channel's mean is its only value and its variance 0. They compute their bias, whatever comes in.
+// Norms over one value, whose mean is that value and its variance 0: they compute their bias, whatever comes
+// in. Batch norms where in training the batch, height and width of their map are all 1; layer norms of one
+// channel.
 #ifndef VERNIER_DRIVER_ONEVALUENORMS_H
 #define VERNIER_DRIVER_ONEVALUENORMS_H
 
@@ -12,6 +13,7 @@ namespace vernier::driver {
 
 struct OneValueNorm {
   std::string place, warning;
+  bool ofBatch = true; // or of a layer
 };
 
 // Of the modules, in training form or not, each place once.

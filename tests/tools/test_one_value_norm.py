@@ -58,6 +58,14 @@ class OneValueNorm(CommandTest):
         self.specification.write_text(text.replace("model m = ", "model again = n()\nmodel m = "), encoding="utf-8")
         self.assertEqual(self.warnings("check", self.specification).count("warning: "), 1)
 
+    def test_layer_norm_of_one_channel(self):
+        self.specify("network n() {\n  input image: [3, 8, 8]\n  image |> conv(1, 3) |> layer_norm |> global_avg_pool"
+                     " |> fc: linear(2)\n}\n\nmodel m = n()\n")
+        text = self.warnings("check", self.specification, "--batch", "2")
+        self.assertIn("warning: layer norm `ln1` has one channel to normalise\n", text)
+        self.assertIn("m.vn:3:", text)
+        self.assertIn("help: leave it out", text)
+
     def test_build_and_training(self):
         values = random.Random(3)
         for split in ("train", "test"):
