@@ -291,7 +291,7 @@ Value Elaborator::layerScale(OpCall &op) {
   node.kind = OpKind::LayerScale;
   node.initial = floatArgument(op, 1, 1e-6);
   if (!op.failed && !(std::abs(node.initial) <= 1e6))
-    badValue(op, 1, "a number of at most 1e6", op.values[1]);
+    badValue(op, 1, "from -1e6 to 1e6", op.values[1]);
   return op.failed ? Value() : addLike(op, std::move(node));
 }
 

@@ -4,6 +4,7 @@
 #include "runtime/core/Choices.h"
 #include "runtime/core/Shape.h"
 
+#include <cmath>
 #include <fmt/core.h>
 
 namespace vernier::runtime {
@@ -150,6 +151,7 @@ void checkModel(const vn_model &model) {
     const vn_parameter &p = model.parameters[i];
     const std::string what = fmt::format("parameter `{}`", p.name);
     checkShape(p.shape, p.rank, model, what);
+    require(std::isfinite(p.initial), model, what + " begins with no finite number");
     require(p.space == VN_SPACE_PARAMETERS || p.space == VN_SPACE_STATISTICS, model,
             what + " is in no space of weights");
     const int64_t limit = p.space == VN_SPACE_PARAMETERS ? model.parameter_bytes : model.statistics_bytes;

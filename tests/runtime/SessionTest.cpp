@@ -204,6 +204,11 @@ BOOST_AUTO_TEST_CASE(models_that_cannot_run_are_refused) {
   model.parameter_bytes = 64;
   expectError(VN_ERROR_ABI, "parameter `fc.weight` lies outside its space", [&] { Session{model}; });
   model = Fake::model;
+  vn_parameter begun = model.parameters[1];
+  begun.initial = NAN;
+  model.parameters = &begun, model.num_parameters = 1;
+  expectError(VN_ERROR_ABI, "parameter `fc.weight` begins with no finite number", [&] { Session{model}; });
+  model = Fake::model;
   model.infer.arena_bytes = -1;
   expectError(VN_ERROR_ABI, "impossible arena", [&] { Session{model}; });
   model = Fake::model;
