@@ -66,6 +66,20 @@ BOOST_AUTO_TEST_CASE(elementwise) {
   checkEverywhere(net, Places::Same);
 }
 
+// A pixel shows what one of its channels is, the others do not.
+BOOST_AUTO_TEST_CASE(over_channels) {
+  Network net(1, 2, 3, 19);
+  for (const int64_t channels : {3, 8, 19}) {
+    const Map x = net.slice(net.image(), 19 - channels, channels);
+    for (const char *reduction : {"sum", "mean", "max"})
+      net.output(net.reduceChannels(x, reduction), reduction);
+    net.output(net.layerNorm(x, 1e-3), "norm");
+    net.output(net.scaleChannels(x), "scale");
+    net.output(net.multiply(x, net.slice(net.image(), 1, 1)), "per pixel");
+  }
+  checkEverywhere(net, Places::Same);
+}
+
 BOOST_AUTO_TEST_CASE(pools) {
   Network net(1, 10, 11, 6);
   const Map x = net.image();
