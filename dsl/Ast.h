@@ -205,7 +205,7 @@ struct TypeExpr {
 };
 
 struct Stmt {
-  enum class Kind { Assign, For, If, Learned, Choose, Require, Input, Output, Result };
+  enum class Kind { Assign, For, If, Learned, Choose, Require, Input, Target, Output, Loss, Result };
   Kind kind;
   Span span;
   virtual ~Stmt() = default;
@@ -268,10 +268,23 @@ struct InputStmt : Stmt {
   ExprPtr size;
 };
 
+struct TargetStmt : Stmt {
+  explicit TargetStmt(Span span) : Stmt(Kind::Target, span) {}
+  Identifier name;
+  ExprPtr size;
+  bool labels = false; // `of int`
+};
+
 struct OutputStmt : Stmt {
   explicit OutputStmt(Span span) : Stmt(Kind::Output, span) {}
   Identifier name; // empty where `text` says it
   std::unique_ptr<StringExpr> text;
+  ExprPtr value;
+};
+
+struct LossStmt : Stmt {
+  explicit LossStmt(Span span) : Stmt(Kind::Loss, span) {}
+  Identifier name; // may be empty
   ExprPtr value;
 };
 

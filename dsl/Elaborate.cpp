@@ -46,6 +46,7 @@ std::optional<Graph> Elaborator::run() {
         .help("its `output` statements are in branches that were not taken");
   if (!finished || failed_)
     return std::nullopt;
+  warnOfTargets();
   for (int file = 0; file < program_.sources.size(); ++file)
     graph_.files.push_back(program_.sources[file].path());
   return std::move(graph_);
@@ -134,6 +135,10 @@ bool Elaborator::execute(const Stmt &statement, Frame &frame, Value *result) {
     return executeChoose(static_cast<const ChooseStmt &>(statement), frame);
   case Stmt::Kind::Input:
     return executeInput(static_cast<const InputStmt &>(statement), frame);
+  case Stmt::Kind::Target:
+    return executeTarget(static_cast<const TargetStmt &>(statement), frame);
+  case Stmt::Kind::Loss:
+    return executeLoss(static_cast<const LossStmt &>(statement), frame);
   case Stmt::Kind::Require:
     return executeRequire(static_cast<const RequireStmt &>(statement), frame);
   case Stmt::Kind::Output: {
@@ -428,53 +433,140 @@ bool Elaborator::executeChoose(const ChooseStmt &choose, Frame &frame) {
   return true;
 }
 
-bool Elaborator::executeInput(const InputStmt &input, Frame &frame) {
-  Value size = eval(*input.size, frame);
-  if (aborted_ || size.error())
-    return false;
+// The elements of `list`, the value of `expr`: the size of an input or a target, of which `forms` says what
+// is possible. Channels come first where the number of elements, one of `counts`, is odd.
+std::optional<std::vector<int64_t>> Elaborator::sizes(const Value &list, const Expr &expr,
+                                                      const Identifier &name, std::string_view forms,
+                                                      const std::vector<size_t> &counts, Frame &frame) {
+  if (aborted_ || list.error())
+    return std::nullopt;
+  const std::string what = "the size of `" + name.text + "`";
   auto bad = [&](const std::string &found) {
-    error(diag::BadValue, input.size->span, frame, "the size of `" + input.name.text + "`",
-          "[channels, height, width]", found);
-    return false;
+    error(diag::BadValue, expr.span, frame, what, forms, found);
+    return std::nullopt;
   };
-  if (!size.is(Value::Kind::List) || size.list->elements.size() != 3)
-    return bad(describe(size));
-  int64_t dims[3];
-  for (int i = 0; i < 3; ++i) {
-    const Value &element = size.list->elements[i];
-    if (element.error())
-      return false;
-    auto value = integer(element, "the size of an input", input.size->span, frame);
+  if (!list.is(Value::Kind::List))
+    return bad(describe(list));
+  const std::vector<Value> &elements = list.list->elements;
+  if (std::find(counts.begin(), counts.end(), elements.size()) == counts.end())
+    return bad(describe(list));
+  std::vector<int64_t> out;
+  for (const Value &element : elements) {
+    auto value = integer(element, what, expr.span, frame);
     if (!value)
-      return false;
-    dims[i] = *value;
-    if (*value < 1 || *value > (i == 0 ? maxChannels : maxSide))
+      return std::nullopt;
+    const bool channels = out.empty() && elements.size() % 2 == 1;
+    if (*value < 1 || *value > (channels ? maxChannels : maxSide))
       return bad("a size of " + std::to_string(*value));
+    out.push_back(*value);
   }
+  return out;
+}
+
+// A node whose place is a name that its statement gives.
+Value Elaborator::addNamed(Node node, const Identifier &name, std::string_view written, ChoiceSet choices,
+                           Frame &frame) {
+  node.channels = node.shape.channels;
+  auto text = std::make_unique<StringExpr>(name.span);
+  text->parts.push_back({name.text, nullptr});
+  CallExpr named(name.span);
+  named.label = std::make_unique<Label>();
+  named.label->span = name.span;
+  named.label->text = std::move(text);
+  return addNode(std::move(node), &named, written, written, name.span, nullptr, frame, "", choices, choices);
+}
+
+bool Elaborator::executeInput(const InputStmt &input, Frame &frame) {
+  const Value size = eval(*input.size, frame);
+  auto dims = sizes(size, *input.size, input.name, "[channels, height, width]", {3}, frame);
+  if (!dims)
+    return false;
   if (options_.height || options_.width) {
-    dims[1] = options_.height ? options_.height : dims[1];
-    dims[2] = options_.width ? options_.width : dims[2];
-    if (dims[1] < 1 || dims[1] > maxSide || dims[2] < 1 || dims[2] > maxSide) {
-      error(diag::BadInputSize, Span{}, frame, dims[1], dims[2])
+    auto &height = (*dims)[1], &width = (*dims)[2];
+    height = options_.height ? options_.height : height;
+    width = options_.width ? options_.width : width;
+    if (height < 1 || height > maxSide || width < 1 || width > maxSide) {
+      error(diag::BadInputSize, Span{}, frame, height, width)
           .help("height and width go from 1 to " + std::to_string(maxSide));
       return false;
     }
   }
   Node node;
   node.kind = OpKind::Input;
-  node.shape = {dims[0], dims[1], dims[2]};
-  node.channels = dims[0];
-  auto text = std::make_unique<StringExpr>(input.name.span);
-  text->parts.push_back({input.name.text, nullptr});
-  CallExpr named(input.name.span);
-  named.label = std::make_unique<Label>();
-  named.label->span = input.name.span;
-  named.label->text = std::move(text);
-  Value value = addNode(std::move(node), &named, "input", "input", input.name.span, nullptr, frame);
+  node.shape = {(*dims)[0], (*dims)[1], (*dims)[2]};
+  Value value = addNamed(std::move(node), input.name, "input", 0, frame);
   if (value.error())
     return false;
   frame.names[input.name.text] = value;
   return true;
+}
+
+bool Elaborator::executeTarget(const TargetStmt &target, Frame &frame) {
+  const Value size = eval(*target.size, frame);
+  auto dims =
+      target.labels
+          ? sizes(size, *target.size, target.name,
+                  "[], one label of each image, or [height, width], one of each pixel", {0, 2}, frame)
+          : sizes(size, *target.size, target.name, "[channels] or [channels, height, width]", {1, 3}, frame);
+  if (!dims)
+    return false;
+  Node node;
+  node.kind = OpKind::Target;
+  node.labels = target.labels;
+  if (dims->size() % 2 == 0)
+    dims->insert(dims->begin(), 1);
+  dims->resize(3, 1);
+  node.shape = {(*dims)[0], (*dims)[1], (*dims)[2]};
+  const Value value = addNamed(std::move(node), target.name, "target", size.choices, frame);
+  if (value.error())
+    return false;
+  info_.back().target = value.node();
+  frame.names[target.name.text] = target.labels ? Value::ofLabels(value.node()) : value;
+  return true;
+}
+
+bool Elaborator::executeLoss(const LossStmt &loss, Frame &frame) {
+  Value value = eval(*loss.value, frame);
+  if (aborted_ || !conform(value, Type::loss(), "what `loss` adds", loss.value->span, frame))
+    return false;
+  const Identifier &name = loss.name;
+  if (!name.text.empty()) {
+    auto [found, added] = lossNames_.emplace(name.text, name.span);
+    if (!added) {
+      auto report = error(diag::DuplicateLoss, name.span, frame, name.text);
+      report.note("the first one", found->second);
+      if (found->second == name.span)
+        report.help("in a loop, leave the name out, or add the losses up behind it: `loss " + name.text +
+                    ": sum(for ...)`");
+      return false;
+    }
+  }
+  for (auto [node, weight] : *value.loss) {
+    graph_.losses.push_back({name.text, node, weight, locate(loss.span)});
+    // Another choice gives it another weight, or none.
+    std::vector<int> &choices = graph_.nodes[node].choices;
+    for (size_t i = 0; i < chooseHoles_.size(); ++i)
+      if (value.choices >> i & 1 &&
+          std::find(choices.begin(), choices.end(), chooseHoles_[i]) == choices.end())
+        choices.push_back(chooseHoles_[i]);
+    std::sort(choices.begin(), choices.end());
+  }
+  return step(static_cast<int64_t>(value.loss->size()));
+}
+
+// Of targets that no loss of the model reads.
+void Elaborator::warnOfTargets() {
+  std::vector<bool> read(graph_.nodes.size());
+  for (const LossTerm &term : graph_.losses)
+    read[term.node] = true;
+  for (size_t i = graph_.nodes.size(); i-- > 0;) {
+    if (read[i])
+      for (int operand : graph_.nodes[i].operands)
+        read[operand] = true;
+    else if (graph_.nodes[i].kind == OpKind::Target && graph_.nodes[i].place.front() != '_')
+      diagnostics_.report(diag::UnusedValue, info_[i].span, graph_.nodes[i].place)
+          .help("no loss reads it; if it must stay, begin its name with `_`");
+  }
 }
 
 bool Elaborator::addOutput(const std::string &name, const Value &value, Span span, Frame &frame) {
@@ -486,6 +578,12 @@ bool Elaborator::addOutput(const std::string &name, const Value &value, Span spa
   }
   if (shapeOf(value).channels == 0) {
     error(diag::NothingLeft, span, frame, "output");
+    return false;
+  }
+  if (const int target = infoOf(value).target; target >= 0) {
+    error(diag::OutputOfTarget, span, frame, name, graph_.nodes[target].place)
+        .note("the target", info_[target].span)
+        .help("outputs are there in inference, too, where no target is given");
     return false;
   }
   if (!claim('r', name, "outputs", span, frame))
@@ -501,8 +599,8 @@ bool Elaborator::conform(Value &value, const Type &type, std::string_view what, 
     return !value.error();
   auto refuse = [&](const Value &found) {
     auto report = error(diag::TypeMismatch, span, frame, what, describe(type), describe(typeOf(found)));
-    if (type.is(Type::Kind::Int) && found.is(Value::Kind::Float))
-      report.help("`int(v)`, `round(v)`, `floor(v)` and `ceil(v)` make an int of a float");
+    if (const std::string_view help = conversionHelp(type, typeOf(found)); !help.empty())
+      report.help(std::string(help));
     return false;
   };
   switch (type.kind) {
@@ -535,6 +633,10 @@ bool Elaborator::conform(Value &value, const Type &type, std::string_view what, 
     return (value.is(Value::Kind::Block) && accepts(type, value.block->type)) || refuse(value);
   case Type::Kind::Tensor:
     return value.is(Value::Kind::Tensor) || refuse(value);
+  case Type::Kind::Labels:
+    return value.is(Value::Kind::Labels) || refuse(value);
+  case Type::Kind::Loss:
+    return value.is(Value::Kind::Loss) || refuse(value);
   case Type::Kind::List: {
     if (!value.is(Value::Kind::List))
       return refuse(value);
@@ -661,8 +763,11 @@ Value Elaborator::addNode(Node node, const CallExpr *call, std::string_view base
   for (size_t i = 0; i < chooseHoles_.size(); ++i)
     if (choices >> i & 1)
       node.choices.push_back(chooseHoles_[i]);
+  int target = -1;
+  for (int operand : node.operands)
+    target = std::max(target, info_[operand].target);
   graph_.nodes.push_back(std::move(node));
-  info_.push_back({span, std::string(written), loop_, std::move(width), own});
+  info_.push_back({span, std::string(written), loop_, std::move(width), own, target});
   return Value::ofTensor(static_cast<int>(graph_.nodes.size()) - 1);
 }
 

@@ -19,7 +19,7 @@ Value Elaborator::eval(const Expr &expr, Frame &frame) {
   ++evalDepth_;
   const ChoiceSet outer = std::exchange(read_, 0);
   Value value = evalInner(expr, frame);
-  value.choices = value.is(Value::Kind::Tensor) ? 0 : value.choices | read_ | control_;
+  value.choices = value.map() ? 0 : value.choices | read_ | control_;
   read_ = outer | value.choices;
   --evalDepth_;
   return value;
@@ -141,8 +141,8 @@ std::optional<int64_t> Elaborator::integer(const Value &value, std::string_view 
   }
   if (!value.is(Value::Kind::Int)) {
     auto report = error(diag::TypeMismatch, span, frame, what, "int", describe(typeOf(value)));
-    if (value.is(Value::Kind::Float))
-      report.help("`int(v)`, `round(v)`, `floor(v)` and `ceil(v)` make an int of a float");
+    if (const std::string_view help = conversionHelp(Type::integer(), typeOf(value)); !help.empty())
+      report.help(std::string(help));
     return std::nullopt;
   }
   return value.integer;
@@ -183,8 +183,10 @@ Value Elaborator::evalUnary(const UnaryExpr &unary, Frame &frame) {
   if (value.is(Value::Kind::Tensor))
     return scaleShift(value, -1, 0, 0, "-", unary.span, frame);
   if (!value.is(Value::Kind::Int)) {
-    error(diag::TypeMismatch, unary.operand->span, frame, "the operand of `-`", "a number or a tensor",
-          describe(typeOf(value)));
+    auto report = error(diag::TypeMismatch, unary.operand->span, frame, "the operand of `-`",
+                        "a number or a tensor", describe(typeOf(value)));
+    if (const std::string_view help = helpOfLosses(typeOf(value), typeOf(value)); !help.empty())
+      report.help(std::string(help));
     return {};
   }
   int64_t result;
@@ -225,6 +227,13 @@ Value Elaborator::evalBinary(const BinaryExpr &binary, Frame &frame) {
     joined.insert(joined.end(), right.list->elements.begin(), right.list->elements.end());
     return makeList(std::move(joined), binary.span);
   }
+  const bool losses = left.is(Value::Kind::Loss) && right.is(Value::Kind::Loss);
+  const bool weighted = (left.is(Value::Kind::Loss) && right.numeric()) ||
+                        (right.is(Value::Kind::Loss) && left.numeric() && binary.op == BinaryOp::Multiply);
+  if (binary.op == BinaryOp::Add
+          ? losses
+          : weighted && (binary.op == BinaryOp::Multiply || binary.op == BinaryOp::Divide))
+    return lossArithmetic(binary, left, right, frame);
   return arithmetic(binary, left, right, frame);
 }
 
@@ -240,6 +249,8 @@ bool Elaborator::equal(const Value &left, const Value &right) {
     return *left.text == *right.text;
   if (left.is(Value::Kind::Block))
     return left.block == right.block;
+  if (left.is(Value::Kind::Loss))
+    return *left.loss == *right.loss;
   if (!left.is(Value::Kind::List))
     return left.integer == right.integer;
   auto &a = left.list->elements, &b = right.list->elements;
@@ -253,12 +264,11 @@ Value Elaborator::compare(const BinaryExpr &binary, const Value &left, const Val
   bool order = binary.op != BinaryOp::Equal && binary.op != BinaryOp::NotEqual;
   bool numbers = left.numeric() && right.numeric();
   const bool none = left.is(Value::Kind::None) || right.is(Value::Kind::None);
-  bool comparable =
-      numbers || (!order && none) ||
-      (!order && left.kind == right.kind && !left.is(Value::Kind::Tensor) && !left.is(Value::Kind::Block));
+  bool comparable = numbers || (!order && none) ||
+                    (!order && left.kind == right.kind && !left.map() && !left.is(Value::Kind::Loss) &&
+                     !left.is(Value::Kind::Block));
   if (!comparable) {
-    error(diag::OperandTypes, binary.opSpan, frame, spelling(binary.op), describe(typeOf(left)),
-          describe(typeOf(right)));
+    refuseOperands(binary, left, right, frame);
     return {};
   }
   if (!order) {
@@ -278,6 +288,48 @@ Value Elaborator::compare(const BinaryExpr &binary, const Value &left, const Val
   default:
     return Value::ofBool(!less);
   }
+}
+
+void Elaborator::refuseOperands(const BinaryExpr &binary, const Value &left, const Value &right,
+                                Frame &frame) {
+  const Type types[2] = {typeOf(left), typeOf(right)};
+  auto report = error(diag::OperandTypes, binary.opSpan, frame, spelling(binary.op), describe(types[0]),
+                      describe(types[1]));
+  if (const std::string_view help = helpOfLosses(types[0], types[1]); !help.empty())
+    report.help(std::string(help));
+}
+
+// The sum of two losses, or a multiple of one.
+Value Elaborator::lossArithmetic(const BinaryExpr &binary, const Value &left, const Value &right,
+                                 Frame &frame) {
+  const bool first = left.is(Value::Kind::Loss);
+  LossTerms terms = *(first ? left : right).loss;
+  if (binary.op == BinaryOp::Add) {
+    for (auto [node, weight] : *right.loss)
+      terms[node] += weight;
+    return makeLoss(std::move(terms), "+", binary.opSpan, frame);
+  }
+  const double number = (first ? right : left).asDouble();
+  if (binary.op == BinaryOp::Divide && number == 0) {
+    error(diag::DivisionByZero, binary.opSpan, frame);
+    return {};
+  }
+  for (auto &[node, weight] : terms)
+    weight = binary.op == BinaryOp::Divide ? weight / number : weight * number;
+  return makeLoss(std::move(terms), spelling(binary.op), binary.opSpan, frame);
+}
+
+Value Elaborator::makeLoss(LossTerms terms, std::string_view written, Span span, Frame &frame) {
+  const auto count = static_cast<int64_t>(terms.size());
+  if (!step(count) || !charge(static_cast<int64_t>(sizeof(LossTerms) + 64 * terms.size())))
+    return {};
+  for (auto [node, weight] : terms)
+    if (!std::isfinite(static_cast<float>(weight))) {
+      error(diag::BadValue, span, frame, "the weight of a loss that `" + std::string(written) + "` makes",
+            "a number of 32 bits", formatFloat(weight));
+      return {};
+    }
+  return Value::ofLoss(std::move(terms));
 }
 
 // Of two tensors, or of a tensor and a number.
@@ -329,7 +381,7 @@ Value Elaborator::tensorArithmetic(const BinaryExpr &binary, const Value &left, 
 Value Elaborator::arithmetic(const BinaryExpr &binary, const Value &left, const Value &right, Frame &frame) {
   std::string_view op = spelling(binary.op);
   if (!left.numeric() || !right.numeric()) {
-    error(diag::OperandTypes, binary.opSpan, frame, op, describe(typeOf(left)), describe(typeOf(right)));
+    refuseOperands(binary, left, right, frame);
     return {};
   }
   bool divides = binary.op == BinaryOp::Divide || binary.op == BinaryOp::Modulo;
@@ -418,10 +470,13 @@ Value Elaborator::evalMember(const MemberExpr &member, Frame &frame) {
   if (base.error())
     return {};
   const std::string &name = member.name.text;
-  if (!base.is(Value::Kind::Tensor) || (name != "channels" && name != "height" && name != "width")) {
+  if (!(base.map() && (name == "height" || name == "width")) &&
+      !(base.is(Value::Kind::Tensor) && name == "channels")) {
     auto report = error(diag::UnknownProperty, member.name.span, frame, describe(typeOf(base)), name);
     if (base.is(Value::Kind::Tensor))
       report.help("a tensor has `channels`, `height` and `width`");
+    else if (base.is(Value::Kind::Labels))
+      report.help(std::string(propertiesOfLabels));
     return {};
   }
   const Shape &shape = shapeOf(base);

@@ -189,6 +189,15 @@ Value Elaborator::sum(const CallExpr &call, const std::vector<Value> &values, Fr
   auto &elements = values[0].list->elements;
   if (!step(static_cast<int64_t>(elements.size())))
     return {};
+  if (!elements.empty() && std::all_of(elements.begin(), elements.end(),
+                                       [](const Value &element) { return element.is(Value::Kind::Loss); })) {
+    LossTerms terms;
+    for (const Value &element : elements)
+      for (auto [node, weight] : *element.loss)
+        if (step())
+          terms[node] += weight;
+    return makeLoss(std::move(terms), "sum", call.callee.span, frame);
+  }
   Value total = elements.empty() ? Value::ofInt(0) : elements[0];
   for (size_t i = 0; i < elements.size(); ++i) {
     const Value &value = elements[i];
@@ -196,7 +205,7 @@ Value Elaborator::sum(const CallExpr &call, const std::vector<Value> &values, Fr
       return {};
     bool tensors = total.is(Value::Kind::Tensor) && value.is(Value::Kind::Tensor);
     if (!tensors && (!total.numeric() || !value.numeric())) {
-      error(diag::TypeMismatch, call.span, frame, argumentOf(call), "a list of numbers or tensors",
+      error(diag::TypeMismatch, call.span, frame, argumentOf(call), "a list of numbers, tensors or losses",
             describe(typeOf(values[0])));
       return {};
     }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace vernier::dsl {
 
@@ -26,8 +27,14 @@ Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, con
     const OpParam kind = signature.parameters[i].kind;
     if (kind != OpParam::Tensor && kind != OpParam::Tensors)
       op.choices |= op.values[i].choices;
-    if (!op.failed && kind == OpParam::Tensor && !op.values[i].is(Value::Kind::Tensor)) {
-      error(diag::TypeMismatch, op.span(i), frame, op.what(i), "a tensor", describe(typeOf(op.values[i])));
+    if (!op.failed && (kind == OpParam::Tensor || kind == OpParam::Labels) &&
+        !op.values[i].is(kind == OpParam::Tensor ? Value::Kind::Tensor : Value::Kind::Labels)) {
+      const OpParameter &parameter = signature.parameters[i];
+      const Type found = typeOf(op.values[i]);
+      auto report =
+          error(diag::TypeMismatch, op.span(i), frame, op.what(i), describe(parameter), describe(found));
+      if (const std::string_view help = conversionHelp(typeOf(parameter), found); !help.empty())
+        report.help(std::string(help));
       op.failed = true;
     }
   }
@@ -79,6 +86,10 @@ Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, con
     return combine(OpKind::Multiply, op.values[0], op.values[1], &call, op.op->name, call.callee.span, frame);
   case Op::Divide:
     return combine(OpKind::Divide, op.values[0], op.values[1], &call, op.op->name, call.callee.span, frame);
+  case Op::SoftmaxCrossEntropy:
+    return softmaxCrossEntropy(op);
+  case Op::PointwiseLoss:
+    return pointwiseLoss(op);
   }
   return {};
 }
@@ -595,9 +606,7 @@ Value Elaborator::concat(OpCall &op) {
     }
     const Shape &shape = shapeOf(part), &first = shapeOf(parts[0]);
     if (shape.height != first.height || shape.width != first.width) {
-      auto report =
-          error(diag::SizeMismatch, op.call->callee.span, *op.frame, "concat",
-                formatSize(first.height, first.width) + " and " + formatSize(shape.height, shape.width));
+      auto report = sizeMismatch(first, shape, "concat", op.call->callee.span, *op.frame);
       if (report)
         traceSizes(report, parts);
       return {};
@@ -657,19 +666,13 @@ Value Elaborator::combine(OpKind kind, const Value &a, const Value &b, const Cal
   // One number for each pixel is every channel's.
   const bool perPixel = right.channels == 1 && left.channels > 1;
   if (left.channels != right.channels && !perPixel) {
-    auto report = error(diag::ChannelMismatch, span, frame, written, left.channels, right.channels);
-    if (report) {
-      traceChannels(report, a);
-      traceChannels(report, b);
-      if (left.channels == 1)
-        report.help("the second operand may have one channel: exchange them");
-    }
+    auto report = channelMismatch(a, b, written, span, frame);
+    if (left.channels == 1)
+      report.help("the second operand may have one channel: exchange them");
     return {};
   }
   if (perPixel ? left.height != right.height || left.width != right.width : !broadcastable(left, right)) {
-    auto report =
-        error(diag::SizeMismatch, span, frame, written,
-              formatSize(left.height, left.width) + " and " + formatSize(right.height, right.width));
+    auto report = sizeMismatch(left, right, written, span, frame);
     if (!perPixel && broadcastable(right, left))
       report.help("the second operand may be 1x1: exchange them");
     else if (report)
@@ -678,10 +681,7 @@ Value Elaborator::combine(OpKind kind, const Value &a, const Value &b, const Cal
   }
   LearnedWidthPtr leftWidth = widthOf(a), rightWidth = widthOf(b);
   if (perPixel ? rightWidth != nullptr : (leftWidth || rightWidth) && formOf(a) != formOf(b)) {
-    int hole = (leftWidth ? leftWidth : rightWidth)->terms.begin()->first.first;
-    error(diag::LearnedMismatch, span, frame, written)
-        .note("the learned hole", holeSpans_[hole])
-        .help("a 1x1 convolution to a fixed number of channels makes them agree for every allocation");
+    learnedMismatch(leftWidth ? leftWidth : rightWidth, written, span, frame);
     return {};
   }
   Node node;
@@ -690,6 +690,134 @@ Value Elaborator::combine(OpKind kind, const Value &a, const Value &b, const Cal
   node.shape = left;
   node.channels = left.channels;
   return addNode(std::move(node), call, unlabelledPlace(kind), written, span, leftWidth, frame);
+}
+
+DiagnosticBuilder Elaborator::channelMismatch(const Value &a, const Value &b, std::string_view written,
+                                              Span span, Frame &frame) {
+  auto report = error(diag::ChannelMismatch, span, frame, written, shapeOf(a).channels, shapeOf(b).channels);
+  if (report) {
+    traceChannels(report, a);
+    traceChannels(report, b);
+  }
+  return report;
+}
+
+DiagnosticBuilder Elaborator::sizeMismatch(const Shape &a, const Shape &b, std::string_view written,
+                                           Span span, Frame &frame) {
+  return error(diag::SizeMismatch, span, frame, written,
+               formatSize(a.height, a.width) + " and " + formatSize(b.height, b.width));
+}
+
+void Elaborator::learnedMismatch(const LearnedWidthPtr &width, std::string_view written, Span span,
+                                 Frame &frame) {
+  error(diag::LearnedMismatch, span, frame, written)
+      .note("the learned hole", holeSpans_[width->terms.begin()->first.first])
+      .help("a 1x1 convolution to a fixed number of channels makes them agree for every allocation");
+}
+
+// ---- losses
+
+Value Elaborator::addLoss(OpCall &op, Node node) {
+  if (op.failed)
+    return {};
+  const Value &x = op.values[0];
+  if (shapeOf(x).channels == 0) {
+    error(diag::NothingLeft, op.call->callee.span, *op.frame, op.op->name);
+    return {};
+  }
+  node.operands.insert(node.operands.begin(), x.node());
+  node.channels = 1;
+  node.shape = {1, 1, 1};
+  const Value value = addNode(op, std::move(node), nullptr, 0);
+  return value.error() ? Value() : Value::ofLoss({{value.node(), 1.0}});
+}
+
+Value Elaborator::softmaxCrossEntropy(OpCall &op) {
+  const Value &x = op.values[0], &labels = op.values[1];
+  const Span span = op.call->callee.span;
+  Node node;
+  node.kind = OpKind::SoftmaxCrossEntropy;
+  node.operands = {labels.node()};
+  node.smoothing = floatArgument(op, 2, 0);
+  if (!op.failed && !(node.smoothing >= 0 && node.smoothing < 1))
+    badValue(op, 2, "from 0 and below 1", op.values[2]);
+  if (op.given[3])
+    node.ignored =
+        intArgument(op, 3, std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max(), 0);
+  if (op.failed)
+    return {};
+  const Shape logits = shapeOf(x), truth = shapeOf(labels);
+  if (logits.height != truth.height || logits.width != truth.width) {
+    auto report = sizeMismatch(logits, truth, op.op->name, span, *op.frame);
+    if (report)
+      traceSizes(report, {x, labels});
+    if (elementCount(truth) == 1)
+      report.help(
+          "these are labels of images: `global_avg_pool` makes a map 1x1; labels of pixels are a target "
+          "`[image.height, image.width] of int`");
+    else
+      report.help(
+          "logits of each pixel come from `resize(x, bilinear, size = [labels.height, labels.width])`");
+    return {};
+  }
+  if (LearnedWidthPtr width = widthOf(x)) {
+    learnedMismatch(width, op.op->name, span, *op.frame);
+    return {};
+  }
+  if (logits.channels < 2) {
+    auto report = error(diag::BadValue, op.span(0), *op.frame, op.what(0), "logits of at least 2 classes",
+                        std::to_string(logits.channels) + (logits.channels == 1 ? " channel" : " channels"));
+    if (report)
+      traceChannels(report, x);
+    report.help("one channel decides between two: `binary_cross_entropy` takes it, and a target `of float`");
+    return {};
+  }
+  return addLoss(op, std::move(node));
+}
+
+// Whether they have one shape, for every allocation.
+bool Elaborator::sameShape(OpCall &op, const Value &a, const Value &b) {
+  const Span span = op.call->callee.span;
+  const Shape left = shapeOf(a), right = shapeOf(b);
+  if (left.channels != right.channels) {
+    channelMismatch(a, b, op.op->name, span, *op.frame);
+    return false;
+  }
+  if (left.height != right.height || left.width != right.width) {
+    auto report = sizeMismatch(left, right, op.op->name, span, *op.frame);
+    if (report)
+      traceSizes(report, {a, b});
+    return false;
+  }
+  if (formOf(a) == formOf(b))
+    return true;
+  learnedMismatch(widthOf(a) ? widthOf(a) : widthOf(b), op.op->name, span, *op.frame);
+  return false;
+}
+
+Value Elaborator::pointwiseLoss(OpCall &op) {
+  Node node;
+  node.kind = OpKind::PointwiseLoss;
+  node.pointwise = op.op->pointwise;
+  if (node.pointwise == Pointwise::Focal) {
+    node.sharpness = floatArgument(op, 2, 2.0);
+    node.share = floatArgument(op, 3, 0.25);
+    if (!op.failed && !(node.sharpness >= 0 && std::isfinite(static_cast<float>(node.sharpness))))
+      badValue(op, 2, "a number of 32 bits from 0", op.values[2]);
+    if (!op.failed && !(node.share >= 0 && node.share <= 1))
+      badValue(op, 3, "from 0 to 1", op.values[3]);
+  } else if (node.pointwise == Pointwise::SmoothL1) {
+    node.sharpness = floatArgument(op, 2, 1.0);
+    const float beta = static_cast<float>(node.sharpness);
+    if (!op.failed && !(beta > 0 && std::isfinite(beta)))
+      badValue(op, 2, "a number of 32 bits above 0", op.values[2]);
+  }
+  if (node.pointwise != Pointwise::Mean) {
+    if (op.failed || !sameShape(op, op.values[0], op.values[1]))
+      return {};
+    node.operands = {op.values[1].node()};
+  }
+  return addLoss(op, std::move(node));
 }
 
 } // namespace vernier::dsl

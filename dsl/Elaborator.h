@@ -72,6 +72,7 @@ private:
     std::shared_ptr<const std::string> loop; // "c = 5, s = 4"
     LearnedWidthPtr width;
     ChoiceSet scale = 0; // the `choose` holes that the map's size depends on
+    int target = -1;     // a target that it is, or is computed from
   };
 
   // Models, blocks, statements.
@@ -82,6 +83,14 @@ private:
   bool executeLearned(const LearnedStmt &learned, Frame &frame);
   bool executeChoose(const ChooseStmt &choose, Frame &frame);
   bool executeInput(const InputStmt &input, Frame &frame);
+  bool executeTarget(const TargetStmt &target, Frame &frame);
+  bool executeLoss(const LossStmt &loss, Frame &frame);
+  std::optional<std::vector<int64_t>> sizes(const Value &list, const Expr &expr, const Identifier &name,
+                                            std::string_view forms, const std::vector<size_t> &counts,
+                                            Frame &frame);
+  Value addNamed(Node node, const Identifier &name, std::string_view written, ChoiceSet choices,
+                 Frame &frame);
+  void warnOfTargets();
   bool namedOutput(const OutputStmt &output, Frame &frame);
   bool addOutput(const std::string &name, const Value &value, Span span, Frame &frame);
   bool budget(const LearnedStmt &learned, Hole &hole, Frame &frame);
@@ -114,6 +123,9 @@ private:
   Value evalUnary(const UnaryExpr &unary, Frame &frame);
   Value evalBinary(const BinaryExpr &binary, Frame &frame);
   Value arithmetic(const BinaryExpr &binary, const Value &left, const Value &right, Frame &frame);
+  void refuseOperands(const BinaryExpr &binary, const Value &left, const Value &right, Frame &frame);
+  Value lossArithmetic(const BinaryExpr &binary, const Value &left, const Value &right, Frame &frame);
+  Value makeLoss(LossTerms terms, std::string_view written, Span span, Frame &frame);
   Value compare(const BinaryExpr &binary, const Value &left, const Value &right, Frame &frame);
   bool equal(const Value &left, const Value &right);
   Value evalIndex(const IndexExpr &index, Frame &frame);
@@ -153,6 +165,10 @@ private:
   Value split(OpCall &op);
   Value channelShuffle(OpCall &op);
   Value concat(OpCall &op);
+  Value softmaxCrossEntropy(OpCall &op);
+  Value pointwiseLoss(OpCall &op);
+  Value addLoss(OpCall &op, Node node);
+  bool sameShape(OpCall &op, const Value &a, const Value &b);
   Value tensorArithmetic(const BinaryExpr &binary, const Value &left, const Value &right, Frame &frame);
   Value scaleShift(const Value &x, double slope, double offset, ChoiceSet choices, std::string_view written,
                    Span span, Frame &frame);
@@ -216,6 +232,11 @@ private:
     return report;
   }
   void explainCalls(DiagnosticBuilder &report, const Frame &frame);
+  DiagnosticBuilder channelMismatch(const Value &a, const Value &b, std::string_view written, Span span,
+                                    Frame &frame);
+  DiagnosticBuilder sizeMismatch(const Shape &a, const Shape &b, std::string_view written, Span span,
+                                 Frame &frame);
+  void learnedMismatch(const LearnedWidthPtr &width, std::string_view written, Span span, Frame &frame);
   void learnedUse(const Value &value, std::string_view where, Span span, Frame &frame);
   bool step(int64_t count = 1);
   bool charge(int64_t bytes);
@@ -237,6 +258,7 @@ private:
   ChoiceSet read_ = 0;           // `choose` holes that the expression being evaluated has read
   ChoiceSet control_ = 0; // `choose` holes that the conditions around what is being evaluated have read
   std::unordered_map<std::string, Span> places_;
+  std::map<std::string, Span> lossNames_;
   std::vector<std::string> claimed_; // keys of places_ in order, to undo what a budget's expression built
   std::map<std::pair<int, uint32_t>, Location> locations_;
   std::shared_ptr<const std::string> loop_;

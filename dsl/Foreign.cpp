@@ -18,6 +18,16 @@ constexpr std::string_view blockType = "the type of a block says what it is call
 constexpr std::string_view wordType = "a string of a fixed set has the type `\"max\" | \"average\"`";
 constexpr std::string_view leaveOpen = "a call with `_` makes a block of what is left open: `f(_, 8)`";
 constexpr std::string_view leaveOutShape = "the number of input channels follows from the map: leave it out";
+constexpr std::string_view logProbabilities =
+    "`softmax_cross_entropy(x, labels)` takes the logits: leave out the `log_softmax` before it";
+constexpr std::string_view probabilities =
+    "`binary_cross_entropy` here takes logits, not probabilities: leave out the `sigmoid` before it";
+constexpr std::string_view meanOfAll = "a loss is the mean over all elements: leave it out";
+constexpr std::string_view weighOperation =
+    "terms of a loss have weights, `0.5 * squared_error(x, y)`; classes "
+    "and pixels have none";
+constexpr std::string_view lossStatement =
+    "losses are operations, and what training minimises is said by statements: `loss squared_error(x, y)`";
 constexpr std::string_view declareBlock = "a block is declared by `block name(x, channels: int) { ... }`";
 
 const std::vector<ForeignName> values = {
@@ -94,6 +104,16 @@ const std::vector<ForeignName> arguments = {
     {"split_size", "parts", ""},
     {"chunks", "parts", ""},
     {"other", "b", ""},
+    {"ignore_index", "ignore", ""},
+    {"label_smoothing", "smoothing", ""},
+    {"reduction", "", meanOfAll, true},
+    {"weight", "", weighOperation},
+    {"pos_weight", "", weighOperation},
+    {"input", "x", ""},
+    {"inputs", "x", ""},
+    {"logits", "x", ""},
+    {"target", "labels", ""},
+    {"targets", "target", ""},
     {"inplace", "", "values never change: leave it out", true},
     {"negative_slope", "slope", ""},
     {"approximate", "",
@@ -308,10 +328,40 @@ const std::vector<ForeignCall> calls = {
     {"clip", "", "`relu` bounds below by 0, `relu6` above by 6 too"},
     {"softmax", "", "a network ends with its logits: training and `classify` apply softmax to them"},
     {"logsoftmax", "", "a network ends with its logits: training and `classify` apply softmax to them"},
-    {"crossentropyloss", "", "the loss belongs to training: a network ends with its logits"},
-    {"crossentropy", "", "the loss belongs to training: a network ends with its logits"},
-    {"bceloss", "", "the loss belongs to training: a network ends with its logits"},
-    {"mseloss", "", "the loss belongs to training: a network ends with its logits"},
+    // Losses; of binary_cross_entropy only the name is the same.
+    {"crossentropy",
+     "softmax_cross_entropy",
+     "",
+     {"labels", "weight", "size_average", "ignore", "reduce", "reduction=mean", "smoothing"}},
+    {"crossentropyloss", "softmax_cross_entropy", lossStatement},
+    {"sparsecategoricalcrossentropy", "softmax_cross_entropy", "of logits and a target `of int`"},
+    {"nllloss", "", logProbabilities},
+    {"binarycrossentropywithlogits",
+     "binary_cross_entropy",
+     "",
+     {"target", "weight", "size_average", "reduce", "reduction=mean", "pos_weight"}},
+    {"bcewithlogitsloss", "binary_cross_entropy", lossStatement},
+    {"bceloss", "", probabilities},
+    {"binarycrossentropy", "", probabilities},
+    {"sigmoidfocalloss",
+     "focal_loss",
+     "the mean over all elements",
+     {"target", "alpha", "gamma", "reduction=mean"}},
+    {"focalloss", "focal_loss", "of logits, with `gamma` and `alpha`"},
+    {"mse", "squared_error", ""},
+    {"mseloss", "squared_error", "", {"target", "size_average", "reduce", "reduction=mean"}},
+    {"l1loss", "absolute_error", "", {"target", "size_average", "reduce", "reduction=mean"}},
+    {"mae", "absolute_error", ""},
+    {"smoothl1loss", "smooth_l1", "", {"target", "size_average", "reduce", "reduction=mean", "beta"}},
+    {"huberloss",
+     "smooth_l1",
+     "times `delta`: `d * smooth_l1(x, y, beta = d)`",
+     {"target", "reduction=mean", "delta=1"}},
+    {"diceloss", "", "a dice loss is a block of `sigmoid`, products, `global_avg_pool` and `mean`"},
+    {"criterion", "", lossStatement},
+    {"lossfn", "", lossStatement},
+    {"lossfunction", "", lossStatement},
+    {"backward", "", "gradients are what training computes: leave the line out"},
     // Regularisation.
     {"dropout", "", "dropout does not exist: leave it out", {}, {}, true},
     {"dropout2d", "", "dropout does not exist: leave it out", {}, {}, true},
@@ -341,10 +391,7 @@ const std::vector<ForeignCall> calls = {
     {"globalaveragepool", "global_avg_pool", ""},
     {"globalpool", "global_avg_pool", ""},
     {"gap", "global_avg_pool", ""},
-    {"mean",
-     "global_avg_pool",
-     "for means over height and width; those over channels are `channel_mean`",
-     {"dim=space"}},
+    {"mean", "global_avg_pool", meansOfSides, {"dim=space"}},
     {"globalmaxpool", "global_max_pool", ""},
     {"globalmaxpool2d", "global_max_pool", ""},
     {"globalmaxpooling2d", "global_max_pool", ""},

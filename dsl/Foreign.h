@@ -52,6 +52,10 @@ std::string foldedName(std::string_view name);
 const std::vector<ForeignName> &foreignNames(Foreign kind);
 const std::vector<ForeignCall> &foreignCalls();
 
+// Of `mean(x)`, which others take a side for.
+inline constexpr std::string_view meansOfSides = "for means over height and width; those over channels are "
+                                                 "`channel_mean`, and `mean` is that of everything";
+
 // "`kernel_size` is called `kernel` here", or the entry's own help.
 std::string helpOf(const ForeignName &name);
 std::string helpOf(const ForeignCall &call, std::string_view written);

@@ -5,6 +5,7 @@
 #define VERNIER_DSL_GRAPH_H
 
 #include "dsl/Activation.h"
+#include "dsl/Pointwise.h"
 
 #include <cstdint>
 #include <optional>
@@ -37,6 +38,9 @@ enum class OpKind {
   Subtract,              // the same
   Multiply,              // the same
   Divide,                // the same
+  Target,                // what training is given: a map, or, where `labels`, a class of each pixel or image
+  SoftmaxCrossEntropy,   // operands: logits, labels; smoothing, ignored. A loss: 1 x 1 x 1, as the next one
+  PointwiseLoss, // operands: x, target of the same shape, none for the mean; pointwise, sharpness, share
 };
 
 enum class ResizeMode { Nearest, Bilinear };
@@ -81,9 +85,14 @@ struct Node {
   double initial = 1e-6; // LayerScale: what training begins with
   Activation activation;
   ResizeMode mode = ResizeMode::Nearest;
-  double scale = 0;           // Resize: the factor that pixels are sampled by; 0: that of the sizes
-  int64_t offset[2] = {0, 0}; // Crop: top, left
-  int64_t begin = 0;          // Slice
+  double scale = 0;               // Resize: the factor that pixels are sampled by; 0: that of the sizes
+  int64_t offset[2] = {0, 0};     // Crop: top, left
+  int64_t begin = 0;              // Slice
+  bool labels = false;            // Target
+  double smoothing = 0;           // SoftmaxCrossEntropy: the part of a label that all classes share
+  std::optional<int64_t> ignored; // SoftmaxCrossEntropy: the label of what does not count
+  Pointwise pointwise = Pointwise::Mean;
+  double sharpness = 1, share = 0.5; // PointwiseLoss: of Focal and SmoothL1; of Focal
 
   // Of a batch norm whose map's size depends on `choose` holes: "[0.5]". Each choice has its own parameters,
   // place + variant + ".weight" and so on: scale-aware batch normalisation.
@@ -116,12 +125,21 @@ struct Output {
   int node = 0;
 };
 
+// A term of what training minimises: the value of a loss node times `weight`.
+struct LossTerm {
+  std::string name; // may be empty
+  int node = 0;
+  double weight = 1;
+  Location location;
+};
+
 struct Graph {
   std::string model;
   std::vector<std::string> files; // paths as given
   std::vector<Node> nodes;        // operands before users
   std::vector<Hole> holes;
   std::vector<Output> outputs;
+  std::vector<LossTerm> losses; // none: a classifier's, which the build names
 };
 
 } // namespace vernier::dsl

@@ -12,14 +12,15 @@ namespace vernier::dsl {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Tok>, 21> keywords = {{
-    {"import", Tok::KwImport},   {"block", Tok::KwBlock},   {"network", Tok::KwNetwork},
-    {"model", Tok::KwModel},     {"input", Tok::KwInput},   {"output", Tok::KwOutput},
-    {"learned", Tok::KwLearned}, {"choose", Tok::KwChoose}, {"require", Tok::KwRequire},
-    {"within", Tok::KwWithin},   {"from", Tok::KwFrom},     {"for", Tok::KwFor},
-    {"in", Tok::KwIn},           {"if", Tok::KwIf},         {"then", Tok::KwThen},
-    {"else", Tok::KwElse},       {"and", Tok::KwAnd},       {"or", Tok::KwOr},
-    {"not", Tok::KwNot},         {"true", Tok::KwTrue},     {"false", Tok::KwFalse},
+constexpr std::array<std::pair<std::string_view, Tok>, 23> keywords = {{
+    {"import", Tok::KwImport}, {"block", Tok::KwBlock},     {"network", Tok::KwNetwork},
+    {"model", Tok::KwModel},   {"input", Tok::KwInput},     {"output", Tok::KwOutput},
+    {"target", Tok::KwTarget}, {"loss", Tok::KwLoss},       {"learned", Tok::KwLearned},
+    {"choose", Tok::KwChoose}, {"require", Tok::KwRequire}, {"within", Tok::KwWithin},
+    {"from", Tok::KwFrom},     {"for", Tok::KwFor},         {"in", Tok::KwIn},
+    {"if", Tok::KwIf},         {"then", Tok::KwThen},       {"else", Tok::KwElse},
+    {"and", Tok::KwAnd},       {"or", Tok::KwOr},           {"not", Tok::KwNot},
+    {"true", Tok::KwTrue},     {"false", Tok::KwFalse},
 }};
 
 // Longer ones first: the first that matches is taken.
@@ -102,7 +103,7 @@ private:
     // `}` and a keyword that begins an item or a statement end every bracket that a person forgot to close:
     // what follows is read again as statements.
     bool recover = kind == Tok::RBrace || kind == Tok::LBrace ||
-                   (freshLine_ && (beginsItem(kind) || beginsStatement(kind)));
+                   (freshLine_ && (beginsItem(kind) || (beginsStatement(kind) && !namesArgumentOrType())));
     if (recover && brackets_ > 0) {
       brackets_ = 0;
       if (kind != Tok::LBrace)
@@ -117,6 +118,14 @@ private:
     else if ((kind == Tok::RParen || kind == Tok::RBracket) && brackets_ > 0)
       --brackets_;
     result_.tokens.push_back({kind, {file_, begin, end}});
+  }
+
+  // Whether what follows a word shows that it begins no statement: `target = y` in a call, `loss` in a type.
+  bool namesArgumentOrType() const {
+    uint32_t i = at_;
+    while (i < end_ && (text_[i] == ' ' || text_[i] == '\t' || text_[i] == '\r' || text_[i] == '\n'))
+      ++i;
+    return i < end_ && std::string_view("=,)]|").find(text_[i]) != std::string_view::npos;
   }
 
   // A statement ends here, unless none has begun.
@@ -428,8 +437,8 @@ bool beginsItem(Tok kind) {
 }
 
 bool beginsStatement(Tok kind) {
-  return kind == Tok::KwInput || kind == Tok::KwOutput || kind == Tok::KwLearned || kind == Tok::KwChoose ||
-         kind == Tok::KwRequire;
+  return kind == Tok::KwInput || kind == Tok::KwOutput || kind == Tok::KwTarget || kind == Tok::KwLoss ||
+         kind == Tok::KwLearned || kind == Tok::KwChoose || kind == Tok::KwRequire;
 }
 
 } // namespace vernier::dsl

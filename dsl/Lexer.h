@@ -23,6 +23,8 @@ enum class Tok {
   KwModel,
   KwInput,
   KwOutput,
+  KwTarget,
+  KwLoss,
   KwLearned,
   KwChoose,
   KwRequire,

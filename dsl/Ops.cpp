@@ -7,6 +7,15 @@ static OpSignature activation(Activation::Kind kind, std::vector<OpParameter> pa
   return {Op::Activate, nameOf(kind), nameOf(kind), std::move(parameters), kind};
 }
 
+// Of x and, but for the mean, of a target of its shape.
+static OpSignature pointwise(Pointwise kind, std::string_view name,
+                             std::vector<OpParameter> parameters = {}) {
+  if (kind != Pointwise::Mean)
+    parameters.insert(parameters.begin(), {"target", OpParam::Tensor});
+  parameters.insert(parameters.begin(), {"x", OpParam::Tensor});
+  return {Op::PointwiseLoss, name, name, std::move(parameters), Activation::None, kind, Type::loss()};
+}
+
 const std::vector<OpSignature> &operations() {
   using enum OpParam;
   static const std::vector<OpSignature> table = {
@@ -90,13 +99,32 @@ const std::vector<OpSignature> &operations() {
        "crop",
        {{"x", Tensor}, {"like", Tensor, false}, {"size", Ints, false}, {"offset", Ints, false}}},
       {Op::Slice, "slice", "slice", {{"x", Tensor}, {"begin", Int}, {"count", Int}}},
-      {Op::Split, "split", "split", {{"x", Tensor}, {"parts", IntOrInts}}},
+      {Op::Split,
+       "split",
+       "split",
+       {{"x", Tensor}, {"parts", IntOrInts}},
+       Activation::None,
+       Pointwise::Mean,
+       Type::list(Type::tensor())},
       {Op::Concat, "concat", "concat", {{"tensors", Tensors}}},
       {Op::ChannelShuffle, "channel_shuffle", "channel_shuffle", {{"x", Tensor}, {"groups", Int}}},
       {Op::Add, "add", "add", {{"a", Tensor}, {"b", Tensor}}},
       {Op::Subtract, "subtract", "subtract", {{"a", Tensor}, {"b", Tensor}}},
       {Op::Multiply, "multiply", "multiply", {{"a", Tensor}, {"b", Tensor}}},
       {Op::Divide, "divide", "divide", {{"a", Tensor}, {"b", Tensor}}},
+      {Op::SoftmaxCrossEntropy,
+       "softmax_cross_entropy",
+       "softmax_cross_entropy",
+       {{"x", Tensor}, {"labels", Labels}, {"smoothing", Float, false}, {"ignore", Int, false}},
+       Activation::None,
+       Pointwise::Mean,
+       Type::loss()},
+      pointwise(Pointwise::Binary, "binary_cross_entropy"),
+      pointwise(Pointwise::Focal, "focal_loss", {{"gamma", Float, false}, {"alpha", Float, false}}),
+      pointwise(Pointwise::Squared, "squared_error"),
+      pointwise(Pointwise::Absolute, "absolute_error"),
+      pointwise(Pointwise::SmoothL1, "smooth_l1", {{"beta", Float, false}}),
+      pointwise(Pointwise::Mean, "mean"),
   };
   return table;
 }
@@ -139,10 +167,20 @@ bool isWord(std::string_view name) {
   return name == "nearest" || name == "bilinear" || name == "zero" || name == "replicate" || name == "same";
 }
 
+std::string_view helpOfLosses(const Type &left, const Type &right) {
+  if (left.is(Type::Kind::Loss) || right.is(Type::Kind::Loss))
+    return "losses are added, and multiplied or divided by numbers: `a + 0.5 * b`; `sum` adds a list of them";
+  if (left.is(Type::Kind::Labels) || right.is(Type::Kind::Labels))
+    return conversionHelp(Type::tensor(), Type::labels());
+  return "";
+}
+
 Type typeOf(const OpParameter &parameter) {
   switch (parameter.kind) {
   case OpParam::Tensor:
     return Type::tensor();
+  case OpParam::Labels:
+    return Type::labels();
   case OpParam::Tensors:
     return Type::list(Type::tensor());
   case OpParam::Int:
@@ -166,6 +204,8 @@ std::string describe(const OpParameter &parameter) {
   switch (parameter.kind) {
   case OpParam::Tensor:
     return "a tensor";
+  case OpParam::Labels:
+    return "labels";
   case OpParam::Tensors:
     return "a list of tensors";
   case OpParam::Int:

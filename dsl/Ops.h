@@ -37,10 +37,13 @@ enum class Op {
   Subtract,
   Multiply,
   Divide,
+  SoftmaxCrossEntropy,
+  PointwiseLoss,
 };
 
 enum class OpParam {
   Tensor,
+  Labels,
   Tensors, // list of tensors
   Int,
   Ints, // list of ints
@@ -64,6 +67,8 @@ struct OpSignature {
   std::string_view place; // how an unlabelled one is named
   std::vector<OpParameter> parameters;
   Activation::Kind activation = Activation::None; // of Activate
+  Pointwise pointwise = Pointwise::Mean;          // of PointwiseLoss
+  Type result = Type::tensor();
 };
 
 enum class Function {
@@ -93,6 +98,9 @@ struct FunctionSignature {
 inline constexpr std::string_view tensorOperators =
     "tensors have `+`, `-`, `*` and `/`, with tensors and with numbers";
 inline constexpr std::string_view divisibleTensors = "a tensor can be divided by a number or by a tensor";
+inline constexpr std::string_view propertiesOfLabels = "labels have `height` and `width`";
+// What can be done with operands of which one is a loss or labels; empty where none is.
+std::string_view helpOfLosses(const Type &left, const Type &right);
 
 const std::vector<OpSignature> &operations();
 const std::vector<FunctionSignature> &functions();

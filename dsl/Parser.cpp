@@ -235,7 +235,8 @@ bool Parser::parseParameters(std::vector<Parameter> &out) {
 namespace {
 
 bool isTypeName(std::string_view name) {
-  return name == "int" || name == "float" || name == "bool" || name == "string" || name == "tensor";
+  return name == "int" || name == "float" || name == "bool" || name == "string" || name == "tensor" ||
+         name == "labels";
 }
 
 } // namespace
@@ -270,7 +271,7 @@ bool Parser::parsePresentType(TypeExpr &out, int depth) {
     return parseWords(out);
   if (at(Tok::KwBlock))
     return parseBlockType(out, depth);
-  std::string_view name = at(Tok::Name) ? sources_.slice(first.span) : "";
+  std::string_view name = at(Tok::Name) || at(Tok::KwLoss) ? sources_.slice(first.span) : "";
   if (name == "int")
     out.type = Type::integer();
   else if (name == "float")
@@ -281,6 +282,10 @@ bool Parser::parsePresentType(TypeExpr &out, int depth) {
     out.type = Type::string();
   else if (name == "tensor")
     out.type = Type::tensor();
+  else if (name == "labels")
+    out.type = Type::labels();
+  else if (name == "loss")
+    out.type = Type::loss();
   else {
     auto report = expected("a type");
     if (const ForeignName *type = findForeign(Foreign::Type, name);
@@ -463,6 +468,10 @@ StmtPtr Parser::parseStatement(bool network) {
           .help("the last line of a block is its result; it may be a list");
     return output;
   }
+  case Tok::KwTarget:
+    return parseTarget(network);
+  case Tok::KwLoss:
+    return parseLoss(network);
   case Tok::KwElse:
     expected("a statement").help("`else` follows the `}` of an `if`");
     return nullptr;
@@ -495,6 +504,65 @@ StmtPtr Parser::parseRequire() {
     return nullptr;
   require->span = cover(require->span, require->message->span);
   return require;
+}
+
+namespace {
+
+constexpr std::string_view blockOfLosses = "a block may take a target as a parameter, `truth: labels` or "
+                                           "`truth: tensor`, and give a loss back as its result";
+
+} // namespace
+
+StmtPtr Parser::parseTarget(bool network) {
+  auto target = std::make_unique<TargetStmt>(take().span);
+  const Span begin = target->span;
+  if (at(Tok::Assign)) {
+    expected("a name").help("`target` is a word of the language: `target mask: [image.height, image.width] "
+                            "of int`");
+    return nullptr;
+  }
+  if (!expectName(target->name) || !expect(Tok::Colon) || !(target->size = expression()))
+    return nullptr;
+  const auto follows = [&](std::string_view word) { return at(Tok::Name) && sourceOf(token().span) == word; };
+  if (!follows("of")) {
+    expected("`of int` or `of float`").help("labels of classes are `of int`, a map is `of float`");
+    return nullptr;
+  }
+  take();
+  target->labels = follows("int");
+  if (!target->labels && !follows("float")) {
+    expected("`int` or `float`").help("labels of classes are `of int`, a map is `of float`");
+    return nullptr;
+  }
+  target->span = cover(begin, take().span);
+  if (!network || depth_ > 1)
+    diagnostics_.report(diag::MisplacedStatement, begin, "target", network ? "a loop or an `if`" : "a block")
+        .help(network ? "targets belong to the body of a network, as its input does"
+                      : std::string(blockOfLosses));
+  return target;
+}
+
+// `loss name: expression`: here the name is no label.
+StmtPtr Parser::parseLoss(bool network) {
+  auto loss = std::make_unique<LossStmt>(take().span);
+  const Span begin = loss->span;
+  if (at(Tok::Assign)) {
+    expected("an expression")
+        .help(
+            "`loss` is a word of the language: `loss softmax_cross_entropy(x, labels)` adds to what training "
+            "minimises; a value needs another name");
+    return nullptr;
+  }
+  if (at(Tok::Name) && kind(1) == Tok::Colon) {
+    loss->name = identifier(take());
+    take();
+  }
+  if (!(loss->value = expression()))
+    return nullptr;
+  loss->span = cover(begin, loss->value->span);
+  if (!network)
+    diagnostics_.report(diag::MisplacedStatement, begin, "loss", "a block").help(std::string(blockOfLosses));
+  return loss;
 }
 
 StmtPtr Parser::parseAssign() {

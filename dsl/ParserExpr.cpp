@@ -421,7 +421,8 @@ bool Parser::arguments(CallExpr &call) {
   bool named = false;
   while (!at(Tok::RParen)) {
     Argument argument;
-    if (at(Tok::Name) && kind(1) == Tok::Assign) {
+    // A word of the language may name a parameter of an operation: `target = y`.
+    if ((at(Tok::Name) || isKeyword(kind())) && kind(1) == Tok::Assign) {
       argument.name = identifier(take());
       take();
       named = true;

@@ -93,6 +93,8 @@ private:
   StmtPtr parseLearned(std::unique_ptr<Label> place = nullptr);
   StmtPtr parseChoose(std::unique_ptr<Label> place = nullptr);
   StmtPtr parseRequire();
+  StmtPtr parseTarget(bool network);
+  StmtPtr parseLoss(bool network);
   StmtPtr parseAssign();
   bool parsePattern(Pattern &out, bool bare = false);
 

@@ -182,10 +182,16 @@ void Sema::checkParameters(Declaration &declaration, Env &env) {
     const Type *inner = &type;
     while (inner->is(Type::Kind::List))
       inner = &inner->elements[0];
-    if (declaration.network && inner->is(Type::Kind::Tensor))
-      diagnostics_.report(diag::TensorParameter, parameter.name.span, parameter.name.text)
-          .help("a network gets its tensor by `input`; give other parameters a type, such as `" +
-                parameter.name.text + (type.is(Type::Kind::List) ? ": [int]`" : ": int`"));
+    const bool tensor = inner->is(Type::Kind::Tensor);
+    if (declaration.network && (tensor || inner->is(Type::Kind::Labels) || inner->is(Type::Kind::Loss))) {
+      auto report = diagnostics_.report(diag::TensorParameter, parameter.name.span, parameter.name.text,
+                                        (inner->is(Type::Kind::Labels) ? "" : "a ") + describe(*inner));
+      if (tensor)
+        report.help("a network gets its tensor by `input`; give other parameters a type, such as `" +
+                    parameter.name.text + (type.is(Type::Kind::List) ? ": [int]`" : ": int`"));
+      else
+        report.help("a network gets labels by `target`, and its losses are statements: `loss expression`");
+    }
     if (parameter.defaultValue)
       require(*parameter.defaultValue, type, "the default of `" + parameter.name.text + "`", env);
     env.set(parameter.name.text, type);
@@ -219,6 +225,7 @@ void Sema::checkNetworkForm(const Declaration &declaration) {
           .note("the first one", input->span);
     input = statement.get();
   }
+  checkTargets(declaration, input);
   if (!input)
     diagnostics_.report(diag::NetworkInputs, declaration.name.span, declaration.name.text)
         .help("say `input image: [3, 224, 224]` first");
@@ -235,6 +242,27 @@ void Sema::checkNetworkForm(const Declaration &declaration) {
                 "has both a result and named outputs")
         .note("a named output", outputs[0]->span)
         .help("name this one too: `output name = ...`");
+}
+
+// Training gives them by their names, beside the input.
+void Sema::checkTargets(const Declaration &declaration, const Stmt *input) {
+  std::map<std::string, Span> seen;
+  if (input)
+    seen.emplace(static_cast<const InputStmt *>(input)->name.text, input->span);
+  for (auto &statement : declaration.body.statements) {
+    if (statement->kind != Stmt::Kind::Target)
+      continue;
+    const Identifier &name = static_cast<const TargetStmt &>(*statement).name;
+    auto [found, added] = seen.emplace(name.text, statement->span);
+    if (!added)
+      diagnostics_
+          .report(diag::DuplicateTarget, name.span, name.text,
+                  input && found->second == input->span ? "the input" : "another target")
+          .note("the first one", found->second);
+    if (input && statement->span.begin < input->span.begin)
+      diagnostics_.report(diag::MisplacedStatement, statement->span, "target", "a network before its `input`")
+          .note("the input", input->span);
+  }
 }
 
 // ---- statements
@@ -285,6 +313,15 @@ void Sema::checkStatement(Stmt &statement, Env &env, Type *result) {
     env.set(input.name.text, Type::tensor());
     break;
   }
+  case Stmt::Kind::Target: {
+    auto &target = static_cast<TargetStmt &>(statement);
+    require(*target.size, Type::list(Type::integer()), "the size of a target", env);
+    env.set(target.name.text, target.labels ? Type::labels() : Type::tensor());
+    break;
+  }
+  case Stmt::Kind::Loss:
+    require(*static_cast<LossStmt &>(statement).value, Type::loss(), "what `loss` adds", env);
+    break;
   case Stmt::Kind::Output: {
     auto &output = static_cast<OutputStmt &>(statement);
     if (output.text)

@@ -133,6 +133,8 @@ bool Sema::bindArguments(CallExpr &call, const std::vector<ParameterName> &param
                                         static_cast<int64_t>(positional));
       if (callee == "concat")
         report.help("the tensors are one list: `concat([a, b])`");
+      else if (callee == "mean")
+        report.help("`global_avg_pool` is " + std::string(meansOfSides));
       else if (piped)
         report.label("counting the one that `|>` passes");
       return false;
@@ -184,7 +186,7 @@ Type Sema::inferBlockCall(CallExpr &call, Env &env, const Type *piped) {
       require(const_cast<Expr &>(*call.bound[i]), parameter.type.type, what, env);
     else if (i == 0 && piped && !accepts(parameter.type.type, *piped))
       mismatch(call.callee.span, "what is piped into `" + block.name.text + "`",
-               describe(parameter.type.type), *piped);
+               describe(parameter.type.type), parameter.type.type, *piped);
   }
   return call.partial ? partialCall(call, Callee{.block = &block}.signature(), piped) : resultOf(block);
 }
@@ -209,7 +211,7 @@ Type Sema::inferValueCall(CallExpr &call, const Type &callee, Env &env, const Ty
       require(const_cast<Expr &>(*call.bound[i]), callee.elements[i], "`" + parameters[i].name + "`", env);
     else if (i == 0 && piped && !accepts(callee.elements[i], *piped))
       mismatch(call.callee.span, "what is piped into `" + call.callee.text + "`",
-               describe(callee.elements[i]), *piped);
+               describe(callee.elements[i]), callee.elements[i], *piped);
   }
   return call.partial ? partialCall(call, callee, piped) : Type::unknown();
 }
@@ -246,12 +248,11 @@ Type Sema::inferOpCall(CallExpr &call, Env &env, const Type *piped) {
           .label("`inline` leaves no name for it")
           .help("`inline` is for calls of blocks");
   }
-  Type result = op.op == Op::Split ? Type::list(Type::tensor()) : Type::tensor();
   if (!bindArguments(call, parameters, piped)) {
     for (Argument &argument : call.arguments)
       if (!(argument.value->kind == Expr::Kind::Name))
         infer(*argument.value, env);
-    return result;
+    return op.result;
   }
   for (size_t i = 0; i < call.bound.size(); ++i) {
     const OpParameter &parameter = op.parameters[i];
@@ -259,16 +260,15 @@ Type Sema::inferOpCall(CallExpr &call, Env &env, const Type *piped) {
       continue;
     if (call.bound[i]) {
       checkOpArgument(op, parameter, const_cast<Expr &>(*call.bound[i]), env);
-    } else if (i == 0 && piped) {
-      bool list = parameter.kind == OpParam::Tensors;
-      Type wanted = list ? Type::list(Type::tensor()) : Type::tensor();
-      if (!accepts(wanted, *piped))
-        diagnostics_.report(diag::TypeMismatch, call.callee.span,
-                            "what is piped into `" + std::string(op.name) + "`", describe(parameter),
-                            describe(*piped));
+    } else if (i == 0 && piped && !accepts(typeOf(parameter), *piped)) {
+      auto report = diagnostics_.report(diag::TypeMismatch, call.callee.span,
+                                        "what is piped into `" + std::string(op.name) + "`",
+                                        describe(parameter), describe(*piped));
+      if (const std::string_view help = conversionHelp(typeOf(parameter), *piped); !help.empty())
+        report.help(std::string(help));
     }
   }
-  return call.partial ? partialCall(call, Callee{.op = &op}.signature(), piped) : result;
+  return call.partial ? partialCall(call, Callee{.op = &op}.signature(), piped) : op.result;
 }
 
 void Sema::checkOpArgument(const OpSignature &op, const OpParameter &parameter, Expr &argument, Env &env) {
@@ -297,6 +297,9 @@ void Sema::checkOpArgument(const OpSignature &op, const OpParameter &parameter, 
   case OpParam::Tensor:
     fine = type.is(Type::Kind::Tensor);
     break;
+  case OpParam::Labels:
+    fine = type.is(Type::Kind::Labels);
+    break;
   case OpParam::Tensors:
     fine = accepts(Type::list(Type::tensor()), type);
     break;
@@ -324,13 +327,8 @@ void Sema::checkOpArgument(const OpSignature &op, const OpParameter &parameter, 
   }
   if (fine)
     return;
-  auto report =
-      diagnostics_.report(diag::TypeMismatch, argument.span, what, describe(parameter), describe(type));
-  if (parameter.kind == OpParam::Int && type.is(Type::Kind::Float))
-    report.help("`int(v)`, `round(v)`, `floor(v)` and `ceil(v)` make an int of a float");
-  else if (type.is(Type::Kind::Block))
-    report.help(calledWithParentheses(argument.span));
-  else if (op.op == Op::Concat)
+  auto report = mismatch(argument.span, what, describe(parameter), typeOf(parameter), type);
+  if (op.op == Op::Concat && !type.is(Type::Kind::Block))
     report.help("the tensors are one list: `concat([a, b])`");
 }
 
@@ -376,7 +374,8 @@ Type Sema::functionResult(Function function, const std::vector<Type> &types, con
       name = signature.name;
   auto wants = [&](size_t i, bool fine, const char *wanted) {
     if (types[i].known() && !fine)
-      mismatch(spans[i], "the argument of `" + name + "`", wanted, types[i]);
+      mismatch(spans[i], "the argument of `" + name + "`", wanted,
+               std::string_view(wanted) == "int" ? Type::integer() : Type::unknown(), types[i]);
   };
   switch (function) {
   case Function::None:
@@ -386,8 +385,9 @@ Type Sema::functionResult(Function function, const std::vector<Type> &types, con
     return Type::integer();
   case Function::Sum: {
     Type element = elementOf(types[0]);
-    bool summable = element.numeric() || element.is(Type::Kind::Tensor) || !element.known();
-    wants(0, types[0].listLike() && summable, "a list of numbers or tensors");
+    bool summable = element.numeric() || element.is(Type::Kind::Tensor) || element.is(Type::Kind::Loss) ||
+                    !element.known();
+    wants(0, types[0].listLike() && summable, "a list of numbers, tensors or losses");
     return summable ? element : Type::unknown();
   }
   case Function::Min:

@@ -9,12 +9,16 @@ std::string Sema::calledWithParentheses(Span span) const {
          std::string(program_.sources.slice(span).substr(0, 64)) + "(...)`";
 }
 
-void Sema::mismatch(Span span, std::string_view what, std::string_view wanted, const Type &found) {
+// `wanted` names what is asked for; its type, where there is one.
+DiagnosticBuilder Sema::mismatch(Span span, std::string_view what, std::string_view wanted, const Type &type,
+                                 const Type &found) {
   auto report = diagnostics_.report(diag::TypeMismatch, span, what, wanted, describe(found));
-  if (wanted == "int" && found.is(Type::Kind::Float))
-    report.help("`int(v)`, `round(v)`, `floor(v)` and `ceil(v)` make an int of a float");
+  const std::string_view help = conversionHelp(type, found);
+  if (!help.empty())
+    report.help(std::string(help));
   else if (found.is(Type::Kind::Block) && !wanted.starts_with("block("))
     report.help(calledWithParentheses(span));
+  return report;
 }
 
 namespace {
@@ -56,7 +60,7 @@ void Sema::require(Expr &expr, const Type &type, std::string_view what, Env &env
   if (type.is(Type::Kind::String) && found.is(Type::Kind::String) && !requireWords(expr, type, what))
     return;
   if (!accepts(type, found))
-    mismatch(expr.span, what, describe(type), found);
+    mismatch(expr.span, what, describe(type), type, found);
 }
 
 Type Sema::infer(Expr &expr, Env &env) {
@@ -94,8 +98,10 @@ Type Sema::infer(Expr &expr, Env &env) {
     }
     Type type = infer(*unary.operand, env);
     if (type.known() && !type.numeric() && !type.is(Type::Kind::Tensor)) {
-      diagnostics_.report(diag::TypeMismatch, unary.operand->span, "the operand of `-`",
-                          "a number or a tensor", describe(type));
+      auto report = diagnostics_.report(diag::TypeMismatch, unary.operand->span, "the operand of `-`",
+                                        "a number or a tensor", describe(type));
+      if (const std::string_view help = helpOfLosses(type, type); !help.empty())
+        report.help(std::string(help));
       return Type::unknown();
     }
     return type;
@@ -183,6 +189,16 @@ void Sema::checkWords(const BinaryExpr &comparison, const Type &left, const Type
   check(*comparison.right, left);
 }
 
+// Whether it is one, where what is not known yet turns out right.
+static bool isLoss(BinaryOp op, const Type &left, const Type &right) {
+  const auto loss = [](const Type &type) { return type.is(Type::Kind::Loss); };
+  const auto number = [](const Type &type) { return type.numeric() || !type.known(); };
+  if (op == BinaryOp::Add)
+    return (loss(left) && (loss(right) || !right.known())) || (loss(right) && !left.known());
+  return (op == BinaryOp::Multiply && ((loss(left) && number(right)) || (number(left) && loss(right)))) ||
+         (op == BinaryOp::Divide && loss(left) && number(right));
+}
+
 Type Sema::inferBinary(BinaryExpr &binary, Env &env) {
   std::string_view op = spelling(binary.op);
   if (binary.op == BinaryOp::And || binary.op == BinaryOp::Or) {
@@ -204,14 +220,21 @@ Type Sema::inferBinary(BinaryExpr &binary, Env &env) {
       report.help(std::string(tensorOperators));
     else if (mixed && binary.op == BinaryOp::Divide)
       report.help(std::string(divisibleTensors));
+    else if (const std::string_view help = helpOfLosses(left, right); !help.empty())
+      report.help(std::string(help));
     return Type::unknown();
   };
+  const auto training = [](const Type &type) {
+    return type.is(Type::Kind::Loss) || type.is(Type::Kind::Labels);
+  };
+  if (isLoss(binary.op, left, right))
+    return Type::loss();
   switch (binary.op) {
   case BinaryOp::Equal:
   case BinaryOp::NotEqual:
     if (left.is(Type::Kind::None) || right.is(Type::Kind::None))
       return Type::boolean();
-    if (known && (tensors || left.is(Type::Kind::Block) ||
+    if (known && (tensors || training(left) || left.is(Type::Kind::Block) ||
                   !(numbers || left.kind == right.kind || (left.listLike() && right.listLike()))))
       refuse();
     checkWords(binary, left, right);
@@ -238,7 +261,7 @@ Type Sema::inferBinary(BinaryExpr &binary, Env &env) {
       // One side already rules a pair out that no value of the other can repair.
       const Type &type = left.known() ? left : right;
       if (type.is(Type::Kind::Bool) || type.is(Type::Kind::String) || type.is(Type::Kind::Block) ||
-          type.is(Type::Kind::None))
+          type.is(Type::Kind::None) || training(type))
         return refuse();
       return Type::unknown();
     }
@@ -270,6 +293,12 @@ Type Sema::inferMember(MemberExpr &member, Env &env) {
   if (!base.known())
     return Type::unknown();
   const std::string &name = member.name.text;
+  if (base.is(Type::Kind::Labels)) {
+    if (name != "height" && name != "width")
+      diagnostics_.report(diag::UnknownProperty, member.name.span, "labels", name)
+          .help(std::string(propertiesOfLabels));
+    return name == "height" || name == "width" ? Type::integer() : Type::unknown();
+  }
   if (base.is(Type::Kind::Tensor)) {
     if (name == "channels" || name == "height" || name == "width")
       return Type::integer();

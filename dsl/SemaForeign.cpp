@@ -43,7 +43,10 @@ bool isSpace(const Expr &expr) {
 
 // Whether an argument of which theirs says "name=form" may be left out.
 bool isOfForm(const Expr &expr, std::string_view name, std::string_view form) {
-  return form == "1" ? isOne(expr) : form == "channels" ? isChannels(expr, name) : isSpace(expr);
+  return form == "1"          ? isOne(expr)
+         : form == "channels" ? isChannels(expr, name)
+         : form == "space"    ? isSpace(expr)
+                              : literal(expr) == form;
 }
 
 bool isEmptyValue(const Expr &expr) {
@@ -100,8 +103,10 @@ std::optional<std::string> Sema::ourCall(const CallExpr &call, const ForeignCall
   const bool module = call.callee.text[0] >= 'A' && call.callee.text[0] <= 'Z';
   if (module && !piped)
     return std::nullopt; // where its map comes from is not said
-  // Who writes `conv2d` means its first number as here; of `interpolate` ours come in another order.
-  const bool reordered = op->parameters.size() == 1 || op->parameters[1].kind == OpParam::Word;
+  // Who writes `conv2d` means its first number as here; of `interpolate` and losses ours come in another
+  // order.
+  const bool reordered = op->parameters.size() == 1 || op->parameters[1].kind == OpParam::Word ||
+                         op->result.is(Type::Kind::Loss);
   const bool theirs = !entry.parameters.empty() && (module || reordered);
   const size_t first = piped ? 1 : 0;
   std::vector<std::string> values(op->parameters.size());
@@ -200,7 +205,10 @@ Type Sema::inferDotted(CallExpr &call, Env &env, bool piped) {
   const ForeignName *module = env.names.count(first) ? nullptr : findForeign(Foreign::Module, first);
   auto &scope = program_.scopes[env.file];
   auto block = scope.find(call.callee.text);
-  const bool known = findOperation(call.callee.text) || findFunction(call.callee.text) ||
+  // Theirs may have the name of another operation of ours: `x.mean([2, 3])`.
+  const ForeignCall *theirs = findForeignCall(call.callee.text);
+  const bool another = theirs && theirs->ours != call.callee.text && !(call.arguments.empty() && !module);
+  const bool known = (findOperation(call.callee.text) && !another) || findFunction(call.callee.text) ||
                      (block != scope.end() && !block->second->network);
   const Span written{call.span.file, call.owner.span.begin, call.span.end};
   const std::string arguments(program_.sources.slice({call.span.file, call.callee.span.end, call.span.end}));
@@ -249,6 +257,10 @@ bool Sema::explainForeignArgument(DiagnosticBuilder &report, const CallExpr &cal
   const ForeignName *foreign = call.op ? findForeign(Foreign::Argument, argument.name.text) : nullptr;
   if (!foreign)
     return false;
+  if (call.op->name == "mean" && (foreign->name == "dim" || foreign->name == "axis")) {
+    report.help("`global_avg_pool` is " + std::string(meansOfSides));
+    return true;
+  }
   const bool has = std::find(names.begin(), names.end(), foreign->ours) != names.end();
   if (!foreign->ours.empty() && !has)
     return false;

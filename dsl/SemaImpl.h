@@ -48,6 +48,7 @@ private:
   Type resultOf(const Declaration &declaration);
   void checkParameters(Declaration &declaration, Env &env);
   void checkNetworkForm(const Declaration &declaration);
+  void checkTargets(const Declaration &declaration, const Stmt *input);
 
   // Statements.
   void checkBody(Body &body, Env &env, Type *result);
@@ -72,7 +73,8 @@ private:
   bool requireWords(const Expr &expr, const Type &type, std::string_view what);
   void checkWords(const BinaryExpr &comparison, const Type &left, const Type &right);
   std::string calledWithParentheses(Span span) const;
-  void mismatch(Span span, std::string_view what, std::string_view wanted, const Type &found);
+  DiagnosticBuilder mismatch(Span span, std::string_view what, std::string_view wanted, const Type &type,
+                             const Type &found);
 
   // Calls. `piped` is the type that comes through `|>`.
   struct ParameterName {

@@ -97,7 +97,7 @@ void Elaborator::traceSizes(DiagnosticBuilder &report, const std::vector<Value> 
   // One operand for each size that occurs: a fifth branch of the same size explains nothing more.
   std::vector<size_t> chosen;
   for (size_t i = 0; i < operands.size() && chosen.size() < shown; ++i) {
-    if (!operands[i].is(Value::Kind::Tensor))
+    if (!operands[i].map())
       continue;
     const Shape &shape = shapeOf(operands[i]);
     if (std::none_of(chosen.begin(), chosen.end(), [&](size_t k) {
@@ -162,9 +162,9 @@ void Elaborator::traceChannels(DiagnosticBuilder &report, const Value &tensor) {
   int at = tensor.node();
   while (true) {
     const Node &node = graph_.nodes[at];
-    bool decides = node.kind == OpKind::Input || node.kind == OpKind::Convolution ||
-                   node.kind == OpKind::TransposedConvolution || node.kind == OpKind::Linear ||
-                   node.kind == OpKind::Slice || node.kind == OpKind::Concat ||
+    bool decides = node.kind == OpKind::Input || node.kind == OpKind::Target ||
+                   node.kind == OpKind::Convolution || node.kind == OpKind::TransposedConvolution ||
+                   node.kind == OpKind::Linear || node.kind == OpKind::Slice || node.kind == OpKind::Concat ||
                    node.kind == OpKind::ChannelMean || node.kind == OpKind::ChannelMax;
     if (decides || node.operands.empty())
       break;

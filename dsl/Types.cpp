@@ -69,6 +69,10 @@ std::string describe(const Type &type) {
     return type.names.size() > 1 ? describeWords(type.names) : "string";
   case Type::Kind::Tensor:
     return "tensor";
+  case Type::Kind::Labels:
+    return "labels";
+  case Type::Kind::Loss:
+    return "loss";
   case Type::Kind::List:
     return type.elements[0].known() ? "[" + describe(type.elements[0]) + "]" : "a list";
   case Type::Kind::Tuple:
@@ -166,6 +170,23 @@ bool accepts(const Type &to, const Type &from) {
     return true;
   }
   return to.is(Type::Kind::Tuple) && from.is(Type::Kind::List);
+}
+
+std::string_view conversionHelp(const Type &to, const Type &from) {
+  using enum Type::Kind;
+  if (to.is(Int) && from.is(Float))
+    return "`int(v)`, `round(v)`, `floor(v)` and `ceil(v)` make an int of a float";
+  if (to.is(Loss) && from.is(Tensor))
+    return "operations such as `squared_error` compare it with a target; `mean(x)` is the mean of its "
+           "elements, "
+           "as a loss";
+  if (to.is(Labels) && from.is(Tensor))
+    return "labels are a target `of int`: `target mask: [image.height, image.width] of int`";
+  if (to.is(Tensor) && from.is(Labels))
+    return "labels go into `softmax_cross_entropy`; a target `of float` is a tensor";
+  if (to.is(Tensor) && from.is(Loss))
+    return "a loss is a number of training: nothing is computed from it but sums and multiples";
+  return "";
 }
 
 Type elementOf(const Type &type) {

@@ -144,6 +144,15 @@ private:
       bind(input.name, names);
       break;
     }
+    case Stmt::Kind::Target: {
+      auto &target = static_cast<const TargetStmt &>(statement);
+      read(*target.size, names);
+      bind(target.name, names);
+      break;
+    }
+    case Stmt::Kind::Loss:
+      read(*static_cast<const LossStmt &>(statement).value, names);
+      break;
     case Stmt::Kind::Output: {
       auto &output = static_cast<const OutputStmt &>(statement);
       read(*output.value, names);

@@ -54,6 +54,19 @@ Value Value::ofTensor(int node) {
   return out;
 }
 
+Value Value::ofLabels(int node) {
+  Value out = ofInt(node);
+  out.kind = Kind::Labels;
+  return out;
+}
+
+Value Value::ofLoss(LossTerms terms) {
+  Value out;
+  out.kind = Kind::Loss;
+  out.loss = std::make_shared<const LossTerms>(std::move(terms));
+  return out;
+}
+
 Value Value::ofList(std::vector<Value> elements) {
   auto list = std::make_shared<ListValue>();
   for (const Value &element : elements)
@@ -91,6 +104,10 @@ Type typeOf(const Value &value) {
     return Type::string();
   case Value::Kind::Tensor:
     return Type::tensor();
+  case Value::Kind::Labels:
+    return Type::labels();
+  case Value::Kind::Loss:
+    return Type::loss();
   case Value::Kind::List: {
     constexpr size_t enough = 4;
     constexpr int deepest = 4;
@@ -130,6 +147,10 @@ std::string describe(const Value &value) {
     return "a list of " + std::to_string(value.list->elements.size());
   case Value::Kind::Tensor:
     return "a tensor";
+  case Value::Kind::Labels:
+    return "labels";
+  case Value::Kind::Loss:
+    return "a loss";
   case Value::Kind::Block:
     return std::string(value.block->callee.block ? "block `" : "operation `") +
            std::string(value.block->callee.name()) + "`";

@@ -7,6 +7,7 @@
 #include "dsl/Types.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,30 +18,35 @@ namespace vernier::dsl {
 struct BlockValue;
 struct ListValue;
 
+// The terms of a loss: weights of loss nodes.
+using LossTerms = std::map<int, double>;
+
 // A bit for each `choose` hole, in the order of the graph's.
 using ChoiceSet = uint64_t;
 
 struct Value {
   // Error: something that was reported; whatever is done with it is an Error again, silently.
-  enum class Kind { Error, None, Int, Float, Bool, String, List, Tensor, Block };
+  enum class Kind { Error, None, Int, Float, Bool, String, List, Tensor, Labels, Loss, Block };
   Kind kind = Kind::Error;
   // A number of channels that depends on hole `hole`: its element `element`, or, at -1, something made of it.
   int hole = -1, element = -1;
-  // The `choose` holes that it was computed from; not a tensor's, which its node knows.
+  // The `choose` holes that it was computed from; not a tensor's or labels', which their node knows.
   ChoiceSet choices = 0;
   union {
-    int64_t integer = 0; // Int, Bool; Tensor: index of its node
+    int64_t integer = 0; // Int, Bool; Tensor, Labels: index of the node
     double number;       // Float
   };
   std::shared_ptr<const std::string> text;
   std::shared_ptr<const ListValue> list;
   std::shared_ptr<const BlockValue> block;
+  std::shared_ptr<const LossTerms> loss;
 
   bool is(Kind k) const { return kind == k; }
   bool error() const { return kind == Kind::Error; }
   bool numeric() const { return kind == Kind::Int || kind == Kind::Float; }
   bool learned() const { return hole >= 0; }
   double asDouble() const { return kind == Kind::Float ? number : static_cast<double>(integer); }
+  bool map() const { return kind == Kind::Tensor || kind == Kind::Labels; }
   int node() const { return static_cast<int>(integer); }
 
   static Value none();
@@ -49,6 +55,8 @@ struct Value {
   static Value ofBool(bool value);
   static Value ofString(std::string value);
   static Value ofTensor(int node);
+  static Value ofLabels(int node);
+  static Value ofLoss(LossTerms terms);
   static Value ofList(std::vector<Value> elements);
   static Value ofBlock(BlockValue block);
 };

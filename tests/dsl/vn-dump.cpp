@@ -37,7 +37,10 @@ const char *nameOf(const Node &node) {
                                       "add",
                                       "subtract",
                                       "multiply",
-                                      "divide"};
+                                      "divide",
+                                      "target",
+                                      "softmax_cross_entropy",
+                                      "pointwise_loss"};
   return names[static_cast<int>(node.kind)];
 }
 
@@ -66,6 +69,23 @@ std::string parametersOf(const Node &node) {
              long(node.padding[2]), long(node.padding[3]));
     out += text;
   }
+  if (node.kind == OpKind::SoftmaxCrossEntropy) {
+    snprintf(text, sizeof text, " smoothing=%g", node.smoothing);
+    out += text;
+    if (node.ignored)
+      out += " ignored=" + std::to_string(*node.ignored);
+  }
+  if (node.kind == OpKind::PointwiseLoss) {
+    out += std::string(" ") + vernier::nameOf(node.pointwise);
+    if (node.pointwise == vernier::Pointwise::Focal || node.pointwise == vernier::Pointwise::SmoothL1) {
+      snprintf(text, sizeof text, " sharpness=%g", node.sharpness);
+      out += text;
+    }
+    if (node.pointwise == vernier::Pointwise::Focal) {
+      snprintf(text, sizeof text, " share=%g", node.share);
+      out += text;
+    }
+  }
   if (node.kind == OpKind::Resize)
     out += node.mode == ResizeMode::Nearest ? " nearest" : " bilinear";
   if (node.kind == OpKind::ChannelShuffle)
@@ -84,7 +104,7 @@ std::string parametersOf(const Node &node) {
   }
   for (auto [flag, name] :
        {std::pair(node.bias, " bias"), std::pair(node.ceil, " ceil"), std::pair(node.replicate, " replicate"),
-        std::pair(node.alignCorners, " align_corners")})
+        std::pair(node.labels, " labels"), std::pair(node.alignCorners, " align_corners")})
     if (flag)
       out += name;
   if (node.channelsFrom)
@@ -122,6 +142,10 @@ void print(const Graph &graph, bool summary) {
   for (const Output &output : graph.outputs)
     if (!summary)
       printf("output %s = %%%d\n", output.name.c_str(), output.node);
+  for (const LossTerm &term : graph.losses)
+    if (!summary)
+      printf("loss %s%s%g * %%%d\n", term.name.c_str(), term.name.empty() ? "" : " = ", term.weight,
+             term.node);
   printf("%s: %zu operations, %ld parameters, %ld multiply-adds\n", graph.model.c_str(), graph.nodes.size(),
          long(parameters), long(macs));
 }
