@@ -527,8 +527,9 @@ bool Elaborator::executeTarget(const TargetStmt &target, Frame &frame) {
 
 bool Elaborator::executeLoss(const LossStmt &loss, Frame &frame) {
   Value value = eval(*loss.value, frame);
+  // Nothing is computed from what it adds: what follows may hold further errors.
   if (aborted_ || !conform(value, Type::loss(), "what `loss` adds", loss.value->span, frame))
-    return false;
+    return !aborted_;
   const Identifier &name = loss.name;
   if (!name.text.empty()) {
     auto [found, added] = lossNames_.emplace(name.text, name.span);
@@ -538,7 +539,7 @@ bool Elaborator::executeLoss(const LossStmt &loss, Frame &frame) {
       if (found->second == name.span)
         report.help("in a loop, leave the name out, or add the losses up behind it: `loss " + name.text +
                     ": sum(for ...)`");
-      return false;
+      return true;
     }
   }
   for (auto [node, weight] : *value.loss) {
@@ -554,28 +555,27 @@ bool Elaborator::executeLoss(const LossStmt &loss, Frame &frame) {
   return step(static_cast<int64_t>(value.loss->size()));
 }
 
-// Of targets that no loss of the model reads.
+// Of targets that no loss of the model reads: in another model a loss may, in a branch that was taken there.
 void Elaborator::warnOfTargets() {
   std::vector<bool> read(graph_.nodes.size());
   for (const LossTerm &term : graph_.losses)
     read[term.node] = true;
-  for (size_t i = graph_.nodes.size(); i-- > 0;) {
+  for (size_t i = graph_.nodes.size(); i-- > 0;)
     if (read[i])
       for (int operand : graph_.nodes[i].operands)
         read[operand] = true;
-    else if (graph_.nodes[i].kind == OpKind::Target && graph_.nodes[i].place.front() != '_')
-      diagnostics_.report(diag::UnusedValue, info_[i].span, graph_.nodes[i].place)
-          .help("no loss reads it; if it must stay, begin its name with `_`");
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+    const Node &node = graph_.nodes[i];
+    if (node.kind == OpKind::Target && !read[i] && node.place.front() != '_')
+      diagnostics_.report(diag::UnusedValue, info_[i].span, node.place)
+          .help("no loss of model `" + graph_.model + "` reads it; if it must stay, begin its name with `_`");
   }
 }
 
 bool Elaborator::addOutput(const std::string &name, const Value &value, Span span, Frame &frame) {
-  if (value.error())
+  Value map = value;
+  if (!conform(map, Type::tensor(), "output `" + name + "`", span, frame))
     return false;
-  if (!value.is(Value::Kind::Tensor)) {
-    error(diag::TypeMismatch, span, frame, "output `" + name + "`", "tensor", describe(typeOf(value)));
-    return false;
-  }
   if (shapeOf(value).channels == 0) {
     error(diag::NothingLeft, span, frame, "output");
     return false;

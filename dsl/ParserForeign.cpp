@@ -430,6 +430,8 @@ ExprPtr Parser::calledResult(ExprPtr callee) {
   CallExpr outer(open.span);
   if (!arguments(outer))
     return nullptr;
+  if (outer.arguments.size() > 1)
+    report.help("a loss is called with both of its maps: `squared_error(x, y)`");
   if (outer.arguments.size() != 1 || !outer.arguments[0].name.text.empty())
     return nullptr;
   ExprPtr map = std::move(outer.arguments[0].value);

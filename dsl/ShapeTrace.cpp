@@ -171,7 +171,9 @@ void Elaborator::traceChannels(DiagnosticBuilder &report, const Value &tensor) {
     at = node.operands[0];
   }
   const Node &node = graph_.nodes[at];
-  std::string text = std::to_string(node.shape.channels) + " channels come from `" + node.place + "`";
+  const int64_t channels = node.shape.channels;
+  std::string text = std::to_string(channels) + (channels == 1 ? " channel comes" : " channels come") +
+                     " from `" + node.place + "`";
   if (node.kind == OpKind::Concat) {
     text += ": ";
     constexpr size_t shown = 8;
