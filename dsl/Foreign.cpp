@@ -22,6 +22,7 @@ constexpr std::string_view logProbabilities =
     "`softmax_cross_entropy(x, labels)` takes the logits: leave out the `log_softmax` before it";
 constexpr std::string_view probabilities =
     "`binary_cross_entropy` here takes logits, not probabilities: leave out the `sigmoid` before it";
+constexpr std::string_view overAll = "the mean over all elements";
 constexpr std::string_view meanOfAll = "a loss is the mean over all elements: leave it out";
 constexpr std::string_view weighOperation =
     "terms of a loss have weights, `0.5 * squared_error(x, y)`; classes "
@@ -331,28 +332,25 @@ const std::vector<ForeignCall> calls = {
     // Losses; of binary_cross_entropy only the name is the same.
     {"crossentropy",
      "softmax_cross_entropy",
-     "",
+     "the mean over all labels but those that `ignore` names; classes have no weights",
      {"labels", "weight", "size_average", "ignore", "reduce", "reduction=mean", "smoothing"}},
     {"crossentropyloss", "softmax_cross_entropy", lossStatement},
     {"sparsecategoricalcrossentropy", "softmax_cross_entropy", "of logits and a target `of int`"},
     {"nllloss", "", logProbabilities},
     {"binarycrossentropywithlogits",
      "binary_cross_entropy",
-     "",
+     overAll,
      {"target", "weight", "size_average", "reduce", "reduction=mean", "pos_weight"}},
     {"bcewithlogitsloss", "binary_cross_entropy", lossStatement},
     {"bceloss", "", probabilities},
     {"binarycrossentropy", "", probabilities},
-    {"sigmoidfocalloss",
-     "focal_loss",
-     "the mean over all elements",
-     {"target", "alpha", "gamma", "reduction=mean"}},
+    {"sigmoidfocalloss", "focal_loss", overAll, {"target", "alpha", "gamma", "reduction=mean"}},
     {"focalloss", "focal_loss", "of logits, with `gamma` and `alpha`"},
     {"mse", "squared_error", ""},
-    {"mseloss", "squared_error", "", {"target", "size_average", "reduce", "reduction=mean"}},
-    {"l1loss", "absolute_error", "", {"target", "size_average", "reduce", "reduction=mean"}},
+    {"mseloss", "squared_error", overAll, {"target", "size_average", "reduce", "reduction=mean"}},
+    {"l1loss", "absolute_error", overAll, {"target", "size_average", "reduce", "reduction=mean"}},
     {"mae", "absolute_error", ""},
-    {"smoothl1loss", "smooth_l1", "", {"target", "size_average", "reduce", "reduction=mean", "beta"}},
+    {"smoothl1loss", "smooth_l1", overAll, {"target", "size_average", "reduce", "reduction=mean", "beta"}},
     {"huberloss",
      "smooth_l1",
      "times `delta`: `d * smooth_l1(x, y, beta = d)`",

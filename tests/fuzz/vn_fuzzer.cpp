@@ -5,6 +5,7 @@
 #include "dsl/Lexer.h"
 #include "dsl/ShapeRules.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <set>
 
@@ -51,6 +52,11 @@ void checkGraph(const Graph &graph) {
       demand(operand >= 0 && operand < static_cast<int>(i));
     if (node.channelsFrom)
       demand(graph.holes.at(node.channelsFrom->hole).seed.at(node.channelsFrom->index) == node.channels);
+  }
+  for (const LossTerm &term : graph.losses) {
+    const OpKind kind = graph.nodes.at(term.node).kind;
+    demand(kind == OpKind::SoftmaxCrossEntropy || kind == OpKind::PointwiseLoss);
+    demand(std::isfinite(static_cast<float>(term.weight)));
   }
   demand(!graph.outputs.empty());
   for (const Output &output : graph.outputs)
