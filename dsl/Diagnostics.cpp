@@ -35,7 +35,7 @@ DiagnosticBuilder &DiagnosticBuilder::call(std::string text, Span span) {
 }
 
 DiagnosticBuilder &DiagnosticBuilder::help(std::string text) {
-  if (diagnostic_)
+  if (diagnostic_ && !text.empty())
     diagnostic_->helps.push_back(std::move(text));
   return *this;
 }

@@ -69,7 +69,7 @@ public:
   DiagnosticBuilder &label(std::string text);
   DiagnosticBuilder &note(std::string text, Span span = {}, std::string label = "");
   DiagnosticBuilder &call(std::string text, Span span);
-  DiagnosticBuilder &help(std::string text);
+  DiagnosticBuilder &help(std::string text); // none where the text is empty
   // `text` belongs in place of `span`; several must be given in ascending order.
   DiagnosticBuilder &rewrite(Span span, std::string text);
   // Only the first report of an error counts; for the others all of this does nothing.

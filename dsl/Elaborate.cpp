@@ -503,11 +503,11 @@ bool Elaborator::executeInput(const InputStmt &input, Frame &frame) {
 
 bool Elaborator::executeTarget(const TargetStmt &target, Frame &frame) {
   const Value size = eval(*target.size, frame);
-  auto dims =
-      target.labels
-          ? sizes(size, *target.size, target.name,
-                  "[], one label of each image, or [height, width], one of each pixel", {0, 2}, frame)
-          : sizes(size, *target.size, target.name, "[channels] or [channels, height, width]", {1, 3}, frame);
+  const std::string_view forms = target.labels
+                                     ? "[], one label of each image, or [height, width], one of each pixel"
+                                     : "[channels] or [channels, height, width]";
+  const std::vector<size_t> counts = target.labels ? std::vector<size_t>{0, 2} : std::vector<size_t>{1, 3};
+  auto dims = sizes(size, *target.size, target.name, forms, counts, frame);
   if (!dims)
     return false;
   Node node;
@@ -599,8 +599,7 @@ bool Elaborator::conform(Value &value, const Type &type, std::string_view what, 
     return !value.error();
   auto refuse = [&](const Value &found) {
     auto report = error(diag::TypeMismatch, span, frame, what, describe(type), describe(typeOf(found)));
-    if (const std::string_view help = conversionHelp(type, typeOf(found)); !help.empty())
-      report.help(std::string(help));
+    report.help(std::string(conversionHelp(type, typeOf(found))));
     return false;
   };
   switch (type.kind) {

@@ -141,8 +141,7 @@ std::optional<int64_t> Elaborator::integer(const Value &value, std::string_view 
   }
   if (!value.is(Value::Kind::Int)) {
     auto report = error(diag::TypeMismatch, span, frame, what, "int", describe(typeOf(value)));
-    if (const std::string_view help = conversionHelp(Type::integer(), typeOf(value)); !help.empty())
-      report.help(std::string(help));
+    report.help(std::string(conversionHelp(Type::integer(), typeOf(value))));
     return std::nullopt;
   }
   return value.integer;
@@ -185,8 +184,7 @@ Value Elaborator::evalUnary(const UnaryExpr &unary, Frame &frame) {
   if (!value.is(Value::Kind::Int)) {
     auto report = error(diag::TypeMismatch, unary.operand->span, frame, "the operand of `-`",
                         "a number or a tensor", describe(typeOf(value)));
-    if (const std::string_view help = helpOfLosses(typeOf(value), typeOf(value)); !help.empty())
-      report.help(std::string(help));
+    report.help(std::string(helpOfLosses(typeOf(value), typeOf(value))));
     return {};
   }
   int64_t result;
@@ -227,12 +225,12 @@ Value Elaborator::evalBinary(const BinaryExpr &binary, Frame &frame) {
     joined.insert(joined.end(), right.list->elements.begin(), right.list->elements.end());
     return makeList(std::move(joined), binary.span);
   }
-  const bool losses = left.is(Value::Kind::Loss) && right.is(Value::Kind::Loss);
-  const bool weighted = (left.is(Value::Kind::Loss) && right.numeric()) ||
-                        (right.is(Value::Kind::Loss) && left.numeric() && binary.op == BinaryOp::Multiply);
-  if (binary.op == BinaryOp::Add
-          ? losses
-          : weighted && (binary.op == BinaryOp::Multiply || binary.op == BinaryOp::Divide))
+  const bool first = left.is(Value::Kind::Loss), second = right.is(Value::Kind::Loss);
+  const bool multiplies = binary.op == BinaryOp::Multiply;
+  const bool added = first && second && binary.op == BinaryOp::Add;
+  const bool weighted = (first && right.numeric() && (multiplies || binary.op == BinaryOp::Divide)) ||
+                        (second && left.numeric() && multiplies);
+  if (added || weighted)
     return lossArithmetic(binary, left, right, frame);
   return arithmetic(binary, left, right, frame);
 }
@@ -295,8 +293,7 @@ void Elaborator::refuseOperands(const BinaryExpr &binary, const Value &left, con
   const Type types[2] = {typeOf(left), typeOf(right)};
   auto report = error(diag::OperandTypes, binary.opSpan, frame, spelling(binary.op), describe(types[0]),
                       describe(types[1]));
-  if (const std::string_view help = helpOfLosses(types[0], types[1]); !help.empty())
-    report.help(std::string(help));
+  report.help(std::string(helpOfLosses(types[0], types[1])));
 }
 
 // The sum of two losses, or a multiple of one.

@@ -189,8 +189,10 @@ Value Elaborator::sum(const CallExpr &call, const std::vector<Value> &values, Fr
   auto &elements = values[0].list->elements;
   if (!step(static_cast<int64_t>(elements.size())))
     return {};
-  if (!elements.empty() && std::all_of(elements.begin(), elements.end(),
-                                       [](const Value &element) { return element.is(Value::Kind::Loss); })) {
+  const auto isLoss = [](const Value &element) { return element.is(Value::Kind::Loss); };
+  if (std::any_of(elements.begin(), elements.end(), [](const Value &element) { return element.error(); }))
+    return {};
+  if (!elements.empty() && std::all_of(elements.begin(), elements.end(), isLoss)) {
     LossTerms terms;
     for (const Value &element : elements)
       for (auto [node, weight] : *element.loss)
@@ -201,7 +203,7 @@ Value Elaborator::sum(const CallExpr &call, const std::vector<Value> &values, Fr
   Value total = elements.empty() ? Value::ofInt(0) : elements[0];
   for (size_t i = 0; i < elements.size(); ++i) {
     const Value &value = elements[i];
-    if (value.error() || total.error())
+    if (total.error())
       return {};
     bool tensors = total.is(Value::Kind::Tensor) && value.is(Value::Kind::Tensor);
     if (!tensors && (!total.numeric() || !value.numeric())) {

@@ -33,8 +33,7 @@ Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, con
       const Type found = typeOf(op.values[i]);
       auto report =
           error(diag::TypeMismatch, op.span(i), frame, op.what(i), describe(parameter), describe(found));
-      if (const std::string_view help = conversionHelp(typeOf(parameter), found); !help.empty())
-        report.help(std::string(help));
+      report.help(std::string(conversionHelp(typeOf(parameter), found)));
       op.failed = true;
     }
   }

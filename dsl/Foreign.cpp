@@ -24,9 +24,6 @@ constexpr std::string_view probabilities =
     "`binary_cross_entropy` here takes logits, not probabilities: leave out the `sigmoid` before it";
 constexpr std::string_view overAll = "the mean over all elements";
 constexpr std::string_view meanOfAll = "a loss is the mean over all elements: leave it out";
-constexpr std::string_view weighOperation =
-    "terms of a loss have weights, `0.5 * squared_error(x, y)`; classes "
-    "and pixels have none";
 constexpr std::string_view lossStatement =
     "losses are operations, and what training minimises is said by statements: `loss squared_error(x, y)`";
 constexpr std::string_view declareBlock = "a block is declared by `block name(x, channels: int) { ... }`";
@@ -108,8 +105,7 @@ const std::vector<ForeignName> arguments = {
     {"ignore_index", "ignore", ""},
     {"label_smoothing", "smoothing", ""},
     {"reduction", "", meanOfAll, true},
-    {"weight", "", weighOperation},
-    {"pos_weight", "", weighOperation},
+    {"pos_weight", "", "`focal_loss` weighs what is there, by its `alpha`"},
     {"input", "x", ""},
     {"inputs", "x", ""},
     {"logits", "x", ""},

@@ -133,7 +133,7 @@ bool Sema::bindArguments(CallExpr &call, const std::vector<ParameterName> &param
                                         static_cast<int64_t>(positional));
       if (callee == "concat")
         report.help("the tensors are one list: `concat([a, b])`");
-      else if (callee == "mean")
+      else if (call.op && callee == "mean")
         report.help("`global_avg_pool` is " + std::string(meansOfSides));
       else if (piped)
         report.label("counting the one that `|>` passes");
@@ -264,8 +264,7 @@ Type Sema::inferOpCall(CallExpr &call, Env &env, const Type *piped) {
       auto report = diagnostics_.report(diag::TypeMismatch, call.callee.span,
                                         "what is piped into `" + std::string(op.name) + "`",
                                         describe(parameter), describe(*piped));
-      if (const std::string_view help = conversionHelp(typeOf(parameter), *piped); !help.empty())
-        report.help(std::string(help));
+      report.help(std::string(conversionHelp(typeOf(parameter), *piped)));
     }
   }
   return call.partial ? partialCall(call, Callee{.op = &op}.signature(), piped) : op.result;

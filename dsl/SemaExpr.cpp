@@ -13,10 +13,8 @@ std::string Sema::calledWithParentheses(Span span) const {
 DiagnosticBuilder Sema::mismatch(Span span, std::string_view what, std::string_view wanted, const Type &type,
                                  const Type &found) {
   auto report = diagnostics_.report(diag::TypeMismatch, span, what, wanted, describe(found));
-  const std::string_view help = conversionHelp(type, found);
-  if (!help.empty())
-    report.help(std::string(help));
-  else if (found.is(Type::Kind::Block) && !wanted.starts_with("block("))
+  report.help(std::string(conversionHelp(type, found)));
+  if (found.is(Type::Kind::Block) && !wanted.starts_with("block("))
     report.help(calledWithParentheses(span));
   return report;
 }
@@ -100,8 +98,7 @@ Type Sema::infer(Expr &expr, Env &env) {
     if (type.known() && !type.numeric() && !type.is(Type::Kind::Tensor)) {
       auto report = diagnostics_.report(diag::TypeMismatch, unary.operand->span, "the operand of `-`",
                                         "a number or a tensor", describe(type));
-      if (const std::string_view help = helpOfLosses(type, type); !help.empty())
-        report.help(std::string(help));
+      report.help(std::string(helpOfLosses(type, type)));
       return Type::unknown();
     }
     return type;
@@ -220,8 +217,8 @@ Type Sema::inferBinary(BinaryExpr &binary, Env &env) {
       report.help(std::string(tensorOperators));
     else if (mixed && binary.op == BinaryOp::Divide)
       report.help(std::string(divisibleTensors));
-    else if (const std::string_view help = helpOfLosses(left, right); !help.empty())
-      report.help(std::string(help));
+    else
+      report.help(std::string(helpOfLosses(left, right)));
     return Type::unknown();
   };
   const auto training = [](const Type &type) {
