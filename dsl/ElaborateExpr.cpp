@@ -296,39 +296,6 @@ void Elaborator::refuseOperands(const BinaryExpr &binary, const Value &left, con
   report.help(std::string(helpOfLosses(types[0], types[1])));
 }
 
-// The sum of two losses, or a multiple of one.
-Value Elaborator::lossArithmetic(const BinaryExpr &binary, const Value &left, const Value &right,
-                                 Frame &frame) {
-  const bool first = left.is(Value::Kind::Loss);
-  LossTerms terms = *(first ? left : right).loss;
-  if (binary.op == BinaryOp::Add) {
-    for (auto [node, weight] : *right.loss)
-      terms[node] += weight;
-    return makeLoss(std::move(terms), "+", binary.opSpan, frame);
-  }
-  const double number = (first ? right : left).asDouble();
-  if (binary.op == BinaryOp::Divide && number == 0) {
-    error(diag::DivisionByZero, binary.opSpan, frame);
-    return {};
-  }
-  for (auto &[node, weight] : terms)
-    weight = binary.op == BinaryOp::Divide ? weight / number : weight * number;
-  return makeLoss(std::move(terms), spelling(binary.op), binary.opSpan, frame);
-}
-
-Value Elaborator::makeLoss(LossTerms terms, std::string_view written, Span span, Frame &frame) {
-  const auto count = static_cast<int64_t>(terms.size());
-  if (!step(count) || !charge(static_cast<int64_t>(sizeof(LossTerms) + 64 * terms.size())))
-    return {};
-  for (auto [node, weight] : terms)
-    if (!std::isfinite(static_cast<float>(weight))) {
-      error(diag::BadValue, span, frame, "the weight of a loss that `" + std::string(written) + "` makes",
-            "a number of 32 bits", formatFloat(weight));
-      return {};
-    }
-  return Value::ofLoss(std::move(terms));
-}
-
 // Of two tensors, or of a tensor and a number.
 Value Elaborator::tensorArithmetic(const BinaryExpr &binary, const Value &left, const Value &right,
                                    Frame &frame) {

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace vernier::dsl {
 
@@ -712,111 +711,6 @@ void Elaborator::learnedMismatch(const LearnedWidthPtr &width, std::string_view 
   error(diag::LearnedMismatch, span, frame, written)
       .note("the learned hole", holeSpans_[width->terms.begin()->first.first])
       .help("a 1x1 convolution to a fixed number of channels makes them agree for every allocation");
-}
-
-// ---- losses
-
-Value Elaborator::addLoss(OpCall &op, Node node) {
-  if (op.failed)
-    return {};
-  const Value &x = op.values[0];
-  if (shapeOf(x).channels == 0) {
-    error(diag::NothingLeft, op.call->callee.span, *op.frame, op.op->name);
-    return {};
-  }
-  node.operands.insert(node.operands.begin(), x.node());
-  node.channels = 1;
-  node.shape = {1, 1, 1};
-  const Value value = addNode(op, std::move(node), nullptr, 0);
-  return value.error() ? Value() : Value::ofLoss({{value.node(), 1.0}});
-}
-
-Value Elaborator::softmaxCrossEntropy(OpCall &op) {
-  const Value &x = op.values[0], &labels = op.values[1];
-  const Span span = op.call->callee.span;
-  Node node;
-  node.kind = OpKind::SoftmaxCrossEntropy;
-  node.operands = {labels.node()};
-  node.smoothing = floatArgument(op, 2, 0);
-  if (!op.failed && !(node.smoothing >= 0 && node.smoothing < 1))
-    badValue(op, 2, "from 0 and below 1", op.values[2]);
-  if (op.given[3])
-    node.ignored =
-        intArgument(op, 3, std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max(), 0);
-  if (op.failed)
-    return {};
-  const Shape logits = shapeOf(x), truth = shapeOf(labels);
-  if (logits.height != truth.height || logits.width != truth.width) {
-    auto report = sizeMismatch(logits, truth, op.op->name, span, *op.frame);
-    if (report)
-      traceSizes(report, {x, labels});
-    if (elementCount(truth) == 1)
-      report.help(
-          "these are labels of images: `global_avg_pool` makes a map 1x1; labels of pixels are a target "
-          "`[image.height, image.width] of int`");
-    else
-      report.help(
-          "logits of each pixel come from `resize(x, bilinear, size = [labels.height, labels.width])`");
-    return {};
-  }
-  if (LearnedWidthPtr width = widthOf(x)) {
-    learnedMismatch(width, op.op->name, span, *op.frame);
-    return {};
-  }
-  if (logits.channels < 2) {
-    auto report = error(diag::BadValue, op.span(0), *op.frame, op.what(0), "logits of at least 2 classes",
-                        std::to_string(logits.channels) + (logits.channels == 1 ? " channel" : " channels"));
-    if (report)
-      traceChannels(report, x);
-    report.help("one channel decides between two: `binary_cross_entropy` takes it, and a target `of float`");
-    return {};
-  }
-  return addLoss(op, std::move(node));
-}
-
-// Whether they have one shape, for every allocation.
-bool Elaborator::sameShape(OpCall &op, const Value &a, const Value &b) {
-  const Span span = op.call->callee.span;
-  const Shape left = shapeOf(a), right = shapeOf(b);
-  if (left.channels != right.channels) {
-    channelMismatch(a, b, op.op->name, span, *op.frame);
-    return false;
-  }
-  if (left.height != right.height || left.width != right.width) {
-    auto report = sizeMismatch(left, right, op.op->name, span, *op.frame);
-    if (report)
-      traceSizes(report, {a, b});
-    return false;
-  }
-  if (formOf(a) == formOf(b))
-    return true;
-  learnedMismatch(widthOf(a) ? widthOf(a) : widthOf(b), op.op->name, span, *op.frame);
-  return false;
-}
-
-Value Elaborator::pointwiseLoss(OpCall &op) {
-  Node node;
-  node.kind = OpKind::PointwiseLoss;
-  node.pointwise = op.op->pointwise;
-  if (node.pointwise == Pointwise::Focal) {
-    node.sharpness = floatArgument(op, 2, 2.0);
-    node.share = floatArgument(op, 3, 0.25);
-    if (!op.failed && !(node.sharpness >= 0 && std::isfinite(static_cast<float>(node.sharpness))))
-      badValue(op, 2, "a number of 32 bits from 0", op.values[2]);
-    if (!op.failed && !(node.share >= 0 && node.share <= 1))
-      badValue(op, 3, "from 0 to 1", op.values[3]);
-  } else if (node.pointwise == Pointwise::SmoothL1) {
-    node.sharpness = floatArgument(op, 2, 1.0);
-    const float beta = static_cast<float>(node.sharpness);
-    if (!op.failed && !(beta > 0 && std::isfinite(beta)))
-      badValue(op, 2, "a number of 32 bits above 0", op.values[2]);
-  }
-  if (node.pointwise != Pointwise::Mean) {
-    if (op.failed || !sameShape(op, op.values[0], op.values[1]))
-      return {};
-    node.operands = {op.values[1].node()};
-  }
-  return addLoss(op, std::move(node));
 }
 
 } // namespace vernier::dsl

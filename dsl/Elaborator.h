@@ -1,6 +1,6 @@
 // The elaborator's state: Elaborate.cpp holds models, blocks and statements, ElaborateExpr.cpp expressions,
-// ElaborateFunctions.cpp the functions of the language, ElaborateOps.cpp the operations, ShapeTrace.cpp what
-// a mismatch of shapes is explained by.
+// ElaborateFunctions.cpp the functions of the language, ElaborateOps.cpp the operations, ElaborateLosses.cpp
+// targets and losses, ShapeTrace.cpp what a mismatch of shapes is explained by.
 #ifndef VERNIER_DSL_ELABORATOR_H
 #define VERNIER_DSL_ELABORATOR_H
 
