@@ -2,6 +2,7 @@
 #include "dsl/Elaborator.h"
 
 #include "dsl/ShapeRules.h"
+#include "dsl/Unused.h"
 
 #include <algorithm>
 #include <cmath>
@@ -75,8 +76,7 @@ void Elaborator::warnOfTargets() {
   for (size_t i = 0; i < graph_.nodes.size(); ++i) {
     const Node &node = graph_.nodes[i];
     if (node.kind == OpKind::Target && !read[i] && node.place.front() != '_')
-      diagnostics_.report(diag::UnusedValue, info_[i].span, node.place)
-          .help("no loss of model `" + graph_.model + "` reads it; if it must stay, begin its name with `_`");
+      diagnostics_.report(diag::UnusedValue, info_[i].span, node.place).help(std::string(unusedTarget));
   }
 }
 

@@ -30,7 +30,7 @@ private:
   using Names = std::map<std::string, std::set<size_t>, std::less<>>;
   struct Binding {
     Identifier name;
-    bool used = false;
+    bool target = false, used = false;
   };
 
   bool isCalled(const File &file) const {
@@ -68,7 +68,9 @@ private:
             .help("leave it out; if it must stay, begin its name with `_`");
       else
         diagnostics_.report(diag::UnusedValue, name.span, name.text)
-            .help("what is not used is not part of the network; if it must stay, begin its name with `_`");
+            .help(bindings_[i].target ? std::string(unusedTarget)
+                                      : "what is not used is not part of the network; if it must stay, begin "
+                                        "its name with `_`");
     }
   }
 
@@ -148,6 +150,7 @@ private:
       auto &target = static_cast<const TargetStmt &>(statement);
       read(*target.size, names);
       bind(target.name, names);
+      bindings_.back().target = true;
       break;
     }
     case Stmt::Kind::Loss:
