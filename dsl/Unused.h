@@ -7,11 +7,11 @@
 
 namespace vernier::dsl {
 
-// Values, parameters and imports of the program's first file. The program has been checked without errors.
-// Names that begin with `_`, and the variables of loops, may stay unused.
 // Of a target, here and where a model turns out to have no loss that reads it: one text, which is shown once.
 inline constexpr std::string_view unusedTarget = "no loss reads it; if it must stay, begin its name with `_`";
 
+// Values, parameters and imports of the program's first file. The program has been checked without errors.
+// Names that begin with `_`, and the variables of loops, may stay unused.
 void warnOfUnused(const Program &program, Diagnostics &diagnostics);
 
 } // namespace vernier::dsl
