@@ -44,6 +44,8 @@ std::optional<Graph> Elaborator::run() {
     error(diag::NetworkOutputs, model_.declaration->name.span, frame, model_.declaration->name.text,
           "has no output")
         .help("its `output` statements are in branches that were not taken");
+  if (finished && !failed_)
+    checkArrayNames(frame);
   if (!finished || failed_)
     return std::nullopt;
   warnOfTargets();

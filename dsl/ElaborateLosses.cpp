@@ -64,6 +64,28 @@ bool Elaborator::executeLoss(const LossStmt &loss, Frame &frame) {
   return step(static_cast<int64_t>(value.loss->size()));
 }
 
+// A training step is given the image and the targets, and gives the loss, its terms and the outputs: arrays
+// by name.
+void Elaborator::checkArrayNames(Frame &frame) {
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+    const Node &node = graph_.nodes[i];
+    if (node.kind != OpKind::Target)
+      continue;
+    if (node.place == "image")
+      error(diag::DuplicateTarget, info_[i].span, frame, node.place, "the input's array");
+    const auto output = places_.find("r" + node.place);
+    if (output != places_.end())
+      error(diag::DuplicateTarget, info_[i].span, frame, node.place, "an output")
+          .note("the output", output->second);
+  }
+  if (graph_.losses.empty())
+    return;
+  for (const Output &output : graph_.outputs)
+    if (output.name == "loss")
+      error(diag::BadValue, places_.at("r" + output.name), frame, "the name of an output",
+            "another one, which no loss has,", "`" + output.name + "`");
+}
+
 // Of targets that no loss of the model reads: in another model a loss may, in a branch that was taken there.
 void Elaborator::warnOfTargets() {
   std::vector<bool> read(graph_.nodes.size());

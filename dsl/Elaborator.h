@@ -90,6 +90,7 @@ private:
                                             Frame &frame);
   Value addNamed(Node node, const Identifier &name, std::string_view written, ChoiceSet choices,
                  Frame &frame);
+  void checkArrayNames(Frame &frame);
   void warnOfTargets();
   bool namedOutput(const OutputStmt &output, Frame &frame);
   bool addOutput(const std::string &name, const Value &value, Span span, Frame &frame);

@@ -251,6 +251,26 @@ BOOST_AUTO_TEST_CASE(layout) {
   }
 }
 
+// A training step's arrays are told apart by their names.
+BOOST_AUTO_TEST_CASE(names_of_arrays) {
+  const auto errorOf = [](const std::string &body) {
+    auto checked =
+        test::checkText("network net() {\n  input photo: [3, 32, 32]\n" + body + "\n}\nmodel m = net()\n");
+    elaborateModel(checked.program, "m", {}, checked.diagnostics);
+    return checked.errors();
+  };
+  const auto has = [&](const std::string &body, const std::string &message) {
+    BOOST_TEST(errorOf(body).find(message) != std::string::npos, body << ": " << errorOf(body));
+  };
+  const std::string mask = "target mask: [3, 32, 32] of float\nloss squared_error(photo, mask)\n";
+  has(mask + "output mask = photo", "target `mask` has the name of an output");
+  has("target image: [3, 32, 32] of float\nloss squared_error(photo, image)\nphoto",
+      "target `image` has the name of the input's array");
+  has(mask + "output \"loss\" = photo", "the name of an output must be another one");
+  BOOST_TEST(errorOf(mask + "output losses = photo") == "");
+  BOOST_TEST(errorOf("output \"loss\" = photo") == ""); // there are no losses
+}
+
 BOOST_AUTO_TEST_CASE(unused_targets) {
   const std::string mask = "target mask: [32, 32] of int\n";
   BOOST_TEST(warningsOf(mask + "loss softmax_cross_entropy(image, mask)\nimage") == Strings{});
