@@ -192,7 +192,10 @@ void build(const BuildOptions &options, const Output &output) {
     refuse("choices for a CPU are not explained", "--explain",
            "--target cuda; --print-program prints what was chosen for either");
 
-  LoadedModel model = loadModel(options);
+  const bool trains = options.purpose == "train";
+  ModelOptions loaded = options;
+  loaded.losses = trains;
+  LoadedModel model = loadModel(loaded);
   const bool open = hasOpenChoices(model);
   requireReplaceable(options.output, model.name, options.target);
   if (options.scalePolicy)
@@ -201,9 +204,10 @@ void build(const BuildOptions &options, const Output &output) {
   facts.target = backend.requirements();
 
   OpenModel segments;
-  const bool trains = options.purpose == "train";
   if (trains)
-    requireClasses(model, options);
+    requireLoss(model, options);
+  if (trains && model.declaresLosses)
+    refuseOpenChoices(*model.module, "left open where the specification says what training minimises");
   if (open) {
     const auto loss = options.loss == "binary" ? compiler::LossKind::Binary : compiler::LossKind::Softmax;
     segments =

@@ -56,10 +56,18 @@ int64_t classesOf(const LoadedModel &model) {
   return shape[1] == 1 && shape[2] == 1 ? shape[3] : 0;
 }
 
-void requireClasses(const LoadedModel &model, const ModelOptions &options) {
+void requireClasses(const LoadedModel &model, const ModelOptions &options, const std::string &what) {
   if (classesOf(model) == 0)
-    refuse("model `" + model.name + "` cannot be trained: its first output is a map, not logits",
+    refuse("model `" + model.name + "` cannot be " + what + ": its first output is a map, not logits",
            options.file);
+}
+
+void requireLoss(const LoadedModel &model, const ModelOptions &options) {
+  if (!model.declaresLosses && classesOf(model) == 0)
+    refuse("model `" + model.name + "` cannot be trained: its first output is a map, not logits",
+           options.file,
+           "say what training minimises, such as `target mask: [image.height, image.width] of int` and "
+           "`loss softmax_cross_entropy(x, mask)`");
 }
 
 } // namespace vernier::driver

@@ -36,8 +36,10 @@ std::string trainingPasses(const codegen::Backend &backend, const CodeOptions &o
 
 // Of a network that classifies, else 0: its first output is a map.
 int64_t classesOf(const LoadedModel &model);
-// Refuses to train a network that does not classify.
-void requireClasses(const LoadedModel &model, const ModelOptions &options);
+// Refuses what needs a network that classifies, `what`.
+void requireClasses(const LoadedModel &model, const ModelOptions &options, const std::string &what);
+// Refuses to train a network that neither classifies nor says what is minimised.
+void requireLoss(const LoadedModel &model, const ModelOptions &options);
 
 } // namespace vernier::driver
 

@@ -32,6 +32,7 @@ codegen::ModelFacts factsOf(const LoadedModel &model, const ModelOptions &option
   facts.width = model.width;
   facts.macs = compiler::summarizeCost(module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction)).macs;
   facts.classes = classesOf(model);
+  facts.trainingOnly = model.trainingOnly;
   return facts;
 }
 
@@ -81,6 +82,7 @@ void DescribedModel::describe() {
   outline.height = facts.height;
   outline.width = facts.width;
   outline.classes = facts.classes;
+  outline.trainingOnly = facts.trainingOnly;
   for (const codegen::Parameter &parameter : parameters) {
     vn_parameter &entry = entries.emplace_back(vn_parameter{parameter.name.c_str(),
                                                             parameter.kind,

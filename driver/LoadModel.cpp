@@ -7,6 +7,7 @@
 #include "compiler/lower/GraphToVn.h"
 #include "compiler/lower/InnerOutput.h"
 #include "compiler/passes/BindHoles.h"
+#include "compiler/passes/DeclaredLosses.h"
 #include "compiler/passes/Passes.h"
 #include "dsl/Value.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -17,6 +18,9 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+
+#include <algorithm>
+#include <set>
 
 namespace vernier::driver {
 namespace {
@@ -142,6 +146,23 @@ void bindConfiguration(LoadedModel &model, const compiler::Configuration &config
       }
 }
 
+std::set<std::string> parameterNames(mlir::func::FuncOp infer) {
+  std::set<std::string> names;
+  infer.walk([&](vn::ParameterOp parameter) { names.insert(parameter.getName().str()); });
+  return names;
+}
+
+// Returns the names of the parameters that only the losses needed.
+std::vector<std::string> dropLosses(mlir::ModuleOp module) {
+  auto infer = module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
+  const std::set<std::string> all = parameterNames(infer);
+  compiler::dropLosses(infer);
+  const std::set<std::string> kept = parameterNames(infer);
+  std::vector<std::string> dropped;
+  std::set_difference(all.begin(), all.end(), kept.begin(), kept.end(), std::back_inserter(dropped));
+  return dropped;
+}
+
 } // namespace
 
 std::string choicesText(const HoleChoice &hole) {
@@ -247,6 +268,9 @@ LoadedModel loadModel(const ModelOptions &options, Branches branches, const Tria
                            : "model `" + model.name + "` computes nothing at the place `" + place + "`",
              options.file, "name the place of an op, as `vernier describe` lists them");
   }
+  model.declaresLosses = !graph->losses.empty();
+  if (!options.losses)
+    model.trainingOnly = dropLosses(*model.module);
   model.holes = seedsOf(*model.module);
   for (const dsl::Hole &hole : graph->holes)
     if (hole.kind == dsl::Hole::Kind::Choose)

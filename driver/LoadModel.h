@@ -28,6 +28,7 @@ struct ModelOptions {
   std::vector<std::string> parameters; // "depth=4": of the model's network
   std::vector<std::string> choices;    // "layer1.factor=0.65": `choose` holes, before the configuration's
   std::optional<InnerOutput> innerOutput;
+  bool losses = false; // keep what training minimises, and what only that needs
 };
 
 // The folder of the models that come with Vernier, in which imports are looked for at last.
@@ -63,6 +64,8 @@ struct LoadedModel {
   int64_t channels = 0, height = 0, width = 0; // of the image
   std::vector<HoleChannels> holes;             // in the specification's order
   std::vector<HoleChoice> choices;             // the same
+  bool declaresLosses = false;                 // the specification says what training minimises
+  std::vector<std::string> trainingOnly;       // parameters that only the losses, which were dropped, need
 };
 
 // "0.45, 0.65, 0.85, 1"

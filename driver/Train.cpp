@@ -76,7 +76,7 @@ void runTraining(const TrainOptions &options, const std::string &program, const 
 
 // What the training would refuse when it is built, and the binary when it is trained.
 void checkInputs(const TrainOptions &options, const BuildOptions &training, const LoadedModel &model) {
-  requireClasses(model, options);
+  requireLoss(model, options);
   const DescribedModel described(model, training);
   if (!options.weights.empty())
     checkWeights(described, options.weights);
@@ -124,7 +124,9 @@ void train(const TrainOptions &options, const Output &output) {
   result.output = options.output;
   result.quiet = options.quiet;
   result.weights = options.output + "/trained/weights.safetensors";
-  const LoadedModel model = loadModel(training); // of a step's batch
+  ModelOptions ofTraining = training;
+  ofTraining.losses = true;
+  const LoadedModel model = loadModel(ofTraining); // of a step's batch
   if (!recipe.choices.target.empty()) {
     for (std::string &choice : choicesOf(recipe.choices.target, model, options.recipe))
       result.choices.push_back(std::move(choice));

@@ -3,6 +3,7 @@
 #include "codegen/lower/Lowering.h"
 #include "codegen/plan/MemoryPlan.h"
 #include "codegen/program/ParameterLayout.h"
+#include "compiler/ir/LabelRange.h"
 #include "compiler/ir/Shapes.h"
 
 using namespace mlir;
@@ -209,9 +210,9 @@ bool Lowering::dependsOnParametersOnly(Operation *op) {
 // --- functions
 // -------------------------------------------------------------------------------------------------------
 
-LogicalResult Lowering::parameters(func::FuncOp infer) {
+LogicalResult Lowering::parameters(func::FuncOp function) {
   bool fine = true;
-  infer.walk([&](vn::ParameterOp op) {
+  function.walk([&](vn::ParameterOp op) {
     const auto [known, isNew] = parameterIndex.try_emplace(op.getName(), out.parameters.size());
     auto shape = cast<RankedTensorType>(op.getType()).getShape();
     if (!isNew) {
@@ -258,16 +259,13 @@ void Lowering::begin(Program &ownProgram, Program *preparedProgram) {
 
 LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Program *preparedProgram) {
   begin(ownProgram, preparedProgram);
-  static constexpr const char *kTrainingInputs[] = {kImage, "labels", "label_smoothing"};
   for (BlockArgument argument : function.getArguments()) {
-    auto type = cast<RankedTensorType>(argument.getType());
-    const std::string name = kTrainingInputs[std::min<unsigned>(argument.getArgNumber(), 2)];
-    if (type.getRank() == 4) {
-      readImage(argument, addMapIo(name, false, argument));
-    } else {
-      const vn_type element = type.getElementType().isInteger(32) ? VN_INT32 : VN_FLOAT32;
-      alias(argument, addIo(name, element, false, type.getShape(), viewOf(argument)));
-    }
+    const std::string name = inputName(argument);
+    const Location io = addArgumentIo(name, argument);
+    if (isVectorTarget(argument) || cast<RankedTensorType>(argument.getType()).getRank() != 4)
+      alias(argument, io);
+    else
+      readMap(name, argument, io);
   }
   placeGradients(function);
   if (failed(lower(function.getBody().front())))
@@ -281,8 +279,42 @@ LogicalResult Lowering::function(func::FuncOp function, Program &ownProgram, Pro
   return success();
 }
 
-void Lowering::readImage(BlockArgument argument, const Location &io) {
-  place = kImage;
+std::string inputName(BlockArgument argument) {
+  auto names = argument.getOwner()->getParentOp()->getAttrOfType<ArrayAttr>(vn::kInputsAttr);
+  const StringRef name =
+      names ? cast<StringAttr>(names[argument.getArgNumber()]).getValue() : StringRef(vn::kImageInput);
+  return name == vn::kImageInput ? kImage : name.str();
+}
+
+bool isTarget(BlockArgument argument) {
+  auto targets = argument.getOwner()->getParentOp()->getAttrOfType<ArrayAttr>(vn::kTargetsAttr);
+  const std::string name = inputName(argument);
+  return targets && llvm::any_of(targets.getAsValueRange<StringAttr>(),
+                                 [&](StringRef target) { return target == name; });
+}
+
+bool isVectorTarget(BlockArgument argument) {
+  auto type = cast<RankedTensorType>(argument.getType());
+  return isTarget(argument) && type.getRank() == 4 && vn::heightOf(type) * vn::widthOf(type) == 1;
+}
+
+Location Lowering::addArgumentIo(const std::string &name, BlockArgument argument) {
+  auto type = cast<RankedTensorType>(argument.getType());
+  if (isVectorTarget(argument))
+    return addIo(name, VN_FLOAT32, false, {vn::batchOf(type), vn::channelsOf(type)}, viewOf(argument));
+  if (type.getRank() == 4)
+    return addMapIo(name, false, argument);
+  if (!vn::isLabels(type))
+    return addIo(name, VN_FLOAT32, false, type.getShape(), viewOf(argument));
+  const vn::LabelRange range = vn::labelRangeOf(argument);
+  const Location io = addIo(name, VN_INT32, false, type.getShape(), viewOf(argument));
+  program->io.back().classes = range.classes;
+  program->io.back().ignored = range.ignored.value_or(0);
+  return io;
+}
+
+void Lowering::readMap(const std::string &name, BlockArgument argument, const Location &io) {
+  place = name;
   vn::CastOp cast = castInPlace(argument);
   const Value read = cast ? cast.getResult() : Value(argument);
   if (readsArray(read)) { // that of the shape that its map would have
@@ -363,8 +395,6 @@ LogicalResult Lowering::outputs(func::FuncOp function, func::ReturnOp op) {
   for (auto [index, value] : llvm::enumerate(op.getOperands())) {
     std::string name = names && index < names.size() ? cast<StringAttr>(names[index]).str()
                                                      : "output" + std::to_string(index);
-    if (function.getName() == vn::kTrainStepFunction)
-      name = index == 0 ? "loss" : "logits";
     auto type = cast<RankedTensorType>(value.getType());
     writeOutput(name, value,
                 type.getRank() == 4 ? addMapIo(name, true, value)
@@ -401,7 +431,7 @@ LogicalResult Lowering::lower(Operation *op) {
   }
   if (op->use_empty() && isMemoryEffectFree(op))
     return success();
-  if (succeeded(lowerLayer(op)) || succeeded(lowerGradient(op)))
+  if (succeeded(lowerLayer(op)) || succeeded(lowerGradient(op)) || succeeded(lowerLoss(op)))
     return success();
   return op->emitOpError("has no kernel on this target");
 }
@@ -420,8 +450,10 @@ FailureOr<Compilation> lowerModule(ModuleOp module, const Backend &backend, cons
   auto infer = module.lookupSymbol<func::FuncOp>(vn::kInferFunction);
   if (!infer)
     return module.emitError("has no @infer");
+  auto train = module.lookupSymbol<func::FuncOp>(vn::kTrainStepFunction);
   compilation.maps = elementOfMaps(infer);
-  if (failed(lowering.parameters(infer)) ||
+  // Those that only a loss reads come after inference's.
+  if (failed(lowering.parameters(infer)) || (train && failed(lowering.parameters(train))) ||
       failed(lowering.function(infer, compilation.infer, &compilation.prepare)))
     return failure();
   backend.order(compilation.prepare);
@@ -429,7 +461,7 @@ FailureOr<Compilation> lowerModule(ModuleOp module, const Backend &backend, cons
     placeApart(compilation.buffers, compilation.prepare, compilation.infer.arenaBytes);
   else
     planMemory(compilation.buffers, compilation.prepare);
-  if (auto train = module.lookupSymbol<func::FuncOp>(vn::kTrainStepFunction)) {
+  if (train) {
     if (failed(lowering.function(train, compilation.trainStep, nullptr)))
       return failure();
     lowering.optimizer(compilation.update);

@@ -1,4 +1,4 @@
-// Losses and backward ops.
+// Backward ops.
 #include "codegen/lower/Lowering.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -197,32 +197,6 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
         sums.view = denseView(a.view.n, 1, 1, a.view.c);
         solve(SpatialSumProblem{a.view, b.view, sums.view}, {a, b}, {sums});
         solve(ChannelSumsProblem{asPixels(sums.view)}, {sums}, {result(dot.getResult())});
-        return success();
-      })
-      .Case<vn::SoftmaxCrossEntropyOp>([&](auto loss) {
-        const Location logits = at(loss.getLogits()), perImage = scratch(logits.view.n);
-        solve(LossProblem{Loss::Softmax, logits.view.n, logits.view.c},
-              {logits, at(loss.getLabels()), at(loss.getSmoothing())}, {perImage});
-        solve(MeanLossProblem{logits.view.n}, {perImage}, {result(loss.getLoss())});
-        return success();
-      })
-      .Case<vn::SoftmaxCrossEntropyGradOp>([&](auto loss) {
-        const Location logits = at(loss.getLogits());
-        solve(LossGradientProblem{Loss::Softmax, logits.view.n, logits.view.c},
-              {logits, at(loss.getLabels()), at(loss.getSmoothing())}, {result(loss.getResult())});
-        return success();
-      })
-      .Case<vn::BinaryCrossEntropyOp>([&](auto loss) {
-        const Location logits = at(loss.getLogits()), perImage = scratch(logits.view.n);
-        solve(LossProblem{Loss::Binary, logits.view.n, logits.view.c}, {logits, at(loss.getTargets())},
-              {perImage});
-        solve(MeanLossProblem{logits.view.n}, {perImage}, {result(loss.getLoss())});
-        return success();
-      })
-      .Case<vn::BinaryCrossEntropyGradOp>([&](auto loss) {
-        const Location logits = at(loss.getLogits());
-        solve(LossGradientProblem{Loss::Binary, logits.view.n, logits.view.c},
-              {logits, at(loss.getTargets())}, {result(loss.getResult())});
         return success();
       })
       .Case<vn::UpdateRunningOp>([&](auto update) {

@@ -36,30 +36,25 @@ void Lowering::declareTrainingArrays(func::FuncOp infer, func::FuncOp loss, Prog
   arrayAt.clear();
   passedOnAt.clear(); // inference has memory of its own
   arrayAt[kImage] = addMapIo(kImage, false, infer.getArgument(0));
-  const auto add = [&](const std::string &name, bool isOutput, Value value) {
-    auto type = cast<RankedTensorType>(value.getType());
-    arrayAt[name] = type.getRank() == 4
-                        ? addMapIo(name, isOutput, value)
-                        : addIo(name, type.getElementType().isInteger(32) ? VN_INT32 : VN_FLOAT32, isOutput,
-                                type.getShape(), viewOf(value));
-  };
-  for (Value argument : loss.getArguments().take_back(2))
-    add(cast<StringAttr>(
-            loss->getAttrOfType<ArrayAttr>(vn::kInputsAttr)[cast<BlockArgument>(argument).getArgNumber()])
-            .str(),
-        false, argument);
+  for (BlockArgument argument : loss.getArguments()) // but for maps that segments hand on
+    if (isTarget(argument) || cast<RankedTensorType>(argument.getType()).getRank() != 4)
+      arrayAt[inputName(argument)] = addArgumentIo(inputName(argument), argument);
   auto outputs = loss->getAttrOfType<ArrayAttr>(vn::kOutputsAttr);
-  for (auto [name, value] : llvm::zip(outputs, loss.front().getTerminator()->getOperands()))
-    add(cast<StringAttr>(name).str(), true, value);
+  for (auto [attribute, value] : llvm::zip(outputs, loss.front().getTerminator()->getOperands())) {
+    const std::string name = cast<StringAttr>(attribute).str();
+    auto type = cast<RankedTensorType>(value.getType());
+    arrayAt[name] = type.getRank() == 4 ? addMapIo(name, true, value)
+                                        : addIo(name, VN_FLOAT32, true, type.getShape(), viewOf(value));
+  }
 }
 
 void Lowering::segmentArguments(func::FuncOp function) {
   auto inputs = function->getAttrOfType<ArrayAttr>(vn::kInputsAttr);
   for (auto [name, argument] : llvm::zip_equal(inputs, function.getArguments())) {
     const StringRef text = cast<StringAttr>(name).getValue();
-    const bool isMap = cast<RankedTensorType>(argument.getType()).getRank() == 4;
+    const bool isMap = cast<RankedTensorType>(argument.getType()).getRank() == 4 && !isTarget(argument);
     if (text == vn::kImageInput)
-      readImage(argument, arrayAt.lookup(kImage));
+      readMap(kImage, argument, arrayAt.lookup(kImage));
     else if (isMap) // whose place may have the name of an array
       alias(argument, passedOn(text, argument));
     else

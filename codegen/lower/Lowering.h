@@ -19,12 +19,18 @@ inline constexpr const char *kImage = "image";
 // Of a value's type; dense.
 View viewOf(mlir::Value value);
 
+// What a function is given, by the array's name; whether it is a target, and one without a map.
+std::string inputName(mlir::BlockArgument argument);
+bool isTarget(mlir::BlockArgument argument);
+bool isVectorTarget(mlir::BlockArgument argument);
+
 class Lowering : public StepWriter {
 public:
   Lowering(Compilation &out, const Backend &backend, const LoweringOptions &options)
       : out(out), backend(backend), options(options), kernels(out.kernels) {}
 
-  mlir::LogicalResult parameters(mlir::func::FuncOp infer);
+  // Those that are not known yet.
+  mlir::LogicalResult parameters(mlir::func::FuncOp function);
   // `prepared` receives what depends on parameters alone; without it those steps run in `program` too.
   mlir::LogicalResult function(mlir::func::FuncOp function, Program &program, Program *prepared);
   // The arrays of a network, before its segments.
@@ -58,7 +64,9 @@ private:
   Location addIo(const std::string &name, vn_type type, bool isOutput, std::vector<int64_t> shape,
                  const View &view);
   Location addMapIo(const std::string &name, bool isOutput, mlir::Value value);
-  void readImage(mlir::BlockArgument argument, const Location &io);
+  Location addArgumentIo(const std::string &name, mlir::BlockArgument argument);
+  // From the caller's array, as which the map may be read in place.
+  void readMap(const std::string &name, mlir::BlockArgument argument, const Location &io);
   void writeOutput(const std::string &name, mlir::Value value, const Location &io);
   // The place of an op's result: given in advance (a slice of a concat, a gradient) or a new buffer.
   Location result(mlir::Value value);
@@ -101,6 +109,7 @@ private:
   // ----------------------------------------------------------------------------------------------------
   mlir::LogicalResult lowerLayer(mlir::Operation *op);    // LowerLayers.cpp
   mlir::LogicalResult lowerGradient(mlir::Operation *op); // LowerGradients.cpp
+  mlir::LogicalResult lowerLoss(mlir::Operation *op);     // LowerLosses.cpp
 
   // Whether kernels multiply by what `fold` would multiply the weights by.
   bool scalesSums(vn::FoldWeightOp fold) const;

@@ -75,13 +75,13 @@ struct Name {
   const char *operator()(const FoldScaleProblem &) const { return "fold_scale"; }
   const char *operator()(const FoldBiasProblem &) const { return "fold_bias"; }
   const char *operator()(const ScaleParameterProblem &) const { return "scale_parameter"; }
-  const char *operator()(const LossProblem &p) const {
-    return p.loss == Loss::Softmax ? "softmax_loss" : "binary_loss";
-  }
+  const char *operator()(const SoftmaxLossProblem &) const { return "softmax_loss"; }
+  const char *operator()(const SoftmaxLossGradientProblem &) const { return "softmax_loss_gradient"; }
+  const char *operator()(const PointwiseLossProblem &) const { return "pointwise_loss"; }
+  const char *operator()(const PointwiseLossGradientProblem &) const { return "pointwise_loss_gradient"; }
+  const char *operator()(const CountLabelsProblem &) const { return "count_labels"; }
   const char *operator()(const MeanLossProblem &) const { return "mean_loss"; }
-  const char *operator()(const LossGradientProblem &p) const {
-    return p.loss == Loss::Softmax ? "softmax_loss_gradient" : "binary_loss_gradient";
-  }
+  const char *operator()(const WeightedSumProblem &) const { return "weighted_sum"; }
   const char *operator()(const SgdProblem &) const { return "sgd"; }
   const char *operator()(const AccumulateProblem &) const { return "accumulate_gradient"; }
   const char *operator()(const CheckFiniteProblem &) const { return "check_finite"; }
@@ -199,14 +199,39 @@ public:
     number("", p.channels).word(p.bias ? "bias" : "").real("epsilon", p.epsilon);
   }
   void operator()(const ScaleParameterProblem &p) { number("", p.outputs).number("of", p.perOutput); }
-  void operator()(const LossProblem &p) { number("", p.batch).number("of", p.classes); }
-  void operator()(const MeanLossProblem &p) { number("of", p.count); }
-  void operator()(const LossGradientProblem &p) { number("", p.batch).number("of", p.classes); }
+  void operator()(const SoftmaxLossProblem &p) { map(p.logits).ignored(p.ignored); }
+  void operator()(const SoftmaxLossGradientProblem &p) {
+    map(p.logits).to(p.gradient).ignored(p.ignored).real("weight", p.weight);
+  }
+  void operator()(const PointwiseLossProblem &p) { pointwise(p.function, p.x, p.target); }
+  void operator()(const PointwiseLossGradientProblem &p) {
+    pointwise(p.function, p.x, p.target).to(p.gradient).real("weight", p.weight);
+  }
+  void operator()(const CountLabelsProblem &p) { number("of", p.labels).number("ignored", p.ignored); }
+  void operator()(const MeanLossProblem &p) {
+    number("of", p.sums).word(p.count ? "" : "counted");
+    if (p.count && *p.count != p.sums)
+      number("of", *p.count);
+  }
+  void operator()(const WeightedSumProblem &p) {
+    for (const double weight : p.weights)
+      real("", weight);
+  }
   void operator()(const SgdProblem &p) { number("", p.count); }
   void operator()(const AccumulateProblem &p) { number("", p.count); }
   void operator()(const CheckFiniteProblem &p) { number("", p.count); }
 
 private:
+  Text &ignored(std::optional<int64_t> label) { return label ? number("ignored", *label) : *this; }
+  Text &pointwise(const PointwiseFunction &f, const View &x, const View &target) {
+    word(nameOf(f.kind));
+    if (f.kind == Pointwise::Focal || f.kind == Pointwise::SmoothL1)
+      real("sharpness", f.sharpness);
+    if (f.kind == Pointwise::Focal)
+      real("share", f.share);
+    map(x);
+    return f.hasTarget() ? map(target) : *this;
+  }
   Text &word(const std::string &value) {
     if (!value.empty())
       text += " " + value;

@@ -5,12 +5,14 @@
 #define VERNIER_CODEGEN_PROGRAM_PROBLEMS_H
 
 #include "codegen/program/Epilogue.h"
+#include "dsl/Pointwise.h"
 
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace vernier::codegen {
 
@@ -368,29 +370,62 @@ struct ScaleParameterProblem {
 
 // --- losses
 
-enum class Loss { Softmax, Binary };
+// Reads logits, labels, smoothing; writes the sum of the losses of each row of pixels. A label `ignored` has
+// none.
+struct SoftmaxLossProblem {
+  View logits;
+  std::optional<int64_t> ignored;
 
-// Reads logits, labels, smoothing or, where the loss is binary, logits, targets; writes each image's loss.
-struct LossProblem {
-  Loss loss = Loss::Softmax;
-  int64_t batch = 1, classes = 1;
-
-  bool operator==(const LossProblem &) const = default;
+  bool operator==(const SoftmaxLossProblem &) const = default;
 };
 
-// Reads each image's loss; writes their mean.
+// Reads what SoftmaxLossProblem reads and, where labels are ignored, how many are not; writes the gradient of
+// `weight` times the mean loss.
+struct SoftmaxLossGradientProblem {
+  View logits, gradient;
+  std::optional<int64_t> ignored;
+  double weight = 1;
+
+  bool operator==(const SoftmaxLossGradientProblem &) const = default;
+};
+
+// Reads x and, where the function has one, a target; writes the sum of its values over each row of pixels.
+struct PointwiseLossProblem {
+  PointwiseFunction function;
+  View x, target;
+
+  bool operator==(const PointwiseLossProblem &) const = default;
+};
+
+// Reads what PointwiseLossProblem reads; writes the gradient of `weight` times the mean over all elements.
+struct PointwiseLossGradientProblem {
+  PointwiseFunction function;
+  View x, target, gradient;
+  double weight = 1;
+
+  bool operator==(const PointwiseLossGradientProblem &) const = default;
+};
+
+// Reads labels; writes how many are not `ignored`, at least 1.
+struct CountLabelsProblem {
+  int64_t labels = 1, ignored = 0;
+
+  bool operator==(const CountLabelsProblem &) const = default;
+};
+
+// Reads `sums` numbers and, where `count` does not say it, of how many they are the sum; writes the mean.
 struct MeanLossProblem {
-  int64_t count = 1;
+  int64_t sums = 1;
+  std::optional<int64_t> count;
 
   bool operator==(const MeanLossProblem &) const = default;
 };
 
-// Reads what LossProblem reads; writes the gradient of the logits.
-struct LossGradientProblem {
-  Loss loss = Loss::Softmax;
-  int64_t batch = 1, classes = 1;
+// Reads a number for each weight; writes the sum of their products.
+struct WeightedSumProblem {
+  std::vector<double> weights;
 
-  bool operator==(const LossGradientProblem &) const = default;
+  bool operator==(const WeightedSumProblem &) const = default;
 };
 
 // --- what follows a training step's gradients: of one parameter, numbers in a row
@@ -419,16 +454,19 @@ struct CheckFiniteProblem {
   bool operator==(const CheckFiniteProblem &) const = default;
 };
 
-using Problem = std::variant<
-    ConvolutionProblem, WeightLayoutProblem, WeightGradientProblem, PoolProblem, PoolGradientProblem,
-    ChannelReductionProblem, ChannelBroadcastProblem, ChannelMaxGradientProblem, SpatialSumProblem,
-    SpatialBroadcastProblem, ResizeProblem, ResizeGradientProblem, ShiftProblem, ReplicateGradientProblem,
-    ChannelShuffleProblem, BinaryProblem, ActivationProblem, ActivationGradientProblem, AffineProblem,
-    FillProblem, CopyProblem, ArrayProblem, BatchSumsProblem, BatchFinishProblem, UpdateRunningProblem,
-    BatchGradientSumsProblem, BatchGradientFinishProblem, BatchGradientApplyProblem, LayerNormProblem,
-    LayerNormGradientProblem, LayerNormGradientSumsProblem, LayerNormGradientFinishProblem,
-    ChannelSumsProblem, FoldWeightProblem, FoldScaleProblem, FoldBiasProblem, ScaleParameterProblem,
-    LossProblem, MeanLossProblem, LossGradientProblem, SgdProblem, AccumulateProblem, CheckFiniteProblem>;
+using Problem =
+    std::variant<ConvolutionProblem, WeightLayoutProblem, WeightGradientProblem, PoolProblem,
+                 PoolGradientProblem, ChannelReductionProblem, ChannelBroadcastProblem,
+                 ChannelMaxGradientProblem, SpatialSumProblem, SpatialBroadcastProblem, ResizeProblem,
+                 ResizeGradientProblem, ShiftProblem, ReplicateGradientProblem, ChannelShuffleProblem,
+                 BinaryProblem, ActivationProblem, ActivationGradientProblem, AffineProblem, FillProblem,
+                 CopyProblem, ArrayProblem, BatchSumsProblem, BatchFinishProblem, UpdateRunningProblem,
+                 BatchGradientSumsProblem, BatchGradientFinishProblem, BatchGradientApplyProblem,
+                 LayerNormProblem, LayerNormGradientProblem, LayerNormGradientSumsProblem,
+                 LayerNormGradientFinishProblem, ChannelSumsProblem, FoldWeightProblem, FoldScaleProblem,
+                 FoldBiasProblem, ScaleParameterProblem, SoftmaxLossProblem, SoftmaxLossGradientProblem,
+                 PointwiseLossProblem, PointwiseLossGradientProblem, CountLabelsProblem, MeanLossProblem,
+                 WeightedSumProblem, SgdProblem, AccumulateProblem, CheckFiniteProblem>;
 
 // "convolution", "pool_gradient".
 const char *nameOf(const Problem &problem);

@@ -55,6 +55,7 @@ struct Io {
   vn_type type = VN_FLOAT32;
   vn_io_kind kind = VN_INPUT;
   std::vector<int64_t> shape;
+  int64_t classes = 0, ignored = 0; // of labels (vn_io)
 };
 
 // Steps [begin, end) run `count` times, each time with these buffers so many bytes further on: the images of

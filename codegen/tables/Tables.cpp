@@ -86,8 +86,9 @@ public:
                   integer(step.cost()), integer(step.withPrevious), accelerated ? code : null()}));
     }
     for (const Io &entry : program.io)
-      io.push_back(record({text(entry.name), integer(entry.type), integer(entry.kind),
-                           integer(entry.shape.size()), shape(entry.shape)}));
+      io.push_back(
+          record({text(entry.name), integer(entry.type), integer(entry.kind), integer(entry.shape.size()),
+                  shape(entry.shape), integer(entry.classes), integer(entry.ignored)}));
     llvm::SmallVector<Constant *> segments;
     for (const ProgramSegment &segment : program.segments) {
       llvm::SmallVector<Constant *> holes, variants;

@@ -13,12 +13,13 @@ class Module;
 namespace vernier::codegen {
 
 struct ModelFacts {
-  std::string name;         // of the model
-  std::string symbol;       // of the exported function `const vn_model *symbol_model(void)`
-  std::string kernels;      // what the symbols of its kernels begin with
-  std::string description;  // JSON
-  std::string target;       // CPU features, comma-separated
-  bool accelerated = false; // kernels are launched on a device (Backend::isAccelerator)
+  std::string name;                      // of the model
+  std::string symbol;                    // of the exported function `const vn_model *symbol_model(void)`
+  std::string kernels;                   // what the symbols of its kernels begin with
+  std::string description;               // JSON
+  std::string target;                    // CPU features, comma-separated
+  std::vector<std::string> trainingOnly; // parameters that a file of weights may have and the model has not
+  bool accelerated = false;              // kernels are launched on a device (Backend::isAccelerator)
   int64_t batch = 1, channels = 0, height = 0, width = 0, classes = 0, macs = 0;
 };
 

@@ -39,6 +39,17 @@ template <typename Op> PoolGeometry averagePoolGeometry(Op op) {
   return geometry;
 }
 
+template <typename Op> PointwiseFunction pointwiseFunction(Op op) {
+  return {Pointwise(static_cast<uint32_t>(op.getKind())), op.getSharpness().convertToDouble(),
+          op.getShare().convertToDouble()};
+}
+
+Tensor times(Tensor tensor, const llvm::APFloat &weight) {
+  for (double &value : tensor.data)
+    value *= weight.convertToDouble();
+  return tensor;
+}
+
 ResizeMode toResizeMode(vn::ResizeMode mode) {
   return mode == vn::ResizeMode::Nearest ? ResizeMode::Nearest : ResizeMode::Bilinear;
 }
@@ -187,10 +198,21 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
       })
       .Case([&](vn::ActivateOp op) { return one(activate(in(op.getInput()), op.getActivation())); })
       .Case([&](vn::SoftmaxCrossEntropyOp op) {
-        return one(softmaxCrossEntropy(in(op.getLogits()), in(op.getLabels()), in(op.getSmoothing())[0]));
+        return one(softmaxCrossEntropy(in(op.getLogits()), in(op.getLabels()), in(op.getSmoothing())[0],
+                                       op.getIgnored()));
       })
-      .Case([&](vn::BinaryCrossEntropyOp op) {
-        return one(binaryCrossEntropy(in(op.getLogits()), in(op.getTargets())));
+      .Case([&](vn::PointwiseLossOp op) {
+        return one(pointwiseLoss(pointwiseFunction(op), in(op.getInput()), in.orNull(op.getTarget())));
+      })
+      .Case([&](vn::CountLabelsOp op) {
+        return one(Tensor({1}, countLabels(in(op.getLabels()), int64_t(op.getIgnored()))));
+      })
+      .Case([&](vn::NumberOp op) { return one(Tensor({1}, op.getValue().convertToDouble())); })
+      .Case([&](vn::WeightedSumOp op) {
+        Tensor sum({1});
+        for (auto [term, weight] : llvm::zip_equal(op.getTerms(), op.getWeights()))
+          sum[0] += weight * in(term)[0];
+        return one(std::move(sum));
       })
       .Default([](Operation *) { return std::nullopt; });
 }
@@ -307,10 +329,14 @@ std::optional<Tensors> computeGradient(Operation *op, const Operands &in) {
         return one(padReplicateGrad(in(op.getDy()), toArray<4>(op.getPadding())));
       })
       .Case([&](vn::SoftmaxCrossEntropyGradOp op) {
-        return one(softmaxCrossEntropyGrad(in(op.getLogits()), in(op.getLabels()), in(op.getSmoothing())[0]));
+        return one(times(softmaxCrossEntropyGrad(in(op.getLogits()), in(op.getLabels()),
+                                                 in(op.getSmoothing())[0], op.getIgnored()),
+                         op.getWeight()));
       })
-      .Case([&](vn::BinaryCrossEntropyGradOp op) {
-        return one(binaryCrossEntropyGrad(in(op.getLogits()), in(op.getTargets())));
+      .Case([&](vn::PointwiseLossGradOp op) {
+        return one(
+            times(pointwiseLossGrad(pointwiseFunction(op), in(op.getInput()), in.orNull(op.getTarget())),
+                  op.getWeight()));
       })
       .Default([](Operation *) { return std::nullopt; });
 }
@@ -409,6 +435,19 @@ private:
         return failure();
       updateRunning(**mean, **var, values[update.getBatchMean()], values[update.getBatchVar()],
                     update.getMomentum().convertToDouble(), update.getCount());
+      return Tensors();
+    }
+    if (auto target = dyn_cast<vn::TargetOp>(op)) {
+      auto found = environment.targets.find(target.getName().str());
+      if (found == environment.targets.end())
+        return op->emitOpError("no value is given for target `") << target.getName() << "`";
+      return one(found->second);
+    }
+    if (auto term = dyn_cast<vn::MinimizeOp>(op)) {
+      const double value = term.getWeight().convertToDouble() * values[term.getLoss()][0];
+      environment.losses[""] += value;
+      if (!term.getName().empty())
+        environment.losses[term.getName().str()] += value;
       return Tensors();
     }
     if (auto store = dyn_cast<vn::StoreGradientOp>(op)) {

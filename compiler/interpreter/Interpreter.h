@@ -18,6 +18,10 @@ namespace vernier::interpreter {
 
 /// What a function reads and writes beside its arguments and results.
 struct Environment {
+  /// What training is given beside the image, by the target's name: what `vn.target` computes.
+  std::map<std::string, Tensor> targets;
+  /// The sum of what `vn.minimize` was given, each times its weight, and of each name; "" is that of all.
+  std::map<std::string, double> losses;
   /// Parameters and running statistics by name. Training updates the statistics in place.
   std::map<std::string, Tensor> parameters;
   /// What `vn.store_gradient` stored, by the parameter's name.

@@ -7,8 +7,10 @@
 
 #include "compiler/interpreter/Tensor.h"
 #include "dsl/Activation.h"
+#include "dsl/Pointwise.h"
 
 #include <array>
+#include <optional>
 #include <span>
 
 namespace vernier::interpreter {
@@ -146,11 +148,17 @@ Tensor spatialDot(const Tensor &a, const Tensor &b); // -> N x 1 x 1 x C
 Tensor channelSum(const Tensor &x);                  // -> C
 Tensor channelDot(const Tensor &a, const Tensor &b); // -> C
 
-// --- Loss.cpp: losses are means, of shape [1]; logits are N x K or N x 1 x 1 x K ---
-Tensor softmaxCrossEntropy(const Tensor &logits, const Tensor &labels, double smoothing);
-Tensor softmaxCrossEntropyGrad(const Tensor &logits, const Tensor &labels, double smoothing);
-Tensor binaryCrossEntropy(const Tensor &logits, const Tensor &targets);
-Tensor binaryCrossEntropyGrad(const Tensor &logits, const Tensor &targets);
+// --- Loss.cpp: losses are means, of shape [1] ---
+// Logits have their classes innermost. The label `ignored` does not count; the mean of none is 0.
+Tensor softmaxCrossEntropy(const Tensor &logits, const Tensor &labels, double smoothing,
+                           std::optional<int64_t> ignored = {});
+Tensor softmaxCrossEntropyGrad(const Tensor &logits, const Tensor &labels, double smoothing,
+                               std::optional<int64_t> ignored = {});
+// How many labels are not ignored; at least 1.
+double countLabels(const Tensor &labels, int64_t ignored);
+// `target` is null where the function has none.
+Tensor pointwiseLoss(const PointwiseFunction &function, const Tensor &x, const Tensor *target);
+Tensor pointwiseLossGrad(const PointwiseFunction &function, const Tensor &x, const Tensor *target);
 
 } // namespace vernier::interpreter
 

@@ -1,4 +1,4 @@
-// Shapes and gradients of ops on channels and between maps; parameters, holes and losses.
+// Shapes and gradients of ops on channels and between maps; parameters and holes.
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
 
@@ -271,52 +271,6 @@ LogicalResult SpatialDotOp::inferShapes(Types &results) {
 Expected SpatialDotOp::expectedOperands(std::optional<int64_t>) {
   return {{1, "rhs", getLhs().getType()}};
 } // C1
-
-//===- Losses
-//-------------------------------------------------------------------------------------------------===//
-
-template <class Op> static LogicalResult requireOnePixel(Op op) {
-  RankedTensorType logits = op.getLogits().getType();
-  if (logits != onePixel(logits)) // C1
-    return op.emitOpError("needs logits of one pixel, found ")
-           << heightOf(logits) << " x " << widthOf(logits);
-  return success();
-}
-
-// C2
-template <class Op> static Expected expectedLabels(Op op) {
-  auto labels =
-      RankedTensorType::get({batchOf(op.getLogits().getType())}, IntegerType::get(op.getContext(), 32));
-  return {{1, "labels", labels}};
-}
-template <class Op> static Expected expectedTargets(Op op) {
-  RankedTensorType logits = op.getLogits().getType();
-  return {{1, "targets", floatTensor(op.getContext(), {batchOf(logits), channelsOf(logits)})}};
-}
-
-LogicalResult SoftmaxCrossEntropyOp::inferShapes(Types &results) {
-  results.push_back(floatTensor(getContext(), {1})); // C3
-  return requireOnePixel(*this);
-}
-Expected SoftmaxCrossEntropyOp::expectedOperands(std::optional<int64_t>) { return expectedLabels(*this); }
-
-LogicalResult SoftmaxCrossEntropyGradOp::inferShapes(Types &results) {
-  results.push_back(getLogits().getType()); // C3
-  return requireOnePixel(*this);
-}
-Expected SoftmaxCrossEntropyGradOp::expectedOperands(std::optional<int64_t>) { return expectedLabels(*this); }
-
-LogicalResult BinaryCrossEntropyOp::inferShapes(Types &results) {
-  results.push_back(floatTensor(getContext(), {1})); // C3
-  return requireOnePixel(*this);
-}
-Expected BinaryCrossEntropyOp::expectedOperands(std::optional<int64_t>) { return expectedTargets(*this); }
-
-LogicalResult BinaryCrossEntropyGradOp::inferShapes(Types &results) {
-  results.push_back(getLogits().getType()); // C3
-  return requireOnePixel(*this);
-}
-Expected BinaryCrossEntropyGradOp::expectedOperands(std::optional<int64_t>) { return expectedTargets(*this); }
 
 //===- Parameters and holes
 //-----------------------------------------------------------------------------------===//

@@ -26,6 +26,9 @@ mlir::RankedTensorType withElement(mlir::RankedTensorType type, mlir::Type eleme
 llvm::LogicalResult requireOneElement(mlir::Operation *op, mlir::RankedTensorType map,
                                       mlir::ValueRange others);
 
+/// What says the class of each pixel of `logits`: N x H x W, N where there is one pixel.
+mlir::RankedTensorType labelsOf(mlir::RankedTensorType logits);
+
 /// Two sums of double precision for each channel of a map.
 mlir::RankedTensorType sumsType(mlir::RankedTensorType map);
 

@@ -100,7 +100,8 @@ LogicalResult VnDialect::verifyOperationAttribute(Operation *op, NamedAttribute 
   if (name == kPlaceAttr || name == kModelAttr)
     return isa<StringAttr>(value) ? success() : op->emitError() << "`" << name << "` must be a string";
   if (llvm::is_contained(
-          {kChoicesAttr, kInputsAttr, kOutputsAttr, kPassedOnAttr, kGradientsAttr, kReportAttr}, name))
+          {kChoicesAttr, kInputsAttr, kTargetsAttr, kOutputsAttr, kPassedOnAttr, kGradientsAttr, kReportAttr},
+          name))
     return isStringArray(value) ? success()
                                 : op->emitError() << "`" << name << "` must be an array of strings";
   if (name == kBackwardAttr)
@@ -138,7 +139,7 @@ bool vernier::vn::isSums(Type type) {
 bool vernier::vn::isLabels(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   return tensor && tensor.hasStaticShape() && tensor.getElementType().isSignlessInteger(32) &&
-         tensor.getRank() == 1;
+         (tensor.getRank() == 1 || tensor.getRank() == 3);
 }
 
 bool vernier::vn::atLeast(Attribute array, int64_t least) {

@@ -27,6 +27,7 @@ inline constexpr llvm::StringLiteral kPlaceAttr = "vn.place";
 inline constexpr llvm::StringLiteral kScopesAttr = "vn.scopes";
 inline constexpr llvm::StringLiteral kChoicesAttr = "vn.choices";
 inline constexpr llvm::StringLiteral kInputsAttr = "vn.inputs";
+inline constexpr llvm::StringLiteral kTargetsAttr = "vn.targets";
 inline constexpr llvm::StringLiteral kOutputsAttr = "vn.outputs";
 inline constexpr llvm::StringLiteral kPassedOnAttr = "vn.passed_on";
 inline constexpr llvm::StringLiteral kGradientsAttr = "vn.gradients";
@@ -50,8 +51,9 @@ inline bool isFloatTensor(mlir::Type type, std::initializer_list<int64_t> ranks)
 /// Static, N x H x W x C, of f32 or bf16.
 bool isMapType(mlir::Type type);
 
-/// A static i32 vector.
+/// A static 2 x C f64 tensor.
 bool isSums(mlir::Type type);
+/// A static i32 tensor, N or N x H x W.
 bool isLabels(mlir::Type type);
 
 /// True if no element of the DenseI64ArrayAttr `array` is less than `least`.

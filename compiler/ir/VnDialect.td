@@ -26,7 +26,8 @@ def Vn_Dialect : Dialect {
     whose ops depend on the same open holes, `vn.inputs` names the arguments of `@infer`: the image, or the places
     that compute them; `vn.passed_on` are the places of the results behind the outputs, which later segments take. In
     a segment's `@train_step` `vn.gradients` names the results behind those, gradients for earlier segments, and
-    `vn.backward` marks the ops that run when the later segments have run.
+    `vn.backward` marks the ops that run when the later segments have run. A `@train_step`'s `vn.inputs` names its
+    arguments, too, and `vn.targets` those of them that the loss compares with.
   }];
   let hasOperationAttrVerify = 1;
   let useDefaultAttributePrinterParser = 1;
@@ -60,6 +61,11 @@ def Vn_PadModeAttr : Vn_Enum<"PadMode", "what lies outside a map", [
 def Vn_ChannelReductionAttr : Vn_Enum<"ChannelReduction", "what one number is made of all channels of a pixel", [
   I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"Mean", 1, "mean">, I32EnumAttrCase<"Max", 2, "max">]>;
 
+def Vn_PointwiseAttr : Vn_Enum<"Pointwise", "what a loss takes of each element and its target", [
+  I32EnumAttrCase<"Mean", 0, "mean">, I32EnumAttrCase<"Binary", 1, "binary">, I32EnumAttrCase<"Focal", 2, "focal">,
+  I32EnumAttrCase<"Squared", 3, "squared">, I32EnumAttrCase<"Absolute", 4, "absolute">,
+  I32EnumAttrCase<"SmoothL1", 5, "smooth_l1">]>;
+
 // The numbers are those of vn_parameter_kind in runtime/include/vernier/abi.h.
 def Vn_ParameterKindAttr : Vn_Enum<"ParameterKind", "role of a parameter", [
   I32EnumAttrCase<"ConvolutionWeight", 0, "convolution_weight">, I32EnumAttrCase<"LinearWeight", 1, "linear_weight">,
@@ -92,7 +98,9 @@ def Vn_MapOrParameter : Type<Or<[Vn_Map.predicate, Vn_AnyFloat.predicate]>,
 def Vn_Sums : Type<CPred<"::vernier::vn::isSums($_self)">, "static 2 x C f64 tensor", "::mlir::RankedTensorType">;
 def Vn_Scalar : Type<And<[Vn_Vector.predicate, CPred<"::llvm::cast<::mlir::RankedTensorType>($_self).getDimSize(0) == 1">]>,
                      "tensor<1xf32>", "::mlir::RankedTensorType">;
-def Vn_Labels : Type<CPred<"::vernier::vn::isLabels($_self)">, "static i32 vector", "::mlir::RankedTensorType">;
+def Vn_Labels : Type<CPred<"::vernier::vn::isLabels($_self)">, "static N or N x H x W i32 tensor",
+                     "::mlir::RankedTensorType">;
+def Vn_MapOrLabels : Type<Or<[Vn_Map.predicate, Vn_Labels.predicate]>, "map or labels", "::mlir::RankedTensorType">;
 
 // I64Attr would be read as unsigned.
 def Vn_Integer : TypedSignlessIntegerAttrBase<I64, "int64_t", "64-bit integer"> {

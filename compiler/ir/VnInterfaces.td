@@ -61,4 +61,17 @@ def Vn_GradientOpInterface : OpInterface<"GradientOpInterface"> {
   ];
 }
 
+def Vn_LossOpInterface : OpInterface<"LossOpInterface"> {
+  let cppNamespace = "::vernier::vn";
+  let description = "One number that training minimises: its gradient needs no other one.";
+  let methods = [
+    InterfaceMethod<[{
+      Builds the gradient of `weight` times the loss with respect to each operand for which `wanted` holds, as
+      `buildGradient` does. Fails, with an error of the op, where there is none.
+    }], "::llvm::LogicalResult", "buildLossGradient",
+    (ins "::mlir::OpBuilder &":$builder, "double":$weight, "::llvm::function_ref<bool(::mlir::Value)>":$wanted,
+         "::llvm::MutableArrayRef<::mlir::Value>":$operandGradients)>,
+  ];
+}
+
 #endif

@@ -1,18 +1,99 @@
-// Losses, each with the gradient at its root: the step's loss itself has gradient 1.
+// What training minimises: targets, losses, and the gradient of each loss.
 #ifndef VERNIER_COMPILER_IR_VNLOSSOPS_TD
 #define VERNIER_COMPILER_IR_VNLOSSOPS_TD
 
 include "compiler/ir/VnOpBase.td"
 
-def Vn_SoftmaxCrossEntropyOp : Vn_Op<"softmax_cross_entropy", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
+//===- What a specification declares ------------------------------------------------------------------------===//
+
+def Vn_TargetOp : Vn_Op<"target", [Pure, Vn_Bytes]> {
+  let summary = "what training is given beside the image";
+  let description = [{
+    A map, or the class of each pixel or image. `--vn-differentiate` makes it an argument of @train_step; what
+    @infer keeps depends on none.
+
+    Example:
+    ```mlir
+    %mask = vn.target "mask" : tensor<8x224x224xi32>
+    ```
+  }];
+  let arguments = (ins StrAttr:$name);
+  let results = (outs Vn_MapOrLabels:$result);
+  let assemblyFormat = "$name attr-dict `:` type($result)";
+}
+
+def Vn_MinimizeOp : Vn_Op<"minimize", [Vn_Bytes]> {
+  let summary = "a term of the loss";
+  let description = [{
+    Training minimises the sum over these of `weight` times `loss`. Where `name` is not empty, the term is a
+    result of @train_step, "loss." and its name. `--vn-differentiate` takes them out of @infer, with all that
+    only they need.
+
+    Example:
+    ```mlir
+    vn.minimize %loss weight 4.0e-1 name "side" : tensor<1xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Scalar:$loss, F64Attr:$weight, DefaultValuedAttr<StrAttr, "\"\"">:$name);
+  let assemblyFormat = "$loss `weight` $weight (`name` $name^)? attr-dict `:` type($loss)";
+}
+
+def Vn_NumberOp : Vn_Op<"number", [Pure, Vn_Bytes]> {
+  let summary = "one number";
+  let description = [{
+    Example:
+    ```mlir
+    %smoothing = vn.number 1.0e-1 : tensor<1xf32>
+    ```
+  }];
+  let arguments = (ins F64Attr:$value);
+  let results = (outs Vn_Scalar:$result);
+  let assemblyFormat = "$value attr-dict `:` type($result)";
+}
+
+def Vn_WeightedSumOp : Vn_Op<"weighted_sum", [Pure, Vn_Bytes]> {
+  let summary = "sum of numbers, each times its weight";
+  let description = [{
+    - (C1) `weights` has a number for each term.
+
+    Example:
+    ```mlir
+    %loss = vn.weighted_sum %a, %b weights [1.0, 4.0e-1] : tensor<1xf32>, tensor<1xf32> -> tensor<1xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<Vn_Scalar>:$terms, DenseF64ArrayAttr:$weights);
+  let results = (outs Vn_Scalar:$result);
+  let assemblyFormat = "$terms `weights` $weights attr-dict `:` type($terms) `->` type($result)";
+  let hasVerifier = 1; // C1
+}
+
+//===- Softmax cross-entropy --------------------------------------------------------------------------------===//
+
+def Vn_CountLabelsOp : Vn_Op<"count_labels", [Pure, Vn_Bytes]> {
+  let summary = "how many labels are not ignored";
+  let description = [{
+    At least 1, so that the mean of nothing is 0.
+
+    Example:
+    ```mlir
+    %count = vn.count_labels %mask ignored 255 : tensor<8x224x224xi32> -> tensor<1xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Labels:$labels, Vn_Integer:$ignored);
+  let results = (outs Vn_Scalar:$count);
+  let assemblyFormat = "$labels `ignored` $ignored attr-dict `:` type($labels) `->` type($count)";
+}
+
+def Vn_SoftmaxCrossEntropyOp : Vn_Op<"softmax_cross_entropy", [Pure, Vn_ShapeOfOperands, Vn_Loss, Vn_Bytes]> {
   let summary = "mean cross-entropy of softmax, with label smoothing";
   let description = [{
-    With p = softmax(logits[n]) over the K classes and s = `smoothing`, the loss of image n is
-    `-(1 - s) * log p[labels[n]] - s / K * (sum over k of log p[k])`; the result is the mean over N.
+    With p = softmax(logits[n, y, x]) over the K classes, l the pixel's label and s = `smoothing`, its loss is
+    `-(1 - s) * log p[l] - s / K * (sum over k of log p[k])`; the result is the mean over all pixels. A label
+    `ignored` has loss 0; the mean is then over `count`, those that are not.
 
-    - (C1) `logits` is N x 1 x 1 x K.
-    - (C2) `labels` has N elements, `smoothing` one.
-    - (C3) `loss` is tensor<1xf32>.
+    - (C1) `labels` is N, if H and W are 1, else N x H x W.
+    - (C2) `loss` is tensor<1xf32>.
+    - (C3) There is a `count` if something is `ignored`.
 
     Example:
     ```mlir
@@ -20,19 +101,24 @@ def Vn_SoftmaxCrossEntropyOp : Vn_Op<"softmax_cross_entropy", [Pure, Vn_ShapeOfO
       : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>) -> tensor<1xf32>
     ```
   }];
-  let arguments = (ins Vn_F32Map:$logits, Vn_Labels:$labels, Vn_Scalar:$smoothing);
+  let arguments = (ins Vn_F32Map:$logits, Vn_Labels:$labels, Vn_Scalar:$smoothing, Optional<Vn_Scalar>:$count,
+                       OptionalAttr<Vn_Integer>:$ignored);
   let results = (outs Vn_Scalar:$loss);
-  let assemblyFormat = "$logits `,` $labels `,` $smoothing attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $logits `,` $labels `,` $smoothing (`,` $count^)? (`ignored` $ignored^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
 }
 
 def Vn_SoftmaxCrossEntropyGradOp : Vn_Op<"softmax_cross_entropy_grad", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
   let summary = "gradient of the mean cross-entropy with respect to the logits";
   let description = [{
-    `(p[k] - (1 - s) * (k == labels[n]) - s / K) / N`, in the terms of `vn.softmax_cross_entropy`.
+    `weight * (p[k] - (1 - s) * (k == l) - s / K) / M` for each pixel, in the terms of
+    `vn.softmax_cross_entropy`; M is the number of pixels, or `count`, and of an ignored pixel it is 0.
 
-    - (C1) `logits` is N x 1 x 1 x K.
-    - (C2) `labels` has N elements, `smoothing` one.
-    - (C3) `result` has the type of `logits`.
+    - (C1) `labels` is N, if H and W are 1, else N x H x W.
+    - (C2) `result` has the type of `logits`.
+    - (C3) There is a `count` if something is `ignored`.
 
     Example:
     ```mlir
@@ -40,49 +126,75 @@ def Vn_SoftmaxCrossEntropyGradOp : Vn_Op<"softmax_cross_entropy_grad", [Pure, Vn
       : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>) -> tensor<8x1x1x10xf32>
     ```
   }];
-  let arguments = (ins Vn_F32Map:$logits, Vn_Labels:$labels, Vn_Scalar:$smoothing);
+  let arguments = (ins Vn_F32Map:$logits, Vn_Labels:$labels, Vn_Scalar:$smoothing, Optional<Vn_Scalar>:$count,
+                       OptionalAttr<Vn_Integer>:$ignored, DefaultValuedAttr<F64Attr, "1.0">:$weight);
   let results = (outs Vn_F32Map:$result);
-  let assemblyFormat = "$logits `,` $labels `,` $smoothing attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $logits `,` $labels `,` $smoothing (`,` $count^)? (`ignored` $ignored^)? (`weight` $weight^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
 }
 
-def Vn_BinaryCrossEntropyOp : Vn_Op<"binary_cross_entropy", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
-  let summary = "mean binary cross-entropy with logits";
-  let description = [{
-    The mean over N and K of `max(x, 0) - x * t + log(1 + exp(-|x|))`, x being a logit and t its target in [0,
-    1].
+//===- Losses of single elements ----------------------------------------------------------------------------===//
 
-    - (C1) `logits` is N x 1 x 1 x K.
-    - (C2) `targets` is N x K.
-    - (C3) `loss` is tensor<1xf32>.
+def Vn_PointwiseLossOp : Vn_Op<"pointwise_loss", [Pure, Vn_ShapeOfOperands, Vn_Loss, Vn_Bytes]> {
+  let summary = "mean over all elements of a function of each and its target";
+  let description = [{
+    Of an element x and its target t, with p = sigmoid(x):
+
+    - `mean`: x; there is no target;
+    - `binary`: -(t log p + (1 - t) log(1 - p)), computed as `max(x, 0) - x t + log(1 + exp(-|x|))`;
+    - `focal`: -(share t (1 - p)^sharpness log p + (1 - share) (1 - t) p^sharpness log(1 - p)) (Lin et al.,
+      Focal Loss for Dense Object Detection, equation 5; sharpness is its gamma, share its alpha);
+    - `squared`: (x - t)^2;
+    - `absolute`: |x - t|;
+    - `smooth_l1`: with d = |x - t|, d^2 / (2 sharpness) where d < sharpness, else d - sharpness / 2
+      (Girshick, Fast R-CNN, equation 3).
+
+    Constraints:
+
+    - (C1) `target` has the type of `input`.
+    - (C2) `loss` is tensor<1xf32>.
+    - (C3) There is a target unless it is the `mean`.
 
     Example:
     ```mlir
-    %loss = vn.binary_cross_entropy %logits, %targets : (tensor<8x1x1x80xf32>, tensor<8x80xf32>) -> tensor<1xf32>
+    %loss = vn.pointwise_loss binary %x, %t : (tensor<8x56x56x1xf32>, tensor<8x56x56x1xf32>) -> tensor<1xf32>
     ```
   }];
-  let arguments = (ins Vn_F32Map:$logits, Vn_Matrix:$targets);
+  let arguments = (ins Vn_PointwiseAttr:$kind, Vn_F32Map:$input, Optional<Vn_F32Map>:$target,
+                       DefaultValuedAttr<F64Attr, "1.0">:$sharpness, DefaultValuedAttr<F64Attr, "0.5">:$share);
   let results = (outs Vn_Scalar:$loss);
-  let assemblyFormat = "$logits `,` $targets attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $kind $input (`,` $target^)? (`sharpness` $sharpness^)? (`share` $share^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
 }
 
-def Vn_BinaryCrossEntropyGradOp : Vn_Op<"binary_cross_entropy_grad", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
-  let summary = "gradient of the binary cross-entropy with respect to the logits";
+def Vn_PointwiseLossGradOp : Vn_Op<"pointwise_loss_grad", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
+  let summary = "gradient of a mean over all elements with respect to the input";
   let description = [{
-    `(sigmoid(x) - t) / (N * K)`.
+    `weight` times the derivative by x of `vn.pointwise_loss`'s function, divided by the number of elements. The
+    derivative of |d| at 0 is 0.
 
-    - (C1) `logits` is N x 1 x 1 x K.
-    - (C2) `targets` is N x K.
-    - (C3) `result` has the type of `logits`.
+    - (C1) `target` has the type of `input`.
+    - (C2) `result` has the type of `input`.
+    - (C3) There is a target unless it is the `mean`.
 
     Example:
     ```mlir
-    %dlogits = vn.binary_cross_entropy_grad %logits, %targets
-      : (tensor<8x1x1x80xf32>, tensor<8x80xf32>) -> tensor<8x1x1x80xf32>
+    %dx = vn.pointwise_loss_grad binary %x, %t weight 4.0e-1
+      : (tensor<8x56x56x1xf32>, tensor<8x56x56x1xf32>) -> tensor<8x56x56x1xf32>
     ```
   }];
-  let arguments = (ins Vn_F32Map:$logits, Vn_Matrix:$targets);
+  let arguments = (ins Vn_PointwiseAttr:$kind, Vn_F32Map:$input, Optional<Vn_F32Map>:$target,
+                       DefaultValuedAttr<F64Attr, "1.0">:$sharpness, DefaultValuedAttr<F64Attr, "0.5">:$share,
+                       DefaultValuedAttr<F64Attr, "1.0">:$weight);
   let results = (outs Vn_F32Map:$result);
-  let assemblyFormat = "$logits `,` $targets attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $kind $input (`,` $target^)? (`sharpness` $sharpness^)? (`share` $share^)? (`weight` $weight^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
 }
 
 #endif

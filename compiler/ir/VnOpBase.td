@@ -16,6 +16,7 @@ defvar Vn_Macs = DeclareOpInterfaceMethods<Vn_CostOpInterface, ["getMacs"]>;
 defvar Vn_Pointwise = Vn_ReceptiveFieldOpInterface;
 defvar Vn_Window = DeclareOpInterfaceMethods<Vn_ReceptiveFieldOpInterface, ["getReceptiveWindow"]>;
 defvar Vn_Gradient = DeclareOpInterfaceMethods<Vn_GradientOpInterface>;
+defvar Vn_Loss = DeclareOpInterfaceMethods<Vn_LossOpInterface>;
 
 // Attributes of a convolution. `padding` is top, bottom, left, right.
 defvar Vn_ConvolutionGeometry = (ins DefaultValuedAttr<Vn_Pair<1>, "{1, 1}">:$strides,

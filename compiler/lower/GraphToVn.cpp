@@ -73,6 +73,7 @@ private:
     for (const dsl::Node &node : graph.nodes)
       values.push_back(node.kind == dsl::OpKind::Input ? Value(entry->getArgument(argument++))
                                                        : lowerNode(node));
+    lowerLosses();
     SmallVector<Value> outputs;
     for (const dsl::Output &output : graph.outputs)
       outputs.push_back(values[output.node]);
@@ -96,6 +97,26 @@ private:
   IntegerAttr integer(int64_t value) { return builder.getI64IntegerAttr(value); }
   FloatAttr real(double value) { return builder.getF64FloatAttr(value); }
   UnitAttr unit(bool present) { return present ? builder.getUnitAttr() : UnitAttr(); }
+
+  // What is minimised follows the ops.
+  void lowerLosses() {
+    for (const dsl::LossTerm &term : graph.losses)
+      MinimizeOp::create(builder, locationOf(term.location), values[term.node], llvm::APFloat(term.weight),
+                         builder.getStringAttr(term.name));
+  }
+
+  Value lowerSoftmaxCrossEntropy(const dsl::Node &node, Location loc, ArrayRef<Value> operands) {
+    Type number = floatTensor(&context, {1});
+    Value smoothing = NumberOp::create(builder, loc, number, llvm::APFloat(node.smoothing)), count;
+    describe(smoothing.getDefiningOp(), node);
+    const IntegerAttr ignored = node.ignored ? integer(*node.ignored) : IntegerAttr();
+    if (ignored) {
+      count = CountLabelsOp::create(builder, loc, number, operands[1], ignored);
+      describe(count.getDefiningOp(), node);
+    }
+    return SoftmaxCrossEntropyOp::create(builder, loc, number, operands[0], operands[1], smoothing, count,
+                                         ignored);
+  }
 
   std::pair<FlatSymbolRefAttr, IntegerAttr> holeOf(const dsl::Node &node) {
     if (!node.channelsFrom)
@@ -203,10 +224,19 @@ private:
     SmallVector<Value> operands;
     for (int operand : node.operands)
       operands.push_back(values[operand]);
-    Value input = operands.front();
+    Value input = operands.empty() ? Value() : operands.front();
     switch (node.kind) {
     case dsl::OpKind::Input:
       break; // a function argument
+    case dsl::OpKind::Target:
+      return TargetOp::create(builder, loc, node.labels ? labelsOf(type) : type, node.place);
+    case dsl::OpKind::SoftmaxCrossEntropy:
+      return lowerSoftmaxCrossEntropy(node, loc, operands);
+    case dsl::OpKind::PointwiseLoss:
+      return PointwiseLossOp::create(builder, loc, floatTensor(&context, {1}),
+                                     Pointwise(static_cast<uint32_t>(node.pointwise)), input,
+                                     operands.size() > 1 ? operands[1] : Value(),
+                                     llvm::APFloat(node.sharpness), llvm::APFloat(node.share));
     case dsl::OpKind::Convolution:
       return lowerConvolution(node, loc, input);
     case dsl::OpKind::TransposedConvolution:

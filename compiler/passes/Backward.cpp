@@ -24,27 +24,22 @@ void eraseUnused(Block &block) {
 //===- Loss
 //---------------------------------------------------------------------------------------------------===//
 
-Type labelsType(OpBuilder &builder, LossKind kind, RankedTensorType logits) {
-  if (kind == LossKind::Softmax)
-    return RankedTensorType::get({batchOf(logits)}, builder.getI32Type());
-  return floatTensor(builder.getContext(), {batchOf(logits), channelsOf(logits)});
+Type labelsType(LossKind kind, RankedTensorType logits) {
+  return kind == LossKind::Softmax ? labelsOf(logits) : logits;
 }
 
-std::pair<Value, Value> buildLoss(OpBuilder &builder, LossKind kind, Value logits, Value labels,
-                                  Value smoothing) {
+Value buildLoss(OpBuilder &builder, LossKind kind, Value logits, Value labels, Value smoothing) {
   Location loc = logits.getLoc();
   Type scalar = floatTensor(builder.getContext(), {1});
-  Value lossValue, gradient;
-  if (kind == LossKind::Softmax) {
-    lossValue = SoftmaxCrossEntropyOp::create(builder, loc, scalar, logits, labels, smoothing);
-    gradient = SoftmaxCrossEntropyGradOp::create(builder, loc, logits.getType(), logits, labels, smoothing);
-  } else {
-    lossValue = BinaryCrossEntropyOp::create(builder, loc, scalar, logits, labels);
-    gradient = BinaryCrossEntropyGradOp::create(builder, loc, logits.getType(), logits, labels);
-  }
-  for (Value value : {lossValue, gradient})
-    value.getDefiningOp()->setAttr(kPlaceAttr, builder.getStringAttr("loss"));
-  return {lossValue, gradient};
+  Operation *loss;
+  if (kind == LossKind::Softmax)
+    loss = SoftmaxCrossEntropyOp::create(builder, loc, scalar, logits, labels, smoothing,
+                                         /*count=*/Value(), /*ignored=*/IntegerAttr());
+  else
+    loss = PointwiseLossOp::create(builder, loc, scalar, Pointwise::Binary, logits, labels,
+                                   llvm::APFloat(1.0), llvm::APFloat(0.5));
+  loss->setAttr(kPlaceAttr, builder.getStringAttr("loss"));
+  return loss->getResult(0);
 }
 
 //===- Backward
@@ -78,6 +73,16 @@ Value Backward::gradientOf(Value value) {
 
 // The adjoint of `op`, whose users have all been visited.
 LogicalResult Backward::visit(Operation &op) {
+  if (auto loss = dyn_cast<LossOpInterface>(op)) {
+    const auto weight = weights.find(op.getResult(0));
+    SmallVector<Value> operandGradients(op.getNumOperands());
+    if (weight != weights.end() &&
+        failed(loss.buildLossGradient(
+            builder, weight->second, [&](Value value) { return active.contains(value); }, operandGradients)))
+      return failure();
+    contributeAll(op, operandGradients);
+    return success();
+  }
   SmallVector<Value> resultGradients;
   for (Value result : op.getResults())
     resultGradients.push_back(gradientOf(result));
@@ -90,10 +95,14 @@ LogicalResult Backward::visit(Operation &op) {
   SmallVector<Value> operandGradients(op.getNumOperands());
   differentiable.buildGradient(
       builder, resultGradients, [&](Value value) { return active.contains(value); }, operandGradients);
-  for (auto [operand, gradient] : llvm::zip_equal(op.getOperands(), operandGradients))
+  contributeAll(op, operandGradients);
+  return success();
+}
+
+void Backward::contributeAll(Operation &op, ArrayRef<Value> gradients) {
+  for (auto [operand, gradient] : llvm::zip_equal(op.getOperands(), gradients))
     if (gradient)
       contribute(operand, gradient);
-  return success();
 }
 
 // Gradients of slices that together cover a map, or a parameter's inputs, are joined instead of embedded in

@@ -16,12 +16,12 @@ namespace vernier::compiler {
 llvm::SmallVector<mlir::Value> cloneForward(mlir::OpBuilder &builder, mlir::func::FuncOp forward,
                                             mlir::IRMapping &mapping);
 
-/// The loss of `logits` and its gradient.
-std::pair<mlir::Value, mlir::Value> buildLoss(mlir::OpBuilder &builder, LossKind kind, mlir::Value logits,
-                                              mlir::Value labels, mlir::Value smoothing);
+/// The loss of `logits`, one pixel for each image.
+mlir::Value buildLoss(mlir::OpBuilder &builder, LossKind kind, mlir::Value logits, mlir::Value labels,
+                      mlir::Value smoothing);
 
 /// The type of what a loss compares logits with.
-mlir::Type labelsType(mlir::OpBuilder &builder, LossKind kind, mlir::RankedTensorType logits);
+mlir::Type labelsType(LossKind kind, mlir::RankedTensorType logits);
 
 /// Erases what no result, stored gradient or running statistic needs, parameters included.
 void eraseUnused(mlir::Block &block);
@@ -35,6 +35,9 @@ public:
   /// Adds to what the gradient of `value` is the sum of.
   void contribute(mlir::Value value, mlir::Value gradient) { contributions[value].push_back(gradient); }
 
+  /// Has what `loss`, the result of a LossOpInterface, computes minimised, `weight` times.
+  void minimize(mlir::Value loss, double weight) { weights[loss] += weight; }
+
   /// The complete gradient of `value`, or null if nothing contributed.
   mlir::Value gradientOf(mlir::Value value);
 
@@ -46,6 +49,7 @@ public:
 
 private:
   llvm::LogicalResult visit(mlir::Operation &op);
+  void contributeAll(mlir::Operation &op, llvm::ArrayRef<mlir::Value> gradients);
   void storeGradient(vn::ParameterOp parameter, mlir::Value gradient);
   template <typename Embed, typename Concat>
   void joinSlices(mlir::Location loc, llvm::SmallVectorImpl<mlir::Value> &parts, unsigned dimension);
@@ -55,6 +59,7 @@ private:
   llvm::SmallVector<mlir::Operation *> forward;
   llvm::DenseSet<mlir::Value> active;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> contributions;
+  llvm::DenseMap<mlir::Value, double> weights; // of losses
 };
 
 } // namespace vernier::compiler

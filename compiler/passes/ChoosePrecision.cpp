@@ -34,18 +34,20 @@ public:
   int64_t maps = 0, elements = 0, casts = 0;
 
 private:
-  // The image is cast; what other segments pass on comes in the type that they give it.
+  // The image and targets are cast; what other segments pass on comes in the type that they give it.
   void castArguments() {
-    auto names = function->getAttrOfType<ArrayAttr>(kInputsAttr);
+    auto names = function->getAttrOfType<ArrayAttr>(kInputsAttr),
+         targets = function->getAttrOfType<ArrayAttr>(kTargetsAttr);
     OpBuilder builder = OpBuilder::atBlockBegin(&function.front());
     for (BlockArgument argument : function.getArguments()) {
-      const bool isImage =
-          !names || cast<StringAttr>(names[argument.getArgNumber()]).getValue() == kImageInput;
+      const auto name = names ? cast<StringAttr>(names[argument.getArgNumber()]) : StringAttr();
+      const bool isGiven =
+          !names || name.getValue() == kImageInput || (targets && llvm::is_contained(targets, name));
       const bool returnedAlone =
           llvm::all_of(argument.getUsers(), [](Operation *user) { return isa<func::ReturnOp>(user); });
       if (!isMapType(argument.getType()))
         continue;
-      if (!isImage) {
+      if (!isGiven) {
         setType(argument, withElement(typeOf(argument), element));
       } else if (!argument.hasOneUse() || !returnedAlone) {
         Value inside = castTo(builder, argument, element);
@@ -64,8 +66,7 @@ private:
         for (auto [result, yielded] :
              llvm::zip_equal(blocks.getResults(), body.getTerminator()->getOperands()))
           setType(result, withElement(typeOf(result), typeOf(yielded).getElementType()));
-      } else if (isa<SoftmaxCrossEntropyOp, SoftmaxCrossEntropyGradOp, BinaryCrossEntropyOp,
-                     BinaryCrossEntropyGradOp>(op)) {
+      } else if (isa<LossOpInterface, SoftmaxCrossEntropyGradOp, PointwiseLossGradOp>(op)) {
         castLoss(op);
       } else if (!isa<CastOp>(op)) {
         for (Value result : op.getResults())
@@ -78,7 +79,9 @@ private:
   // Losses, and their gradients, are f32.
   void castLoss(Operation &loss) {
     OpBuilder builder(&loss);
-    loss.setOperand(0, floatOf(builder, loss.getOperand(0)));
+    for (OpOperand &operand : loss.getOpOperands())
+      if (isMapType(operand.get().getType()))
+        operand.set(floatOf(builder, operand.get()));
     for (Value result : loss.getResults())
       if (isMapType(result.getType())) {
         builder.setInsertionPointAfter(&loss);
@@ -87,8 +90,11 @@ private:
       }
   }
 
-  // One cast for all that read it.
+  // One cast for all that read it; none of what came in f32.
   Value floatOf(OpBuilder &builder, Value value) {
+    if (auto given = value.getDefiningOp<CastOp>();
+        given && given.getInput().getType().getElementType().isF32())
+      return given.getInput();
     Value &cast = floats[value];
     if (!cast)
       cast = castTo(builder, value, builder.getF32Type());

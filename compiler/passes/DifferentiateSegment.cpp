@@ -74,8 +74,24 @@ LogicalResult differentiateSegment(ModuleOp module, const SegmentTraining &train
   const auto outputs = namesOf(infer, kOutputsAttr), passedOn = namesOf(infer, kPassedOnAttr);
   const ArrayRef<Value> passed = ArrayRef(results).drop_front(outputs.size());
 
+  SmallVector<Value> returned;
+  SmallVector<StringRef> outputNames, targetNames, passedNames, gradientNames;
+  Operation *lastForward = entry.empty() ? nullptr : &entry.back();
+  Value minimized;
+  if (training.hasLoss) {
+    Value logits = results.front();
+    Value labels = addArgument("labels", labelsType(loss, cast<RankedTensorType>(logits.getType()))),
+          smoothing = addArgument("label_smoothing", floatTensor(module.getContext(), {1}));
+    minimized = buildLoss(builder, loss, logits, labels, smoothing);
+    returned = {minimized, logits};
+    outputNames = {"loss", "logits"};
+    targetNames = {"labels"};
+  }
+
   // Gradients from later segments come first.
   Backward backward(builder, entry, taken);
+  if (minimized)
+    backward.minimize(minimized, 1);
   for (auto [value, name] : llvm::zip_equal(passed, training.gradientOf))
     if (!name.empty())
       backward.contribute(value, addArgument(name, value.getType()));
@@ -86,19 +102,6 @@ LogicalResult differentiateSegment(ModuleOp module, const SegmentTraining &train
     Value value = taken[input++];
     if (!training.gradientBefore[index].empty())
       backward.contribute(value, addArgument(training.gradientBefore[index], value.getType()));
-  }
-  SmallVector<Value> returned;
-  SmallVector<StringRef> outputNames, passedNames, gradientNames;
-  Operation *lastForward = entry.empty() ? nullptr : &entry.back();
-  if (training.hasLoss) {
-    Value logits = results.front();
-    auto logitsType = cast<RankedTensorType>(logits.getType());
-    Value labels = addArgument("labels", labelsType(builder, loss, logitsType)),
-          smoothing = addArgument("label_smoothing", floatTensor(module.getContext(), {1}));
-    auto [value, gradient] = buildLoss(builder, loss, logits, labels, smoothing);
-    backward.contribute(logits, gradient);
-    returned = {value, logits};
-    outputNames = {"loss", "logits"};
   }
   if (failed(backward.run()))
     return failure();
@@ -118,6 +121,7 @@ LogicalResult differentiateSegment(ModuleOp module, const SegmentTraining &train
   func::ReturnOp::create(builder, infer.getLoc(), returned);
   step.setFunctionType(builder.getFunctionType(entry.getArgumentTypes(), ValueRange(returned).getTypes()));
   step->setAttr(kInputsAttr, builder.getStrArrayAttr(inputs));
+  step->setAttr(kTargetsAttr, builder.getStrArrayAttr(targetNames));
   step->setAttr(kOutputsAttr, builder.getStrArrayAttr(outputNames));
   step->setAttr(kPassedOnAttr, builder.getStrArrayAttr(passedNames));
   step->setAttr(kGradientsAttr, builder.getStrArrayAttr(gradientNames));

@@ -8,7 +8,7 @@
 
 namespace vernier::compiler {
 
-/// What a training step minimises.
+/// What a training step minimises of a specification without losses.
 enum class LossKind { Softmax, Binary };
 
 /// What makes @infer ready for code generation, in order.

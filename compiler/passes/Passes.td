@@ -87,8 +87,12 @@ def Differentiate : Pass<"vn-differentiate", "::mlir::ModuleOp"> {
     has exactly one `vn.store_gradient` for each trainable parameter; those that the loss does not depend on
     get zeros.
 
-    `labels` is `tensor<Nxi32>` for `loss=softmax`, `tensor<NxKxf32>` for `loss=binary`; `smoothing` is
+    `labels` is `tensor<Nxi32>` for `loss=softmax`, `tensor<Nx1x1xKxf32>` for `loss=binary`; `smoothing` is
     `tensor<1xf32>`, which the latter ignores.
+
+    Where `@infer` has `vn.minimize`, training minimises the sum of these instead. The step takes the image and
+    each `vn.target`, and returns the loss, every output of `@infer` and the terms that have names; what only
+    they need leaves `@infer`.
 
     Needs the program as lowered from the specification: after `--vn-fold-batch-norm` or `--vn-fuse-epilogue`
     an op has no gradient, which is an error.

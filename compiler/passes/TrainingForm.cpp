@@ -18,6 +18,8 @@ FailureOr<func::FuncOp> buildTrainingForm(func::FuncOp infer) {
   builder.setInsertionPointAfter(infer);
   auto forward =
       func::FuncOp::create(builder, infer.getLoc(), kTrainForwardFunction, infer.getFunctionType());
+  if (Attribute names = infer->getAttr(kOutputsAttr))
+    forward->setAttr(kOutputsAttr, names);
   builder.setInsertionPointToStart(forward.addEntryBlock());
   IRMapping mapping;
   mapping.map(infer.getArguments(), forward.getArguments());

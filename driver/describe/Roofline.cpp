@@ -63,7 +63,7 @@ class Prediction {
 public:
   Prediction(const ModelOptions &given, const RooflineOptions &options)
       : modelOptions(given), options(options), machine(machineOf(options.machine)),
-        model(load(modelOptions)) {
+        model(load(modelOptions, options.purpose == "train")) {
     CodeOptions code;
     code.target = "cuda";
     code.precision = options.precision;
@@ -72,7 +72,7 @@ public:
     const codegen::CudaBackend backend({}, cuda);
     const bool trains = options.purpose == "train";
     if (trains) {
-      requireClasses(model, modelOptions);
+      requireLoss(model, modelOptions);
       runPasses(*model.module, trainingPasses(backend, code));
     }
     runPasses(*model.module,
@@ -162,7 +162,8 @@ public:
 
 private:
   // Open holes at their first choices, as `describe` has them.
-  static LoadedModel load(ModelOptions &options) {
+  static LoadedModel load(ModelOptions &options, bool trains) {
+    options.losses = trains;
     LoadedModel model = loadModel(options);
     if (!hasOpenChoices(model))
       return model;

@@ -61,7 +61,7 @@ public:
     const LoadedModel model = loadModel(options);
     if (!hasOpenChoices(model))
       refuse("model `" + model.name + "` has no open `choose` holes to search over", options.file);
-    requireClasses(model, options);
+    requireClasses(model, options, "searched");
     table.model = model.name;
     table.batch = options.batch;
     table.target = options.target;

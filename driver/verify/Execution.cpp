@@ -69,9 +69,6 @@ codegen::ModelFacts factsOf(const codegen::Compilation &compilation, const char 
   facts.target = backend.requirements();
   facts.accelerated = backend.isAccelerator();
   facts.batch = facts.channels = facts.height = facts.width = 1;
-  for (const codegen::Io &array : compilation.trainStep.io)
-    if (array.kind == VN_OUTPUT && array.name == "logits")
-      facts.classes = array.shape.back(); // what labels are checked against
   return facts;
 }
 
@@ -145,8 +142,6 @@ std::vector<Result> Execution::trainStep() {
 std::vector<Result> Execution::run(const vn_program &program, bool train) {
   arrays.clear();
   std::vector<void *> io;
-  const Tensor *given[] = {&inputs.image, &inputs.targets, &inputs.smoothing};
-  size_t next = 0;
   for (int64_t i = 0; i < program.num_io; ++i) {
     const vn_io &entry = program.io[i];
     int64_t size = 1;
@@ -154,7 +149,8 @@ std::vector<Result> Execution::run(const vn_program &program, bool train) {
       size *= entry.shape[d];
     arrays.emplace_back(size_t(size), 0.0f);
     if (!entry.is_output)
-      fillInput(arrays.back(), entry, *given[next++]);
+      fillInput(arrays.back(), entry,
+                std::string_view(entry.name) == "image" ? inputs.image : inputs.targets.at(entry.name));
   }
   for (std::vector<float> &array : arrays)
     io.push_back(array.data());

@@ -188,6 +188,39 @@ double largest(const Tensor &tensor) {
   return most;
 }
 
+// Of what is added and subtracted to get the function, and its derivative, of an element and its target.
+double ofPointwise(vn::Pointwise kind, double x, double t) {
+  switch (kind) {
+  case vn::Pointwise::Mean:
+    return std::abs(x);
+  case vn::Pointwise::Binary:
+  case vn::Pointwise::Focal:
+    return (std::abs(x) + 1) * (std::abs(t) + 1);
+  case vn::Pointwise::Squared:
+    return (std::abs(x) + std::abs(t)) * (std::abs(x) + std::abs(t));
+  case vn::Pointwise::Absolute:
+  case vn::Pointwise::SmoothL1:
+    return std::abs(x) + std::abs(t);
+  }
+  return 0;
+}
+double ofPointwiseDerivative(vn::Pointwise kind, double sharpness, double x, double t) {
+  switch (kind) {
+  case vn::Pointwise::Mean:
+  case vn::Pointwise::Absolute:
+    return 1;
+  case vn::Pointwise::Binary:
+    return 1 + std::abs(t);
+  case vn::Pointwise::Focal:
+    return (1 + std::abs(t)) * (1 + sharpness * (std::abs(x) + 1));
+  case vn::Pointwise::Squared:
+    return 2 * (std::abs(x) + std::abs(t));
+  case vn::Pointwise::SmoothL1:
+    return 1 + (std::abs(x) + std::abs(t)) / sharpness;
+  }
+  return 0;
+}
+
 } // namespace
 
 Tensor absolute(Tensor tensor) {
@@ -240,22 +273,38 @@ std::vector<Tensor> magnitudesOf(mlir::Operation *op, llvm::ArrayRef<const Tenso
         list[2] = &mean;
         return evaluate(fold, list);
       })
-      .Case<vn::SoftmaxCrossEntropyOp, vn::BinaryCrossEntropyOp>([&](mlir::Operation *loss) {
-        std::vector<Tensor> results = evaluate(loss, exact);
-        for (Tensor &result : results)
-          for (double &value : result.data)
-            value = std::abs(value) + largest(*exact[0]) + 1;
-        return results;
+      .Case([&](vn::SoftmaxCrossEntropyOp loss) {
+        Tensor result = std::move(evaluate(loss, exact).front());
+        result[0] = std::abs(result[0]) + largest(*exact[0]) + 1;
+        return std::vector<Tensor>{std::move(result)};
       })
       // A probability less a target, of which either is at most 1.
-      .Case<vn::SoftmaxCrossEntropyGradOp, vn::BinaryCrossEntropyGradOp>([&](mlir::Operation *loss) {
-        std::vector<Tensor> results = evaluate(loss, exact);
-        const double batch = double(exact[0]->shape[0]);
-        const bool binary = llvm::isa<vn::BinaryCrossEntropyGradOp>(loss);
-        for (Tensor &result : results)
-          for (double &value : result.data)
-            value = 2 / (batch * (binary ? double(exact[0]->shape.back()) : 1));
-        return results;
+      .Case([&](vn::SoftmaxCrossEntropyGradOp loss) {
+        const Tensor &logits = *exact[0];
+        const double pixels = loss.getCount() ? (*exact[3])[0] : double(exact[1]->size());
+        return std::vector<Tensor>{
+            Tensor(logits.shape, 2 * std::abs(loss.getWeight().convertToDouble()) / pixels)};
+      })
+      .Case([&](vn::PointwiseLossOp loss) {
+        Tensor result({1});
+        for (int64_t i = 0; i < exact[0]->size(); ++i)
+          result[0] += ofPointwise(loss.getKind(), (*exact[0])[i], loss.getTarget() ? (*exact[1])[i] : 0);
+        result[0] /= double(exact[0]->size());
+        return std::vector<Tensor>{std::move(result)};
+      })
+      .Case([&](vn::PointwiseLossGradOp loss) {
+        Tensor result(exact[0]->shape);
+        const double factor = std::abs(loss.getWeight().convertToDouble()) / double(exact[0]->size());
+        for (int64_t i = 0; i < exact[0]->size(); ++i)
+          result[i] = factor * ofPointwiseDerivative(loss.getKind(), loss.getSharpness().convertToDouble(),
+                                                     (*exact[0])[i], loss.getTarget() ? (*exact[1])[i] : 0);
+        return std::vector<Tensor>{std::move(result)};
+      })
+      .Case([&](vn::WeightedSumOp sum) {
+        Tensor result({1});
+        for (auto [i, weight] : llvm::enumerate(sum.getWeights()))
+          result[0] += std::abs(weight) * (*sums[i])[0];
+        return std::vector<Tensor>{std::move(result)};
       })
       // Sums of products in which the operands' signs are all that cancels, and what only moves elements.
       .Default([&](mlir::Operation *op) { return evaluate(op, sums); });

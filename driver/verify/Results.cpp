@@ -2,7 +2,9 @@
 
 #include "compiler/interpreter/Interpreter.h"
 #include "compiler/interpreter/Kernels.h"
+#include "compiler/ir/LabelRange.h"
 #include "compiler/ir/VnOps.h"
+#include "compiler/passes/DeclaredLosses.h"
 #include "driver/Refusal.h"
 
 #include <cmath>
@@ -48,6 +50,23 @@ Tensor randomParameter(vn::ParameterOp parameter, std::mt19937 &engine) {
   return Tensor(shape);
 }
 
+// Classes, a quarter of them what is ignored.
+Tensor randomLabels(std::vector<int64_t> shape, std::mt19937 &engine, int64_t classes,
+                    std::optional<int64_t> ignored) {
+  Tensor labels(std::move(shape));
+  for (double &label : labels.data)
+    label = ignored && engine() % 4 == 0 ? double(*ignored) : double(engine() % uint64_t(classes));
+  return labels;
+}
+
+Tensor randomTarget(vn::TargetOp target, std::mt19937 &engine) {
+  const std::vector<int64_t> shape = shapeOf(target.getType());
+  if (!vn::isLabels(target.getType()))
+    return randomTensor(shape, engine, 0, 1);
+  const vn::LabelRange range = vn::labelRangeOf(target.getResult());
+  return randomLabels(shape, engine, std::max<int64_t>(range.classes, 1), range.ignored);
+}
+
 std::vector<Tensor> run(mlir::func::FuncOp function, std::vector<Tensor> arguments,
                         interpreter::Environment &environment) {
   auto results = interpreter::interpret(function, std::move(arguments), environment);
@@ -62,6 +81,7 @@ public:
   Lent(Inputs &inputs, mlir::func::FuncOp function) : inputs(inputs) {
     environment.parameters = std::move(inputs.parameters);
     environment.rounds = inputs.rounded;
+    environment.targets = inputs.targets;
     function.walk([&](vn::UpdateRunningOp update) {
       for (llvm::StringRef name : {update.getMeanName(), update.getVarName()})
         saved[name.str()] = environment.parameters.at(name.str());
@@ -102,14 +122,14 @@ Inputs Inputs::random(mlir::func::FuncOp infer, bool binary, uint64_t seed) {
   });
   const std::vector<int64_t> logits = shapeOf(infer.getResultTypes().front());
   inputs.image = randomTensor(shapeOf(infer.getArgumentTypes().front()), engine, -1, 1);
-  inputs.smoothing = Tensor({1}, 0.125);
-  if (binary) {
-    inputs.targets = randomTensor({logits.front(), logits.back()}, engine, 0, 1);
-  } else {
-    inputs.targets = Tensor({logits.front()});
-    for (double &label : inputs.targets.data)
-      label = double(engine() % uint64_t(logits.back()));
+  if (compiler::declaresLosses(infer)) {
+    for (vn::TargetOp target : infer.getOps<vn::TargetOp>())
+      inputs.targets[target.getName().str()] = randomTarget(target, engine);
+    return inputs;
   }
+  inputs.targets["label_smoothing"] = Tensor({1}, 0.125);
+  inputs.targets["labels"] = binary ? randomTensor(logits, engine, 0, 1)
+                                    : randomLabels({logits.front()}, engine, logits.back(), std::nullopt);
   return inputs;
 }
 
@@ -153,19 +173,41 @@ static void addStatistics(mlir::func::FuncOp function, const interpreter::Enviro
 
 std::vector<Result> runTrainForward(mlir::func::FuncOp forward, Inputs &inputs, bool binary) {
   Lent lent(inputs, forward);
-  Tensor logits = std::move(run(forward, {inputs.image}, lent.environment).front());
-  Tensor loss = binary ? interpreter::binaryCrossEntropy(logits, inputs.targets)
-                       : interpreter::softmaxCrossEntropy(logits, inputs.targets, inputs.smoothing[0]);
-  std::vector<Result> results = {{"loss", std::move(loss)}, {"logits", std::move(logits)}};
+  std::vector<Tensor> outputs = run(forward, {inputs.image}, lent.environment);
+  std::vector<Result> results;
+  if (compiler::declaresLosses(forward)) {
+    for (const auto &[name, value] : lent.environment.losses)
+      results.push_back({name.empty() ? "loss" : "loss." + name, Tensor({1}, value)});
+    for (auto [name, output] :
+         llvm::zip_equal(forward->getAttrOfType<mlir::ArrayAttr>(vn::kOutputsAttr), outputs))
+      results.push_back({llvm::cast<mlir::StringAttr>(name).str(), std::move(output)});
+  } else {
+    Tensor logits = std::move(outputs.front());
+    const Tensor &labels = inputs.targets.at("labels");
+    Tensor loss =
+        binary ? interpreter::pointwiseLoss({Pointwise::Binary}, logits, &labels)
+               : interpreter::softmaxCrossEntropy(logits, labels, inputs.targets.at("label_smoothing")[0]);
+    results = {{"loss", std::move(loss)}, {"logits", std::move(logits)}};
+  }
   addStatistics(forward, lent.environment, results);
   return results;
 }
 
+// The arguments of a training step, in their order.
+static std::vector<Tensor> argumentsOf(mlir::func::FuncOp trainStep, const Inputs &inputs) {
+  std::vector<Tensor> arguments = {inputs.image};
+  for (mlir::Attribute name : llvm::drop_begin(trainStep->getAttrOfType<mlir::ArrayAttr>(vn::kInputsAttr)))
+    arguments.push_back(inputs.targets.at(llvm::cast<mlir::StringAttr>(name).str()));
+  return arguments;
+}
+
 std::vector<Result> runTrainStep(mlir::func::FuncOp trainStep, Inputs &inputs) {
   Lent lent(inputs, trainStep);
-  std::vector<Tensor> outputs =
-      run(trainStep, {inputs.image, inputs.targets, inputs.smoothing}, lent.environment);
-  std::vector<Result> results = {{"loss", std::move(outputs[0])}, {"logits", std::move(outputs[1])}};
+  std::vector<Tensor> outputs = run(trainStep, argumentsOf(trainStep, inputs), lent.environment);
+  std::vector<Result> results;
+  for (auto [name, output] :
+       llvm::zip_equal(trainStep->getAttrOfType<mlir::ArrayAttr>(vn::kOutputsAttr), outputs))
+    results.push_back({llvm::cast<mlir::StringAttr>(name).str(), std::move(output)});
   addStatistics(trainStep, lent.environment, results);
   for (auto &[name, gradient] : lent.environment.gradients)
     results.push_back({"gradient of " + name, std::move(gradient)});
@@ -174,7 +216,7 @@ std::vector<Result> runTrainStep(mlir::func::FuncOp trainStep, Inputs &inputs) {
 
 double runLoss(mlir::func::FuncOp trainStep, Inputs &inputs) {
   Lent lent(inputs, trainStep);
-  return run(trainStep, {inputs.image, inputs.targets, inputs.smoothing}, lent.environment).front()[0];
+  return run(trainStep, argumentsOf(trainStep, inputs), lent.environment).front()[0];
 }
 
 double norm(const std::vector<double> &values) {

@@ -16,10 +16,11 @@ using interpreter::Tensor;
 // What both sides of every comparison are given: random, the same for equal seeds, and exact in float32.
 struct Inputs {
   std::map<std::string, Tensor> parameters; // running statistics included
-  Tensor image, targets, smoothing;         // targets: labels, or a probability of each class
-  bool rounded = true;                      // maps of bf16, to that type
+  Tensor image;
+  std::map<std::string, Tensor> targets; // what a training step is given beside it, by name
+  bool rounded = true;                   // maps of bf16, to that type
 
-  // Of @infer. `binary`: targets for the loss of that name.
+  // Of @infer. `binary`: targets for the loss of that name, where @infer declares none.
   static Inputs random(mlir::func::FuncOp infer, bool binary, uint64_t seed);
   // With each parameter and the image changed by at most `step` of its own size.
   Inputs moved(double step) const;
@@ -42,7 +43,7 @@ std::vector<Result> withoutGradients(std::vector<Result> results);
 
 // The outputs of @infer. The inputs are as they were when each of these returns.
 std::vector<Result> runInfer(mlir::func::FuncOp infer, Inputs &inputs);
-// Loss, logits and running statistics: of @train_forward, the loss by the interpreter's own kernel.
+// Loss, outputs and running statistics: of @train_forward, the loss by the interpreter's own kernel.
 std::vector<Result> runTrainForward(mlir::func::FuncOp forward, Inputs &inputs, bool binary);
 // The same and gradients.
 std::vector<Result> runTrainStep(mlir::func::FuncOp trainStep, Inputs &inputs);

@@ -88,12 +88,14 @@ Verification verify(VerifyOptions options) {
   const codegen::Backend &backend = *chosen;
   if (options.input.empty())
     options.input = reducedInput(options);
+  options.losses = options.purpose != "infer";
   LoadedModel model = loadModel(options, Branches::KeepEmpty);
   mlir::ModuleOp module = *model.module;
   auto infer = functionOf(module, vn::kInferFunction);
-  const bool trains = options.purpose == "train" || (options.purpose.empty() && classesOf(model) > 0);
+  const bool trains = options.purpose == "train" ||
+                      (options.purpose.empty() && (classesOf(model) > 0 || model.declaresLosses));
   if (trains)
-    requireClasses(model, options);
+    requireLoss(model, options);
   Inputs inputs = Inputs::random(infer, options.loss == "binary", options.seed);
   Verification result;
   result.subject = llvm::formatv("{0}: image {1}x{2}x{3}, batch {4}, seed {5}, {6}", model.name,

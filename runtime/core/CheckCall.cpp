@@ -35,20 +35,25 @@ static void checkAddresses(const vn_program &program, std::span<void *const> io)
 
 static bool isProbability(float value) { return value >= 0 && value <= 1; } // false of NaN
 
-static void checkTargets(const vn_model &model, const vn_io &array, const void *values) {
+/// Of a classifier whose loss is binary.
+static void checkProbabilities(const vn_io &array, const void *values) {
   const int64_t count = elementCount(array);
-  for (int64_t i = 0; i < count; ++i) {
-    if (array.type == VN_INT32) {
-      const int32_t label = static_cast<const int32_t *>(values)[i];
-      if (label < 0 || label >= model.classes)
-        throw Error(VN_ERROR_VALUE, fmt::format("label {} of the batch is {}, model `{}` has {} classes", i,
-                                                label, model.name, model.classes))
-            .help(fmt::format("labels are numbers from 0 to {}", model.classes - 1));
-    } else if (const float target = static_cast<const float *>(values)[i]; !isProbability(target)) {
+  for (int64_t i = 0; i < count; ++i)
+    if (const float target = static_cast<const float *>(values)[i]; !isProbability(target))
       throw Error(VN_ERROR_VALUE, fmt::format("element {} of `{}` is {}", i, array.name, target))
           .help("targets are probabilities, from 0 to 1");
-    }
-  }
+}
+
+static void checkLabels(const vn_model &model, const vn_io &array, const void *values) {
+  const int64_t count = elementCount(array);
+  for (int64_t i = 0; i < count; ++i)
+    if (const int32_t label = static_cast<const int32_t *>(values)[i];
+        (label < 0 || label >= array.classes) && (label != array.ignored))
+      throw Error(VN_ERROR_VALUE, fmt::format("element {} of `{}` is {}, model `{}` has {} classes", i,
+                                              array.name, label, model.name, array.classes))
+          .help(array.ignored ? fmt::format("labels are numbers from 0 to {}, and {} for what does not count",
+                                            array.classes - 1, array.ignored)
+                              : fmt::format("labels are numbers from 0 to {}", array.classes - 1));
 }
 
 /// Of an array whose numbers stand for something: `most` is the last one that does.
@@ -73,8 +78,10 @@ void checkCall(const vn_model &model, const vn_program &program, std::span<void 
       checkKinds(array, io[i], VN_END);
     else if (name == "nesterov" || name == "trained")
       checkKinds(array, io[i], 1);
-    else if (name == "labels")
-      checkTargets(model, array, io[i]);
+    else if (array.classes > 0)
+      checkLabels(model, array, io[i]);
+    else if (name == "labels" && array.type == VN_FLOAT32)
+      checkProbabilities(array, io[i]);
     else if (name == "label_smoothing" && elementCount(array) == 1)
       if (const float smoothing = *static_cast<const float *>(io[i]); !isProbability(smoothing))
         throw Error(VN_ERROR_VALUE, fmt::format("`label_smoothing` is {}", smoothing))

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace vernier::runtime {
@@ -16,6 +17,7 @@ struct ModelOutline {
   int64_t classes = 0;                                    ///< 0: its first output is a map
   std::span<const vn_parameter> parameters;               ///< offsets are of no account
   std::span<const vn_hole> holes;                         ///< the open ones
+  std::span<const std::string> trainingOnly; ///< tensors that files may have: what losses alone need
 
   ModelOutline() = default;
   /// Implicit: a model's outline is a part of it.

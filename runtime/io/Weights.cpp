@@ -112,6 +112,8 @@ FoundWeights findWeights(const ModelOutline &model, const Safetensors &file, con
       continue;
     const std::string shared = withoutChoice(std::string_view(tensor.name).substr(prefix.size()));
     const bool otherChoice = !shared.empty() && chosen.contains(shared);
+    if (std::ranges::find(model.trainingOnly, tensor.name.substr(prefix.size())) != model.trainingOnly.end())
+      continue;
     if (!otherChoice && !tensor.name.ends_with(".num_batches_tracked"))
       problems.push_back(
           fmt::format("tensor `{}` of shape {} is unexpected", tensor.name, shapeText(tensor.shape)));

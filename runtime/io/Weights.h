@@ -27,8 +27,9 @@ void checkFinite(const Safetensors &file, const NonFiniteWeights &policy = {},
 /// The tensor of each of the model's parameters, its name without `prefix`. Refuses a file where one is
 /// missing, unexpected, not finite or of another shape or type; the message lists each. PyTorch's
 /// `num_batches_tracked` is passed over, and so are other choices' parameters of a batch norm that the model
-/// has for some (`bn1[0.65].weight` beside `bn1[1].weight`): one file serves all configurations. Tensors
-/// whose names begin with `others`, if it is not empty, belong to another model.
+/// has for some (`bn1[0.65].weight` beside `bn1[1].weight`): one file serves all configurations. What
+/// only training needs is passed over, too. Tensors whose names begin with `others`, if it is not empty,
+/// belong to another model.
 using FoundWeights = std::vector<const Safetensors::Tensor *>;
 FoundWeights findWeights(const ModelOutline &model, const Safetensors &file, const std::string &prefix = "",
                          const std::string &others = "", const NonFiniteWeights &policy = {});

@@ -378,9 +378,23 @@ std::vector<Kernel> training(const Fields &f, const Target &target) {
            LayerNormGradientProblem{x, dy, dy, epsilon}, LayerNormGradientSumsProblem{x, dy},
            LayerNormGradientFinishProblem{x, f[9]}, ScaleParameterProblem{f[3], f[1]},
            FoldWeightProblem{f[3], f[1], epsilon}, FoldScaleProblem{f[3], epsilon},
-           FoldBiasProblem{f[3], f[8] == 1, epsilon}, LossProblem{Loss::Softmax, f[0], f[3]},
-           MeanLossProblem{f[0]}, LossGradientProblem{Loss::Softmax, f[0], f[3]},
-           LossProblem{Loss::Binary, f[0], f[3]}, LossGradientProblem{Loss::Binary, f[0], f[3]}})
+           FoldBiasProblem{f[3], f[8] == 1, epsilon}})
+    kernels.push_back(whole(problem, target));
+  const auto ignored = f[6] == 0 ? std::nullopt : std::optional<int64_t>(f[6] == 1 ? -1 : 255);
+  const double weight = f[7] ? 1 : 0.4;
+  PointwiseFunction function{Pointwise(f[6] % 6)};
+  if (function.kind == Pointwise::Focal || function.kind == Pointwise::SmoothL1)
+    function.sharpness = f[7] ? 2.0 : 0.3;
+  if (function.kind == Pointwise::Focal)
+    function.share = f[8] ? 0.5 : 0.25;
+  const View wanted = function.hasTarget() ? dy : View();
+  const auto count = f[7] ? std::optional(f[0] * f[1]) : std::nullopt;
+  for (const codegen::Problem &problem : std::initializer_list<codegen::Problem>{
+           SoftmaxLossProblem{x, ignored}, SoftmaxLossGradientProblem{x, dy, ignored, weight},
+           PointwiseLossProblem{function, x, wanted},
+           PointwiseLossGradientProblem{function, x, wanted, dy, weight},
+           CountLabelsProblem{f[0], 255 * f[7]}, MeanLossProblem{f[0], count},
+           WeightedSumProblem{{1, weight}}})
     kernels.push_back(whole(problem, target));
   for (const codegen::Problem &problem : std::initializer_list<codegen::Problem>{
            SgdProblem{f[3]}, AccumulateProblem{f[3]}, CheckFiniteProblem{f[3]}})

@@ -317,35 +317,56 @@ public:
     const Tensor parameter = readNumbers({p.outputs, p.perOutput}), scale = readNumbers({p.outputs});
     writeNumbers(reference::scaleParameter(parameter, scale));
   }
-  void operator()(const LossProblem &p) {
-    const Images images = readImages(p.loss, p.batch, p.classes);
-    Tensor losses({p.batch});
-    for (int64_t n = 0; n < p.batch; ++n)
-      losses[n] =
-          p.loss == Loss::Softmax
-              ? reference::softmaxCrossEntropy(images.logits[n], images.targets[n], images.smoothing)[0]
-              : reference::binaryCrossEntropy(images.logits[n], images.targets[n])[0];
-    writeNumbers(losses);
+  void operator()(const SoftmaxLossProblem &p) {
+    const Tensor logits = read(p.logits), labels = readLabels(p.logits);
+    const double smoothing = readNumbers({1})[0];
+    writeNumbers(rowSums(p.logits, [&](int64_t pixel) {
+      return reference::softmaxCrossEntropy(part(logits, pixel, p.logits.c), part(labels, pixel, 1),
+                                            smoothing, p.ignored)[0];
+    }));
+  }
+  void operator()(const SoftmaxLossGradientProblem &p) {
+    const Tensor logits = read(p.logits), labels = readLabels(p.logits);
+    const double smoothing = readNumbers({1})[0];
+    const double pixels = p.ignored ? readNumbers({1})[0] : double(labels.size());
+    Tensor gradient(logits.shape);
+    for (int64_t pixel = 0; pixel < labels.size(); ++pixel) {
+      const Tensor one = reference::softmaxCrossEntropyGrad(part(logits, pixel, p.logits.c),
+                                                            part(labels, pixel, 1), smoothing, p.ignored);
+      for (int64_t k = 0; k < p.logits.c; ++k)
+        gradient[pixel * p.logits.c + k] = p.weight * one[k] / pixels;
+    }
+    write(gradient, p.gradient);
+  }
+  void operator()(const PointwiseLossProblem &p) {
+    const Tensor x = read(p.x), target = p.function.hasTarget() ? read(p.target) : x;
+    writeNumbers(rowSums(p.x, [&](int64_t pixel) {
+      const Tensor wanted = part(target, pixel, p.x.c);
+      return double(p.x.c) * reference::pointwiseLoss(p.function, part(x, pixel, p.x.c), &wanted)[0];
+    }));
+  }
+  void operator()(const PointwiseLossGradientProblem &p) {
+    const Tensor x = read(p.x), target = p.function.hasTarget() ? read(p.target) : x;
+    Tensor gradient = reference::pointwiseLossGrad(p.function, x, &target);
+    for (double &value : gradient.data)
+      value *= p.weight;
+    write(gradient, p.gradient);
+  }
+  void operator()(const CountLabelsProblem &p) {
+    writeNumbers(Tensor({1}, reference::countLabels(readNumbers({p.labels}, Element::I32), p.ignored)));
   }
   void operator()(const MeanLossProblem &p) {
-    const Tensor losses = readNumbers({p.count});
+    const Tensor sums = readNumbers({p.sums});
     double sum = 0;
-    for (double loss : losses.data)
-      sum += loss;
-    writeNumbers(Tensor({1}, sum / double(p.count)));
+    for (double each : sums.data)
+      sum += each;
+    writeNumbers(Tensor({1}, sum / (p.count ? double(*p.count) : readNumbers({1})[0])));
   }
-  void operator()(const LossGradientProblem &p) {
-    const Images images = readImages(p.loss, p.batch, p.classes);
-    Tensor gradient({p.batch, p.classes});
-    for (int64_t n = 0; n < p.batch; ++n) {
-      const Tensor one =
-          p.loss == Loss::Softmax
-              ? reference::softmaxCrossEntropyGrad(images.logits[n], images.targets[n], images.smoothing)
-              : reference::binaryCrossEntropyGrad(images.logits[n], images.targets[n]);
-      for (int64_t k = 0; k < p.classes; ++k)
-        gradient[n * p.classes + k] = one[k] / double(p.batch);
-    }
-    writeNumbers(gradient);
+  void operator()(const WeightedSumProblem &p) {
+    double sum = 0;
+    for (double weight : p.weights)
+      sum += weight * readNumbers({1})[0];
+    writeNumbers(Tensor({1}, sum));
   }
   void operator()(const SgdProblem &p) {
     const Tensor gradient = readNumbers({p.count});
@@ -468,28 +489,20 @@ private:
       moments(stored);
   }
 
-  struct Images {
-    std::vector<Tensor> logits, targets; // of each image
-    double smoothing = 0;
-  };
-  Images readImages(Loss loss, int64_t batch, int64_t classes) {
-    const bool softmax = loss == Loss::Softmax;
-    const Tensor logits = readNumbers({batch, classes});
-    const Tensor targets = softmax ? readNumbers({batch}, Element::I32) : readNumbers({batch, classes});
-    Images images;
-    if (softmax)
-      images.smoothing = readNumbers({1})[0];
-    const int64_t each = softmax ? 1 : classes;
-    const auto of = [](const Tensor &all, int64_t n, int64_t count, Shape shape) {
-      Tensor part(std::move(shape));
-      std::copy_n(all.data.begin() + n * count, count, part.data.begin());
-      return part;
-    };
-    for (int64_t n = 0; n < batch; ++n) {
-      images.logits.push_back(of(logits, n, classes, {1, classes}));
-      images.targets.push_back(of(targets, n, each, softmax ? Shape{1} : Shape{1, classes}));
-    }
-    return images;
+  Tensor readLabels(const View &logits) {
+    return readNumbers({logits.n * logits.h * logits.w}, Element::I32);
+  }
+  // `count` numbers from the one on that comes after `index` times as many.
+  static Tensor part(const Tensor &all, int64_t index, int64_t count) {
+    Tensor one(Shape{count});
+    std::copy_n(all.data.begin() + index * count, count, one.data.begin());
+    return one;
+  }
+  template <typename OfPixel> static Tensor rowSums(const View &map, const OfPixel &ofPixel) {
+    Tensor sums({map.n * map.h});
+    for (int64_t pixel = 0; pixel < sums.size() * map.w; ++pixel)
+      sums[pixel / map.w] += ofPixel(pixel);
+    return sums;
   }
 
   void *const *operands;

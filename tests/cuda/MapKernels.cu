@@ -207,31 +207,55 @@ channel_sums_finish_62(Global<const double> parts, Global<float> result) {
 }
 
 constexpr Map logits{.n = 32, .c = 1000, .pixel = 1000, .align = 4};
-constexpr Loss classes{.logits = logits};
+constexpr SoftmaxLoss classes{.logits = logits};
 VN_KERNEL(classes.threads())
 softmax_loss_32x1000(Global<const float> z, Global<const int> labels, Global<const float> smoothing,
-                     Global<float> losses) {
-  softmax_loss<classes>(z, labels, smoothing, losses);
+                     Global<float> sums) {
+  softmax_loss<classes>(z, labels, smoothing, sums);
 }
-constexpr LossGradient classes_gradient{.logits = logits, .gradient = logits};
+constexpr SoftmaxGradient classes_gradient{.logits = logits, .gradient = logits};
 VN_KERNEL(classes_gradient.threads())
 softmax_gradient_32x1000(Global<const float> z, Global<const int> labels, Global<const float> smoothing,
                          Global<float> gradient) {
-  softmax_gradient<classes_gradient>(z, labels, smoothing, gradient);
+  softmax_gradient<classes_gradient>(z, labels, smoothing, nullptr, gradient);
 }
-constexpr Loss attributes{.loss = LossKind::Binary, .logits = logits};
+constexpr Map mask{.n = 8, .h = 56, .w = 56, .c = 21, .pixel = 24, .align = 4};
+constexpr SoftmaxLoss pixels{.logits = mask, .ignored = 255, .ignores = true};
+VN_KERNEL(pixels.threads())
+softmax_loss_8x56x56x21(Global<const float> z, Global<const int> labels, Global<const float> smoothing,
+                        Global<float> sums) {
+  softmax_loss<pixels>(z, labels, smoothing, sums);
+}
+constexpr SoftmaxGradient pixels_gradient{
+    .logits = mask, .gradient = mask, .ignored = 255, .ignores = true, .weight = 0.4};
+VN_KERNEL(pixels_gradient.threads())
+softmax_gradient_8x56x56x21(Global<const float> z, Global<const int> labels, Global<const float> smoothing,
+                            Global<const float> count, Global<float> gradient) {
+  softmax_gradient<pixels_gradient>(z, labels, smoothing, count, gradient);
+}
+constexpr CountLabels labelled{.count = 8 * 56 * 56, .ignored = 255};
+VN_KERNEL(labelled.threads()) count_labels_25088(Global<const int> labels, Global<float> number) {
+  count_labels<labelled>(labels, number);
+}
+constexpr PointwiseLoss attributes{
+    .x = logits, .target = logits, .function = {Pointwise::Focal, 2.0f, 0.25f}};
 VN_KERNEL(attributes.threads())
-binary_loss_32x1000(Global<const float> z, Global<const float> targets, Global<float> losses) {
-  binary_loss<attributes>(z, targets, losses);
+focal_loss_32x1000(Global<const float> z, Global<const float> targets, Global<float> sums) {
+  pointwise_loss<attributes>(z, targets, sums);
 }
-constexpr LossGradient attributes_gradient{.loss = LossKind::Binary, .logits = logits, .gradient = logits};
+constexpr PointwiseGradient attributes_gradient{
+    .x = logits, .target = logits, .gradient = logits, .function = {Pointwise::Focal, 2.0f, 0.25f}};
 VN_KERNEL(attributes_gradient.threads())
-binary_gradient_32x1000(Global<const float> z, Global<const float> targets, Global<float> gradient) {
-  binary_gradient<attributes_gradient>(z, targets, gradient);
+focal_gradient_32x1000(Global<const float> z, Global<const float> targets, Global<float> gradient) {
+  pointwise_gradient<attributes_gradient>(z, targets, gradient);
 }
-constexpr MeanLoss all_images{.count = 32};
-VN_KERNEL(all_images.threads()) mean_loss_32(Global<const float> losses, Global<float> mean) {
-  mean_loss<all_images>(losses, mean);
+constexpr MeanLoss all_images{.sums = 32, .count = 32};
+VN_KERNEL(all_images.threads()) mean_loss_32(Global<const float> sums, Global<float> mean) {
+  mean_loss<all_images>(sums, nullptr, mean);
+}
+constexpr WeightedTerm auxiliary{.adds = true, .weight = 0.4};
+VN_KERNEL(1) weighted_term(Global<const float> term, Global<const float> other, Global<float> sum) {
+  weighted_term<auxiliary>(term, other, sum);
 }
 
 constexpr Sgd step{.count = 9408};

@@ -109,8 +109,9 @@ BOOST_AUTO_TEST_CASE(every_operation_of_the_language_is_in_the_models) {
   for (std::string line; std::getline(file, line);)
     code += line.substr(0, line.find("//")) + "\n";
   for (const dsl::OpSignature &operation : dsl::operations())
-    BOOST_TEST(std::regex_search(code, std::regex("\\b" + std::string(operation.name) + "\\b")),
-               operation.name);
+    if (!operation.result.is(dsl::Type::Kind::Loss)) // a model has what inference needs
+      BOOST_TEST(std::regex_search(code, std::regex("\\b" + std::string(operation.name) + "\\b")),
+                 operation.name);
 }
 
 BOOST_AUTO_TEST_CASE(models_are_valid_and_have_the_specified_shapes) {

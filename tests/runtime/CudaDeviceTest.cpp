@@ -155,8 +155,8 @@ const vn_step kSteps[] = {{nullptr, "double", "here", kFirst, 2, 1, 0, 0, 0, 0, 
 const vn_variant kWhole[] = {{0, 1, 0}}, kEither[] = {{1, 2, 0}, {2, 3, 0}};
 const int64_t kHoleOfBoth[] = {0};
 const vn_segment kSegments[] = {{nullptr, 0, kWhole, 1}, {kHoleOfBoth, 1, kEither, 2}};
-const vn_io kArrays[] = {{"image", VN_FLOAT32, VN_INPUT, 4, {1, 4, 1, 1}},
-                         {"logits", VN_FLOAT32, VN_OUTPUT, 2, {1, 4, 1, 1}}};
+const vn_io kArrays[] = {{"image", VN_FLOAT32, VN_INPUT, 4, {1, 4, 1, 1}, 0, 0},
+                         {"logits", VN_FLOAT32, VN_OUTPUT, 2, {1, 4, 1, 1}, 0, 0}};
 const double kChoices[] = {3, 1};
 const vn_hole kHoles[] = {{"by", kChoices, 2}};
 

@@ -214,20 +214,22 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
       {accumulate<K * inputs>, "accumulate_gradient", "fc", sumWeightOperands, 4, 1, 0, 0, 0, 0, nullptr},
       {accumulate<K>, "accumulate_gradient", "fc", sumBiasOperands, 4, 1, 0, 0, 0, 0, nullptr}};
 
-  static constexpr vn_io updateIo[] = {
-      {"learning_rate", VN_FLOAT32, 0, 1, {1, 0, 0, 0}}, {"momentum", VN_FLOAT32, 0, 1, {1, 0, 0, 0}},
-      {"weight_decay", VN_FLOAT32, 0, 1, {1, 0, 0, 0}},  {"vector_decay", VN_FLOAT32, 0, 1, {1, 0, 0, 0}},
-      {"nesterov", VN_INT32, 0, 1, {1, 0, 0, 0}},        {"trained", VN_INT32, 0, 1, {3, 0, 0, 0}},
-      {"not_finite", VN_INT32, 1, 1, {3, 0, 0, 0}}};
-  static constexpr vn_io accumulateIo[] = {{"how", VN_INT32, 0, 1, {3, 0, 0, 0}},
-                                           {"not_finite", VN_INT32, 1, 1, {3, 0, 0, 0}}};
-  static constexpr vn_io inferIo[] = {{"image", VN_FLOAT32, 0, 4, {N, C, H, W}},
-                                      {"logits", VN_FLOAT32, 1, 2, {N, K, 0, 0}}};
-  static constexpr vn_io trainIo[] = {{"image", VN_FLOAT32, 0, 4, {N, C, H, W}},
-                                      {"labels", VN_INT32, 0, 1, {N, 0, 0, 0}},
-                                      {"label_smoothing", VN_FLOAT32, 0, 1, {1, 0, 0, 0}},
-                                      {"loss", VN_FLOAT32, 1, 1, {1, 0, 0, 0}},
-                                      {"logits", VN_FLOAT32, 1, 2, {N, K, 0, 0}}};
+  static constexpr vn_io updateIo[] = {{"learning_rate", VN_FLOAT32, 0, 1, {1, 0, 0, 0}, 0, 0},
+                                       {"momentum", VN_FLOAT32, 0, 1, {1, 0, 0, 0}, 0, 0},
+                                       {"weight_decay", VN_FLOAT32, 0, 1, {1, 0, 0, 0}, 0, 0},
+                                       {"vector_decay", VN_FLOAT32, 0, 1, {1, 0, 0, 0}, 0, 0},
+                                       {"nesterov", VN_INT32, 0, 1, {1, 0, 0, 0}, 0, 0},
+                                       {"trained", VN_INT32, 0, 1, {3, 0, 0, 0}, 0, 0},
+                                       {"not_finite", VN_INT32, 1, 1, {3, 0, 0, 0}, 0, 0}};
+  static constexpr vn_io accumulateIo[] = {{"how", VN_INT32, 0, 1, {3, 0, 0, 0}, 0, 0},
+                                           {"not_finite", VN_INT32, 1, 1, {3, 0, 0, 0}, 0, 0}};
+  static constexpr vn_io inferIo[] = {{"image", VN_FLOAT32, 0, 4, {N, C, H, W}, 0, 0},
+                                      {"logits", VN_FLOAT32, 1, 2, {N, K, 0, 0}, 0, 0}};
+  static constexpr vn_io trainIo[] = {{"image", VN_FLOAT32, 0, 4, {N, C, H, W}, 0, 0},
+                                      {"labels", VN_INT32, 0, 1, {N, 0, 0, 0}, K, 0},
+                                      {"label_smoothing", VN_FLOAT32, 0, 1, {1, 0, 0, 0}, 0, 0},
+                                      {"loss", VN_FLOAT32, 1, 1, {1, 0, 0, 0}, 0, 0},
+                                      {"logits", VN_FLOAT32, 1, 2, {N, K, 0, 0}, 0, 0}};
   static constexpr vn_parameter parameters[] = {
       {"norm.running_mean", VN_RUNNING_MEAN, 1, {1, 0, 0, 0}, VN_SPACE_STATISTICS, 0, 0},
       {"fc.weight", VN_LINEAR_WEIGHT, 2, {K, inputs, 0, 0}, VN_SPACE_PARAMETERS, 0, 0},

@@ -259,7 +259,7 @@ BOOST_AUTO_TEST_CASE(training_arrays_are_checked) {
   for (const int32_t label : {-1, 7, 100'000'000, INT32_MIN, INT32_MAX}) {
     labels[3] = label;
     expectError(VN_ERROR_VALUE,
-                "label 3 of the batch is " + std::to_string(label) +
+                "element 3 of `labels` is " + std::to_string(label) +
                     ", model `fake` has 7 classes\nhelp: labels are numbers from 0 to 6",
                 [&] { session.trainStep(arrays.pointers()); });
   }
@@ -275,7 +275,7 @@ BOOST_AUTO_TEST_CASE(training_arrays_are_checked) {
   // Targets of binary cross-entropy.
   vn_io io[5];
   std::ranges::copy(Fake::trainIo, io);
-  io[1] = {"labels", VN_FLOAT32, VN_INPUT, 2, {5, 7, 0, 0}};
+  io[1] = {"labels", VN_FLOAT32, VN_INPUT, 2, {5, 7, 0, 0}, 0, 0};
   vn_model binary = Fake::model;
   binary.train_step.io = io;
   Session targets(binary, {.threads = 1, .training = true});
@@ -329,8 +329,8 @@ BOOST_AUTO_TEST_CASE(a_model_without_parameters_needs_no_weights) {
                                            static_cast<float *>(io[1])[i] = -static_cast<float *>(io[0])[i];
                                        },
                                        "negate", "y", operands, 2, 24, 0, 0, 0, 0, nullptr}};
-  static constexpr vn_io io[] = {{"image", VN_FLOAT32, VN_INPUT, 4, {1, 2, 3, 4}},
-                                 {"y", VN_FLOAT32, VN_OUTPUT, 4, {1, 2, 3, 4}}};
+  static constexpr vn_io io[] = {{"image", VN_FLOAT32, VN_INPUT, 4, {1, 2, 3, 4}, 0, 0},
+                                 {"y", VN_FLOAT32, VN_OUTPUT, 4, {1, 2, 3, 4}, 0, 0}};
   const vn_model model{VN_ABI_VERSION,
                        "none",
                        "{}",

@@ -262,7 +262,7 @@ class Libraries(CommandTest):
             self.assertTrue(self.run_program(program, label).startswith("0 "))
         for label in (-1, 4, 100000000, -2147483648):
             self.assertTrue(self.run_program(program, label).startswith(
-                f"10 error: label 0 of the batch is {label}, model `first` has 4 classes"))
+                f"10 error: element 0 of `labels` is {label}, model `first` has 4 classes"))
 
     def test_threads_that_cannot_start_are_a_message(self):
         out = self.build("first", "--for", "train", "--batch", "4")

@@ -7,6 +7,8 @@
 
 using vernier::Activation;
 using namespace vernier::interpreter;
+using vernier::Pointwise;
+using vernier::PointwiseFunction;
 using namespace vernier::interpreter::testing;
 
 namespace {
@@ -273,6 +275,12 @@ BOOST_AUTO_TEST_CASE(loss_gradients) {
   for (double smoothing : {0.0, 0.1})
     checkGradient("softmax cross-entropy", logits, one, softmaxCrossEntropyGrad(logits, labels, smoothing),
                   [&](const Tensor &t) { return softmaxCrossEntropy(t, labels, smoothing); });
-  checkGradient("binary cross-entropy", logits, one, binaryCrossEntropyGrad(logits, targets),
-                [&](const Tensor &t) { return binaryCrossEntropy(t, targets); });
+  for (const PointwiseFunction &f :
+       {PointwiseFunction{Pointwise::Mean}, PointwiseFunction{Pointwise::Binary},
+        PointwiseFunction{Pointwise::Focal, 2, 0.25}, PointwiseFunction{Pointwise::Focal, 0.5, 0.5},
+        PointwiseFunction{Pointwise::Focal, 0, 0.75}, PointwiseFunction{Pointwise::Squared},
+        PointwiseFunction{Pointwise::Absolute}, PointwiseFunction{Pointwise::SmoothL1, 0.7}})
+    checkGradient("pointwise " + std::to_string(int(f.kind)), logits, one,
+                  pointwiseLossGrad(f, logits, &targets),
+                  [&](const Tensor &t) { return pointwiseLoss(f, t, &targets); });
 }

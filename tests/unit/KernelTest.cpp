@@ -291,5 +291,27 @@ BOOST_AUTO_TEST_CASE(losses) {
   checkValues(softmaxCrossEntropy(logits, label, 0.0), {std::log(4.0 / 3.0)});
   checkValues(softmaxCrossEntropy(logits, label, 0.2), {0.9 * std::log(4.0 / 3.0) + 0.1 * std::log(4.0)});
   logits.data = {-800, 800};
-  checkValues(binaryCrossEntropy(logits, make({1, 2}, {0, 0.5})), {0.5 * 0.5 * 800});
+  const Tensor halves = make({1, 2}, {0, 0.5});
+  checkValues(pointwiseLoss({vernier::Pointwise::Binary}, logits, &halves), {0.5 * 0.5 * 800});
+}
+
+BOOST_AUTO_TEST_CASE(ignored_labels_do_not_count) {
+  // Two pixels of two classes: as the mean over the one that counts; the mean of none is 0.
+  const Tensor logits = make({1, 1, 2, 2}, {0, std::log(3.0), 5, -5});
+  const Tensor one = make({1, 1, 2}, {1, 255}), none = make({1, 1, 2}, {255, 255});
+  checkValues(softmaxCrossEntropy(logits, one, 0, 255), {std::log(4.0 / 3.0)});
+  checkValues(softmaxCrossEntropyGrad(logits, one, 0, 255), {0.25, -0.25, 0, 0});
+  checkValues(softmaxCrossEntropy(logits, none, 0, 255), {0});
+  checkValues(softmaxCrossEntropyGrad(logits, none, 0, 255), {0, 0, 0, 0});
+}
+
+BOOST_AUTO_TEST_CASE(losses_of_single_elements) {
+  const Tensor x = make({1, 2}, {0, 3}), t = make({1, 2}, {1, 1});
+  checkValues(pointwiseLoss({vernier::Pointwise::Mean}, x, nullptr), {1.5});
+  checkValues(pointwiseLoss({vernier::Pointwise::Squared}, x, &t), {2.5});
+  checkValues(pointwiseLoss({vernier::Pointwise::Absolute}, x, &t), {1.5});
+  checkValues(pointwiseLoss({vernier::Pointwise::SmoothL1, 2}, x, &t), {(0.25 + 1) / 2});
+  // Of p = 1/2: share * p^2 * log 2.
+  checkValues(pointwiseLoss({vernier::Pointwise::Focal, 2, 0.25}, make({1, 1}, {0}), &t),
+              {0.25 * 0.25 * std::log(2.0)});
 }

@@ -9,6 +9,7 @@
 
 using vernier::Activation;
 using namespace vernier::interpreter;
+using vernier::Pointwise;
 
 namespace {
 
@@ -175,7 +176,8 @@ BOOST_AUTO_TEST_CASE(softmax_losses) {
 
 BOOST_AUTO_TEST_CASE(binary_losses) {
   const auto loss = [](double logit, double target) {
-    return binaryCrossEntropy(make({1, 1}, {logit}), make({1, 1}, {target})).data;
+    const Tensor wanted = make({1, 1}, {target});
+    return pointwiseLoss({Pointwise::Binary}, make({1, 1}, {logit}), &wanted).data;
   };
   const auto is = [&](double logit, double target, double expected) {
     checkSame(make({1}, loss(logit, target)), {expected});
@@ -186,6 +188,14 @@ BOOST_AUTO_TEST_CASE(binary_losses) {
   is(-Infinite, 1, NotANumber);
   is(-Infinite, 0, NotANumber);
   is(-800, 1, 800);
-  checkSame(binaryCrossEntropyGrad(make({1, 3}, {Infinite, -Infinite, NotANumber}), make({1, 3}, {1, 0, 0})),
+  const Tensor wanted = make({1, 3}, {1, 0, 0});
+  checkSame(pointwiseLossGrad({Pointwise::Binary}, make({1, 3}, {Infinite, -Infinite, NotANumber}), &wanted),
             {0, 0, NotANumber});
+  for (Pointwise kind : {Pointwise::Squared, Pointwise::Absolute, Pointwise::SmoothL1, Pointwise::Focal}) {
+    const Tensor none = make({1, 1}, {NotANumber}), zero = make({1, 1}, {0});
+    checkSame(pointwiseLoss({kind}, none, &zero), {NotANumber});
+    checkSame(pointwiseLossGrad({kind}, none, &zero), {NotANumber});
+    checkSame(pointwiseLoss({kind}, zero, &none), {NotANumber});
+    checkSame(pointwiseLossGrad({kind}, zero, &none), {NotANumber});
+  }
 }

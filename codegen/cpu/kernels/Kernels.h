@@ -307,14 +307,15 @@ KernelCode foldScale(int64_t channels, double epsilon); // gamma, var, scale
 // operands: gamma, beta, mean, var, [bias], folded bias.
 KernelCode foldBias(int64_t channels, bool bias, double epsilon);
 
-// operands: logits, labels, smoothing, loss per image / loss per image, loss.
-KernelCode softmaxLoss(int64_t batch, int64_t classes, const Target &target);
-KernelCode meanLoss(int64_t count);
-KernelCode softmaxGradient(int64_t batch, int64_t classes,
-                           const Target &target); // logits, labels, smoothing, dlogits
-KernelCode binaryLoss(int64_t batch, int64_t classes,
-                      const Target &target); // logits, targets, loss per image
-KernelCode binaryGradient(int64_t batch, int64_t classes, const Target &target); // logits, targets, dlogits
+// operands: logits, labels, smoothing, [count of those that are not ignored,] sums of rows or gradient.
+KernelCode softmaxLoss(const SoftmaxLossProblem &problem, const Target &target);
+KernelCode softmaxLossGradient(const SoftmaxLossGradientProblem &problem, const Target &target);
+// operands: x, [target,] sums of rows or gradient.
+KernelCode pointwiseLoss(const PointwiseLossProblem &problem, const Target &target);
+KernelCode pointwiseLossGradient(const PointwiseLossGradientProblem &problem, const Target &target);
+KernelCode countLabels(const CountLabelsProblem &problem); // labels, count
+KernelCode meanLoss(const MeanLossProblem &problem);       // sums, [count,] mean
+KernelCode weightedSum(const WeightedSumProblem &problem); // terms, sum
 
 KernelCode fromChannelsFirst(const View &y, const Target &target); // N x C x H x W to y
 KernelCode toChannelsFirst(const View &x, const Target &target);

@@ -1,127 +1,245 @@
-// Softmax cross-entropy with label smoothing and binary cross-entropy with logits, one image a task. Sums
-// over classes and over images are in double.
+// Losses and their gradients, a row of pixels a task; of logits without a map, a row is an image. Sums over
+// classes, pixels and images are in double.
 #include "codegen/cpu/emit/ActivationCode.h"
-#include "codegen/cpu/emit/MapLoops.h"
+#include "codegen/cpu/emit/ChannelLoops.h"
+#include "codegen/cpu/kernels/PointwiseCode.h"
 
 #include <limits>
 
 namespace vernier::codegen {
 namespace {
 
-std::string shape(int64_t batch, int64_t classes) {
-  return std::to_string(batch) + "x" + std::to_string(classes);
-}
-
-struct Softmax {
-  Value start, maximum, sum;
-};
-
-// Folds a row of logits into a scalar, element by element: rows are short and rows are tasks.
-Value foldRow(KernelBuilder &k, int64_t classes, Value init, llvm::function_ref<Value(Value, Value)> step) {
-  return k.forLoop(k.index(0), k.index(classes), 1, init, [&](Value j, mlir::ValueRange carried) {
+// Folds numbers that are one after the other.
+Value fold(KernelBuilder &k, int64_t count, Value init, llvm::function_ref<Value(Value, Value)> step) {
+  return k.forLoop(k.index(0), k.index(count), 1, init, [&](Value j, mlir::ValueRange carried) {
     return KernelBuilder::Values{step(j, carried[0])};
   })[0];
 }
 
-Value sumRow(KernelBuilder &k, int64_t count, llvm::function_ref<Value(Value)> term, double factor = 1) {
-  Value sum = foldRow(k, count, k.wideScalar(0.0),
-                      [&](Value j, Value sum) { return addFloat(k, sum, k.wide(term(j))); });
+Value sumOf(KernelBuilder &k, int64_t count, llvm::function_ref<Value(Value)> term, double factor = 1) {
+  Value sum = fold(k, count, k.wideScalar(0.0),
+                   [&](Value j, Value sum) { return addFloat(k, sum, k.wide(term(j))); });
   return k.narrow(mulFloat(k, sum, k.wideScalar(factor)));
 }
 
-Softmax softmaxOf(KernelBuilder &k, Value image, int64_t classes) {
-  Softmax s;
-  s.start = k.mul(image, classes);
-  const auto logit = [&](Value j) { return k.loadScalar(k.operand(0), k.add(s.start, j)); };
-  s.maximum = foldRow(k, classes, k.scalar(-std::numeric_limits<float>::infinity()),
-                      [&](Value j, Value best) { return maxFloat(k, best, logit(j)); });
-  s.sum = sumRow(k, classes, [&](Value j) { return exponential(k, subFloat(k, logit(j), s.maximum)); });
-  return s;
+//===- Softmax
+//-----------------------------------------------------------------------------------------------------===//
+
+std::string ignoredName(std::optional<int64_t> ignored) {
+  return ignored ? "_ignored" + numberName(double(*ignored)) : "";
 }
 
-Value label(KernelBuilder &k, Value image) {
-  Value raw = k.loadScalar(k.operand(1), image);
-  return mlir::arith::IndexCastOp::create(k.builder(), k.location(), k.builder().getIndexType(), raw);
+// Operands 0 to 2 of all softmax kernels: logits, labels, smoothing.
+class Softmax {
+public:
+  Softmax(KernelBuilder &k, const View &logits, std::optional<int64_t> ignored, Value pixel)
+      : k(k), classes(logits.c), start(k.mul(pixel, logits.pixel)) {
+    maximum = fold(k, classes, k.scalar(-std::numeric_limits<float>::infinity()),
+                   [&](Value j, Value best) { return maxFloat(k, best, logit(j)); });
+    sum = sumOf(k, classes, [&](Value j) { return exponential(k, subFloat(k, logit(j), maximum)); });
+    smoothing = k.loadScalar(k.operand(2), k.index(0));
+    Value raw = k.loadScalar(k.operand(1), pixel);
+    label = mlir::arith::IndexCastOp::create(k.builder(), k.location(), k.builder().getIndexType(), raw);
+    if (ignored) {
+      isIgnored = k.equal(label, k.index(*ignored));
+      label = k.choose(isIgnored, k.index(0), label); // which there is
+    }
+  }
+
+  Value logit(Value j) { return k.loadScalar(k.operand(0), k.add(start, j)); }
+  Value zeroWhereIgnored(Value value) {
+    return isIgnored ? k.choose(isIgnored, k.scalar(0.0f), value) : value;
+  }
+
+  Value loss() {
+    Value logSum = addFloat(k, maximum, logarithm(k, sum));
+    const auto ofClass = [&](Value j) { return subFloat(k, logSum, logit(j)); };
+    Value mean = sumOf(k, classes, ofClass, 1.0 / double(classes));
+    Value own = mulFloat(k, ofClass(label), subFloat(k, k.scalar(1.0f), smoothing));
+    // Without smoothing the other classes take no part, even where a logit is -infinity.
+    Value smooths = mlir::arith::CmpFOp::create(k.builder(), k.location(), mlir::arith::CmpFPredicate::UNE,
+                                                smoothing, k.scalar(0.0f));
+    Value spread = k.choose(smooths, mulFloat(k, mean, smoothing), k.scalar(0.0f));
+    return zeroWhereIgnored(addFloat(k, own, spread));
+  }
+
+  // Calls body(j, gradient) for each class.
+  void gradients(Value factor, llvm::function_ref<void(Value, Value)> body) {
+    Value others = mulFloat(k, smoothing, k.scalar(1.0f / float(classes)));
+    Value target = addFloat(k, others, subFloat(k, k.scalar(1.0f), smoothing));
+    k.forLoop(0, classes, 1, [&](Value j) {
+      Value probability = divFloat(k, exponential(k, subFloat(k, logit(j), maximum)), sum);
+      Value wanted = k.choose(k.equal(j, label), target, others);
+      body(j, zeroWhereIgnored(mulFloat(k, subFloat(k, probability, wanted), factor)));
+    });
+  }
+
+private:
+  KernelBuilder &k;
+  const int64_t classes;
+  Value start, maximum, sum, smoothing, label, isIgnored;
+};
+
+} // namespace
+
+KernelCode softmaxLoss(const SoftmaxLossProblem &p, const Target &target) {
+  const View logits = p.logits;
+  const int64_t rows = rowTasks(logits);
+  return makeKernel("softmax_loss_" + logits.name() + ignoredName(p.ignored), rows,
+                    {logits.operand(), {rows * logits.w, Element::I32}, {1}, {rows}},
+                    [=](KernelBuilder &k, Value row) {
+                      Value sum = sumOf(k, logits.w, [&](Value column) {
+                        Value pixel = k.add(k.mul(row, logits.w), column);
+                        return Softmax(k, logits, p.ignored, pixel).loss();
+                      });
+                      k.storeScalar(sum, k.operand(3), row);
+                    });
+}
+
+KernelCode softmaxLossGradient(const SoftmaxLossGradientProblem &p, const Target &target) {
+  const View logits = p.logits, gradient = p.gradient;
+  const int64_t rows = rowTasks(logits), pixels = rows * logits.w;
+  std::vector<KernelOperand> operands = {logits.operand(), {pixels, Element::I32}, {1}};
+  if (p.ignored)
+    operands.push_back({1}); // how many are not
+  const unsigned output = unsigned(operands.size());
+  operands.push_back(gradient.operand());
+  return makeKernel("softmax_loss_gradient_" + logits.name() + "_" + gradient.name() +
+                        ignoredName(p.ignored) + "_times" + numberName(p.weight),
+                    rows, operands, [=](KernelBuilder &k, Value row) {
+                      Value factor = p.ignored ? divFloat(k, k.scalar(float(p.weight)),
+                                                          k.loadScalar(k.operand(3), k.index(0)))
+                                               : k.scalar(float(p.weight / double(pixels)));
+                      overPixels(k, logits, row, [&](Value pixel) {
+                        Value to = k.mul(pixel, gradient.pixel);
+                        Softmax(k, logits, p.ignored, pixel).gradients(factor, [&](Value j, Value value) {
+                          k.storeScalar(value, k.operand(output), k.add(to, j));
+                        });
+                      });
+                    });
+}
+
+KernelCode countLabels(const CountLabelsProblem &p) {
+  return makeKernel("count_labels_" + std::to_string(p.labels) + ignoredName(p.ignored), 1,
+                    {{p.labels, Element::I32}, {1}}, [=](KernelBuilder &k, Value) {
+                      Value count = sumOf(k, p.labels, [&](Value i) {
+                        Value label = mlir::arith::IndexCastOp::create(k.builder(), k.location(),
+                                                                       k.builder().getIndexType(),
+                                                                       k.loadScalar(k.operand(0), i));
+                        return k.choose(k.equal(label, k.index(p.ignored)), k.scalar(0.0f), k.scalar(1.0f));
+                      });
+                      k.storeScalar(k.larger(count, k.scalar(1.0f)), k.operand(1), k.index(0));
+                    });
+}
+
+//===- Losses of single elements
+//-------------------------------------------------------------------------------------------------------===//
+
+namespace {
+
+std::string pointwiseName(const PointwiseFunction &f) {
+  std::string name = nameOf(f.kind);
+  if (f.kind == Pointwise::Focal || f.kind == Pointwise::SmoothL1)
+    name += numberName(f.sharpness);
+  return f.kind == Pointwise::Focal ? name + "_" + numberName(f.share) : name;
+}
+
+// Rows of maps whose pixels are one after the other are vectors as long as the row.
+int64_t runOf(std::initializer_list<View> maps) {
+  const View &first = *maps.begin();
+  return llvm::all_of(maps, [](const View &map) { return map.dense(); }) ? first.w * first.c : first.c;
 }
 
 } // namespace
 
-KernelCode softmaxLoss(int64_t batch, int64_t classes, const Target &target) {
-  return makeKernel("softmax_loss_" + shape(batch, classes), batch,
-                    {{batch * classes}, {batch, Element::I32}, {1}, {batch}},
-                    [=](KernelBuilder &k, Value image) {
-                      Softmax s = softmaxOf(k, image, classes);
-                      Value logSum = addFloat(k, s.maximum, logarithm(k, s.sum));
-                      Value smoothing = k.loadScalar(k.operand(2), k.index(0));
-                      const auto loss = [&](Value j) {
-                        return subFloat(k, logSum, k.loadScalar(k.operand(0), k.add(s.start, j)));
-                      };
-                      Value mean = sumRow(k, classes, loss, 1.0 / double(classes));
-                      Value own = mulFloat(k, loss(label(k, image)), subFloat(k, k.scalar(1.0f), smoothing));
-                      // Without smoothing the other classes take no part, even where a logit is -infinity.
-                      Value smooths = mlir::arith::CmpFOp::create(k.builder(), k.location(),
-                                                                  mlir::arith::CmpFPredicate::UNE, smoothing,
-                                                                  k.scalar(0.0f));
-                      Value spread = k.choose(smooths, mulFloat(k, mean, smoothing), k.scalar(0.0f));
-                      k.storeScalar(addFloat(k, own, spread), k.operand(3), image);
-                    });
-}
-
-KernelCode meanLoss(int64_t count) {
-  return makeKernel("mean_loss_" + std::to_string(count), 1, {{count}, {1}}, [=](KernelBuilder &k, Value) {
-    const auto loss = [&](Value i) { return k.loadScalar(k.operand(0), i); };
-    k.storeScalar(sumRow(k, count, loss, 1.0 / double(count)), k.operand(1), k.index(0));
+KernelCode pointwiseLoss(const PointwiseLossProblem &p, const Target &target) {
+  const View x = p.x, wanted = p.function.hasTarget() ? p.target : p.x;
+  std::vector<KernelOperand> operands = {x.operand()};
+  std::string name = "pointwise_loss_" + pointwiseName(p.function) + "_" + x.name();
+  if (p.function.hasTarget()) {
+    operands.push_back(wanted.operand());
+    name += "_" + wanted.name();
+  }
+  const unsigned output = unsigned(operands.size());
+  operands.push_back({rowTasks(x)});
+  const int64_t run = runOf({x, wanted}), runs = x.w * x.c / run;
+  return makeKernel(name, rowTasks(x), operands, [=](KernelBuilder &k, Value row) {
+    Value total = fold(k, runs, k.wideScalar(0.0), [&](Value i, Value sum) {
+      Value pixel = k.add(k.mul(row, x.w), i), from = k.mul(pixel, x.pixel), of = k.mul(pixel, wanted.pixel);
+      return addFloat(k, sum, sumChannels(k, run, 1, [&](Value c, int64_t count) {
+                        Value element = k.load(k.operand(0), k.add(from, c), count);
+                        Value t =
+                            p.function.hasTarget() ? k.load(k.operand(1), k.add(of, c), count) : Value();
+                        return KernelBuilder::Values{
+                            k.wide(firstLanes(k, pointwiseValue(k, p.function, element, t), count))};
+                      })[0]);
+    });
+    k.storeScalar(k.narrow(total), k.operand(output), row);
   });
 }
 
-KernelCode softmaxGradient(int64_t batch, int64_t classes, const Target &target) {
-  return makeKernel(
-      "softmax_gradient_" + shape(batch, classes), batch,
-      {{batch * classes}, {batch, Element::I32}, {1}, {batch * classes}}, [=](KernelBuilder &k, Value image) {
-        Softmax s = softmaxOf(k, image, classes);
-        Value smoothing = k.loadScalar(k.operand(2), k.index(0)), own = label(k, image);
-        Value others = mulFloat(k, smoothing, k.scalar(1.0f / float(classes)));
-        Value target = addFloat(k, others, subFloat(k, k.scalar(1.0f), smoothing));
-        k.forLoop(0, classes, 1, [&](Value j) {
-          Value at = k.add(s.start, j);
-          Value probability =
-              divFloat(k, exponential(k, subFloat(k, k.loadScalar(k.operand(0), at), s.maximum)), s.sum);
-          Value wanted = k.choose(k.equal(j, own), target, others);
-          k.storeScalar(mulFloat(k, subFloat(k, probability, wanted), k.scalar(1.0f / float(batch))),
-                        k.operand(3), at);
-        });
+KernelCode pointwiseLossGradient(const PointwiseLossGradientProblem &p, const Target &target) {
+  const View x = p.x, wanted = p.function.hasTarget() ? p.target : p.x, gradient = p.gradient;
+  std::vector<KernelOperand> operands = {x.operand()};
+  std::string name = "pointwise_loss_gradient_" + pointwiseName(p.function) + "_" + x.name();
+  if (p.function.hasTarget()) {
+    operands.push_back(wanted.operand());
+    name += "_" + wanted.name();
+  }
+  const unsigned output = unsigned(operands.size());
+  operands.push_back(gradient.operand());
+  name += "_" + gradient.name() + "_times" + numberName(p.weight);
+  const int64_t run = runOf({x, wanted, gradient}), runs = x.w * x.c / run;
+  const float factor = float(p.weight / double(x.size()));
+  return makeKernel(name, rowTasks(x), operands, [=](KernelBuilder &k, Value row) {
+    k.forLoop(0, runs, 1, [&](Value i) {
+      Value pixel = k.add(k.mul(row, x.w), i), from = k.mul(pixel, x.pixel), of = k.mul(pixel, wanted.pixel),
+            to = k.mul(pixel, gradient.pixel);
+      k.forChannels(run, [&](Value c, int64_t count) {
+        Value element = k.load(k.operand(0), k.add(from, c), count);
+        Value t = p.function.hasTarget() ? k.load(k.operand(1), k.add(of, c), count) : Value();
+        Value slope = mulFloat(k, pointwiseDerivative(k, p.function, element, t), k.constant(factor));
+        k.store(slope, k.operand(output), k.add(to, c), count);
       });
+    });
+  });
 }
 
-KernelCode binaryLoss(int64_t batch, int64_t classes, const Target &target) {
-  return makeKernel("binary_loss_" + shape(batch, classes), batch,
-                    {{batch * classes}, {batch * classes}, {batch}}, [=](KernelBuilder &k, Value image) {
-                      // (1 - t) z - min(z, 0) + log(1 + exp(-|z|)), which overflows nowhere.
-                      Value start = k.mul(image, classes), zero = k.scalar(0.0f), one = k.scalar(1.0f);
-                      const auto loss = [&](Value j) {
-                        Value z = k.loadScalar(k.operand(0), k.add(start, j)),
-                              t = k.loadScalar(k.operand(1), k.add(start, j));
-                        Value least = subFloat(k, zero, maxFloat(k, subFloat(k, zero, z), zero)); // min(z, 0)
-                        Value negative = subFloat(k, zero, maxFloat(k, z, subFloat(k, zero, z)));
-                        Value tail = logarithm(k, addFloat(k, one, exponential(k, negative)));
-                        Value linear = subFloat(k, mulFloat(k, subFloat(k, one, t), z), least);
-                        return addFloat(k, linear, tail);
-                      };
-                      k.storeScalar(sumRow(k, classes, loss, 1.0 / double(classes)), k.operand(2), image);
-                    });
+//===- What sums become
+//-------------------------------------------------------------------------------------------------------===//
+
+KernelCode meanLoss(const MeanLossProblem &p) {
+  std::string name = "mean_loss_" + std::to_string(p.sums);
+  std::vector<KernelOperand> operands = {{p.sums}};
+  if (!p.count) {
+    name += "_counted";
+    operands.push_back({1});
+  } else if (*p.count != p.sums) {
+    name += "_of" + std::to_string(*p.count);
+  }
+  operands.push_back({1});
+  return makeKernel(name, 1, operands, [=](KernelBuilder &k, Value) {
+    const auto term = [&](Value i) { return k.loadScalar(k.operand(0), i); };
+    Value sum = sumOf(k, p.sums, term, p.count ? 1.0 / double(*p.count) : 1.0);
+    if (!p.count)
+      sum = divFloat(k, sum, k.loadScalar(k.operand(1), k.index(0)));
+    k.storeScalar(sum, k.operand(p.count ? 1 : 2), k.index(0));
+  });
 }
 
-KernelCode binaryGradient(int64_t batch, int64_t classes, const Target &target) {
-  return makeKernel(
-      "binary_gradient_" + shape(batch, classes), batch,
-      {{batch * classes}, {batch * classes}, {batch * classes}}, [=](KernelBuilder &k, Value image) {
-        k.forLoop(0, classes, 1, [&](Value j) {
-          Value at = k.add(k.mul(image, classes), j);
-          Value probability = applyActivation(k, k.loadScalar(k.operand(0), at), Activation::Sigmoid);
-          Value difference = subFloat(k, probability, k.loadScalar(k.operand(1), at));
-          k.storeScalar(mulFloat(k, difference, k.scalar(1.0f / float(batch * classes))), k.operand(2), at);
-        });
-      });
+KernelCode weightedSum(const WeightedSumProblem &p) {
+  std::string name = "weighted_sum";
+  for (const double weight : p.weights)
+    name += "_" + numberName(weight);
+  std::vector<KernelOperand> operands(p.weights.size() + 1, {1});
+  return makeKernel(name, 1, operands, [=](KernelBuilder &k, Value) {
+    Value sum = k.wideScalar(0.0);
+    for (auto [i, weight] : llvm::enumerate(p.weights))
+      sum = addFloat(
+          k, sum,
+          mulFloat(k, k.wide(k.loadScalar(k.operand(unsigned(i)), k.index(0))), k.wideScalar(weight)));
+    k.storeScalar(k.narrow(sum), k.operand(unsigned(p.weights.size())), k.index(0));
+  });
 }
 
 } // namespace vernier::codegen

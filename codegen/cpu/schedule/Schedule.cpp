@@ -84,15 +84,15 @@ public:
   KernelCode operator()(const ScaleParameterProblem &p) const {
     return scaleParameter(p.outputs, p.perOutput);
   }
-  KernelCode operator()(const LossProblem &p) const {
-    return p.loss == Loss::Softmax ? softmaxLoss(p.batch, p.classes, target)
-                                   : binaryLoss(p.batch, p.classes, target);
+  KernelCode operator()(const SoftmaxLossProblem &p) const { return softmaxLoss(p, target); }
+  KernelCode operator()(const SoftmaxLossGradientProblem &p) const { return softmaxLossGradient(p, target); }
+  KernelCode operator()(const PointwiseLossProblem &p) const { return pointwiseLoss(p, target); }
+  KernelCode operator()(const PointwiseLossGradientProblem &p) const {
+    return pointwiseLossGradient(p, target);
   }
-  KernelCode operator()(const MeanLossProblem &p) const { return meanLoss(p.count); }
-  KernelCode operator()(const LossGradientProblem &p) const {
-    return p.loss == Loss::Softmax ? softmaxGradient(p.batch, p.classes, target)
-                                   : binaryGradient(p.batch, p.classes, target);
-  }
+  KernelCode operator()(const CountLabelsProblem &p) const { return countLabels(p); }
+  KernelCode operator()(const MeanLossProblem &p) const { return meanLoss(p); }
+  KernelCode operator()(const WeightedSumProblem &p) const { return weightedSum(p); }
   KernelCode operator()(const SgdProblem &) const { return sgd(); }
   KernelCode operator()(const AccumulateProblem &) const { return accumulateGradient(); }
   KernelCode operator()(const CheckFiniteProblem &) const { return checkFinite(); }

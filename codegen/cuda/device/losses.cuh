@@ -1,15 +1,14 @@
-// Softmax cross-entropy with label smoothing and binary cross-entropy with logits. A block has an image; sums
-// over classes and over images are in double.
+// Softmax cross-entropy and losses of single elements, with their gradients. A block has a row of pixels; of
+// logits without a map, a row is an image. Sums over classes, pixels and images are in double.
 #ifndef VERNIER_CUDA_DEVICE_LOSSES_CUH
 #define VERNIER_CUDA_DEVICE_LOSSES_CUH
 
 #include "block_sum.cuh"
+#include "epilogue.cuh"
 
 #include <math.h>
 
 namespace vn {
-
-enum class LossKind { Softmax, Binary };
 
 // Threads that share `count` numbers.
 VN_CONSTANT int loss_threads(int count) {
@@ -17,141 +16,331 @@ VN_CONSTANT int loss_threads(int count) {
   return threads < 32 ? 32 : threads < 256 ? threads : 256;
 }
 
-// Of logits N x 1 x 1 x classes.
-struct Loss {
-  LossKind loss = LossKind::Softmax;
-  Map logits;
+// --- softmax
 
-  VN_CONSTANT int threads() const { return loss_threads(logits.c); }
-};
-
-constexpr Launch launch_of(const Loss &p, Stream stream = {}) {
-  return {{unsigned(p.logits.n)}, {unsigned(p.threads())}, 0, stream};
+// The threads of a block share the classes of a single pixel, or have pixels of their own.
+VN_CONSTANT int softmax_threads(const Map &logits) {
+  return loss_threads(logits.h * logits.w == 1 ? logits.c : logits.w);
 }
 
-struct LossGradient {
-  LossKind loss = LossKind::Softmax;
-  Map logits, gradient;
+struct SoftmaxLoss {
+  Map logits;
+  int ignored = 0;
+  bool ignores = false; // a label, which has no loss
 
-  VN_CONSTANT int threads() const { return loss_threads(logits.c); }
+  VN_CONSTANT int threads() const { return softmax_threads(logits); }
 };
 
-constexpr Launch launch_of(const LossGradient &p, Stream stream = {}) {
-  return {{unsigned(p.logits.n)}, {unsigned(p.threads())}, 0, stream};
+constexpr Launch launch_of(const SoftmaxLoss &p, Stream stream = {}) {
+  return {{unsigned(p.logits.n * p.logits.h)}, {unsigned(p.threads())}, 0, stream};
+}
+
+struct SoftmaxGradient {
+  Map logits, gradient;
+  int ignored = 0;
+  bool ignores = false;
+  double weight = 1;
+
+  VN_CONSTANT int threads() const { return softmax_threads(logits); }
+};
+
+constexpr Launch launch_of(const SoftmaxGradient &p, Stream stream = {}) {
+  return {{unsigned(p.logits.n * p.logits.h)}, {unsigned(p.threads())}, 0, stream};
 }
 
 namespace detail {
 
-// A logit of this block's image.
-template <Map logits> VN_DEVICE float logit(Global<const Number<logits.element>> p, int j) {
-  static_assert(logits.h * logits.w == 1 && logits.elements() < (1ll << 31), "rows of logits");
-  const Number<logits.element> value = p[int(blockIdx.x) * logits.pixel + j];
+template <Map map> VN_DEVICE float element(Global<const Number<map.element>> p, int pixel, int j) {
+  static_assert(map.elements() < (1ll << 31), "positions are ints");
+  const Number<map.element> value = p[pixel * map.pixel + j];
   return to_float(value);
 }
 
-// Of this block's image: the largest logit and the sum of the exponentials, from which it is subtracted.
+// Of a pixel: the largest logit and the sum of the exponentials, from which it is subtracted. `threads` share
+// the pixel, or 1 has it.
 template <Map logits, int threads>
-VN_DEVICE void softmax_sums(Global<const Number<logits.element>> p, float &maximum, float &sum) {
+VN_DEVICE void softmax_sums(Global<const Number<logits.element>> p, int pixel, float &maximum, float &sum) {
+  const int first = threads == 1 ? 0 : int(threadIdx.x);
   float largest = -INFINITY;
-  for (int j = int(threadIdx.x); j < logits.c; j += threads) {
-    const float z = logit<logits>(p, j);
+  for (int j = first; j < logits.c; j += threads) {
+    const float z = element<logits>(p, pixel, j);
     largest = z > largest ? z : largest;
   }
-  maximum = block_maximum<threads>(largest);
+  if constexpr (threads > 1)
+    largest = block_maximum<threads>(largest);
   double mine = 0;
-  for (int j = int(threadIdx.x); j < logits.c; j += threads)
-    mine += double(expf(logit<logits>(p, j) - maximum));
-  sum = float(block_sum<threads>(mine));
+  for (int j = first; j < logits.c; j += threads)
+    mine += double(expf(element<logits>(p, pixel, j) - largest));
+  if constexpr (threads > 1)
+    mine = block_sum<threads>(mine);
+  maximum = largest;
+  sum = float(mine);
 }
 
-} // namespace detail
-
-// Labels and losses are one number for each image, smoothing is one number.
-template <Loss p>
-VN_DEVICE void softmax_loss(Global<const Number<p.logits.element>> logits, Global<const int> labels,
-                            Global<const float> smoothing, Global<float> losses) {
-  static_assert(p.loss == LossKind::Softmax, "binary_loss is the other one");
-  constexpr int threads = p.threads(), classes = p.logits.c;
-  const float smooth = smoothing[0];
+// Of a pixel, in each of its threads.
+template <Map logits, int threads>
+VN_DEVICE float softmax_loss_of(Global<const Number<logits.element>> p, int pixel, int label, float smooth) {
   float maximum, sum;
-  detail::softmax_sums<p.logits, threads>(logits, maximum, sum);
+  softmax_sums<logits, threads>(p, pixel, maximum, sum);
   const float log_sum = maximum + logf(sum);
   // Without smoothing the other classes take no part, even where a logit is -infinity.
   float spread = 0;
   if (smooth != 0.0f) {
     double mine = 0;
-    for (int j = int(threadIdx.x); j < classes; j += threads)
-      mine += double(log_sum - detail::logit<p.logits>(logits, j));
-    spread = float(block_sum<threads>(mine) * (1.0 / classes)) * smooth;
+    for (int j = threads == 1 ? 0 : int(threadIdx.x); j < logits.c; j += threads)
+      mine += double(log_sum - element<logits>(p, pixel, j));
+    if constexpr (threads > 1)
+      mine = block_sum<threads>(mine);
+    spread = float(mine * (1.0 / logits.c)) * smooth;
   }
-  if (threadIdx.x == 0)
-    losses[blockIdx.x] =
-        (log_sum - detail::logit<p.logits>(logits, labels[blockIdx.x])) * (1.0f - smooth) + spread;
+  return (log_sum - element<logits>(p, pixel, label)) * (1.0f - smooth) + spread;
 }
 
-// Targets: N x classes.
-template <Loss p>
-VN_DEVICE void binary_loss(Global<const Number<p.logits.element>> logits, Global<const float> targets,
-                           Global<float> losses) {
-  static_assert(p.loss == LossKind::Binary, "softmax_loss is the other one");
-  constexpr int threads = p.threads(), classes = p.logits.c;
-  double mine = 0;
-  for (int j = int(threadIdx.x); j < classes; j += threads) {
-    // Overflows nowhere.
-    const float z = detail::logit<p.logits>(logits, j), t = targets[int(blockIdx.x) * classes + j];
-    mine += double((1.0f - t) * z - (z < 0.0f ? z : 0.0f) + log1pf(expf(-fabsf(z))));
+template <SoftmaxGradient p, int threads>
+VN_DEVICE void softmax_gradient_of(Global<const Number<p.logits.element>> logits, int pixel, int label,
+                                   float smooth, float factor, Global<Number<p.gradient.element>> gradient) {
+  constexpr int classes = p.logits.c;
+  const bool counts = !p.ignores || label != p.ignored;
+  float maximum = 0, sum = 1;
+  if (counts) // of all threads that share the pixel
+    softmax_sums<p.logits, threads>(logits, pixel, maximum, sum);
+  const float others = smooth * (1.0f / classes), own = others + (1.0f - smooth);
+  for (int j = threads == 1 ? 0 : int(threadIdx.x); j < classes; j += threads) {
+    float slope = 0;
+    if (counts)
+      slope =
+          (expf(element<p.logits>(logits, pixel, j) - maximum) / sum - (j == label ? own : others)) * factor;
+    gradient[pixel * p.gradient.pixel + j] = from_float<Number<p.gradient.element>>(slope);
   }
-  const double sum = block_sum<threads>(mine);
-  if (threadIdx.x == 0)
-    losses[blockIdx.x] = float(sum * (1.0 / classes));
 }
+
+} // namespace detail
+
+// A label for each pixel, a sum for each row of pixels; smoothing is one number.
+template <SoftmaxLoss p>
+VN_DEVICE void softmax_loss(Global<const Number<p.logits.element>> logits, Global<const int> labels,
+                            Global<const float> smoothing, Global<float> sums) {
+  const float smooth = smoothing[0];
+  const int row = int(blockIdx.x);
+  if constexpr (p.logits.h * p.logits.w == 1) {
+    const int label = labels[row];
+    float loss = 0;
+    if (!p.ignores || label != p.ignored)
+      loss = detail::softmax_loss_of<p.logits, p.threads()>(logits, row, label, smooth);
+    if (threadIdx.x == 0)
+      sums[row] = loss;
+  } else {
+    double mine = 0;
+    for (int x = int(threadIdx.x); x < p.logits.w; x += p.threads()) {
+      const int pixel = row * p.logits.w + x, label = labels[pixel];
+      if (!p.ignores || label != p.ignored)
+        mine += double(detail::softmax_loss_of<p.logits, 1>(logits, pixel, label, smooth));
+    }
+    const double sum = block_sum<p.threads()>(mine);
+    if (threadIdx.x == 0)
+      sums[row] = float(sum);
+  }
+}
+
+// Of `weight` times the mean over all pixels, or over `count` where labels are ignored.
+template <SoftmaxGradient p>
+VN_DEVICE void softmax_gradient(Global<const Number<p.logits.element>> logits, Global<const int> labels,
+                                Global<const float> smoothing, Global<const float> count,
+                                Global<Number<p.gradient.element>> gradient) {
+  const float smooth = smoothing[0];
+  float factor = float(p.weight / p.logits.pixels());
+  if constexpr (p.ignores)
+    factor = float(p.weight) / count[0];
+  const int row = int(blockIdx.x);
+  if constexpr (p.logits.h * p.logits.w == 1) {
+    detail::softmax_gradient_of<p, p.threads()>(logits, row, labels[row], smooth, factor, gradient);
+  } else {
+    for (int x = int(threadIdx.x); x < p.logits.w; x += p.threads()) {
+      const int pixel = row * p.logits.w + x;
+      detail::softmax_gradient_of<p, 1>(logits, pixel, labels[pixel], smooth, factor, gradient);
+    }
+  }
+}
+
+struct CountLabels {
+  int count = 1, ignored = 0;
+
+  VN_CONSTANT int threads() const { return count < 256 ? loss_threads(count) : 1024; }
+};
+
+constexpr Launch launch_of(const CountLabels &p, Stream stream = {}) {
+  return {{1}, {unsigned(p.threads())}, 0, stream};
+}
+
+// Labels that are not ignored, at least 1.
+template <CountLabels p> VN_DEVICE void count_labels(Global<const int> labels, Global<float> number) {
+  int mine = 0;
+  for (int i = int(threadIdx.x); i < p.count; i += p.threads())
+    mine += labels[i] != p.ignored;
+  const double sum = block_sum<p.threads()>(double(mine));
+  if (threadIdx.x == 0)
+    number[0] = sum < 1 ? 1.0f : float(sum);
+}
+
+// --- losses of single elements
+
+enum class Pointwise { Mean, Binary, Focal, Squared, Absolute, SmoothL1 };
+
+struct PointwiseFunction {
+  Pointwise kind = Pointwise::Mean;
+  float sharpness = 1, share = 0.5f;
+};
+
+struct PointwiseLoss {
+  Map x, target; // of f32
+  PointwiseFunction function;
+
+  VN_CONSTANT int threads() const { return loss_threads(x.w * x.c); }
+};
+
+constexpr Launch launch_of(const PointwiseLoss &p, Stream stream = {}) {
+  return {{unsigned(p.x.n * p.x.h)}, {unsigned(p.threads())}, 0, stream};
+}
+
+struct PointwiseGradient {
+  Map x, target, gradient;
+  PointwiseFunction function;
+  double weight = 1;
+
+  VN_CONSTANT int threads() const { return loss_threads(x.w * x.c); }
+};
+
+constexpr Launch launch_of(const PointwiseGradient &p, Stream stream = {}) {
+  return {{unsigned(p.x.n * p.x.h)}, {unsigned(p.threads())}, 0, stream};
+}
+
+namespace detail {
+
+// log(1 + exp(x)), which overflows nowhere; NaN stays NaN.
+VN_DEVICE float softplus(float x) { return (x < 0.0f ? 0.0f : x) + log1pf(expf(-fabsf(x))); }
+// A probability to the power of g, by its logarithm.
+VN_DEVICE float probability_power(float minus_log, float g) {
+  return g == 0.0f ? 1.0f : expf(-g * minus_log);
+}
+VN_DEVICE float sign(float d) { return d > 0.0f ? 1.0f : d < 0.0f ? -1.0f : d * 0.0f; }
+
+template <PointwiseFunction f> VN_DEVICE float pointwise_value(float x, float t) {
+  const float d = fabsf(x - t);
+  if constexpr (f.kind == Pointwise::Binary)
+    return (1.0f - t) * x - (x < 0.0f ? x : 0.0f) + log1pf(expf(-fabsf(x)));
+  else if constexpr (f.kind == Pointwise::Focal)
+    return f.share * t * probability_power(softplus(x), f.sharpness) * softplus(-x) +
+           (1.0f - f.share) * (1.0f - t) * probability_power(softplus(-x), f.sharpness) * softplus(x);
+  else if constexpr (f.kind == Pointwise::Squared)
+    return d * d;
+  else if constexpr (f.kind == Pointwise::Absolute)
+    return d;
+  else if constexpr (f.kind == Pointwise::SmoothL1)
+    return d < f.sharpness ? d * d * (0.5f / f.sharpness) : d - f.sharpness * 0.5f;
+  else
+    return x;
+}
+
+template <PointwiseFunction f> VN_DEVICE float pointwise_derivative(float x, float t) {
+  const float d = x - t;
+  if constexpr (f.kind == Pointwise::Binary) {
+    return sigmoid(x) - t;
+  } else if constexpr (f.kind == Pointwise::Focal) {
+    const float p = sigmoid(x), q = sigmoid(-x), of_one = softplus(-x), of_zero = softplus(x);
+    return (1.0f - f.share) * (1.0f - t) * probability_power(of_one, f.sharpness) *
+               (p + f.sharpness * q * of_zero) -
+           f.share * t * probability_power(of_zero, f.sharpness) * (q + f.sharpness * p * of_one);
+  } else if constexpr (f.kind == Pointwise::Squared) {
+    return 2.0f * d;
+  } else if constexpr (f.kind == Pointwise::Absolute) {
+    return sign(d);
+  } else if constexpr (f.kind == Pointwise::SmoothL1) {
+    return fabsf(d) < f.sharpness ? d * (1.0f / f.sharpness) : sign(d);
+  } else {
+    return 1.0f;
+  }
+}
+
+} // namespace detail
+
+// `target` is read where the function has one. A sum for each row of pixels.
+template <PointwiseLoss p>
+VN_DEVICE void pointwise_loss(Global<const Number<p.x.element>> x,
+                              Global<const Number<p.target.element>> target, Global<float> sums) {
+  constexpr int channels = p.x.c;
+  const int row = int(blockIdx.x);
+  double mine = 0;
+  for (int i = int(threadIdx.x); i < p.x.w * channels; i += p.threads()) {
+    const int pixel = row * p.x.w + i / channels, c = i % channels;
+    float t = 0;
+    if constexpr (p.function.kind != Pointwise::Mean)
+      t = detail::element<p.target>(target, pixel, c);
+    mine += double(detail::pointwise_value<p.function>(detail::element<p.x>(x, pixel, c), t));
+  }
+  const double sum = block_sum<p.threads()>(mine);
+  if (threadIdx.x == 0)
+    sums[row] = float(sum);
+}
+
+// Of `weight` times the mean over all elements.
+template <PointwiseGradient p>
+VN_DEVICE void pointwise_gradient(Global<const Number<p.x.element>> x,
+                                  Global<const Number<p.target.element>> target,
+                                  Global<Number<p.gradient.element>> gradient) {
+  constexpr int channels = p.x.c;
+  constexpr float factor = float(p.weight / (1.0 * p.x.pixels() * channels));
+  const int row = int(blockIdx.x);
+  for (int i = int(threadIdx.x); i < p.x.w * channels; i += p.threads()) {
+    const int pixel = row * p.x.w + i / channels, c = i % channels;
+    float t = 0;
+    if constexpr (p.function.kind != Pointwise::Mean)
+      t = detail::element<p.target>(target, pixel, c);
+    const float slope = detail::pointwise_derivative<p.function>(detail::element<p.x>(x, pixel, c), t);
+    gradient[pixel * p.gradient.pixel + c] = from_float<Number<p.gradient.element>>(slope * factor);
+  }
+}
+
+// --- what sums become
 
 struct MeanLoss {
-  int count = 1;
+  int sums = 1, count = 1; // of so many losses
+  bool counted = false;    // or of a number that is read
 
-  VN_CONSTANT int threads() const { return loss_threads(count); }
+  VN_CONSTANT int threads() const { return loss_threads(sums); }
 };
 
 constexpr Launch launch_of(const MeanLoss &p, Stream stream = {}) {
   return {{1}, {unsigned(p.threads())}, 0, stream};
 }
 
-template <MeanLoss p> VN_DEVICE void mean_loss(Global<const float> losses, Global<float> mean) {
+template <MeanLoss p>
+VN_DEVICE void mean_loss(Global<const float> sums, Global<const float> count, Global<float> mean) {
   double mine = 0;
-  for (int i = int(threadIdx.x); i < p.count; i += p.threads())
-    mine += double(losses[i]);
+  for (int i = int(threadIdx.x); i < p.sums; i += p.threads())
+    mine += double(sums[i]);
   const double sum = block_sum<p.threads()>(mine);
-  if (threadIdx.x == 0)
-    mean[0] = float(sum * (1.0 / p.count));
-}
-
-// Of the mean of all images' losses.
-template <LossGradient p>
-VN_DEVICE void softmax_gradient(Global<const Number<p.logits.element>> logits, Global<const int> labels,
-                                Global<const float> smoothing, Global<Number<p.gradient.element>> gradient) {
-  static_assert(p.loss == LossKind::Softmax, "binary_gradient is the other one");
-  constexpr int threads = p.threads(), classes = p.logits.c;
-  float maximum, sum;
-  detail::softmax_sums<p.logits, threads>(logits, maximum, sum);
-  const float smooth = smoothing[0], others = smooth * (1.0f / classes), own = others + (1.0f - smooth);
-  const int label = labels[blockIdx.x];
-  for (int j = int(threadIdx.x); j < classes; j += threads) {
-    const float probability = expf(detail::logit<p.logits>(logits, j) - maximum) / sum;
-    gradient[int(blockIdx.x) * p.gradient.pixel + j] = from_float<Number<p.gradient.element>>(
-        (probability - (j == label ? own : others)) * (1.0f / p.logits.n));
+  if (threadIdx.x == 0) {
+    if constexpr (p.counted)
+      mean[0] = float(sum / double(count[0]));
+    else
+      mean[0] = float(sum * (1.0 / p.count));
   }
 }
 
-template <LossGradient p>
-VN_DEVICE void binary_gradient(Global<const Number<p.logits.element>> logits, Global<const float> targets,
-                               Global<Number<p.gradient.element>> gradient) {
-  static_assert(p.loss == LossKind::Binary, "softmax_gradient is the other one");
-  constexpr int classes = p.logits.c;
-  for (int j = int(threadIdx.x); j < classes; j += p.threads()) {
-    const float probability = 1.0f / (1.0f + expf(-detail::logit<p.logits>(logits, j)));
-    gradient[int(blockIdx.x) * p.gradient.pixel + j] = from_float<Number<p.gradient.element>>(
-        (probability - targets[int(blockIdx.x) * classes + j]) * float(1.0 / (1.0 * p.logits.n * classes)));
-  }
+// One number times its weight, added to another, if there is one.
+struct WeightedTerm {
+  bool adds = false;
+  double weight = 1;
+};
+
+constexpr Launch launch_of(const WeightedTerm &, Stream stream = {}) { return {{1}, {1}, 0, stream}; }
+
+template <WeightedTerm p>
+VN_DEVICE void weighted_term(Global<const float> term, Global<const float> other, Global<float> sum) {
+  double value = double(term[0]) * p.weight;
+  if constexpr (p.adds)
+    value += double(other[0]);
+  sum[0] = float(value);
 }
 
 } // namespace vn

@@ -7,7 +7,6 @@
 #include "codegen/cuda/device/elementwise.cuh"
 #include "codegen/cuda/device/fold.cuh"
 #include "codegen/cuda/device/layer_norm.cuh"
-#include "codegen/cuda/device/losses.cuh"
 #include "codegen/cuda/device/optimizer.cuh"
 #include "codegen/cuda/device/pixel_sums.cuh"
 #include "codegen/cuda/device/pool_gradient.cuh"
@@ -17,10 +16,6 @@
 #include "codegen/cuda/schedule/Selection.h"
 
 namespace vernier::codegen {
-static std::string lossName(bool softmax) {
-  return softmax ? "vn::LossKind::Softmax" : "vn::LossKind::Binary";
-}
-
 static ::vn::Operation operationOf(Binary op) {
   switch (op) {
   case Binary::Add:
@@ -62,6 +57,8 @@ static Constant constantOf(const ::vn::Resize &resize) {
 
 // Problems that one kernel solves.
 void CudaSelection::plain(const Problem &problem, const Places &at) {
+  if (loss(problem, at))
+    return;
   Draft d;
   std::vector<int> reusable; // reads that may share memory with the output
   const auto all = [&](std::initializer_list<const char *> reads,
@@ -383,31 +380,6 @@ void CudaSelection::plain(const Problem &problem, const Places &at) {
       all({"gamma", "beta", "mean", "variance"}, {"folded"});
       d.arguments = "gamma, beta, mean, variance, nullptr, folded";
     }
-  } else if (const auto *p = std::get_if<LossProblem>(&problem)) {
-    const bool softmax = p->loss == Loss::Softmax;
-    const ::vn::Loss loss{softmax ? ::vn::LossKind::Softmax : ::vn::LossKind::Binary,
-                          mapAt(at.reads[0].view, {})};
-    kind("Loss", softmax ? "softmax_loss" : "binary_loss");
-    d.constant.field("loss", lossName(softmax)).field("logits", loss.logits);
-    d.launch = launch_of(loss);
-    losses(d, softmax, at);
-    write(d, "losses", at.writes[0]);
-  } else if (const auto *p = std::get_if<MeanLossProblem>(&problem)) {
-    const ::vn::MeanLoss mean{int(p->count)};
-    kind("MeanLoss", "mean_loss");
-    d.constant.field("count", mean.count);
-    d.launch = launch_of(mean);
-    all({"losses"}, {"mean"});
-  } else if (const auto *p = std::get_if<LossGradientProblem>(&problem)) {
-    const bool softmax = p->loss == Loss::Softmax;
-    const ::vn::LossGradient gradient{softmax ? ::vn::LossKind::Softmax : ::vn::LossKind::Binary,
-                                      mapAt(at.reads[0].view, {}), mapAt(at.writes[0].view, {})};
-    kind("LossGradient", softmax ? "softmax_gradient" : "binary_gradient");
-    d.constant.field("loss", lossName(softmax)).field("logits", gradient.logits);
-    d.constant.field("gradient", gradient.gradient);
-    d.launch = launch_of(gradient);
-    losses(d, softmax, at);
-    write(d, "gradient", at.writes[0]);
   } else if (const auto *p = std::get_if<SgdProblem>(&problem)) {
     const ::vn::Sgd sgd{int(p->count)};
     kind("Sgd", "sgd");
@@ -454,19 +426,6 @@ void CudaSelection::plain(const Problem &problem, const Places &at) {
           .scale = p.scale,
           .bilinear = p.bilinear,
           .align_corners = p.alignCorners};
-}
-
-void CudaSelection::losses(Draft &draft, bool softmax, const Places &at) const {
-  const View &logits = at.reads[0].view;
-  if (!logits.dense())
-    draft.chosen = "logits of " + std::to_string(logits.pixel);
-  read(draft, "logits", at.reads[0]);
-  if (softmax) {
-    read(draft, "labels", at.reads[1], "const int", at.reads[1].view.elements());
-    read(draft, "smoothing", at.reads[2]);
-  } else {
-    read(draft, "targets", at.reads[1]);
-  }
 }
 
 void CudaSelection::poolGradient(const PoolGradientProblem &p, const Places &at) {

@@ -64,6 +64,17 @@ private:
   // EpilogueOperands.
   ::vn::Epilogue epilogueOf(const Epilogue &epilogue, const Places &at, Draft &draft) const;
 
+  // --- SelectLosses.cpp
+  // Whether the problem is one of them.
+  bool loss(const Problem &problem, const Places &at);
+  void softmaxLoss(const SoftmaxLossProblem &p, const Places &at);
+  void softmaxLossGradient(const SoftmaxLossGradientProblem &p, const Places &at);
+  void pointwiseLoss(const PointwiseLossProblem &p, const Places &at);
+  void pointwiseLossGradient(const PointwiseLossGradientProblem &p, const Places &at);
+  void countLabels(const CountLabelsProblem &p, const Places &at);
+  void meanLoss(const MeanLossProblem &p, const Places &at);
+  void weightedSum(const WeightedSumProblem &p, const Places &at);
+
   // --- SelectMaps.cpp
   void plain(const Problem &problem, const Places &at);
   void poolGradient(const PoolGradientProblem &p, const Places &at);
@@ -75,7 +86,6 @@ private:
 
   ::vn::Pool poolOf(Draft &draft, const PoolProblem &p, const Location &in, const Location &out) const;
   ::vn::Resize resizeOf(Draft &draft, const ResizeProblem &p, const Location &in, const Location &out) const;
-  void losses(Draft &draft, bool softmax, const Places &at) const; // operands
   // The map at a place, noted among what the kernel's name says of alignment.
   ::vn::Map map(Draft &draft, const Location &place) const;
   ::vn::Map map(Draft &draft, const View &view, const Location &place) const;

@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define VN_ABI_VERSION 8
+#define VN_ABI_VERSION 9
 
 /* Where an operand lies. The parameters, their gradients, their sums and their momentum are four spaces of
  * one layout: what vn_parameter.offset says. In a training build parameters follow each other as train_step
@@ -70,11 +70,14 @@ typedef enum vn_io_kind { VN_INPUT = 0, VN_OUTPUT = 1, VN_PARTIAL_OUTPUT = 2 } v
 
 /* An array passed at a call: images and maps are N x C x H x W. */
 typedef struct vn_io {
-  const char *name;  /* "image", "labels", "label_smoothing", "loss", "logits" or the output's name */
-  int64_t type;      /* vn_type: VN_FLOAT32 or VN_INT32 */
+  const char
+      *name;    /* "image", "labels", "label_smoothing", "loss", "logits" or a target's or output's name */
+  int64_t type; /* vn_type: VN_FLOAT32 or VN_INT32 */
   int64_t is_output; /* vn_io_kind */
   int64_t rank;
   int64_t shape[4];
+  int64_t classes; /* of labels, VN_INT32: each is from 0 to classes - 1, or `ignored`; 0: any number */
+  int64_t ignored; /* 0 where no label is */
 } vn_io;
 
 /* Steps [begin, end) of a program: a segment with some choice. */

@@ -2,15 +2,15 @@
 // Each constraint of the losses and their gradients, by its label in the op's documentation.
 
 // vn.softmax_cross_entropy (C1)
-func.func @pixels(%x: tensor<8x2x2x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) {
-  // expected-error @below {{needs logits of one pixel, found 2 x 2}}
-  %0 = vn.softmax_cross_entropy %x, %l, %s : (tensor<8x2x2x10xf32>, tensor<8xi32>, tensor<1xf32>) -> tensor<1xf32>
+func.func @pixels(%x: tensor<8x2x3x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) {
+  // expected-error @below {{needs `labels` of type 'tensor<8x2x3xi32>', found 'tensor<8xi32>'}}
+  %0 = vn.softmax_cross_entropy %x, %l, %s : (tensor<8x2x3x10xf32>, tensor<8xi32>, tensor<1xf32>) -> tensor<1xf32>
   return
 }
 
 // -----
 
-// vn.softmax_cross_entropy (C2)
+// vn.softmax_cross_entropy (C1)
 func.func @labels(%x: tensor<8x1x1x10xf32>, %l: tensor<4xi32>, %s: tensor<1xf32>) {
   // expected-error @below {{needs `labels` of type 'tensor<8xi32>', found 'tensor<4xi32>'}}
   %0 = vn.softmax_cross_entropy %x, %l, %s : (tensor<8x1x1x10xf32>, tensor<4xi32>, tensor<1xf32>) -> tensor<1xf32>
@@ -19,7 +19,7 @@ func.func @labels(%x: tensor<8x1x1x10xf32>, %l: tensor<4xi32>, %s: tensor<1xf32>
 
 // -----
 
-// vn.softmax_cross_entropy (C3)
+// vn.softmax_cross_entropy (C2)
 func.func @loss(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) {
   // expected-error @below {{result #0 must be tensor<1xf32>, but got 'tensor<8xf32>'}}
   %0 = vn.softmax_cross_entropy %x, %l, %s : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>) -> tensor<8xf32>
@@ -28,16 +28,24 @@ func.func @loss(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) 
 
 // -----
 
-// vn.softmax_cross_entropy_grad (C1)
-func.func @grad_pixels(%x: tensor<8x2x2x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) {
-  // expected-error @below {{needs logits of one pixel, found 2 x 2}}
-  %0 = vn.softmax_cross_entropy_grad %x, %l, %s : (tensor<8x2x2x10xf32>, tensor<8xi32>, tensor<1xf32>) -> tensor<8x2x2x10xf32>
+// vn.softmax_cross_entropy (C3)
+func.func @count(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) {
+  // expected-error @below {{needs a count of labels if some are ignored, and only then}}
+  %0 = vn.softmax_cross_entropy %x, %l, %s ignored 255 : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>) -> tensor<1xf32>
   return
 }
 
 // -----
 
-// vn.softmax_cross_entropy_grad (C2)
+// vn.softmax_cross_entropy_grad (C1)
+func.func @grad_pixels(%x: tensor<8x2x2x10xf32>, %l: tensor<8x4xi32>, %s: tensor<1xf32>) {
+  // expected-error @below {{operand #1 must be static N or N x H x W i32 tensor, but got 'tensor<8x4xi32>'}}
+  %0 = vn.softmax_cross_entropy_grad %x, %l, %s : (tensor<8x2x2x10xf32>, tensor<8x4xi32>, tensor<1xf32>) -> tensor<8x2x2x10xf32>
+  return
+}
+
+// -----
+
 func.func @smoothing(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<8xf32>) {
   // expected-error @below {{operand #2 must be tensor<1xf32>, but got 'tensor<8xf32>'}}
   %0 = vn.softmax_cross_entropy_grad %x, %l, %s : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<8xf32>) -> tensor<8x1x1x10xf32>
@@ -46,7 +54,7 @@ func.func @smoothing(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<8xf
 
 // -----
 
-// vn.softmax_cross_entropy_grad (C3)
+// vn.softmax_cross_entropy_grad (C2)
 func.func @grad_result(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) {
   // expected-error @below {{has result #0 of type 'tensor<8x1x1x5xf32>', its operands make it 'tensor<8x1x1x10xf32>'}}
   %0 = vn.softmax_cross_entropy_grad %x, %l, %s : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>) -> tensor<8x1x1x5xf32>
@@ -55,54 +63,72 @@ func.func @grad_result(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1
 
 // -----
 
-// vn.binary_cross_entropy (C1)
-func.func @binary_pixels(%x: tensor<8x2x2x10xf32>, %t: tensor<8x10xf32>) {
-  // expected-error @below {{needs logits of one pixel, found 2 x 2}}
-  %0 = vn.binary_cross_entropy %x, %t : (tensor<8x2x2x10xf32>, tensor<8x10xf32>) -> tensor<1xf32>
+// vn.softmax_cross_entropy_grad (C3)
+func.func @grad_count(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) {
+  // expected-error @below {{needs a count of labels if some are ignored, and only then}}
+  %0 = vn.softmax_cross_entropy_grad %x, %l, %s, %s : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>, tensor<1xf32>) -> tensor<8x1x1x10xf32>
   return
 }
 
 // -----
 
-// vn.binary_cross_entropy (C2)
-func.func @targets(%x: tensor<8x1x1x10xf32>, %t: tensor<10x8xf32>) {
-  // expected-error @below {{needs `targets` of type 'tensor<8x10xf32>', found 'tensor<10x8xf32>'}}
-  %0 = vn.binary_cross_entropy %x, %t : (tensor<8x1x1x10xf32>, tensor<10x8xf32>) -> tensor<1xf32>
+// vn.pointwise_loss (C1)
+func.func @target(%x: tensor<8x2x2x1xf32>, %t: tensor<8x2x3x1xf32>) {
+  // expected-error @below {{needs `target` of type 'tensor<8x2x2x1xf32>', found 'tensor<8x2x3x1xf32>'}}
+  %0 = vn.pointwise_loss binary %x, %t : (tensor<8x2x2x1xf32>, tensor<8x2x3x1xf32>) -> tensor<1xf32>
   return
 }
 
 // -----
 
-// vn.binary_cross_entropy (C3)
-func.func @binary_loss(%x: tensor<8x1x1x10xf32>, %t: tensor<8x10xf32>) {
+// vn.pointwise_loss (C2)
+func.func @pointwise_loss(%x: tensor<8x2x2x1xf32>, %t: tensor<8x2x2x1xf32>) {
   // expected-error @below {{result #0 must be tensor<1xf32>, but got 'tensor<2xf32>'}}
-  %0 = vn.binary_cross_entropy %x, %t : (tensor<8x1x1x10xf32>, tensor<8x10xf32>) -> tensor<2xf32>
+  %0 = vn.pointwise_loss squared %x, %t : (tensor<8x2x2x1xf32>, tensor<8x2x2x1xf32>) -> tensor<2xf32>
   return
 }
 
 // -----
 
-// vn.binary_cross_entropy_grad (C1)
-func.func @binary_grad_pixels(%x: tensor<8x2x2x10xf32>, %t: tensor<8x10xf32>) {
-  // expected-error @below {{needs logits of one pixel, found 2 x 2}}
-  %0 = vn.binary_cross_entropy_grad %x, %t : (tensor<8x2x2x10xf32>, tensor<8x10xf32>) -> tensor<8x2x2x10xf32>
+// vn.pointwise_loss (C3)
+func.func @no_target(%x: tensor<8x2x2x1xf32>) {
+  // expected-error @below {{needs a target unless it is the mean, and only then}}
+  %0 = vn.pointwise_loss absolute %x : (tensor<8x2x2x1xf32>) -> tensor<1xf32>
   return
 }
 
 // -----
 
-// vn.binary_cross_entropy_grad (C2)
-func.func @binary_grad_targets(%x: tensor<8x1x1x10xf32>, %t: tensor<8x9xf32>) {
-  // expected-error @below {{needs `targets` of type 'tensor<8x10xf32>', found 'tensor<8x9xf32>'}}
-  %0 = vn.binary_cross_entropy_grad %x, %t : (tensor<8x1x1x10xf32>, tensor<8x9xf32>) -> tensor<8x1x1x10xf32>
+// vn.pointwise_loss_grad (C1)
+func.func @grad_target(%x: tensor<8x2x2x1xf32>, %t: tensor<8x2x2x2xf32>) {
+  // expected-error @below {{needs `target` of type 'tensor<8x2x2x1xf32>', found 'tensor<8x2x2x2xf32>'}}
+  %0 = vn.pointwise_loss_grad focal %x, %t sharpness 2.0 : (tensor<8x2x2x1xf32>, tensor<8x2x2x2xf32>) -> tensor<8x2x2x1xf32>
   return
 }
 
 // -----
 
-// vn.binary_cross_entropy_grad (C3)
-func.func @binary_grad_result(%x: tensor<8x1x1x10xf32>, %t: tensor<8x10xf32>) {
-  // expected-error @below {{has result #0 of type 'tensor<8x1x1x9xf32>', its operands make it 'tensor<8x1x1x10xf32>'}}
-  %0 = vn.binary_cross_entropy_grad %x, %t : (tensor<8x1x1x10xf32>, tensor<8x10xf32>) -> tensor<8x1x1x9xf32>
+// vn.pointwise_loss_grad (C2)
+func.func @grad_of_another_shape(%x: tensor<8x2x2x1xf32>, %t: tensor<8x2x2x1xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<8x2x2x3xf32>', its operands make it 'tensor<8x2x2x1xf32>'}}
+  %0 = vn.pointwise_loss_grad smooth_l1 %x, %t : (tensor<8x2x2x1xf32>, tensor<8x2x2x1xf32>) -> tensor<8x2x2x3xf32>
+  return
+}
+
+// -----
+
+// vn.pointwise_loss_grad (C3)
+func.func @mean_of_target(%x: tensor<8x2x2x1xf32>) {
+  // expected-error @below {{needs a target unless it is the mean, and only then}}
+  %0 = vn.pointwise_loss_grad mean %x, %x : (tensor<8x2x2x1xf32>, tensor<8x2x2x1xf32>) -> tensor<8x2x2x1xf32>
+  return
+}
+
+// -----
+
+// vn.weighted_sum (C1)
+func.func @weights(%a: tensor<1xf32>) {
+  // expected-error @below {{has 1 terms and 2 weights}}
+  %0 = vn.weighted_sum %a weights [1.0, 2.0] : tensor<1xf32> -> tensor<1xf32>
   return
 }

@@ -37,9 +37,9 @@
 // CHECK: return %[[LOSS]], %[[Y]]
 
 // BINARY-LABEL: @train_step
-// BINARY-SAME: (%{{.*}}: tensor<2x8x8x3xf32>, %[[T:.*]]: tensor<2x4xf32>, %{{.*}}: tensor<1xf32>)
-// BINARY: %[[LOSS:.*]] = vn.binary_cross_entropy %[[Y:.*]], %[[T]]
-// BINARY: vn.binary_cross_entropy_grad %[[Y]], %[[T]]
+// BINARY-SAME: (%{{.*}}: tensor<2x8x8x3xf32>, %[[T:.*]]: tensor<2x1x1x4xf32>, %{{.*}}: tensor<1xf32>)
+// BINARY: %[[LOSS:.*]] = vn.pointwise_loss binary %[[Y:.*]], %[[T]]
+// BINARY: vn.pointwise_loss_grad binary %[[Y]], %[[T]]
 // BINARY: return %[[LOSS]], %[[Y]]
 func.func @infer(%x: tensor<2x8x8x3xf32>) -> tensor<2x1x1x4xf32> {
   %w = vn.parameter "conv.weight" convolution_weight : tensor<5x3x3x3xf32>

@@ -1,0 +1,159 @@
+// Losses and their gradients.
+#include "codegen/cuda/device/losses.cuh"
+#include "codegen/cuda/schedule/Selection.h"
+
+namespace vernier::codegen {
+namespace {
+
+Constant constantOf(const PointwiseFunction &function) {
+  static constexpr const char *names[] = {"Mean", "Binary", "Focal", "Squared", "Absolute", "SmoothL1"};
+  Constant constant;
+  constant.field("kind", std::string("vn::Pointwise::") + names[size_t(function.kind)]);
+  return constant.field("sharpness", float(function.sharpness)).field("share", float(function.share));
+}
+
+::vn::PointwiseFunction deviceFunction(const PointwiseFunction &function) {
+  return {::vn::Pointwise(int(function.kind)), float(function.sharpness), float(function.share)};
+}
+
+} // namespace
+
+bool CudaSelection::loss(const Problem &problem, const Places &at) {
+  return std::visit(
+      [&](const auto &p) {
+        using P = std::decay_t<decltype(p)>;
+        if constexpr (std::is_same_v<P, SoftmaxLossProblem>)
+          softmaxLoss(p, at);
+        else if constexpr (std::is_same_v<P, SoftmaxLossGradientProblem>)
+          softmaxLossGradient(p, at);
+        else if constexpr (std::is_same_v<P, PointwiseLossProblem>)
+          pointwiseLoss(p, at);
+        else if constexpr (std::is_same_v<P, PointwiseLossGradientProblem>)
+          pointwiseLossGradient(p, at);
+        else if constexpr (std::is_same_v<P, CountLabelsProblem>)
+          countLabels(p, at);
+        else if constexpr (std::is_same_v<P, MeanLossProblem>)
+          meanLoss(p, at);
+        else if constexpr (std::is_same_v<P, WeightedSumProblem>)
+          weightedSum(p, at);
+        else
+          return false;
+        return true;
+      },
+      problem);
+}
+
+void CudaSelection::softmaxLoss(const SoftmaxLossProblem &p, const Places &at) {
+  Draft d{.type = "SoftmaxLoss", .function = "softmax_loss"};
+  ::vn::SoftmaxLoss loss{.logits = mapAt(at.reads[0].view, {}), .ignores = p.ignored.has_value()};
+  loss.ignored = int(p.ignored.value_or(0));
+  d.constant.field("logits", loss.logits).field("ignored", loss.ignored).field("ignores", loss.ignores);
+  d.launch = launch_of(loss);
+  read(d, "logits", at.reads[0]);
+  read(d, "labels", at.reads[1], "const int", at.reads[1].view.elements());
+  read(d, "smoothing", at.reads[2]);
+  write(d, "sums", at.writes[0]);
+  step(p, d);
+}
+
+void CudaSelection::softmaxLossGradient(const SoftmaxLossGradientProblem &p, const Places &at) {
+  Draft d{.type = "SoftmaxGradient", .function = "softmax_gradient"};
+  ::vn::SoftmaxGradient gradient{.logits = mapAt(at.reads[0].view, {}),
+                                 .gradient = mapAt(at.writes[0].view, {}),
+                                 .ignores = p.ignored.has_value()};
+  gradient.ignored = int(p.ignored.value_or(0));
+  d.constant.field("logits", gradient.logits).field("gradient", gradient.gradient);
+  d.constant.field("ignored", gradient.ignored).field("ignores", gradient.ignores).field("weight", p.weight);
+  d.launch = launch_of(gradient);
+  read(d, "logits", at.reads[0]);
+  read(d, "labels", at.reads[1], "const int", at.reads[1].view.elements());
+  read(d, "smoothing", at.reads[2]);
+  if (p.ignored)
+    read(d, "count", at.reads[3]);
+  else
+    d.arguments = "logits, labels, smoothing, nullptr, gradient";
+  write(d, "gradient", at.writes[0]);
+  step(p, d);
+}
+
+void CudaSelection::pointwiseLoss(const PointwiseLossProblem &p, const Places &at) {
+  Draft d{.type = "PointwiseLoss", .function = "pointwise_loss"};
+  const bool targets = p.function.hasTarget();
+  const ::vn::PointwiseLoss loss{.x = mapAt(at.reads[0].view, {}),
+                                 .target = mapAt(at.reads[targets ? 1 : 0].view, {}),
+                                 .function = deviceFunction(p.function)};
+  d.constant.field("x", loss.x).field("target", loss.target).field("function", constantOf(p.function));
+  d.launch = launch_of(loss);
+  read(d, "x", at.reads[0]);
+  if (targets)
+    read(d, "target", at.reads[1]);
+  else
+    d.arguments = "x, nullptr, sums";
+  write(d, "sums", at.writes[0]);
+  step(p, d);
+}
+
+void CudaSelection::pointwiseLossGradient(const PointwiseLossGradientProblem &p, const Places &at) {
+  Draft d{.type = "PointwiseGradient", .function = "pointwise_gradient"};
+  const bool targets = p.function.hasTarget();
+  const ::vn::PointwiseGradient gradient{.x = mapAt(at.reads[0].view, {}),
+                                         .target = mapAt(at.reads[targets ? 1 : 0].view, {}),
+                                         .gradient = mapAt(at.writes[0].view, {}),
+                                         .function = deviceFunction(p.function)};
+  d.constant.field("x", gradient.x).field("target", gradient.target).field("gradient", gradient.gradient);
+  d.constant.field("function", constantOf(p.function)).field("weight", p.weight);
+  d.launch = launch_of(gradient);
+  read(d, "x", at.reads[0]);
+  if (targets)
+    read(d, "target", at.reads[1]);
+  else
+    d.arguments = "x, nullptr, gradient";
+  write(d, "gradient", at.writes[0]);
+  step(p, d);
+}
+
+void CudaSelection::countLabels(const CountLabelsProblem &p, const Places &at) {
+  Draft d{.type = "CountLabels", .function = "count_labels"};
+  const ::vn::CountLabels count{int(p.labels), int(p.ignored)};
+  d.constant.field("count", count.count).field("ignored", count.ignored);
+  d.launch = launch_of(count);
+  read(d, "labels", at.reads[0], "const int", p.labels);
+  write(d, "number", at.writes[0]);
+  step(p, d);
+}
+
+void CudaSelection::meanLoss(const MeanLossProblem &p, const Places &at) {
+  Draft d{.type = "MeanLoss", .function = "mean_loss"};
+  const ::vn::MeanLoss mean{int(p.sums), int(p.count.value_or(1)), !p.count};
+  d.constant.field("sums", mean.sums).field("count", mean.count).field("counted", mean.counted);
+  d.launch = launch_of(mean);
+  read(d, "sums", at.reads[0]);
+  if (!p.count)
+    read(d, "count", at.reads[1]);
+  else
+    d.arguments = "sums, nullptr, mean";
+  write(d, "mean", at.writes[0]);
+  step(p, d);
+}
+
+// One after the other: there are few.
+void CudaSelection::weightedSum(const WeightedSumProblem &p, const Places &at) {
+  Location sum;
+  for (size_t i = 0; i < p.weights.size(); ++i) {
+    Draft d{.type = "WeightedTerm", .function = "weighted_term"};
+    const ::vn::WeightedTerm term{i > 0, p.weights[i]};
+    d.constant.field("adds", term.adds).field("weight", term.weight);
+    d.launch = launch_of(term);
+    read(d, "term", at.reads[i]);
+    if (term.adds)
+      read(d, "other", sum);
+    else
+      d.arguments = "term, nullptr, sum";
+    sum = i + 1 < p.weights.size() ? writer.scratch(1) : at.writes[0];
+    write(d, "sum", sum);
+    d.chosen = "term " + std::to_string(i);
+    step(p, d);
+  }
+}
+
+} // namespace vernier::codegen

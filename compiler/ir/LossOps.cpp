@@ -1,0 +1,130 @@
+// Shapes and gradients of losses.
+#include "compiler/ir/LabelRange.h"
+#include "compiler/ir/Shapes.h"
+#include "compiler/ir/VnOps.h"
+
+using namespace mlir;
+using namespace vernier::vn;
+
+using Types = SmallVectorImpl<RankedTensorType>;
+using Expected = SmallVector<ExpectedOperand>;
+
+RankedTensorType vernier::vn::labelsOf(RankedTensorType logits) {
+  SmallVector<int64_t> shape = {batchOf(logits)};
+  if (heightOf(logits) * widthOf(logits) != 1)
+    shape.append({heightOf(logits), widthOf(logits)});
+  return RankedTensorType::get(shape, IntegerType::get(logits.getContext(), 32));
+}
+
+//===- Softmax cross-entropy
+//---------------------------------------------------------------------------------------------------===//
+
+// C3
+template <class Op> static LogicalResult requireCount(Op op) {
+  if (op.getIgnored().has_value() != bool(op.getCount()))
+    return op.emitOpError("needs a count of labels if some are ignored, and only then");
+  return success();
+}
+
+template <class Op> static Expected expectedLabels(Op op) { // C1
+  return {{1, "labels", labelsOf(op.getLogits().getType())}};
+}
+
+LogicalResult SoftmaxCrossEntropyOp::inferShapes(Types &results) {
+  results.push_back(floatTensor(getContext(), {1})); // C2
+  return requireCount(*this);
+}
+Expected SoftmaxCrossEntropyOp::expectedOperands(std::optional<int64_t>) { return expectedLabels(*this); }
+
+LogicalResult SoftmaxCrossEntropyGradOp::inferShapes(Types &results) {
+  results.push_back(getLogits().getType()); // C2
+  return requireCount(*this);
+}
+Expected SoftmaxCrossEntropyGradOp::expectedOperands(std::optional<int64_t>) { return expectedLabels(*this); }
+
+LogicalResult SoftmaxCrossEntropyOp::buildLossGradient(OpBuilder &builder, double weight,
+                                                       function_ref<bool(Value)> wanted,
+                                                       MutableArrayRef<Value> operandGradients) {
+  if (wanted(getLogits()))
+    operandGradients[0] = SoftmaxCrossEntropyGradOp::create(
+        builder, getLoc(), getLogits().getType(), getLogits(), getLabels(), getSmoothing(), getCount(),
+        getIgnoredAttr(), builder.getF64FloatAttr(weight));
+  return success();
+}
+
+LabelRange vernier::vn::labelRangeOf(Value labels) {
+  LabelRange range;
+  const auto read = [&](auto loss) {
+    const int64_t classes = channelsOf(loss.getLogits().getType());
+    const std::optional<int64_t> ignored = loss.getIgnored();
+    range.ignored = range.classes == 0 || range.ignored == ignored ? ignored : std::nullopt;
+    range.classes = range.classes == 0 ? classes : std::min(range.classes, classes);
+  };
+  for (Operation *user : labels.getUsers())
+    if (auto loss = dyn_cast<SoftmaxCrossEntropyOp>(user))
+      read(loss);
+  return range;
+}
+
+//===- Losses of single elements
+//---------------------------------------------------------------------------------------------------===//
+
+// C3
+template <class Op> static LogicalResult requireTarget(Op op) {
+  if ((op.getKind() == Pointwise::Mean) == bool(op.getTarget()))
+    return op.emitOpError("needs a target unless it is the mean, and only then");
+  return success();
+}
+
+template <class Op> static Expected expectedTarget(Op op) { // C1
+  if (!op.getTarget())
+    return {};
+  return {{1, "target", op.getInput().getType()}};
+}
+
+LogicalResult PointwiseLossOp::inferShapes(Types &results) {
+  results.push_back(floatTensor(getContext(), {1})); // C2
+  return requireTarget(*this);
+}
+Expected PointwiseLossOp::expectedOperands(std::optional<int64_t>) { return expectedTarget(*this); }
+
+LogicalResult PointwiseLossGradOp::inferShapes(Types &results) {
+  results.push_back(getInput().getType()); // C2
+  return requireTarget(*this);
+}
+Expected PointwiseLossGradOp::expectedOperands(std::optional<int64_t>) { return expectedTarget(*this); }
+
+static Value scaled(OpBuilder &builder, Location loc, Value map, double factor) {
+  return ActivateOp::create(builder, loc, map.getType(),
+                            vernier::Activation{vernier::Activation::ScaleShift, factor, 0}, map);
+}
+
+LogicalResult PointwiseLossOp::buildLossGradient(OpBuilder &builder, double weight,
+                                                 function_ref<bool(Value)> wanted,
+                                                 MutableArrayRef<Value> operandGradients) {
+  const bool ofTarget = getTarget() && wanted(getTarget());
+  Value gradient;
+  const bool difference =
+      getKind() == Pointwise::Squared || getKind() == Pointwise::Absolute || getKind() == Pointwise::SmoothL1;
+  if (wanted(getInput()) || (ofTarget && difference))
+    gradient = PointwiseLossGradOp::create(builder, getLoc(), getInput().getType(), getKind(), getInput(),
+                                           getTarget(), getSharpness(), getShare(), llvm::APFloat(weight));
+  if (wanted(getInput()))
+    operandGradients[0] = gradient;
+  if (!ofTarget)
+    return success();
+  if (difference)
+    operandGradients[1] = scaled(builder, getLoc(), gradient, -1);
+  else if (getKind() == Pointwise::Binary) // linear in its target
+    operandGradients[1] =
+        scaled(builder, getLoc(), getInput(), -weight / double(getInput().getType().getNumElements()));
+  else
+    return emitError("the target of a focal loss depends on parameters that are trained");
+  return success();
+}
+
+LogicalResult WeightedSumOp::verify() {
+  if (getTerms().size() != getWeights().size()) // C1
+    return emitOpError("has ") << getTerms().size() << " terms and " << getWeights().size() << " weights";
+  return success();
+}
