@@ -200,7 +200,10 @@ void build(const BuildOptions &options, const Output &output) {
   requireReplaceable(options.output, model.name, options.target);
   if (options.scalePolicy)
     refuseOpenChoices(*model.module, "left open in a binary that computes scale policy scores");
-  codegen::ModelFacts facts = factsOf(model, options);
+  // Of what inference computes, also where training has more.
+  codegen::ModelFacts facts =
+      trains && model.declaresLosses ? factsOf(loadModel(options), options) : factsOf(model, options);
+  facts.trainingOnly = model.trainingOnly;
   facts.target = backend.requirements();
 
   OpenModel segments;

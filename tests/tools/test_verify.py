@@ -77,6 +77,33 @@ class Verify(CommandTest):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn("kernels of vn.channel_max_grad", done.stdout)
 
+    def test_declared_losses(self):
+        for options in ([], ["--target", "cuda-emulated"], ["--target", "cuda-emulated", "--precision", "bf16"]):
+            with self.subTest(options):
+                done = self.verify("losses5", "--batch", "2", *options)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("seed 1, inference and training", done.stdout)
+                rows = self.rows(done)
+                for stage in ["vn-differentiate{loss=softmax}", *(f"kernels of vn.{op}" for op in (
+                        "softmax_cross_entropy", "softmax_cross_entropy_grad", "pointwise_loss", "pointwise_loss_grad", "count_labels",
+                        "weighted_sum", "number"))]:
+                    self.assertIn(stage, rows)
+        done = self.verify("losses5", "--for", "infer")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("loss", done.stdout.split("\n", 1)[1])
+
+    def test_faults_in_declared_losses(self):
+        for target, names in (("cpu", ["softmax_loss_2x12", "softmax_loss_gradient_2x12x14x5_2x12x14x5_ignored255_times1p5", "pointwise_loss_binary", "mean_loss",
+                                       "pointwise_loss_gradient_squared", "pointwise_loss_gradient_smooth_l1", "count_labels", "weighted_sum"]),
+                              ("cuda-emulated", ["softmax_loss_gradient_2x12x14x5of8_to_2x12x14x5of8_ignored_255_weight_1p5", "pointwise_loss_gradient_focal", "weighted_sum"])):
+            for name in names:
+                with self.subTest(target=target, name=name):
+                    done = self.verify("losses5", "--batch", "2", "--for", "train", "--code-only", "--target", target, "--inject-fault", name)
+                    self.assertEqual(done.returncode, 1, done.stdout)
+                    self.assertRegex(done.stderr, "^error: kernel `.*` computes vn\\..* of the training step wrongly")
+        self.expect_named(self.verify("losses5", "--batch", "2", "--passes-only", "--inject-fault", "vn-differentiate"),
+                          r"pass `vn-differentiate\{loss=softmax\}`")
+
     def test_images_in_blocks(self):
         done = self.verify("aggregated5", *IN_BLOCKS)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -92,7 +119,7 @@ class Verify(CommandTest):
                 self.assertEqual(done.returncode, 1, done.stdout)
                 self.assertRegex(done.stderr, "^error: kernel `")
                 self.assertIn("`" + name, done.stderr)
-        for name in ["weight_gradient", "unpack_gradient", "batch_finish", "batch_gradient_apply", "max_pool_gradient", "softmax_gradient",
+        for name in ["weight_gradient", "unpack_gradient", "batch_finish", "batch_gradient_apply", "max_pool_gradient", "softmax_loss_gradient",
                      "update_running"]:
             with self.subTest(name):
                 done = self.aggregated("--inject-fault", name)
