@@ -38,6 +38,7 @@ MOST_ELEMENTS = 16 * 24 * 24
 class Writer:
     def __init__(self, seed):
         self.random = random.Random(seed)
+        self.ofLosses = random.Random(f"losses {seed}")  # so that they change no network
         self.lines, self.values, self.count, self.holes = [], [], 0, {}
         self.learned = {}
 
@@ -408,10 +409,16 @@ class Writer:
                 self.lines.append(f"output map{index} = {value.name}")
         else:
             self.lines.append(logits)
+        declared = not self.holes and self.ofLosses.random() < 0.35
+        if declared:
+            targets, losses = self.losses()
+            end = len(self.lines) if len(outputs) > 1 or self.lines[-1].startswith("output") else -1
+            self.lines[end:end] = losses
+            self.lines[:0] = targets
         body = "\n".join("  " + line for line in self.lines)
         text = f"network n() {{\n  input image: [{channels}, {height}, {width}]\n{body}\n}}\n\nmodel m = n()\n"
         batch = self.of(1, 2, 3, 3, 5, 6)
-        return Network(text, self.options(batch), self.holes, outputs, batch, (channels, height, width),
+        return Network(text, self.options(batch, declared), self.holes, outputs, batch, (channels, height, width),
                        "".join(f"{hole} = {widths}\n" for hole, widths in self.learned.items()))
 
     def joined(self):
@@ -430,11 +437,49 @@ class Writer:
             return parts[0]
         return self.new(f"concat([{', '.join(part.name for part in parts)}])", sum(part.channels for part in parts), 1, 1)
 
-    def options(self, batch):
+    def losses(self):
+        """What training minimises, of any maps: one to four terms, some of them with targets or a name in common."""
+        draw = self.ofLosses
+        targets, statements = {}, []
+
+        def target(size, kind):
+            known = [name for name, (other, of) in targets.items() if (other, of) == (size, kind)]
+            if known and draw.random() < 0.5:
+                return draw.choice(known)
+            name = f"t{len(targets)}"
+            targets[name] = (size, kind)
+            return name
+
+        def term():
+            value = draw.choice(self.values)
+            x, channels = value.name, value.channels
+            if self.learned or draw.random() < 0.4:  # the number of classes is no hole's
+                channels = draw.choice((2, 3, 5, 9))
+                x = f"({x} |> conv({channels}, 1{draw.choice((', bias = true', ''))}))"
+            map_size = f"[{channels}, {value.height}, {value.width}]"
+            if channels > 1 and draw.random() < 0.4:
+                labels = target("[]" if value.pixels == 1 else f"[{value.height}, {value.width}]", "int")
+                more = draw.choice(("", ", smoothing = 0.1", ", ignore = 255", ", smoothing = 0.2, ignore = -1"))
+                return f"softmax_cross_entropy({x}, {labels}{more})"
+            if draw.random() < 0.2:
+                return f"mean({x} * {x})"
+            wanted = target(f"[{channels}]" if value.pixels == 1 else map_size, "float")
+            call = draw.choice(("binary_cross_entropy({}, {})", "focal_loss({}, {})", "focal_loss({}, {}, gamma = 0.5, alpha = 0.6)",
+                                "squared_error({}, {})", "absolute_error({}, {})", "smooth_l1({}, {}, beta = 0.3)",
+                                "squared_error(sigmoid({}), {})"))
+            return call.format(x, wanted)
+
+        for index in range(draw.choice((1, 2, 2, 3, 4))):
+            name = f"part{index}: " if draw.random() < 0.3 else ""
+            terms = [draw.choice(("", "0.4 * ", "2 * ")) + term() for _ in range(draw.choice((1, 1, 2)))]
+            statements.append(f"loss {name}{' + '.join(terms)}")
+        return [f"target {name}: {size} of {kind}" for name, (size, kind) in targets.items()], statements
+
+    def options(self, batch, declared):
         options = ["--batch", str(batch), "--seed", str(self.random.randint(1, 1000)), "--threads", str(self.of(1, 2, 3))]
         if self.chance(0.25):
             options += ["--precision", "bf16", "--for", "infer"]
-        elif self.chance(0.3):
+        elif self.chance(0.3) and not declared:
             options += ["--loss", "binary"]
         if self.chance(0.3):
             options += ["--cpu", self.of("avx2", "sse")]
