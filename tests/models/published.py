@@ -90,6 +90,42 @@ def simple_baseline(name):
     return Published(f"PyTorch's `ConvTranspose2d` on torchvision `{name}`", make)
 
 
+class UNet(torch.nn.Module):
+    """Of PyTorch's parts, in the places of milesial/Pytorch-UNet."""
+
+    def __init__(self, widths=(64, 128, 256, 512, 1024), classes=2):
+        super().__init__()
+
+        def twice(inputs, outputs):
+            layers = []
+            for channels in (inputs, outputs):
+                layers += [torch.nn.Conv2d(channels, outputs, 3, padding=1, bias=False), torch.nn.BatchNorm2d(outputs), torch.nn.ReLU()]
+            return torch.nn.Sequential(*layers)
+
+        def part(**modules):
+            return torch.nn.ModuleDict(modules)
+
+        self.inc = part(double_conv=twice(3, widths[0]))
+        for i, (before, channels) in enumerate(zip(widths, widths[1:]), 1):
+            half = part(double_conv=twice(before, channels))
+            setattr(self, f"down{i}", part(maxpool_conv=part(**{"1": half})))
+            setattr(self, f"up{len(widths) - i}", part(up=torch.nn.ConvTranspose2d(channels, before, 2, stride=2),
+                                                       conv=part(double_conv=twice(channels, before))))
+        self.outc = part(conv=torch.nn.Conv2d(widths[0], classes, 1))
+        self.depth = len(widths) - 1
+
+    def forward(self, x):
+        maps = [self.inc["double_conv"](x)]
+        for i in range(1, self.depth + 1):
+            half = getattr(self, f"down{i}")["maxpool_conv"]["1"]
+            maps.append(half["double_conv"](torch.nn.functional.max_pool2d(maps[-1], 2)))
+        x = maps.pop()
+        for i in range(1, self.depth + 1):
+            up = getattr(self, f"up{i}")
+            x = up["conv"]["double_conv"](torch.cat([maps.pop(), up["up"](x)], 1))
+        return self.outc["conv"](x)
+
+
 def convnext(name):
     """The numbers that channels are multiplied by are parameters of the block itself there."""
     published = from_torchvision(name)
@@ -147,6 +183,7 @@ PUBLISHED = {
     "fpn_resnet101": feature_pyramid("torchvision", "resnet101", torchvision.models.get_model),
     "fpn_res2net50": feature_pyramid("timm", "res2net50_26w_4s", timm.create_model),
     "simple_baseline_resnet50": simple_baseline("resnet50"),
+    "unet": Published("PyTorch's modules, as milesial/Pytorch-UNet joins them", UNet),
     "simple_baseline_resnet101": simple_baseline("resnet101"),
     "simple_baseline_resnet152": simple_baseline("resnet152"),
 }
