@@ -15,10 +15,20 @@ SmallVector<Value> cloneForward(OpBuilder &builder, func::FuncOp forward, IRMapp
                              [&](Value result) { return mapping.lookup(result); });
 }
 
-void eraseUnused(Block &block) {
+void eraseUnused(Block &block, const llvm::StringSet<> &parameters) {
+  const auto isKept = [&](Operation &op) {
+    auto parameter = dyn_cast<ParameterOp>(op);
+    return parameter && !parameters.contains(parameter.getName());
+  };
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (isOpTriviallyDead(&op))
+    if (isOpTriviallyDead(&op) && !isKept(op))
       op.erase();
+}
+
+void eraseUnused(Block &block) {
+  llvm::StringSet<> all;
+  block.walk([&](ParameterOp parameter) { all.insert(parameter.getName()); });
+  eraseUnused(block, all);
 }
 
 //===- Loss

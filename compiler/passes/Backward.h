@@ -9,6 +9,7 @@
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace vernier::compiler {
 
@@ -23,8 +24,9 @@ mlir::Value buildLoss(mlir::OpBuilder &builder, LossKind kind, mlir::Value logit
 /// The type of what a loss compares logits with.
 mlir::Type labelsType(LossKind kind, mlir::RankedTensorType logits);
 
-/// Erases what no result, stored gradient or running statistic needs, parameters included.
+/// Erases what no result, stored gradient or running statistic needs; of parameters all, or those named.
 void eraseUnused(mlir::Block &block);
+void eraseUnused(mlir::Block &block, const llvm::StringSet<> &parameters);
 
 /// Appends to a block, which holds forward ops, what computes gradients.
 class Backward {

@@ -109,6 +109,13 @@ struct Differentiate : vernier::compiler::impl::DifferentiateBase<Differentiate>
     }
   }
 
+  // Those that a training step need not keep; of the others its ops are all that says what they are.
+  static llvm::StringSet<> parametersOf(func::FuncOp infer) {
+    llvm::StringSet<> names;
+    infer.walk([&](ParameterOp parameter) { names.insert(parameter.getName()); });
+    return names;
+  }
+
   void runOnOperation() override {
     auto infer = getOperation().lookupSymbol<func::FuncOp>(kInferFunction);
     if (failed(checkInfer(infer)))
@@ -146,8 +153,8 @@ struct Differentiate : vernier::compiler::impl::DifferentiateBase<Differentiate>
     storedGradients += backward.storedGradients;
     zeroGradients += backward.zeroGradients;
     step.finish(builder);
-    eraseUnused(entry); // running statistics, joined slices, and what only other outputs needed
     vernier::compiler::dropLosses(infer);
+    eraseUnused(entry, parametersOf(infer)); // joined slices, and what only other outputs needed
   }
 
   SmallVector<std::pair<Value, double>> minimized;
