@@ -246,10 +246,11 @@ template <int sums, bool counted> void checkMean() {
   BOOST_TEST(std::abs(mean.stored()[0] - sum) <= 1e-7 * (1 + std::abs(sum)), sums << " rows");
 }
 
-template <WeightedTerm p>
+template <WeightedSum p>
 VN_KERNEL(1)
-run_term(Global<const float> term, Global<const float> other, Global<float> sum) {
-  weighted_term<p>(term, other, sum);
+run_weighted(Global<const float> first, Global<const float> second, Global<const float> third,
+             Global<const float> fourth, Global<const float> other, Global<float> sum) {
+  weighted_sum<p>(first, second, third, fourth, other, sum);
 }
 
 constexpr Map kRow{1, 1, 1, 4, 4, Element::F32, 1};
@@ -282,12 +283,14 @@ BOOST_AUTO_TEST_CASE(means) {
   checkMean<128, true>();
   checkMean<1001, true>();
 }
-BOOST_AUTO_TEST_CASE(weighted_terms) {
+BOOST_AUTO_TEST_CASE(weighted_sums) {
   const Numbers<float> a(std::vector<float>{3}, "a"), b(std::vector<float>{5}, "b"), sum(1, "sum"),
       first(1, "first");
-  constexpr WeightedTerm one{false, 0.5}, other{true, -2};
-  VN_LAUNCH(run_term<one>, launch_of(one), static_cast<float *>(a), nullptr, static_cast<float *>(first));
-  VN_LAUNCH(run_term<other>, launch_of(other), static_cast<float *>(b), static_cast<float *>(first),
+  constexpr WeightedSum two{2, false, 0.5, -2}, four{4, true, 1, 10, 100, 1000};
+  float *const x = static_cast<float *>(a), *const y = static_cast<float *>(b);
+  VN_LAUNCH(run_weighted<two>, launch_of(two), x, y, nullptr, nullptr, nullptr, static_cast<float *>(first));
+  BOOST_TEST(first.stored()[0] == 0.5f * 3 - 2 * 5);
+  VN_LAUNCH(run_weighted<four>, launch_of(four), x, y, y, x, static_cast<float *>(first),
             static_cast<float *>(sum));
-  BOOST_TEST(sum.stored()[0] == 0.5f * 3 - 2 * 5);
+  BOOST_TEST(sum.stored()[0] == 3 + 50 + 500 + 3000 + 0.5f * 3 - 2 * 5);
 }

@@ -253,9 +253,9 @@ constexpr MeanLoss all_images{.sums = 32, .count = 32};
 VN_KERNEL(all_images.threads()) mean_loss_32(Global<const float> sums, Global<float> mean) {
   mean_loss<all_images>(sums, nullptr, mean);
 }
-constexpr WeightedTerm auxiliary{.adds = true, .weight = 0.4};
-VN_KERNEL(1) weighted_term(Global<const float> term, Global<const float> other, Global<float> sum) {
-  weighted_term<auxiliary>(term, other, sum);
+constexpr WeightedSum auxiliary{.terms = 2, .first = 1, .second = 0.4};
+VN_KERNEL(1) weighted_sum_2(Global<const float> loss, Global<const float> side, Global<float> sum) {
+  weighted_sum<auxiliary>(loss, side, nullptr, nullptr, nullptr, sum);
 }
 
 constexpr Sgd step{.count = 9408};

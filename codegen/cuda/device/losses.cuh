@@ -327,17 +327,25 @@ VN_DEVICE void mean_loss(Global<const float> sums, Global<const float> count, Gl
   }
 }
 
-// One number times its weight, added to another, if there is one.
-struct WeightedTerm {
+// Up to four numbers, each times its weight, added to another, if there is one.
+struct WeightedSum {
+  int terms = 1;
   bool adds = false;
-  double weight = 1;
+  double first = 1, second = 0, third = 0, fourth = 0;
 };
 
-constexpr Launch launch_of(const WeightedTerm &, Stream stream = {}) { return {{1}, {1}, 0, stream}; }
+constexpr Launch launch_of(const WeightedSum &, Stream stream = {}) { return {{1}, {1}, 0, stream}; }
 
-template <WeightedTerm p>
-VN_DEVICE void weighted_term(Global<const float> term, Global<const float> other, Global<float> sum) {
-  double value = double(term[0]) * p.weight;
+template <WeightedSum p>
+VN_DEVICE void weighted_sum(Global<const float> first, Global<const float> second, Global<const float> third,
+                            Global<const float> fourth, Global<const float> other, Global<float> sum) {
+  double value = double(first[0]) * p.first;
+  if constexpr (p.terms > 1)
+    value += double(second[0]) * p.second;
+  if constexpr (p.terms > 2)
+    value += double(third[0]) * p.third;
+  if constexpr (p.terms > 3)
+    value += double(fourth[0]) * p.fourth;
   if constexpr (p.adds)
     value += double(other[0]);
   sum[0] = float(value);

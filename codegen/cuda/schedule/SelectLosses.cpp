@@ -136,22 +136,30 @@ void CudaSelection::meanLoss(const MeanLossProblem &p, const Places &at) {
   step(p, d);
 }
 
-// One after the other: there are few.
+// Four at a time, and what came before.
 void CudaSelection::weightedSum(const WeightedSumProblem &p, const Places &at) {
-  Location sum;
-  for (size_t i = 0; i < p.weights.size(); ++i) {
-    Draft d{.type = "WeightedTerm", .function = "weighted_term"};
-    const ::vn::WeightedTerm term{i > 0, p.weights[i]};
-    d.constant.field("adds", term.adds).field("weight", term.weight);
-    d.launch = launch_of(term);
-    read(d, "term", at.reads[i]);
-    if (term.adds)
-      read(d, "other", sum);
-    else
-      d.arguments = "term, nullptr, sum";
-    sum = i + 1 < p.weights.size() ? writer.scratch(1) : at.writes[0];
-    write(d, "sum", sum);
-    d.chosen = "term " + std::to_string(i);
+  static constexpr const char *names[] = {"first", "second", "third", "fourth"};
+  static constexpr size_t most = std::size(names);
+  Location before;
+  for (size_t begin = 0; begin < p.weights.size(); begin += most) {
+    const size_t terms = std::min(most, p.weights.size() - begin);
+    const bool adds = begin > 0, last = begin + terms == p.weights.size();
+    Draft d{.type = "WeightedSum", .function = "weighted_sum"};
+    d.constant.field("terms", int(terms)).field("adds", adds);
+    for (size_t i = 0; i < most; ++i) {
+      if (i < terms) {
+        d.constant.field(names[i], p.weights[begin + i]);
+        read(d, names[i], at.reads[begin + i]);
+      }
+      d.arguments += std::string(i < terms ? names[i] : "nullptr") + ", ";
+    }
+    if (adds)
+      read(d, "other", before);
+    d.arguments += adds ? "other, sum" : "nullptr, sum";
+    d.launch = launch_of(::vn::WeightedSum{});
+    before = last ? at.writes[0] : writer.scratch(1);
+    write(d, "sum", before);
+    d.chosen = "from " + std::to_string(begin);
     step(p, d);
   }
 }
