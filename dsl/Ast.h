@@ -222,6 +222,7 @@ struct Body {
 
 struct AssignStmt : Stmt {
   explicit AssignStmt(Span span) : Stmt(Kind::Assign, span) {}
+  bool shared = false; // `shared NAME = BLOCK`: each call of it has the same parameters
   Pattern target;
   ExprPtr value;
 };

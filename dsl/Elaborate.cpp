@@ -119,6 +119,8 @@ bool Elaborator::execute(const Stmt &statement, Frame &frame, Value *result) {
   case Stmt::Kind::Assign: {
     auto &assign = static_cast<const AssignStmt &>(statement);
     Value value = eval(*assign.value, frame);
+    if (assign.shared && !value.error())
+      value = share(assign, value, frame);
     return !aborted_ && bind(assign.target, value, assign.target.span, frame);
   }
   case Stmt::Kind::For:
@@ -298,6 +300,10 @@ std::optional<std::string> Elaborator::holePlace(const Label *label, const Ident
 }
 
 bool Elaborator::executeLearned(const LearnedStmt &learned, Frame &frame) {
+  if (!shared_.empty()) {
+    error(diag::NotShared, learned.name.span, frame, "a `learned` hole", shared_.back().second);
+    return false;
+  }
   Hole hole;
   hole.kind = Hole::Kind::Learned;
   const std::optional<std::string> place = holePlace(learned.label.get(), learned.name, frame);
@@ -384,6 +390,10 @@ bool Elaborator::budget(const LearnedStmt &learned, Hole &hole, Frame &frame) {
 }
 
 bool Elaborator::executeChoose(const ChooseStmt &choose, Frame &frame) {
+  if (!shared_.empty()) {
+    error(diag::NotShared, choose.name.span, frame, "a `choose` hole", shared_.back().second);
+    return false;
+  }
   Hole hole;
   hole.kind = Hole::Kind::Choose;
   const std::optional<std::string> place = holePlace(choose.label.get(), choose.name, frame);
@@ -685,6 +695,8 @@ Value Elaborator::addNode(Node node, const CallExpr *call, std::string_view base
     return {};
   }
   node.place = std::move(place);
+  if (!shareParameters(node, written, span, width, frame))
+    return {};
   node.location = locate(span);
   node.scopes = scopes_;
   if (node.kind == OpKind::BatchNorm)

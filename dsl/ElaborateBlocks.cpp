@@ -50,7 +50,7 @@ Value Elaborator::callBlock(const CallExpr &call, Frame &frame, const Value *pip
 }
 
 Value Elaborator::enterBlock(const Declaration &block, const CallExpr &call, Arguments arguments,
-                             Frame &frame) {
+                             Frame &frame, const std::string *path) {
   if (frame.depth >= options_.limits.callDepth) {
     error(diag::RecursionTooDeep, call.callee.span, frame, options_.limits.callDepth)
         .help("a block that calls itself needs an `if` that ends it");
@@ -75,7 +75,9 @@ Value Elaborator::enterBlock(const Declaration &block, const CallExpr &call, Arg
   PlaceScope own;
   bool inlined = call.label && call.label->inlined;
   inner.place = inlined ? frame.place : &own;
-  if (!inlined && !aborted_) {
+  if (path) {
+    own.path = *path;
+  } else if (!inlined && !aborted_) {
     auto place = placeOf(&call, block.name.text, frame);
     if (!place || !claim('b', *place, "blocks", call.callee.span, frame))
       return {};
@@ -134,6 +136,8 @@ Value Elaborator::callValue(const CallExpr &call, Frame &frame, const Value *pip
       return {};
     if (call.partial)
       return leftOpen(std::move(block), call);
+    if (block.shared)
+      return callShared(std::move(block), call, frame);
     if (block.callee.block)
       return enterBlock(*block.callee.block, call, std::move(block.bound), frame);
     if (call.label && call.label->inlined) {
@@ -143,6 +147,102 @@ Value Elaborator::callValue(const CallExpr &call, Frame &frame, const Value *pip
     }
     return callOp(*block.callee.op, call, block.bound, frame);
   });
+}
+
+// ---- shared blocks
+
+Value Elaborator::share(const AssignStmt &statement, const Value &value, Frame &frame) {
+  const Identifier &name = statement.target.name;
+  if (!value.is(Value::Kind::Block)) {
+    error(diag::TypeMismatch, statement.value->span, frame, "what is shared", "a block",
+          describe(typeOf(value)));
+    return {};
+  }
+  const std::string place = frame.place->path.empty() ? name.text : frame.place->path + "." + name.text;
+  if (!claim('b', place, "blocks", name.span, frame) || !charge(static_cast<int64_t>(place.size())))
+    return {};
+  BlockValue block = *value.block;
+  block.shared = std::make_shared<SharedPlace>(SharedPlace{place});
+  return Value::ofBlock(std::move(block));
+}
+
+// The first call is at the place of the parameters, the others at `NAME_2`, `NAME_3`, or where a label says.
+Value Elaborator::callShared(BlockValue block, const CallExpr &call, Frame &frame) {
+  SharedPlace &shared = *block.shared;
+  if (call.label && call.label->inlined) {
+    error(diag::MisplacedLabel, call.label->span, frame, "a shared block")
+        .label("its parameters have a place, which `inline` leaves out");
+    return {};
+  }
+  std::string path = shared.path;
+  ++shared.calls;
+  if (call.label) {
+    const auto place = placeOf(&call, "", frame);
+    if (!place)
+      return {};
+    path = *place;
+  } else if (shared.calls > 1) {
+    path += "_" + std::to_string(shared.calls);
+  }
+  if ((call.label || shared.calls > 1) && !claim('b', path, "blocks", call.callee.span, frame))
+    return {};
+  shared_.emplace_back(path, shared.path);
+  Value result;
+  if (block.callee.block) {
+    result = enterBlock(*block.callee.block, call, std::move(block.bound), frame, &path);
+  } else {
+    PlaceScope own{path, {}};
+    PlaceScope *const outer = std::exchange(frame.place, &own);
+    CallExpr unlabelled(call.span);
+    unlabelled.callee = call.callee;
+    result = callOp(*block.callee.op, unlabelled, block.bound, frame);
+    frame.place = outer;
+  }
+  shared_.pop_back();
+  return result;
+}
+
+bool Elaborator::shareParameters(Node &node, std::string_view written, Span span,
+                                 const LearnedWidthPtr &width, Frame &frame) {
+  if (shared_.empty())
+    return true;
+  const std::string &block = shared_.back().second;
+  if (node.kind == OpKind::BatchNorm) {
+    error(diag::NotShared, span, frame, "`batch_norm`", block)
+        .help(
+            "each call would move its running statistics; `layer_norm` has none, and a batch norm behind the "
+            "shared block is each call's own");
+    return false;
+  }
+  const bool layer = node.kind == OpKind::Convolution || node.kind == OpKind::TransposedConvolution ||
+                     node.kind == OpKind::Linear;
+  if (!layer && node.kind != OpKind::LayerNorm && node.kind != OpKind::LayerScale)
+    return true;
+  if (width || info_[node.operands[0]].width) {
+    error(diag::NotShared, span, frame, "`" + std::string(written) + "` of a learned width", block)
+        .help("another allocation would give each call parameters of another shape");
+    return false;
+  }
+  std::string place = node.place;
+  for (auto outer = shared_.rbegin(); outer != shared_.rend(); ++outer)
+    if (place.starts_with(outer->first))
+      place = outer->second + place.substr(outer->first.size());
+  const auto [first, isNew] = parametersAt_.try_emplace(place, static_cast<int>(graph_.nodes.size()));
+  if (!isNew) {
+    const Node &known = graph_.nodes[first->second];
+    const auto inputs = [&](const Node &of) { return graph_.nodes[of.operands[0]].shape.channels; };
+    const bool same = known.kind == node.kind && known.channels == node.channels &&
+                      inputs(known) == inputs(node) &&
+                      std::equal(known.kernel, known.kernel + 2, node.kernel) &&
+                      known.groups == node.groups && known.bias == node.bias;
+    if (!same) {
+      error(diag::SharedShapes, span, frame, place).note("the first call's", info_[first->second].span);
+      return false;
+    }
+  }
+  if (place != node.place)
+    node.parametersOf = std::move(place);
+  return true;
 }
 
 // Gives `block` the arguments of a call; what stays open are the parameters for which it has `_`.

@@ -101,13 +101,16 @@ private:
   // The arguments of a call, in the order of the callee's parameters.
   using Arguments = std::vector<std::optional<BlockValue::Argument>>;
   Value callBlock(const CallExpr &call, Frame &frame, const Value *piped);
-  // `frame` is the caller's; arguments that failed are among them.
-  Value enterBlock(const Declaration &block, const CallExpr &call, Arguments arguments, Frame &frame);
+  // `frame` is the caller's; arguments that failed are among them. `path`: the block's place, if it is known.
+  Value enterBlock(const Declaration &block, const CallExpr &call, Arguments arguments, Frame &frame,
+                   const std::string *path = nullptr);
   Arguments evalArguments(const CallExpr &call, Frame &frame, const Value *piped);
   // A block or an operation as a value; what a call with `_` leaves open.
   Value blockNamed(const NameExpr &name) const;
   Value partialCall(const CallExpr &call, Frame &frame);
   Value callValue(const CallExpr &call, Frame &frame, const Value *piped);
+  Value share(const AssignStmt &statement, const Value &value, Frame &frame);
+  Value callShared(BlockValue block, const CallExpr &call, Frame &frame);
   Value leftOpen(BlockValue block, const CallExpr &call);
   bool fill(BlockValue &block, const CallExpr &call, bool bound, Frame &frame, const Value *piped);
   // Whether a value is of a type; makes ints floats where that is asked for.
@@ -213,6 +216,9 @@ private:
   std::string variantOf(ChoiceSet scale) const;
   std::optional<std::string> labelText(const Label &label, Frame &frame);
   std::optional<std::string> placeOf(const CallExpr *call, std::string_view base, Frame &frame);
+  // Names the parameters of a node in a shared block; refuses what cannot be shared.
+  bool shareParameters(Node &node, std::string_view written, Span span, const LearnedWidthPtr &width,
+                       Frame &frame);
   bool claim(char kind, const std::string &place, std::string_view plural, Span span, Frame &frame);
   Location locate(Span span);
   const Shape &shapeOf(const Value &tensor) const { return graph_.nodes[tensor.node()].shape; }
@@ -254,6 +260,9 @@ private:
   Graph graph_;
   std::vector<NodeInfo> info_;
   std::vector<Scope> scopes_;
+  // Of the shared blocks around what is being evaluated: the place of the call, and that of the parameters.
+  std::vector<std::pair<std::string, std::string>> shared_;
+  std::map<std::string, int, std::less<>> parametersAt_; // place -> the first node that has them, if shared
   std::vector<Span> holeSpans_;
   std::vector<int> chooseHoles_; // index into Graph::holes of each bit of a ChoiceSet
   ChoiceSet read_ = 0;           // `choose` holes that the expression being evaluated has read

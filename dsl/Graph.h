@@ -72,6 +72,7 @@ struct Node {
   OpKind kind = OpKind::Input;
   std::string
       place; // unique: "layer1.0.conv1"; parameters are place + ".weight", ".bias", ".running_mean", ...
+  std::string parametersOf; // the place whose parameters it has, where that is another: of a shared block
   std::vector<int> operands;
   Shape shape; // of the result
 

@@ -478,6 +478,8 @@ StmtPtr Parser::parseStatement(bool network) {
   default:
     break;
   }
+  if (at(Tok::Name) && sourceOf(first.span) == "shared" && kind(1) == Tok::Name && kind(2) == Tok::Assign)
+    return parseShared();
   if (StmtPtr other; foreignStatement(other, network))
     return other;
   if (at(Tok::Name) && (kind(1) == Tok::Assign || kind(1) == Tok::Comma))
@@ -487,6 +489,16 @@ StmtPtr Parser::parseStatement(bool network) {
     return nullptr;
   result->span = result->value->span;
   return result;
+}
+
+StmtPtr Parser::parseShared() {
+  const Span begin = take().span;
+  auto shared = parseAssign();
+  if (!shared)
+    return nullptr;
+  static_cast<AssignStmt &>(*shared).shared = true;
+  shared->span = cover(begin, shared->span);
+  return shared;
 }
 
 StmtPtr Parser::parseRequire() {

@@ -277,6 +277,11 @@ void Sema::checkStatement(Stmt &statement, Env &env, Type *result) {
   case Stmt::Kind::Assign: {
     auto &assign = static_cast<AssignStmt &>(statement);
     Type type = infer(*assign.value, env);
+    if (assign.shared && type.known() && !type.is(Type::Kind::Block)) {
+      diagnostics_.report(diag::TypeMismatch, assign.value->span, "what is shared", "a block", describe(type))
+          .help("a call with `_` is a block: `shared head = pyramid_head(_, classes = 80)`");
+      type = Type::unknown();
+    }
     bind(assign.target, type, env);
     break;
   }

@@ -4,6 +4,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 
+#include "llvm/ADT/StringMap.h"
+
 using namespace mlir;
 using namespace vernier::vn;
 namespace dsl = vernier::dsl;
@@ -17,6 +19,8 @@ public:
 
   OwningOpRef<ModuleOp> run() {
     OwningOpRef<ModuleOp> module = ModuleOp::create(builder.getUnknownLoc());
+    if (failed(checkShared()))
+      return nullptr;
     module->getOperation()->setAttr(kModelAttr, builder.getStringAttr(graph.model));
     builder.setInsertionPointToEnd(module->getBody());
     for (const dsl::Hole &hole : graph.holes)
@@ -31,6 +35,18 @@ public:
 private:
   //===- Module and function
   //----------------------------------------------------------------------------------===//
+
+  // Segments, parts that depend on the same open holes, have parameters of their own.
+  LogicalResult checkShared() {
+    const bool open = llvm::any_of(graph.holes, [](const dsl::Hole &hole) {
+      return hole.kind == dsl::Hole::Kind::Choose && !hole.bound;
+    });
+    for (const dsl::Node &node : graph.nodes)
+      if (open && !node.parametersOf.empty())
+        return emitError(locationOf(node.location))
+               << "a shared block needs `choose` holes that are bound, by a configuration or --choose";
+    return success();
+  }
 
   void lowerHole(const dsl::Hole &hole) {
     bool learned = hole.kind == dsl::Hole::Kind::Learned;
@@ -149,11 +165,16 @@ private:
 
   Value parameter(const dsl::Node &node, StringRef suffix, ParameterKind kind, ArrayRef<int64_t> shape,
                   FloatAttr initial = {}) {
-    auto op = ParameterOp::create(builder, locationOf(node.location), floatTensor(&context, shape),
-                                  builder.getStringAttr(node.place + node.variant + "." + suffix),
-                                  ParameterKindAttr::get(&context, kind), initial);
+    const std::string &place = node.parametersOf.empty() ? node.place : node.parametersOf;
+    const std::string name = place + node.variant + "." + suffix.str();
+    Value &value = parameters[name]; // of a shared block, there already
+    if (value)
+      return value;
+    auto op =
+        ParameterOp::create(builder, locationOf(node.location), floatTensor(&context, shape),
+                            builder.getStringAttr(name), ParameterKindAttr::get(&context, kind), initial);
     describe(op, node);
-    return op;
+    return value = op;
   }
 
   Value bias(const dsl::Node &node) {
@@ -298,6 +319,7 @@ private:
   int64_t batch;
   OpBuilder builder;
   SmallVector<Value> values; // of graph.nodes
+  llvm::StringMap<Value> parameters;
 };
 
 } // namespace

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <set>
 
 using namespace vernier::dsl;
 
@@ -115,11 +116,13 @@ std::string parametersOf(const Node &node) {
 
 void print(const Graph &graph, bool summary) {
   int64_t macs = 0, parameters = 0;
+  std::set<std::string> counted; // parameters of shared blocks once
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node &node = graph.nodes[i];
     const Shape input = node.operands.empty() ? Shape() : graph.nodes[node.operands[0]].shape;
     macs += multiplyAdds(node, input);
-    parameters += parameterCount(node, input.channels);
+    if (counted.insert(node.parametersOf.empty() ? node.place : node.parametersOf).second)
+      parameters += parameterCount(node, input.channels);
     if (summary)
       continue;
     printf("%%%zu %s %s", i, node.place.c_str(), nameOf(node));

@@ -71,6 +71,27 @@ def feature_pyramid(library, name, make):
                      outputs=lambda outputs: {("p6" if key == "pool" else key): map for key, map in outputs.items()})
 
 
+class RetinaNet(torch.nn.Module):
+    """The parts of torchvision's detector that compute: what it makes of images and boxes is no network."""
+
+    def __init__(self):
+        super().__init__()
+        detection = torchvision.models.detection
+        backbone = detection.backbone_utils.resnet_fpn_backbone(
+            backbone_name="resnet50", weights=None, norm_layer=torch.nn.BatchNorm2d, trainable_layers=5, returned_layers=[2, 3, 4],
+            extra_blocks=torchvision.ops.feature_pyramid_network.LastLevelP6P7(256, 256))
+        detector = detection.RetinaNet(backbone, num_classes=91)
+        self.backbone, self.head = detector.backbone, detector.head
+
+    def forward(self, x):
+        outputs = {}
+        for level, map in enumerate(self.backbone(x).values(), 3):
+            for name, part, last in (("scores", self.head.classification_head, "cls_logits"),
+                                     ("boxes", self.head.regression_head, "bbox_reg")):
+                outputs[f"{name}{level}"] = getattr(part, last)(part.conv(map))
+        return outputs
+
+
 def simple_baseline(name):
     """The authors' module, of torchvision's and PyTorch's parts."""
 
@@ -182,6 +203,8 @@ PUBLISHED = {
     "fpn_resnet50": feature_pyramid("torchvision", "resnet50", torchvision.models.get_model),
     "fpn_resnet101": feature_pyramid("torchvision", "resnet101", torchvision.models.get_model),
     "fpn_res2net50": feature_pyramid("timm", "res2net50_26w_4s", timm.create_model),
+    "retinanet_resnet50": Published("torchvision `RetinaNet` on `resnet50`, its backbone and head", RetinaNet,
+                                    outputs=lambda outputs: outputs),
     "simple_baseline_resnet50": simple_baseline("resnet50"),
     "unet": Published("PyTorch's modules, as milesial/Pytorch-UNet joins them", UNet),
     "simple_baseline_resnet101": simple_baseline("resnet101"),

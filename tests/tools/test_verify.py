@@ -104,6 +104,12 @@ class Verify(CommandTest):
         self.expect_named(self.verify("losses5", "--batch", "2", "--passes-only", "--inject-fault", "vn-differentiate"),
                           r"pass `vn-differentiate\{loss=softmax\}`")
 
+    def test_shared_blocks(self):
+        for options in ([], ["--target", "cuda-emulated"], ["--target", "cuda-emulated", "--precision", "bf16"]):
+            with self.subTest(options):
+                done = self.verify("shared_blocks", "--batch", "2", "--for", "train", *options)
+                self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_images_in_blocks(self):
         done = self.verify("aggregated5", *IN_BLOCKS)
         self.assertEqual(done.returncode, 0, done.stderr)

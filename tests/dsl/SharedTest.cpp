@@ -1,0 +1,116 @@
+// Shared blocks: whose parameters the nodes have.
+#include "TestSupport.h"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace vernier::dsl;
+using test::graphOf;
+
+namespace {
+
+// "head.conv1 head_2.conv1=head.conv1": of each layer its place, and that of its parameters where it is
+// another.
+std::string layersOf(const Graph &graph) {
+  std::string out;
+  for (const Node &node : graph.nodes)
+    if (node.kind == OpKind::Convolution || node.kind == OpKind::LayerNorm)
+      out +=
+          (out.empty() ? "" : " ") + node.place + (node.parametersOf.empty() ? "" : "=" + node.parametersOf);
+  return out;
+}
+
+const std::string unit =
+    "block unit(x, channels: int = 8) {\n  x |> conv(channels, 3) |> ln: layer_norm |> relu\n}\n";
+
+std::string layersOf(const std::string &body, const std::string &blocks = unit) {
+  return layersOf(
+      graphOf(blocks + "network net() {\n  input image: [8, 32, 32]\n" + body + "\n}\nmodel m = net()\n"));
+}
+
+std::string errorOf(const std::string &body, const std::string &blocks = unit) {
+  auto checked = test::checkText(blocks + "network net() {\n  input image: [8, 32, 32]\n" + body +
+                                 "\n}\nmodel m = net()\n");
+  if (checked.diagnostics.empty())
+    elaborateModel(checked.program, "m", {}, checked.diagnostics);
+  return checked.errors();
+}
+
+void expectError(const std::string &body, const std::string &message, const std::string &blocks = unit) {
+  const std::string found = errorOf(body, blocks);
+  BOOST_TEST(found.find(message) != std::string::npos, body << ": " << found);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(shared_blocks)
+
+BOOST_AUTO_TEST_CASE(calls_have_the_first_ones_parameters) {
+  BOOST_TEST(layersOf("shared head = unit\nimage |> head |> head |> head") ==
+             "head.conv1 head.ln head_2.conv1=head.conv1 head_2.ln=head.ln head_3.conv1=head.conv1 "
+             "head_3.ln=head.ln");
+  // A label says where a call is; its parameters stay where they are.
+  BOOST_TEST(layersOf("shared head = unit(_)\nimage |> first: head |> max_pool(2) |> second: head") ==
+             "first.conv1=head.conv1 first.ln=head.ln second.conv1=head.conv1 second.ln=head.ln");
+  // What is not shared has its own.
+  BOOST_TEST(layersOf("shared head = unit\nimage |> unit |> head |> unit |> head") ==
+             "unit1.conv1 unit1.ln head.conv1 head.ln unit2.conv1 unit2.ln head_2.conv1=head.conv1 "
+             "head_2.ln=head.ln");
+}
+
+BOOST_AUTO_TEST_CASE(operations_arguments_and_loops) {
+  BOOST_TEST(layersOf("shared point = conv(_, 8, 1)\nimage |> point |> point") ==
+             "point.conv1 point_2.conv1=point.conv1");
+  // Arguments that a call gives are its own, as long as the parameters are the same.
+  BOOST_TEST(layersOf("shared c = conv(_, 8, 3, stride = _)\nimage |> c(1) |> c(2)") ==
+             "c.conv1 c_2.conv1=c.conv1");
+  BOOST_TEST(
+      layersOf("shared head = unit\nfor i in range(2) {\n  image = image |> \"at.{i}\": head\n}\nimage") ==
+      "at.0.conv1=head.conv1 at.0.ln=head.ln at.1.conv1=head.conv1 at.1.ln=head.ln");
+  BOOST_TEST(layersOf("shared head = unit\nsum(for x in [image, image]: head(x))") ==
+             "head.conv1 head.ln head_2.conv1=head.conv1 head_2.ln=head.ln");
+}
+
+BOOST_AUTO_TEST_CASE(within_blocks) {
+  const std::string twice = unit + "block twice(x) {\n  shared inner = unit\n  x |> inner |> inner\n}\n";
+  // Each call of the block has a shared one of its own, unless it is shared itself.
+  BOOST_TEST(layersOf("image |> twice |> twice", twice) ==
+             "twice1.inner.conv1 twice1.inner.ln twice1.inner_2.conv1=twice1.inner.conv1 "
+             "twice1.inner_2.ln=twice1.inner.ln "
+             "twice2.inner.conv1 twice2.inner.ln twice2.inner_2.conv1=twice2.inner.conv1 "
+             "twice2.inner_2.ln=twice2.inner.ln");
+  BOOST_TEST(layersOf("shared outer = twice\nimage |> outer |> outer", twice) ==
+             "outer.inner.conv1 outer.inner.ln outer.inner_2.conv1=outer.inner.conv1 "
+             "outer.inner_2.ln=outer.inner.ln "
+             "outer_2.inner.conv1=outer.inner.conv1 outer_2.inner.ln=outer.inner.ln "
+             "outer_2.inner_2.conv1=outer.inner.conv1 outer_2.inner_2.ln=outer.inner.ln");
+  // A shared block as an argument is the same one.
+  const std::string apply = unit + "block apply(x, f: block(x)) {\n  x |> f\n}\n";
+  BOOST_TEST(layersOf("shared head = unit\nimage |> apply(head) |> apply(head)", apply) ==
+             "head.conv1 head.ln head_2.conv1=head.conv1 head_2.ln=head.ln");
+}
+
+BOOST_AUTO_TEST_CASE(shared_is_a_name_too) {
+  BOOST_TEST(errorOf("shared = image |> relu\nshared |> conv(4, 1)") == "");
+  BOOST_TEST(errorOf("image |> shared", "block shared(x) {\n  x |> relu\n}\n") == "");
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_shared) {
+  expectError("shared head = 3\nimage", "what is shared must be a block, found int");
+  expectError("shared head = image |> relu\nimage", "what is shared must be a block, found tensor");
+  expectError("shared head = unit\nimage |> inline: head", "label on a shared block");
+  expectError("shared head = conv(_, _, 1)\n(image |> head(4)) + (image |> head(8))",
+              "the parameters of `head.conv1` have two shapes");
+  expectError("shared head = batch_norm\nimage |> head", "`batch_norm` in the shared block `head`");
+  expectError("shared head = unit\nhead = 2\nshared head = unit\nimage", "two blocks at the place `head`");
+  const std::string learned =
+      "block grown(x) {\n  learned n: [int] = [8] within neurons(8)\n  x |> conv(n[0], 1)\n}\n";
+  expectError("shared head = grown\nimage |> head", "a `learned` hole in the shared block `head`", learned);
+  expectError(
+      "learned n: [int] = [8] within neurons(8)\nshared head = conv(_, 4, 1)\nimage |> conv(n[0], 1) |> head",
+      "`conv` of a learned width in the shared block `head`");
+  const std::string chosen =
+      "block scaled(x) {\n  choose s: float from [0.5, 1.0]\n  x |> resize(nearest, scale = s)\n}\n";
+  expectError("shared head = scaled\nimage |> head", "a `choose` hole in the shared block `head`", chosen);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
