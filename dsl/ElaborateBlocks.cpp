@@ -190,12 +190,15 @@ Value Elaborator::callShared(BlockValue block, const CallExpr &call, Frame &fram
   Value result;
   if (block.callee.block) {
     result = enterBlock(*block.callee.block, call, std::move(block.bound), frame, &path);
-  } else {
-    PlaceScope own{path, {}};
-    PlaceScope *const outer = std::exchange(frame.place, &own);
-    CallExpr unlabelled(call.span);
-    unlabelled.callee = call.callee;
-    result = callOp(*block.callee.op, unlabelled, block.bound, frame);
+  } else { // an operation is at the place itself
+    PlaceScope whole;
+    PlaceScope *const outer = std::exchange(frame.place, &whole);
+    CallExpr labelled(call.span);
+    labelled.callee = call.callee;
+    labelled.label = std::make_unique<Label>();
+    labelled.label->text = std::make_unique<StringExpr>(call.callee.span);
+    labelled.label->text->parts.push_back({path, nullptr});
+    result = callOp(*block.callee.op, labelled, block.bound, frame);
     frame.place = outer;
   }
   shared_.pop_back();

@@ -203,6 +203,8 @@ PUBLISHED = {
     "fpn_resnet50": feature_pyramid("torchvision", "resnet50", torchvision.models.get_model),
     "fpn_resnet101": feature_pyramid("torchvision", "resnet101", torchvision.models.get_model),
     "fpn_res2net50": feature_pyramid("timm", "res2net50_26w_4s", timm.create_model),
+    "cbam_resnet50": Published("timm `resnet50` with `attn_layer=\"cbam\"`",
+                               lambda: timm.create_model("resnet50", block_args={"attn_layer": "cbam"})),
     "retinanet_resnet50": Published("torchvision `RetinaNet` on `resnet50`, its backbone and head", RetinaNet,
                                     outputs=lambda outputs: outputs),
     "simple_baseline_resnet50": simple_baseline("resnet50"),
