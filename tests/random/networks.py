@@ -34,6 +34,12 @@ class Network:
 
 MOST_ELEMENTS = 16 * 24 * 24
 
+UNIT = """block unit(x, channels: int) {
+  x |> conv(channels, 3) |> layer_norm |> relu |> conv(channels, 1, bias = true)
+}
+
+"""
+
 
 class Writer:
     def __init__(self, seed):
@@ -385,6 +391,19 @@ class Writer:
 
     # --- the whole
 
+    def shared(self):
+        """A convolution, or two with a layer norm between, of one or two maps that have the same channels; none of a hole's width."""
+        if self.learned or self.holes or self.ofLosses.random() > 0.3:
+            return
+        draw = self.ofLosses
+        first = draw.choice(self.values)
+        alike = [value for value in self.values if value.channels == first.channels]
+        channels = draw.choice((2, 4, 7))
+        call = draw.choice((f"conv(_, {channels}, 1)", f"conv(_, {channels}, 3, bias = true)", f"unit(_, {channels})"))
+        self.lines.append(f"shared s = {call}")
+        for value in (first, draw.choice(alike), draw.choice(alike))[:draw.choice((2, 2, 3))]:
+            self.new(f"{value.name} |> s", channels, value.height, value.width)
+
     def network(self, stages=0):
         channels = self.of(1, 3, 5)
         height, width = self.of(5, 7, 8, 9, 12, 13), self.of(5, 6, 8, 9, 12, 15)
@@ -396,6 +415,7 @@ class Writer:
             self.step()
         for _ in range(self.random.randint(3, 9) - 2 * stages):
             self.step()
+        self.shared()
         outputs = ["logits"]
         logits = f"{self.joined().name} |> fc: linear({self.of(1, 2, 3, 7)})"
         if self.chance(0.4):
@@ -416,7 +436,8 @@ class Writer:
             self.lines[end:end] = losses
             self.lines[:0] = targets
         body = "\n".join("  " + line for line in self.lines)
-        text = f"network n() {{\n  input image: [{channels}, {height}, {width}]\n{body}\n}}\n\nmodel m = n()\n"
+        unit = UNIT if "unit(" in body else ""
+        text = f"{unit}network n() {{\n  input image: [{channels}, {height}, {width}]\n{body}\n}}\n\nmodel m = n()\n"
         batch = self.of(1, 2, 3, 3, 5, 6)
         return Network(text, self.options(batch, declared), self.holes, outputs, batch, (channels, height, width),
                        "".join(f"{hole} = {widths}\n" for hole, widths in self.learned.items()))
