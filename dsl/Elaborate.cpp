@@ -657,6 +657,9 @@ bool Elaborator::claim(char kind, const std::string &place, std::string_view plu
   report.note("the first one", found->second);
   if (found->second == span)
     report.help("a label within a loop or an inlined block can hold its variable: `\"branch.{i}\": ...`");
+  else if (kind == 'b')
+    report.help("give one of them another label; calls that shall have the same parameters are those of a "
+                "shared block: `shared head = ...`");
   else
     report.help("give one of them another label");
   return false;

@@ -92,6 +92,10 @@ BOOST_AUTO_TEST_CASE(shared_is_a_name_too) {
   BOOST_TEST(errorOf("image |> shared", "block shared(x) {\n  x |> relu\n}\n") == "");
 }
 
+BOOST_AUTO_TEST_CASE(one_label_twice_names_shared_blocks) {
+  expectError("(image |> cls: unit) + (image |> cls: unit)", "those of a shared block: `shared head = ...`");
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_shared) {
   expectError("shared head = 3\nimage", "what is shared must be a block, found int");
   expectError("shared head = image |> relu\nimage", "what is shared must be a block, found tensor");
