@@ -106,7 +106,7 @@ static CheckedCheckpoint check(const Safetensors &file, const ModelOutline &mode
         .help("resume with the same --data, or begin anew with another --out");
   if (!state.data.empty() && state.data != data.digest && !data.acceptOther)
     throw Error(VN_ERROR_ARGUMENT,
-                "the data set is not what the interrupted run had: images, labels or names "
+                "the data set is not what the interrupted run had: images, labels, targets or names "
                 "have changed")
         .at(data.place)
         .note("the run is that of " + path)
