@@ -157,6 +157,11 @@ private:
         hasOpenChoices(classifier))
       refuse("model `" + classifier.name + "` has no output of a score for each of its `candidates`",
              options.classifier);
+    if (classifier.declaresLosses)
+      refuse("model `" + classifier.name +
+                 "` says itself what training minimises, but it is trained to name "
+                 "the best candidate",
+             options.classifier, "leave its `loss` statements out");
   }
 
   // Training code for the classifier alone, and both models in one binary.

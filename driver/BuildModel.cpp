@@ -207,10 +207,10 @@ void build(const BuildOptions &options, const Output &output) {
   facts.target = backend.requirements();
 
   OpenModel segments;
-  if (trains)
+  if (trains) {
     requireLoss(model, options);
-  if (trains && model.declaresLosses)
-    refuseOpenChoices(*model.module, "left open where the specification says what training minimises");
+    checkDeclaredLosses(model, options, options);
+  }
   if (open) {
     const auto loss = options.loss == "binary" ? compiler::LossKind::Binary : compiler::LossKind::Softmax;
     segments =

@@ -70,4 +70,13 @@ void requireLoss(const LoadedModel &model, const ModelOptions &options) {
            "`loss softmax_cross_entropy(x, mask)`");
 }
 
+void checkDeclaredLosses(const LoadedModel &model, const CodeOptions &code, const ModelOptions &options) {
+  if (!model.declaresLosses)
+    return;
+  if (code.lossGiven)
+    refuse("model `" + model.name + "` says itself what training minimises: " + options.file,
+           "--loss " + code.loss, "leave --loss out, or the `loss` statements");
+  refuseOpenChoices(*model.module, "left open where the specification says what training minimises");
+}
+
 } // namespace vernier::driver

@@ -19,6 +19,7 @@ namespace vernier::driver {
 struct CodeOptions {
   std::string target = "cpu"; // or "cuda", "cuda-emulated"
   std::string cpu = "native", loss = "softmax", precision = "f32";
+  bool lossGiven = false;                   // `loss` was said, and is no default
   std::string cudaArchitectures = "80,90a"; // compute capabilities of GPUs
   int64_t device = 0;                       // of several GPUs: on which what is built is run
   std::optional<double> winogradError;
@@ -40,6 +41,8 @@ int64_t classesOf(const LoadedModel &model);
 void requireClasses(const LoadedModel &model, const ModelOptions &options, const std::string &what);
 // Refuses to train a network that neither classifies nor says what is minimised.
 void requireLoss(const LoadedModel &model, const ModelOptions &options);
+// Refuses --loss, and open holes, of a network that says what is minimised.
+void checkDeclaredLosses(const LoadedModel &model, const CodeOptions &code, const ModelOptions &options);
 
 } // namespace vernier::driver
 

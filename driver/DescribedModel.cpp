@@ -1,7 +1,9 @@
 #include "driver/DescribedModel.h"
 
+#include "codegen/lower/Lower.h"
 #include "compiler/analysis/Cost.h"
 #include "compiler/ir/VnOps.h"
+#include "compiler/passes/DeclaredLosses.h"
 #include "driver/CodeOptions.h"
 #include "driver/OpenModel.h"
 #include "driver/Version.h"
@@ -63,6 +65,7 @@ static std::vector<codegen::Parameter> allParametersOf(const LoadedModel &model,
 DescribedModel::DescribedModel(const LoadedModel &model, const ModelOptions &options)
     : facts(factsOf(model, options)), parameters(allParametersOf(model, options)) {
   describe();
+  describeLosses(*model.module);
 }
 
 DescribedModel::DescribedModel(codegen::ModelFacts given, llvm::ArrayRef<mlir::ModuleOp> parts)
@@ -94,6 +97,28 @@ void DescribedModel::describe() {
     llvm::copy(parameter.shape, entry.shape);
   }
   outline.parameters = entries;
+}
+
+void DescribedModel::addArray(std::vector<vn_io> &arrays, std::string name, vn_io array) {
+  array.name = arrayNames.emplace_back(std::move(name)).c_str();
+  arrays.push_back(array);
+}
+
+void DescribedModel::describeLosses(mlir::ModuleOp module) {
+  auto infer = module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
+  if (!compiler::declaresLosses(infer))
+    return;
+  for (vn::TargetOp target : infer.getOps<vn::TargetOp>()) {
+    const codegen::Io io = codegen::targetIo(target.getResult());
+    vn_io array = {nullptr, io.type, VN_INPUT, int64_t(io.shape.size()), {}, io.classes, io.ignored};
+    llvm::copy(io.shape, array.shape);
+    addArray(targets, target.getName().str(), array);
+  }
+  for (const std::string &name : compiler::namesOfLosses(infer))
+    addArray(terms, "loss." + name, {nullptr, VN_FLOAT32, VN_OUTPUT, 1, {1}, 0, 0});
+  outline.declaresLosses = true;
+  outline.targets = targets;
+  outline.terms = terms;
 }
 
 void checkWeights(const DescribedModel &model, const std::string &path, const std::string &others) {

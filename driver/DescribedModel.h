@@ -8,6 +8,7 @@
 #include "driver/LoadModel.h"
 #include "runtime/core/ModelOutline.h"
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,15 @@ public:
 
 private:
   void describe();
+  // What a training step is given and what it gives, of a module that has its losses.
+  void describeLosses(mlir::ModuleOp module);
+  void addArray(std::vector<vn_io> &arrays, std::string name, vn_io array);
 
   codegen::ModelFacts facts;
   std::vector<codegen::Parameter> parameters;
   std::vector<vn_parameter> entries;
+  std::vector<vn_io> targets, terms;
+  std::deque<std::string> arrayNames; // which stay where they are
   runtime::ModelOutline outline;
 };
 

@@ -77,6 +77,7 @@ void runTraining(const TrainOptions &options, const std::string &program, const 
 // What the training would refuse when it is built, and the binary when it is trained.
 void checkInputs(const TrainOptions &options, const BuildOptions &training, const LoadedModel &model) {
   requireLoss(model, options);
+  checkDeclaredLosses(model, options, options);
   const DescribedModel described(model, training);
   if (!options.weights.empty())
     checkWeights(described, options.weights);

@@ -45,6 +45,7 @@ void addCodeOptions(CLI::App &command, CodeOptions &options) {
       ->capture_default_str();
   command.add_option("--loss", options.loss, "What a training step minimises")
       ->check(CLI::IsMember({"softmax", "binary"}))
+      ->each([&options](const std::string &) { options.lossGiven = true; })
       ->capture_default_str();
   command.add_flag("--no-winograd", options.noWinograd, "Compute every convolution directly");
   const codegen::WinogradOptions defaults;

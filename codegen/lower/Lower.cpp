@@ -298,19 +298,34 @@ bool isVectorTarget(BlockArgument argument) {
   return isTarget(argument) && type.getRank() == 4 && vn::heightOf(type) * vn::widthOf(type) == 1;
 }
 
+Io targetIo(Value target) {
+  auto type = cast<RankedTensorType>(target.getType());
+  Io io;
+  if (vn::isLabels(type)) {
+    const vn::LabelRange range = vn::labelRangeOf(target);
+    io.type = VN_INT32;
+    io.shape = type.getShape().vec();
+    io.classes = range.classes;
+    io.ignored = range.ignored.value_or(0);
+    return io;
+  }
+  io.shape = {vn::batchOf(type), vn::channelsOf(type)};
+  if (vn::heightOf(type) * vn::widthOf(type) != 1)
+    io.shape.insert(io.shape.end(), {vn::heightOf(type), vn::widthOf(type)});
+  return io;
+}
+
 Location Lowering::addArgumentIo(const std::string &name, BlockArgument argument) {
   auto type = cast<RankedTensorType>(argument.getType());
-  if (isVectorTarget(argument))
-    return addIo(name, VN_FLOAT32, false, {vn::batchOf(type), vn::channelsOf(type)}, viewOf(argument));
-  if (type.getRank() == 4)
+  if (type.getRank() == 4 && !isVectorTarget(argument))
     return addMapIo(name, false, argument);
-  if (!vn::isLabels(type))
+  if (type.getRank() != 4 && !vn::isLabels(type))
     return addIo(name, VN_FLOAT32, false, type.getShape(), viewOf(argument));
-  const vn::LabelRange range = vn::labelRangeOf(argument);
-  const Location io = addIo(name, VN_INT32, false, type.getShape(), viewOf(argument));
-  program->io.back().classes = range.classes;
-  program->io.back().ignored = range.ignored.value_or(0);
-  return io;
+  const Io io = targetIo(argument);
+  const Location location = addIo(name, io.type, false, io.shape, viewOf(argument));
+  program->io.back().classes = io.classes;
+  program->io.back().ignored = io.ignored;
+  return location;
 }
 
 void Lowering::readMap(const std::string &name, BlockArgument argument, const Location &io) {

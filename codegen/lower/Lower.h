@@ -32,6 +32,9 @@ struct LoweringOptions {
 // BF16 where a value of the function is of that type, else F32.
 Element elementOfMaps(mlir::func::FuncOp function);
 
+// The array that a training step is given for a target: labels, N x C, or N x C x H x W.
+Io targetIo(mlir::Value target);
+
 // `module` has @infer after the inference passes and, for training, @train_step.
 // Reports an op that has no kernel at the op and fails.
 mlir::FailureOr<Compilation> lowerModule(mlir::ModuleOp module, const Backend &backend,

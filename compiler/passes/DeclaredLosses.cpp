@@ -7,6 +7,14 @@ namespace vernier::compiler {
 
 bool declaresLosses(mlir::func::FuncOp function) { return !function.getOps<vn::MinimizeOp>().empty(); }
 
+std::vector<std::string> namesOfLosses(mlir::func::FuncOp function) {
+  std::vector<std::string> names;
+  for (vn::MinimizeOp term : function.getOps<vn::MinimizeOp>())
+    if (const std::string name = term.getName().str(); !name.empty() && !llvm::is_contained(names, name))
+      names.push_back(name);
+  return names;
+}
+
 void dropLosses(mlir::func::FuncOp infer) {
   if (!declaresLosses(infer) && infer.getOps<vn::TargetOp>().empty())
     return;

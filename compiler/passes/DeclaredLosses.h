@@ -4,10 +4,16 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
+#include <string>
+#include <vector>
+
 namespace vernier::compiler {
 
 /// Whether `function` says what training minimises.
 bool declaresLosses(mlir::func::FuncOp function);
+
+/// The names of its losses that have one, each once, in the order in which a training step gives them.
+std::vector<std::string> namesOfLosses(mlir::func::FuncOp function);
 
 /// Takes the losses out of `infer`, with all that only they need.
 void dropLosses(mlir::func::FuncOp infer);

@@ -62,6 +62,9 @@ public:
     if (!hasOpenChoices(model))
       refuse("model `" + model.name + "` has no open `choose` holes to search over", options.file);
     requireClasses(model, options, "searched");
+    if (options.fineTune && model.declaresLosses)
+      refuse("model `" + model.name + "` says itself what training minimises: no accuracy is known of that",
+             "--fine-tune", "leave it out, or the `loss` statements of " + options.file);
     table.model = model.name;
     table.batch = options.batch;
     table.target = options.target;

@@ -42,6 +42,7 @@ ImageRange rangeOf(const Dataset &dataset, const EvalOptions &options) {
 
 void evalCommand(const vn_model &model, const EvalOptions &options) {
   checkSource(options);
+  requireClassifier(model);
   OpenSession open = openSession(model, options, Purpose::Evaluation);
   Preprocessing preprocessing(model);
   preprocessing.restore(open.metadata, open.weights);

@@ -1,6 +1,7 @@
 #include "runtime/core/CheckCall.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/ModelOutline.h"
 #include "runtime/core/Shape.h"
 
 #include <fmt/core.h>
@@ -69,17 +70,21 @@ void checkCall(const vn_model &model, const vn_program &program, std::span<void 
   checkAddresses(program, io);
   if (&program == &model.infer)
     return;
+  // Else the specification's targets have names of their own, such as `trained`.
+  const bool named = &program != &model.train_step || !declaresLosses(program);
   for (size_t i = 0; i < io.size(); ++i) {
     const vn_io &array = program.io[i];
     const std::string_view name = array.name;
     if (array.is_output != VN_INPUT)
       continue;
-    if (name == "how")
+    if (array.classes > 0)
+      checkLabels(model, array, io[i]);
+    else if (!named)
+      continue;
+    else if (name == "how")
       checkKinds(array, io[i], VN_END);
     else if (name == "nesterov" || name == "trained")
       checkKinds(array, io[i], 1);
-    else if (array.classes > 0)
-      checkLabels(model, array, io[i]);
     else if (name == "labels" && array.type == VN_FLOAT32)
       checkProbabilities(array, io[i]);
     else if (name == "label_smoothing" && elementCount(array) == 1)

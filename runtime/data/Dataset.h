@@ -89,7 +89,10 @@ public:
   uint64_t digest() const override;
 };
 
-/// Arrays, N x C x H x W, and the label of each.
+/// Arrays, N x C x H x W, of which no labels are known: all are 0.
+std::unique_ptr<ArrayDataset> openArrays(const std::string &arrays);
+
+/// Arrays and the label of each.
 std::unique_ptr<ArrayDataset> openArrays(const std::string &arrays, const std::string &labels);
 
 /// The most bytes of images that are kept in memory.

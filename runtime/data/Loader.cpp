@@ -105,6 +105,13 @@ void Loader::fill(int64_t number, Batch &batch) const {
   batch.count = int64_t(batch.indices.size());
   std::fill(batch.images.begin() + batch.count * int64_t(imageSize), batch.images.end(), 0.0f);
   std::fill(batch.labels.begin() + batch.count, batch.labels.end(), 0);
+  batch.targets.resize(options.targets.size());
+  for (size_t t = 0; t < batch.targets.size(); ++t) {
+    const TargetValues &target = options.targets[t];
+    batch.targets[t].assign(size_t(options.batch) * target.rowBytes, std::byte(0));
+    for (size_t row = 0; row < batch.indices.size(); ++row)
+      std::ranges::copy(target.row(batch.indices[row]), &batch.targets[t][row * target.rowBytes]);
+  }
 }
 
 void Loader::write(int64_t index, float *input) const {

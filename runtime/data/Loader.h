@@ -3,7 +3,7 @@
 #ifndef VERNIER_RUNTIME_DATA_LOADER_H
 #define VERNIER_RUNTIME_DATA_LOADER_H
 
-#include "runtime/data/Dataset.h"
+#include "runtime/data/Targets.h"
 #include "runtime/image/Preprocess.h"
 
 #include <condition_variable>
@@ -25,6 +25,7 @@ struct LoaderOptions {
   uint64_t seed = 0;                          ///< of augmentation, with `epoch` and the image's index
   uint32_t epoch = 0;
   int threads = 1;
+  std::span<const TargetValues> targets{}; ///< of the data set's images
 };
 
 struct Batch {
@@ -32,6 +33,7 @@ struct Batch {
   std::vector<int64_t> indices; ///< of these in the data set
   std::vector<float> images;
   std::vector<int32_t> labels;
+  std::vector<std::vector<std::byte>> targets; ///< of each of the loader's, a row for each image
 };
 
 class Loader {

@@ -116,30 +116,40 @@ private:
   const std::string &place;
 };
 
-template <class T> float load(const unsigned char *from) {
+template <class T, class As> As load(const unsigned char *from) {
   T value;
   memcpy(&value, from, sizeof(T));
-  return float(value);
+  return As(value);
 }
-float loadHalf(const unsigned char *from) { return halfToFloat(uint16_t(from[0] | from[1] << 8)); }
+template <class As> As loadHalf(const unsigned char *from) {
+  return As(halfToFloat(uint16_t(from[0] | from[1] << 8)));
+}
 
 struct ElementType {
   std::string_view name;
   size_t bytes;
   float (*load)(const unsigned char *);
+  double (*loadExactly)(const unsigned char *);
 };
 
+template <class T> constexpr ElementType elementType(std::string_view name) {
+  return {name, sizeof(T), load<T, float>, load<T, double>};
+}
+
 constexpr ElementType elementTypes[] = {
-    {"<f4", 4, load<float>},    {"<f8", 8, load<double>},   {"<f2", 2, loadHalf},
-    {"|u1", 1, load<uint8_t>},  {"|i1", 1, load<int8_t>},   {"<i2", 2, load<int16_t>},
-    {"<u2", 2, load<uint16_t>}, {"<i4", 4, load<int32_t>},  {"<u4", 4, load<uint32_t>},
-    {"<i8", 8, load<int64_t>},  {"<u8", 8, load<uint64_t>}, {"|b1", 1, load<uint8_t>}};
+    elementType<float>("<f4"),    elementType<double>("<f8"),   {"<f2", 2, loadHalf<float>, loadHalf<double>},
+    elementType<uint8_t>("|u1"),  elementType<int8_t>("|i1"),   elementType<int16_t>("<i2"),
+    elementType<uint16_t>("<u2"), elementType<int32_t>("<i4"),  elementType<uint32_t>("<u4"),
+    elementType<int64_t>("<i8"),  elementType<uint64_t>("<u8"), elementType<uint8_t>("|b1")};
 
-} // namespace
+struct Contents {
+  std::vector<int64_t> shape;
+  const ElementType *type;
+  size_t count;
+  Bytes data;
+};
 
-NpyArray readNpy(const std::string &path) { return parseNpy(readFile(path), path); }
-
-NpyArray parseNpy(Bytes bytes, const std::string &place) {
+Contents contentsOf(Bytes bytes, const std::string &place) {
   if (bytes.size() < 10 || memcmp(bytes.data(), "\x93NUMPY", 6) != 0)
     throw malformed(place, "it does not begin as one");
   const int version = bytes[6];
@@ -171,11 +181,28 @@ NpyArray parseNpy(Bytes bytes, const std::string &place) {
   if (!count || uint64_t(*count) > data.size() / type->bytes || uint64_t(*count) * type->bytes != data.size())
     throw malformed(place, fmt::format("shape {} of `{}` does not fit its {} bytes of data",
                                        shapeText(*header.shape), header.type, data.size()));
+  return {*header.shape, type, size_t(*count), data};
+}
 
-  NpyArray array{*header.shape, std::vector<float>(size_t(*count))};
+} // namespace
+
+NpyArray readNpy(const std::string &path) { return parseNpy(readFile(path), path); }
+
+NpyArray parseNpy(Bytes bytes, const std::string &place) {
+  const Contents contents = contentsOf(bytes, place);
+  NpyArray array{contents.shape, std::vector<float>(contents.count)};
   for (size_t i = 0; i < array.values.size(); ++i)
-    array.values[i] = type->load(data.data() + i * type->bytes);
+    array.values[i] = contents.type->load(contents.data.data() + i * contents.type->bytes);
   return array;
+}
+
+NpyFile::NpyFile(const std::string &path) : bytes(readFile(path)) {
+  Contents contents = contentsOf(bytes, path);
+  shape = std::move(contents.shape);
+  count = contents.count;
+  data = contents.data.data();
+  elementBytes = contents.type->bytes;
+  load = contents.type->loadExactly;
 }
 
 void writeNpy(AtomicFile &file, std::span<const int64_t> shape, std::span<const float> values) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <iterator>
 #include <sstream>
 
@@ -61,6 +62,12 @@ static RecipeDifferences compareRecipes(const std::string &before, const std::st
   return found;
 }
 
+static std::string termsText(const std::optional<std::vector<std::string>> &terms) {
+  if (!terms)
+    return "a classifier's";
+  return terms->empty() ? "without names" : fmt::format("{}", fmt::join(*terms, ", "));
+}
+
 namespace {
 
 struct CheckedCheckpoint {
@@ -87,6 +94,11 @@ static CheckedCheckpoint check(const Safetensors &file, const ModelOutline &mode
         .at(path)
         .help("the file is damaged: begin anew with another --out");
   }
+  if (const auto now = termsOf(model); state.terms != now)
+    throw Error(VN_ERROR_ARGUMENT, fmt::format("the interrupted run had other losses: {}, now {}",
+                                               termsText(state.terms), termsText(now)))
+        .at(path)
+        .help("resume with a model of the same specification, or begin anew with another --out");
   if (state.trainingImages != data.trainingImages)
     throw Error(VN_ERROR_ARGUMENT, fmt::format("the interrupted run trained on {} images, now there are {}",
                                                state.trainingImages, data.trainingImages))
@@ -94,7 +106,7 @@ static CheckedCheckpoint check(const Safetensors &file, const ModelOutline &mode
         .help("resume with the same --data, or begin anew with another --out");
   if (!state.data.empty() && state.data != data.digest && !data.acceptOther)
     throw Error(VN_ERROR_ARGUMENT,
-                "the data set is not what the interrupted run had: images, labels or names "
+                "the data set is not what the interrupted run had: images, labels, targets or names "
                 "have changed")
         .at(data.place)
         .note("the run is that of " + path)

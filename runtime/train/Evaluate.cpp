@@ -44,6 +44,13 @@ Accuracy AccuracyMeter::result() const {
   return {images, double(best) / count, double(bestFive) / count, loss / count, seconds.count(), notFinite};
 }
 
+void requireClassifier(const ModelOutline &model) {
+  if (model.classes <= 0)
+    throw Error(VN_ERROR_ARGUMENT,
+                fmt::format("model `{}` is no classifier: its first output is a map", model.name))
+        .help("`run` computes its outputs");
+}
+
 void checkLabels(const Dataset &dataset, const ModelOutline &model) {
   if (const auto *arrays = dynamic_cast<const ArrayDataset *>(&dataset)) {
     const std::vector<int64_t> input = {model.channels, model.height, model.width};
@@ -53,9 +60,7 @@ void checkLabels(const Dataset &dataset, const ModelOutline &model) {
   } else {
     requireImages(model);
   }
-  if (model.classes <= 0)
-    throw Error(VN_ERROR_ARGUMENT,
-                fmt::format("model `{}` is no classifier: its first output is a map", model.name));
+  requireClassifier(model);
   for (int64_t i = 0; i < dataset.size(); ++i)
     if (dataset.label(i) >= model.classes)
       throw Error(VN_ERROR_VALUE, fmt::format("image {} has label {}, model `{}` has {}", i, dataset.label(i),

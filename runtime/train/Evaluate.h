@@ -39,6 +39,9 @@ private:
   double loss = 0;
 };
 
+/// Refuses a model whose first output is a map.
+void requireClassifier(const ModelOutline &model);
+
 /// Refuses a data set whose labels the model does not have, or whose arrays it does not take.
 void checkLabels(const Dataset &dataset, const ModelOutline &model);
 

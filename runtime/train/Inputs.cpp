@@ -34,13 +34,38 @@ static void applyRecipe(Recipe &recipe, Preprocessing &preprocessing, const Mode
   }
 }
 
+/// What a recipe says in vain where the specification says what is minimised.
+static void checkRecipeOfLosses(const Recipe &recipe, const ModelOutline &model, const std::string &path) {
+  if (recipe.labelSmoothing != 0)
+    throw Error(
+        VN_ERROR_ARGUMENT,
+        fmt::format("`label_smoothing` says nothing of the losses that model `{}` declares", model.name))
+        .at(path)
+        .help(fmt::format("in the specification, `softmax_cross_entropy(..., smoothing = {})`",
+                          recipe.labelSmoothing));
+  if (recipe.validateEvery != Recipe().validateEvery)
+    throw Error(VN_ERROR_ARGUMENT,
+                fmt::format("`validate_every` is {}, but there is no validation of a model "
+                            "that declares its losses, such as `{}`",
+                            recipe.validateEvery, model.name))
+        .at(path)
+        .help("leave it out");
+}
+
 TrainingInputs::TrainingInputs(const ModelOutline &model, const TrainOptions &options)
     : recipe(readRecipe(options.recipe)), preprocessing(model) {
   applyRecipe(recipe, preprocessing, model, options);
-  training = openDataset(options.data, Split::Training);
-  validation = openDataset(options.data, Split::Test);
-  checkLabels(*training, model);
-  checkLabels(*validation, model);
+  if (model.declaresLosses) {
+    checkRecipeOfLosses(recipe, model, options.recipe);
+    TrainingData data = openTrainingData(options.data, model);
+    targetsDigest = data.targetsDigest();
+    training = std::move(data.images), targets = std::move(data.targets);
+  } else {
+    training = openDataset(options.data, Split::Training);
+    validation = openDataset(options.data, Split::Test);
+    checkLabels(*training, model);
+    checkLabels(*validation, model);
+  }
   if (dynamic_cast<const ArrayDataset *>(training.get()) &&
       (recipe.augmentation.flip || recipe.augmentation.cropPadding))
     throw Error(VN_ERROR_ARGUMENT, "arrays that are no images cannot be augmented")
@@ -64,8 +89,10 @@ static bool isThere(const std::string &path) {
 bool hasCheckpoint(const TrainOptions &options) { return options.resume && isThere(checkpointPath(options)); }
 
 RunData TrainingInputs::runData(const TrainOptions &options) const {
-  return {images, options.data, fmt::format("{:016x}{:016x}", training->digest(), validation->digest()),
-          options.acceptChangedData, recipe.epochs * stepsPerEpoch};
+  return {
+      images, options.data,
+      fmt::format("{:016x}{:016x}", training->digest(), validation ? validation->digest() : targetsDigest),
+      options.acceptChangedData, recipe.epochs * stepsPerEpoch};
 }
 
 void checkContinued(const ModelOutline &model, const TrainingInputs &inputs, const TrainOptions &options) {

@@ -2,20 +2,24 @@
 #ifndef VERNIER_RUNTIME_TRAIN_INPUTS_H
 #define VERNIER_RUNTIME_TRAIN_INPUTS_H
 
-#include "runtime/data/Dataset.h"
+#include "runtime/data/Targets.h"
 #include "runtime/image/Preprocess.h"
 #include "runtime/train/Checkpoint.h"
 #include "runtime/train/Recipe.h"
 #include "runtime/train/Trainer.h"
 
 #include <memory>
+#include <vector>
 
 namespace vernier::runtime {
 
 struct TrainingInputs {
   Recipe recipe; ///< as the options have it
   Preprocessing preprocessing;
-  std::unique_ptr<Dataset> training, validation;
+  std::unique_ptr<Dataset> training;
+  std::vector<TargetValues> targets; ///< of a model that declares its losses
+  uint64_t targetsDigest = 0;
+  std::unique_ptr<Dataset> validation; ///< null of such a model: no program computes its losses in inference
   int64_t images = 0, stepsPerEpoch = 0;
 
   TrainingInputs(const ModelOutline &model, const TrainOptions &options);

@@ -40,22 +40,52 @@ std::string readKeptLog(const std::string &folder, int64_t step) {
 }
 
 TrainLog::TrainLog(const std::string &folder, const TrainState &state)
-    : csvPath(folder + "/log.csv"), json(folder + "/log.jsonl", readKeptLog(folder, state.step)) {}
+    : csvPath(folder + "/log.csv"), terms(state.terms.value_or(std::vector<std::string>())),
+      json(folder + "/log.jsonl", readKeptLog(folder, state.step)) {}
 
-void TrainLog::step(int64_t step, int64_t epoch, double loss, double learningRate, double imagesPerSecond) {
-  json.add(ordered_json{{"step", step},
-                        {"epoch", epoch},
-                        {"loss", loss},
-                        {"learning_rate", learningRate},
-                        {"images_per_second", imagesPerSecond}}
-               .dump());
+void TrainLog::step(int64_t step, int64_t epoch, double loss, std::span<const double> values,
+                    double learningRate, double imagesPerSecond) {
+  ordered_json line = {{"step", step}, {"epoch", epoch}, {"loss", loss}};
+  for (size_t i = 0; i < terms.size(); ++i)
+    line[terms[i]] = values[i];
+  line["learning_rate"] = learningRate;
+  line["images_per_second"] = imagesPerSecond;
+  json.add(line.dump());
+}
+
+static std::string csvText(const TrainState &state) {
+  const bool classifies = !state.terms;
+  std::string csv = "epoch,learning_rate,loss,";
+  if (classifies)
+    csv += "accuracy,validation_loss,validation_top1,validation_top5,";
+  else
+    for (const std::string &term : *state.terms)
+      csv += term + ",";
+  csv += "seconds\n";
+  for (const EpochResult &epoch : state.epochs) {
+    csv += fmt::format("{},{},{},", epoch.epoch, epoch.learningRate, epoch.loss);
+    for (double term : epoch.terms)
+      csv += fmt::format("{},", term);
+    if (epoch.accuracy)
+      csv += fmt::format("{},", *epoch.accuracy);
+    if (epoch.validation)
+      csv += fmt::format("{},{},{},", epoch.validation->loss, epoch.validation->top1, epoch.validation->top5);
+    else if (classifies)
+      csv += ",,,";
+    csv += fmt::format("{:.3f}\n", epoch.seconds);
+  }
+  return csv;
 }
 
 void TrainLog::epoch(const TrainState &state) {
   const EpochResult &last = state.epochs.back();
-  ordered_json line = {{"step", state.step},      {"epoch", last.epoch},
-                       {"epoch_loss", last.loss}, {"epoch_accuracy", last.accuracy},
-                       {"seconds", last.seconds}, {"learning_rate", last.learningRate}};
+  ordered_json line = {{"step", state.step}, {"epoch", last.epoch}, {"epoch_loss", last.loss}};
+  for (size_t i = 0; i < terms.size(); ++i)
+    line["epoch_" + terms[i]] = last.terms[i];
+  if (last.accuracy)
+    line["epoch_accuracy"] = *last.accuracy;
+  line["seconds"] = last.seconds;
+  line["learning_rate"] = last.learningRate;
   if (last.validation) {
     line["validation_top1"] = last.validation->top1;
     line["validation_top5"] = last.validation->top5;
@@ -63,17 +93,7 @@ void TrainLog::epoch(const TrainState &state) {
   }
   json.add(line.dump());
   json.sync();
-
-  std::string csv =
-      "epoch,learning_rate,loss,accuracy,validation_loss,validation_top1,validation_top5,seconds\n";
-  for (const EpochResult &epoch : state.epochs) {
-    csv += fmt::format("{},{},{},{},", epoch.epoch, epoch.learningRate, epoch.loss, epoch.accuracy);
-    csv += epoch.validation ? fmt::format("{},{},{},", epoch.validation->loss, epoch.validation->top1,
-                                          epoch.validation->top5)
-                            : ",,,";
-    csv += fmt::format("{:.3f}\n", epoch.seconds);
-  }
-  writeFileAtomically(csvPath, csv);
+  writeFileAtomically(csvPath, csvText(state));
 }
 
 } // namespace vernier::runtime

@@ -6,8 +6,10 @@
 #include "runtime/io/File.h"
 #include "runtime/train/TrainState.h"
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace vernier::runtime {
 
@@ -23,12 +25,15 @@ public:
   /// Continues the log of a run of which `state` is known, see keptLogLines.
   TrainLog(const std::string &folder, const TrainState &state);
 
-  void step(int64_t step, int64_t epoch, double loss, double learningRate, double imagesPerSecond);
+  /// `terms`: of the names that the state has.
+  void step(int64_t step, int64_t epoch, double loss, std::span<const double> terms, double learningRate,
+            double imagesPerSecond);
   /// The last of `state`'s epochs.
   void epoch(const TrainState &state);
 
 private:
   std::string csvPath;
+  std::vector<std::string> terms; ///< "loss.NAME" of each
   LineFile json;
 };
 

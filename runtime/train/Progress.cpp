@@ -17,9 +17,13 @@ std::string durationText(double seconds) {
                : fmt::format("{}:{:02}", minutes, total % 60);
 }
 
+/// Nothing where no class is predicted.
+static std::string accuracyText(const std::optional<double> &accuracy) {
+  return accuracy ? fmt::format(", accuracy {:.2f}%", 100 * *accuracy) : "";
+}
+
 std::string progressLine(const ProgressFacts &facts, int64_t columns) {
-  const std::string loss = fmt::format("loss {:.4f}", facts.loss),
-                    accuracy = fmt::format(", accuracy {:.2f}%", 100 * facts.accuracy),
+  const std::string loss = fmt::format("loss {:.4f}", facts.loss), accuracy = accuracyText(facts.accuracy),
                     speed = fmt::format(", {:.0f} images/s", facts.imagesPerSecond),
                     left = fmt::format(", {} left", durationText(facts.secondsLeft)),
                     epoch = fmt::format("epoch {}/{}", facts.epoch, facts.epochs),
@@ -68,12 +72,15 @@ void Progress::step(const TrainState &state) {
   lastShown = now;
   const int64_t done = (state.step - 1) % stepsPerEpoch + 1;
   const double images = double(std::max<int64_t>(state.images, 1));
+  std::optional<double> accuracy;
+  if (!state.terms)
+    accuracy = double(state.correct) / images;
   const std::string line = progressLine({.epoch = (state.step - 1) / stepsPerEpoch + 1,
                                          .epochs = steps / stepsPerEpoch,
                                          .step = done,
                                          .stepsPerEpoch = stepsPerEpoch,
                                          .loss = state.lossSum / double(done),
-                                         .accuracy = double(state.correct) / images,
+                                         .accuracy = accuracy,
                                          .imagesPerSecond = images / std::max(state.epochSeconds, 1e-9),
                                          .secondsLeft = secondsLeft(state.step)},
                                         columns);
@@ -87,7 +94,7 @@ void Progress::step(const TrainState &state) {
 
 std::string epochLine(const EpochResult &last, int64_t epochs, double secondsLeft, int64_t columns) {
   const std::string loss = fmt::format("epoch {}/{}: loss {:.4f}", last.epoch, epochs, last.loss),
-                    accuracy = fmt::format(", accuracy {:.2f}%", 100 * last.accuracy),
+                    accuracy = accuracyText(last.accuracy),
                     validation = last.validation
                                      ? fmt::format(", validation {:.2f}%", 100 * last.validation->top1)
                                      : "",

@@ -16,7 +16,9 @@ std::string durationText(double seconds);
 /// What is told between two epochs.
 struct ProgressFacts {
   int64_t epoch = 0, epochs = 0, step = 0, stepsPerEpoch = 0; ///< from 1, of how many
-  double loss = 0, accuracy = 0, imagesPerSecond = 0, secondsLeft = 0;
+  double loss = 0;
+  std::optional<double> accuracy{}; ///< of a classifier
+  double imagesPerSecond = 0, secondsLeft = 0;
 };
 
 /// One line, without its end. On a terminal of `columns` it is shorter than that, so that it never wraps: the

@@ -3,11 +3,14 @@
 #include "runtime/train/Evaluate.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace vernier::runtime {
 
 StepArrays::StepArrays(const Session &session, double labelSmoothing)
-    : model(session.model()), arrays(model.train_step, session.pipeline()) {
+    : model(session.model()), outline(model), arrays(model.train_step, session.pipeline()) {
+  if (outline.declaresLosses)
+    return;
   if (arrays.find("label_smoothing"))
     arrays.floats("label_smoothing")[0] = float(labelSmoothing);
   const vn_io *labels = arrays.find("labels");
@@ -16,7 +19,11 @@ StepArrays::StepArrays(const Session &session, double labelSmoothing)
 
 int64_t StepArrays::start(Session &session, const Batch &batch) {
   std::ranges::copy(batch.images, arrays.floats("image").begin());
-  if (oneHot) {
+  if (outline.declaresLosses) {
+    for (size_t i = 0; i < outline.targets.size(); ++i)
+      std::memcpy(arrays.pointers()[indexOf(outline.targets[i])], batch.targets[i].data(),
+                  batch.targets[i].size());
+  } else if (oneHot) {
     const auto targets = arrays.floats("labels");
     std::ranges::fill(targets, 0.0f);
     for (size_t i = 0; i < batch.labels.size(); ++i)
@@ -26,6 +33,10 @@ int64_t StepArrays::start(Session &session, const Batch &batch) {
   }
   return session.start(Task::TrainStep, arrays);
 }
+
+size_t StepArrays::indexOf(const vn_io &array) const { return size_t(&array - model.train_step.io); }
+
+double StepArrays::term(size_t index) { return double(arrays.floats(indexOf(outline.terms[index]))[0]); }
 
 int64_t StepArrays::correct(std::span<const int32_t> labels) {
   const auto logits = arrays.floats("logits");

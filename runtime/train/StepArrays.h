@@ -20,11 +20,16 @@ public:
 
   // After it has been waited for:
   double loss() { return double(arrays.floats("loss")[0]); }
-  /// Images whose label has the largest logit; `labels`: of those that count.
+  /// Of a model that declares its losses, one of ModelOutline::terms.
+  double term(size_t index);
+  /// Of a classifier, images whose label has the largest logit; `labels`: of those that count.
   int64_t correct(std::span<const int32_t> labels);
 
 private:
+  size_t indexOf(const vn_io &array) const;
+
   const vn_model &model;
+  const ModelOutline outline;
   IoArrays arrays;
   bool oneHot = false;
 };

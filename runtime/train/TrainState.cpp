@@ -9,14 +9,26 @@ namespace vernier::runtime {
 
 using nlohmann::json;
 
+std::optional<std::vector<std::string>> termsOf(const ModelOutline &model) {
+  if (!model.declaresLosses)
+    return std::nullopt;
+  std::vector<std::string> names;
+  for (const vn_io &term : model.terms)
+    names.emplace_back(term.name);
+  return names;
+}
+
 std::string stateText(const TrainState &state) {
   json epochs = json::array();
   for (const EpochResult &epoch : state.epochs) {
     json entry = {{"epoch", epoch.epoch},
                   {"loss", anyNumber(epoch.loss)},
-                  {"accuracy", epoch.accuracy},
                   {"learning_rate", epoch.learningRate},
                   {"seconds", epoch.seconds}};
+    if (epoch.accuracy)
+      entry["accuracy"] = *epoch.accuracy;
+    if (state.terms)
+      entry["terms"] = epoch.terms;
     if (const auto &validation = epoch.validation)
       entry["validation"] = {{"images", validation->images},
                              {"top1", validation->top1},
@@ -25,21 +37,56 @@ std::string stateText(const TrainState &state) {
                              {"seconds", validation->seconds}};
     epochs.push_back(entry);
   }
-  return json{{"step", state.step},        {"training_images", state.trainingImages},
-              {"loss_sum", state.lossSum}, {"correct", state.correct},
-              {"images", state.images},    {"epoch_seconds", state.epochSeconds},
-              {"seconds", state.seconds},  {"epochs", std::move(epochs)},
-              {"data", state.data}}
-      .dump();
+  json object = {{"step", state.step},        {"training_images", state.trainingImages},
+                 {"loss_sum", state.lossSum}, {"correct", state.correct},
+                 {"images", state.images},    {"epoch_seconds", state.epochSeconds},
+                 {"seconds", state.seconds},  {"epochs", std::move(epochs)},
+                 {"data", state.data}};
+  if (state.terms)
+    object["terms"] = *state.terms, object["term_sums"] = state.termSums;
+  return object.dump();
 }
 
 /// Without an upper limit that anybody comes near.
 static constexpr double longest = 1e12;
 
-static EpochResult epochFromJson(const json &entry, int64_t number) {
-  EpochResult epoch{integerAt(entry, "epoch", number, number), anyNumberAt(entry, "loss"),
-                    numberAt(entry, "accuracy", 0, 1),         numberAt(entry, "learning_rate", 0),
-                    numberAt(entry, "seconds", 0, longest),    {}};
+static constexpr double anything = -1e300;
+
+static const json &listAt(const json &object, const char *key) {
+  if (!object.contains(key) || !object[key].is_array())
+    throw JsonError(fmt::format("`{}` is no list", key));
+  return object[key];
+}
+
+static std::vector<std::string> namesAt(const json &object, const char *key) {
+  std::vector<std::string> names;
+  for (const json &name : listAt(object, key)) {
+    if (!name.is_string())
+      throw JsonError(fmt::format("`{}` is no list of names", key));
+    names.push_back(name);
+  }
+  return names;
+}
+
+static std::vector<double> numbersAt(const json &object, const char *key, size_t count) {
+  std::vector<double> numbers;
+  for (const json &number : listAt(object, key))
+    numbers.push_back(numberAt(json{{key, number}}, key, anything));
+  if (numbers.size() != count)
+    throw JsonError(fmt::format("`{}` has {} entries, there are {} terms", key, numbers.size(), count));
+  return numbers;
+}
+
+static EpochResult epochFromJson(const json &entry, int64_t number, const TrainState &state) {
+  EpochResult epoch;
+  epoch.epoch = integerAt(entry, "epoch", number, number);
+  epoch.loss = anyNumberAt(entry, "loss");
+  if (state.terms)
+    epoch.terms = numbersAt(entry, "terms", state.terms->size());
+  else
+    epoch.accuracy = numberAt(entry, "accuracy", 0, 1);
+  epoch.learningRate = numberAt(entry, "learning_rate", 0);
+  epoch.seconds = numberAt(entry, "seconds", 0, longest);
   if (entry.contains("validation")) {
     const json &validation = entry["validation"];
     epoch.validation = Accuracy{integerAt(validation, "images", 1), numberAt(validation, "top1", 0, 1),
@@ -55,19 +102,21 @@ TrainState parseState(std::string_view text, int64_t batch) {
   state.step = integerAt(object, "step", 0);
   state.trainingImages = integerAt(object, "training_images", batch);
   const int64_t stepsPerEpoch = state.trainingImages / batch;
-  state.lossSum = numberAt(object, "loss_sum", -1e300);
+  state.lossSum = numberAt(object, "loss_sum", anything);
+  if (object.contains("terms")) {
+    state.terms = namesAt(object, "terms");
+    state.termSums = numbersAt(object, "term_sums", state.terms->size());
+  }
   state.images = integerAt(object, "images", 0);
   state.correct = integerAt(object, "correct", 0, state.images);
   state.epochSeconds = numberAt(object, "epoch_seconds", 0, longest);
   state.seconds = numberAt(object, "seconds", 0, longest);
   if (object.contains("data")) // older versions wrote none
     state.data = stringAt(object, "data");
-  if (!object.contains("epochs") || !object["epochs"].is_array())
-    throw JsonError("`epochs` is no list");
-  for (const json &entry : object["epochs"]) {
+  for (const json &entry : listAt(object, "epochs")) {
     const int64_t number = int64_t(state.epochs.size()) + 1;
     try {
-      state.epochs.push_back(epochFromJson(entry, number));
+      state.epochs.push_back(epochFromJson(entry, number, state));
     } catch (const JsonError &error) {
       throw JsonError(fmt::format("of epoch {} {}", number, error.what()));
     }

@@ -14,15 +14,21 @@ namespace vernier::runtime {
 
 struct EpochResult {
   int64_t epoch = 0; ///< from 1
-  double loss = 0, accuracy = 0, learningRate = 0, seconds = 0;
+  double loss = 0;
+  std::optional<double> accuracy; ///< of a classifier
+  double learningRate = 0, seconds = 0;
   std::optional<Accuracy> validation;
+  std::vector<double> terms{}; ///< means of TrainState::terms
 };
 
 struct TrainState {
+  /// Of a model that declares its losses, the names of those that have one; none: a classifier.
+  std::optional<std::vector<std::string>> terms;
   int64_t step = 0;           ///< steps done since the beginning
   int64_t trainingImages = 0; ///< in the data set, as far as the recipe's limit
   // Of the epoch so far:
   double lossSum = 0;
+  std::vector<double> termSums;
   int64_t correct = 0, images = 0;
   double epochSeconds = 0;
 
@@ -30,6 +36,9 @@ struct TrainState {
   std::string data;   ///< digest of the data sets; empty: not known
   std::vector<EpochResult> epochs;
 };
+
+/// TrainState::terms of a run of this model.
+std::optional<std::vector<std::string>> termsOf(const ModelOutline &model);
 
 /// As text, for a checkpoint.
 std::string stateText(const TrainState &state);

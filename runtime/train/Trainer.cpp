@@ -63,7 +63,8 @@ public:
                 {.threads = options.threads, .training = true, .number = options.device, .pipelined = true}),
         optimizer(session, recipe.optimizer), steps(session.pipeline() ? mostUnderWay : 1) {
     prepareDataset(*training, options);
-    prepareDataset(*validation, options);
+    if (validation)
+      prepareDataset(*validation, options);
     applyChoices();
     loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*training);
     checkResultsFolder(options);
@@ -194,11 +195,20 @@ private:
   }
 
   /// The mean of its configurations.
-  static double lossOf(Step &step) {
+  template <class Value> static double meanOf(Step &step, Value value) {
     double sum = 0;
     for (size_t i = 0; i < step.runs; ++i)
-      sum += step.each[i].loss();
+      sum += value(step.each[i]);
     return sum / double(step.runs);
+  }
+  static double lossOf(Step &step) {
+    return meanOf(step, [](StepArrays &arrays) { return arrays.loss(); });
+  }
+  std::vector<double> termsOf(Step &step) const {
+    std::vector<double> terms;
+    for (size_t i = 0; i < state.termSums.size(); ++i)
+      terms.push_back(meanOf(step, [&](StepArrays &arrays) { return arrays.term(i); }));
+    return terms;
   }
 
   Step &stepAt(int64_t number) { return steps[size_t(number) % steps.size()]; }
@@ -230,13 +240,16 @@ private:
     const double seconds = std::max(std::chrono::duration<double>(now - finished).count(), 1e-9);
     finished = now;
     ++state.step;
-    for (size_t i = 0; i < step.runs; ++i)
+    for (size_t i = 0; i < step.runs && classifies(); ++i)
       state.correct += step.each[i].correct(step.labels);
     state.images += int64_t(step.labels.size() * step.runs);
     state.lossSum += loss;
+    const std::vector<double> terms = termsOf(step);
+    for (size_t i = 0; i < terms.size(); ++i)
+      state.termSums[i] += terms[i];
     state.epochSeconds += seconds;
     if (state.step % recipe.logEvery == 0)
-      log.step(state.step, epoch + 1, loss, step.learningRate, double(step.labels.size()) / seconds);
+      log.step(state.step, epoch + 1, loss, terms, step.learningRate, double(step.labels.size()) / seconds);
     progress.step(state);
   }
 
@@ -352,6 +365,8 @@ private:
     const RunData data = runData(options);
     state.trainingImages = images;
     state.data = data.digest;
+    state.terms = runtime::termsOf(model);
+    state.termSums.assign(state.terms ? state.terms->size() : 0, 0);
     if (hasCheckpoint(options)) {
       state = readCheckpoint(checkpointPath(), session, optimizer, recipe, data);
       readKeptLog(options.out, state.step); // to refuse it before a step is done
@@ -372,6 +387,7 @@ private:
     load.seed = recipe.seed;
     load.epoch = uint32_t(epoch);
     load.threads = loaders;
+    load.targets = targets;
     return load;
   }
 
@@ -415,11 +431,16 @@ private:
     EpochResult result;
     result.epoch = epoch + 1;
     result.loss = state.lossSum / double(stepsPerEpoch);
-    result.accuracy = double(state.correct) / double(state.images);
+    if (classifies())
+      result.accuracy = double(state.correct) / double(state.images);
+    for (double &sum : state.termSums) {
+      result.terms.push_back(sum / double(stepsPerEpoch));
+      sum = 0;
+    }
     result.learningRate = learningRate(recipe, state.step - 1, stepsPerEpoch);
     result.seconds = state.epochSeconds;
     const bool last = epoch + 1 == recipe.epochs;
-    if (last || (recipe.validateEvery > 0 && (epoch + 1) % recipe.validateEvery == 0)) {
+    if (validation && (last || (recipe.validateEvery > 0 && (epoch + 1) % recipe.validateEvery == 0))) {
       result.validation = validate();
       result.seconds += result.validation->seconds;
     }
@@ -429,15 +450,39 @@ private:
     state.epochs.push_back(result);
   }
 
+  bool classifies() const { return !state.terms; }
+
   void writeResults() {
-    const auto &validated = state.epochs.back().validation; // missing where a longer run was cut here
-    const Accuracy final = validated ? *validated : validate();
+    std::optional<Accuracy> final = state.epochs.back().validation;
+    if (validation && !final) // where a longer run was cut here
+      final = validate();
     Metadata metadata = {{"vernier.model", model.name}};
     preprocessing.store(metadata);
     if (!training->classNames.empty())
       metadata["vernier.classes"] = namesAsJson(training->classNames);
     writeSafetensors(options.out + "/weights.safetensors", weightTensors(session).views, metadata);
 
+    writeSummary(final);
+    training->broken.print();
+    if (validation)
+      validation->broken.print();
+    if (options.quiet)
+      return;
+    const std::string reached =
+        final ? fmt::format("accuracy {:.2f}% (top-5 {:.2f}%)", 100 * final->top1, 100 * final->top5)
+              : fmt::format("loss {:.4f}", state.epochs.back().loss);
+    fmt::print("{} after {} in {}: {}/weights.safetensors\n", reached, counted(recipe.epochs, "epoch"),
+               durationText(state.seconds), options.out);
+  }
+
+  void writeSummary(const std::optional<Accuracy> &final) const {
+    ordered_json summary = {{"model", model.name},     {"data", utf8Text(options.data)},
+                            {"epochs", recipe.epochs}, {"steps", state.step},
+                            {"batch", model.batch},    {"seed", recipe.seed},
+                            {"macs", model.macs}};
+    if (final)
+      summary["accuracy"] = final->top1, summary["top5"] = final->top5,
+      summary["validation_loss"] = final->loss;
     ordered_json losses = ordered_json::array(), accuracies = ordered_json::array();
     for (const EpochResult &epoch : state.epochs) {
       losses.push_back(epoch.loss);
@@ -445,26 +490,20 @@ private:
         accuracies.push_back(
             {{"epoch", epoch.epoch}, {"top1", epoch.validation->top1}, {"top5", epoch.validation->top5}});
     }
-    ordered_json summary = {{"model", model.name},       {"data", utf8Text(options.data)},
-                            {"epochs", recipe.epochs},   {"steps", state.step},
-                            {"batch", model.batch},      {"seed", recipe.seed},
-                            {"macs", model.macs},        {"accuracy", final.top1},
-                            {"top5", final.top5},        {"validation_loss", final.loss},
-                            {"loss", std::move(losses)}, {"validation", std::move(accuracies)},
-                            {"seconds", state.seconds}};
+    summary["loss"] = std::move(losses);
+    for (size_t i = 0; i < state.termSums.size(); ++i)
+      for (const EpochResult &epoch : state.epochs)
+        summary[state.terms->at(i)].push_back(epoch.terms[i]);
+    if (final)
+      summary["validation"] = std::move(accuracies);
+    summary["seconds"] = state.seconds;
     if (model.num_holes > 0) {
       summary["configuration"] = choicesText(model, target);
       summary["macs"] = macsOf(model, target);
     }
     if (options.skipBroken)
-      summary["broken_images"] = training->broken.count() + validation->broken.count();
+      summary["broken_images"] = training->broken.count() + (validation ? validation->broken.count() : 0);
     writeFileAtomically(options.out + "/summary.json", summary.dump(2) + "\n");
-    training->broken.print();
-    validation->broken.print();
-    if (!options.quiet)
-      fmt::print("accuracy {:.2f}% (top-5 {:.2f}%) after {} in {}: {}/weights.safetensors\n",
-                 100 * final.top1, 100 * final.top5, counted(recipe.epochs, "epoch"),
-                 durationText(state.seconds), options.out);
   }
 
   const vn_model &model;

@@ -60,6 +60,12 @@ template <class Fake> struct AcceleratedFake {
     model.accelerator = &watchedAccelerator;
     return model;
   }
+  static vn_model declaredModel() {
+    vn_model declared = model();
+    declared.train_step = Fake::declaredModel().train_step;
+    declared.train_step.steps = launched<Fake::declaredSteps, 6>.data();
+    return declared;
+  }
   static vn_model openModel() {
     vn_model model = Fake::openModel();
     model.prepare.steps = launched<Fake::prepareSteps, 1>.data();

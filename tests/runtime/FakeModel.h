@@ -260,6 +260,23 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
                                   {updateSteps, 4, nullptr, 0, updateIo, 7, 0},
                                   nullptr};
 
+  // As of a specification that declares its losses: the labels and the smoothing, as the first of a map's
+  // numbers, are targets, and the loss is a term with a name, too.
+  static constexpr vn_operand termOperands[] = {arena(lossesAt), io(5)};
+  static constexpr vn_step declaredSteps[] = {
+      trainSteps[0], trainSteps[1],
+      trainSteps[2], trainSteps[3],
+      trainSteps[4], {sumLoss, "sum", "loss.main", termOperands, 2, 1, 0, 4 * N, 0, 0, nullptr}};
+  static constexpr vn_io declaredIo[] = {
+      {"image", VN_FLOAT32, 0, 4, {N, C, H, W}, 0, 0},   {"kind", VN_INT32, 0, 1, {N, 0, 0, 0}, K, 0},
+      {"trained", VN_FLOAT32, 0, 4, {N, 1, 2, 2}, 0, 0}, {"loss", VN_FLOAT32, 1, 1, {1, 0, 0, 0}, 0, 0},
+      {"logits", VN_FLOAT32, 1, 2, {N, K, 0, 0}, 0, 0},  {"loss.main", VN_FLOAT32, 1, 1, {1, 0, 0, 0}, 0, 0}};
+  static constexpr vn_model declaredModel() {
+    vn_model declared = model;
+    declared.train_step = {declaredSteps, 6, nullptr, 0, declaredIo, 6, trainArena};
+    return declared;
+  }
+
   // With an open hole: the image is centred, or taken as it is.
   static constexpr vn_operand plainLogitsOperands[] = {io(0), packed, bias, io(1)};
   static constexpr vn_step openSteps[] = {inferSteps[0],

@@ -206,11 +206,11 @@ typedef struct vn_model {
   /* prepare: parameters and statistics -> derived; to be run after weights change and before infer.
    * infer: io = image, then outputs ("logits" first for a classifier).
    * train_step: io = image, labels (int32[N], or float32[N x classes] for binary cross-entropy),
-   * label_smoothing (float32[1]), loss (float32[1], mean over the batch), logits (float32[N x classes]);
-   * writes every gradient and updates the running statistics. num_steps is 0 in an inference build.
-   * accumulate, of a training build with open holes: io = how (int32[num_parameters], a vn_accumulation for
-   * each), not_finite (int32[num_parameters]: 1 where a gradient that is taken, or a statistic, holds an
-   * infinity or what is no number; else 0).
+   * label_smoothing (float32[1]), loss (float32[1], mean over the batch), logits (float32[N x classes]); of a
+   * specification that declares losses image, its targets, loss, its outputs, and "loss.NAME" (float32[1]) of
+   * each with a name; writes all gradients, updates running statistics. No steps in an inference build.
+   * accumulate, of a training build with open holes: io = how (int32[num_parameters], vn_accumulation),
+   * not_finite (int32[num_parameters]: 1 where a gradient that is taken, or a statistic, is not; else 0).
    * update, of a training build: one step of stochastic gradient descent as PyTorch defines it,
    *   g = gradient + decay * w;  m = momentum * m + g;  w = w - learning_rate * (nesterov ? g + momentum * m
    * : m) io = learning_rate, momentum, weight_decay (of weights), vector_decay (of batch norms and biases)
