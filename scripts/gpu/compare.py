@@ -72,7 +72,8 @@ def kernels(run):
 def updates(run):
     """Some updates by stochastic gradient descent: what they changed, beside what the CPU's changed."""
     for case in run.cases():
-        data, out = run.path(case["data"]), run.scratch / "trained"
+        data = run.path(case["data"])
+        out = run.scratch / f"trained-{data.name}"
         problem, _ = run.execute([run.path(case["program"]), "train", "--data", data, "--recipe", data / "recipe.toml", "--out", out,
                                   "--weights", data / "weights.safetensors", "-q"], 60)
         if problem:

@@ -12,6 +12,7 @@ import argparse
 import datetime
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -212,10 +213,13 @@ class Preparation:
 
     def updates(self):
         """A few steps of training, beside the CPU's."""
-        model, batch = cases.SMALL[0], 4
+        for case in cases.UPDATED:
+            if self.wanted(f"update {case[0]}"):
+                self.update(*case)
+
+    def update(self, model, image, targets, recipe):
+        batch = 4
         specification = str(ROOT / "tests/tools/verify_networks.vn")
-        if not self.wanted(f"update {model}"):
-            return
         reference = self.compiler.program(Program(specification, model, batch=batch, purpose="train",
                                                   options=("--no-winograd",)), "cpu")
         folder = self.payload / "data" / f"update-{model}"
@@ -224,9 +228,13 @@ class Preparation:
         arrays.write_safetensors(weights, {name: (shape, arrays.parameter(name, shape))
                                            for name, shape in parameters(reference).items()})
         for split, count in (("train", 4 * batch), ("test", batch)):
-            arrays.write_npy(folder / f"{split}-arrays.npy", [count, 3, 16, 24], arrays.image([count, 3, 16, 24], split))
-            arrays.write_npy(folder / f"{split}-labels.npy", [count], [i % 5 for i in range(count)])
-        (folder / "recipe.toml").write_text("epochs = 2\nlabel_smoothing = 0.1\n\n[optimizer]\nlearning_rate = 0.02\n"
+            shape = [count, *image]
+            arrays.write_npy(folder / f"{split}-arrays.npy", shape, arrays.image(shape, split))
+            for name, (each, classes) in targets.items():
+                shape = [count, *each]
+                values = [i % classes for i in range(math.prod(shape))] if classes else map(abs, arrays.image(shape, name))
+                arrays.write_npy(folder / f"{split}-{name}.npy", shape, values)
+        (folder / "recipe.toml").write_text(f"epochs = 2\n{recipe}\n\n[optimizer]\nlearning_rate = 0.02\n"
                                             "nesterov = true\nweight_decay = 1e-3\n", encoding="utf-8")
         with tempfile.TemporaryDirectory() as trained:
             run([reference, "train", "--data", folder, "--recipe", folder / "recipe.toml", "--out", trained, "--weights", weights,

@@ -55,13 +55,15 @@ class GpuTest(CommandTest):
 
 class Rehearsal(GpuTest):
     def test_emulated(self):
-        manifest = self.prepare("--target", "cuda-emulated", "--parts", "primitives,kernels,updates", "--only", "aggregated5|maps2")
+        manifest = self.prepare("--target", "cuda-emulated", "--parts", "primitives,kernels,updates", "--only",
+                                "aggregated5|maps2|losses5")
         self.assertEqual(manifest["missing"], [])
         names = [case["name"] for case in manifest["kernels"]]
         self.assertEqual(names, [f"{model} {precision}" for model in ("aggregated5", "maps2") for precision in ("bf16", "tf32", "f32")])
         status, rows = self.check()
         self.assertEqual(status, 0, rows)
-        wanted = [("primitives", "primitives"), *(("kernels", name) for name in names), ("updates", "update aggregated5 f32")]
+        updates = [("updates", f"update {model} f32") for model in ("aggregated5", "losses5")]
+        wanted = [("primitives", "primitives"), *(("kernels", name) for name in names), *updates]
         self.assertEqual([key for key, row in rows.items() if row["status"] == "passed"], wanted)
         self.assertEqual({row["status"] for key, row in rows.items() if key not in wanted}, {"skipped"})
 
@@ -88,6 +90,7 @@ class Rehearsal(GpuTest):
         failed = [key for key, row in rows.items() if row["status"] == "failed"]
         self.assertEqual(failed, [("primitives", "primitives"), ("kernels", "aggregated5 bf16"), *(("kernels", name) for name in names[3:]),
                                   ("updates", "update aggregated5 f32")])
+        self.assertEqual(rows[updates[1]]["status"], "passed")
         self.assertIn("cannot be started", rows["kernels", "aggregated5 bf16"]["detail"])
         self.assertEqual([rows["kernels", name]["status"] for name in names[1:3]], ["passed", "passed"])
 
