@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string_view>
+#include <unordered_set>
 
 namespace vernier::dsl {
 
@@ -363,8 +365,12 @@ bool Elaborator::budget(const LearnedStmt &learned, Hole &hole, Frame &frame) {
     Frame inner = frame;
     inner.place = &scratch;
     Value value = eval(*learned.budget, inner);
+    std::unordered_set<std::string_view> counted; // parameters of shared blocks once
     for (size_t i = nodes; i < graph_.nodes.size(); ++i) {
       const Node &node = graph_.nodes[i];
+      if (hole.budget == BudgetKind::Parameters &&
+          !counted.insert(node.parametersOf.empty() ? node.place : node.parametersOf).second)
+        continue;
       const Shape input = node.operands.empty() ? Shape() : graph_.nodes[node.operands[0]].shape;
       hole.limit =
           saturatingSum(hole.limit, hole.budget == BudgetKind::Macs ? multiplyAdds(node, input)
@@ -376,7 +382,7 @@ bool Elaborator::budget(const LearnedStmt &learned, Hole &hole, Frame &frame) {
     holeSpans_.resize(holes);
     chooseHoles_.resize(chooses);
     for (; claimed_.size() > claimed; claimed_.pop_back())
-      places_.erase(claimed_.back());
+      unclaim(claimed_.back());
     if (value.error())
       return false;
   }
@@ -624,6 +630,8 @@ std::optional<std::string> Elaborator::labelText(const Label &label, Frame &fram
 }
 
 std::optional<std::string> Elaborator::placeOf(const CallExpr *call, std::string_view base, Frame &frame) {
+  if (placeOfNext_)
+    return *std::exchange(placeOfNext_, std::nullopt);
   std::string own;
   if (call && call->label) {
     std::optional<std::string> text = labelText(*call->label, frame);

@@ -162,47 +162,52 @@ Value Elaborator::share(const AssignStmt &statement, const Value &value, Frame &
   if (!claim('b', place, "blocks", name.span, frame) || !charge(static_cast<int64_t>(place.size())))
     return {};
   BlockValue block = *value.block;
-  block.shared = std::make_shared<SharedPlace>(SharedPlace{place});
+  block.shared = std::make_shared<const std::string>(place);
   return Value::ofBlock(std::move(block));
 }
 
 // The first call is at the place of the parameters, the others at `NAME_2`, `NAME_3`, or where a label says.
 Value Elaborator::callShared(BlockValue block, const CallExpr &call, Frame &frame) {
-  SharedPlace &shared = *block.shared;
+  const std::string &shared = *block.shared;
   if (call.label && call.label->inlined) {
     error(diag::MisplacedLabel, call.label->span, frame, "a shared block")
         .label("its parameters have a place, which `inline` leaves out");
     return {};
   }
-  std::string path = shared.path;
-  ++shared.calls;
+  std::string path = shared;
+  const int number = ++sharedCalls_[shared];
+  claimed_.push_back(kCall + shared);
   if (call.label) {
     const auto place = placeOf(&call, "", frame);
     if (!place)
       return {};
     path = *place;
-  } else if (shared.calls > 1) {
-    path += "_" + std::to_string(shared.calls);
+  } else if (number > 1) {
+    path += "_" + std::to_string(number);
   }
-  if ((call.label || shared.calls > 1) && !claim('b', path, "blocks", call.callee.span, frame))
+  if ((call.label || number > 1) && !claim('b', path, "blocks", call.callee.span, frame))
     return {};
-  shared_.emplace_back(path, shared.path);
+  shared_.emplace_back(path, shared);
   Value result;
   if (block.callee.block) {
     result = enterBlock(*block.callee.block, call, std::move(block.bound), frame, &path);
-  } else { // an operation is at the place itself
-    PlaceScope whole;
-    PlaceScope *const outer = std::exchange(frame.place, &whole);
-    CallExpr labelled(call.span);
-    labelled.callee = call.callee;
-    labelled.label = std::make_unique<Label>();
-    labelled.label->text = std::make_unique<StringExpr>(call.callee.span);
-    labelled.label->text->parts.push_back({path, nullptr});
-    result = callOp(*block.callee.op, labelled, block.bound, frame);
-    frame.place = outer;
+  } else {
+    placeOfNext_ = path; // an operation is at the place itself
+    result = callOp(*block.callee.op, call, block.bound, frame);
+    placeOfNext_.reset();
   }
   shared_.pop_back();
   return result;
+}
+
+void Elaborator::unclaim(const std::string &key) {
+  const std::string place = key.substr(1);
+  if (key.front() == kCall)
+    --sharedCalls_[place];
+  else if (key.front() == kParameters)
+    parametersAt_.erase(place);
+  else
+    places_.erase(key);
 }
 
 bool Elaborator::shareParameters(Node &node, std::string_view written, Span span,
@@ -231,7 +236,9 @@ bool Elaborator::shareParameters(Node &node, std::string_view written, Span span
     if (place.starts_with(outer->first))
       place = outer->second + place.substr(outer->first.size());
   const auto [first, isNew] = parametersAt_.try_emplace(place, static_cast<int>(graph_.nodes.size()));
-  if (!isNew) {
+  if (isNew) {
+    claimed_.push_back(kParameters + place);
+  } else {
     const Node &known = graph_.nodes[first->second];
     const auto inputs = [&](const Node &of) { return graph_.nodes[of.operands[0]].shape.channels; };
     const bool same = known.kind == node.kind && known.channels == node.channels &&

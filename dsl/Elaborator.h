@@ -219,6 +219,8 @@ private:
   // Names the parameters of a node in a shared block; refuses what cannot be shared.
   bool shareParameters(Node &node, std::string_view written, Span span, const LearnedWidthPtr &width,
                        Frame &frame);
+  // Undoes what an entry of claimed_ stands for.
+  void unclaim(const std::string &key);
   bool claim(char kind, const std::string &place, std::string_view plural, Span span, Frame &frame);
   Location locate(Span span);
   const Shape &shapeOf(const Value &tensor) const { return graph_.nodes[tensor.node()].shape; }
@@ -262,14 +264,19 @@ private:
   std::vector<Scope> scopes_;
   // Of the shared blocks around what is being evaluated: the place of the call, and that of the parameters.
   std::vector<std::pair<std::string, std::string>> shared_;
-  std::map<std::string, int, std::less<>> parametersAt_; // place -> the first node that has them, if shared
+  std::unordered_map<std::string, int> parametersAt_; // place -> the first node that has them, if shared
   std::vector<Span> holeSpans_;
   std::vector<int> chooseHoles_; // index into Graph::holes of each bit of a ChoiceSet
   ChoiceSet read_ = 0;           // `choose` holes that the expression being evaluated has read
   ChoiceSet control_ = 0; // `choose` holes that the conditions around what is being evaluated have read
   std::unordered_map<std::string, Span> places_;
   std::map<std::string, Span> lossNames_;
-  std::vector<std::string> claimed_; // keys of places_ in order, to undo what a budget's expression built
+  std::optional<std::string> placeOfNext_;           // node, where a shared block says it
+  std::unordered_map<std::string, int> sharedCalls_; // of shared blocks, by the place of their parameters
+  // What a budget's expression built is undone: in order keys of places_, and, behind these letters, of the
+  // two maps of shared blocks.
+  static constexpr char kCall = 'c', kParameters = 'p';
+  std::vector<std::string> claimed_;
   std::map<std::pair<int, uint32_t>, Location> locations_;
   std::shared_ptr<const std::string> loop_;
   std::vector<ExprPtr> overrides_;

@@ -66,12 +66,6 @@ struct ListValue {
   int depth = 1; // of lists and blocks in lists
 };
 
-// Of a block whose calls have the same parameters: what these are called, and how many calls there are.
-struct SharedPlace {
-  std::string path;
-  int calls = 0;
-};
-
 // A block or an operation that is a value: what calls it gives the open parameters, in their order.
 struct BlockValue {
   Callee callee;
@@ -81,7 +75,7 @@ struct BlockValue {
   };
   std::vector<std::optional<Argument>> bound{}; // of each parameter
   std::vector<size_t> open{};                   // parameters
-  std::shared_ptr<SharedPlace> shared{};        // null: each call has its own
+  std::shared_ptr<const std::string> shared{};  // the place of all calls' parameters; null: each has its own
   Type type{};
   int depth = 1; // of blocks and lists in blocks
 };

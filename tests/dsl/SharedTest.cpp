@@ -87,6 +87,23 @@ BOOST_AUTO_TEST_CASE(within_blocks) {
              "head.conv1 head.ln head_2.conv1=head.conv1 head_2.ln=head.ln");
 }
 
+// A budget's expression is undone, calls and parameters of shared blocks too, and counts these once.
+BOOST_AUTO_TEST_CASE(within_budgets) {
+  const auto limitOf = [](const std::string &budget, const std::string &blocks = unit) {
+    const Graph graph =
+        graphOf(blocks +
+                "network net() {\n  input image: [8, 8, 8]\n  shared head = conv(_, 8, 1)\n"
+                "  learned n: [int] = [8] within " +
+                budget + "\n  image |> head |> head |> conv(n[0], 1) |> conv(4, 1)\n}\nmodel m = net()\n");
+    BOOST_TEST(layersOf(graph) == "head head_2=head conv1 conv2");
+    return graph.holes[0].limit;
+  };
+  BOOST_TEST(limitOf("macs(image |> head |> head)") == 2 * 64 * 64);
+  BOOST_TEST(limitOf("params(image |> head |> head)") == 64);
+  BOOST_TEST(limitOf("params(image |> twice)",
+                     unit + "block twice(x) {\n  shared p = conv(_, 8, 1)\n  x |> p |> p\n}\n") == 64);
+}
+
 BOOST_AUTO_TEST_CASE(shared_is_a_name_too) {
   BOOST_TEST(errorOf("shared = image |> relu\nshared |> conv(4, 1)") == "");
   BOOST_TEST(errorOf("image |> shared", "block shared(x) {\n  x |> relu\n}\n") == "");
