@@ -144,6 +144,18 @@ std::string pointwiseName(const PointwiseFunction &f) {
   return f.kind == Pointwise::Focal ? name + "_" + numberName(f.share) : name;
 }
 
+// What the name begins with, and the operands that are read.
+template <class Problem>
+std::pair<std::string, std::vector<KernelOperand>> readsOf(const char *kind, const Problem &p) {
+  std::string name = kind + pointwiseName(p.function) + "_" + p.x.name();
+  std::vector<KernelOperand> operands = {p.x.operand()};
+  if (p.function.hasTarget()) {
+    name += "_" + p.target.name();
+    operands.push_back(p.target.operand());
+  }
+  return {std::move(name), std::move(operands)};
+}
+
 // Rows of maps whose pixels are one after the other are vectors as long as the row.
 int64_t runOf(std::initializer_list<View> maps) {
   const View &first = *maps.begin();
@@ -154,12 +166,7 @@ int64_t runOf(std::initializer_list<View> maps) {
 
 KernelCode pointwiseLoss(const PointwiseLossProblem &p, const Target &target) {
   const View x = p.x, wanted = p.function.hasTarget() ? p.target : p.x;
-  std::vector<KernelOperand> operands = {x.operand()};
-  std::string name = "pointwise_loss_" + pointwiseName(p.function) + "_" + x.name();
-  if (p.function.hasTarget()) {
-    operands.push_back(wanted.operand());
-    name += "_" + wanted.name();
-  }
+  auto [name, operands] = readsOf("pointwise_loss_", p);
   const unsigned output = unsigned(operands.size());
   operands.push_back({rowTasks(x)});
   const int64_t run = runOf({x, wanted}), runs = x.w * x.c / run;
@@ -180,12 +187,7 @@ KernelCode pointwiseLoss(const PointwiseLossProblem &p, const Target &target) {
 
 KernelCode pointwiseLossGradient(const PointwiseLossGradientProblem &p, const Target &target) {
   const View x = p.x, wanted = p.function.hasTarget() ? p.target : p.x, gradient = p.gradient;
-  std::vector<KernelOperand> operands = {x.operand()};
-  std::string name = "pointwise_loss_gradient_" + pointwiseName(p.function) + "_" + x.name();
-  if (p.function.hasTarget()) {
-    operands.push_back(wanted.operand());
-    name += "_" + wanted.name();
-  }
+  auto [name, operands] = readsOf("pointwise_loss_gradient_", p);
   const unsigned output = unsigned(operands.size());
   operands.push_back(gradient.operand());
   name += "_" + gradient.name() + "_times" + numberName(p.weight);

@@ -76,39 +76,40 @@ void CudaSelection::softmaxLossGradient(const SoftmaxLossGradientProblem &p, con
   step(p, d);
 }
 
-void CudaSelection::pointwiseLoss(const PointwiseLossProblem &p, const Places &at) {
-  Draft d{.type = "PointwiseLoss", .function = "pointwise_loss"};
-  const bool targets = p.function.hasTarget();
-  const ::vn::PointwiseLoss loss{.x = mapAt(at.reads[0].view, {}),
-                                 .target = mapAt(at.reads[targets ? 1 : 0].view, {}),
-                                 .function = deviceFunction(p.function)};
-  d.constant.field("x", loss.x).field("target", loss.target).field("function", constantOf(p.function));
-  d.launch = launch_of(loss);
+// What the kernels of a loss and of its gradient have in common.
+template <class Kernel>
+void CudaSelection::pointwiseReads(Draft &d, Kernel &kernel, const PointwiseFunction &function,
+                                   const char *written, const Places &at) {
+  const bool targets = function.hasTarget();
+  kernel.x = mapAt(at.reads[0].view, {});
+  kernel.target = mapAt(at.reads[targets ? 1 : 0].view, {});
+  kernel.function = deviceFunction(function);
+  d.constant.field("x", kernel.x).field("target", kernel.target);
   read(d, "x", at.reads[0]);
   if (targets)
     read(d, "target", at.reads[1]);
   else
-    d.arguments = "x, nullptr, sums";
-  write(d, "sums", at.writes[0]);
+    d.arguments = std::string("x, nullptr, ") + written;
+  write(d, written, at.writes[0]);
+}
+
+void CudaSelection::pointwiseLoss(const PointwiseLossProblem &p, const Places &at) {
+  Draft d{.type = "PointwiseLoss", .function = "pointwise_loss"};
+  ::vn::PointwiseLoss loss;
+  pointwiseReads(d, loss, p.function, "sums", at);
+  d.constant.field("function", constantOf(p.function));
+  d.launch = launch_of(loss);
   step(p, d);
 }
 
 void CudaSelection::pointwiseLossGradient(const PointwiseLossGradientProblem &p, const Places &at) {
   Draft d{.type = "PointwiseGradient", .function = "pointwise_gradient"};
-  const bool targets = p.function.hasTarget();
-  const ::vn::PointwiseGradient gradient{.x = mapAt(at.reads[0].view, {}),
-                                         .target = mapAt(at.reads[targets ? 1 : 0].view, {}),
-                                         .gradient = mapAt(at.writes[0].view, {}),
-                                         .function = deviceFunction(p.function)};
-  d.constant.field("x", gradient.x).field("target", gradient.target).field("gradient", gradient.gradient);
-  d.constant.field("function", constantOf(p.function)).field("weight", p.weight);
+  ::vn::PointwiseGradient gradient;
+  pointwiseReads(d, gradient, p.function, "gradient", at);
+  gradient.gradient = mapAt(at.writes[0].view, {});
+  d.constant.field("gradient", gradient.gradient).field("function", constantOf(p.function));
+  d.constant.field("weight", p.weight);
   d.launch = launch_of(gradient);
-  read(d, "x", at.reads[0]);
-  if (targets)
-    read(d, "target", at.reads[1]);
-  else
-    d.arguments = "x, nullptr, gradient";
-  write(d, "gradient", at.writes[0]);
   step(p, d);
 }
 

@@ -69,6 +69,9 @@ private:
   bool loss(const Problem &problem, const Places &at);
   void softmaxLoss(const SoftmaxLossProblem &p, const Places &at);
   void softmaxLossGradient(const SoftmaxLossGradientProblem &p, const Places &at);
+  template <class Kernel>
+  void pointwiseReads(Draft &draft, Kernel &kernel, const PointwiseFunction &function, const char *written,
+                      const Places &at);
   void pointwiseLoss(const PointwiseLossProblem &p, const Places &at);
   void pointwiseLossGradient(const PointwiseLossGradientProblem &p, const Places &at);
   void countLabels(const CountLabelsProblem &p, const Places &at);
