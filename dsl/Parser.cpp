@@ -124,7 +124,7 @@ File Parser::parseFile() {
   File file;
   file.source = file_;
   for (skipNewlines(); !at(Tok::End); skipNewlines()) {
-    size_t before = position_;
+    const size_t before = position_, reported = diagnostics_.size();
     const bool declares = at(Tok::KwBlock) || at(Tok::KwNetwork);
     if (at(Tok::KwImport))
       parseImport(file);
@@ -144,10 +144,14 @@ File Parser::parseFile() {
       continue;
     }
     if (!at(Tok::Newline) && !at(Tok::End)) {
-      if (position_ > before && !beginsItem(kind()) && !at(Tok::RBrace)) {
+      // A brace that is left over after a mistake is that mistake's.
+      const bool explained = at(Tok::RBrace) && diagnostics_.size() > reported;
+      if (position_ > before && !beginsItem(kind()) && !explained) {
         auto report = expected("the end of the line");
         if (at(Tok::Name) && sourceOf(token().span) == "as")
           report.help("what is imported keeps its name");
+        if (at(Tok::RBrace))
+          report.help("no `{` is open here: there is one `}` too many");
       }
       if (declares)
         skipToItem();
