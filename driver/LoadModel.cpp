@@ -9,6 +9,7 @@
 #include "compiler/passes/BindHoles.h"
 #include "compiler/passes/DeclaredLosses.h"
 #include "compiler/passes/Passes.h"
+#include "compiler/passes/TrainingForm.h"
 #include "dsl/Value.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
@@ -269,8 +270,11 @@ LoadedModel loadModel(const ModelOptions &options, Branches branches, const Tria
              options.file, "name the place of an op, as `vernier describe` lists them");
   }
   model.declaresLosses = !graph->losses.empty();
-  if (!options.losses)
+  model.forTraining = options.losses;
+  if (!options.losses) {
     model.trainingOnly = dropLosses(*model.module);
+    compiler::dropDropout(model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction));
+  }
   model.holes = seedsOf(*model.module);
   for (const dsl::Hole &hole : graph->holes)
     if (hole.kind == dsl::Hole::Kind::Choose)

@@ -28,7 +28,7 @@ struct ModelOptions {
   std::vector<std::string> parameters; // "depth=4": of the model's network
   std::vector<std::string> choices;    // "layer1.factor=0.65": `choose` holes, before the configuration's
   std::optional<InnerOutput> innerOutput;
-  bool losses = false; // keep what training minimises, and what only that needs
+  bool losses = false; // keep what training minimises, what only that needs, and what drops by chance
 };
 
 // The folder of the models that come with Vernier, in which imports are looked for at last.
@@ -65,6 +65,7 @@ struct LoadedModel {
   std::vector<HoleChannels> holes;             // in the specification's order
   std::vector<HoleChoice> choices;             // the same
   bool declaresLosses = false;                 // the specification says what training minimises
+  bool forTraining = false;                    // it has what only training computes (ModelOptions::losses)
   std::vector<std::string> trainingOnly;       // parameters that only the losses, which were dropped, need
 };
 

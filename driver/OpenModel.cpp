@@ -208,7 +208,9 @@ bool hasOpenChoices(const LoadedModel &model) {
 OpenModel loadOpenModel(const ModelOptions &options, const LoadedModel &first,
                         const codegen::Backend &backend, const std::string &precision,
                         std::optional<compiler::LossKind> loss) {
-  return Collector(options, first, backend, precision, loss).run();
+  ModelOptions alike = options;
+  alike.losses = first.forTraining;
+  return Collector(alike, first, backend, precision, loss).run();
 }
 
 } // namespace vernier::driver

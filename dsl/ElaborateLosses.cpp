@@ -73,6 +73,8 @@ void Elaborator::checkArrayNames(Frame &frame) {
       continue;
     if (node.place == "image")
       error(diag::DuplicateTarget, info_[i].span, frame, node.place, "the input's array");
+    if (node.place == "random")
+      error(diag::DuplicateTarget, info_[i].span, frame, node.place, "the array of random numbers");
     const auto output = places_.find("r" + node.place);
     if (output != places_.end())
       error(diag::DuplicateTarget, info_[i].span, frame, node.place, "an output")

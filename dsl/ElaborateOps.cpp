@@ -51,6 +51,10 @@ Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, con
     return layerNorm(op);
   case Op::LayerScale:
     return layerScale(op);
+  case Op::Dropout:
+  case Op::ChannelDropout:
+  case Op::DropPath:
+    return dropout(op);
   case Op::Activate:
     return activate(op);
   case Op::MaxPool:
@@ -301,6 +305,18 @@ Value Elaborator::layerScale(OpCall &op) {
   node.initial = floatArgument(op, 1, 1e-6);
   if (!op.failed && !(std::abs(node.initial) <= 1e6))
     badValue(op, 1, "from -1e6 to 1e6", op.values[1]);
+  return op.failed ? Value() : addLike(op, std::move(node));
+}
+
+Value Elaborator::dropout(OpCall &op) {
+  Node node;
+  node.kind = OpKind::Dropout;
+  node.rate = floatArgument(op, 1, 0);
+  node.part = op.op->op == Op::Dropout          ? DroppedPart::Element
+              : op.op->op == Op::ChannelDropout ? DroppedPart::Channel
+                                                : DroppedPart::Image;
+  if (!op.failed && !(node.rate >= 0 && node.rate < 1))
+    badValue(op, 1, "from 0 to below 1", op.values[1]);
   return op.failed ? Value() : addLike(op, std::move(node));
 }
 

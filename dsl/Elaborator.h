@@ -157,6 +157,7 @@ private:
   Value addLike(OpCall &op, Node node);
   Value batchNorm(OpCall &op);
   Value layerNorm(OpCall &op);
+  Value dropout(OpCall &op);
   Value layerScale(OpCall &op);
   Value overChannels(OpCall &op);
   Value pool(OpCall &op);

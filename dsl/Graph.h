@@ -22,6 +22,7 @@ enum class OpKind {
   BatchNorm,             // epsilon, momentum
   LayerNorm,             // over the channels of each pixel; epsilon
   LayerScale,            // a factor for each channel; initial
+  Dropout,               // in training; rate, part
   Activate,              // activation
   MaxPool,               // kernel, stride, padding, ceil
   AvgPool,               // kernel, stride, padding, ceil, countPadding
@@ -44,6 +45,8 @@ enum class OpKind {
 };
 
 enum class ResizeMode { Nearest, Bilinear };
+
+enum class DroppedPart { Element, Channel, Image };
 
 struct Shape {
   int64_t channels = 0, height = 0, width = 0;
@@ -85,6 +88,8 @@ struct Node {
   double epsilon = 1e-5, momentum = 0.1;
   double initial = 1e-6; // LayerScale: what training begins with
   Activation activation;
+  double rate = 0; // Dropout: the probability with which a part becomes 0
+  DroppedPart part = DroppedPart::Element;
   ResizeMode mode = ResizeMode::Nearest;
   double scale = 0;               // Resize: the factor that pixels are sampled by; 0: that of the sizes
   int64_t offset[2] = {0, 0};     // Crop: top, left

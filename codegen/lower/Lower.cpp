@@ -283,6 +283,8 @@ std::string inputName(BlockArgument argument) {
   auto names = argument.getOwner()->getParentOp()->getAttrOfType<ArrayAttr>(vn::kInputsAttr);
   const StringRef name =
       names ? cast<StringAttr>(names[argument.getArgNumber()]).getValue() : StringRef(vn::kImageInput);
+  if (name == vn::kRandomInput)
+    return kRandom;
   return name == vn::kImageInput ? kImage : name.str();
 }
 

@@ -1,7 +1,9 @@
-// Losses: sums over rows of pixels, and what becomes of them.
+// Losses: sums over rows of pixels, and what becomes of them. What is drawn by chance.
 #include "codegen/lower/Lowering.h"
 
 #include "llvm/ADT/TypeSwitch.h"
+
+#include <cmath>
 
 using namespace mlir;
 
@@ -80,6 +82,14 @@ LogicalResult Lowering::lowerLoss(Operation *op) {
         for (Value term : sum.getTerms())
           terms.push_back(at(term));
         solve(WeightedSumProblem{sum.getWeights().vec()}, terms, {result(sum.getResult())});
+        return success();
+      })
+      .Case<vn::KeepMaskOp>([&](auto mask) {
+        const double share = mask.getRate().convertToDouble() * 0x1p32;
+        const Location y = result(mask.getResult());
+        solve(KeepMaskProblem{y.view, uint32_t(std::min(std::round(share), 0x1p32 - 1)),
+                              uint32_t(mask.getStream()), mask.getImage()},
+              {at(mask.getState())}, {y});
         return success();
       })
       .Default([](Operation *) { return failure(); });

@@ -31,7 +31,8 @@ Location Lowering::passedOn(StringRef name, Value value) {
   return {entry->second, 0, view};
 }
 
-void Lowering::declareTrainingArrays(func::FuncOp infer, func::FuncOp loss, Program &whole) {
+void Lowering::declareTrainingArrays(func::FuncOp infer, func::FuncOp loss, BlockArgument random,
+                                     Program &whole) {
   begin(whole, nullptr);
   arrayAt.clear();
   passedOnAt.clear(); // inference has memory of its own
@@ -39,6 +40,8 @@ void Lowering::declareTrainingArrays(func::FuncOp infer, func::FuncOp loss, Prog
   for (BlockArgument argument : loss.getArguments()) // but for maps that segments hand on
     if (isTarget(argument) || cast<RankedTensorType>(argument.getType()).getRank() != 4)
       arrayAt[inputName(argument)] = addArgumentIo(inputName(argument), argument);
+  if (random && !arrayAt.contains(kRandom))
+    arrayAt[kRandom] = addArgumentIo(kRandom, random);
   auto outputs = loss->getAttrOfType<ArrayAttr>(vn::kOutputsAttr);
   for (auto [attribute, value] : llvm::zip(outputs, loss.front().getTerminator()->getOperands())) {
     const std::string name = cast<StringAttr>(attribute).str();
@@ -58,7 +61,7 @@ void Lowering::segmentArguments(func::FuncOp function) {
     else if (isMap) // whose place may have the name of an array
       alias(argument, passedOn(text, argument));
     else
-      alias(argument, arrayAt.lookup(text));
+      alias(argument, arrayAt.lookup(inputName(argument)));
   }
 }
 
@@ -177,6 +180,17 @@ func::FuncOp trainStepOf(const SegmentModules &segment, size_t variant = 0) {
   return ModuleOp(segment.variants[variant].module).lookupSymbol<func::FuncOp>(vn::kTrainStepFunction);
 }
 
+// Of the first of all training steps that draw by chance.
+BlockArgument randomState(llvm::ArrayRef<SegmentModules> segments) {
+  for (const SegmentModules &segment : segments)
+    for (size_t v = 0; v < segment.variants.size(); ++v)
+      if (func::FuncOp step = trainStepOf(segment, v))
+        for (BlockArgument argument : step.getArguments())
+          if (inputName(argument) == kRandom && !isTarget(argument))
+            return argument;
+  return {};
+}
+
 } // namespace
 
 static LogicalResult lowerInference(Lowering &lowering, llvm::ArrayRef<SegmentModules> segments,
@@ -204,7 +218,7 @@ static LogicalResult lowerTraining(Lowering &lowering, func::FuncOp configuratio
                                    llvm::ArrayRef<SegmentModules> segments, Compilation &compilation) {
   for (const SegmentModules &segment : segments)
     if (auto step = trainStepOf(segment); step && !step->getAttrOfType<ArrayAttr>(vn::kOutputsAttr).empty())
-      lowering.declareTrainingArrays(configuration, step, compilation.trainStep);
+      lowering.declareTrainingArrays(configuration, step, randomState(segments), compilation.trainStep);
   SegmentPrograms forward(segments.size()), backward(segments.size());
   std::vector<std::pair<size_t, std::vector<Program> *>> groups, back;
   for (size_t s = 0; s < segments.size(); ++s) {

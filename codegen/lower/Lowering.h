@@ -15,6 +15,7 @@
 namespace vernier::codegen {
 
 inline constexpr const char *kImage = "image";
+inline constexpr const char *kRandom = "random";
 
 // Of a value's type; dense.
 View viewOf(mlir::Value value);
@@ -36,7 +37,9 @@ public:
   // The arrays of a network, before its segments.
   void declareArrays(mlir::func::FuncOp infer, Program &program);
   // Those of a training step, `loss` being the segment with the loss.
-  void declareTrainingArrays(mlir::func::FuncOp infer, mlir::func::FuncOp loss, Program &program);
+  // `random`: of some segment, what its random numbers follow from; or null.
+  void declareTrainingArrays(mlir::func::FuncOp infer, mlir::func::FuncOp loss, mlir::BlockArgument random,
+                             Program &program);
   // One choice of a segment; `program` receives its steps alone, unplanned.
   // With `shareWeights` batch norms scale sums instead of weights, which are then those of all choices.
   mlir::LogicalResult segment(mlir::func::FuncOp infer, bool shareWeights, Program &program,

@@ -26,9 +26,9 @@ struct OnnxFiles {
   std::string data; ///< path of the weights' own file; empty: there is none
 };
 
-/// Writes `infer`, as the specification has it (before any pass rewrites it), to `path`, and where the
-/// weights do not fit there to `path`.data. Inputs, maps and outputs are N x C x H x W; an output of one
-/// pixel is N x C, as in a built model. Throws runtime::Error where a file cannot be written.
+/// Writes `infer`, as the specification has it (without dropout, before any pass rewrites it), to `path`, and
+/// where the weights do not fit there to `path`.data. Inputs, maps and outputs are N x C x H x W; an output
+/// of one pixel is N x C, as in a built model. Throws runtime::Error where a file cannot be written.
 llvm::Expected<OnnxFiles> exportOnnx(mlir::func::FuncOp infer, const OnnxOptions &options,
                                      const std::string &path);
 

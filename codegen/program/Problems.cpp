@@ -82,6 +82,7 @@ struct Name {
   const char *operator()(const CountLabelsProblem &) const { return "count_labels"; }
   const char *operator()(const MeanLossProblem &) const { return "mean_loss"; }
   const char *operator()(const WeightedSumProblem &) const { return "weighted_sum"; }
+  const char *operator()(const KeepMaskProblem &) const { return "keep_mask"; }
   const char *operator()(const SgdProblem &) const { return "sgd"; }
   const char *operator()(const AccumulateProblem &) const { return "accumulate_gradient"; }
   const char *operator()(const CheckFiniteProblem &) const { return "check_finite"; }
@@ -216,6 +217,9 @@ public:
   void operator()(const WeightedSumProblem &p) {
     for (const double weight : p.weights)
       real("", weight);
+  }
+  void operator()(const KeepMaskProblem &p) {
+    map(p.mask).number("below", p.threshold).number("stream", p.stream).word(p.image ? "image" : "");
   }
   void operator()(const SgdProblem &p) { number("", p.count); }
   void operator()(const AccumulateProblem &p) { number("", p.count); }

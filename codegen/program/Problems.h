@@ -428,6 +428,16 @@ struct WeightedSumProblem {
   bool operator==(const WeightedSumProblem &) const = default;
 };
 
+// Reads two numbers, the state that random ones follow from; writes 0 or 1, as vn.keep_mask says: 0 where
+// what is drawn lies below `threshold`. With `image` a whole image is one.
+struct KeepMaskProblem {
+  View mask;
+  uint32_t threshold = 0, stream = 0;
+  bool image = false;
+
+  bool operator==(const KeepMaskProblem &) const = default;
+};
+
 // --- what follows a training step's gradients: of one parameter, numbers in a row
 
 // One step of stochastic gradient descent (abi.h: update). Reads the gradient, the learning rate, momentum's
@@ -466,7 +476,7 @@ using Problem =
                  LayerNormGradientFinishProblem, ChannelSumsProblem, FoldWeightProblem, FoldScaleProblem,
                  FoldBiasProblem, ScaleParameterProblem, SoftmaxLossProblem, SoftmaxLossGradientProblem,
                  PointwiseLossProblem, PointwiseLossGradientProblem, CountLabelsProblem, MeanLossProblem,
-                 WeightedSumProblem, SgdProblem, AccumulateProblem, CheckFiniteProblem>;
+                 WeightedSumProblem, KeepMaskProblem, SgdProblem, AccumulateProblem, CheckFiniteProblem>;
 
 // "convolution", "pool_gradient".
 const char *nameOf(const Problem &problem);

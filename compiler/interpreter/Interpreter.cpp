@@ -207,6 +207,11 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
       .Case([&](vn::CountLabelsOp op) {
         return one(Tensor({1}, countLabels(in(op.getLabels()), int64_t(op.getIgnored()))));
       })
+      .Case([&](vn::DropoutOp op) { return one(in(op.getInput())); })
+      .Case([&](vn::KeepMaskOp op) {
+        return one(keepMask(in(op.getState()), shapeOf(op.getResult()), op.getRate().convertToDouble(),
+                            op.getStream(), op.getImage()));
+      })
       .Case([&](vn::NumberOp op) { return one(Tensor({1}, op.getValue().convertToDouble())); })
       .Case([&](vn::WeightedSumOp op) {
         Tensor sum({1});
@@ -437,12 +442,10 @@ private:
                     update.getMomentum().convertToDouble(), update.getCount());
       return Tensors();
     }
-    if (auto target = dyn_cast<vn::TargetOp>(op)) {
-      auto found = environment.targets.find(target.getName().str());
-      if (found == environment.targets.end())
-        return op->emitOpError("no value is given for target `") << target.getName() << "`";
-      return one(found->second);
-    }
+    if (auto target = dyn_cast<vn::TargetOp>(op))
+      return given(op, target.getName());
+    if (isa<vn::RandomStateOp>(op))
+      return given(op, vn::kRandomInput);
     if (auto term = dyn_cast<vn::MinimizeOp>(op)) {
       const double value = term.getWeight().convertToDouble() * values[term.getLoss()][0];
       environment.losses[""] += value;
@@ -460,6 +463,13 @@ private:
     for (Value operand : op->getOperands())
       operands.push_back(&values.find(operand)->second);
     return evaluate(op, operands, environment.rounds);
+  }
+
+  FailureOr<Tensors> given(Operation *op, StringRef target) {
+    auto found = environment.targets.find(target.str());
+    if (found == environment.targets.end())
+      return op->emitOpError("no value is given for target `") << target << "`";
+    return one(found->second);
   }
 
   FailureOr<Tensor *> lookUp(Operation *op, StringRef name) {

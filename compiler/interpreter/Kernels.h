@@ -160,6 +160,11 @@ double countLabels(const Tensor &labels, int64_t ignored);
 Tensor pointwiseLoss(const PointwiseFunction &function, const Tensor &x, const Tensor *target);
 Tensor pointwiseLossGrad(const PointwiseFunction &function, const Tensor &x, const Tensor *target);
 
+// --- Random.cpp ---
+// 0 with probability `rate`, else 1, as vn.keep_mask says; with `image`, one number for each image.
+Tensor keepMask(const Tensor &state, const std::vector<int64_t> &shape, double rate, int64_t stream,
+                bool image);
+
 } // namespace vernier::interpreter
 
 #endif

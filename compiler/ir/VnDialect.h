@@ -37,6 +37,8 @@ inline constexpr llvm::StringLiteral kReportAttr = "vn.report";
 
 /// In vn.inputs the network's image, which is no op's place.
 inline constexpr llvm::StringLiteral kImageInput = "<image>";
+/// And what `vn.random_state` becomes.
+inline constexpr llvm::StringLiteral kRandomInput = "<random>";
 
 /// Names of the programs.
 inline constexpr llvm::StringLiteral kInferFunction = "infer";

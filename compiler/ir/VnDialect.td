@@ -66,6 +66,10 @@ def Vn_PointwiseAttr : Vn_Enum<"Pointwise", "what a loss takes of each element a
   I32EnumAttrCase<"Squared", 3, "squared">, I32EnumAttrCase<"Absolute", 4, "absolute">,
   I32EnumAttrCase<"SmoothL1", 5, "smooth_l1">]>;
 
+def Vn_DroppedPartAttr : Vn_Enum<"DroppedPart", "what is dropped, or kept, as a whole", [
+  I32EnumAttrCase<"Element", 0, "element">, I32EnumAttrCase<"Channel", 1, "channel">,
+  I32EnumAttrCase<"Image", 2, "image">]>;
+
 // The numbers are those of vn_parameter_kind in runtime/include/vernier/abi.h.
 def Vn_ParameterKindAttr : Vn_Enum<"ParameterKind", "role of a parameter", [
   I32EnumAttrCase<"ConvolutionWeight", 0, "convolution_weight">, I32EnumAttrCase<"LinearWeight", 1, "linear_weight">,

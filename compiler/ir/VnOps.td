@@ -7,6 +7,7 @@ include "compiler/ir/VnLayerOps.td"
 include "compiler/ir/VnSpatialOps.td"
 include "compiler/ir/VnChannelOps.td"
 include "compiler/ir/VnLossOps.td"
+include "compiler/ir/VnRandomOps.td"
 include "compiler/ir/VnGradientOps.td"
 include "compiler/ir/VnBlockOps.td"
 

@@ -228,11 +228,26 @@ private:
     return LayerNormOp::create(builder, loc, mapType(node.shape), input, gamma, beta, real(node.epsilon));
   }
 
+  // The name's hash (FNV-1a): adding another dropout changes nothing of what this one draws.
+  static int64_t streamOf(StringRef place) {
+    uint32_t hash = 2166136261;
+    for (const char c : place)
+      hash = (hash ^ uint8_t(c)) * 16777619;
+    return hash;
+  }
+
+  // The operand, where a node computes nothing but with open holes, of which every configuration has the same
+  // ops: a resize to the size that the map has, such as by a factor of 1, and what drops nothing.
+  bool isIdentity(const dsl::Node &node) const {
+    const bool resizes =
+        node.kind == dsl::OpKind::Resize && node.shape != graph.nodes[node.operands[0]].shape;
+    const bool drops = node.kind == dsl::OpKind::Dropout && node.rate > 0;
+    return (node.kind == dsl::OpKind::Resize || node.kind == dsl::OpKind::Dropout) && !resizes && !drops &&
+           openChoices(node).empty();
+  }
+
   Value lowerNode(const dsl::Node &node) {
-    // A resize to the size that the map has, such as by a factor of 1, is no op; but with open holes every
-    // configuration has the same ops.
-    if (node.kind == dsl::OpKind::Resize && node.shape == graph.nodes[node.operands[0]].shape &&
-        openChoices(node).empty())
+    if (isIdentity(node))
       return values[node.operands[0]];
     Value value = build(node);
     describe(value.getDefiningOp(), node);
@@ -272,6 +287,9 @@ private:
       return ScaleChannelsOp::create(
           builder, loc, type, input,
           parameter(node, "weight", ParameterKind::Gamma, {node.shape.channels}, real(node.initial)));
+    case dsl::OpKind::Dropout:
+      return DropoutOp::create(builder, loc, type, DroppedPart(static_cast<uint32_t>(node.part)),
+                               llvm::APFloat(node.rate), streamOf(node.place), input);
     case dsl::OpKind::Activate:
       return ActivateOp::create(builder, loc, type, node.activation, input);
     case dsl::OpKind::MaxPool:

@@ -15,6 +15,13 @@ SmallVector<Value> cloneForward(OpBuilder &builder, func::FuncOp forward, IRMapp
                              [&](Value result) { return mapping.lookup(result); });
 }
 
+void takeRandomState(Block &block, function_ref<Value(Type)> take) {
+  for (RandomStateOp state : llvm::make_early_inc_range(block.getOps<RandomStateOp>())) {
+    state.replaceAllUsesWith(take(state.getType()));
+    state.erase();
+  }
+}
+
 void eraseUnused(Block &block, const llvm::StringSet<> &parameters) {
   const auto isKept = [&](Operation &op) {
     auto parameter = dyn_cast<ParameterOp>(op);

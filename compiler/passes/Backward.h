@@ -24,6 +24,9 @@ mlir::Value buildLoss(mlir::OpBuilder &builder, LossKind kind, mlir::Value logit
 /// The type of what a loss compares logits with.
 mlir::Type labelsType(LossKind kind, mlir::RankedTensorType logits);
 
+/// Has `take` give what `vn.random_state` stands for in `block`, if anything is random there.
+void takeRandomState(mlir::Block &block, llvm::function_ref<mlir::Value(mlir::Type)> take);
+
 /// Erases what no result, stored gradient or running statistic needs; of parameters all, or those named.
 void eraseUnused(mlir::Block &block);
 void eraseUnused(mlir::Block &block, const llvm::StringSet<> &parameters);

@@ -145,6 +145,7 @@ struct Differentiate : vernier::compiler::impl::DifferentiateBase<Differentiate>
       minimizeDeclared(builder, step, infer, outputs);
     else
       minimizeLogits(builder, step, outputs);
+    takeRandomState(entry, [&](Type type) { return step.take(kRandomInput, type); });
     Backward backward(builder, entry, {});
     for (auto [term, weight] : minimized)
       backward.minimize(term, weight);

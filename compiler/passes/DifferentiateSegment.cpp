@@ -88,6 +88,8 @@ LogicalResult differentiateSegment(ModuleOp module, const SegmentTraining &train
     targetNames = {"labels"};
   }
 
+  takeRandomState(entry, [&](Type type) { return addArgument(kRandomInput, type); });
+
   // Gradients from later segments come first.
   Backward backward(builder, entry, taken);
   if (minimized)

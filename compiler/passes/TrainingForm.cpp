@@ -1,4 +1,4 @@
-// The forward half of a training step: @infer with its batch norms in their training form.
+// The forward half of a training step: @infer with its batch norms and dropouts in their training form.
 #include "compiler/passes/TrainingForm.h"
 
 #include "compiler/ir/Shapes.h"
@@ -13,6 +13,28 @@ namespace vernier::compiler {
 using namespace mlir;
 using namespace vernier::vn;
 
+void dropDropout(func::FuncOp infer) {
+  for (DropoutOp dropout : llvm::make_early_inc_range(infer.getOps<DropoutOp>())) {
+    dropout.replaceAllUsesWith(dropout.getInput());
+    dropout.erase();
+  }
+}
+
+// What remains of a part of the input, divided by the probability with which it does.
+static Value trainingForm(OpBuilder &builder, DropoutOp dropout, Value input, Value state) {
+  RankedTensorType map = dropout.getType();
+  const bool whole = dropout.getPart() != DroppedPart::Element; // channels or images
+  RankedTensorType shape = whole ? mapLike(map, {batchOf(map), 1, 1, channelsOf(map)}) : map;
+  auto mask = KeepMaskOp::create(builder, dropout.getLoc(), shape, state, dropout.getRate(),
+                                 dropout.getStream(), dropout.getPart() == DroppedPart::Image);
+  auto kept = MultiplyOp::create(builder, dropout.getLoc(), map, input, mask);
+  const Activation scale{Activation::ScaleShift, 1 / (1 - dropout.getRate().convertToDouble())};
+  auto scaled = ActivateOp::create(builder, dropout.getLoc(), map, scale, kept);
+  for (Operation *made : {mask.getOperation(), kept.getOperation(), scaled.getOperation()})
+    made->setDiscardableAttrs(dropout->getDiscardableAttrDictionary());
+  return scaled;
+}
+
 FailureOr<func::FuncOp> buildTrainingForm(func::FuncOp infer) {
   OpBuilder builder(infer.getContext());
   builder.setInsertionPointAfter(infer);
@@ -23,7 +45,15 @@ FailureOr<func::FuncOp> buildTrainingForm(func::FuncOp infer) {
   builder.setInsertionPointToStart(forward.addEntryBlock());
   IRMapping mapping;
   mapping.map(infer.getArguments(), forward.getArguments());
+  Value state;
+  if (!infer.getOps<DropoutOp>().empty())
+    state = RandomStateOp::create(builder, infer.getLoc(), RankedTensorType::get({2}, builder.getI32Type()));
   for (Operation &op : infer.front()) {
+    if (auto dropout = dyn_cast<DropoutOp>(op)) {
+      mapping.map(dropout.getResult(),
+                  trainingForm(builder, dropout, mapping.lookup(dropout.getInput()), state));
+      continue;
+    }
     auto norm = dyn_cast<BatchNormOp>(op);
     if (!norm) {
       builder.clone(op, mapping);
@@ -44,6 +74,7 @@ FailureOr<func::FuncOp> buildTrainingForm(func::FuncOp infer) {
       made->setDiscardableAttrs(norm->getDiscardableAttrDictionary());
     mapping.map(norm.getResult(), training.getResult());
   }
+  dropDropout(infer);
   return forward;
 }
 

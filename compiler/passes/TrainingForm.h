@@ -9,8 +9,12 @@ namespace vernier::compiler {
 /// What a training step computes before its gradients are added.
 inline constexpr llvm::StringLiteral kTrainForwardFunction = "train_forward";
 
-/// Adds @train_forward, a copy of `infer` whose batch norms take the batch's own statistics.
+/// Adds @train_forward, a copy of `infer` whose batch norms take the batch's own statistics and whose
+/// dropouts drop; `infer` keeps none of these.
 mlir::FailureOr<mlir::func::FuncOp> buildTrainingForm(mlir::func::FuncOp infer);
+
+/// Takes out what is identity in inference.
+void dropDropout(mlir::func::FuncOp infer);
 
 } // namespace vernier::compiler
 

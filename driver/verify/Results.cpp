@@ -122,6 +122,9 @@ Inputs Inputs::random(mlir::func::FuncOp infer, bool binary, uint64_t seed) {
   });
   const std::vector<int64_t> logits = shapeOf(infer.getResultTypes().front());
   inputs.image = randomTensor(shapeOf(infer.getArgumentTypes().front()), engine, -1, 1);
+  // By the names that the interpreter and a built model have.
+  inputs.targets["random"] = inputs.targets[vn::kRandomInput.str()] =
+      Tensor({2}, double(std::uniform_int_distribution<int32_t>()(engine)));
   if (compiler::declaresLosses(infer)) {
     for (vn::TargetOp target : infer.getOps<vn::TargetOp>())
       inputs.targets[target.getName().str()] = randomTarget(target, engine);

@@ -37,7 +37,7 @@ struct Measurement {
 
 } // namespace
 
-/// Values like those of real images; labels and the smoothing stay 0.
+/// Values like those of real images; labels, the smoothing and random numbers' state stay 0.
 static void fillInputs(IoArrays &arrays) {
   const auto image = arrays.floats(size_t(0));
   for (size_t i = 0; i < image.size(); ++i)

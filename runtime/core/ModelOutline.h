@@ -49,6 +49,8 @@ struct ModelOutline {
       ++inputs;
     while (others > inputs && std::string_view(arrays[others - 1].name).starts_with("loss."))
       --others;
+    if (inputs > 0 && std::string_view(arrays[inputs - 1].name) == "random") // no target's name
+      --inputs;
     if (inputs > 0)
       targets = arrays.subspan(1, inputs - 1); // behind the image
     terms = arrays.subspan(others);

@@ -13,7 +13,13 @@ namespace vernier::runtime {
 std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
 /// What a stream of numbers is for; streams of different purposes are independent.
-enum class RandomPurpose : uint32_t { Shuffle = 1, Augmentation = 2, Initialization = 3, Sampling = 4 };
+enum class RandomPurpose : uint32_t {
+  Shuffle = 1,
+  Augmentation = 2,
+  Initialization = 3,
+  Sampling = 4,
+  Dropout = 5
+};
 
 class RandomStream {
 public:

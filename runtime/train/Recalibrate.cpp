@@ -5,6 +5,7 @@
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Shape.h"
 #include "runtime/data/Loader.h"
+#include "runtime/train/StepArrays.h"
 
 #include <algorithm>
 #include <cmath>
@@ -52,6 +53,7 @@ public:
 
   void add(const Batch &batch) {
     std::ranges::copy(batch.images, arrays.floats("image").begin());
+    drawRandomState(arrays, 0, batches, 0);
     if (batches++ == 0)
       findMomentum();
     step(0.0f);

@@ -1,11 +1,20 @@
 #include "runtime/train/StepArrays.h"
 
+#include "runtime/core/Random.h"
 #include "runtime/train/Evaluate.h"
 
 #include <algorithm>
 #include <cstring>
 
 namespace vernier::runtime {
+
+void drawRandomState(IoArrays &arrays, uint64_t seed, int64_t step, uint32_t run) {
+  if (!arrays.find("random"))
+    return;
+  RandomStream random(seed, RandomPurpose::Dropout, run, uint64_t(step));
+  for (int32_t &number : arrays.ints("random"))
+    number = int32_t(random.bits());
+}
 
 StepArrays::StepArrays(const Session &session, double labelSmoothing)
     : model(session.model()), outline(model), arrays(model.train_step, session.pipeline()) {

@@ -11,9 +11,15 @@
 
 namespace vernier::runtime {
 
+/// Fills the array `random` of train_step, where it has one.
+void drawRandomState(IoArrays &arrays, uint64_t seed, int64_t step, uint32_t run);
+
 class StepArrays {
 public:
   StepArrays(const Session &session, double labelSmoothing);
+
+  /// What a network with dropout drops follows from these: of a run, one of a step's.
+  void draw(uint64_t seed, int64_t step, uint32_t run) { drawRandomState(arrays, seed, step, run); }
 
   /// Returns the number of the run, see Session::start.
   int64_t start(Session &session, const Batch &batch);

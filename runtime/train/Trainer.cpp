@@ -162,6 +162,7 @@ private:
     for (size_t i = 0; i < step.runs; ++i) {
       if (several)
         session.choose(configurations[i]);
+      step.each[i].draw(recipe.seed, step.number, uint32_t(i));
       step.last = step.each[i].start(session, batch);
       requireFinite(step, i, false, batch, epoch);
       if (several) {

@@ -394,7 +394,7 @@ std::vector<Kernel> training(const Fields &f, const Target &target) {
            PointwiseLossProblem{function, x, wanted},
            PointwiseLossGradientProblem{function, x, wanted, dy, weight},
            CountLabelsProblem{f[0], 255 * f[7]}, MeanLossProblem{f[0], count},
-           WeightedSumProblem{{1, weight}}})
+           WeightedSumProblem{{1, weight}}, KeepMaskProblem{x, uint32_t(f[6]), uint32_t(f[3]), f[7] == 1}})
     kernels.push_back(whole(problem, target));
   for (const codegen::Problem &problem : std::initializer_list<codegen::Problem>{
            SgdProblem{f[3]}, AccumulateProblem{f[3]}, CheckFiniteProblem{f[3]}})

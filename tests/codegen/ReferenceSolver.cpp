@@ -368,6 +368,11 @@ public:
       sum += weight * readNumbers({1})[0];
     writeNumbers(Tensor({1}, sum));
   }
+  void operator()(const KeepMaskProblem &p) {
+    write(reference::keepMask(readNumbers({2}, Element::I32), {p.mask.n, p.mask.h, p.mask.w, p.mask.c},
+                              p.threshold * 0x1p-32, p.stream, p.image),
+          p.mask);
+  }
   void operator()(const SgdProblem &p) {
     const Tensor gradient = readNumbers({p.count});
     const double rate = readNumbers({1})[0], factor = readNumbers({1})[0], decay = readNumbers({1})[0];

@@ -8,6 +8,7 @@
 #include "codegen/cuda/device/layer_norm.cuh"
 #include "codegen/cuda/device/losses.cuh"
 #include "codegen/cuda/device/optimizer.cuh"
+#include "codegen/cuda/device/random.cuh"
 
 using namespace vn;
 
@@ -236,6 +237,10 @@ softmax_gradient_8x56x56x21(Global<const float> z, Global<const int> labels, Glo
 constexpr CountLabels labelled{.count = 8 * 56 * 56, .ignored = 255};
 VN_KERNEL(labelled.threads()) count_labels_25088(Global<const int> labels, Global<float> number) {
   count_labels<labelled>(labels, number);
+}
+constexpr KeepMask kept{.mask = mask, .below = 1u << 30, .stream = 7};
+VN_KERNEL(kept.threads()) keep_mask_8x56x56x21(Global<const int> state, Global<float> y) {
+  keep_mask<kept>(state, y);
 }
 constexpr PointwiseLoss attributes{
     .x = logits, .target = logits, .function = {Pointwise::Focal, 2.0f, 0.25f}};

@@ -6,6 +6,7 @@
 #include "codegen/onnx/ExportOnnx.h"
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
+#include "compiler/passes/TrainingForm.h"
 #include "dsl/Ops.h"
 #include "runtime/Error.h"
 #include "tests/support/SpecificationModule.h"
@@ -69,6 +70,7 @@ Exported exportModel(const testing::Specification &specification, const fs::path
   Exported result;
   result.module = testing::buildModule(*result.context, specification);
   BOOST_TEST_REQUIRE(static_cast<bool>(result.module));
+  compiler::dropDropout(result.infer()); // as models are loaded for inference
   codegen::OnnxOptions options;
   options.model = specification.model;
   options.metadata = {{"vernier.mean", "0.5"}};
@@ -273,6 +275,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_left_of_a_failure) {
   auto context = testing::makeContext();
   auto module = testing::buildModule(*context, operations("convolutions"));
   auto infer = module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);
+  compiler::dropDropout(infer);
   codegen::OnnxOptions options;
   options.weights = [&](const std::string &name) { return valuesOf(infer, name); };
   options.externalData = true;

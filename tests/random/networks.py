@@ -145,7 +145,10 @@ class Writer:
 
     def normalised(self, x):
         y = self.convolution(x)
-        return y and self.activation(self.norm(y), 0.8)
+        if not y:
+            return y
+        y = self.activation(self.norm(y), 0.8)
+        return y if self.chance(0.9) else self.same(y, "dropout(0.2)", "channel_dropout(0.25)", "drop_path(0.5)")
 
     def norm(self, x):
         if x.channels < 3 or self.chance(0.75):

@@ -104,6 +104,20 @@ class Verify(CommandTest):
         self.expect_named(self.verify("losses5", "--batch", "2", "--passes-only", "--inject-fault", "vn-differentiate"),
                           r"pass `vn-differentiate\{loss=softmax\}`")
 
+    def test_dropout(self):
+        for options in ([], ["--target", "cuda-emulated"], ["--target", "cuda-emulated", "--precision", "bf16"]):
+            with self.subTest(options):
+                done = self.verify("dropouts5", "--batch", "3", *options)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("kernels of vn.keep_mask", self.rows(done))
+        done = self.verify("chosen_dropouts", "--batch", "2", "--for", "train")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for target in ("cpu", "cuda-emulated"):
+            done = self.verify("dropouts5", "--batch", "3", "--for", "train", "--code-only", "--target", target, "--inject-fault", "keep_mask_3x13")
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertRegex(done.stderr, "^error: kernel `keep_mask_.*` computes vn.keep_mask of the training step wrongly")
+        self.expect_named(self.verify("dropouts5", "--passes-only", "--inject-fault", "vn-training-form"), "pass `vn-training-form`")
+
     def test_shared_blocks(self):
         for options in ([], ["--target", "cuda-emulated", "--code-only"]):
             with self.subTest(options):

@@ -317,6 +317,8 @@ KernelCode countLabels(const CountLabelsProblem &problem); // labels, count
 KernelCode meanLoss(const MeanLossProblem &problem);       // sums, [count,] mean
 KernelCode weightedSum(const WeightedSumProblem &problem); // terms, sum
 
+KernelCode keepMask(const KeepMaskProblem &problem, const Target &target); // state, mask
+
 KernelCode fromChannelsFirst(const View &y, const Target &target); // N x C x H x W to y
 KernelCode toChannelsFirst(const View &x, const Target &target);
 KernelCode copy(const View &x, const View &y, const Target &target);

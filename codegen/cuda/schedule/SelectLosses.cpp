@@ -1,5 +1,6 @@
-// Losses and their gradients.
+// Losses and their gradients, and what is drawn by chance.
 #include "codegen/cuda/device/losses.cuh"
+#include "codegen/cuda/device/random.cuh"
 #include "codegen/cuda/schedule/Selection.h"
 
 namespace vernier::codegen {
@@ -36,6 +37,8 @@ bool CudaSelection::loss(const Problem &problem, const Places &at) {
           meanLoss(p, at);
         else if constexpr (std::is_same_v<P, WeightedSumProblem>)
           weightedSum(p, at);
+        else if constexpr (std::is_same_v<P, KeepMaskProblem>)
+          keepMask(p, at);
         else
           return false;
         return true;
@@ -163,6 +166,17 @@ void CudaSelection::weightedSum(const WeightedSumProblem &p, const Places &at) {
     d.chosen = "from " + std::to_string(begin);
     step(p, d);
   }
+}
+
+void CudaSelection::keepMask(const KeepMaskProblem &p, const Places &at) {
+  Draft d{.type = "KeepMask", .function = "keep_mask"};
+  const ::vn::KeepMask mask{map(d, p.mask, at.writes[0]), p.threshold, p.stream, p.image};
+  d.constant.field("mask", mask.mask).field("below", std::to_string(p.threshold) + "u");
+  d.constant.field("stream", std::to_string(p.stream) + "u").field("image", p.image);
+  d.launch = launch_of(mask);
+  read(d, "state", at.reads[0], "const int", 2);
+  write(d, "mask", at.writes[0]);
+  step(p, d);
 }
 
 } // namespace vernier::codegen

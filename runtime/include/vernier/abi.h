@@ -71,8 +71,8 @@ typedef enum vn_io_kind { VN_INPUT = 0, VN_OUTPUT = 1, VN_PARTIAL_OUTPUT = 2 } v
 /* An array passed at a call: images and maps are N x C x H x W. */
 typedef struct vn_io {
   const char
-      *name;    /* "image", "labels", "label_smoothing", "loss", "logits" or a target's or output's name */
-  int64_t type; /* vn_type: VN_FLOAT32 or VN_INT32 */
+      *name; /* "image", "labels", "label_smoothing", "random", "loss", "logits" or a target's or output's */
+  int64_t type;      /* vn_type: VN_FLOAT32 or VN_INT32 */
   int64_t is_output; /* vn_io_kind */
   int64_t rank;
   int64_t shape[4];
@@ -208,7 +208,9 @@ typedef struct vn_model {
    * train_step: io = image, labels (int32[N], or float32[N x classes] for binary cross-entropy),
    * label_smoothing (float32[1]), loss (float32[1], mean over the batch), logits (float32[N x classes]); of a
    * specification that declares losses image, its targets, loss, its outputs, and "loss.NAME" (float32[1]) of
-   * each with a name; writes all gradients, updates running statistics. No steps in an inference build.
+   * each with a name. Of a network with dropout the last input is random (int32[2]), from which it follows
+   * what is dropped: a number of 64 bits, another one for each step. Writes all gradients, updates running
+   * statistics. No steps in an inference build.
    * accumulate, of a training build with open holes: io = how (int32[num_parameters], vn_accumulation),
    * not_finite (int32[num_parameters]: 1 where a gradient that is taken, or a statistic, is not; else 0).
    * update, of a training build: one step of stochastic gradient descent as PyTorch defines it,

@@ -28,3 +28,24 @@ func.func @infer(%x: tensor<2x4x4x5xf32>, %mean: tensor<5xf32>, %var: tensor<5xf
   %n = vn.batch_norm %x, %gamma, %gamma, %mean, %var epsilon 1.0e-5 momentum 0.1 : (tensor<2x4x4x5xf32>, tensor<5xf32>, tensor<5xf32>, tensor<5xf32>, tensor<5xf32>) -> tensor<2x4x4x5xf32>
   return %n : tensor<2x4x4x5xf32>
 }
+
+// -----
+
+// What is drawn by chance: of elements, of channels, of images. Inference drops nothing.
+// CHECK-LABEL: @infer
+// CHECK-SAME: (%[[IMAGE:.*]]: tensor<2x4x4x5xf32>)
+// CHECK-NEXT: return %[[IMAGE]]
+// CHECK-LABEL: @train_forward
+// CHECK-SAME: (%[[X:.*]]: tensor<2x4x4x5xf32>) -> tensor<2x4x4x5xf32>
+// CHECK: %[[STATE:.*]] = vn.random_state : tensor<2xi32>
+// CHECK: %[[MASK:.*]] = vn.keep_mask %[[STATE]] rate 2.0{{.*}}e-01 stream 7 {vn.place = "a"} : tensor<2xi32> -> tensor<2x4x4x5xf32>
+// CHECK: %[[KEPT:.*]] = vn.multiply %[[X]], %[[MASK]] {vn.place = "a"}
+// CHECK: %[[Y:.*]] = vn.activate scale_shift(1.25{{0*}}e+00, 0.0{{0*}}e+00) %[[KEPT]] {vn.place = "a"}
+// CHECK: vn.keep_mask %[[STATE]] rate 5.0{{.*}}e-01 stream 8 : tensor<2xi32> -> tensor<2x1x1x5xf32>
+// CHECK: vn.keep_mask %[[STATE]] rate 5.0{{.*}}e-01 stream 9 image : tensor<2xi32> -> tensor<2x1x1x5xf32>
+func.func @infer(%x: tensor<2x4x4x5xf32>) -> tensor<2x4x4x5xf32> {
+  %a = vn.dropout element rate 2.0e-1 stream 7 %x {vn.place = "a"} : tensor<2x4x4x5xf32>
+  %b = vn.dropout channel rate 5.0e-1 stream 8 %a : tensor<2x4x4x5xf32>
+  %c = vn.dropout image rate 5.0e-1 stream 9 %b : tensor<2x4x4x5xf32>
+  return %c : tensor<2x4x4x5xf32>
+}
