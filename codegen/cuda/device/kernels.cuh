@@ -18,6 +18,7 @@
 #include "pixel_sums.cuh"
 #include "pool.cuh"
 #include "pool_gradient.cuh"
+#include "resample.cuh"
 #include "resize.cuh"
 #include "row_taps.cuh"
 #include "shift.cuh"
