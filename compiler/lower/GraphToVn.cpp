@@ -231,8 +231,8 @@ private:
   Value lowerNode(const dsl::Node &node) {
     // A resize to the size that the map has, such as by a factor of 1, is no op; but with open holes every
     // configuration has the same ops.
-    if (node.kind == dsl::OpKind::Resize && node.shape == graph.nodes[node.operands[0]].shape &&
-        openChoices(node).empty())
+    if ((node.kind == dsl::OpKind::Resize || node.kind == dsl::OpKind::Resample) &&
+        node.shape == graph.nodes[node.operands[0]].shape && openChoices(node).empty())
       return values[node.operands[0]];
     Value value = build(node);
     describe(value.getDefiningOp(), node);
@@ -291,6 +291,9 @@ private:
                               node.mode == dsl::ResizeMode::Nearest ? ResizeMode::Nearest
                                                                     : ResizeMode::Bilinear,
                               input, node.alignCorners, node.scale > 0 ? real(node.scale) : FloatAttr());
+    case dsl::OpKind::Resample:
+      return ResampleOp::create(builder, loc, type, Resampling(node.resampling), input, node.alignCorners,
+                                node.scale > 0 ? real(node.scale) : FloatAttr(), /*transposed=*/false);
     case dsl::OpKind::Pad:
       return PadOp::create(builder, loc, type, node.replicate ? PadMode::Replicate : PadMode::Zero, input,
                            node.padding);
