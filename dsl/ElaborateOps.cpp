@@ -1,7 +1,6 @@
 // From a call of an operation to its node. Parameter numbers are those of the table in Ops.cpp.
 #include "dsl/Elaborator.h"
 
-#include "dsl/Sampling.h"
 #include "dsl/ShapeRules.h"
 
 #include <algorithm>
@@ -63,6 +62,8 @@ Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, con
   case Op::GlobalAvgPool:
   case Op::GlobalMaxPool:
     return globalPool(op);
+  case Op::AdaptiveAvgPool:
+    return adaptivePool(op);
   case Op::ChannelMean:
   case Op::ChannelMax:
     return overChannels(op);
@@ -391,44 +392,6 @@ Value Elaborator::overChannels(OpCall &op) {
   node.channels = 1;
   node.shape = {1, input.height, input.width};
   return addNode(op, std::move(node), nullptr);
-}
-
-Value Elaborator::resize(OpCall &op) {
-  const Shape input = shapeOf(op.values[0]);
-  Node node;
-  node.kind = OpKind::Resize;
-  node.operands = {op.values[0].node()};
-  node.channels = input.channels;
-  node.mode = wordArgument(op, 1, "nearest") == "bilinear" ? ResizeMode::Bilinear : ResizeMode::Nearest;
-  node.alignCorners = boolArgument(op, 5, false);
-  if (op.given[2] + op.given[3] + op.given[4] != 1) {
-    error(diag::ConflictingArguments, op.call->callee.span, *op.frame, "resize",
-          "`like`, `size` and `scale`");
-    return {};
-  }
-  int64_t height = 1, width = 1;
-  if (!sizeArgument(op, 2, 3, height, width)) {
-    double scale = floatArgument(op, 4, 1);
-    if (!op.failed && !(scale > 0 && scale <= maxSide)) {
-      badValue(op, 4, "above 0 and at most " + std::to_string(maxSide), op.values[4]);
-      return {};
-    }
-    height = scaledSize(input.height, scale);
-    width = scaledSize(input.width, scale);
-    if (height < 1 || width < 1 || height > maxSide || width > maxSide) {
-      auto report = error(diag::BadValue, op.span(4), *op.frame, "a size made by `resize`",
-                          "from 1 to " + std::to_string(maxSide), formatSize(height, width));
-      if (report)
-        traceSizes(report, {op.values[0]});
-      return {};
-    }
-    const bool nearest = node.mode == ResizeMode::Nearest;
-    if (!node.alignCorners && !(samplesAsSizesDo(nearest, input.height, height, scale) &&
-                                samplesAsSizesDo(nearest, input.width, width, scale)))
-      node.scale = scale;
-  }
-  node.shape = {input.channels, height, width};
-  return op.failed ? Value() : addNode(op, std::move(node), widthOf(op.values[0]), newScale(op, 2, 3));
 }
 
 Value Elaborator::pad(OpCall &op) {

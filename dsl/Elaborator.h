@@ -1,6 +1,7 @@
 // The elaborator's state: Elaborate.cpp holds models, blocks and statements, ElaborateExpr.cpp expressions,
-// ElaborateFunctions.cpp the functions of the language, ElaborateOps.cpp the operations, ElaborateLosses.cpp
-// targets and losses, ShapeTrace.cpp what a mismatch of shapes is explained by.
+// ElaborateFunctions.cpp the functions of the language, ElaborateOps.cpp the operations,
+// ElaborateResampling.cpp those that resample maps, ElaborateLosses.cpp targets and losses, ShapeTrace.cpp
+// what a mismatch of shapes is explained by.
 #ifndef VERNIER_DSL_ELABORATOR_H
 #define VERNIER_DSL_ELABORATOR_H
 
@@ -163,6 +164,7 @@ private:
   Value pool(OpCall &op);
   Value globalPool(OpCall &op);
   Value activate(OpCall &op);
+  Value adaptivePool(OpCall &op);
   Value resize(OpCall &op);
   Value pad(OpCall &op);
   Value crop(OpCall &op);

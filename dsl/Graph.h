@@ -6,6 +6,7 @@
 
 #include "dsl/Activation.h"
 #include "dsl/Pointwise.h"
+#include "dsl/Resampling.h"
 
 #include <cstdint>
 #include <optional>
@@ -30,6 +31,7 @@ enum class OpKind {
   ChannelMean,           // of each pixel: to 1 x H x W
   ChannelMax,            // the same
   Resize,                // mode, alignCorners, scale; target size in `shape`
+  Resample,              // resampling, alignCorners, scale; target size in `shape`
   Pad,                   // padding, replicate
   Crop,                  // offset (top, left); target size in `shape`
   Slice,                 // begin: first channel; count in `shape`
@@ -91,11 +93,12 @@ struct Node {
   double rate = 0; // Dropout: the probability with which a part becomes 0
   DroppedPart part = DroppedPart::Element;
   ResizeMode mode = ResizeMode::Nearest;
-  double scale = 0;               // Resize: the factor that pixels are sampled by; 0: that of the sizes
-  int64_t offset[2] = {0, 0};     // Crop: top, left
-  int64_t begin = 0;              // Slice
-  bool labels = false;            // Target
-  double smoothing = 0;           // SoftmaxCrossEntropy: the part of a label that all classes share
+  Resampling resampling = Resampling::AdaptiveAverage;
+  double scale = 0;           // Resize, Resample: the factor that pixels are sampled by; 0: that of the sizes
+  int64_t offset[2] = {0, 0}; // Crop: top, left
+  int64_t begin = 0;          // Slice
+  bool labels = false;        // Target
+  double smoothing = 0;       // SoftmaxCrossEntropy: the part of a label that all classes share
   std::optional<int64_t> ignored; // SoftmaxCrossEntropy: the label of what does not count
   Pointwise pointwise = Pointwise::Mean;
   double sharpness = 1, share = 0.5; // PointwiseLoss: of Focal and SmoothL1; of Focal

@@ -82,17 +82,19 @@ const std::vector<OpSignature> &operations() {
         {"count_padding", Bool, false}}},
       {Op::GlobalAvgPool, "global_avg_pool", "global_avg_pool", {{"x", Tensor}}},
       {Op::GlobalMaxPool, "global_max_pool", "global_max_pool", {{"x", Tensor}}},
+      {Op::AdaptiveAvgPool, "adaptive_avg_pool", "adaptive_avg_pool", {{"x", Tensor}, {"size", IntOrInts}}},
       {Op::ChannelMean, "channel_mean", "channel_mean", {{"x", Tensor}}},
       {Op::ChannelMax, "channel_max", "channel_max", {{"x", Tensor}}},
       {Op::Resize,
        "resize",
        "resize",
        {{"x", Tensor},
-        {"mode", Word, true, {"nearest", "bilinear"}},
+        {"mode", Word, true, {"nearest", "nearest_exact", "bilinear", "bicubic"}},
         {"like", Tensor, false},
         {"size", Ints, false},
         {"scale", Float, false},
-        {"align_corners", Bool, false}}},
+        {"align_corners", Bool, false},
+        {"antialias", Bool, false}}},
       {Op::Pad,
        "pad",
        "pad",
@@ -167,7 +169,11 @@ const FunctionSignature *findFunction(std::string_view name) {
 }
 
 bool isWord(std::string_view name) {
-  return name == "nearest" || name == "bilinear" || name == "zero" || name == "replicate" || name == "same";
+  for (std::string_view word :
+       {"nearest", "nearest_exact", "bilinear", "bicubic", "zero", "replicate", "same"})
+    if (name == word)
+      return true;
+  return false;
 }
 
 std::string_view helpOfLosses(const Type &left, const Type &right) {

@@ -29,6 +29,7 @@ enum class Op {
   AvgPool,
   GlobalAvgPool,
   GlobalMaxPool,
+  AdaptiveAvgPool,
   Resize,
   Pad,
   Crop,
@@ -109,7 +110,7 @@ const std::vector<OpSignature> &operations();
 const std::vector<FunctionSignature> &functions();
 const OpSignature *findOperation(std::string_view name);
 const FunctionSignature *findFunction(std::string_view name);
-// `nearest`, `bilinear`, `zero`, `replicate`, `same`: names whose value is themselves.
+// `nearest`, `bicubic`, `zero`, `replicate`, `same`: names whose value is themselves.
 bool isWord(std::string_view name);
 
 // The type of a value that it takes; unknown where there are several.

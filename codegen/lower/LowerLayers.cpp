@@ -257,6 +257,13 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
               {x}, {y});
         return success();
       })
+      .Case<vn::ResampleOp>([&](auto op) {
+        const Location x = at(op.getInput()), y = result(op.getResult());
+        solve(ResampleProblem{x.view, y.view, dsl::Resampling(op.getKind()), op.getAlignCorners(),
+                              op.getTransposed(), op.factor()},
+              {x}, {y});
+        return success();
+      })
       .Case<vn::PadOp>([&](auto pad) {
         const Location x = at(pad.getInput()), y = result(pad.getResult());
         const auto by = pad.getPadding();

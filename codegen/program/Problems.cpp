@@ -48,6 +48,7 @@ struct Name {
   const char *operator()(const SpatialBroadcastProblem &) const { return "spatial_broadcast"; }
   const char *operator()(const ResizeProblem &) const { return "resize"; }
   const char *operator()(const ResizeGradientProblem &) const { return "resize_gradient"; }
+  const char *operator()(const ResampleProblem &) const { return "resample"; }
   const char *operator()(const ShiftProblem &) const { return "shift"; }
   const char *operator()(const ReplicateGradientProblem &) const { return "replicate_gradient"; }
   const char *operator()(const ChannelShuffleProblem &) const { return "channel_shuffle"; }
@@ -145,6 +146,12 @@ public:
       real("scale", p.scale);
   }
   void operator()(const ResizeGradientProblem &p) { (*this)(p.resize); }
+  void operator()(const ResampleProblem &p) {
+    word(nameOf(p.kind)).word(p.transposed ? "transposed" : "").word(p.alignCorners ? "corners" : "");
+    map(p.in).to(p.out);
+    if (p.scale != 0)
+      real("scale", p.scale);
+  }
   void operator()(const ShiftProblem &p) {
     map(p.in).to(p.out).pair("by", {p.top, p.left}).word(p.replicate ? "replicate" : "");
   }
@@ -275,6 +282,13 @@ bool disjointWindows(const PoolProblem &pool) {
 }
 
 const char *nameOf(const Problem &problem) { return std::visit(Name(), problem); }
+
+std::vector<dsl::ResamplingRun> ResampleProblem::runs(int axis) const {
+  int64_t from = axis == 0 ? in.h : in.w, to = axis == 0 ? out.h : out.w;
+  if (transposed)
+    std::swap(from, to);
+  return dsl::resamplingRuns({kind, from, to, alignCorners, scale}, transposed);
+}
 
 int64_t macsOf(const Problem &problem) {
   if (const auto *p = std::get_if<ConvolutionProblem>(&problem)) {

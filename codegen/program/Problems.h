@@ -6,6 +6,7 @@
 
 #include "codegen/program/Epilogue.h"
 #include "dsl/Pointwise.h"
+#include "dsl/Resampling.h"
 
 #include <array>
 #include <cstdint>
@@ -145,6 +146,19 @@ struct ResizeGradientProblem {
   ResizeProblem resize;
 
   bool operator==(const ResizeGradientProblem &) const = default;
+};
+
+// Weighted sums of runs of rows and columns. `transposed`: `in` is the gradient of the result of a resampling
+// whose input has the size of `out`. Reads in; writes out.
+struct ResampleProblem {
+  View in, out;
+  dsl::Resampling kind = dsl::Resampling::AdaptiveAverage;
+  bool alignCorners = false, transposed = false;
+  double scale = 0; // as of ResizeProblem
+
+  // Of each row (0) or column (1) of `out` what it reads.
+  std::vector<dsl::ResamplingRun> runs(int axis) const;
+  bool operator==(const ResampleProblem &) const = default;
 };
 
 // `in` in `out`, shifted by (top, left); pixels outside are zero or replicate the border, negative shifts
@@ -464,19 +478,18 @@ struct CheckFiniteProblem {
   bool operator==(const CheckFiniteProblem &) const = default;
 };
 
-using Problem =
-    std::variant<ConvolutionProblem, WeightLayoutProblem, WeightGradientProblem, PoolProblem,
-                 PoolGradientProblem, ChannelReductionProblem, ChannelBroadcastProblem,
-                 ChannelMaxGradientProblem, SpatialSumProblem, SpatialBroadcastProblem, ResizeProblem,
-                 ResizeGradientProblem, ShiftProblem, ReplicateGradientProblem, ChannelShuffleProblem,
-                 BinaryProblem, ActivationProblem, ActivationGradientProblem, AffineProblem, FillProblem,
-                 CopyProblem, ArrayProblem, BatchSumsProblem, BatchFinishProblem, UpdateRunningProblem,
-                 BatchGradientSumsProblem, BatchGradientFinishProblem, BatchGradientApplyProblem,
-                 LayerNormProblem, LayerNormGradientProblem, LayerNormGradientSumsProblem,
-                 LayerNormGradientFinishProblem, ChannelSumsProblem, FoldWeightProblem, FoldScaleProblem,
-                 FoldBiasProblem, ScaleParameterProblem, SoftmaxLossProblem, SoftmaxLossGradientProblem,
-                 PointwiseLossProblem, PointwiseLossGradientProblem, CountLabelsProblem, MeanLossProblem,
-                 WeightedSumProblem, KeepMaskProblem, SgdProblem, AccumulateProblem, CheckFiniteProblem>;
+using Problem = std::variant<
+    ConvolutionProblem, WeightLayoutProblem, WeightGradientProblem, PoolProblem, PoolGradientProblem,
+    ChannelReductionProblem, ChannelBroadcastProblem, ChannelMaxGradientProblem, SpatialSumProblem,
+    SpatialBroadcastProblem, ResizeProblem, ResizeGradientProblem, ResampleProblem, ShiftProblem,
+    ReplicateGradientProblem, ChannelShuffleProblem, BinaryProblem, ActivationProblem,
+    ActivationGradientProblem, AffineProblem, FillProblem, CopyProblem, ArrayProblem, BatchSumsProblem,
+    BatchFinishProblem, UpdateRunningProblem, BatchGradientSumsProblem, BatchGradientFinishProblem,
+    BatchGradientApplyProblem, LayerNormProblem, LayerNormGradientProblem, LayerNormGradientSumsProblem,
+    LayerNormGradientFinishProblem, ChannelSumsProblem, FoldWeightProblem, FoldScaleProblem, FoldBiasProblem,
+    ScaleParameterProblem, SoftmaxLossProblem, SoftmaxLossGradientProblem, PointwiseLossProblem,
+    PointwiseLossGradientProblem, CountLabelsProblem, MeanLossProblem, WeightedSumProblem, KeepMaskProblem,
+    SgdProblem, AccumulateProblem, CheckFiniteProblem>;
 
 // "convolution", "pool_gradient".
 const char *nameOf(const Problem &problem);

@@ -38,8 +38,8 @@ bool isLayer(Operation *op) { return isa<ConvolutionOp, TransposedConvolutionOp,
 
 // Channel c of the result depends on channel c of each map among the operands.
 bool keepsChannels(Operation *op) {
-  return isa<BatchNormOp, AffineOp, ActivateOp, MaxPoolOp, AvgPoolOp, GlobalAvgPoolOp, ResizeOp, PadOp,
-             CropOp, AddOp, SubtractOp, MultiplyOp, DivideOp>(op);
+  return isa<BatchNormOp, AffineOp, ActivateOp, MaxPoolOp, AvgPoolOp, GlobalAvgPoolOp, ResizeOp, ResampleOp,
+             PadOp, CropOp, AddOp, SubtractOp, MultiplyOp, DivideOp>(op);
 }
 
 std::pair<FlatSymbolRefAttr, IntegerAttr> holeElementOf(Operation *op) {

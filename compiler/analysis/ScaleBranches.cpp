@@ -29,8 +29,8 @@ Size sizeOf(Value map) {
 // The map from which `op` makes its result, or null where a chain ends.
 Value inputOf(Operation *op) {
   if (isa_and_nonnull<ConvolutionOp, TransposedConvolutionOp, BatchNormOp, LayerNormOp, ScaleChannelsOp,
-                      AffineOp, ActivateOp, MaxPoolOp, AvgPoolOp, ResizeOp, PadOp, CropOp, ChannelShuffleOp>(
-          op))
+                      AffineOp, ActivateOp, MaxPoolOp, AvgPoolOp, ResizeOp, ResampleOp, PadOp, CropOp,
+                      ChannelShuffleOp>(op))
     return op->getOperand(0);
   if (auto gated = dyn_cast_or_null<MultiplyOp>(op); gated && gated.getRhs().getType() != gated.getType())
     return gated.getLhs();
@@ -47,7 +47,7 @@ std::vector<Value> chainOf(Value operand) {
 
 // Borders change a size too, but not the resolution.
 bool upsamples(Operation *op) {
-  return isa<ResizeOp, TransposedConvolutionOp>(op) &&
+  return isa<ResizeOp, ResampleOp, TransposedConvolutionOp>(op) &&
          sizeOf(op->getResult(0)).exceeds(sizeOf(op->getOperand(0)));
 }
 
@@ -59,7 +59,7 @@ bool downsamples(Operation *op) {
     return strides(pool);
   if (auto convolution = dyn_cast<ConvolutionOp>(op))
     return strides(convolution);
-  return isa<ResizeOp>(op) && sizeOf(op->getOperand(0)).exceeds(sizeOf(op->getResult(0)));
+  return isa<ResizeOp, ResampleOp>(op) && sizeOf(op->getOperand(0)).exceeds(sizeOf(op->getResult(0)));
 }
 
 bool isWide(ConvolutionOp convolution) {

@@ -232,6 +232,14 @@ std::optional<Tensors> computeMap(Operation *op, const Operands &in) {
         return one(resize(in(op.getInput()), shape[1], shape[2], toResizeMode(op.getMode()),
                           op.getAlignCorners(), op.factor()));
       })
+      .Case([&](vn::ResampleOp op) {
+        const std::vector<int64_t> shape = shapeOf(op.getResult());
+        const auto kind = dsl::Resampling(op.getKind());
+        return one(
+            op.getTransposed()
+                ? resampleGrad(in(op.getInput()), shape, kind, op.getAlignCorners(), op.factor())
+                : resample(in(op.getInput()), shape[1], shape[2], kind, op.getAlignCorners(), op.factor()));
+      })
       .Case([&](vn::PadOp op) {
         return one(
             pad(in(op.getInput()), toArray<4>(op.getPadding()), op.getMode() == vn::PadMode::Replicate));

@@ -8,6 +8,7 @@
 #include "compiler/interpreter/Tensor.h"
 #include "dsl/Activation.h"
 #include "dsl/Pointwise.h"
+#include "dsl/Resampling.h"
 
 #include <array>
 #include <optional>
@@ -64,6 +65,13 @@ Tensor resize(const Tensor &x, int64_t height, int64_t width, ResizeMode mode, b
               double scale = 0);
 Tensor resizeGrad(const Tensor &dy, const std::vector<int64_t> &inputShape, ResizeMode mode,
                   bool alignCorners, double scale = 0);
+// --- Resample.cpp: sums of weighted runs of rows and columns, as `vn.resample` defines them ---
+Tensor resample(const Tensor &x, int64_t height, int64_t width, dsl::Resampling kind,
+                bool alignCorners = false, double scale = 0);
+Tensor resampleGrad(const Tensor &dy, const std::vector<int64_t> &inputShape, dsl::Resampling kind,
+                    bool alignCorners = false, double scale = 0);
+
+// --- Resize.cpp, too ---
 // Every pixel repeated as often as the sizes say, which are whole multiples.
 Tensor repeatPixels(const Tensor &x, int64_t height, int64_t width);
 Tensor pad(const Tensor &x, const std::array<int64_t, 4> &padding, bool replicate);

@@ -134,10 +134,13 @@ template <class Op> static LogicalResult checkScale(Op op, RankedTensorType from
   return success();
 }
 
-template <class Op> static LogicalResult inferResize(Op op, RankedTensorType operand, Types &results) {
+/// `mayAlign`: the mode that has corners to align.
+template <class Op>
+static LogicalResult inferResize(Op op, RankedTensorType operand, bool aligns, StringRef mayAlign,
+                                 Types &results) {
   RankedTensorType result = op.getType();
-  if (op.getAlignCorners() && op.getMode() != ResizeMode::Bilinear) // C1
-    return op.emitOpError("`align_corners` needs `bilinear`");
+  if (op.getAlignCorners() && !aligns) // C1
+    return op.emitOpError("`align_corners` needs `") << mayAlign << "`";
   for (RankedTensorType type : {operand, result})
     if (heightOf(type) < 1 || widthOf(type) < 1) // C2
       return op.emitOpError("resizes ") << operand << " to " << result << ": no pixels";
@@ -147,12 +150,13 @@ template <class Op> static LogicalResult inferResize(Op op, RankedTensorType ope
 }
 
 LogicalResult ResizeOp::inferShapes(Types &results) {
-  if (failed(inferResize(*this, getInput().getType(), results)))
+  if (failed(
+          inferResize(*this, getInput().getType(), getMode() == ResizeMode::Bilinear, "bilinear", results)))
     return failure();
   return getScale() ? checkScale(*this, getInput().getType(), getType()) : success();
 }
 LogicalResult ResizeGradOp::inferShapes(Types &results) {
-  if (failed(inferResize(*this, getDy().getType(), results)))
+  if (failed(inferResize(*this, getDy().getType(), getMode() == ResizeMode::Bilinear, "bilinear", results)))
     return failure();
   return getScale() ? checkScale(*this, getType(), getDy().getType()) : success();
 }
@@ -191,6 +195,49 @@ void ResizeOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
   if (wanted(getInput()))
     operandGradients[0] = ResizeGradOp::create(builder, getLoc(), getInput().getType(), getModeAttr(),
                                                resultGradients[0], getAlignCornersAttr(), getScaleAttr());
+}
+
+LogicalResult ResampleOp::inferShapes(Types &results) {
+  RankedTensorType from = getInput().getType(), to = getType();
+  if (failed(inferResize(*this, from, getKind() == Resampling::Bicubic, "bicubic", results)))
+    return failure();
+  if (getScale() && getKind() == Resampling::AdaptiveAverage) // C4
+    return emitOpError("`adaptive_average` has no `scale`: the sizes decide");
+  if (getTransposed())
+    std::swap(from, to);
+  return getScale() ? checkScale(*this, from, to) : success();
+}
+
+vernier::dsl::ResamplingAxis ResampleOp::axis(int axis) {
+  int64_t from = getInput().getType().getDimSize(1 + axis), to = getType().getDimSize(1 + axis);
+  if (getTransposed())
+    std::swap(from, to);
+  return {vernier::dsl::Resampling(getKind()), from, to, getAlignCorners(), factor()};
+}
+
+std::vector<vernier::dsl::ResamplingRun> ResampleOp::runs(int axis) {
+  return vernier::dsl::resamplingRuns(this->axis(axis), getTransposed());
+}
+
+ReceptiveWindow ResampleOp::getReceptiveWindow(unsigned) {
+  ReceptiveWindow window;
+  for (int axis : {0, 1}) {
+    window.step[axis] =
+        vernier::dsl::samplingStep(getInput().getType().getDimSize(1 + axis), getType().getDimSize(1 + axis),
+                                   getTransposed() ? 0 : factor());
+    window.size[axis] = double(vernier::dsl::longestRun(runs(axis)));
+  }
+  return window;
+}
+
+// A gradient's gradient is the op itself.
+void ResampleOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                               llvm::function_ref<bool(Value)> wanted,
+                               MutableArrayRef<Value> operandGradients) {
+  if (wanted(getInput()))
+    operandGradients[0] =
+        ResampleOp::create(builder, getLoc(), getInput().getType(), getKind(), resultGradients[0],
+                           getAlignCorners(), getScaleAttr(), !getTransposed());
 }
 
 //===- Borders

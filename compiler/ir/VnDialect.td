@@ -55,6 +55,12 @@ class Vn_Enum<string name, string summary, list<I32EnumAttrCase> cases> : I32Enu
 def Vn_ResizeModeAttr : Vn_Enum<"ResizeMode", "interpolation between pixels", [
   I32EnumAttrCase<"Nearest", 0, "nearest">, I32EnumAttrCase<"Bilinear", 1, "bilinear">]>;
 
+// In the order of dsl::Resampling.
+def Vn_ResamplingAttr : Vn_Enum<"Resampling", "what a result takes of a run of positions", [
+  I32EnumAttrCase<"AdaptiveAverage", 0, "adaptive_average">, I32EnumAttrCase<"NearestExact", 1, "nearest_exact">,
+  I32EnumAttrCase<"Bicubic", 2, "bicubic">, I32EnumAttrCase<"BilinearAntialias", 3, "bilinear_antialias">,
+  I32EnumAttrCase<"BicubicAntialias", 4, "bicubic_antialias">]>;
+
 def Vn_PadModeAttr : Vn_Enum<"PadMode", "what lies outside a map", [
   I32EnumAttrCase<"Zero", 0, "zero">, I32EnumAttrCase<"Replicate", 1, "replicate">]>;
 

@@ -4,6 +4,7 @@
 
 #include "compiler/ir/VnDialect.h"
 #include "compiler/ir/VnInterfaces.h"
+#include "dsl/Resampling.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/SymbolTable.h"

@@ -110,6 +110,55 @@ def Vn_ResizeOp : Vn_Op<"resize", [Pure, Vn_Shape, Vn_Bytes, Vn_Window, Vn_Gradi
   }];
 }
 
+def Vn_ResampleOp : Vn_Op<"resample", [Pure, Vn_Shape, Vn_Bytes, Vn_Window, Vn_Gradient]> {
+  let summary = "weighted means of runs of rows and of columns";
+  let description = [{
+    `result = Wy * input * Wx^T` for each image and channel. A row of Wy has weights for a run of consecutive input
+    rows and is zero elsewhere; what is outside the run is not read. Wx is the same for columns. For one axis, with
+    n positions of which n' are made and s = n / n' or, with `scale`, s = 1 / scale (as `vn.resize`), result i has
+    the weights
+
+    | kind | of input position p |
+    | --- | --- |
+    | `adaptive_average` | equal ones, from p = floor(i * n / n') to before ceil((i + 1) * n / n') |
+    | `nearest_exact` | 1 at p = floor((i + 0.5) * s), s being rounded to float32 |
+    | `bicubic` | k(c - p) around c = (i + 0.5) * s - 0.5, with `align_corners` c = i * (n - 1) / (n' - 1), k being Keys' cubic with a = -0.75; what lies outside is the border |
+    | `bilinear_antialias`, `bicubic_antialias` | k((p + 0.5 - (i + 0.5) * s) / max(s, 1)), divided by their sum; k is the triangle or Keys' cubic with a = -0.5 |
+
+    Where n' = n, positions are copied. All are as PyTorch's `adaptive_avg_pool2d` and `interpolate`.
+
+    `transposed` is the gradient: Wy and Wx are those from `result`'s size to `input`'s, transposed.
+
+    - (C1) `align_corners` needs `bicubic`.
+    - (C2) `input` and `result` have at least one row and one column.
+    - (C3) `result` has the batch and channels of `input`.
+    - (C4) `scale` is positive and finite, and not with `align_corners` or `adaptive_average`.
+    - (C5) with `scale`, `result` has floor(H * scale) rows and floor(W * scale) columns; `input`, if `transposed`.
+
+    Example:
+    ```mlir
+    %y = vn.resample bicubic %x : (tensor<1x7x7x32xf32>) -> tensor<1x14x14x32xf32>
+    %z = vn.resample adaptive_average %x : (tensor<1x7x7x32xf32>) -> tensor<1x3x3x32xf32>
+    %dx = vn.resample adaptive_average %z transposed : (tensor<1x3x3x32xf32>) -> tensor<1x7x7x32xf32>
+    ```
+  }];
+  let arguments = (ins Vn_ResamplingAttr:$kind, Vn_Map:$input, UnitAttr:$align_corners, OptionalAttr<F64Attr>:$scale,
+                       UnitAttr:$transposed);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = [{
+    $kind $input (`align_corners` $align_corners^)? (`scale` $scale^)? (`transposed` $transposed^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let extraClassDeclaration = [{
+    /// As of `vn.resize`.
+    double factor() { return getScale() ? getScale()->convertToDouble() : 0.0; }
+    /// How rows (0) or columns (1) are sampled, in the forward direction.
+    ::vernier::dsl::ResamplingAxis axis(int axis);
+    /// Of each of the result's rows or columns what it reads.
+    ::std::vector<::vernier::dsl::ResamplingRun> runs(int axis);
+  }];
+}
+
 //===- Borders ------------------------------------------------------------------------------------------------===//
 
 def Vn_PadOp : Vn_Op<"pad", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {

@@ -236,14 +236,14 @@ private:
     return hash;
   }
 
-  // The operand, where a node computes nothing but with open holes, of which every configuration has the same
-  // ops: a resize to the size that the map has, such as by a factor of 1, and what drops nothing.
+  // Whether it gives its operand: a resize to the size that the map has, such as by a factor of 1, and what
+  // drops nothing. With open holes none does: every configuration has the same ops.
   bool isIdentity(const dsl::Node &node) const {
-    const bool resizes =
-        node.kind == dsl::OpKind::Resize && node.shape != graph.nodes[node.operands[0]].shape;
-    const bool drops = node.kind == dsl::OpKind::Dropout && node.rate > 0;
-    return (node.kind == dsl::OpKind::Resize || node.kind == dsl::OpKind::Dropout) && !resizes && !drops &&
-           openChoices(node).empty();
+    if (!openChoices(node).empty())
+      return false;
+    if (node.kind == dsl::OpKind::Resize || node.kind == dsl::OpKind::Resample)
+      return node.shape == graph.nodes[node.operands[0]].shape;
+    return node.kind == dsl::OpKind::Dropout && node.rate == 0;
   }
 
   Value lowerNode(const dsl::Node &node) {
@@ -309,6 +309,9 @@ private:
                               node.mode == dsl::ResizeMode::Nearest ? ResizeMode::Nearest
                                                                     : ResizeMode::Bilinear,
                               input, node.alignCorners, node.scale > 0 ? real(node.scale) : FloatAttr());
+    case dsl::OpKind::Resample:
+      return ResampleOp::create(builder, loc, type, Resampling(node.resampling), input, node.alignCorners,
+                                node.scale > 0 ? real(node.scale) : FloatAttr(), /*transposed=*/false);
     case dsl::OpKind::Pad:
       return PadOp::create(builder, loc, type, node.replicate ? PadMode::Replicate : PadMode::Zero, input,
                            node.padding);

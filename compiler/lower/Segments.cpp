@@ -110,9 +110,8 @@ private:
 
   // A resize that changes nothing. One by a factor may keep a small map's size and sample between its pixels.
   static bool keepsMap(Operation *op) {
-    auto resize = dyn_cast<ResizeOp>(op);
     auto factor = op->getAttrOfType<FloatAttr>("scale");
-    return resize && resize.getType() == resize.getInput().getType() &&
+    return isa<ResizeOp, ResampleOp>(op) && op->getResult(0).getType() == op->getOperand(0).getType() &&
            (!factor || factor.getValueAsDouble() == 1.0);
   }
 

@@ -58,7 +58,8 @@ std::optional<SmallVector<Tie>> tiesOf(Operation *op) {
         return std::nullopt;
       })
       .Case([](LinearOp) -> Ties { return SmallVector<Tie>(); })
-      .Case<BatchNormOp, ActivateOp, MaxPoolOp, AvgPoolOp, GlobalAvgPoolOp, ResizeOp, PadOp, CropOp>(
+      .Case<BatchNormOp, ActivateOp, MaxPoolOp, AvgPoolOp, GlobalAvgPoolOp, ResizeOp, ResampleOp, PadOp,
+            CropOp>(
           [](auto one) -> Ties { return SmallVector<Tie>{wholly(one.getInput(), one.getResult())}; })
       // Not a quotient: what pads both maps would be 0 / 0.
       .Case<AddOp, SubtractOp, MultiplyOp>([](auto two) -> Ties {

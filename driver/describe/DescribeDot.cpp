@@ -45,6 +45,8 @@ std::string kindOf(mlir::Operation *op) {
     return nameOf(activate.getActivation().kind);
   if (auto resize = llvm::dyn_cast<vn::ResizeOp>(op))
     return "resize " + vn::stringifyResizeMode(resize.getMode()).str();
+  if (auto resample = llvm::dyn_cast<vn::ResampleOp>(op))
+    return "resample " + vn::stringifyResampling(resample.getKind()).str();
   return op->getName().stripDialect().str();
 }
 

@@ -205,10 +205,9 @@ private:
     for (const Step *step : writers.of(place))
       products += step->macs;
     const bool adds =
-        products > 0 ||
-        llvm::isa<vn::GlobalAvgPoolOp, vn::AvgPoolOp, vn::AvgPoolGradOp, vn::ResizeGradOp, vn::PadGradOp,
-                  vn::SpatialSumOp, vn::SpatialDotOp, vn::ChannelDotOp, vn::PixelDotOp, vn::ReduceChannelsOp>(
-            op);
+        products > 0 || llvm::isa<vn::GlobalAvgPoolOp, vn::AvgPoolOp, vn::AvgPoolGradOp, vn::ResizeGradOp,
+                                  vn::ResampleOp, vn::PadGradOp, vn::SpatialSumOp, vn::SpatialDotOp,
+                                  vn::ChannelDotOp, vn::PixelDotOp, vn::ReduceChannelsOp>(op);
     const bool few = products > 0 && products < bounds::kManyProducts * result.size();
     return bounds::ofKernel(numbersOf(op, place), !adds ? bounds::Terms::One
                                                   : few ? bounds::Terms::FewProducts

@@ -126,6 +126,14 @@ BOOST_AUTO_TEST_CASE(pooling_and_resampling) {
     if (i % 3 == 0)
       results.push_back(net.globalPool(x));
   }
+  int i = 20;
+  for (const char *kind :
+       {"adaptive_average", "nearest_exact", "bicubic", "bilinear_antialias", "bicubic_antialias"})
+    for (const auto &[h, w] : {std::pair{4, 5}, {9, 8}, {1, 14}, {13, 2}})
+      results.push_back(net.resample(trained(net, 7, 6, choose.in(1, 36), unsigned(i++)), h, w, kind));
+  results.push_back(net.resample(trained(net, 7, 6, 9, unsigned(i++)), 5, 9, "bicubic", " align_corners"));
+  results.push_back(
+      net.resample(trained(net, 7, 6, 9, unsigned(i++)), 5, 4, "bicubic_antialias", " scale 7.500000e-01"));
   // Ties: relu leaves windows of zeros, of which the first element gets the gradient.
   const Map flat = net.activate(trained(net, 6, 6, 20), "relu");
   results.push_back(net.maxPool(flat, {.kernel = {3, 3}, .strides = {1, 1}, .padding = {1, 1, 1, 1}}));

@@ -324,6 +324,11 @@ std::vector<Kernel> resampling(const Fields &f, const Target &target) {
     if (f[11] >= 0 && f[12] >= 0)
       kernels.push_back(whole(ReplicateGradientProblem{out, in, f[11], f[12]}, target));
   }
+  ResampleProblem weighed{in, out, dsl::Resampling((f[9] + f[10]) % 5)};
+  weighed.alignCorners = weighed.kind == dsl::Resampling::Bicubic && f[10];
+  weighed.transposed = !f[5] && f[9];
+  weighed.scale = spec.scale;
+  kernels.push_back(whole(weighed, target));
   if (f[3] % f[14] == 0)
     kernels.push_back(
         whole(ChannelShuffleProblem{in, viewOf(f[0], f[1], f[2], f[3], f[8], f[5]), f[14]}, target));

@@ -142,6 +142,32 @@ BOOST_AUTO_TEST_CASE(resampling) {
   checkBFloat16(net, 100);
 }
 
+// Windows, filters and cubics over the same sizes; a few pixels made of many.
+BOOST_AUTO_TEST_CASE(weighted_runs) {
+  Choice choose(15);
+  Network net(2, 21, 26, 36);
+  const std::vector<std::array<int64_t, 4>> sizes = {{5, 7, 3, 4},   {4, 4, 7, 9},  {9, 12, 4, 5},
+                                                     {21, 26, 2, 3}, {1, 6, 1, 5},  {7, 2, 6, 2},
+                                                     {1, 1, 5, 3},   {5, 26, 13, 1}};
+  unsigned seed = 0;
+  for (const auto &[h, w, toH, toW] : sizes)
+    for (const char *kind :
+         {"adaptive_average", "nearest_exact", "bicubic", "bilinear_antialias", "bicubic_antialias"})
+      for (const bool align : {false, true}) {
+        if (align && std::string(kind) != "bicubic")
+          continue;
+        const Map x = net.part(h, w, choose.in(1, 36), choose.yes(), seed++);
+        const Map y = net.resample(x, toH, toW, kind, align ? " align_corners" : "");
+        net.output(y, describe(kind, x, y) + (align ? " aligned" : ""));
+      }
+  for (const char *kind : {"nearest_exact", "bicubic", "bilinear_antialias", "bicubic_antialias"}) {
+    const Map x = net.part(9, 14, 17, true, seed++);
+    net.output(net.resample(x, 6, 10, kind, " scale 7.500000e-01"), std::string(kind) + " by 0.75");
+  }
+  checkNetwork(net, {}, kOneOp);
+  checkBFloat16(net, 100);
+}
+
 // By a factor that is not the quotient of the sizes; 1.05 leaves the height of 9 and 2.05 doubles it.
 BOOST_AUTO_TEST_CASE(resampling_by_a_factor) {
   Choice choose(14);

@@ -201,6 +201,11 @@ Map Network::scale(const Map &x, double factor, const std::string &mode) {
       {"", x.n, int64_t(std::floor(double(x.h) * factor)), int64_t(std::floor(double(x.w) * factor)), x.c});
 }
 
+Map Network::resample(const Map &x, int64_t h, int64_t w, const std::string &kind,
+                      const std::string &attributes) {
+  return result("resample " + kind, {x}, attributes, {"", x.n, h, w, x.c});
+}
+
 Map Network::pad(const Map &x, Four padding, const std::string &mode) {
   return result("pad " + mode, {x}, " by " + list(padding),
                 {"", x.n, x.h + padding[0] + padding[1], x.w + padding[2] + padding[3], x.c});

@@ -70,6 +70,8 @@ public:
   Map globalPool(const Map &x);
   Map resize(const Map &x, int64_t h, int64_t w, const std::string &mode, bool alignCorners = false);
   Map scale(const Map &x, double factor, const std::string &mode); // a resize by a factor
+  Map resample(const Map &x, int64_t h, int64_t w, const std::string &kind,
+               const std::string &attributes = "");
   Map pad(const Map &x, Four padding, const std::string &mode);
   Map crop(const Map &x, int64_t h, int64_t w, Pair offset = {0, 0});
   Map slice(const Map &x, int64_t begin, int64_t count);

@@ -131,6 +131,9 @@ BOOST_AUTO_TEST_CASE(resampling) {
     net.output(net.resize(x, h, w, "nearest"), "nearest to " + to);
     net.output(net.resize(x, h, w, "bilinear"), "bilinear to " + to);
     net.output(net.resize(x, h, w, "bilinear", true), "aligned to " + to);
+    for (const char *kind :
+         {"adaptive_average", "nearest_exact", "bicubic", "bilinear_antialias", "bicubic_antialias"})
+      net.output(net.resample(x, h, w, kind), std::string(kind) + " to " + to);
   }
   checkEverywhere(net, Places::Same);
 }

@@ -132,6 +132,12 @@ public:
     const ResizeProblem &r = p.resize;
     write(reference::resizeGrad(read(r.out), shapeOf(r.in), modeOf(r), r.alignCorners, r.scale), r.in);
   }
+  void operator()(const ResampleProblem &p) {
+    const Tensor x = read(p.in);
+    write(p.transposed ? reference::resampleGrad(x, shapeOf(p.out), p.kind, p.alignCorners, p.scale)
+                       : reference::resample(x, p.out.h, p.out.w, p.kind, p.alignCorners, p.scale),
+          p.out);
+  }
   void operator()(const ShiftProblem &p) {
     const Tensor x = read(p.in);
     if (p.top <= 0 && p.left <= 0 && p.out.h - p.top <= p.in.h && p.out.w - p.left <= p.in.w)

@@ -93,6 +93,10 @@ GraphBuilder everyKind() {
     n.mode = dsl::ResizeMode::Bilinear;
     n.alignCorners = true;
   });
+  b.add(OpKind::Resample, "filtered", {u}, {6, 3, 3}, [](dsl::Node &n) {
+    n.resampling = dsl::Resampling::BicubicAntialias;
+    n.scale = 0.6;
+  });
   int p = b.add(OpKind::Pad, "pad", {u}, {6, 6, 5}, [](dsl::Node &n) {
     n.padding[1] = 1;
     n.replicate = true;
@@ -147,12 +151,13 @@ BOOST_AUTO_TEST_CASE(every_kind_of_node) {
            "kernel [3, 3] strides [2, 2] ceil",
            "kernel [2, 2] strides [1, 1] padding [1, 0, 1, 0] count_padding false",
            "vn.resize bilinear %17 align_corners",
+           "vn.resample bicubic_antialias %18 scale 6.000000e-01",
            "vn.pad replicate %18 by [0, 1, 0, 0]",
            "at [2, 0]",
            "from 3",
            "vn.activate sigmoid",
            "vn.multiply",
-           "vn.channel_shuffle %25 in 4",
+           "vn.channel_shuffle %26 in 4",
            "vn.activate relu ",
            "strides [2, 2] padding [1, 1, 1, 1] groups 2 output_padding [1, 0] hole @layer1.channels[1] "
            "{vn.place = "

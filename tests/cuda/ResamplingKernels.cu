@@ -1,6 +1,7 @@
 // Pools, sums over pixels and resampling, so that nvcc compiles one or two of each template.
 #include "codegen/cuda/device/channel_shuffle.cuh"
 #include "codegen/cuda/device/pool_gradient.cuh"
+#include "codegen/cuda/device/resample.cuh"
 #include "codegen/cuda/device/resize.cuh"
 #include "codegen/cuda/device/shift.cuh"
 #include "codegen/cuda/device/spatial.cuh"
@@ -97,6 +98,25 @@ constexpr ResizeGradient spread_gradient{
     {.in = {.n = 2, .c = 62, .pixel = 62, .align = 2}, .out = map_100, .align_corners = true}};
 VN_KERNEL(map_threads) resize_spread_gradient(Global<const float> dy, Global<float> dx) {
   resize_gradient<spread_gradient>(dy, dx);
+}
+
+// With tables as emitted code has them.
+constexpr Resample halved{.in = map_56_bf16,
+                          .out = {.n = 2, .h = 2, .w = 2, .c = 62, .pixel = 62, .align = 2},
+                          .longest = {28, 28}};
+VN_KERNEL(map_threads) resample_halved(Global<const bf16> in, Global<float> out) {
+  static const Run rows[] = {{0, 28}, {28, 28}};
+  static const float rows_weights[56] = {0.5f};
+  resample<halved>(in, out, {rows, rows_weights}, {rows, rows_weights});
+}
+constexpr Resample one_more{
+    .in = map_56, .out = {.n = 2, .h = 57, .w = 57, .c = 64, .pixel = 64, .align = 4}, .longest = {2, 2}};
+VN_KERNEL(map_threads) resample_one_more(Global<const float> in, Global<float> out) {
+  static const Run rows[57] = {{0, 2}, {1, 2}};
+  static const float rows_weights[114] = {0.25f, 0.75f};
+  static const Run columns[57] = {{0, 1}, {0, 2}};
+  static const float columns_weights[114] = {0.75f, 0.25f};
+  resample<one_more>(in, out, {rows, rows_weights}, {columns, columns_weights});
 }
 
 constexpr Shift bordered{.in = map_56_bf16, .out = map_100, .top = 22, .left = 15, .replicate = true};

@@ -18,6 +18,7 @@ from compile_with_nvcc import ARCHITECTURES, compiler
 STRICT = ["-Werror", "all-warnings", "-Xcompiler", "-Wall"]
 # Names of files below the root, model, further options.
 SMALL = [("tests/tools/verify_networks.vn", "aggregated5", []),
+         ("tests/tools/verify_networks.vn", "resampled", []),
          ("tests/codegen/new_blocks.vn", "octave2", [])]
 LARGE = [("models/networks/resnet.vn", "resnet50", []),
          ("models/networks/scalenet.vn", "scalenet50", ["--config", "models/configurations/scalenet50.toml"]),

@@ -162,6 +162,41 @@ BOOST_AUTO_TEST_CASE(pool_of_a_whole_map) {
   BOOST_TEST((pool.stride[0] == 16 && pool.stride[1] == 32 && pool.shape == Shape{4, 1, 1}));
 }
 
+// Of windows that are all alike, the pool of theirs; a map whose size may change keeps its operation.
+BOOST_AUTO_TEST_CASE(adaptive_pools) {
+  Graph graph = graphOfBody("a = image |> one: adaptive_avg_pool(1) |> conv(2, 1)\n"
+                            "b = image |> alike: adaptive_avg_pool([8, 4])\n"
+                            "c = image |> apart: adaptive_avg_pool([8, 5])\n"
+                            "choose f: float from [1, 0.5]\n"
+                            "image |> resize(nearest, scale = f) |> open: adaptive_avg_pool(8)");
+  const Node &alike = nodeAt(graph, "alike"), &apart = nodeAt(graph, "apart"), &open = nodeAt(graph, "open");
+  BOOST_TEST((nodeAt(graph, "one").kind == OpKind::GlobalAvgPool));
+  BOOST_TEST((alike.kind == OpKind::AvgPool && alike.kernel[0] == 4 && alike.kernel[1] == 8));
+  BOOST_TEST((alike.stride[0] == 4 && alike.stride[1] == 8 && alike.shape == Shape{3, 8, 4}));
+  BOOST_TEST((apart.kind == OpKind::Resample && apart.shape == Shape{3, 8, 5}));
+  BOOST_TEST((open.kind == OpKind::Resample && open.shape == Shape{3, 8, 8}));
+}
+
+BOOST_AUTO_TEST_CASE(modes_of_resizes) {
+  const auto nodeOf = [](const std::string &arguments) {
+    return nodeAt(graphOfBody("image |> resize(" + arguments + ")"), "resize1");
+  };
+  const auto resampling = [&](const std::string &arguments) {
+    const Node node = nodeOf(arguments);
+    BOOST_TEST((node.kind == OpKind::Resample));
+    return node.resampling;
+  };
+  BOOST_TEST((nodeOf("bilinear, scale = 2").kind == OpKind::Resize));
+  BOOST_TEST((nodeOf("bilinear, scale = 2, antialias = false").kind == OpKind::Resize));
+  BOOST_TEST((resampling("nearest_exact, scale = 2") == Resampling::NearestExact));
+  BOOST_TEST((resampling("bicubic, scale = 2") == Resampling::Bicubic));
+  BOOST_TEST((resampling("bicubic, size = [3, 4], antialias = true") == Resampling::BicubicAntialias));
+  BOOST_TEST((resampling("bilinear, size = [3, 4], antialias = true") == Resampling::BilinearAntialias));
+  BOOST_TEST(nodeOf("bicubic, size = [3, 4], align_corners = true").alignCorners);
+  BOOST_TEST(nodeOf("bicubic, scale = 0.65").scale == 0.65);
+  BOOST_TEST(nodeOf("nearest_exact, scale = 0.5").scale == 0);
+}
+
 BOOST_AUTO_TEST_CASE(parameters_of_operations) {
   Graph graph =
       graphOfBody("x = image |> conv(6, [3, 5], stride = [1, 2], padding = [0, 1, 2, 3], dilation = 2, "

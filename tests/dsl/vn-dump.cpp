@@ -30,6 +30,7 @@ const char *nameOf(const Node &node) {
                                       "channel_mean",
                                       "channel_max",
                                       "resize",
+                                      "resample",
                                       "pad",
                                       "crop",
                                       "slice",
@@ -89,6 +90,8 @@ std::string parametersOf(const Node &node) {
   }
   if (node.kind == OpKind::Resize)
     out += node.mode == ResizeMode::Nearest ? " nearest" : " bilinear";
+  if (node.kind == OpKind::Resample)
+    out += std::string(" ") + nameOf(node.resampling);
   if (node.kind == OpKind::ChannelShuffle)
     out += " groups=" + std::to_string(node.groups);
   if (node.kind == OpKind::Slice)

@@ -61,6 +61,31 @@ def deeplab(name):
     return Published(f"torchvision `DeepLabV3` on `{name}`", make, outputs=lambda outputs: outputs["out"])
 
 
+class PSPNet(torch.nn.Module):
+    """The head of hszhao/semseg, of PyTorch's parts, on torchvision's ResNet, whose last two stages dilate all convolutions."""
+
+    def __init__(self, name, bins=(1, 2, 3, 6), classes=21):
+        super().__init__()
+        resnet = torchvision.models.get_model(name, weights=None, replace_stride_with_dilation=[False, True, True])
+        for stage, dilation in ((resnet.layer3, 2), (resnet.layer4, 4)):
+            stage[0].conv2.dilation = stage[0].conv2.padding = (dilation, dilation)
+        self.backbone = torchvision.models._utils.IntermediateLayerGetter(resnet, {"layer4": "out"})
+        channels = 2048 // len(bins)
+        self.ppm = torch.nn.ModuleDict({"features": torch.nn.ModuleList(
+            torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(bin), torch.nn.Conv2d(2048, channels, 1, bias=False),
+                                torch.nn.BatchNorm2d(channels), torch.nn.ReLU()) for bin in bins)})
+        self.cls = torch.nn.Sequential(torch.nn.Conv2d(4096, 512, 3, padding=1, bias=False), torch.nn.BatchNorm2d(512),
+                                       torch.nn.ReLU(), torch.nn.Dropout2d(0.1), torch.nn.Conv2d(512, classes, 1))
+
+    def forward(self, image):
+        def enlarged(map, like):
+            return torch.nn.functional.interpolate(map, like.shape[2:], mode="bilinear", align_corners=True)
+
+        x = self.backbone(image)["out"]
+        regions = [enlarged(part(x), x) for part in self.ppm["features"]]
+        return enlarged(self.cls(torch.cat([x, *regions], 1)), image)
+
+
 def feature_pyramid(library, name, make):
     def with_pyramid():
         layers = {f"layer{i}": f"p{i + 1}" for i in range(1, 5)}
@@ -200,6 +225,7 @@ PUBLISHED = {
     "resnet50_multi_label": multi_label("resnet50"),
     "resnext50_multi_label": multi_label("resnext50_32x4d"),
     "deeplab_resnext50": deeplab("resnext50_32x4d"),
+    "pspnet_resnet50": Published("PSPNet of hszhao/semseg on torchvision `resnet50`", lambda: PSPNet("resnet50")),
     "fpn_resnet50": feature_pyramid("torchvision", "resnet50", torchvision.models.get_model),
     "fpn_resnet101": feature_pyramid("torchvision", "resnet101", torchvision.models.get_model),
     "fpn_res2net50": feature_pyramid("timm", "res2net50_26w_4s", timm.create_model),

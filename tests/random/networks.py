@@ -45,6 +45,7 @@ class Writer:
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.ofLosses = random.Random(f"losses {seed}")  # so that they change no network
+        self.ofResampling = random.Random(f"resampling {seed}")  # nor the sizes of its maps
         self.lines, self.values, self.count, self.holes = [], [], 0, {}
         self.learned = {}
 
@@ -197,11 +198,17 @@ class Writer:
             text += ", ceil = true"
         if average and self.chance(0.5):
             text += ", count_padding = false"
+        if average and height <= x.height and width <= x.width and self.ofResampling.random() < 0.4:
+            text = f"{x.name} |> adaptive_avg_pool({self.pair([height, width])}"
         return self.new(text + ")", x.channels, height, width)
 
     def resize(self, x, like=None):
         mode = self.of("nearest", "nearest", "bilinear")
         aligned = ", align_corners = true" if mode == "bilinear" and self.chance(0.3) else ""
+        if self.ofResampling.random() < 0.4:
+            mode, aligned = self.ofResampling.choice((
+                ("nearest_exact", ""), ("bicubic", ""), ("bicubic", ", align_corners = true"),
+                ("bilinear", ", antialias = true"), ("bicubic", ", antialias = true")))
         if like:
             return self.new(f"{x.name} |> resize({mode}, like = {like.name}{aligned})", x.channels, like.height, like.width)
         height, width = self.of(1, 2, 3, 4, 5, 6, 8, 9, 12, 13), self.of(1, 2, 3, 4, 5, 6, 8, 9, 12, 14)

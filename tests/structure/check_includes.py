@@ -20,7 +20,7 @@ ALLOWED = [
                  r"fmt/", r"nlohmann/", STANDARD + "$"]),
     ("codegen/onnx/", [r"codegen/onnx/", r"compiler/ir/", r"runtime/io/", r"(mlir|llvm)(-c)?/", r"onnx/",
                        STANDARD + "$"]),
-    ("codegen/program/", [r"codegen/program/", r"dsl/(ShapeRules|Activation|Pointwise).h$", r"vernier/abi.h$", r"llvm/", STANDARD + "$"]),
+    ("codegen/program/", [r"codegen/program/", r"dsl/(ShapeRules|Activation|Pointwise|Resampling).h$", r"vernier/abi.h$", r"llvm/", STANDARD + "$"]),
     ("codegen/plan/", [r"codegen/(program|plan)/", r"llvm/", STANDARD + "$"]),
     ("codegen/lower/", [r"codegen/(program|plan|lower)/", r"compiler/ir/", r"(mlir|llvm)/", STANDARD + "$"]),
     ("codegen/tables/", [r"codegen/(program|tables)/", r"llvm/", STANDARD + "$"]),

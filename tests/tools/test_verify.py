@@ -77,6 +77,14 @@ class Verify(CommandTest):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn("kernels of vn.channel_max_grad", done.stdout)
 
+    def test_resampling(self):
+        for options in ([], ["--target", "cuda-emulated"], ["--precision", "bf16", "--for", "infer"],
+                        ["--target", "cuda-emulated", "--precision", "bf16", "--for", "infer"]):
+            with self.subTest(options):
+                done = self.verify("resampled", *options)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("kernels of vn.resample", self.rows(done))
+
     def test_declared_losses(self):
         for options in ([], ["--target", "cuda-emulated"], ["--target", "cuda-emulated", "--precision", "bf16"]):
             with self.subTest(options):

@@ -7,6 +7,7 @@
 
 using vernier::Activation;
 using namespace vernier::interpreter;
+namespace dsl = vernier::dsl;
 using vernier::Pointwise;
 using vernier::PointwiseFunction;
 using namespace vernier::interpreter::testing;
@@ -166,6 +167,20 @@ BOOST_AUTO_TEST_CASE(resize_gradients) {
     Tensor x = randomTensor(r.x, 1), dy = randomLike(forward(x), 2);
     checkGradient(r.what, x, dy, resizeGrad(dy, x.shape, r.mode, r.alignCorners, r.scale), forward);
   }
+}
+
+BOOST_AUTO_TEST_CASE(resampling_gradients) {
+  using enum dsl::Resampling;
+  for (dsl::Resampling kind : {AdaptiveAverage, NearestExact, Bicubic, BilinearAntialias, BicubicAntialias})
+    for (auto [height, width, scale] : {std::tuple(3, 4, 0.0), std::tuple(5, 11, 0.0), std::tuple(1, 1, 0.0),
+                                        std::tuple(12, 8, 0.0), std::tuple(5, 4, 0.75)})
+      for (const bool corners : {false, kind == Bicubic && scale == 0}) {
+        const auto forward = [&, height = height, width = width, scale = scale](const Tensor &t) {
+          return resample(t, height, width, kind, corners, scale);
+        };
+        const Tensor x = randomTensor({2, 7, 6, 2}, 1), dy = randomLike(forward(x), 2);
+        checkGradient(dsl::nameOf(kind), x, dy, resampleGrad(dy, x.shape, kind, corners, scale), forward);
+      }
 }
 
 BOOST_AUTO_TEST_CASE(spatial_gradients) {

@@ -205,6 +205,72 @@ BOOST_AUTO_TEST_CASE(resize_by_a_factor) {
   checkValues(resize(small, 1, 7, ResizeMode::Bilinear, false, 2.5), {0, 0.1, 0.5, 0.9, 1.3, 1.7, 2});
 }
 
+// Numbers that PyTorch computes, by adaptive_avg_pool2d and by interpolate.
+BOOST_AUTO_TEST_CASE(resampling_conventions) {
+  using enum dsl::Resampling;
+  const Tensor x = make({1, 1, 5, 1}, {0, 1, 4, 9, 16});
+  const auto values = [&](int64_t width, dsl::Resampling kind, bool alignCorners = false, double scale = 0) {
+    std::vector<double> rounded = resample(x, 1, width, kind, alignCorners, scale).data;
+    for (double &value : rounded)
+      value = std::round(value * 1e9) / 1e9 + 0.0; // no negative zero
+    return rounded;
+  };
+  using Values = std::vector<double>;
+  BOOST_TEST(values(3, AdaptiveAverage) == (Values{0.5, 4.666666667, 12.5}));
+  BOOST_TEST(values(2, AdaptiveAverage) == (Values{1.666666667, 9.666666667}));
+  BOOST_TEST(values(3, NearestExact) == (Values{0, 4, 16}));
+  BOOST_TEST(values(8, NearestExact) == (Values{0, 0, 1, 4, 4, 9, 16, 16}));
+  BOOST_TEST(values(3, Bicubic) == (Values{0.148148148, 4, 14.074074074}));
+  BOOST_TEST(values(8, Bicubic) == (Values{-0.092834473, 0.187561035, 1.176513672, 2.619384766, 5.441650391,
+                                           8.471435547, 13.395080566, 16.649841309}));
+  BOOST_TEST(values(7, Bicubic, true) ==
+             (Values{0, 0.351851852, 1.777777778, 4, 6.814814815, 11.759259259, 16}));
+  BOOST_TEST(values(1, Bicubic, true) == (Values{0}));
+  BOOST_TEST(values(7, Bicubic, false, 1.5) ==
+             (Values{-0.086805556, 0.21875, 1.430555556, 3.152777778, 6.125, 10.438657407, 15.082175926}));
+  BOOST_TEST(values(2, BilinearAntialias) == (Values{1.727272727, 9.727272727}));
+  BOOST_TEST(values(3, BilinearAntialias) == (Values{0.428571429, 4.444444444, 13}));
+  BOOST_TEST(values(8, BilinearAntialias) ==
+             (Values{0, 0.4375, 1.1875, 3.0625, 5.5625, 8.6875, 12.9375, 16}));
+  BOOST_TEST(values(2, BicubicAntialias) == (Values{1.135135135, 10.280910832}));
+  BOOST_TEST(values(3, BicubicAntialias) == (Values{0.169230769, 4.195348837, 13.338461538}));
+  for (dsl::Resampling kind : {AdaptiveAverage, NearestExact, Bicubic, BilinearAntialias, BicubicAntialias})
+    BOOST_TEST(values(5, kind, false, 1.1) == x.data); // a size that stays is copied
+  const Tensor y = make({1, 3, 4, 1}, {0, 1, 4, 9, 3, -2, 5, 7, 8, 6, -1, 2});
+  checkValues(resample(y, 2, 3, AdaptiveAverage), {0.5, 2, 6.25, 3.75, 2, 3.25});
+}
+
+// What kernels are made of says the same as these kernels do from the definition.
+BOOST_AUTO_TEST_CASE(runs_of_resampling) {
+  using enum dsl::Resampling;
+  for (dsl::Resampling kind : {AdaptiveAverage, NearestExact, Bicubic, BilinearAntialias, BicubicAntialias})
+    for (int64_t in = 1; in <= 24; ++in)
+      for (int64_t out = 1; out <= 24; ++out)
+        for (const bool byScale : {false, true}) {
+          const double scale = byScale ? (double(out) + 0.4) / double(in) : 0;
+          const bool corners = kind == Bicubic && !byScale && out % 2 == 0;
+          const dsl::ResamplingAxis axis{kind, in, out, corners, scale};
+          const auto runs = dsl::resamplingRuns(axis, false), readers = dsl::resamplingRuns(axis, true);
+          std::vector<double> forward(in * out), backward = forward, expected(in * out);
+          for (int64_t o = 0; o < out; ++o)
+            for (size_t k = 0; k < runs[o].weights.size(); ++k)
+              forward[o * in + runs[o].begin + int64_t(k)] = runs[o].weights[k];
+          for (int64_t i = 0; i < in; ++i)
+            for (size_t k = 0; k < readers[i].weights.size(); ++k)
+              backward[(readers[i].begin + int64_t(k)) * in + i] = readers[i].weights[k];
+          BOOST_REQUIRE(forward == backward);
+          for (int64_t i = 0; i < in; ++i) {
+            Tensor one({1, 1, in, 1});
+            one[i] = 1;
+            const Tensor column = resample(one, 1, out, kind, corners, scale);
+            for (int64_t o = 0; o < out; ++o)
+              expected[o * in + i] = column[o];
+          }
+          for (size_t i = 0; i < forward.size(); ++i)
+            BOOST_REQUIRE_SMALL(forward[i] - expected[i], 1e-12);
+        }
+}
+
 // A per-channel affine map commutes with resizing, since the weights of a resized pixel sum to one: what lets
 // batch norm be folded through a resize.
 BOOST_AUTO_TEST_CASE(resize_commutes_with_affine) {

@@ -9,6 +9,7 @@
 
 using vernier::Activation;
 using namespace vernier::interpreter;
+namespace dsl = vernier::dsl;
 using vernier::Pointwise;
 
 namespace {
@@ -109,6 +110,18 @@ BOOST_AUTO_TEST_CASE(resizes) {
             {NotANumber, Infinite, Infinite, Infinite, NotANumber, Infinite, Infinite, Infinite, NotANumber,
              Infinite, Infinite, Infinite, 2, 2.25, 2.75, 3});
   checkSame(resizeGrad(row({1, Infinite, 1}), {1, 1, 3, 1}, ResizeMode::Bilinear, false), {1, NotANumber, 1});
+}
+
+// A run's weight of 0 counts; what is outside the run does not.
+BOOST_AUTO_TEST_CASE(resampling) {
+  using enum dsl::Resampling;
+  const Tensor x = row({1, Infinite, 2, 4, NotANumber});
+  checkSame(resample(x, 1, 3, AdaptiveAverage), {Infinite, Infinite, NotANumber});
+  checkSame(resample(x, 1, 3, NearestExact), {1, 2, NotANumber});
+  checkSame(resample(row({1, 2, 3, 4, 5, 6, 7, 8, Infinite}), 1, 3, Bicubic), {2, 5, NotANumber});
+  checkSame(resample(row({Infinite, 2, 4, 6, 8, 10}), 1, 2, BilinearAntialias), {Infinite, 7.5});
+  checkSame(resampleGrad(row({1, Infinite, 1}), {1, 1, 5, 1}, AdaptiveAverage),
+            {0.5, Infinite, Infinite, Infinite, 0.5});
 }
 
 BOOST_AUTO_TEST_CASE(sums_and_products) {

@@ -35,6 +35,27 @@ void KernelBuilder::begin(llvm::StringRef name, llvm::ArrayRef<KernelOperand> op
   b.setInsertionPointToEnd(module.getBody());
   function = func::FuncOp::create(b, loc, name, b.getFunctionType(inputs, {}));
   b.setInsertionPointToStart(function.addEntryBlock());
+  tables = 0;
+}
+
+Value KernelBuilder::tableOf(DenseElementsAttr numbers) {
+  const std::string name = function.getName().str() + "_table" + std::to_string(tables++);
+  auto type = MemRefType::get(cast<RankedTensorType>(numbers.getType()).getShape(), numbers.getElementType());
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(function);
+    memref::GlobalOp::create(b, loc, name, b.getStringAttr("private"), type, numbers, /*constant=*/true,
+                             b.getI64IntegerAttr(64));
+  }
+  return memref::GetGlobalOp::create(b, loc, type, name);
+}
+Value KernelBuilder::table(llvm::ArrayRef<int32_t> numbers) {
+  return tableOf(
+      DenseElementsAttr::get(RankedTensorType::get({int64_t(numbers.size())}, b.getI32Type()), numbers));
+}
+Value KernelBuilder::table(llvm::ArrayRef<float> numbers) {
+  return tableOf(
+      DenseElementsAttr::get(RankedTensorType::get({int64_t(numbers.size())}, b.getF32Type()), numbers));
 }
 
 Value KernelBuilder::localBuffer(KernelOperand operand) {

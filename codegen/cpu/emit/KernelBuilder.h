@@ -33,6 +33,9 @@ public:
   Value operand(unsigned i) { return function.getArgument(i); }
   // Memory of this call, on its stack.
   Value localBuffer(KernelOperand operand);
+  // Constant numbers, beside the code.
+  Value table(llvm::ArrayRef<int32_t> numbers);
+  Value table(llvm::ArrayRef<float> numbers);
   // The loop over this call's tasks.
   void forTasks(llvm::function_ref<void(Value task)> body);
   Value firstTask(); // of this call's
@@ -114,12 +117,14 @@ public:
 
 private:
   Value extreme(bool largest, Value a, Value c);
+  Value tableOf(mlir::DenseElementsAttr numbers);
 
   mlir::ModuleOp module;
   mlir::OpBuilder b;
   Target target;
   mlir::Location loc;
   mlir::func::FuncOp function;
+  unsigned tables = 0; // of `function`
 };
 
 } // namespace vernier::codegen

@@ -2,7 +2,10 @@
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
+#include "llvm/ADT/bit.h"
+
 #include <algorithm>
+#include <cinttypes>
 #include <cstdio>
 
 namespace vernier::codegen {
@@ -15,6 +18,14 @@ std::string numberName(double value) {
   std::replace(name.begin(), name.end(), '.', 'p');
   std::replace(name.begin(), name.end(), '+', '_');
   return name;
+}
+
+std::string scaleName(double scale) {
+  if (scale == 0)
+    return "";
+  char digits[24];
+  snprintf(digits, sizeof digits, "by%016" PRIx64 "_", llvm::bit_cast<uint64_t>(scale));
+  return digits;
 }
 
 Value squareRoot(KernelBuilder &k, Value x) {

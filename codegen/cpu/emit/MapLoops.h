@@ -110,6 +110,8 @@ Value toFloat(KernelBuilder &k, Value index);
 
 // A number as a part of a kernel's name, with all its digits: "1em05".
 std::string numberName(double value);
+// The factor of a resampling by its bits, where there is one.
+std::string scaleName(double scale);
 
 // Of as many vectors as they have lanes: row i, lane j becomes row j, lane i.
 void transposeSquare(KernelBuilder &k, llvm::MutableArrayRef<Value> rows);

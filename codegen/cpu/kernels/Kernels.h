@@ -242,6 +242,8 @@ KernelCode resize(const ResizeProblem &spec, const Target &target); // x, y
 // dy (spec.out), dx (spec.in), [scratch]
 KernelCode resizeGradient(const ResizeProblem &spec, const Target &target);
 int64_t resizeGradientScratch(const ResizeProblem &spec, const Target &target); // doubles; 0: none
+// Resample.cpp.
+KernelCode resample(const ResampleProblem &spec, const Target &target); // x, y
 
 // Copies `in` into `out` shifted by (top, left); pixels outside are zero or replicate the border. Negative
 // shifts crop.

@@ -3,23 +3,11 @@
 #include "codegen/cpu/emit/ScatterSums.h"
 
 #include "dsl/Sampling.h"
-#include "llvm/ADT/bit.h"
 
 #include <algorithm>
-#include <cinttypes>
-#include <cstdio>
 
 namespace vernier::codegen {
 namespace {
-
-// The factor by its bits, where there is one.
-std::string scaleName(double scale) {
-  if (scale == 0)
-    return "";
-  char digits[24];
-  snprintf(digits, sizeof digits, "by%016" PRIx64 "_", llvm::bit_cast<uint64_t>(scale));
-  return digits;
-}
 
 std::string resizeName(const char *what, const ResizeProblem &s) {
   return std::string(what) + (s.bilinear ? "_bilinear_" : "_nearest_") + (s.alignCorners ? "aligned_" : "") +

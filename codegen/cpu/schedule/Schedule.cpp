@@ -31,6 +31,7 @@ public:
   }
   KernelCode operator()(const ResizeProblem &p) const { return resize(p, target); }
   KernelCode operator()(const ResizeGradientProblem &p) const { return resizeGradient(p.resize, target); }
+  KernelCode operator()(const ResampleProblem &p) const { return resample(p, target); }
   KernelCode operator()(const ShiftProblem &p) const {
     return shiftCopy(p.in, p.out, p.top, p.left, p.replicate, target);
   }

@@ -19,6 +19,7 @@
 #include "pool.cuh"
 #include "pool_gradient.cuh"
 #include "random.cuh"
+#include "resample.cuh"
 #include "resize.cuh"
 #include "row_taps.cuh"
 #include "shift.cuh"

@@ -24,6 +24,7 @@ struct CudaCode {
   std::string type, constant, function;
   std::vector<CudaOperand> operands;
   std::string arguments; // by the operands' names; empty: all of them, in their order
+  std::string tables;    // what the body declares before: constants that `arguments` name
   unsigned threads = 0;  // of a block
   int64_t blocks = 0;
 

@@ -17,6 +17,8 @@ PartialSums CudaSelection::select(const Problem &problem, const Places &at) {
     spatialSum(*p, at);
   else if (const auto *p = std::get_if<ChannelSumsProblem>(&problem))
     channelSums(*p, at);
+  else if (const auto *p = std::get_if<ResampleProblem>(&problem))
+    resample(*p, at);
   else
     plain(problem, at);
   return {};
@@ -51,14 +53,10 @@ void CudaSelection::write(Draft &draft, const char *name, const Location &place,
 
 Kernel CudaSelection::kernelOf(const Problem &problem, const Draft &draft) const {
   const ::vn::dim3 grid = draft.launch.grid;
-  CudaCode code{draft.type,
-                draft.constant.str(),
-                draft.function,
-                draft.operands,
-                draft.arguments,
-                draft.launch.block.x,
-                int64_t(grid.x) * grid.y * grid.z,
-                draft.hopper};
+  CudaCode code{
+      draft.type,      draft.constant.str(), draft.function,       draft.operands,
+      draft.arguments, draft.tables,         draft.launch.block.x, int64_t(grid.x) * grid.y * grid.z,
+      draft.hopper};
   std::string aligned;
   if (llvm::any_of(draft.aligned, [](int align) { return align != 0; }))
     for (int align : draft.aligned)

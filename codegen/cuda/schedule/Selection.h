@@ -32,6 +32,7 @@ private:
     Constant constant{};
     std::vector<CudaOperand> operands{};
     std::string arguments{};        // as far as they are not the operands in their order
+    std::string tables{};           // as of CudaCode
     std::vector<int> aligned{};     // of each map; 0: as well as its pixels let it be
     std::string chosen{}, reason{}; // what of several, and why
     ::vn::Launch launch{};
@@ -87,6 +88,8 @@ private:
   PartialSums batchSums(const BatchSumsProblem &p, const Places &at);
   PartialSums layerNormGradientSums(const LayerNormGradientSumsProblem &p, const Places &at);
   PartialSums batchGradientSums(const BatchGradientSumsProblem &p, const Places &at);
+
+  void resample(const ResampleProblem &p, const Places &at);
 
   ::vn::Pool poolOf(Draft &draft, const PoolProblem &p, const Location &in, const Location &out) const;
   ::vn::Resize resizeOf(Draft &draft, const ResizeProblem &p, const Location &in, const Location &out) const;

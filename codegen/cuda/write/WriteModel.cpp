@@ -92,6 +92,7 @@ private:
     out << "constexpr vn::" << code.type << " " << name << "_problem = " << code.constant << ";\n";
     const std::string body = "vn::" + code.function + "<" + name + "_problem>(" + argumentsOf(code) + ");";
     signature("VN_KERNEL", code.threads, name, code, 0);
+    out << code.tables;
     out << (code.hopper ? "VN_NOT_HOPPER(" + body + ")" : body) << "\n}\n";
     const std::string twin = name + "_hopper";
     if (code.hopper) {

@@ -57,3 +57,15 @@ func.func @infer(%x: tensor<1x4x4x9xf32>) -> tensor<1x8x8x1xf32> {
   %f = vn.convolution %u, %v padding [1, 1, 1, 1] {vn.scopes = [["fine", "block"]]} : (tensor<1x8x8x8xf32>, tensor<1x8x3x3xf32>) -> tensor<1x8x8x1xf32>
   return %f : tensor<1x8x8x1xf32>
 }
+
+// -----
+
+// Of 8 positions 3 are means of 3 or 4: the window is the largest. A cubic reads four positions, here all three.
+// CHECK: pooled block: 0 macs, 0 parameters, tensor<1x3x3x4xf32>, sees 4x4 to 4x4
+// CHECK-NEXT: enlarged block: 0 macs, 0 parameters, tensor<1x7x7x4xf32>, sees 9.33333x9.33333 to 9.33333x9.33333
+// CHECK-NEXT: @infer
+func.func @infer(%x: tensor<1x8x8x4xf32>) -> tensor<1x7x7x4xf32> {
+  %p = vn.resample adaptive_average %x {vn.scopes = [["pooled", "block"]]} : (tensor<1x8x8x4xf32>) -> tensor<1x3x3x4xf32>
+  %u = vn.resample bicubic %p {vn.scopes = [["enlarged", "block"]]} : (tensor<1x3x3x4xf32>) -> tensor<1x7x7x4xf32>
+  return %u : tensor<1x7x7x4xf32>
+}

@@ -128,6 +128,60 @@ func.func @scale_of_other_size(%x: tensor<1x7x9x4xf32>) {
 
 // -----
 
+// vn.resample (C1)
+func.func @corners_of_windows(%x: tensor<1x7x7x4xf32>) {
+  // expected-error @below {{`align_corners` needs `bicubic`}}
+  %0 = vn.resample adaptive_average %x align_corners : (tensor<1x7x7x4xf32>) -> tensor<1x3x3x4xf32>
+  return
+}
+
+// -----
+
+// vn.resample (C2)
+func.func @no_windows(%x: tensor<1x7x7x4xf32>) {
+  // expected-error @below {{resizes 'tensor<1x7x7x4xf32>' to 'tensor<1x3x0x4xf32>': no pixels}}
+  %0 = vn.resample adaptive_average %x : (tensor<1x7x7x4xf32>) -> tensor<1x3x0x4xf32>
+  return
+}
+
+// -----
+
+// vn.resample (C3)
+func.func @resampled_channels(%x: tensor<1x7x7x4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x9x9x8xf32>', its operands make it 'tensor<1x9x9x4xf32>'}}
+  %0 = vn.resample bicubic %x : (tensor<1x7x7x4xf32>) -> tensor<1x9x9x8xf32>
+  return
+}
+
+// -----
+
+// vn.resample (C4)
+func.func @scale_of_windows(%x: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{`adaptive_average` has no `scale`: the sizes decide}}
+  %0 = vn.resample adaptive_average %x scale 0.5 : (tensor<1x8x8x4xf32>) -> tensor<1x4x4x4xf32>
+  return
+}
+
+// -----
+
+// vn.resample (C4)
+func.func @infinite_scale(%x: tensor<1x8x8x4xf32>) {
+  // expected-error @below {{it must be positive and finite}}
+  %0 = vn.resample bicubic_antialias %x scale 0x7FF0000000000000 : (tensor<1x8x8x4xf32>) -> tensor<1x4x4x4xf32>
+  return
+}
+
+// -----
+
+// vn.resample (C5)
+func.func @scale_of_a_gradient(%dy: tensor<1x5x6x4xf32>) {
+  // expected-error @below {{scale 7.500000e-01 makes 6 of 8 rows, found 5}}
+  %0 = vn.resample nearest_exact %dy scale 0.75 transposed : (tensor<1x5x6x4xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
 // vn.pad (C1)
 func.func @pad_nothing(%x: tensor<1x0x7x4xf32>) {
   // expected-error @below {{has nothing to replicate in 'tensor<1x0x7x4xf32>'}}

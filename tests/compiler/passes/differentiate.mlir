@@ -162,6 +162,23 @@ func.func @infer(%x: tensor<1x4x4x4xf32>) -> tensor<1x1x1x4xf32> {
 
 // -----
 
+// The adjoint of weighted runs has them transposed.
+// CHECK-LABEL: @train_step
+// CHECK: %[[D:.*]] = vn.resample bicubic %{{.*}} align_corners transposed : (tensor<1x9x8x4xf32>) -> tensor<1x3x4x4xf32>
+// CHECK: %[[E:.*]] = vn.resample bilinear_antialias %[[D]] scale 7.500000e-01 transposed : (tensor<1x3x4x4xf32>) -> tensor<1x5x6x4xf32>
+// CHECK: vn.resample adaptive_average %[[E]] transposed : (tensor<1x5x6x4xf32>) -> tensor<1x9x9x4xf32>
+func.func @infer(%x: tensor<1x9x9x4xf32>) -> tensor<1x1x1x4xf32> {
+  %w = vn.parameter "conv.weight" convolution_weight : tensor<4x4x1x1xf32>
+  %c = vn.convolution %x, %w : (tensor<1x9x9x4xf32>, tensor<4x4x1x1xf32>) -> tensor<1x9x9x4xf32>
+  %0 = vn.resample adaptive_average %c : (tensor<1x9x9x4xf32>) -> tensor<1x5x6x4xf32>
+  %1 = vn.resample bilinear_antialias %0 scale 0.75 : (tensor<1x5x6x4xf32>) -> tensor<1x3x4x4xf32>
+  %2 = vn.resample bicubic %1 align_corners : (tensor<1x3x4x4xf32>) -> tensor<1x9x8x4xf32>
+  %p = vn.global_avg_pool %2 : (tensor<1x9x8x4xf32>) -> tensor<1x1x1x4xf32>
+  return %p : tensor<1x1x1x4xf32>
+}
+
+// -----
+
 // Adjoints of pooling, resampling and borders keep the forward op's attributes; zero padding's is cropping and the
 // other way round.
 // CHECK-LABEL: @train_step
