@@ -118,9 +118,9 @@ private:
     return llvm::TypeSwitch<Operation *, llvm::Error>(op)
         .Case<vn::ParameterOp, vn::ConvolutionOp, vn::TransposedConvolutionOp, vn::LinearOp, vn::BatchNormOp,
               vn::LayerNormOp, vn::ScaleChannelsOp, vn::ReduceChannelsOp, vn::ActivateOp, vn::MaxPoolOp,
-              vn::AvgPoolOp, vn::GlobalAvgPoolOp, vn::ResizeOp, vn::PadOp, vn::CropOp, vn::SliceOp,
-              vn::ChannelShuffleOp, vn::ConcatOp, vn::AddOp, vn::SubtractOp, vn::MultiplyOp, vn::DivideOp,
-              func::ReturnOp>([&](auto typed) { return add(typed); })
+              vn::AvgPoolOp, vn::GlobalAvgPoolOp, vn::ResizeOp, vn::ResampleOp, vn::PadOp, vn::CropOp,
+              vn::SliceOp, vn::ChannelShuffleOp, vn::ConcatOp, vn::AddOp, vn::SubtractOp, vn::MultiplyOp,
+              vn::DivideOp, func::ReturnOp>([&](auto typed) { return add(typed); })
         .Default([](Operation *other) {
           return llvm::createStringError(
               "`" + other->getName().getStringRef() +
@@ -329,18 +329,21 @@ private:
     return llvm::Error::success();
   }
 
+  // The pixels themselves: runtimes round positions in ways of their own.
+  void givePixels(Operation *op, const std::string &input, ArrayRef<int64_t> rows,
+                  ArrayRef<int64_t> columns) {
+    const std::string chosen = graph.node("Gather", {input, graph.integers(rows)},
+                                          graph.unique(input + "_rows"), {{"axis", kHeight}});
+    give(op, "Gather", {chosen, graph.integers(columns)}, {{"axis", kWidth}});
+  }
+
   llvm::Error add(vn::ResizeOp op) {
     const RankedTensorType in = typeOf(op.getInput()), out = typeOf(op.getResult());
     const std::string input = at(op.getInput());
     if (op.getMode() == vn::ResizeMode::Nearest && !op.repeatsEqually()) {
-      // The pixels themselves: runtimes round positions in ways of their own.
-      const auto sources = [&](int axis) { return graph.integers(op.nearestSources(axis)); };
-      const std::string rows =
-          graph.node("Gather", {input, sources(0)}, graph.unique(input + "_rows"), {{"axis", kHeight}});
-      give(op, "Gather", {rows, sources(1)}, {{"axis", kWidth}});
+      givePixels(op, input, op.nearestSources(0), op.nearestSources(1));
       return llvm::Error::success();
     }
-    const bool whole = vn::heightOf(out) % vn::heightOf(in) == 0 && vn::widthOf(out) % vn::widthOf(in) == 0;
     std::vector<OnnxGraph::Attribute> attributes;
     if (op.getMode() == vn::ResizeMode::Nearest)
       attributes = {{"mode", std::string("nearest")},
@@ -350,10 +353,19 @@ private:
       attributes = {{"mode", std::string("linear")},
                     {"coordinate_transformation_mode",
                      std::string(op.getAlignCorners() ? "align_corners" : "half_pixel")}};
+    std::vector<std::string> operands = {input, ""};
+    addSizes(operands, in, out, op.factor());
+    give(op, "Resize", operands, attributes);
+    return llvm::Error::success();
+  }
+
+  // What a Resize has behind the map and the region.
+  void addSizes(std::vector<std::string> &operands, RankedTensorType in, RankedTensorType out,
+                double factor) {
+    const bool whole = vn::heightOf(out) % vn::heightOf(in) == 0 && vn::widthOf(out) % vn::widthOf(in) == 0;
     // Whole scales let runtimes keep layouts of their own; other scales would be rounded, sizes are not. A
     // factor that is not the sizes' quotient can only be said as a scale.
-    std::vector<std::string> operands = {input, ""};
-    if (const double factor = op.factor(); factor > 0) {
+    if (factor > 0) {
       operands.push_back(graph.scales({1, 1, scaleFor(vn::heightOf(in), vn::heightOf(out), factor),
                                        scaleFor(vn::widthOf(in), vn::widthOf(out), factor)}));
     } else if (whole) {
@@ -363,6 +375,50 @@ private:
       operands.push_back("");
       operands.push_back(graph.integers(channelsFirst(out)));
     }
+  }
+
+  llvm::Error add(vn::ResampleOp op) {
+    const RankedTensorType out = typeOf(op.getResult());
+    const std::string input = at(op.getInput());
+    const std::array<std::vector<dsl::ResamplingRun>, 2> runs = {op.runs(0), op.runs(1)};
+    if (op.getKind() == vn::Resampling::NearestExact) {
+      const auto sources = [&](int axis) {
+        return llvm::map_to_vector(runs[axis], [](const dsl::ResamplingRun &run) { return run.begin; });
+      };
+      givePixels(op, input, sources(0), sources(1));
+      return llvm::Error::success();
+    }
+    if (op.getKind() == vn::Resampling::AdaptiveAverage) {
+      // No operation has windows of several sizes: the products that define it.
+      const auto matrix = [&](int axis, bool columns) {
+        const int64_t from = typeOf(op.getInput()).getDimSize(1 + axis), to = out.getDimSize(1 + axis);
+        std::vector<float> weights(from * to);
+        for (int64_t i = 0; i < to; ++i)
+          for (size_t k = 0; k < runs[axis][i].weights.size(); ++k) {
+            const int64_t position = runs[axis][i].begin + int64_t(k);
+            weights[columns ? position * to + i : i * from + position] = float(runs[axis][i].weights[k]);
+          }
+        const std::string name = graph.unique(input + (columns ? "_column_weights" : "_row_weights"));
+        return graph.weight(name, columns ? Ints{from, to} : Ints{to, from}, weights);
+      };
+      const std::string rows = graph.node("MatMul", {matrix(0, false), input}, graph.unique(input + "_rows"));
+      give(op, "MatMul", {rows, matrix(1, true)});
+      return llvm::Error::success();
+    }
+    const bool cubic = op.getKind() != vn::Resampling::BilinearAntialias,
+               antialias = op.getKind() != vn::Resampling::Bicubic;
+    std::vector<OnnxGraph::Attribute> attributes = {
+        {"mode", std::string(cubic ? "cubic" : "linear")},
+        {"coordinate_transformation_mode",
+         std::string(op.getAlignCorners() ? "align_corners" : "half_pixel")}};
+    if (cubic)
+      attributes.push_back({"cubic_coeff_a", antialias ? -0.5f : -0.75f});
+    if (antialias) {
+      attributes.push_back({"antialias", int64_t(1)});
+      attributes.push_back({"exclude_outside", int64_t(1)});
+    }
+    std::vector<std::string> operands = {input, ""};
+    addSizes(operands, typeOf(op.getInput()), out, op.factor());
     give(op, "Resize", operands, attributes);
     return llvm::Error::success();
   }

@@ -15,11 +15,12 @@ struct Tap {
   double weight;
 };
 
+// By Horner's rule, as the tables of kernels have it: what is 0 there and times infinity NaN is so here, too.
 double keys(double a, double distance) {
   const double x = std::abs(distance);
-  if (x <= 1)
-    return (a + 2) * x * x * x - (a + 3) * x * x + 1;
-  return x < 2 ? a * x * x * x - 5 * a * x * x + 8 * a * x - 4 * a : 0;
+  if (x < 1)
+    return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? ((x - 5) * x + 8) * x * a - 4 * a : 0;
 }
 
 void windowTaps(std::vector<Tap> &taps, int64_t to, int64_t in, int64_t out) {

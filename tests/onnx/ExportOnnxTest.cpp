@@ -88,11 +88,19 @@ testing::Specification operations(const std::string &model) {
 }
 
 const std::vector<std::string> kModels = {
-    "convolutions", "transposed_convolutions", "pools", "resizes", "borders", "channels", "heads"};
+    "convolutions", "transposed_convolutions", "pools", "resizes", "resampled", "borders", "channels",
+    "heads"};
 
-// The checker of this version knows IR versions up to its own; what it checks did not change.
+// The checker of this version knows IR versions up to its own; what it checks did not change. Nor does it
+// know a Resize's `antialias`, of opset 18.
 void check(onnx::ModelProto model) {
   model.set_ir_version(onnx::IR_VERSION);
+  for (onnx::NodeProto &node : *model.mutable_graph()->mutable_node()) {
+    auto &attributes = *node.mutable_attribute();
+    for (int i = attributes.size(); node.op_type() == "Resize" && i-- > 0;)
+      if (attributes[i].name() == "antialias")
+        attributes.DeleteSubrange(i, 1);
+  }
   onnx::checker::check_model(model);
 }
 
@@ -203,6 +211,33 @@ BOOST_AUTO_TEST_CASE(resizes_sample_as_the_specification_does) {
   BOOST_TEST(scalesOf("smooth_whole")[2] == std::nextafter(0.7f, 1.0f));
   BOOST_TEST(scalesOf("smooth_enlarged") == (std::vector<float>{1, 1, 1.14f, 1}), // 7 columns stay 7
              boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(resampling_by_operations_or_by_products) {
+  Folder folder;
+  const Exported exported = exportModel(operations("resampled"), folder.path / "m.onnx");
+  BOOST_TEST(nodeOf(exported.model, "alike").op_type() == "AveragePool");
+  const onnx::NodeProto &regions = nodeOf(exported.model, "regions"); // of 7 columns 4
+  BOOST_TEST(regions.op_type() == "MatMul");
+  BOOST_TEST(
+      constant<float>(exported.model, regions.input(1)) ==
+          (std::vector<float>{0.5,     0, 0, 0, 0.5,     1.f / 3, 0, 0, 0,       1.f / 3, 0, 0, 0, 1.f / 3,
+                              1.f / 3, 0, 0, 0, 1.f / 3, 0,       0, 0, 1.f / 3, 0.5,     0, 0, 0, 0.5}),
+      boost::test_tools::per_element());
+  const onnx::NodeProto &exact = nodeOf(exported.model, "exact_factored"); // 7 columns by 0.75
+  BOOST_TEST(constant<int64_t>(exported.model, exact.input(1)) == (std::vector<int64_t>{0, 2, 3, 4, 6}),
+             boost::test_tools::per_element());
+  const auto attribute = [&](const std::string &output, const std::string &name) {
+    const onnx::NodeProto &node = nodeOf(exported.model, output);
+    for (const auto &attribute : node.attribute())
+      if (attribute.name() == name)
+        return attribute.type() == onnx::AttributeProto::FLOAT ? attribute.f() : float(attribute.i());
+    return 0.0f;
+  };
+  BOOST_TEST(attribute("cubic", "cubic_coeff_a") == -0.75f);
+  BOOST_TEST(attribute("cubic", "antialias") == 0);
+  BOOST_TEST(attribute("filtered", "antialias") == 1);
+  BOOST_TEST(attribute("filtered_cubic", "cubic_coeff_a") == -0.5f);
 }
 
 BOOST_AUTO_TEST_CASE(heads_are_what_users_of_onnx_expect) {
