@@ -155,7 +155,7 @@ private:
       return "`label` belongs to a model built by `vernier adapt`";
     static constexpr std::string_view ofCompiler[] = {"build",          "check",      "describe", "verify",
                                                       "search",         "adapt",      "fmt",      "allocate",
-                                                      "import-weights", "export-onnx"};
+                                                      "import-weights", "export-onnx", "import-onnx"};
     if (std::ranges::count(ofCompiler, command))
       return fmt::format("`{0}` is a command of the compiler: `vernier {0}`", command);
     return "";
