@@ -7,11 +7,13 @@
 #include "dsl/write/SameNetwork.h"
 #include "dsl/write/WriteSpecification.h"
 #include "runtime/Error.h"
+#include "runtime/core/Finite.h"
 #include "runtime/core/Shape.h"
 #include "runtime/io/Safetensors.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 
 namespace vernier::driver {
@@ -98,19 +100,24 @@ void importOnnx(const ImportOnnxOptions &options, const Output &output) {
 
   dsl::SpecificationText specification;
   specification.model = modelName(options.output);
-  specification.comment = "From " + llvm::sys::path::filename(options.model).str() + ".";
+  const std::string from = codegen::printable(llvm::sys::path::filename(options.model).str());
+  specification.comment = "From " + (llvm::json::isUTF8(from) ? from : "an ONNX model") + ".";
   specification.blocks = !options.flat;
   const std::string text = specificationOf(network, specification, options.output);
 
   std::vector<runtime::TensorView> tensors;
   size_t elements = 0;
   for (const codegen::ImportedWeight &weight : network.weights) {
+    if (const runtime::NonFinite found = runtime::findNonFinite(weight.values))
+      refuse("the weight `" + weight.name + "` holds " + runtime::nonFiniteText(found, weight.shape),
+             options.model, "a network with such a weight computes nothing; the file may be damaged");
     tensors.push_back({weight.name, weight.shape, weight.values});
     elements += weight.values.size();
   }
   runtime::Metadata metadata;
   for (const auto &[key, value] : model.metadata)
-    if (llvm::StringRef(key).starts_with("vernier.")) // how images are treated, the names of classes
+    if (llvm::StringRef(key).starts_with("vernier.") && llvm::json::isUTF8(key) &&
+        llvm::json::isUTF8(value)) // how images are treated, the names of classes
       metadata[key] = value;
   llvm::SmallString<128> weights(options.output);
   llvm::sys::path::replace_extension(weights, "safetensors");

@@ -98,7 +98,10 @@ void OnnxImporter::binary(const OnnxNode &node) {
     if (other.kind != Kind::Constant)
       continue;
     anyLayout(node, first ? 1 : 0);
-    if (withNumber(node, value, *other.constant, first) || withChannels(node, first ? 1 : 0, *other.constant))
+    // A bias may be the same number for each channel by chance.
+    if (other.constant->size() == 1 && withNumber(node, value, *other.constant, first))
+      return;
+    if (withChannels(node, first ? 1 : 0, *other.constant) || withNumber(node, value, *other.constant, first))
       return;
     throw Unsupported("operand " + std::to_string(first ? 1 : 2) + ", `" +
                           printable(node.inputs[first ? 0 : 1]) +
@@ -197,7 +200,10 @@ bool OnnxImporter::withNumber(const OnnxNode &node, const Value &value, const On
   }
   if (!std::isfinite(slope) || !std::isfinite(offset))
     throw Unsupported("its constant is not finite");
-  giveActivation(node, value, {Activation::ScaleShift, slope, offset});
+  if (slope == 1 && offset == 0)
+    give(node, value);
+  else
+    giveActivation(node, value, {Activation::ScaleShift, slope, offset});
   return true;
 }
 
@@ -205,8 +211,10 @@ bool OnnxImporter::withNumber(const OnnxNode &node, const Value &value, const On
 bool OnnxImporter::addToBias(const OnnxNode &node, const Value &value, const std::vector<float> &numbers) {
   dsl::Node &layer = result.graph.nodes[size_t(value.node)];
   std::vector<LayerWeight> &tensors = weights[size_t(value.node)];
-  if (layer.kind == OpKind::LayerNorm && tensors[0].source.empty()) {
-    tensors[1].values = numbers;
+  if (layer.kind == OpKind::LayerNorm && tensors[1].source.empty()) {
+    bare.erase(value.node);
+    for (size_t i = 0; i < numbers.size(); ++i)
+      tensors[1].values[i] += numbers[i];
   } else if ((layer.kind == OpKind::Convolution || layer.kind == OpKind::TransposedConvolution ||
               layer.kind == OpKind::Linear) &&
              !layer.bias) {
@@ -235,13 +243,11 @@ bool OnnxImporter::withChannels(const OnnxNode &node, size_t i, const OnnxTensor
     return false;
   const bool add = node.operation == "Add", multiply = node.operation == "Mul";
   std::vector<float> values = numbers.floats;
-  const std::string source = model.constants.count(node.inputs[1 - i]) ? node.inputs[1 - i] : "";
+  const std::string source = operand(node, 1 - i).source;
   if (add && usedOnce(node, i) && addToBias(node, value, values))
     return true;
   dsl::Node &layer = result.graph.nodes[size_t(value.node)];
-  if (multiply && usedOnce(node, i) && layer.kind == OpKind::LayerNorm &&
-      weights[size_t(value.node)][0].source == "ones") {
-    weights[size_t(value.node)][0].source = "";
+  if (multiply && usedOnce(node, i) && layer.kind == OpKind::LayerNorm && bare.erase(value.node)) {
     weights[size_t(value.node)][0].values = values;
     giveLaidOut(node, value.node, value.view);
     return true;
@@ -360,10 +366,10 @@ bool OnnxImporter::normalised(const OnnxNode &node) {
   if (!(layer.epsilon > 0) || layer.epsilon > 1)
     return false;
   const size_t channels = size_t(layer.shape.channels);
-  // "ones": a weight that may still come.
   const int made = add(node, layer,
-                       {{"weight", "ones", {layer.shape.channels}, std::vector<float>(channels, 1)},
+                       {{"weight", "", {layer.shape.channels}, std::vector<float>(channels, 1)},
                         {"bias", "", {layer.shape.channels}, std::vector<float>(channels)}});
+  bare.insert(made);
   giveLaidOut(node, made, difference.view);
   return true;
 }

@@ -42,9 +42,8 @@ OnnxImporter::LayerWeight OnnxImporter::weight(const std::string &suffix, const 
   if (!value->real || value->size() != elements)
     throw Unsupported("operand " + std::to_string(i + 1) + ", `" + printable(node.inputs[i]) + "`, has " +
                       std::to_string(value->size()) + " elements, not " + std::to_string(elements));
-  const bool named = model.constants.count(node.inputs[i]) > 0;
   const std::vector<int64_t> vector = {int64_t(elements)};
-  return {suffix, named ? node.inputs[i] : "", value->shape.size() == 4 ? value->shape : vector,
+  return {suffix, valueOf(node.inputs[i]).source, value->shape.size() == 4 ? value->shape : vector,
           value->floats};
 }
 
@@ -194,7 +193,8 @@ void OnnxImporter::gemm(const OnnxNode &node) {
       scaled->floats.push_back(float(beta * given->floats[given->size() == 1 ? 0 : size_t(i)]));
     bias = scaled;
   }
-  linear(node, std::move(values), features, node.inputs[1], bias, bias ? node.inputs[2] : "");
+  linear(node, std::move(values), features, valueOf(node.inputs[1]).source, bias,
+         bias ? valueOf(node.inputs[2]).source : "");
 }
 
 void OnnxImporter::matMul(const OnnxNode &node) {
@@ -202,7 +202,7 @@ void OnnxImporter::matMul(const OnnxNode &node) {
   if (matrix->shape.size() != 2 || !matrix->real)
     throw Unsupported("it is no product of vectors and a matrix",
                       "the language has no products of maps, as attention is made of");
-  linear(node, transposed(*matrix), matrix->shape[1], node.inputs[1], nullptr, "");
+  linear(node, transposed(*matrix), matrix->shape[1], valueOf(node.inputs[1]).source, nullptr, "");
 }
 
 // `matrix` is features x channels. On one pixel it is a linear layer, on each pixel of a map a 1x1
@@ -230,11 +230,10 @@ void OnnxImporter::linear(const OnnxNode &node, std::vector<float> matrix, int64
     if (flat)
       layer.shape = {features, 1, 1};
   }
-  const auto named = [&](const std::string &name) { return model.constants.count(name) ? name : ""; };
-  std::vector<LayerWeight> tensors = {{"weight", named(source), shape, std::move(matrix)}};
+  std::vector<LayerWeight> tensors = {{"weight", source, shape, std::move(matrix)}};
   if (bias) {
     layer.bias = true;
-    tensors.push_back({"bias", named(biasSource), {features}, bias->floats});
+    tensors.push_back({"bias", biasSource, {features}, bias->floats});
   }
   const ChannelView view = value.view;
   const int made = add(node, layer, std::move(tensors));

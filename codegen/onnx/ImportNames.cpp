@@ -157,12 +157,18 @@ void ImportNames::run() {
 }
 
 void ImportNames::nameLayers() {
-  std::set<std::string> taken;
+  std::set<std::string> taken, modules;
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    if (hasParameters(graph.nodes[i]))
+      for (std::string place = parent(placeOf(names[i])); !place.empty(); place = parent(place))
+        modules.insert(place);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     dsl::Node &node = graph.nodes[i];
     if (node.kind == OpKind::Input || !hasParameters(node) || !node.parametersOf.empty())
       continue;
     std::string place = names[i].empty() ? std::string(kindOf(node)) + std::to_string(i) : placeOf(names[i]);
+    if (modules.count(place)) // the operation that a module begins or ends with
+      place += std::string(".") + kindOf(node);
     if (looksCounted(place))
       place += "_layer";
     node.place = unique(place, taken);

@@ -81,6 +81,7 @@ ImportedNetwork OnnxImporter::run() {
     Value value;
     value.kind = Value::Kind::Constant;
     value.constant = constant;
+    value.source = name;
     values[name] = value;
   }
   try {
@@ -199,6 +200,13 @@ bool OnnxImporter::fold(const OnnxNode &node) {
   Value value;
   value.kind = Value::Kind::Constant;
   value.constant = folded;
+  static const std::set<std::string> laysOut = {"Identity", "Cast",      "Reshape",
+                                                "Squeeze",  "Unsqueeze", "Transpose"};
+  if (laysOut.count(node.operation))
+    value.source = valueOf(node.inputs[0]).source;
+  // Of equal weights PyTorch writes one, and the others by their names as its copies.
+  if (node.operation == "Identity" && !layerOf(node.outputs[0]).empty())
+    value.source = node.outputs[0];
   give(node, value);
   return true;
 }
@@ -352,7 +360,11 @@ void OnnxImporter::shareLayers() {
         result.graph.nodes[i].kind == dsl::OpKind::BatchNorm) // of which each call has its own statistics
       continue;
     const auto [known, added] = first.emplace(sources, i);
-    if (!added && weights[known->second][0].shape == weights[i][0].shape)
+    const auto same = [](const LayerWeight &a, const LayerWeight &b) {
+      return a.shape == b.shape && a.values == b.values;
+    };
+    const std::vector<LayerWeight> &other = weights[known->second];
+    if (!added && std::equal(other.begin(), other.end(), weights[i].begin(), weights[i].end(), same))
       result.graph.nodes[i].parametersOf = std::to_string(known->second); // a place when it has its name
   }
 }

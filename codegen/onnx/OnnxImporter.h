@@ -27,6 +27,7 @@ struct ImportedValue {
   int node = -1;
   ChannelView view;
   double factor = 1;
+  std::string source; ///< of a constant: what the file calls it, also where it was laid out otherwise since
 };
 
 class OnnxImporter {
@@ -144,6 +145,7 @@ private:
   std::map<std::string, Value> values;
   std::map<std::string, int> uses;
   std::vector<std::vector<LayerWeight>> weights; // of graph.nodes
+  std::set<int> bare;                            // layer normalisations whose weight may still come
   std::vector<std::string> modules;              // of graph.nodes: names of the nodes that they came from
 };
 
