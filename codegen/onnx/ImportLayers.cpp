@@ -319,9 +319,23 @@ void OnnxImporter::pool(const OnnxNode &node) {
   const bool more = rounded.padding[1] != layer.padding[1] || rounded.padding[3] != layer.padding[3];
   if (more && !layer.ceil && ceiled == layer.shape && (!mean || !layer.countPadding)) {
     rounded.countPadding = !mean || !padded;
+    rounded.ceil = false; // unless it is needed
+    rounded.ceil =
+        dsl::Shape{in.channels, size(rounded, in.height, 0), size(rounded, in.width, 1)} != layer.shape;
     layer = rounded;
   } else if (layer.padding[0] + layer.padding[1] + layer.padding[2] + layer.padding[3] == 0) {
     layer.countPadding = true; // it has none to count
+  }
+  const auto tooWide = [&](size_t side) { return 2 * layer.padding[side] > layer.kernel[side / 2]; };
+  if (tooWide(0) || tooWide(1) || tooWide(2) || tooWide(3)) {
+    if (!mean || !layer.countPadding || layer.ceil)
+      throw Unsupported("its padding is more than half of its window");
+    dsl::Node zeros = like(input, OpKind::Pad); // which count as those of the padding
+    std::copy(layer.padding, layer.padding + 4, zeros.padding);
+    zeros.shape.height += zeros.padding[0] + zeros.padding[1];
+    zeros.shape.width += zeros.padding[2] + zeros.padding[3];
+    layer.operands = {add(node, zeros)};
+    std::fill(layer.padding, layer.padding + 4, 0);
   }
   giveMap(node, add(node, layer));
 }

@@ -5,6 +5,7 @@
 #include "codegen/onnx/ReadOnnx.h"
 
 #include <charconv>
+#include <cmath>
 #include <stdexcept>
 
 namespace vernier::codegen {
@@ -38,7 +39,10 @@ inline int64_t integerOf(const OnnxNode &node, const char *name, int64_t otherwi
   return attribute<int64_t>(node, name, otherwise);
 }
 inline double realOf(const OnnxNode &node, const char *name, float otherwise) {
-  return decimal(attribute<float>(node, name, otherwise));
+  const float value = attribute<float>(node, name, otherwise);
+  if (!std::isfinite(value))
+    throw Unsupported(std::string("attribute `") + name + "` is not finite");
+  return decimal(value);
 }
 inline std::string textOf(const OnnxNode &node, const char *name, const char *otherwise) {
   return attribute<std::string>(node, name, otherwise);

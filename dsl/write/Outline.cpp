@@ -3,6 +3,7 @@
 #include "dsl/ShapeRules.h"
 #include "dsl/write/Numbers.h"
 
+#include <algorithm>
 #include <map>
 
 namespace vernier::dsl {
@@ -225,7 +226,9 @@ private:
     const bool mean = node.kind == OpKind::AvgPool;
     const bool all = node.kernel[0] == input().height && node.kernel[1] == input().width &&
                      node.shape.height == 1 && node.shape.width == 1;
-    if (!mean && all && node.stride[0] == node.kernel[0] && node.stride[1] == node.kernel[1]) {
+    const bool plain =
+        !node.ceil && std::all_of(node.padding, node.padding + 4, [](int64_t side) { return side == 0; });
+    if (!mean && all && plain && node.stride[0] == node.kernel[0] && node.stride[1] == node.kernel[1]) {
       item.callee = "global_max_pool";
       return;
     }
