@@ -4,6 +4,7 @@ language lacks is named. tests/onnx has files that no exporter writes, and compa
 import json
 import math
 import random
+import re
 import struct
 import unittest
 from pathlib import Path
@@ -12,30 +13,9 @@ from commands import CommandTest, read_npy, read_safetensors, write_npy, write_s
 
 MODELS = Path(__file__).resolve().parents[2] / "models/networks"
 
-# Blocks with numbers that differ, a loop, a gate: all of it comes back.
-RESIDUAL = """block body_block(x, channels: int) {
-  y = x |> shortcut: conv(channels, 1, stride = 2)
-  x |> conv: conv(channels, 3, stride = 2) |> bn: batch_norm |> silu |> add(y)
-}
-
-block residual(x) {
-  x |> conv1: conv(20, 3) |> bn1: batch_norm |> relu |> conv2: conv(20, 3) |> bn2: batch_norm
-    |> add(x) |> relu
-}
-
-network again_network() {
-  input image: [3, 16, 16]
-  x = image |> stem: conv(8, 3, bias = true) |> relu |> body.0: body_block(12)
-    |> body.1: body_block(20)
-  for i in range(3) {
-    x = x |> "stage.{i}": residual
-  }
-  y = x |> global_avg_pool |> reduce: conv(5, 1, bias = true) |> sigmoid |> expand: conv(20, 1)
-  x * y |> global_avg_pool |> fc: linear(4)
-}
-
-model again = again_network()
-"""
+# That of the manual: blocks with numbers that differ, a loop, a gate.
+PAGE = Path(__file__).resolve().parents[2] / "docs/onnx.md"
+RESIDUAL = re.search(r"^```vernier\n// From m.onnx.\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[1]
 
 SHARED = """network again_network() {
   input image: [2, 12, 12]
