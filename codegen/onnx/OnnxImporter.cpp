@@ -97,6 +97,9 @@ ImportedNetwork OnnxImporter::run() {
   if (!result.problems.empty())
     return std::move(result);
   removeUnused();
+  checkFactors();
+  if (!result.problems.empty())
+    return std::move(result);
   shareLayers();
   ImportNames(result.graph, modules).run();
   for (size_t i = 0; i < weights.size(); ++i) {
@@ -346,6 +349,21 @@ void OnnxImporter::giveOutputs() {
     } catch (const Unsupported &problem) {
       result.problems.push_back({printable(output.name), "output", problem.what(), problem.help});
     }
+  }
+}
+
+// Of a resize by rows and columns in two nodes, the second may be missing.
+void OnnxImporter::checkFactors() {
+  for (size_t i = 0; i < result.graph.nodes.size(); ++i) {
+    const dsl::Node &node = result.graph.nodes[i];
+    if (node.kind != dsl::OpKind::Resize || node.scale == 0)
+      continue;
+    const dsl::Shape &from = result.graph.nodes[size_t(node.operands[0])].shape;
+    if (dsl::scaledSize(from.height, node.scale) != node.shape.height ||
+        dsl::scaledSize(from.width, node.scale) != node.shape.width)
+      result.problems.push_back({printable(modules[i]), "Gather",
+                                 "it resizes rows or columns alone by a factor that is no quotient of sizes",
+                                 ""});
   }
 }
 

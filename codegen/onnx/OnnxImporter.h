@@ -53,6 +53,7 @@ private:
   void translate(const OnnxNode &node);
   bool fold(const OnnxNode &node);
   void giveOutputs();
+  void checkFactors();
   void shareLayers();
   void removeUnused();
 
