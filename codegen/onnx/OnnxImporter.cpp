@@ -15,6 +15,12 @@ constexpr size_t kMostFolded = size_t(1) << 28;
 
 constexpr int64_t kMostElements = int64_t(1) << 31;
 
+bool calledAlike(const dsl::Node &a, const dsl::Node &b) {
+  return std::equal(a.stride, a.stride + 2, b.stride) && std::equal(a.padding, a.padding + 4, b.padding) &&
+         std::equal(a.dilation, a.dilation + 2, b.dilation) && a.groups == b.groups &&
+         a.epsilon == b.epsilon && std::equal(a.outputPadding, a.outputPadding + 2, b.outputPadding);
+}
+
 } // namespace
 
 const std::map<std::string, OnnxImporter::Handler> &OnnxImporter::handlers() {
@@ -98,9 +104,9 @@ ImportedNetwork OnnxImporter::run() {
     return std::move(result);
   removeUnused();
   checkFactors();
+  shareLayers();
   if (!result.problems.empty())
     return std::move(result);
-  shareLayers();
   ImportNames(result.graph, modules).run();
   for (size_t i = 0; i < weights.size(); ++i) {
     const dsl::Node &node = result.graph.nodes[i];
@@ -382,8 +388,15 @@ void OnnxImporter::shareLayers() {
       return a.shape == b.shape && a.values == b.values;
     };
     const std::vector<LayerWeight> &other = weights[known->second];
-    if (!added && std::equal(other.begin(), other.end(), weights[i].begin(), weights[i].end(), same))
-      result.graph.nodes[i].parametersOf = std::to_string(known->second); // a place when it has its name
+    if (added || !std::equal(other.begin(), other.end(), weights[i].begin(), weights[i].end(), same))
+      continue;
+    dsl::Node &node = result.graph.nodes[i];
+    if (!calledAlike(node, result.graph.nodes[known->second]))
+      result.problems.push_back(
+          {printable(modules[i]), "shared weights",
+           "its weights are those of another layer that has another stride, padding or dilation",
+           "a `shared` operation has the same arguments in all calls"});
+    node.parametersOf = std::to_string(known->second); // a place when it has its name
   }
 }
 

@@ -166,6 +166,11 @@ REFUSED = [
     ("an axis that is none", "y = Flatten <axis = 9> (x)", ["axis 9 of 4"]),
     ("a weight of other channels", "y = Conv (x, k1)", ["does not fit its operand of 4 channels"]),
     ("cubic", "s = Constant <value_floats = [1.0, 1.0, 2.0, 2.0]> ()\n y = Resize <mode = \"cubic\"> (x, , s)", ["`cubic`"]),
+    ("one layer called in two ways", """a = Conv <pads = [1, 1, 1, 1]> (x, k, b8)
+        b = Conv <pads = [2, 2, 2, 2], dilations = [2, 2]> (x, k, b8)
+        y = Add (a, b)""", ["its weights are those of another layer that has another stride, padding or dilation"]),
+    ("rows alone by a factor", """r = Constant <value_ints = [0, 0, 1, 1, 2, 3, 4]> ()
+        y = Gather <axis = 2> (x, r)""", ["(Gather): the rows or columns that it takes are not those of a resize"]),
     ("training", "y, m, v = BatchNormalization <training_mode = 1> (x, gamma, beta, mean, variance)", ["in training mode"]),
 ]
 
