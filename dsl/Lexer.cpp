@@ -432,6 +432,11 @@ std::string describe(Tok kind) {
 
 bool isKeyword(Tok kind) { return kind >= Tok::KwImport && kind <= Tok::KwFalse; }
 
+bool isKeyword(std::string_view name) {
+  return std::any_of(keywords.begin(), keywords.end(),
+                     [&](const auto &keyword) { return keyword.first == name; });
+}
+
 bool beginsItem(Tok kind) {
   return kind == Tok::KwImport || kind == Tok::KwBlock || kind == Tok::KwNetwork || kind == Tok::KwModel;
 }

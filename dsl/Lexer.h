@@ -82,6 +82,7 @@ LexResult lexRange(const SourceSet &sources, Span range, Diagnostics &diagnostic
 // "`|>`", "a name", "the end of the line": for messages.
 std::string describe(Tok kind);
 bool isKeyword(Tok kind);
+bool isKeyword(std::string_view name);
 // A keyword that can only begin an item of a file or a statement.
 bool beginsItem(Tok kind);
 bool beginsStatement(Tok kind);

@@ -25,6 +25,7 @@ void addAdaptCommand(CLI::App &app);
 void addAllocateCommand(CLI::App &app);
 void addImportWeightsCommand(CLI::App &app);
 void addExportOnnxCommand(CLI::App &app);
+void addImportOnnxCommand(CLI::App &app);
 
 } // namespace vernier::tools
 

@@ -29,6 +29,7 @@ static int run(int argc, char **argv) {
   addAllocateCommand(app);
   addImportWeightsCommand(app);
   addExportOnnxCommand(app);
+  addImportOnnxCommand(app);
   const auto fail = [](const std::string &text) {
     if (!text.empty())
       std::fprintf(stderr, "%s%s", text.c_str(), text.back() == '\n' ? "" : "\n");

@@ -153,9 +153,9 @@ private:
       return "this build has one configuration: `tabulate` belongs to a model built with open `choose` holes";
     if (command == "label" && !adaptive)
       return "`label` belongs to a model built by `vernier adapt`";
-    static constexpr std::string_view ofCompiler[] = {"build",          "check",      "describe", "verify",
-                                                      "search",         "adapt",      "fmt",      "allocate",
-                                                      "import-weights", "export-onnx"};
+    static constexpr std::string_view ofCompiler[] = {
+        "build", "check",    "describe",       "verify",      "search",     "adapt",
+        "fmt",   "allocate", "import-weights", "export-onnx", "import-onnx"};
     if (std::ranges::count(ofCompiler, command))
       return fmt::format("`{0}` is a command of the compiler: `vernier {0}`", command);
     return "";

@@ -41,7 +41,7 @@ def parse_options():
     return options
 
 
-def enter(environment):
+def enter(environment, program=__file__):
     """Runs this program again with the environment's Python; makes the environment where it is missing."""
     python = environment / "bin/python"
     if Path(sys.prefix).resolve() == environment.resolve():
@@ -56,7 +56,7 @@ def enter(environment):
                         "-r", HERE / "requirements.txt"], check=True)
         subprocess.run([python, ROOT / "tests/perf/cpu_torch.py"], check=True)
         incomplete.unlink()
-    os.execv(python, [python, "-B", __file__, *sys.argv[1:]])
+    os.execv(python, [python, "-B", program, *sys.argv[1:]])
 
 
 def run(*command):
