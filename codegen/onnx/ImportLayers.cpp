@@ -197,7 +197,42 @@ void OnnxImporter::gemm(const OnnxNode &node) {
          bias ? valueOf(node.inputs[2]).source : "");
 }
 
+// A matrix of the means that an adaptive pool makes of rows, or of columns. They are two nodes of a file, and
+// one pool.
+bool OnnxImporter::adaptivePool(const OnnxNode &node) {
+  const bool ofRows = node.inputs.size() == 2 && valueOf(node.inputs[0]).constant;
+  const size_t matrixAt = ofRows ? 0 : 1;
+  const OnnxConstant matrix = constant(node, matrixAt);
+  const Value &value = valueOf(node.inputs[1 - matrixAt]);
+  if (matrix->shape.size() != 2 || !matrix->real || value.constant || !value.view.isMap(sizesOf(value.node)))
+    return false;
+  const int input = value.node;
+  dsl::Node pooled = like(input, OpKind::Resample);
+  const int64_t in = ofRows ? pooled.shape.height : pooled.shape.width, out = matrix->shape[matrixAt];
+  if (matrix->shape[1 - matrixAt] != in || out > in)
+    return false;
+  const auto runs = dsl::resamplingRuns({dsl::Resampling::AdaptiveAverage, in, out}, false);
+  for (int64_t i = 0; i < out; ++i)
+    for (int64_t position = 0; position < in; ++position) {
+      const int64_t k = position - runs[size_t(i)].begin;
+      const bool within = k >= 0 && k < int64_t(runs[size_t(i)].weights.size());
+      const double wanted = within ? runs[size_t(i)].weights[size_t(k)] : 0;
+      if (!(std::abs(matrix->floats[size_t(ofRows ? i * in + position : position * out + i)] - wanted) <=
+            1e-7))
+        return false;
+    }
+  const dsl::Node &before = result.graph.nodes[size_t(input)];
+  if (!ofRows && before.kind == OpKind::Resample && before.resampling == dsl::Resampling::AdaptiveAverage &&
+      result.graph.nodes[size_t(before.operands[0])].shape.width == in)
+    pooled.operands = before.operands;
+  (ofRows ? pooled.shape.height : pooled.shape.width) = out;
+  giveMap(node, add(node, pooled));
+  return true;
+}
+
 void OnnxImporter::matMul(const OnnxNode &node) {
+  if (adaptivePool(node))
+    return;
   const OnnxConstant matrix = constant(node, 1);
   if (matrix->shape.size() != 2 || !matrix->real)
     throw Unsupported("it is no product of vectors and a matrix",

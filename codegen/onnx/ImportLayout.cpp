@@ -255,7 +255,31 @@ void OnnxImporter::concat(const OnnxNode &node) {
 //===- Other sizes
 //----------------------------------------------------------------------------------------===//
 
-// Rows or columns by number: those that `nearest` takes. They are two nodes of a file, and one resize.
+namespace {
+
+void resample(dsl::Node &layer, dsl::Resampling kind) {
+  layer.kind = OpKind::Resample;
+  layer.resampling = kind;
+}
+
+// As PyTorch's: Keys' cubic, with a filter one of its own.
+void cubic(const OnnxNode &node, const std::string &position, dsl::Node &layer) {
+  const bool filters = integerOf(node, "antialias", 0) != 0;
+  const float wanted = filters ? -0.5f : -0.75f, a = attribute<float>(node, "cubic_coeff_a", -0.75f);
+  layer.alignCorners = position == "align_corners";
+  if ((!layer.alignCorners && position != "half_pixel") || a != wanted ||
+      (integerOf(node, "exclude_outside", 0) != 0) != filters)
+    throw Unsupported(
+        "it resizes by a cubic of " + std::to_string(a) + " at `" + printable(position) + "`",
+        "`resize(bicubic)` is `half_pixel` or `align_corners`, of -0.75; with `antialias` of -0.5 "
+        "and with `exclude_outside`");
+  resample(layer, filters ? dsl::Resampling::BicubicAntialias : dsl::Resampling::Bicubic);
+}
+
+} // namespace
+
+// Rows or columns by number: those that `nearest` or `nearest_exact` takes. They are two nodes of a file, and
+// one resize.
 void OnnxImporter::gather(const OnnxNode &node) {
   const int input = map(node, 0);
   const OnnxConstant sources = constant(node, 1);
@@ -268,27 +292,37 @@ void OnnxImporter::gather(const OnnxNode &node) {
   const dsl::Node &before = result.graph.nodes[size_t(input)];
   const dsl::Shape &small =
       result.graph.nodes[size_t(before.operands.empty() ? input : before.operands[0])].shape;
-  if (axis == 3 && before.kind == OpKind::Resize && before.mode == dsl::ResizeMode::Nearest &&
-      before.shape.width == small.width) {
+  const auto source = [](bool exact, int64_t i, int64_t in, int64_t out, double scale) {
+    return exact ? dsl::resamplingRun({dsl::Resampling::NearestExact, in, out, false, scale}, i).begin
+                 : dsl::nearestSource(i, in, out, scale);
+  };
+  const bool repeats = before.kind == OpKind::Resize && before.mode == dsl::ResizeMode::Nearest,
+             centres = before.kind == OpKind::Resample && before.resampling == dsl::Resampling::NearestExact;
+  if (axis == 3 && (repeats || centres) && before.shape.width == small.width) {
     resized.operands = before.operands;
     for (int64_t i = 0; i < before.shape.height; ++i)
-      rows.push_back(dsl::nearestSource(i, small.height, before.shape.height, before.scale));
+      rows.push_back(source(centres, i, small.height, before.shape.height, before.scale));
   }
   (axis == 2 ? rows : columns) = sources->integers;
   const Sizes sizes = sizesOf(resized.operands[0]);
-  const auto fits = [](const Ints &wanted, int64_t in, double scale) {
+  const auto fits = [&](bool exact, const Ints &wanted, int64_t in, double scale) {
     for (size_t i = 0; i < wanted.size(); ++i)
-      if (wanted[i] != dsl::nearestSource(int64_t(i), in, int64_t(wanted.size()), scale))
+      if (wanted[i] != source(exact, int64_t(i), in, int64_t(wanted.size()), scale))
         return false;
     return wanted.empty() || scale == 0 || dsl::scaledSize(in, scale) == int64_t(wanted.size());
   };
   // By size, or by a factor in hundredths that gives this size.
   std::optional<double> scale;
   const int64_t out = int64_t(sources->size()), most = 100 * (out + 1) / sizes[axis] + 1;
-  for (int64_t percent = 0; percent <= most && !scale;
-       percent = std::max(percent + 1, 100 * out / sizes[axis]))
-    if (fits(rows, sizes[2], double(percent) / 100) && fits(columns, sizes[3], double(percent) / 100))
-      scale = double(percent) / 100;
+  for (const bool exact : {false, true})
+    for (int64_t percent = 0; percent <= most && !scale;
+         percent = std::max(percent + 1, 100 * out / sizes[axis]))
+      if (fits(exact, rows, sizes[2], double(percent) / 100) &&
+          fits(exact, columns, sizes[3], double(percent) / 100)) {
+        scale = double(percent) / 100;
+        if (exact)
+          resample(resized, dsl::Resampling::NearestExact);
+      }
   if (!scale)
     throw Unsupported("the rows or columns that it takes are not those of a resize");
   if (!rows.empty())
@@ -349,10 +383,14 @@ void OnnxImporter::resize(const OnnxNode &node) {
     // From centre to centre, the pixels of a map that becomes a whole number of times as large are repeated.
     const bool repeated =
         whole && position.find("half_pixel") != std::string::npos && rounding.rfind("round_prefer", 0) == 0;
-    if (!(position == "asymmetric" && rounding == "floor") && !repeated)
-      throw Unsupported("it takes the nearest pixel by `" + printable(position) + "` and `" +
-                            printable(rounding) + "`",
-                        "`resize(nearest)` is `asymmetric` and `floor`, as PyTorch's");
+    const bool exact = position == "half_pixel" && rounding == "round_prefer_ceil";
+    if (!(position == "asymmetric" && rounding == "floor") && !repeated && !exact)
+      throw Unsupported(
+          "it takes the nearest pixel by `" + printable(position) + "` and `" + printable(rounding) + "`",
+          "`resize(nearest)` is `asymmetric` and `floor`, `resize(nearest_exact)` is `half_pixel` and "
+          "`round_prefer_ceil`, as PyTorch's");
+    if (exact && !repeated)
+      resample(layer, dsl::Resampling::NearestExact);
     layer.mode = dsl::ResizeMode::Nearest;
   } else if (mode == "linear" || mode == "bilinear") {
     layer.mode = dsl::ResizeMode::Bilinear;
@@ -362,12 +400,17 @@ void OnnxImporter::resize(const OnnxNode &node) {
       throw Unsupported("it interpolates at `" + printable(position) + "`",
                         "`resize(bilinear)` is `half_pixel` or `align_corners`");
     if (integerOf(node, "antialias", 0) != 0)
-      throw Unsupported("it resizes with antialiasing");
+      resample(layer, dsl::Resampling::BilinearAntialias);
+  } else if (mode == "cubic") {
+    cubic(node, position, layer);
   } else {
-    throw Unsupported("it resizes by `" + printable(mode) + "`", "`resize` has `nearest` and `bilinear`");
+    throw Unsupported("it resizes by `" + printable(mode) + "`",
+                      "`resize` has `nearest`, `nearest_exact`, `bilinear` and `bicubic`");
   }
+  if (layer.alignCorners && integerOf(node, "antialias", 0) != 0)
+    throw Unsupported("it filters and aligns corners");
   // A factor that is not the quotient of the sizes is kept; where a size stays it does not matter.
-  const bool nearest = layer.mode == dsl::ResizeMode::Nearest;
+  const bool nearest = layer.kind == OpKind::Resize && layer.mode == dsl::ResizeMode::Nearest;
   double scale = 0;
   const int64_t made[] = {layer.shape.height, layer.shape.width};
   for (size_t side : {0, 1}) {

@@ -86,6 +86,7 @@ private:
   void transposedConvolution(const OnnxNode &node);
   void gemm(const OnnxNode &node);
   void matMul(const OnnxNode &node);
+  bool adaptivePool(const OnnxNode &node); ///< whether it is one
   void linear(const OnnxNode &node, std::vector<float> matrix, int64_t features, const std::string &source,
               OnnxConstant bias, const std::string &biasSource);
   void batchNorm(const OnnxNode &node);

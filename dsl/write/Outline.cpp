@@ -132,6 +132,12 @@ private:
       layer("layer_scale");
       real("initial", node.initial, 1e-6);
       break;
+    case OpKind::Dropout:
+      item.callee = node.part == DroppedPart::Element   ? "dropout"
+                    : node.part == DroppedPart::Channel ? "channel_dropout"
+                                                        : "drop_path";
+      add(word("rate", realText(node.rate), false));
+      break;
     case OpKind::Activate:
       activate();
       break;
@@ -149,7 +155,10 @@ private:
       item.callee = "channel_max";
       break;
     case OpKind::Resize:
-      resize();
+      resize(node.mode == ResizeMode::Nearest ? "nearest" : "bilinear");
+      break;
+    case OpKind::Resample:
+      resample();
       break;
     case OpKind::Pad: {
       item.callee = "pad";
@@ -243,9 +252,24 @@ private:
     flag("count_padding", node.countPadding, true);
   }
 
-  void resize() {
+  void resample() {
+    if (node.resampling == Resampling::AdaptiveAverage) {
+      item.callee = "adaptive_avg_pool";
+      const int64_t size[] = {node.shape.height, node.shape.width};
+      pair("size", size);
+      return;
+    }
+    resize(node.resampling == Resampling::NearestExact        ? "nearest_exact"
+           : node.resampling == Resampling::BilinearAntialias ? "bilinear"
+                                                              : "bicubic");
+    flag("antialias",
+         node.resampling == Resampling::BilinearAntialias || node.resampling == Resampling::BicubicAntialias,
+         false);
+  }
+
+  void resize(const char *mode) {
     item.callee = "resize";
-    add(word("mode", node.mode == ResizeMode::Nearest ? "nearest" : "bilinear", false));
+    add(word("mode", mode, false));
     const int64_t height = node.shape.height / input().height, width = node.shape.width / input().width;
     const int64_t size[] = {node.shape.height, node.shape.width};
     if (node.scale > 0)

@@ -48,8 +48,9 @@ private:
     for (const bool flag : {node.bias, node.ceil, node.countPadding, node.replicate, node.alignCorners})
       integer(flag);
     integer(int(node.activation.kind));
-    integer(int(node.mode));
-    for (const double value : {node.activation.slope, node.activation.offset, node.epsilon, node.scale})
+    integer(node.kind == OpKind::Resample ? int(node.resampling) : int(node.mode));
+    integer(int(node.part));
+    for (const double value : {node.activation.slope, node.activation.offset, node.epsilon, node.scale, node.rate})
       real(value);
     if (hasParameters(node))
       text += node.parametersOf.empty() ? node.place : node.parametersOf;

@@ -28,6 +28,18 @@ SHARED = """network again_network() {
 model again = again_network()
 """
 
+RESIZED = """network again_network() {
+  input image: [2, 13, 16]
+  x = image |> conv1: conv(4, 3) |> resize(bicubic, size = [5, 7], antialias = true)
+    |> conv2: conv(4, 3) |> resize(bicubic, size = [13, 16], align_corners = true)
+  output means = x |> adaptive_avg_pool([5, 3]) |> resize(nearest_exact, size = [7, 9])
+  output sharp = x |> resize(bicubic, scale = 2)
+  output smooth = x |> resize(bilinear, scale = 0.7, antialias = true)
+}
+
+model again = again_network()
+"""
+
 
 class ImportOnnx(CommandTest):
     maxDiff = None
@@ -74,7 +86,7 @@ class ImportOnnx(CommandTest):
         self.assertEqual([tensor for tensor in ours if ours[tensor] != theirs[tensor]], [])
 
     def test_the_text_comes_back(self):
-        for text in (RESIDUAL, SHARED):
+        for text in (RESIDUAL, SHARED, RESIZED):
             model = self.export(self.write(text), "m")
             imported = self.import_model(model)
             self.assertEqual(imported.read_text(encoding="utf-8"), f"// From m.onnx.\n{text}")
