@@ -64,9 +64,13 @@ std::string element(const std::string &text) {
 }
 
 std::string placeOf(const std::string &name) {
+  constexpr int most =
+      32; // elements; the modules of a deeper name would take memory by the square of its length
   std::string place;
+  int count = 0;
   for (const std::string &part : parts(name, '.'))
-    place += (place.empty() ? "" : ".") + element(part);
+    if (count++ < most)
+      place += (place.empty() ? "" : ".") + element(part);
   return place;
 }
 

@@ -35,6 +35,9 @@ struct Module {
   OutlineBody body;          // its copy of them, labels within the module
 };
 
+// Each module is compared with all calls; a file of more would be too large to read anyway.
+constexpr size_t mostItems = 20'000;
+
 // The numbers of one argument in all modules that become one block.
 using Column = std::vector<int64_t>;
 
@@ -308,6 +311,9 @@ private:
 
 } // namespace
 
-void findBlocks(const Graph &graph, Outline &outline) { BlockFinder(graph, outline).run(); }
+void findBlocks(const Graph &graph, Outline &outline) {
+  if (outline.network.items.size() <= mostItems)
+    BlockFinder(graph, outline).run();
+}
 
 } // namespace vernier::dsl
