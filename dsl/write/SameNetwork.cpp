@@ -50,7 +50,8 @@ private:
     integer(int(node.activation.kind));
     integer(node.kind == OpKind::Resample ? int(node.resampling) : int(node.mode));
     integer(int(node.part));
-    for (const double value : {node.activation.slope, node.activation.offset, node.epsilon, node.scale, node.rate})
+    for (const double value :
+         {node.activation.slope, node.activation.offset, node.epsilon, node.scale, node.rate})
       real(value);
     if (hasParameters(node))
       text += node.parametersOf.empty() ? node.place : node.parametersOf;

@@ -132,6 +132,11 @@ ACCEPTED = [
         a = Resize <mode = "nearest", coordinate_transformation_mode = "half_pixel"> (x, , twice)
         b = Resize <mode = "linear", coordinate_transformation_mode = "pytorch_half_pixel"> (a, , , sizes)
         y = Resize <mode = "linear", coordinate_transformation_mode = "align_corners"> (b, , twice)"""),
+    ("a cubic, and nearest centres", 18, """
+        s = Constant <value_floats = [1.0, 1.0, 1.5, 2.0]> ()
+        sizes = Constant <value_ints = [1, 4, 7, 9]> ()
+        a = Resize <mode = "cubic"> (x, , s)
+        y = Resize <mode = "nearest", nearest_mode = "round_prefer_ceil"> (a, , , sizes)"""),
     ("pools with ceil", 17, """
         a = MaxPool <kernel_shape = [3, 3], strides = [2, 2], ceil_mode = 1> (x)
         y = AveragePool <kernel_shape = [3, 3], strides = [1, 1], pads = [2, 2, 2, 2], count_include_pad = 1> (a)"""),
@@ -165,7 +170,8 @@ REFUSED = [
      ["neither a number nor one number for each channel"]),
     ("an axis that is none", "y = Flatten <axis = 9> (x)", ["axis 9 of 4"]),
     ("a weight of other channels", "y = Conv (x, k1)", ["does not fit its operand of 4 channels"]),
-    ("cubic", "s = Constant <value_floats = [1.0, 1.0, 2.0, 2.0]> ()\n y = Resize <mode = \"cubic\"> (x, , s)", ["`cubic`"]),
+    ("cubic", "s = Constant <value_floats = [1.0, 1.0, 2.0, 2.0]> ()\n y = Resize <mode = \"cubic\", cubic_coeff_a = -0.5> (x, , s)",
+     ["by a cubic of -0.5"]),
     ("one layer called in two ways", """a = Conv <pads = [1, 1, 1, 1]> (x, k, b8)
         b = Conv <pads = [2, 2, 2, 2], dilations = [2, 2]> (x, k, b8)
         y = Add (a, b)""", ["its weights are those of another layer that has another stride, padding or dilation"]),

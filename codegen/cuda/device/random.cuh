@@ -26,7 +26,7 @@ struct Words {
   unsigned word[4];
 };
 
-VN_DEVICE inline Words philox(Words counter, unsigned key0, unsigned key1) {
+VN_DEVICE Words philox(Words counter, unsigned key0, unsigned key1) {
   VN_UNROLL
   for (int round = 0; round < 10; ++round) {
     const unsigned long long first = 0xD2511F53ull * counter.word[0],
