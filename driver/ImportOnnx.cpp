@@ -12,6 +12,7 @@
 #include "runtime/io/Safetensors.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
@@ -80,11 +81,31 @@ std::string specificationOf(const ImportedNetwork &network, dsl::SpecificationTe
   }
 }
 
+// In the weights' metadata: what they came from.
+constexpr const char *kOrigin = "vernier.origin", *kOnnx = "ONNX";
+
+// Weights that nobody named as what is to be replaced, unless an import wrote them.
+void requireReplaceable(const std::string &weights) {
+  if (!llvm::sys::fs::exists(weights))
+    return;
+  try {
+    const runtime::Metadata metadata = runtime::Safetensors::read(weights).metadata();
+    if (const auto origin = metadata.find(kOrigin); origin != metadata.end() && origin->second == kOnnx)
+      return;
+  } catch (const runtime::Error &) { // no import's
+  }
+  refuse("the file is not from `vernier import-onnx`, which would replace it", weights,
+         "choose another --output, or remove the file");
+}
+
 } // namespace
 
 void importOnnx(const ImportOnnxOptions &options, const Output &output) {
   if (llvm::sys::path::extension(options.output) != ".vn")
     refuse("a specification is a file NAME.vn, not " + options.output, "--output");
+  llvm::SmallString<128> weights(options.output);
+  llvm::sys::path::replace_extension(weights, "safetensors");
+  requireReplaceable(weights.str().str());
   const codegen::OnnxModel model = codegen::readOnnx(options.model);
   codegen::ImportOptions import;
   if (!options.input.empty()) {
@@ -119,8 +140,7 @@ void importOnnx(const ImportOnnxOptions &options, const Output &output) {
     if (llvm::StringRef(key).starts_with("vernier.") && llvm::json::isUTF8(key) &&
         llvm::json::isUTF8(value)) // how images are treated, the names of classes
       metadata[key] = value;
-  llvm::SmallString<128> weights(options.output);
-  llvm::sys::path::replace_extension(weights, "safetensors");
+  metadata[kOrigin] = kOnnx;
   const std::string bytes = runtime::safetensorsBytes(tensors, metadata);
   runtime::AtomicFile specificationFile(options.output), weightFile(weights.str().str());
   specificationFile.write(text.data(), text.size());

@@ -9,8 +9,8 @@
 namespace vernier::runtime {
 
 void drawRandomState(IoArrays &arrays, uint64_t seed, int64_t step, uint32_t run) {
-  if (!arrays.find("random"))
-    return;
+  if (const vn_io *random = arrays.find("random"); !random || random->is_output != VN_INPUT)
+    return; // what has the name is an output
   RandomStream random(seed, RandomPurpose::Dropout, run, uint64_t(step));
   for (int32_t &number : arrays.ints("random"))
     number = int32_t(random.bits());

@@ -266,6 +266,9 @@ BOOST_AUTO_TEST_CASE(names_of_arrays) {
   has(mask + "output mask = photo", "target `mask` has the name of an output");
   has("target image: [3, 32, 32] of float\nloss squared_error(photo, image)\nphoto",
       "target `image` has the name of the input's array");
+  has("target random: [3, 32, 32] of float\nloss squared_error(photo, random)\nphoto",
+      "target `random` has the name of the array of random numbers");
+  BOOST_TEST(errorOf(mask + "output random = photo") == "");
   has(mask + "output \"loss\" = photo", "the name of an output must be another one");
   BOOST_TEST(errorOf(mask + "output losses = photo") == "");
   BOOST_TEST(errorOf("output \"loss\" = photo") == ""); // there are no losses

@@ -175,6 +175,17 @@ class ImportOnnx(CommandTest):
         self.refused(whole, "again.vn", output="no/again.vn")
         self.refused(whole, "is of images of 12x12 pixels", options=("--input", "8x8"))
 
+    def test_weights_of_others_stay(self):
+        model = self.export(self.write(SHARED), "m")
+        theirs = self.folder / "again.safetensors"
+        for content in (self.folder / "m.w.safetensors").read_bytes(), b"something else":
+            theirs.write_bytes(content)
+            self.refused(model, "the file is not from `vernier import-onnx`", str(theirs), "remove the file")
+            self.assertEqual(theirs.read_bytes(), content)
+        theirs.unlink()
+        self.import_model(model)
+        self.import_model(model)  # what an import wrote it may write again
+
 
 if __name__ == "__main__":
     unittest.main()
