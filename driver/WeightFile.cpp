@@ -39,10 +39,12 @@ size_t elementsOf(llvm::ArrayRef<int64_t> shape) {
 
 Safetensors readWeightFile(const std::string &path) {
   std::vector<unsigned char> bytes = runtime::readFile(path);
-  // A zip archive or a bare pickle: what torch.save writes.
+  // A zip archive or a bare pickle: what torch.save writes. A safetensors file begins with a length, of which
+  // a header of 640 bytes makes the same two, and then its header.
   const llvm::StringRef start(reinterpret_cast<const char *>(bytes.data()),
                               std::min<size_t>(bytes.size(), 4));
-  if (start.starts_with("PK\x03\x04") || start.starts_with("\x80\x02"))
+  const bool headed = bytes.size() > 8 && bytes[8] == '{';
+  if (!headed && (start.starts_with("PK\x03\x04") || start.starts_with("\x80\x02")))
     refuse("this is a checkpoint of PyTorch, not a safetensors file", path,
            "scripts/pth_to_safetensors.py makes one of it");
   return Safetensors::parse(std::move(bytes), path);

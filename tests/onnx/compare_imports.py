@@ -4,6 +4,7 @@ computes the same from both exports, to a relative L2 distance of 1e-5.
 
   compare_imports.py --vernier VERNIER SPECIFICATION...          every model of the files
   compare_imports.py --vernier VERNIER --zoo models              the models in the table of models/README.md
+  compare_imports.py --vernier VERNIER --random 100 --first 7    random networks (tests/random), from number 7
 
 Weights and images are random, made of their names alone. Needs the packages of requirements.txt.
 """
@@ -13,10 +14,14 @@ import json
 import re
 import sys
 import tempfile
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import onnx
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "random"))
+import networks
 from compare_onnxruntime import LIMIT, cases, distance, random, run, sessions, write_weights
 
 
@@ -62,29 +67,40 @@ def compare(vernier, specification, model, options, folder):
     return max(distance(ours, theirs.astype(np.float64)) for ours, theirs in zip(found, expected)), named
 
 
+def random_networks(options, folder):
+    for number in range(options.first, options.first + options.random):
+        path = folder / f"network_{number}.vn"
+        path.write_text(networks.draw(number).text, encoding="utf-8")
+        for model in re.findall(r"^model (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            yield path, model, []
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--vernier", required=True, type=Path)
     parser.add_argument("--zoo", type=Path, help="folder of the models")
     parser.add_argument("--input", help="of the models of the zoo, HxW, instead of the table's")
     parser.add_argument("--only", default="", help="regular expression that the models' names match")
+    parser.add_argument("--random", type=int, default=0, help="how many random networks")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first of them")
     parser.add_argument("specifications", nargs="*", type=Path)
     options = parser.parse_args()
     failures = compared = worst = 0
-    for specification, model, more in cases(options):
+    drawn = tempfile.TemporaryDirectory()
+    for specification, model, more in chain(cases(options), random_networks(options, Path(drawn.name))):
         if not re.search(options.only, model):
             continue
         with tempfile.TemporaryDirectory() as folder:
             try:
                 error, named = compare(options.vernier.resolve(), specification, model, more, Path(folder))
             except Exception as failure:  # the others are still worth comparing
-                print(f"{model}: {failure}", flush=True)
+                print(f"{specification.stem}, {model}: {failure}", flush=True)
                 failures += 1
                 continue
         compared += 1
         worst = max(worst, error)
         failures += error > LIMIT
-        print(f"{model}: {error:.1e}{'' if error <= LIMIT else ' is too much'}{'' if named else ', some names are others'}",
+        print(f"{specification.stem}, {model}: {error:.1e}{'' if error <= LIMIT else ' is too much'}{'' if named else ', some names are others'}",
               flush=True)
     print(f"{compared} compared, at most {worst:.1e} apart; {failures} failures")
     sys.exit(1 if failures or not compared else 0)

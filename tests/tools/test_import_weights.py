@@ -177,10 +177,22 @@ class ImportWeights(CommandTest):
     def test_files_of_another_format(self):
         self.weights.write_bytes(b"PK\x03\x04" + bytes(100))
         self.refused(self.run_import(), "this is a checkpoint of PyTorch", "scripts/pth_to_safetensors.py")
+        self.weights.write_bytes(b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.")
+        self.refused(self.run_import(), "this is a checkpoint of PyTorch")
         self.weights.write_bytes(b"what is this?")
         self.refused(self.run_import(), "not a valid safetensors file")
         self.weights.unlink()
         self.refused(self.run_import(), "cannot open the file")
+
+    def test_header_of_640_bytes(self):
+        """Its length is what a pickle begins with."""
+        self.write()
+        data = self.weights.read_bytes()
+        length = struct.unpack("<Q", data[:8])[0]
+        self.weights.write_bytes(struct.pack("<Q", 640) + data[8:8 + length].ljust(640) + data[8 + length:])
+        self.assertEqual(self.weights.read_bytes()[:2], b"\x80\x02")
+        done = self.run_import()
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_parameters_that_nothing_needs(self):
         self.network.write_text(
