@@ -54,11 +54,12 @@ CIFAR_BATCH = 128
 
 # Networks whose kernels are compared one by one with the CPU's: of the tests, and random ones by their seed
 # (tests/random/networks.py).
-SMALL = ("aggregated5", "maps2", "shared_blocks")
+SMALL = ("aggregated5", "maps2", "shared_blocks", "resampled")
 # Those that a few updates are compared of: the model, its image, its arrays of training beside the images (for each image, the
 # shape and the number of classes, 0 of floats) and what its recipe begins with.
 UPDATED = (
     ("aggregated5", (3, 16, 24), {"labels": ((), 5)}, "label_smoothing = 0.1"),
+    ("dropouts5", (3, 13, 11), {"labels": ((), 5)}, ""),
     ("losses5", (3, 12, 14), {"mask": ((12, 14), 5), "edge": ((1, 12, 14), 0), "kind": ((), 5), "numbers": ((7,), 0)}, ""),
 )
 RANDOM_SEEDS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
