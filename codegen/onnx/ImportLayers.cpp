@@ -112,7 +112,11 @@ void OnnxImporter::convolution(const OnnxNode &node) {
                                 layer.padding[2 * axis], layer.padding[2 * axis + 1]);
   };
   layer.shape = {layer.channels, size(in.height, 0), size(in.width, 1)};
-  std::vector<LayerWeight> tensors = {weight("weight", node, 1, kernel->size())};
+  giveConvolution(node, layer, kernel->size());
+}
+
+void OnnxImporter::giveConvolution(const OnnxNode &node, dsl::Node layer, size_t elements) {
+  std::vector<LayerWeight> tensors = {weight("weight", node, 1, elements)};
   if (has(node, 2)) {
     layer.bias = true;
     tensors.push_back(weight("bias", node, 2, size_t(layer.channels)));
@@ -162,12 +166,7 @@ void OnnxImporter::transposedConvolution(const OnnxNode &node) {
                                           layer.padding[2 * axis], layer.padding[2 * axis + 1], more[axis]);
   };
   layer.shape = {layer.channels, size(in.height, 0), size(in.width, 1)};
-  std::vector<LayerWeight> tensors = {weight("weight", node, 1, kernel->size())};
-  if (has(node, 2)) {
-    layer.bias = true;
-    tensors.push_back(weight("bias", node, 2, size_t(layer.channels)));
-  }
-  giveMap(node, add(node, layer, std::move(tensors)));
+  giveConvolution(node, layer, kernel->size());
 }
 
 //===- Products of matrices

@@ -84,6 +84,7 @@ private:
 
   void convolution(const OnnxNode &node);
   void transposedConvolution(const OnnxNode &node);
+  void giveConvolution(const OnnxNode &node, dsl::Node layer, size_t elements); ///< of the weight
   void gemm(const OnnxNode &node);
   void matMul(const OnnxNode &node);
   bool adaptivePool(const OnnxNode &node); ///< whether it is one

@@ -29,6 +29,7 @@ static void writeRecalibrated(Session &session, const Safetensors &file, const s
     tensors.push_back({tensor.name, tensor.shape, own});
   }
   Metadata metadata = file.metadata();
+  metadata.erase("vernier.origin"); // `vernier import-onnx` may write over what it wrote, not over this
   metadata["vernier.recalibrated"] = note;
   writeSafetensors(path, tensors, metadata);
 }

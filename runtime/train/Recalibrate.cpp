@@ -31,7 +31,8 @@ double roundedMomentum(float left) { return std::round(1e7 * (1 - double(left) /
 
 class Recalibrator {
 public:
-  Recalibrator(Session &session) : session(session), arrays(session.model().train_step) {
+  Recalibrator(Session &session, uint64_t seed)
+      : session(session), arrays(session.model().train_step), seed(seed) {
     const vn_model &model = session.model();
     for (int64_t i = 0; i < model.num_parameters; ++i)
       if (const vn_parameter &parameter = model.parameters[i]; parameter.space == VN_SPACE_STATISTICS) {
@@ -53,7 +54,7 @@ public:
 
   void add(const Batch &batch) {
     std::ranges::copy(batch.images, arrays.floats("image").begin());
-    drawRandomState(arrays, 0, batches, 0);
+    drawRandomState(arrays, seed, batches, 0);
     if (batches++ == 0)
       findMomentum();
     step(0.0f);
@@ -104,6 +105,7 @@ private:
 
   Session &session;
   IoArrays arrays;
+  const uint64_t seed; // of what is dropped
   std::vector<Statistic> statistics;
   std::vector<std::vector<float>> results;
   int64_t batches = 0;
@@ -129,7 +131,7 @@ Recalibration recalibrate(Session &session, const Dataset &dataset, const Prepro
   load.order.resize(size_t(result.images));
   load.threads = options.loaders;
   Loader loader(dataset, preprocessing, std::move(load));
-  Recalibrator recalibrator(session);
+  Recalibrator recalibrator(session, options.seed);
   while (const Batch *batch = loader.next())
     recalibrator.add(*batch);
   result.changed = recalibrator.finish();

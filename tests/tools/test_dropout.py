@@ -77,6 +77,22 @@ class Dropout(CommandTest):
         _, logits = read_npy(self.folder / "y.npy")
         self.assertEqual(logits[:3], logits[3:6])
 
+    def test_recalibration(self):
+        """Of images that are alike, statistics follow from what is dropped."""
+        self.specify("\n".join(line for line in SPECIFICATION.splitlines() if "  target" not in line and "  loss" not in line)
+                     .replace("drop_path(rate * factor)", "dropout(rate) |> conv(8, 1) |> batch_norm"))
+        write_arrays(self.data, "test", [3, 16, 16], [1.0] * 3072, [0, 1, 2, 0])
+        weights = self.train("whole", "--epochs", "1") / "weights.safetensors"
+        results = []
+        for i, seed in enumerate((1, 1, 2)):
+            done = self.execute(self.folder / "whole" / "training" / "dropped", "recalibrate", "--weights", weights, "--data", self.data,
+                                "--seed", seed, "-o", self.folder / f"{i}.safetensors")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            results.append(read_floats(self.folder / f"{i}.safetensors"))
+        self.assertEqual(results[1], results[0])
+        self.assertEqual(results[2]["bn1.running_mean"], results[0]["bn1.running_mean"])  # nothing is dropped before it
+        self.assertNotEqual(results[2]["bn2.running_mean"], results[0]["bn2.running_mean"])
+
     def test_open_holes(self):
         """A network with open holes, trained in one configuration, drops what the network of that configuration drops."""
         self.specify("\n".join(line for line in SPECIFICATION.splitlines() if "  target" not in line and "  loss" not in line))

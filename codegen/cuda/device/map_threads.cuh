@@ -5,7 +5,10 @@
 
 #include "barrier.cuh"
 #include "launch.cuh"
+#include "long_sum.cuh"
 #include "map.cuh"
+
+#include <type_traits>
 
 namespace vn {
 
@@ -68,6 +71,21 @@ VN_DEVICE void combine_members(T (&values)[count], Combine combine) {
           values[i] = combine(values[i], other);
         }
       }
+  }
+}
+
+// Stores what all who share a vector have added up. All threads of the block call it.
+template <Map map, int share, int count, bool wide, class T>
+VN_DEVICE void store_members(LongSum<count, wide> &sum, const VectorPlace &place, Global<T> out) {
+  std::conditional_t<wide, double, float> sums[count];
+  sum.finish(sums);
+  combine_members<share>(sums, [](double a, double b) { return a + b; });
+  if (place.valid > 0 && place.member == 0) {
+    float result[count];
+    VN_UNROLL
+    for (int i = 0; i < count; ++i)
+      result[i] = float(sums[i]);
+    store_floats(out + place.in<map>(), result, place.valid);
   }
 }
 

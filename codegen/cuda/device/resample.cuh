@@ -63,16 +63,7 @@ VN_DEVICE void resample(Global<const Number<r.in.element>> in, Global<Number<r.o
       }
     }
   }
-  std::conditional_t<wide, double, float> sums[vector];
-  sum.finish(sums);
-  combine_members<share>(sums, [](double a, double b) { return a + b; });
-  if (place.valid > 0 && place.member == 0) {
-    float result[vector];
-    VN_UNROLL
-    for (int i = 0; i < vector; ++i)
-      result[i] = float(sums[i]);
-    store_floats(out + place.in<r.out>(), result, place.valid);
-  }
+  store_members<r.out, share>(sum, place, out);
 }
 
 } // namespace vn

@@ -184,16 +184,7 @@ VN_DEVICE void resize_gradient(Global<const Number<g.resize.out.element>> dy,
       }
     }
   }
-  std::conditional_t<wide, double, float> sums[vector];
-  sum.finish(sums);
-  combine_members<share>(sums, [](double a, double b) { return a + b; });
-  if (place.valid > 0 && place.member == 0) {
-    float result[vector];
-    VN_UNROLL
-    for (int i = 0; i < vector; ++i)
-      result[i] = float(sums[i]);
-    store_floats(dx + place.in<r.in>(), result, place.valid);
-  }
+  store_members<r.in, share>(sum, place, dx);
 }
 
 } // namespace vn
