@@ -6,8 +6,8 @@ namespace vernier::driver {
 static std::string kernelPrefix(const codegen::ModelFacts &facts) { return facts.symbol + "."; }
 
 static llvm::SmallVector<const codegen::Program *> programsOf(const codegen::Compilation &compilation) {
-  return {&compilation.prepare, &compilation.infer, &compilation.trainStep, &compilation.accumulate,
-          &compilation.update};
+  return {&compilation.prepare,    &compilation.infer,  &compilation.trainStep,
+          &compilation.accumulate, &compilation.update, &compilation.evaluate};
 }
 
 static llvm::Expected<CompiledModel> compile(mlir::FailureOr<codegen::Compilation> compilation,

@@ -101,6 +101,7 @@ void report(llvm::raw_ostream &out, mlir::ModuleOp module, const CompiledModel &
   line("prepare", c.prepare);
   line("infer", c.infer);
   line("train_step", c.trainStep);
+  line("evaluate", c.evaluate);
   for (llvm::StringRef saved : compiler::reportLines(module))
     out << "  " << saved << "\n";
   reportWinograd(out, "infer", c.infer);
@@ -174,7 +175,7 @@ void requireReplaceable(const std::string &directory, const std::string &model, 
 }
 
 void requireMemory(const codegen::Compilation &compilation, const std::string &file) {
-  for (const codegen::Program *program : {&compilation.infer, &compilation.trainStep})
+  for (const codegen::Program *program : {&compilation.infer, &compilation.trainStep, &compilation.evaluate})
     if (program->arenaBytes > kLargestArena)
       refuse("the model needs " + mebibytes(program->arenaBytes) + " of memory", file,
              "a smaller --batch or --input");
@@ -196,6 +197,7 @@ void build(const BuildOptions &options, const Output &output) {
   ModelOptions loaded = options;
   loaded.losses = trains;
   LoadedModel model = loadModel(loaded);
+  LoadedModel evaluation; // in inference, of the losses that it declares
   const bool open = hasOpenChoices(model);
   requireReplaceable(options.output, model.name, options.target);
   if (options.scalePolicy)
@@ -224,6 +226,8 @@ void build(const BuildOptions &options, const Output &output) {
       noteOneValueNorms(segments.parts(), facts, output.warnings);
   } else {
     if (trains) {
+      if (model.declaresLosses)
+        evaluation = loadEvaluation(loaded, options, backend);
       runPasses(*model.module, trainingPasses(backend, options));
       noteOneValueNorms({*model.module}, facts, output.warnings);
     }
@@ -232,8 +236,10 @@ void build(const BuildOptions &options, const Output &output) {
     runPasses(*model.module,
               compiler::inferencePasses(mapsOf(options), backend.passes(codegen::Purpose::Inference)));
   }
-  auto compiled = open ? compileSegments(*model.module, segments.holes, segments.segments, backend, facts)
-                       : compileModel(*model.module, backend, facts);
+  auto compiled =
+      open ? compileSegments(*model.module, segments.holes, segments.segments, backend, facts)
+           : compileModel(*model.module, backend, facts,
+                          {.evaluation = evaluation.module ? *evaluation.module : mlir::ModuleOp()});
   if (!compiled)
     refuse(llvm::toString(compiled.takeError()), options.file);
   requireMemory(compiled->compilation, options.file);

@@ -49,6 +49,15 @@ std::string trainingPasses(const codegen::Backend &backend, const CodeOptions &o
          compiler::trainingPrecision(trainingMapsOf(options));
 }
 
+LoadedModel loadEvaluation(const ModelOptions &options, const CodeOptions &code,
+                           const codegen::Backend &backend) {
+  LoadedModel model = loadModel(options);
+  runPasses(*model.module,
+            "vn-evaluation-form," +
+                compiler::inferencePasses(mapsOf(code), backend.passes(codegen::Purpose::Inference)));
+  return model;
+}
+
 int64_t classesOf(const LoadedModel &model) {
   mlir::ModuleOp module = *model.module;
   auto infer = module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction);

@@ -35,6 +35,10 @@ std::string trainingMapsOf(const CodeOptions &options);
 // What adds @train_step to @infer as the specification has it, in order; before the passes of inference.
 std::string trainingPasses(const codegen::Backend &backend, const CodeOptions &options);
 
+// Of a network that declares losses, with `options.losses`: what evaluates them, ready to be lowered.
+LoadedModel loadEvaluation(const ModelOptions &options, const CodeOptions &code,
+                           const codegen::Backend &backend);
+
 // Of a network that classifies, else 0: its first output is a map.
 int64_t classesOf(const LoadedModel &model);
 // Refuses what needs a network that classifies, `what`.

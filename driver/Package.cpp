@@ -122,6 +122,7 @@ std::string header(const CompiledModel &model, const codegen::ModelFacts &facts,
   list("VN_PROGRAM_TRAIN_STEP", model.compilation.trainStep);
   list("VN_PROGRAM_ACCUMULATE", model.compilation.accumulate);
   list("VN_PROGRAM_UPDATE", model.compilation.update);
+  list("VN_PROGRAM_EVALUATE", model.compilation.evaluate);
   s << " *\n * Link with lib" << facts.name << ".so, or with lib" << facts.name << ".a libvernier_runtime.a "
     << llvm::join(options.libraries, " ")
     << " -lstdc++; several models' lib*.a share one libvernier_runtime.a.\n";

@@ -212,6 +212,8 @@ vn_status vn_session_run(vn_session *session, vn_program_id program, void *const
       return taken->session.accumulate(arrays);
     case VN_PROGRAM_UPDATE:
       return taken->session.update(arrays);
+    case VN_PROGRAM_EVALUATE:
+      return taken->session.evaluate(arrays);
     }
     throw Error(VN_ERROR_ARGUMENT, "there is no such program");
   });

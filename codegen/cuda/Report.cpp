@@ -20,7 +20,7 @@ public:
     for (const Kernel &kernel : compilation.kernels)
       kernels[kernel.name] = &kernel;
     for (const Program *program : {&compilation.prepare, &compilation.infer, &compilation.trainStep,
-                                   &compilation.accumulate, &compilation.update})
+                                   &compilation.accumulate, &compilation.update, &compilation.evaluate})
       for (const Step &step : program->steps) {
         Use &use = uses[step.kernel];
         use.place = use.steps++ == 0 ? step.place : use.place;
@@ -122,6 +122,7 @@ void reportCudaChoices(llvm::raw_ostream &out, const Compilation &compilation,
   report.program("infer", compilation.infer);
   report.program("train_step", compilation.trainStep);
   report.program("update", compilation.update);
+  report.program("evaluate", compilation.evaluate);
   report.choices();
 }
 

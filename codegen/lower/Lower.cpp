@@ -2,6 +2,7 @@
 
 #include "codegen/lower/Lowering.h"
 #include "codegen/plan/MemoryPlan.h"
+#include "codegen/plan/SharedSteps.h"
 #include "codegen/program/ParameterLayout.h"
 #include "compiler/ir/LabelRange.h"
 #include "compiler/ir/Shapes.h"
@@ -473,6 +474,13 @@ FailureOr<Compilation> lowerModule(ModuleOp module, const Backend &backend, cons
   if (failed(lowering.parameters(infer)) || (train && failed(lowering.parameters(train))) ||
       failed(lowering.function(infer, compilation.infer, &compilation.prepare)))
     return failure();
+  if (options.evaluation) {
+    auto evaluate = ModuleOp(options.evaluation).lookupSymbol<func::FuncOp>(vn::kInferFunction);
+    if (failed(lowering.function(evaluate, compilation.evaluate, &compilation.prepare)))
+      return failure();
+    if (!options.kept)
+      shareEqualSteps(compilation);
+  }
   backend.order(compilation.prepare);
   if (options.kept)
     placeApart(compilation.buffers, compilation.prepare, compilation.infer.arenaBytes);

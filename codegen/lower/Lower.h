@@ -27,6 +27,9 @@ struct LoweringOptions {
   // has run, so that kernels can be compared one by one (`vernier verify`). A value that never leaves a
   // kernel has no place. In a part that runs for a few images at a time it is the last run's.
   llvm::DenseMap<mlir::Value, Location> *kept = nullptr;
+  // Of a training build that declares its losses: the module whose @infer evaluates them
+  // (vn-evaluation-form), after the inference passes. Null: there is none.
+  mlir::ModuleOp evaluation{};
 };
 
 // BF16 where a value of the function is of that type, else F32.

@@ -27,10 +27,12 @@ LogicalResult Lowering::lowerLoss(Operation *op) {
       reads.push_back(at(optional));
     return reads;
   };
-  // The mean of what each row of `map` has a sum of: over `count`, where that is read.
-  const auto mean = [&](const View &map, int64_t count, const Location &sums, Value counted, Value loss) {
-    solve(MeanLossProblem{map.n * map.h, counted ? std::nullopt : std::optional(count)},
-          with({sums}, counted), {result(loss)});
+  // The means of what each row of `map` has a sum of: over all that are `counted`, where that is read.
+  const auto mean = [&](const View &map, int64_t all, const Location &sums, Value counted, Value loss) {
+    const Location to = result(loss);
+    const int64_t parts = to.view.size();
+    solve(MeanLossProblem{map.n * map.h, counted ? std::nullopt : std::optional(all / parts), parts},
+          with({sums}, counted), {to});
   };
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<vn::SoftmaxCrossEntropyOp>([&](auto loss) {
@@ -50,8 +52,9 @@ LogicalResult Lowering::lowerLoss(Operation *op) {
       })
       .Case<vn::CountLabelsOp>([&](auto count) {
         const Location labels = at(count.getLabels());
-        solve(CountLabelsProblem{labels.view.size(), int64_t(count.getIgnored())}, {labels},
-              {result(count.getCount())});
+        const Location to = result(count.getCount());
+        solve(CountLabelsProblem{labels.view.size(), int64_t(count.getIgnored()), to.view.size()}, {labels},
+              {to});
         return success();
       })
       .Case<vn::PointwiseLossOp>([&](auto loss) {
@@ -81,7 +84,8 @@ LogicalResult Lowering::lowerLoss(Operation *op) {
         llvm::SmallVector<Location> terms;
         for (Value term : sum.getTerms())
           terms.push_back(at(term));
-        solve(WeightedSumProblem{sum.getWeights().vec()}, terms, {result(sum.getResult())});
+        const Location to = result(sum.getResult());
+        solve(WeightedSumProblem{sum.getWeights().vec(), to.view.size()}, terms, {to});
         return success();
       })
       .Case<vn::KeepMaskOp>([&](auto mask) {

@@ -55,7 +55,7 @@ void shareEqualSteps(Compilation &compilation) {
     if (!dropped[s])
       steps.push_back(std::move(prepare.steps[s]));
   prepare.steps = std::move(steps);
-  for (Program *program : {&prepare, &compilation.infer})
+  for (Program *program : {&prepare, &compilation.infer, &compilation.evaluate})
     for (Step &step : program->steps)
       for (StepOperand &operand : step.operands)
         operand.buffer = kept[operand.buffer];

@@ -1,4 +1,4 @@
-// Packed weights that several segments of a program prepare alike.
+// Packed weights that several segments of a program, or inference and evaluation, prepare alike.
 #ifndef VERNIER_CODEGEN_PLAN_SHAREDSTEPS_H
 #define VERNIER_CODEGEN_PLAN_SHAREDSTEPS_H
 
@@ -7,7 +7,7 @@
 namespace vernier::codegen {
 
 // Keeps of the buffers that `prepare` fills in the same way, from the same parameters by the same kernels,
-// one each, and the steps that fill it; `infer` reads that one.
+// one each, and the steps that fill it; `infer` and `evaluate` read that one.
 void shareEqualSteps(Compilation &compilation);
 
 } // namespace vernier::codegen

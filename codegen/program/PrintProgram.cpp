@@ -85,6 +85,7 @@ void printPrograms(llvm::raw_ostream &out, const Compilation &compilation) {
   printer.print("train_step", compilation.trainStep);
   printer.print("accumulate", compilation.accumulate);
   printer.print("update", compilation.update);
+  printer.print("evaluate", compilation.evaluate);
 }
 
 } // namespace vernier::codegen

@@ -215,15 +215,20 @@ public:
   void operator()(const PointwiseLossGradientProblem &p) {
     pointwise(p.function, p.x, p.target).to(p.gradient).real("weight", p.weight);
   }
-  void operator()(const CountLabelsProblem &p) { number("of", p.labels).number("ignored", p.ignored); }
+  void operator()(const CountLabelsProblem &p) {
+    number("of", p.labels).number("ignored", p.ignored).parts(p.parts);
+  }
   void operator()(const MeanLossProblem &p) {
     number("of", p.sums).word(p.count ? "" : "counted");
-    if (p.count && *p.count != p.sums)
+    if (p.count && *p.count * p.parts != p.sums)
       number("of", *p.count);
+    parts(p.parts);
   }
   void operator()(const WeightedSumProblem &p) {
     for (const double weight : p.weights)
       real("", weight);
+    if (p.size != 1)
+      number("each", p.size);
   }
   void operator()(const KeepMaskProblem &p) {
     map(p.mask).number("below", p.threshold).number("stream", p.stream).word(p.image ? "image" : "");
@@ -261,6 +266,7 @@ private:
     return values == usual ? *this : pair(what, values);
   }
   Text &groups(int64_t groups) { return groups == 1 ? *this : number("groups", groups); }
+  Text &parts(int64_t parts) { return parts == 1 ? *this : number("parts", parts); }
   Text &map(const View &view) { return word(view.name()); }
   Text &to(const View &view) { return word("to").word(view.name()); }
   Text &activation(Activation activation) { return word(activationName(activation)); }

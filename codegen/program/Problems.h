@@ -420,24 +420,27 @@ struct PointwiseLossGradientProblem {
   bool operator==(const PointwiseLossGradientProblem &) const = default;
 };
 
-// Reads labels; writes how many are not `ignored`, at least 1.
+// Reads labels; writes how many of each part are not `ignored`, at least 1.
 struct CountLabelsProblem {
-  int64_t labels = 1, ignored = 0;
+  int64_t labels = 1, ignored = 0, parts = 1;
 
   bool operator==(const CountLabelsProblem &) const = default;
 };
 
-// Reads `sums` numbers and, where `count` does not say it, of how many they are the sum; writes the mean.
+// Reads `sums` numbers in so many parts, all of a length, and, where `count` does not say it, of how many
+// those of each part are the sum; writes the mean of each.
 struct MeanLossProblem {
   int64_t sums = 1;
-  std::optional<int64_t> count;
+  std::optional<int64_t> count; // of one part
+  int64_t parts = 1;
 
   bool operator==(const MeanLossProblem &) const = default;
 };
 
-// Reads a number for each weight; writes the sum of their products.
+// Reads `size` numbers for each weight; writes the sums of their products.
 struct WeightedSumProblem {
   std::vector<double> weights;
+  int64_t size = 1;
 
   bool operator==(const WeightedSumProblem &) const = default;
 };

@@ -110,7 +110,7 @@ struct Compilation {
   std::vector<Buffer> buffers;
   std::vector<Parameter> parameters;
   std::vector<Kernel> kernels; // each name once
-  Program prepare, infer, trainStep, accumulate, update;
+  Program prepare, infer, trainStep, accumulate, update, evaluate;
   std::vector<OpenHole> holes;
   Element maps = Element::F32; // BF16 where @infer has maps of it
   int64_t parameterBytes = 0, statisticsBytes = 0, derivedBytes = 0;

@@ -139,6 +139,7 @@ public:
                    program(compilation.trainStep, compilation.buffers),
                    program(compilation.accumulate, compilation.buffers),
                    program(compilation.update, compilation.buffers),
+                   program(compilation.evaluate, compilation.buffers),
                    accelerator()});
   }
 

@@ -44,6 +44,25 @@ template <typename Op> PointwiseFunction pointwiseFunction(Op op) {
           op.getShare().convertToDouble()};
 }
 
+// One image of a batch, or all of it.
+using Part = llvm::function_ref<Tensor(const Tensor &)>;
+
+// A loss is computed of the batch, or of each image by itself.
+template <typename Op> Tensor lossOf(Op op, llvm::function_ref<double(Part)> compute) {
+  Tensor loss(cast<RankedTensorType>(op->getResult(0).getType()).getShape().vec());
+  for (int64_t image = 0; image < loss.size(); ++image)
+    loss[image] = compute([&](const Tensor &batch) {
+      if (!op.getEachImage())
+        return batch;
+      Tensor one(batch.shape);
+      one.shape[0] = 1;
+      const int64_t size = batch.size() / loss.size();
+      one.data.assign(batch.data.begin() + image * size, batch.data.begin() + (image + 1) * size);
+      return one;
+    });
+  return loss;
+}
+
 Tensor times(Tensor tensor, const llvm::APFloat &weight) {
   for (double &value : tensor.data)
     value *= weight.convertToDouble();
@@ -198,14 +217,21 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
       })
       .Case([&](vn::ActivateOp op) { return one(activate(in(op.getInput()), op.getActivation())); })
       .Case([&](vn::SoftmaxCrossEntropyOp op) {
-        return one(softmaxCrossEntropy(in(op.getLogits()), in(op.getLabels()), in(op.getSmoothing())[0],
-                                       op.getIgnored()));
+        return one(lossOf(op, [&](Part part) {
+          return softmaxCrossEntropy(part(in(op.getLogits())), part(in(op.getLabels())),
+                                     in(op.getSmoothing())[0], op.getIgnored())[0];
+        }));
       })
       .Case([&](vn::PointwiseLossOp op) {
-        return one(pointwiseLoss(pointwiseFunction(op), in(op.getInput()), in.orNull(op.getTarget())));
+        return one(lossOf(op, [&](Part part) {
+          const Tensor target = op.getTarget() ? part(in(op.getTarget())) : Tensor();
+          return pointwiseLoss(pointwiseFunction(op), part(in(op.getInput())),
+                               op.getTarget() ? &target : nullptr)[0];
+        }));
       })
       .Case([&](vn::CountLabelsOp op) {
-        return one(Tensor({1}, countLabels(in(op.getLabels()), int64_t(op.getIgnored()))));
+        return one(lossOf(
+            op, [&](Part part) { return countLabels(part(in(op.getLabels())), int64_t(op.getIgnored())); }));
       })
       .Case([&](vn::DropoutOp op) { return one(in(op.getInput())); })
       .Case([&](vn::KeepMaskOp op) {
@@ -214,9 +240,10 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
       })
       .Case([&](vn::NumberOp op) { return one(Tensor({1}, op.getValue().convertToDouble())); })
       .Case([&](vn::WeightedSumOp op) {
-        Tensor sum({1});
+        Tensor sum(shapeOf(op.getResult()));
         for (auto [term, weight] : llvm::zip_equal(op.getTerms(), op.getWeights()))
-          sum[0] += weight * in(term)[0];
+          for (int64_t i = 0; i < sum.size(); ++i)
+            sum[i] += weight * in(term)[i];
         return one(std::move(sum));
       })
       .Default([](Operation *) { return std::nullopt; });

@@ -16,6 +16,17 @@ RankedTensorType vernier::vn::labelsOf(RankedTensorType logits) {
   return RankedTensorType::get(shape, IntegerType::get(logits.getContext(), 32));
 }
 
+// One number of the batch, or one of each image.
+static RankedTensorType lossType(MLIRContext *context, bool eachImage, int64_t images) {
+  return floatTensor(context, {eachImage ? images : 1});
+}
+
+LogicalResult CountLabelsOp::inferShapes(Types &results) {
+  results.push_back(lossType(getContext(), getEachImage(), getLabels().getType().getDimSize(0))); // C1
+  return success();
+}
+Expected CountLabelsOp::expectedOperands(std::optional<int64_t>) { return {}; }
+
 //===- Softmax cross-entropy
 //---------------------------------------------------------------------------------------------------===//
 
@@ -31,7 +42,9 @@ template <class Op> static Expected expectedLabels(Op op) { // C1
 }
 
 LogicalResult SoftmaxCrossEntropyOp::inferShapes(Types &results) {
-  results.push_back(floatTensor(getContext(), {1})); // C2
+  results.push_back(lossType(getContext(), getEachImage(), batchOf(getLogits().getType()))); // C2
+  if (getCount() && getCount().getType() != results.back())                                  // C4
+    return emitOpError("has a count of type ") << getCount().getType() << "; expected " << results.back();
   return requireCount(*this);
 }
 Expected SoftmaxCrossEntropyOp::expectedOperands(std::optional<int64_t>) { return expectedLabels(*this); }
@@ -45,6 +58,8 @@ Expected SoftmaxCrossEntropyGradOp::expectedOperands(std::optional<int64_t>) { r
 LogicalResult SoftmaxCrossEntropyOp::buildLossGradient(OpBuilder &builder, double weight,
                                                        function_ref<bool(Value)> wanted,
                                                        MutableArrayRef<Value> operandGradients) {
+  if (getEachImage())
+    return emitOpError("of each image has no gradient");
   if (wanted(getLogits()))
     operandGradients[0] = SoftmaxCrossEntropyGradOp::create(
         builder, getLoc(), getLogits().getType(), getLogits(), getLabels(), getSmoothing(), getCount(),
@@ -83,7 +98,7 @@ template <class Op> static Expected expectedTarget(Op op) { // C1
 }
 
 LogicalResult PointwiseLossOp::inferShapes(Types &results) {
-  results.push_back(floatTensor(getContext(), {1})); // C2
+  results.push_back(lossType(getContext(), getEachImage(), batchOf(getInput().getType()))); // C2
   return requireTarget(*this);
 }
 Expected PointwiseLossOp::expectedOperands(std::optional<int64_t>) { return expectedTarget(*this); }
@@ -102,6 +117,8 @@ static Value scaled(OpBuilder &builder, Location loc, Value map, double factor) 
 LogicalResult PointwiseLossOp::buildLossGradient(OpBuilder &builder, double weight,
                                                  function_ref<bool(Value)> wanted,
                                                  MutableArrayRef<Value> operandGradients) {
+  if (getEachImage())
+    return emitOpError("of each image has no gradient");
   const bool ofTarget = getTarget() && wanted(getTarget());
   Value gradient;
   const bool difference =
@@ -126,5 +143,8 @@ LogicalResult PointwiseLossOp::buildLossGradient(OpBuilder &builder, double weig
 LogicalResult WeightedSumOp::verify() {
   if (getTerms().size() != getWeights().size()) // C1
     return emitOpError("has ") << getTerms().size() << " terms and " << getWeights().size() << " weights";
+  for (Value term : getTerms()) // C2
+    if (term.getType() != getType())
+      return emitOpError("adds ") << term.getType() << " to a sum of type " << getType();
   return success();
 }

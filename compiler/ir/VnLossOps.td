@@ -54,34 +54,41 @@ def Vn_NumberOp : Vn_Op<"number", [Pure, Vn_Bytes]> {
 def Vn_WeightedSumOp : Vn_Op<"weighted_sum", [Pure, Vn_Bytes]> {
   let summary = "sum of numbers, each times its weight";
   let description = [{
+    Of losses of each image another sum for each.
+
     - (C1) `weights` has a number for each term.
+    - (C2) `result` has the type of each term.
 
     Example:
     ```mlir
     %loss = vn.weighted_sum %a, %b weights [1.0, 4.0e-1] : tensor<1xf32>, tensor<1xf32> -> tensor<1xf32>
     ```
   }];
-  let arguments = (ins Variadic<Vn_Scalar>:$terms, DenseF64ArrayAttr:$weights);
-  let results = (outs Vn_Scalar:$result);
+  let arguments = (ins Variadic<Vn_Vector>:$terms, DenseF64ArrayAttr:$weights);
+  let results = (outs Vn_Vector:$result);
   let assemblyFormat = "$terms `weights` $weights attr-dict `:` type($terms) `->` type($result)";
-  let hasVerifier = 1; // C1
+  let hasVerifier = 1; // C1, C2
 }
 
 //===- Softmax cross-entropy --------------------------------------------------------------------------------===//
 
-def Vn_CountLabelsOp : Vn_Op<"count_labels", [Pure, Vn_Bytes]> {
+def Vn_CountLabelsOp : Vn_Op<"count_labels", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
   let summary = "how many labels are not ignored";
   let description = [{
     At least 1, so that the mean of nothing is 0.
 
+    - (C1) `count` is tensor<1xf32>, or of `each_image` one number.
+
     Example:
     ```mlir
-    %count = vn.count_labels %mask ignored 255 : tensor<8x224x224xi32> -> tensor<1xf32>
+    %count = vn.count_labels %mask ignored 255 : (tensor<8x224x224xi32>) -> tensor<1xf32>
     ```
   }];
-  let arguments = (ins Vn_Labels:$labels, Vn_Integer:$ignored);
-  let results = (outs Vn_Scalar:$count);
-  let assemblyFormat = "$labels `ignored` $ignored attr-dict `:` type($labels) `->` type($count)";
+  let arguments = (ins Vn_Labels:$labels, Vn_Integer:$ignored, UnitAttr:$each_image);
+  let results = (outs Vn_Vector:$count);
+  let assemblyFormat = [{
+    $labels `ignored` $ignored (`each_image` $each_image^)? attr-dict `:` functional-type(operands, results)
+  }];
 }
 
 def Vn_SoftmaxCrossEntropyOp : Vn_Op<"softmax_cross_entropy", [Pure, Vn_ShapeOfOperands, Vn_Loss, Vn_Bytes]> {
@@ -89,11 +96,13 @@ def Vn_SoftmaxCrossEntropyOp : Vn_Op<"softmax_cross_entropy", [Pure, Vn_ShapeOfO
   let description = [{
     With p = softmax(logits[n, y, x]) over the K classes, l the pixel's label and s = `smoothing`, its loss is
     `-(1 - s) * log p[l] - s / K * (sum over k of log p[k])`; the result is the mean over all pixels. A label
-    `ignored` has loss 0; the mean is then over `count`, those that are not.
+    `ignored` has loss 0; the mean is then over `count`, those that are not. With `each_image` there is a mean
+    for each of them, as evaluation needs it; such a loss has no gradient.
 
     - (C1) `labels` is N, if H and W are 1, else N x H x W.
-    - (C2) `loss` is tensor<1xf32>.
+    - (C2) `loss` is tensor<1xf32>, or of `each_image` one number.
     - (C3) There is a `count` if something is `ignored`.
+    - (C4) `count` has the type of `loss`.
 
     Example:
     ```mlir
@@ -101,11 +110,11 @@ def Vn_SoftmaxCrossEntropyOp : Vn_Op<"softmax_cross_entropy", [Pure, Vn_ShapeOfO
       : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>) -> tensor<1xf32>
     ```
   }];
-  let arguments = (ins Vn_F32Map:$logits, Vn_Labels:$labels, Vn_Scalar:$smoothing, Optional<Vn_Scalar>:$count,
-                       OptionalAttr<Vn_Integer>:$ignored);
-  let results = (outs Vn_Scalar:$loss);
+  let arguments = (ins Vn_F32Map:$logits, Vn_Labels:$labels, Vn_Scalar:$smoothing, Optional<Vn_Vector>:$count,
+                       OptionalAttr<Vn_Integer>:$ignored, UnitAttr:$each_image);
+  let results = (outs Vn_Vector:$loss);
   let assemblyFormat = [{
-    $logits `,` $labels `,` $smoothing (`,` $count^)? (`ignored` $ignored^)? attr-dict
+    $logits `,` $labels `,` $smoothing (`,` $count^)? (`ignored` $ignored^)? (`each_image` $each_image^)? attr-dict
     `:` functional-type(operands, results)
   }];
 }
@@ -151,10 +160,12 @@ def Vn_PointwiseLossOp : Vn_Op<"pointwise_loss", [Pure, Vn_ShapeOfOperands, Vn_L
     - `smooth_l1`: with d = |x - t|, d^2 / (2 sharpness) where d < sharpness, else d - sharpness / 2
       (Girshick, Fast R-CNN, equation 3).
 
+    With `each_image` the mean is over the elements of one image, for each of them; such a loss has no gradient.
+
     Constraints:
 
     - (C1) `target` has the type of `input`.
-    - (C2) `loss` is tensor<1xf32>.
+    - (C2) `loss` is tensor<1xf32>, or of `each_image` one number.
     - (C3) There is a target unless it is the `mean`.
 
     Example:
@@ -163,10 +174,11 @@ def Vn_PointwiseLossOp : Vn_Op<"pointwise_loss", [Pure, Vn_ShapeOfOperands, Vn_L
     ```
   }];
   let arguments = (ins Vn_PointwiseAttr:$kind, Vn_F32Map:$input, Optional<Vn_F32Map>:$target,
-                       DefaultValuedAttr<F64Attr, "1.0">:$sharpness, DefaultValuedAttr<F64Attr, "0.5">:$share);
-  let results = (outs Vn_Scalar:$loss);
+                       DefaultValuedAttr<F64Attr, "1.0">:$sharpness, DefaultValuedAttr<F64Attr, "0.5">:$share,
+                       UnitAttr:$each_image);
+  let results = (outs Vn_Vector:$loss);
   let assemblyFormat = [{
-    $kind $input (`,` $target^)? (`sharpness` $sharpness^)? (`share` $share^)? attr-dict
+    $kind $input (`,` $target^)? (`sharpness` $sharpness^)? (`share` $share^)? (`each_image` $each_image^)? attr-dict
     `:` functional-type(operands, results)
   }];
 }

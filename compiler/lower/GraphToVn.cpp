@@ -127,11 +127,12 @@ private:
     describe(smoothing.getDefiningOp(), node);
     const IntegerAttr ignored = node.ignored ? integer(*node.ignored) : IntegerAttr();
     if (ignored) {
-      count = CountLabelsOp::create(builder, loc, number, operands[1], ignored);
+      count = CountLabelsOp::create(builder, loc, number, operands[1], *node.ignored,
+                                    /*each_image=*/false);
       describe(count.getDefiningOp(), node);
     }
     return SoftmaxCrossEntropyOp::create(builder, loc, number, operands[0], operands[1], smoothing, count,
-                                         ignored);
+                                         ignored, /*each_image=*/false);
   }
 
   std::pair<FlatSymbolRefAttr, IntegerAttr> holeOf(const dsl::Node &node) {

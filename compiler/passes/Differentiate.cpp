@@ -7,8 +7,6 @@
 #include "compiler/passes/TrainingForm.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
-#include "llvm/ADT/MapVector.h"
-
 namespace vernier::compiler {
 #define GEN_PASS_DEF_DIFFERENTIATE
 #include "compiler/passes/Passes.h.inc"
@@ -22,25 +20,6 @@ namespace {
 
 struct Differentiate : vernier::compiler::impl::DifferentiateBase<Differentiate> {
   using DifferentiateBase::DifferentiateBase;
-
-  // A training step while it is made: what it takes and returns, by name.
-  struct Step {
-    func::FuncOp function;
-    SmallVector<StringRef> inputs = {kImageInput}, targets, outputs = {"loss"};
-    SmallVector<Value> results;
-    Value take(StringRef name, Type type) {
-      inputs.push_back(name);
-      return function.front().addArgument(type, function.getLoc());
-    }
-    void finish(OpBuilder &builder) {
-      func::ReturnOp::create(builder, function.getLoc(), results);
-      function.setFunctionType(
-          builder.getFunctionType(function.front().getArgumentTypes(), ValueRange(results).getTypes()));
-      function->setAttr(kInputsAttr, builder.getStrArrayAttr(inputs));
-      function->setAttr(kTargetsAttr, builder.getStrArrayAttr(targets));
-      function->setAttr(kOutputsAttr, builder.getStrArrayAttr(outputs));
-    }
-  };
 
   // What @infer must be for a training step to make sense.
   LogicalResult checkInfer(func::FuncOp infer) {
@@ -57,7 +36,7 @@ struct Differentiate : vernier::compiler::impl::DifferentiateBase<Differentiate>
   }
 
   // The loss that the pass is asked for, of the first of `outputs`.
-  void minimizeLogits(OpBuilder &builder, Step &step, ArrayRef<Value> outputs) {
+  void minimizeLogits(OpBuilder &builder, LossFunction &step, ArrayRef<Value> outputs) {
     Value logits = outputs.front();
     step.targets = {"labels"};
     Value labels = step.take("labels", labelsType(loss, cast<RankedTensorType>(logits.getType())));
@@ -65,48 +44,6 @@ struct Differentiate : vernier::compiler::impl::DifferentiateBase<Differentiate>
     step.results = {buildLoss(builder, loss, logits, labels, smoothing), logits};
     step.outputs.push_back("logits");
     minimized.emplace_back(step.results.front(), 1.0);
-  }
-
-  // The losses that the specification declares. The step gives their sum, all outputs, and the terms that
-  // have names.
-  void minimizeDeclared(OpBuilder &builder, Step &step, func::FuncOp infer, ArrayRef<Value> outputs) {
-    Block &entry = step.function.front();
-    for (TargetOp target : llvm::make_early_inc_range(entry.getOps<TargetOp>())) {
-      step.targets.push_back(target.getName());
-      target.replaceAllUsesWith(step.take(target.getName(), target.getType()));
-      target.erase();
-    }
-    SmallVector<Value> terms, named;
-    SmallVector<double> weights;
-    llvm::MapVector<StringRef, std::pair<SmallVector<Value>, SmallVector<double>>> byName;
-    for (MinimizeOp term : llvm::make_early_inc_range(entry.getOps<MinimizeOp>())) {
-      const double weight = term.getWeight().convertToDouble();
-      terms.push_back(term.getLoss());
-      weights.push_back(weight);
-      minimized.emplace_back(term.getLoss(), weight);
-      if (!term.getName().empty()) {
-        byName[term.getNameAttr().getValue()].first.push_back(term.getLoss());
-        byName[term.getNameAttr().getValue()].second.push_back(weight);
-      }
-      term.erase();
-    }
-    const auto sum = [&](ArrayRef<Value> values, ArrayRef<double> factors) {
-      if (factors.size() == 1 && factors.front() == 1)
-        return values.front();
-      auto total =
-          WeightedSumOp::create(builder, infer.getLoc(), floatTensor(&getContext(), {1}), values, factors);
-      total->setAttr(kPlaceAttr, builder.getStringAttr("loss"));
-      return Value(total);
-    };
-    step.results.push_back(sum(terms, weights));
-    for (auto [name, output] : llvm::zip_equal(infer->getAttrOfType<ArrayAttr>(kOutputsAttr), outputs)) {
-      step.outputs.push_back(cast<StringAttr>(name).getValue());
-      step.results.push_back(output);
-    }
-    for (auto &[name, group] : byName) {
-      step.outputs.push_back(builder.getStringAttr("loss." + name).getValue());
-      step.results.push_back(sum(group.first, group.second));
-    }
   }
 
   // Those that a training step need not keep; of the others its ops are all that says what they are.
@@ -130,9 +67,8 @@ struct Differentiate : vernier::compiler::impl::DifferentiateBase<Differentiate>
 
     OpBuilder builder(&getContext());
     builder.setInsertionPointAfter(infer);
-    Step step;
-    step.function = func::FuncOp::create(builder, infer.getLoc(), kTrainStepFunction,
-                                         builder.getFunctionType(infer.getArgumentTypes(), {}));
+    LossFunction step(func::FuncOp::create(builder, infer.getLoc(), kTrainStepFunction,
+                                           builder.getFunctionType(infer.getArgumentTypes(), {})));
     Block &entry = *step.function.addEntryBlock();
     builder.setInsertionPointToEnd(&entry);
     IRMapping mapping;
@@ -141,10 +77,12 @@ struct Differentiate : vernier::compiler::impl::DifferentiateBase<Differentiate>
     forwardForm->erase();
 
     minimized.clear();
-    if (vernier::compiler::declaresLosses(infer))
-      minimizeDeclared(builder, step, infer, outputs);
-    else
+    if (vernier::compiler::declaresLosses(infer)) {
+      step.takeTargets();
+      minimized = step.returnLosses(builder, infer->getAttrOfType<ArrayAttr>(kOutputsAttr), outputs);
+    } else {
       minimizeLogits(builder, step, outputs);
+    }
     takeRandomState(entry, [&](Type type) { return step.take(kRandomInput, type); });
     Backward backward(builder, entry, {});
     for (auto [term, weight] : minimized)

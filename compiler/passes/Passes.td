@@ -126,6 +126,32 @@ def Differentiate : Pass<"vn-differentiate", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::func::FuncDialect", "::vernier::vn::VnDialect"];
 }
 
+def EvaluationForm : Pass<"vn-evaluation-form", "::mlir::ModuleOp"> {
+  let summary = "turns @infer into what evaluates the losses that it declares";
+  let description = [{
+    `@infer` then takes the image and each `vn.target`, and returns the loss, its outputs and the terms that have
+    names, as `@train_step` does of `--vn-differentiate`; but batch norms keep to their running statistics,
+    nothing is dropped, and losses are those of each image by itself, so that their mean over a data set does not
+    depend on how it is cut into batches.
+
+    Needs the program as lowered from the specification; the passes of inference follow.
+
+    ```mlir
+    %t = vn.target "t" : tensor<8x1x1x10xf32>
+    %a = vn.pointwise_loss squared %y, %t : (...) -> tensor<1xf32>
+    vn.minimize %a weight 5.0e-1 name "error" : tensor<1xf32>
+    return %y : tensor<8x1x1x10xf32>
+    ```
+    becomes, with an argument `%t`,
+    ```mlir
+    %a = vn.pointwise_loss squared %y, %t each_image : (...) -> tensor<8xf32>
+    %loss = vn.weighted_sum %a weights [5.0e-1] : tensor<8xf32> -> tensor<8xf32>
+    return %loss, %y, %loss : tensor<8xf32>, tensor<8x1x1x10xf32>, tensor<8xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::vernier::vn::VnDialect"];
+}
+
 def FoldBatchNorm : Pass<"vn-fold-batch-norm", "::mlir::ModuleOp"> {
   let summary = "folds batch norms of @infer into the layers before them";
   let description = [{

@@ -239,7 +239,7 @@ private:
     row.difference.add(difference, at + (kernel.empty() ? "" : ", " + kernel));
   }
 
-  std::string programName() const { return train ? "training step" : "inference"; }
+  std::string programName() const { return train ? "training step" : report.inference; }
 
   static std::string placeOf(mlir::Operation *op) {
     auto place = op->getAttrOfType<mlir::StringAttr>(vn::kPlaceAttr);

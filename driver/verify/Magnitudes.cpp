@@ -275,7 +275,8 @@ std::vector<Tensor> magnitudesOf(mlir::Operation *op, llvm::ArrayRef<const Tenso
       })
       .Case([&](vn::SoftmaxCrossEntropyOp loss) {
         Tensor result = std::move(evaluate(loss, exact).front());
-        result[0] = std::abs(result[0]) + largest(*exact[0]) + 1;
+        for (double &value : result.data)
+          value = std::abs(value) + largest(*exact[0]) + 1;
         return std::vector<Tensor>{std::move(result)};
       })
       // A probability less a target, of which either is at most 1.
@@ -286,10 +287,12 @@ std::vector<Tensor> magnitudesOf(mlir::Operation *op, llvm::ArrayRef<const Tenso
             Tensor(logits.shape, 2 * std::abs(loss.getWeight().convertToDouble()) / pixels)};
       })
       .Case([&](vn::PointwiseLossOp loss) {
-        Tensor result({1});
+        Tensor result(loss.getType().getShape().vec());
+        const int64_t each = exact[0]->size() / result.size();
         for (int64_t i = 0; i < exact[0]->size(); ++i)
-          result[0] += ofPointwise(loss.getKind(), (*exact[0])[i], loss.getTarget() ? (*exact[1])[i] : 0);
-        result[0] /= double(exact[0]->size());
+          result[i / each] +=
+              ofPointwise(loss.getKind(), (*exact[0])[i], loss.getTarget() ? (*exact[1])[i] : 0) /
+              double(each);
         return std::vector<Tensor>{std::move(result)};
       })
       .Case([&](vn::PointwiseLossGradOp loss) {
@@ -301,9 +304,10 @@ std::vector<Tensor> magnitudesOf(mlir::Operation *op, llvm::ArrayRef<const Tenso
         return std::vector<Tensor>{std::move(result)};
       })
       .Case([&](vn::WeightedSumOp sum) {
-        Tensor result({1});
+        Tensor result(sum.getType().getShape().vec());
         for (auto [i, weight] : llvm::enumerate(sum.getWeights()))
-          result[0] += std::abs(weight) * (*sums[i])[0];
+          for (int64_t image = 0; image < result.size(); ++image)
+            result[image] += std::abs(weight) * (*sums[i])[image];
         return std::vector<Tensor>{std::move(result)};
       })
       // Sums of products in which the operands' signs are all that cancels, and what only moves elements.

@@ -126,7 +126,7 @@ void PassCheck::compareRuns(const std::string &pass, bool training, mlir::Module
                             const std::vector<Result> &earlier, const std::vector<Result> &now,
                             llvm::function_ref<std::vector<Result>(mlir::ModuleOp, Inputs &)> run,
                             std::vector<Row> &rows) {
-  const std::string compared = training ? "training step" : "inference";
+  const std::string compared = training ? "training step" : report.inference;
   const auto runBefore = [&](Inputs &moved) { return run(before, moved); };
   bounds::Pass bound = bounds::ofPass(pass, training);
   if (!bounds::choosesPrecision(pass)) {

@@ -36,6 +36,8 @@ public:
   const std::optional<Finding> &finding() const { return first; }
   void print(llvm::raw_ostream &out) const;
 
+  std::string inference = "inference"; // what rows about @infer compare: that, or what it was turned into
+
 private:
   std::vector<Row> rows;
   std::optional<Finding> first;

@@ -154,9 +154,18 @@ std::vector<Result> withoutGradients(std::vector<Result> results) {
   return results;
 }
 
+// The arguments of a function in their order: an image, then what its attribute names.
+static std::vector<Tensor> argumentsOf(mlir::func::FuncOp function, const Inputs &inputs) {
+  std::vector<Tensor> arguments = {inputs.image};
+  if (auto names = function->getAttrOfType<mlir::ArrayAttr>(vn::kInputsAttr))
+    for (mlir::Attribute name : llvm::drop_begin(names))
+      arguments.push_back(inputs.targets.at(llvm::cast<mlir::StringAttr>(name).str()));
+  return arguments;
+}
+
 std::vector<Result> runInfer(mlir::func::FuncOp infer, Inputs &inputs) {
   Lent lent(inputs, infer);
-  std::vector<Tensor> outputs = run(infer, {inputs.image}, lent.environment);
+  std::vector<Tensor> outputs = run(infer, argumentsOf(infer, inputs), lent.environment);
   auto names = infer->getAttrOfType<mlir::ArrayAttr>(vn::kOutputsAttr);
   std::vector<Result> results;
   for (size_t i = 0; i < outputs.size(); ++i)
@@ -194,14 +203,6 @@ std::vector<Result> runTrainForward(mlir::func::FuncOp forward, Inputs &inputs, 
   }
   addStatistics(forward, lent.environment, results);
   return results;
-}
-
-// The arguments of a training step, in their order.
-static std::vector<Tensor> argumentsOf(mlir::func::FuncOp trainStep, const Inputs &inputs) {
-  std::vector<Tensor> arguments = {inputs.image};
-  for (mlir::Attribute name : llvm::drop_begin(trainStep->getAttrOfType<mlir::ArrayAttr>(vn::kInputsAttr)))
-    arguments.push_back(inputs.targets.at(llvm::cast<mlir::StringAttr>(name).str()));
-  return arguments;
 }
 
 std::vector<Result> runTrainStep(mlir::func::FuncOp trainStep, Inputs &inputs) {

@@ -55,7 +55,7 @@ void verifyCode(mlir::ModuleOp module, const codegen::Backend &backend, const Ve
     checkKernels(functionOf(module, name), code, kept, inputs, report);
     if (report.failed())
       return;
-    const std::string compared = name == vn::kInferFunction ? "inference" : "training step";
+    const std::string compared = name == vn::kInferFunction ? report.inference : "training step";
     const std::vector<Result> results = (built.*run)();
     report.check({"program as built", compared, difference(apart, results), bounds::kAsBuilt},
                  "the " + compared + " as it is built differs from its kernels run with memory of their own");
@@ -79,6 +79,24 @@ void verifyCode(mlir::ModuleOp module, const codegen::Backend &backend, const Ve
     program(vn::kTrainStepFunction, &Execution::trainStep, check.trainStep());
   if (trains && !report.failed())
     checkUpdate(built.session(), options.seed, report);
+}
+
+// Inference of a network that declares losses, turned into what evaluates them.
+void verifyEvaluation(const VerifyOptions &options, const codegen::Backend &backend, Inputs &inputs,
+                      Report &report) {
+  LoadedModel model = loadModel(options, Branches::KeepEmpty);
+  runPasses(*model.module, "vn-evaluation-form");
+  report.inference = "evaluation";
+  PassCheck check(*model.module, inputs, "", report);
+  const std::vector<std::string> passes =
+      splitPipeline("vn-drop-empty," +
+                    compiler::inferencePasses(mapsOf(options), backend.passes(codegen::Purpose::Inference)));
+  if (options.codeOnly)
+    check.runUnchecked(passes);
+  else
+    check.run(passes);
+  if (!report.failed() && !options.passesOnly)
+    verifyCode(*model.module, backend, options, "", inputs, check, report);
 }
 
 } // namespace
@@ -124,6 +142,8 @@ Verification verify(VerifyOptions options) {
            "--inject-fault");
   if (!report.failed() && !options.passesOnly)
     verifyCode(module, backend, options, isPass ? "" : options.fault, inputs, check, report);
+  if (!report.failed() && trains && model.declaresLosses)
+    verifyEvaluation(options, backend, inputs, report);
 
   return result;
 }

@@ -6,7 +6,8 @@
 #include "runtime/Error.h"
 #include "runtime/core/Shape.h"
 #include "runtime/io/Text.h"
-#include "runtime/train/Evaluate.h"
+#include "runtime/train/EvaluateLosses.h"
+#include "runtime/train/TrainState.h"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -40,8 +41,65 @@ ImageRange rangeOf(const Dataset &dataset, const EvalOptions &options) {
   return range;
 }
 
+/// Of a specification that declares losses, those and what they are of.
+static void evalLosses(const vn_model &model, const EvalOptions &options) {
+  if (options.data.empty())
+    throw Error(VN_ERROR_ARGUMENT,
+                fmt::format("model `{}` is evaluated on the targets of its losses", model.name))
+        .at("--images, --labels")
+        .help("--data DIR, a data set with them");
+  if (!options.scalePolicy.csv.empty() || !options.scalePolicy.svg.empty())
+    throw Error(VN_ERROR_ARGUMENT, "scale policy scores are not of a program that evaluates losses")
+        .at("--scale-policy")
+        .help("build the model for inference with --scale-policy");
+  OpenSession open = openSession(model, options, Purpose::Evaluation);
+  Preprocessing preprocessing(model);
+  preprocessing.restore(open.metadata, open.weights);
+  preprocessing.apply(options.preprocessing);
+  const DataWithTargets data =
+      openWithTargets(options.data, model, options.split == "train" ? Split::Training : Split::Test);
+  prepareDataset(*data.images, options.preprocessing);
+  const int loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*data.images);
+  const ImageRange images = rangeOf(*data.images, options);
+  Losses losses;
+  {
+    CountProgress progress("image", std::min(images.count, data.images->size() - images.first),
+                           options.quiet);
+    losses = evaluateLosses(*open.session, data, preprocessing, loaders, images,
+                            [&](IoArrays &, int64_t, int64_t) { progress.next(); });
+  }
+  data.images->broken.print();
+  const auto named = namedLosses(losses, *termsOf(model));
+  const double milliseconds = losses.seconds * 1e3 / double(losses.images);
+  if (options.json) {
+    nlohmann::ordered_json result = {{"model", model.name},
+                                     {"data", utf8Text(options.data)},
+                                     {"split", options.split},
+                                     {"images", losses.images},
+                                     {"broken_images", data.images->broken.count()}};
+    for (const auto &[name, value] : named)
+      result[name] = value; // null where it is not finite
+    result["not_finite"] = losses.notFinite;
+    result["seconds"] = losses.seconds;
+    result["milliseconds_per_image"] = milliseconds;
+    fmt::print("{}\n", result.dump(2));
+    return;
+  }
+  if (losses.accuracy)
+    fmt::print("top-1 {:.2f}%, top-5 {:.2f}%, ", 100 * losses.accuracy->top1, 100 * losses.accuracy->top5);
+  fmt::print("loss {:.4f} on {} ({:.3f} ms per image)\n", losses.loss, counted(losses.images, "image"),
+             milliseconds);
+  for (const auto &[name, value] : named)
+    if (name.starts_with("loss."))
+      fmt::print("  {} {:.4f}\n", name.substr(name.find('.') + 1), value);
+  if (losses.notFinite)
+    fmt::print("the loss is not finite of {} of them\n", losses.notFinite);
+}
+
 void evalCommand(const vn_model &model, const EvalOptions &options) {
   checkSource(options);
+  if (evaluatesLosses(model))
+    return evalLosses(model, options);
   requireClassifier(model);
   OpenSession open = openSession(model, options, Purpose::Evaluation);
   Preprocessing preprocessing(model);

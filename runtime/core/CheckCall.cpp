@@ -71,7 +71,8 @@ void checkCall(const vn_model &model, const vn_program &program, std::span<void 
   if (&program == &model.infer)
     return;
   // Else the specification's targets have names of their own, such as `trained`.
-  const bool named = &program != &model.train_step || !declaresLosses(program);
+  const bool named =
+      &program != &model.evaluate && (&program != &model.train_step || !declaresLosses(program));
   for (size_t i = 0; i < io.size(); ++i) {
     const vn_io &array = program.io[i];
     const std::string_view name = array.name;

@@ -55,6 +55,7 @@ static void checkTables(const vn_model &model) {
   checkTables(model, model.train_step, "train_step");
   checkTables(model, model.accumulate, "accumulate");
   checkTables(model, model.update, "update");
+  checkTables(model, model.evaluate, "evaluate");
 }
 
 static void checkShape(const int64_t (&shape)[4], int64_t rank, const vn_model &model,
@@ -167,6 +168,7 @@ void checkModel(const vn_model &model) {
   checkProgram(model, model.train_step, "train_step");
   checkProgram(model, model.accumulate, "accumulate");
   checkProgram(model, model.update, "update");
+  checkProgram(model, model.evaluate, "evaluate");
   require(model.prepare.num_io == 0, model, "prepare takes arrays");
   require(model.infer.num_io >= 2, model, "infer has no image or no output");
   require(model.classes >= 0 && model.classes < int64_t(1) << 31, model,

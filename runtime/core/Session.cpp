@@ -92,6 +92,20 @@ void Session::infer(std::span<void *const> io, std::vector<double> *seconds, Tim
   run(Task::Infer, io, seconds, timed);
 }
 
+void Session::evaluate(std::span<void *const> io) {
+  requireEvaluation();
+  prepare();
+  run(Task::Evaluate, io);
+}
+
+void Session::requireEvaluation() const {
+  if (theModel.evaluate.num_steps > 0)
+    return;
+  throw Error(VN_ERROR_STATE,
+              fmt::format("model `{}` has no program that evaluates its losses", theModel.name))
+      .help("build a specification that declares losses with `vernier build --for train`");
+}
+
 void Session::requireTraining() const {
   if (!training)
     throw Error(VN_ERROR_STATE, "this session was created for inference");
@@ -124,7 +138,10 @@ void Session::update(std::span<void *const> io, std::vector<double> *seconds) {
 }
 
 int64_t Session::start(Task task, const IoArrays &arrays) {
-  if (task == Task::Infer)
+  const bool infers = task == Task::Infer || task == Task::Evaluate;
+  if (task == Task::Evaluate)
+    requireEvaluation();
+  if (infers)
     prepare();
   else
     requireTraining();
@@ -134,7 +151,7 @@ int64_t Session::start(Task task, const IoArrays &arrays) {
     number = pipeline->start(task, arrays);
   else
     theDevice->run(task, arrays.pointers());
-  prepared = task == Task::Infer;
+  prepared = infers;
   return number;
 }
 

@@ -49,6 +49,8 @@ public:
   void prepare(std::vector<double> *seconds = nullptr);
   /// Runs `prepare` where needed, then `infer`.
   void infer(std::span<void *const> io, std::vector<double> *seconds = nullptr, Timed timed = Timed::Steps);
+  /// Runs `prepare` where needed, then `evaluate`, of a specification that declares losses.
+  void evaluate(std::span<void *const> io);
   /// Runs `train_step`: gradients are then there to be read, running statistics are updated.
   void trainStep(std::span<void *const> io, std::vector<double> *seconds = nullptr,
                  Timed timed = Timed::Steps);
@@ -66,6 +68,7 @@ public:
 
 private:
   void requireTraining() const;
+  void requireEvaluation() const;
   void run(Task task, std::span<void *const> io, std::vector<double> *seconds = nullptr,
            Timed timed = Timed::Steps);
   void train(Task task, std::span<void *const> io, std::vector<double> *seconds = nullptr,

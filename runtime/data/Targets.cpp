@@ -18,9 +18,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char *kImages = "train-arrays.npy";
-
-std::string fileOf(const vn_io &target) { return fmt::format("train-{}.npy", target.name); }
+/// "train-mask.npy"
+std::string fileOf(std::string_view name, Split split) {
+  return fmt::format("{}-{}.npy", split == Split::Training ? "train" : "test", name);
+}
+std::string fileOf(const vn_io &target, Split split) { return fileOf(target.name, split); }
+std::string imagesFile(Split split) { return fileOf("arrays", split); }
 
 bool isLabels(const vn_io &target) { return target.type == VN_INT32; }
 
@@ -43,9 +46,9 @@ std::string labelsText(const vn_io &target) {
   return target.ignored ? fmt::format("{}, and {} for what does not count", range, target.ignored) : range;
 }
 
-std::string neededText(const vn_io &target) {
-  return fmt::format("{}, {} of shape {}", fileOf(target), isLabels(target) ? labelsText(target) : "floats",
-                     extentsText(rowShape(target)));
+std::string neededText(const vn_io &target, Split split) {
+  return fmt::format("{}, {} of shape {}", fileOf(target, split),
+                     isLabels(target) ? labelsText(target) : "floats", extentsText(rowShape(target)));
 }
 
 bool isPossible(const vn_io &target, double label) {
@@ -87,19 +90,19 @@ void requireFinite(std::span<const float> values, const std::string &what, std::
 }
 
 /// The file of a target, for so many images.
-TargetValues readTarget(const std::string &path, const vn_io &target, int64_t images) {
+TargetValues readTarget(const std::string &path, const vn_io &target, int64_t images, Split split) {
   const NpyFile file(path);
   const std::span<const int64_t> row = rowShape(target);
   if (file.shape.empty() || !std::ranges::equal(std::span(file.shape).subspan(1), row))
     throw Error(VN_ERROR_FORMAT, fmt::format("the array has shape {}, target `{}` takes {}",
                                              shapeText(file.shape), target.name, extentsText(row)))
         .at(path)
-        .help("it needs " + neededText(target));
+        .help("it needs " + neededText(target, split));
   if (file.shape[0] != images)
     throw Error(VN_ERROR_FORMAT, fmt::format("there are {}, and target `{}` is here for {}",
                                              counted(images, "image"), target.name, file.shape[0]))
         .at(path)
-        .help(fmt::format("one for each image of {}, in its order", kImages));
+        .help(fmt::format("one for each image of {}, in its order", imagesFile(split)));
   TargetValues values;
   values.bytes.resize(4 * file.size());
   const size_t rowSize = file.size() / size_t(images);
@@ -150,11 +153,12 @@ std::unique_ptr<ArrayDataset> readImages(const std::string &path, const ModelOut
   return images;
 }
 
-Error withoutArrays(const std::string &folder, const ModelOutline &model) {
+Error withoutArrays(const std::string &folder, const ModelOutline &model, Split split) {
   const int64_t input[] = {model.channels, model.height, model.width};
-  std::string files = fmt::format("{}, the images, floats of shape {}", kImages, extentsText(input));
+  std::string files =
+      fmt::format("{}, the images, floats of shape {}", imagesFile(split), extentsText(input));
   for (const vn_io &target : model.targets)
-    files += "; " + neededText(target);
+    files += "; " + neededText(target, split);
   return Error(VN_ERROR_FORMAT, fmt::format("labels of images are not what model `{}` is trained with: its "
                                             "targets come from arrays",
                                             model.name))
@@ -164,51 +168,65 @@ Error withoutArrays(const std::string &folder, const ModelOutline &model) {
 
 } // namespace
 
-uint64_t TrainingData::targetsDigest() const {
+uint64_t DataWithTargets::targetsDigest() const {
   Digest digest;
   for (const TargetValues &target : targets)
     digest.add(std::span<const std::byte>(target.bytes));
   return digest.value();
 }
 
-TrainingData openTrainingData(const std::string &folder, const ModelOutline &model) {
+bool takesLabels(const ModelOutline &model) {
+  return model.targets.size() == 1 && isLabels(model.targets[0]) && model.targets[0].rank == 1;
+}
+
+DataWithTargets openWithTargets(const std::string &folder, const ModelOutline &model, Split split) {
   if (!fs::is_directory(folder))
-    throw Error(VN_ERROR_FILE, "there is no such folder of training data").at(folder);
+    throw Error(VN_ERROR_FILE, "there is no such folder of data").at(folder);
   const auto path = [&](const std::string &file) { return (fs::path(folder) / file).string(); };
   const auto isThere = [&](const std::string &file) { return fs::exists(path(file)); };
   for (const vn_io &target : model.targets)
-    if (fileOf(target) == kImages)
+    if (fileOf(target, split) == imagesFile(split))
       throw Error(VN_ERROR_ARGUMENT, fmt::format("the file of target `{}` would be that of the images, {}",
-                                                 target.name, kImages))
+                                                 target.name, imagesFile(split)))
           .at(folder)
           .help("give the target another name in the specification");
 
   // One label for each image, or nothing: what data sets of images have.
-  const bool labelled = model.targets.empty() || (model.targets.size() == 1 && isLabels(model.targets[0]) &&
-                                                  model.targets[0].rank == 1);
-  TrainingData data;
-  if (!isThere(kImages)) {
+  const bool labelled = model.targets.empty() || takesLabels(model);
+  DataWithTargets data;
+  if (!isThere(imagesFile(split))) {
     if (!labelled)
-      throw withoutArrays(folder, model);
-    data.images = openDataset(folder, Split::Training);
+      throw withoutArrays(folder, model, split);
+    data.images = openDataset(folder, split);
     requireImages(model);
     for (const vn_io &target : model.targets)
       data.targets.push_back(labelsOf(*data.images, target, folder));
     return data;
   }
-  data.images = readImages(path(kImages), model);
+  data.images = readImages(path(imagesFile(split)), model);
   for (const vn_io &target : model.targets) {
-    std::string file = fileOf(target);
-    if (labelled && !isThere(file) && isThere("train-labels.npy"))
-      file = "train-labels.npy"; // as of a classifier
+    std::string file = fileOf(target, split);
+    if (const std::string labels = fileOf("labels", split); labelled && !isThere(file) && isThere(labels))
+      file = labels; // as of a classifier
     if (!isThere(file))
       throw Error(VN_ERROR_FILE,
                   fmt::format("the data set lacks `{}`, target `{}` of each image", file, target.name))
           .at(folder)
-          .help("it needs " + neededText(target));
-    data.targets.push_back(readTarget(path(file), target, data.images->size()));
+          .help("it needs " + neededText(target, split));
+    data.targets.push_back(readTarget(path(file), target, data.images->size(), split));
   }
   return data;
+}
+
+std::optional<DataWithTargets> openValidation(const std::string &folder, const ModelOutline &model) {
+  const auto isThere = [&](const std::string &file) { return fs::exists(fs::path(folder) / file); };
+  const bool arrays = isThere(imagesFile(Split::Training)) || isThere(imagesFile(Split::Test));
+  bool some = isThere(imagesFile(Split::Test));
+  for (const vn_io &target : model.targets)
+    some = some || isThere(fileOf(target, Split::Test));
+  if (arrays && !some)
+    return std::nullopt;
+  return openWithTargets(folder, model, Split::Test);
 }
 
 } // namespace vernier::runtime

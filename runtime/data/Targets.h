@@ -1,4 +1,5 @@
-// What a model that declares its losses is trained with: images, and beside each of them its targets.
+// What a model that declares its losses is trained with and evaluated on: images, and beside each of them its
+// targets.
 #ifndef VERNIER_RUNTIME_DATA_TARGETS_H
 #define VERNIER_RUNTIME_DATA_TARGETS_H
 
@@ -8,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,7 +26,7 @@ struct TargetValues {
   }
 };
 
-struct TrainingData {
+struct DataWithTargets {
   std::unique_ptr<Dataset> images;
   std::vector<TargetValues> targets; ///< in the model's order
 
@@ -32,9 +34,16 @@ struct TrainingData {
   uint64_t targetsDigest() const;
 };
 
-/// Opens what lies in a folder: train-arrays.npy, the images, and train-NAME.npy for each target; or any data
-/// set of images, whose labels are the only target. Refuses what the model does not take.
-TrainingData openTrainingData(const std::string &folder, const ModelOutline &model);
+/// Opens what lies in a folder: train-arrays.npy, the images, and train-NAME.npy for each target, or
+/// test-arrays.npy and so on; or any data set of images, whose labels are the only target. Refuses what the
+/// model does not take.
+DataWithTargets openWithTargets(const std::string &folder, const ModelOutline &model, Split split);
+
+/// The test split, if there is one: of arrays, if there is one of the files.
+std::optional<DataWithTargets> openValidation(const std::string &folder, const ModelOutline &model);
+
+/// Whether the only target is the class of each image.
+bool takesLabels(const ModelOutline &model);
 
 } // namespace vernier::runtime
 

@@ -23,6 +23,8 @@ const vn_program &programOf(const vn_model &model, Task task) {
     return model.accumulate;
   case Task::Update:
     return model.update;
+  case Task::Evaluate:
+    return model.evaluate;
   }
   return model.infer;
 }

@@ -28,7 +28,8 @@ struct SessionOptions {
 
 /// What is run: a program of a model, or train_step as far as it updates running statistics, its outputs and
 /// gradients meaning nothing then.
-enum class Task { Prepare, Infer, TrainStep, Statistics, Accumulate, Update };
+enum class Task { Prepare, Infer, TrainStep, Statistics, Accumulate, Update, Evaluate };
+inline constexpr size_t taskCount = size_t(Task::Evaluate) + 1;
 const vn_program &programOf(const vn_model &model, Task task);
 
 /// What is timed: each step, which then run one after the other; each wave of steps as it is, at the place of

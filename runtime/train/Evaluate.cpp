@@ -48,7 +48,8 @@ void requireClassifier(const ModelOutline &model) {
   if (model.classes <= 0)
     throw Error(VN_ERROR_ARGUMENT,
                 fmt::format("model `{}` is no classifier: its first output is a map", model.name))
-        .help("`run` computes its outputs");
+        .help("`run` computes its outputs; `vernier build --for train` evaluates the losses that a "
+              "specification declares");
 }
 
 void checkLabels(const Dataset &dataset, const ModelOutline &model) {
@@ -94,17 +95,33 @@ LoaderOptions inOrder(const Dataset &dataset, int64_t batch, int loaderThreads, 
   return options;
 }
 
-namespace {
-
-/// Of `infer`, from its start until its logits are scored.
-struct Call {
-  IoArrays arrays;
-  std::vector<int32_t> labels;
-  std::vector<int64_t> indices; ///< of the images that count
-  int64_t run = 0;
-};
-
-} // namespace
+void runCalls(Session &session, Loader &loader, Task task,
+              const std::function<void(Call &, const Batch &)> &fill,
+              const std::function<void(Call &)> &done) {
+  std::vector<Call> calls; // in turns
+  const size_t underWay = session.pipeline() ? 2 : 1;
+  for (size_t i = 0; i < underWay; ++i)
+    calls.push_back({IoArrays(programOf(session.model(), task), session.pipeline()), {}, {}, 0});
+  size_t started = 0, finished = 0;
+  const auto finish = [&] {
+    Call &call = calls[finished++ % calls.size()];
+    session.wait(call.run);
+    stopIfAsked();
+    done(call);
+  };
+  while (const Batch *batch = loader.next()) {
+    Call &call = calls[started++ % calls.size()];
+    std::ranges::copy(batch->images, call.arrays.floats(size_t(0)).begin());
+    call.labels = batch->labels, call.indices = batch->indices;
+    if (fill)
+      fill(call, *batch);
+    call.run = session.start(task, call.arrays);
+    if (started - finished == calls.size())
+      finish();
+  }
+  while (finished < started)
+    finish();
+}
 
 Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing &preprocessing,
                   int loaderThreads, ImageRange images, const ImageObserver &observer) {
@@ -112,32 +129,14 @@ Accuracy evaluate(Session &session, const Dataset &dataset, const Preprocessing 
   AccuracyMeter meter;
   const LoaderOptions options = inOrder(dataset, model.batch, loaderThreads, images);
   Loader loader(dataset, preprocessing, options);
-  std::vector<Call> calls; // in turns
-  const size_t underWay = session.pipeline() ? 2 : 1;
-  for (size_t i = 0; i < underWay; ++i)
-    calls.push_back({IoArrays(model.infer, session.pipeline()), {}, {}, 0});
-  size_t started = 0, finished = 0;
-  const auto finish = [&] {
-    Call &call = calls[finished++ % calls.size()];
-    session.wait(call.run);
-    stopIfAsked();
+  runCalls(session, loader, Task::Infer, {}, [&](Call &call) {
     const std::span<const float> logits = call.arrays.floats(size_t(1));
     for (size_t i = 0; i < call.indices.size(); ++i) {
       meter.add(logits.subspan(i * size_t(model.classes), size_t(model.classes)), call.labels[i]);
       if (observer)
         observer(call.arrays, int64_t(i), call.indices[i]);
     }
-  };
-  while (const Batch *batch = loader.next()) {
-    Call &call = calls[started++ % calls.size()];
-    std::ranges::copy(batch->images, call.arrays.floats(size_t(0)).begin());
-    call.labels = batch->labels, call.indices = batch->indices;
-    call.run = session.start(Task::Infer, call.arrays);
-    if (started - finished == calls.size())
-      finish();
-  }
-  while (finished < started)
-    finish();
+  });
   if (dataset.broken.count() > 0 && meter.count() == 0)
     throw Error(VN_ERROR_FORMAT, fmt::format("all {} images are broken", options.order.size()));
   return meter.result();

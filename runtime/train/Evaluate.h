@@ -56,6 +56,20 @@ void checkRange(const Dataset &dataset, const ImageRange &images);
 /// Sees what a call computed of its `row`-th image, which is the `index`-th of the data set.
 using ImageObserver = std::function<void(IoArrays &arrays, int64_t row, int64_t index)>;
 
+/// Of `infer` or `evaluate`, from its start until what it computed is looked at.
+struct Call {
+  IoArrays arrays;
+  std::vector<int32_t> labels;
+  std::vector<int64_t> indices; ///< of the images that count
+  int64_t run = 0;
+};
+
+/// Runs one of them on all batches of a loader, whose images are its first array; `fill` writes the others
+/// that it reads.
+void runCalls(Session &session, Loader &loader, Task task,
+              const std::function<void(Call &, const Batch &)> &fill,
+              const std::function<void(Call &)> &done);
+
 /// A loader's options for these images, one after the other, as evaluation takes them.
 LoaderOptions inOrder(const Dataset &dataset, int64_t batch, int loaderThreads, ImageRange images = {});
 

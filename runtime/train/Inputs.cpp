@@ -43,13 +43,6 @@ static void checkRecipeOfLosses(const Recipe &recipe, const ModelOutline &model,
         .at(path)
         .help(fmt::format("in the specification, `softmax_cross_entropy(..., smoothing = {})`",
                           recipe.labelSmoothing));
-  if (recipe.validateEvery != Recipe().validateEvery)
-    throw Error(VN_ERROR_ARGUMENT,
-                fmt::format("`validate_every` is {}, but there is no validation of a model "
-                            "that declares its losses, such as `{}`",
-                            recipe.validateEvery, model.name))
-        .at(path)
-        .help("leave it out");
 }
 
 TrainingInputs::TrainingInputs(const ModelOutline &model, const TrainOptions &options)
@@ -57,21 +50,27 @@ TrainingInputs::TrainingInputs(const ModelOutline &model, const TrainOptions &op
   applyRecipe(recipe, preprocessing, model, options);
   if (model.declaresLosses) {
     checkRecipeOfLosses(recipe, model, options.recipe);
-    TrainingData data = openTrainingData(options.data, model);
-    targetsDigest = data.targetsDigest();
-    training = std::move(data.images), targets = std::move(data.targets);
+    training = openWithTargets(options.data, model, Split::Training);
+    if (auto test = openValidation(options.data, model))
+      validation = std::move(*test);
+    if (!validation.images && recipe.validateEvery != Recipe().validateEvery)
+      throw Error(
+          VN_ERROR_ARGUMENT,
+          fmt::format("`validate_every` is {}, but there is nothing to validate on", recipe.validateEvery))
+          .at(options.recipe)
+          .help("leave it out, or add test-arrays.npy and the targets of its images to the data");
   } else {
-    training = openDataset(options.data, Split::Training);
-    validation = openDataset(options.data, Split::Test);
-    checkLabels(*training, model);
-    checkLabels(*validation, model);
+    training.images = openDataset(options.data, Split::Training);
+    validation.images = openDataset(options.data, Split::Test);
+    checkLabels(*training.images, model);
+    checkLabels(*validation.images, model);
   }
-  if (dynamic_cast<const ArrayDataset *>(training.get()) &&
+  if (dynamic_cast<const ArrayDataset *>(training.images.get()) &&
       (recipe.augmentation.flip || recipe.augmentation.cropPadding))
     throw Error(VN_ERROR_ARGUMENT, "arrays that are no images cannot be augmented")
         .at(options.recipe)
         .help("leave the table `augmentation` out");
-  images = recipe.data.limit ? std::min(recipe.data.limit, training->size()) : training->size();
+  images = recipe.data.limit ? std::min(recipe.data.limit, training.images->size()) : training.images->size();
   stepsPerEpoch = images / model.batch; // the images of an epoch's last, partial batch are left out
   if (stepsPerEpoch == 0)
     throw Error(VN_ERROR_VALUE, fmt::format("{} images do not fill one batch of {}", images, model.batch))
@@ -89,10 +88,14 @@ static bool isThere(const std::string &path) {
 bool hasCheckpoint(const TrainOptions &options) { return options.resume && isThere(checkpointPath(options)); }
 
 RunData TrainingInputs::runData(const TrainOptions &options) const {
-  return {
-      images, options.data,
-      fmt::format("{:016x}{:016x}", training->digest(), validation ? validation->digest() : targetsDigest),
-      options.acceptChangedData, recipe.epochs * stepsPerEpoch};
+  std::string digest = fmt::format("{:016x}", training.images->digest());
+  if (!training.targets.empty())
+    digest += fmt::format("{:016x}", training.targetsDigest());
+  if (validation.images)
+    digest += fmt::format("{:016x}", validation.images->digest());
+  if (!validation.targets.empty())
+    digest += fmt::format("{:016x}", validation.targetsDigest());
+  return {images, options.data, digest, options.acceptChangedData, recipe.epochs * stepsPerEpoch};
 }
 
 void checkContinued(const ModelOutline &model, const TrainingInputs &inputs, const TrainOptions &options) {

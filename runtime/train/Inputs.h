@@ -16,10 +16,8 @@ namespace vernier::runtime {
 struct TrainingInputs {
   Recipe recipe; ///< as the options have it
   Preprocessing preprocessing;
-  std::unique_ptr<Dataset> training;
-  std::vector<TargetValues> targets; ///< of a model that declares its losses
-  uint64_t targetsDigest = 0;
-  std::unique_ptr<Dataset> validation; ///< null of such a model: no program computes its losses in inference
+  DataWithTargets training;   ///< without targets but of a model that declares its losses
+  DataWithTargets validation; ///< no images where such a model's data has none
   int64_t images = 0, stepsPerEpoch = 0;
 
   TrainingInputs(const ModelOutline &model, const TrainOptions &options);

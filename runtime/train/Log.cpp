@@ -3,6 +3,7 @@
 #include "runtime/Error.h"
 #include "runtime/io/Json.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
@@ -53,14 +54,42 @@ void TrainLog::step(int64_t step, int64_t epoch, double loss, std::span<const do
   json.add(line.dump());
 }
 
+static bool validatesLosses(const TrainState &state) {
+  return std::ranges::any_of(state.epochs,
+                             [](const EpochResult &epoch) { return epoch.validationLosses.has_value(); });
+}
+
+/// Of a model that declares its losses, those of training and, where there was one, of validation.
+static std::string declaredColumns(const TrainState &state) {
+  std::string columns;
+  for (const std::string &term : *state.terms)
+    columns += term + ",";
+  if (!validatesLosses(state))
+    return columns;
+  columns += "validation_loss,";
+  for (const std::string &term : *state.terms)
+    columns += "validation_" + term + ",";
+  return columns;
+}
+
+static std::string declaredValues(const std::optional<Losses> &losses, const TrainState &state) {
+  if (!validatesLosses(state))
+    return "";
+  if (!losses)
+    return std::string(1 + state.terms->size(), ',');
+  std::string values = fmt::format("{},", losses->loss);
+  for (const double term : losses->terms)
+    values += fmt::format("{},", term);
+  return values;
+}
+
 static std::string csvText(const TrainState &state) {
   const bool classifies = !state.terms;
   std::string csv = "epoch,learning_rate,loss,";
   if (classifies)
     csv += "accuracy,validation_loss,validation_top1,validation_top5,";
   else
-    for (const std::string &term : *state.terms)
-      csv += term + ",";
+    csv += declaredColumns(state);
   csv += "seconds\n";
   for (const EpochResult &epoch : state.epochs) {
     csv += fmt::format("{},{},{},", epoch.epoch, epoch.learningRate, epoch.loss);
@@ -72,6 +101,8 @@ static std::string csvText(const TrainState &state) {
       csv += fmt::format("{},{},{},", epoch.validation->loss, epoch.validation->top1, epoch.validation->top5);
     else if (classifies)
       csv += ",,,";
+    else
+      csv += declaredValues(epoch.validationLosses, state);
     csv += fmt::format("{:.3f}\n", epoch.seconds);
   }
   return csv;
@@ -91,6 +122,9 @@ void TrainLog::epoch(const TrainState &state) {
     line["validation_top5"] = last.validation->top5;
     line["validation_loss"] = last.validation->loss;
   }
+  if (last.validationLosses)
+    for (const auto &[name, value] : namedLosses(*last.validationLosses, terms))
+      line["validation_" + name] = value;
   json.add(line.dump());
   json.sync();
   writeFileAtomically(csvPath, csvText(state));

@@ -97,6 +97,8 @@ std::string epochLine(const EpochResult &last, int64_t epochs, double secondsLef
                     accuracy = accuracyText(last.accuracy),
                     validation = last.validation
                                      ? fmt::format(", validation {:.2f}%", 100 * last.validation->top1)
+                                 : last.validationLosses
+                                     ? fmt::format(", validation {:.4f}", last.validationLosses->loss)
                                      : "",
                     duration = fmt::format(", {}", durationText(last.seconds)),
                     left = fmt::format(", {} left", durationText(secondsLeft));

@@ -35,6 +35,17 @@ std::string stateText(const TrainState &state) {
                              {"top5", validation->top5},
                              {"loss", anyNumber(validation->loss)},
                              {"seconds", validation->seconds}};
+    if (const auto &losses = epoch.validationLosses) {
+      json terms = json::array();
+      for (const double term : losses->terms)
+        terms.push_back(anyNumber(term));
+      entry["validation"] = {{"images", losses->images},
+                             {"loss", anyNumber(losses->loss)},
+                             {"terms", std::move(terms)},
+                             {"seconds", losses->seconds}};
+      if (const auto &accuracy = losses->accuracy)
+        entry["validation"]["top1"] = accuracy->top1, entry["validation"]["top5"] = accuracy->top5;
+    }
     epochs.push_back(entry);
   }
   json object = {{"step", state.step},        {"training_images", state.trainingImages},
@@ -87,8 +98,22 @@ static EpochResult epochFromJson(const json &entry, int64_t number, const TrainS
     epoch.accuracy = numberAt(entry, "accuracy", 0, 1);
   epoch.learningRate = numberAt(entry, "learning_rate", 0);
   epoch.seconds = numberAt(entry, "seconds", 0, longest);
-  if (entry.contains("validation")) {
-    const json &validation = entry["validation"];
+  if (!entry.contains("validation"))
+    return epoch;
+  const json &validation = entry["validation"];
+  if (state.terms) {
+    Losses losses{integerAt(validation, "images", 1), anyNumberAt(validation, "loss")};
+    for (const json &term : listAt(validation, "terms"))
+      losses.terms.push_back(anyNumberAt(json{{"terms", term}}, "terms"));
+    if (losses.terms.size() != state.terms->size())
+      throw JsonError("`terms` of the validation has another length");
+    losses.seconds = numberAt(validation, "seconds", 0, longest);
+    if (validation.contains("top1"))
+      losses.accuracy = Accuracy{.images = losses.images,
+                                 .top1 = numberAt(validation, "top1", 0, 1),
+                                 .top5 = numberAt(validation, "top5", 0, 1)};
+    epoch.validationLosses = std::move(losses);
+  } else {
     epoch.validation = Accuracy{integerAt(validation, "images", 1), numberAt(validation, "top1", 0, 1),
                                 numberAt(validation, "top5", 0, 1), anyNumberAt(validation, "loss"),
                                 numberAt(validation, "seconds", 0, longest)};

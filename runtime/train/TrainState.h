@@ -2,7 +2,7 @@
 #ifndef VERNIER_RUNTIME_TRAIN_TRAINSTATE_H
 #define VERNIER_RUNTIME_TRAIN_TRAINSTATE_H
 
-#include "runtime/train/Evaluate.h"
+#include "runtime/train/EvaluateLosses.h"
 
 #include <cstdint>
 #include <optional>
@@ -18,7 +18,8 @@ struct EpochResult {
   std::optional<double> accuracy; ///< of a classifier
   double learningRate = 0, seconds = 0;
   std::optional<Accuracy> validation;
-  std::vector<double> terms{}; ///< means of TrainState::terms
+  std::vector<double> terms{};              ///< means of TrainState::terms
+  std::optional<Losses> validationLosses{}; ///< of a model that declares its losses, instead
 };
 
 struct TrainState {

@@ -11,6 +11,7 @@
 #include "runtime/process/FolderLock.h"
 #include "runtime/train/Checkpoint.h"
 #include "runtime/train/Divergence.h"
+#include "runtime/train/EvaluateLosses.h"
 #include "runtime/train/GradientSum.h"
 #include "runtime/train/Initialize.h"
 #include "runtime/train/Inputs.h"
@@ -62,11 +63,11 @@ public:
         session(model,
                 {.threads = options.threads, .training = true, .number = options.device, .pipelined = true}),
         optimizer(session, recipe.optimizer), steps(session.pipeline() ? mostUnderWay : 1) {
-    prepareDataset(*training, options);
-    if (validation)
-      prepareDataset(*validation, options);
+    prepareDataset(*training.images, options);
+    if (validation.images)
+      prepareDataset(*validation.images, options);
     applyChoices();
-    loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*training);
+    loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*training.images);
     checkResultsFolder(options);
     if (!options.weights.empty())
       loadWeights(session, Safetensors::read(options.weights));
@@ -265,7 +266,7 @@ private:
     steps.resize(1);
     session.pipeline()->restore(int(before));
     try {
-      Loader loader(*training, preprocessing, loaderOptions(kept[before], epoch));
+      Loader loader(*training.images, preprocessing, loaderOptions(kept[before], epoch));
       for (int64_t number = kept[before]; number <= bad; ++number) {
         const Batch &batch = *loader.next();
         startStep(number, batch, epoch);
@@ -318,35 +319,86 @@ private:
     const size_t first = size_t(step % stepsPerEpoch * model.batch);
     const size_t size = batch.images.size() / size_t(model.batch);
     for (size_t i = 0; i < size_t(batch.count); ++i)
-      if (std::string text = imageText(*training, "training", order[first + i], model,
+      if (std::string text = imageText(*training.images, "training", order[first + i], model,
                                        std::span(batch.images).subspan(i * size, size));
           !text.empty())
         bad.push_back(std::move(text));
     return divergence(session, loss, bad, place(step, epoch));
   }
 
+  /// Images of the validation data for which a result is not finite.
+  class Unfinished {
+  public:
+    Unfinished(const Trainer &trainer, const char *what) : trainer(trainer), what(what) {}
+
+    void add(IoArrays &arrays, int64_t row, int64_t index) {
+      if (count++ > 0)
+        return;
+      const auto image = arrays.floats(size_t(0));
+      const size_t size = image.size() / size_t(trainer.model.batch);
+      const Dataset &images = *trainer.validation.images;
+      first = imageText(images, "validation", index, trainer.model, image.subspan(size_t(row) * size, size));
+      if (first.empty())
+        first = fmt::format("the {} of image {} {} not finite", what, images.name(index), areOrIs());
+    }
+
+    /// Refuses a loss that is not finite.
+    void require(double loss, int64_t images) const {
+      if (std::isfinite(loss))
+        return;
+      std::vector<std::string> notes;
+      if (count > 0)
+        notes.push_back(first);
+      if (count > 1)
+        notes.push_back(
+            fmt::format("the {} of {} more of {} images {} not finite", what, count - 1, images, areOrIs()));
+      throw validationDivergence(
+          loss, notes,
+          trainer.place(trainer.state.step - 1, (trainer.state.step - 1) / trainer.stepsPerEpoch));
+    }
+
+  private:
+    const char *areOrIs() const { return std::string_view(what).ends_with("s") ? "are" : "is"; }
+
+    const Trainer &trainer;
+    const char *what;
+    int64_t count = 0;
+    std::string first;
+  };
+
+  void validate(EpochResult &result) {
+    if (classifies()) {
+      result.validation = validate();
+      result.seconds += result.validation->seconds;
+    } else {
+      result.validationLosses = validateLosses();
+      result.seconds += result.validationLosses->seconds;
+    }
+  }
+
   /// On the validation data; refuses a loss that is not finite.
   Accuracy validate() {
     const size_t classes = size_t(model.classes);
-    int64_t count = 0;
-    std::vector<std::string> notes;
-    const Accuracy result = evaluate(
-        session, *validation, preprocessing, loaders, {}, [&](IoArrays &arrays, int64_t row, int64_t index) {
-          if (allFinite(arrays.floats(size_t(1)).subspan(size_t(row) * classes, classes)) || count++ > 0)
-            return;
-          const auto image = arrays.floats(size_t(0));
-          const size_t size = image.size() / size_t(model.batch);
-          notes.push_back(
-              imageText(*validation, "validation", index, model, image.subspan(size_t(row) * size, size)));
-          if (notes.back().empty())
-            notes.back() = fmt::format("the logits of image {} are not finite", validation->name(index));
-        });
-    if (std::isfinite(result.loss))
-      return result;
-    if (count > 1)
-      notes.push_back(
-          fmt::format("the logits of {} more of {} images are not finite", count - 1, result.images));
-    throw validationDivergence(result.loss, notes, place(state.step - 1, (state.step - 1) / stepsPerEpoch));
+    Unfinished unfinished(*this, "logits");
+    const Accuracy result =
+        evaluate(session, *validation.images, preprocessing, loaders, {},
+                 [&](IoArrays &arrays, int64_t row, int64_t index) {
+                   if (!allFinite(arrays.floats(size_t(1)).subspan(size_t(row) * classes, classes)))
+                     unfinished.add(arrays, row, index);
+                 });
+    unfinished.require(result.loss, result.images);
+    return result;
+  }
+
+  Losses validateLosses() {
+    Unfinished unfinished(*this, "loss");
+    const Losses result = evaluateLosses(session, validation, preprocessing, loaders, {},
+                                         [&](IoArrays &arrays, int64_t row, int64_t index) {
+                                           if (!std::isfinite(arrays.floats("loss")[size_t(row)]))
+                                             unfinished.add(arrays, row, index);
+                                         });
+    unfinished.require(result.loss, result.images);
+    return result;
   }
 
   void saveCheckpoint() {
@@ -388,14 +440,14 @@ private:
     load.seed = recipe.seed;
     load.epoch = uint32_t(epoch);
     load.threads = loaders;
-    load.targets = targets;
+    load.targets = training.targets;
     return load;
   }
 
   /// While the device computes steps, the next are started; so far ahead the host is, it sees what they were.
   void runEpoch(int64_t epoch, TrainLog &log, Progress &progress) {
     const int64_t first = state.step;
-    Loader loader(*training, preprocessing, loaderOptions(first, epoch));
+    Loader loader(*training.images, preprocessing, loaderOptions(first, epoch));
     kept.fill(INT64_MAX);
     finished = Clock::now();
     const auto finishAll = [&] {
@@ -441,10 +493,8 @@ private:
     result.learningRate = learningRate(recipe, state.step - 1, stepsPerEpoch);
     result.seconds = state.epochSeconds;
     const bool last = epoch + 1 == recipe.epochs;
-    if (validation && (last || (recipe.validateEvery > 0 && (epoch + 1) % recipe.validateEvery == 0))) {
-      result.validation = validate();
-      result.seconds += result.validation->seconds;
-    }
+    if (validation.images && (last || (recipe.validateEvery > 0 && (epoch + 1) % recipe.validateEvery == 0)))
+      validate(result);
     state.seconds += result.seconds;
     state.lossSum = state.epochSeconds = 0;
     state.correct = state.images = 0;
@@ -454,56 +504,67 @@ private:
   bool classifies() const { return !state.terms; }
 
   void writeResults() {
-    std::optional<Accuracy> final = state.epochs.back().validation;
-    if (validation && !final) // where a longer run was cut here
-      final = validate();
+    EpochResult final = state.epochs.back();
+    if (validation.images && !final.validation && !final.validationLosses) // where a longer run was cut here
+      validate(final);
     Metadata metadata = {{"vernier.model", model.name}};
     preprocessing.store(metadata);
-    if (!training->classNames.empty())
-      metadata["vernier.classes"] = namesAsJson(training->classNames);
+    if (!training.images->classNames.empty())
+      metadata["vernier.classes"] = namesAsJson(training.images->classNames);
     writeSafetensors(options.out + "/weights.safetensors", weightTensors(session).views, metadata);
 
     writeSummary(final);
-    training->broken.print();
-    if (validation)
-      validation->broken.print();
+    training.images->broken.print();
+    if (validation.images)
+      validation.images->broken.print();
     if (options.quiet)
       return;
     const std::string reached =
-        final ? fmt::format("accuracy {:.2f}% (top-5 {:.2f}%)", 100 * final->top1, 100 * final->top5)
-              : fmt::format("loss {:.4f}", state.epochs.back().loss);
+        final.validation ? fmt::format("accuracy {:.2f}% (top-5 {:.2f}%)", 100 * final.validation->top1,
+                                       100 * final.validation->top5)
+        : final.validationLosses ? fmt::format("validation loss {:.4f}", final.validationLosses->loss)
+                                 : fmt::format("loss {:.4f}", final.loss);
     fmt::print("{} after {} in {}: {}/weights.safetensors\n", reached, counted(recipe.epochs, "epoch"),
                durationText(state.seconds), options.out);
   }
 
-  void writeSummary(const std::optional<Accuracy> &final) const {
+  void writeSummary(const EpochResult &final) const {
     ordered_json summary = {{"model", model.name},     {"data", utf8Text(options.data)},
                             {"epochs", recipe.epochs}, {"steps", state.step},
                             {"batch", model.batch},    {"seed", recipe.seed},
                             {"macs", model.macs}};
-    if (final)
-      summary["accuracy"] = final->top1, summary["top5"] = final->top5,
-      summary["validation_loss"] = final->loss;
-    ordered_json losses = ordered_json::array(), accuracies = ordered_json::array();
+    if (final.validation)
+      summary["accuracy"] = final.validation->top1, summary["top5"] = final.validation->top5,
+      summary["validation_loss"] = final.validation->loss;
+    if (final.validationLosses)
+      for (const auto &[name, value] : namedLosses(*final.validationLosses, *state.terms))
+        summary["validation_" + name] = value;
+    ordered_json losses = ordered_json::array(), validations = ordered_json::array();
     for (const EpochResult &epoch : state.epochs) {
       losses.push_back(epoch.loss);
       if (epoch.validation)
-        accuracies.push_back(
+        validations.push_back(
             {{"epoch", epoch.epoch}, {"top1", epoch.validation->top1}, {"top5", epoch.validation->top5}});
+      if (epoch.validationLosses) {
+        ordered_json &entry = validations.emplace_back(ordered_json{{"epoch", epoch.epoch}});
+        for (const auto &[name, value] : namedLosses(*epoch.validationLosses, *state.terms))
+          entry[name] = value;
+      }
     }
     summary["loss"] = std::move(losses);
     for (size_t i = 0; i < state.termSums.size(); ++i)
       for (const EpochResult &epoch : state.epochs)
         summary[state.terms->at(i)].push_back(epoch.terms[i]);
-    if (final)
-      summary["validation"] = std::move(accuracies);
+    if (final.validation || final.validationLosses)
+      summary["validation"] = std::move(validations);
     summary["seconds"] = state.seconds;
     if (model.num_holes > 0) {
       summary["configuration"] = choicesText(model, target);
       summary["macs"] = macsOf(model, target);
     }
     if (options.skipBroken)
-      summary["broken_images"] = training->broken.count() + (validation ? validation->broken.count() : 0);
+      summary["broken_images"] =
+          training.images->broken.count() + (validation.images ? validation.images->broken.count() : 0);
     writeFileAtomically(options.out + "/summary.json", summary.dump(2) + "\n");
   }
 

@@ -393,13 +393,15 @@ std::vector<Kernel> training(const Fields &f, const Target &target) {
   if (function.kind == Pointwise::Focal)
     function.share = f[8] ? 0.5 : 0.25;
   const View wanted = function.hasTarget() ? dy : View();
+  const int64_t parts = f[8] ? 4 : 1;
   const auto count = f[7] ? std::optional(f[0] * f[1]) : std::nullopt;
   for (const codegen::Problem &problem : std::initializer_list<codegen::Problem>{
            SoftmaxLossProblem{x, ignored}, SoftmaxLossGradientProblem{x, dy, ignored, weight},
            PointwiseLossProblem{function, x, wanted},
            PointwiseLossGradientProblem{function, x, wanted, dy, weight},
-           CountLabelsProblem{f[0], 255 * f[7]}, MeanLossProblem{f[0], count},
-           WeightedSumProblem{{1, weight}}, KeepMaskProblem{x, uint32_t(f[6]), uint32_t(f[3]), f[7] == 1}})
+           CountLabelsProblem{4 * f[0], 255 * f[7], parts}, MeanLossProblem{4 * f[0], count, parts},
+           WeightedSumProblem{{1, weight}, f[0]},
+           KeepMaskProblem{x, uint32_t(f[6]), uint32_t(f[3]), f[7] == 1}})
     kernels.push_back(whole(problem, target));
   for (const codegen::Problem &problem : std::initializer_list<codegen::Problem>{
            SgdProblem{f[3]}, AccumulateProblem{f[3]}, CheckFiniteProblem{f[3]}})

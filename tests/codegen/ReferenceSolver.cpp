@@ -359,20 +359,30 @@ public:
     write(gradient, p.gradient);
   }
   void operator()(const CountLabelsProblem &p) {
-    writeNumbers(Tensor({1}, reference::countLabels(readNumbers({p.labels}, Element::I32), p.ignored)));
+    const Tensor labels = readNumbers({p.labels}, Element::I32);
+    Tensor counts({p.parts});
+    for (int64_t i = 0; i < p.parts; ++i)
+      counts[i] = reference::countLabels(part(labels, i, p.labels / p.parts), p.ignored);
+    writeNumbers(counts);
   }
   void operator()(const MeanLossProblem &p) {
     const Tensor sums = readNumbers({p.sums});
-    double sum = 0;
-    for (double each : sums.data)
-      sum += each;
-    writeNumbers(Tensor({1}, sum / (p.count ? double(*p.count) : readNumbers({1})[0])));
+    const Tensor counts = p.count ? Tensor({p.parts}, double(*p.count)) : readNumbers({p.parts});
+    Tensor means({p.parts});
+    for (int64_t i = 0; i < p.sums; ++i)
+      means[i / (p.sums / p.parts)] += sums[i];
+    for (int64_t i = 0; i < p.parts; ++i)
+      means[i] /= counts[i];
+    writeNumbers(means);
   }
   void operator()(const WeightedSumProblem &p) {
-    double sum = 0;
-    for (double weight : p.weights)
-      sum += weight * readNumbers({1})[0];
-    writeNumbers(Tensor({1}, sum));
+    Tensor sum({p.size});
+    for (double weight : p.weights) {
+      const Tensor term = readNumbers({p.size});
+      for (int64_t i = 0; i < p.size; ++i)
+        sum[i] += weight * term[i];
+    }
+    writeNumbers(sum);
   }
   void operator()(const KeepMaskProblem &p) {
     write(reference::keepMask(readNumbers({2}, Element::I32), {p.mask.n, p.mask.h, p.mask.w, p.mask.c},

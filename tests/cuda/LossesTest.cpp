@@ -232,18 +232,20 @@ VN_KERNEL(p.threads())
 run_mean(Global<const float> sums, Global<const float> count, Global<float> mean) {
   mean_loss<p>(sums, count, mean);
 }
-template <int sums, bool counted> void checkMean() {
-  constexpr MeanLoss p{sums, 3 * sums, counted};
+template <int sums, bool counted, int parts = 1> void checkMean() {
+  constexpr MeanLoss p{sums, 3 * sums, parts, counted};
   Random random{sums};
-  const Numbers<float> losses(size_t(sums), "losses", random), mean(1, "mean"),
-      count(std::vector<float>{5}, "count");
+  const Numbers<float> losses(size_t(sums * parts), "losses", random), mean(size_t(parts), "mean"),
+      count(std::vector<float>(size_t(parts), 5), "count");
   VN_LAUNCH(run_mean<p>, launch_of(p), static_cast<float *>(losses),
             counted ? static_cast<float *>(count) : nullptr, static_cast<float *>(mean));
-  double sum = 0;
-  for (const float loss : losses.values)
-    sum += loss;
-  sum /= counted ? 5 : 3 * sums;
-  BOOST_TEST(std::abs(mean.stored()[0] - sum) <= 1e-7 * (1 + std::abs(sum)), sums << " rows");
+  for (int part = 0; part < parts; ++part) {
+    double sum = 0;
+    for (int i = 0; i < sums; ++i)
+      sum += losses.values[size_t(part * sums + i)];
+    sum /= counted ? 5 : 3 * sums;
+    BOOST_TEST(std::abs(mean.stored()[size_t(part)] - sum) <= 1e-7 * (1 + std::abs(sum)), sums << " rows");
+  }
 }
 
 template <WeightedSum p>
@@ -282,11 +284,13 @@ BOOST_AUTO_TEST_CASE(means) {
   checkMean<7, false>();
   checkMean<128, true>();
   checkMean<1001, true>();
+  checkMean<28, false, 3>();
+  checkMean<200, true, 4>();
 }
 BOOST_AUTO_TEST_CASE(weighted_sums) {
   const Numbers<float> a(std::vector<float>{3}, "a"), b(std::vector<float>{5}, "b"), sum(1, "sum"),
       first(1, "first");
-  constexpr WeightedSum two{2, false, 0.5, -2}, four{4, true, 1, 10, 100, 1000};
+  constexpr WeightedSum two{2, 1, false, 0.5, -2}, four{4, 1, true, 1, 10, 100, 1000};
   float *const x = static_cast<float *>(a), *const y = static_cast<float *>(b);
   VN_LAUNCH(run_weighted<two>, launch_of(two), x, y, nullptr, nullptr, nullptr, static_cast<float *>(first));
   BOOST_TEST(first.stored()[0] == 0.5f * 3 - 2 * 5);

@@ -258,6 +258,7 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
                                   {trainSteps, 5, nullptr, 0, trainIo, 5, trainArena},
                                   {},
                                   {updateSteps, 4, nullptr, 0, updateIo, 7, 0},
+                                  {},
                                   nullptr};
 
   // As of a specification that declares its losses: the labels and the smoothing, as the first of a map's

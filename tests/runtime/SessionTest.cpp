@@ -182,6 +182,7 @@ BOOST_AUTO_TEST_CASE(states_and_arguments_are_checked) {
   void *const none[] = {nullptr, nullptr};
   expectError(VN_ERROR_ARGUMENT, "array `image` is null", [&] { session.infer(none); });
   expectError(VN_ERROR_STATE, "created for inference", [&] { session.trainStep({}); });
+  expectError(VN_ERROR_STATE, "no program that evaluates its losses", [&] { session.evaluate({}); });
   vn_model inferenceOnly = Fake::model;
   inferenceOnly.train_step.num_steps = 0;
   expectError(VN_ERROR_STATE, "was built for inference only",

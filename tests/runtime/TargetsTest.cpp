@@ -45,7 +45,7 @@ struct Segmentation {
     writeNpy(path(name), shape, values);
   }
   std::string path(const std::string &name) const { return folder / ("train-" + name + ".npy"); }
-  TrainingData open() const { return openTrainingData(folder.text(), outline); }
+  DataWithTargets open() const { return openWithTargets(folder.text(), outline, Split::Training); }
   void refuses(vn_status status, const std::string &text) const {
     expectError(status, text, [&] { open(); });
   }
@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(files_of_targets) {
   Segmentation set;
   set.mask[7] = 255, set.mask[4] = 0;
   set.write("mask", {count, 2, 2}, set.mask);
-  const TrainingData data = set.open();
+  const DataWithTargets data = set.open();
   BOOST_TEST(data.images->size() == count);
   BOOST_REQUIRE(data.targets.size() == 2u);
   BOOST_TEST(valuesOf<int32_t>(data.targets[0].row(1)) == (std::vector<int32_t>{0, 3, 3, 255}),
@@ -218,26 +218,28 @@ BOOST_AUTO_TEST_CASE(labels_of_images_are_the_only_target) {
   outline.declaresLosses = true;
   vn_io kind = {"kind", VN_INT32, VN_INPUT, 1, {2, 0, 0, 0}, 10, 0};
   outline.targets = {&kind, 1};
-  const TrainingData data = openTrainingData(folder.text(), outline);
+  const DataWithTargets data = openWithTargets(folder.text(), outline, Split::Training);
   for (int64_t i = 0; i < 20; ++i)
     BOOST_TEST(valuesOf<int32_t>(data.targets[0].row(i))[0] == data.images->label(i));
   kind.classes = 1;
   expectError(VN_ERROR_VALUE,
               "cannot have\n  --> " + folder.text() + "\nhelp: labels are whole numbers from 0 to 0",
-              [&] { openTrainingData(folder.text(), outline); });
+              [&] { openWithTargets(folder.text(), outline, Split::Training); });
   outline.targets = {};
-  BOOST_TEST(openTrainingData(folder.text(), outline).images->size() == 20);
+  BOOST_TEST(openWithTargets(folder.text(), outline, Split::Training).images->size() == 20);
 
   const int64_t shape[] = {2, 1, 2, 2};
   const float labels[] = {3, 1};
   writeNpy(folder / "train-arrays.npy", shape, std::vector<float>(8));
-  BOOST_TEST(openTrainingData(folder.text(), outline).images->size() == 2);
+  BOOST_TEST(openWithTargets(folder.text(), outline, Split::Training).images->size() == 2);
   kind.classes = 4;
   outline.targets = {&kind, 1};
   writeNpy(folder / "train-labels.npy", std::span(shape).first(1), labels);
-  BOOST_TEST(valuesOf<int32_t>(openTrainingData(folder.text(), outline).targets[0].row(0))[0] == 3);
+  BOOST_TEST(
+      valuesOf<int32_t>(openWithTargets(folder.text(), outline, Split::Training).targets[0].row(0))[0] == 3);
   writeNpy(folder / "train-kind.npy", std::span(shape).first(1), std::vector<float>{0, 2});
-  BOOST_TEST(valuesOf<int32_t>(openTrainingData(folder.text(), outline).targets[0].row(1))[0] == 2);
+  BOOST_TEST(
+      valuesOf<int32_t>(openWithTargets(folder.text(), outline, Split::Training).targets[0].row(1))[0] == 2);
 }
 
 // An image that takes the place of a broken one brings its targets.
@@ -350,7 +352,7 @@ BOOST_AUTO_TEST_CASE(recipes_that_say_something_in_vain) {
   const std::pair<std::string, std::string> cases[] = {
       {"label_smoothing = 0.1\n" + recipe,
        "`label_smoothing` says nothing of the losses that model `fake` declares"},
-      {"validate_every = 2\n" + recipe, "there is no validation of a model that declares its losses"},
+      {"validate_every = 2\n" + recipe, "`validate_every` is 2, but there is nothing to validate on"},
       {recipe + "[augmentation]\nflip = true\n", "arrays that are no images cannot be augmented"}};
   for (const auto &[text, message] : cases) {
     writeText(workshop.folder / "r.toml", text);

@@ -30,22 +30,35 @@ def write_labels(path, shape, values):
     path.write_bytes(npy_header(shape).replace(b"<f4", b"|u1") + bytes(values))
 
 
-def write_data(folder):
+def write_data(folder, split="train", count=IMAGES):
     """Images of four shades, whose class that is; the first row's label is unknown, the distance follows the shade."""
-    folder.mkdir()
-    values = random.Random(3)
+    folder.mkdir(exist_ok=True)
+    values = random.Random(f"3 {split}")
     images, masks, distances = [], [], []
-    for _ in range(IMAGES):
+    for _ in range(count):
         classes = [values.randrange(4) for _ in range(16)]
         for pixel in range(PIXELS):
             shade = classes[pixel // SIDE // 4 * 4 + pixel % SIDE // 4]
             images.append(shade - 1.5 + values.uniform(-0.2, 0.2))
             masks.append(shade if pixel >= SIDE else 255)
             distances.append(0.5 * shade)
-    write_npy(folder / "train-arrays.npy", [IMAGES, 1, SIDE, SIDE], images)
-    write_labels(folder / "train-mask.npy", [IMAGES, SIDE, SIDE], masks)
-    write_npy(folder / "train-distance.npy", [IMAGES, 1, SIDE, SIDE], distances)
+    write_npy(folder / f"{split}-arrays.npy", [count, 1, SIDE, SIDE], images)
+    write_labels(folder / f"{split}-mask.npy", [count, SIDE, SIDE], masks)
+    write_npy(folder / f"{split}-distance.npy", [count, 1, SIDE, SIDE], distances)
     return masks, distances
+
+
+def losses_of(logits, depth, masks, distances, image):
+    """`main` and `distance` of one image, by their definitions."""
+    entropy, known, distance = 0.0, 0, 0.0
+    for pixel in range(PIXELS):
+        row = [logits[(image * 4 + c) * PIXELS + pixel] for c in range(4)]
+        if (label := masks[image * PIXELS + pixel]) != 255:
+            entropy += math.log(sum(math.exp(x) for x in row)) - row[label]
+            known += 1
+        apart = abs(depth[image * PIXELS + pixel] - distances[image * PIXELS + pixel])
+        distance += apart * apart / 2 if apart < 1 else apart - 0.5
+    return entropy / max(known, 1), 0.5 * distance / PIXELS
 
 
 class TrainLosses(CommandTest):
@@ -82,9 +95,9 @@ class TrainLosses(CommandTest):
         self.assertGreater(sum(best(i) == self.masks[i] for i in known) / len(known), 0.9)
         _, depth = read_npy(self.folder / "y.depth.npy")
         self.assertLess(sum(abs(a - b) for a, b in zip(depth, self.distances)) / len(depth), 0.3)
-        for built in program, self.out / "training" / "shapes_4":
-            done = self.execute(built, "eval", "--data", self.data)
-            self.expect_refusal(done, "model `shapes_4` is no classifier: its first output is a map", "help: `run` computes")
+        done = self.execute(program, "eval", "--data", self.data)
+        self.expect_refusal(done, "model `shapes_4` is no classifier: its first output is a map", "help: `run` computes",
+                            "`vernier build --for train` evaluates the losses")
 
         self.check_resumption(self.out / "training" / "shapes_4", trained)
 
@@ -108,6 +121,69 @@ class TrainLosses(CommandTest):
         table = [line.split(",") for line in (trained / "log.csv").read_text(encoding="utf-8").splitlines()]
         self.assertEqual(table[0], ["epoch", "learning_rate", "loss", "loss.main", "loss.aux", "loss.distance", "seconds"])
         self.assertEqual([float(line[5]) for line in table[1:]], summary["loss.distance"])
+
+    def test_validation(self):
+        """Losses of each image by itself, in inference, of a number of images that no batch divides."""
+        count = 6
+        masks, distances = write_data(self.data, "test", count)
+        masks[2 * PIXELS:3 * PIXELS] = [255] * PIXELS  # an image of which nothing counts
+        write_labels(self.data / "test-mask.npy", [count, SIDE, SIDE], masks)
+        self.recipe.write_text("validate_every = 2\n" + RECIPE.replace("epochs = 20", "epochs = 5"), encoding="utf-8")
+        done = self.train()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"\nepoch 4/5: loss \d\.\d{4}, validation \d\.\d{4}, 0:0\d, 0:0\d left\nepoch 5/5: ")
+        self.assertRegex(done.stdout, r"\nvalidation loss \d\.\d{4} after 5 epochs in ")
+        trained = self.out / "trained"
+        summary = json.loads((trained / "summary.json").read_text(encoding="utf-8"))
+        self.assertEqual([entry["epoch"] for entry in summary["validation"]], [2, 4, 5])
+        last = summary["validation"][-1]
+        self.assertEqual(list(last), ["epoch", "loss", "loss.main", "loss.aux", "loss.distance"])
+        self.assertAlmostEqual(last["loss"], last["loss.main"] + last["loss.aux"] + last["loss.distance"], 5)
+        for name in list(last)[1:]:
+            self.assertEqual(summary["validation_" + name], last[name])
+        lines = [json.loads(line) for line in (trained / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+        self.assertEqual([line["validation_loss.main"] for line in lines if "validation_loss" in line],
+                         [entry["loss.main"] for entry in summary["validation"]])
+        table = [line.split(",") for line in (trained / "log.csv").read_text(encoding="utf-8").splitlines()]
+        self.assertEqual(table[0][6:], ["validation_loss", "validation_loss.main", "validation_loss.aux",
+                                        "validation_loss.distance", "seconds"])
+        self.assertEqual([line[6:10] for line in table[1:4:2]], [[""] * 4] * 2)
+        self.assertEqual(float(table[5][6]), last["loss"])
+
+        # What `eval` of the program that trains computes, by hand from the outputs.
+        program, weights = self.out / "training" / "shapes_4", ["--weights", trained / "weights.safetensors"]
+        done = self.execute(program, "eval", "--data", self.data, "--json", *weights)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = json.loads(done.stdout)
+        self.assertEqual((found["images"], found["loss"], found["loss.aux"]), (count, last["loss"], last["loss.aux"]))
+        done = self.execute(program, "run", "--input", self.data / "test-arrays.npy", "--output", self.folder / "y.npy", *weights)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        logits, depth = read_npy(self.folder / "y.npy")[1], read_npy(self.folder / "y.depth.npy")[1]
+        expected = [losses_of(logits, depth, masks, distances, image) for image in range(count)]
+        self.assertEqual(expected[2][0], 0)
+        self.assertAlmostEqual(found["loss.main"], sum(each[0] for each in expected) / count, 5)
+        self.assertAlmostEqual(found["loss.distance"], sum(each[1] for each in expected) / count, 5)
+        done = self.execute(program, "eval", "--data", self.data, "--first", 4, "--count", 1, *weights)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"on 1 image", done.stdout)
+        self.assertIn(f"\n  main {expected[4][0]:.4f}\n", done.stdout)
+
+        # A run that was stopped before a validation has it when it goes on.
+        parts = self.folder / "parts"
+        command = ["train", "--recipe", self.recipe, "--data", self.data, "--out", parts, "--quiet"]
+        for options in ["--epochs", 3], ["--resume"]:
+            done = self.execute(program, *command, *options)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((parts / "weights.safetensors").read_bytes(), (trained / "weights.safetensors").read_bytes())
+        self.assertEqual(json.loads((parts / "summary.json").read_text(encoding="utf-8"))["validation"][-1], last)
+
+        # Half a split, and one that changed.
+        mask = (self.data / "test-mask.npy").read_bytes()
+        (self.data / "test-mask.npy").unlink()
+        self.expect_refusal(self.execute(program, *command, "--resume"), "the data set lacks `test-mask.npy`",
+                            "help: it needs test-mask.npy")
+        (self.data / "test-mask.npy").write_bytes(mask[:-1] + b"\x01")
+        self.expect_refusal(self.execute(program, *command, "--resume"), "the data set is not what the interrupted run had")
 
     def check_resumption(self, program, trained):
         parts = self.folder / "parts"
@@ -160,7 +236,8 @@ class TrainLosses(CommandTest):
             self.expect_refusal(self.train("--loss", loss), "model `shapes_4` says itself what training minimises",
                                 f"--> --loss {loss}", "help: leave --loss out")
         for line, *texts in [("label_smoothing = 0.1", "`label_smoothing` says nothing of the losses", "smoothing = 0.1)"),
-                             ("validate_every = 0", "there is no validation of a model that declares its losses")]:
+                             ("validate_every = 0", "`validate_every` is 0, but there is nothing to validate on",
+                              "help: leave it out, or add test-arrays.npy")]:
             self.recipe.write_text(line + "\n" + RECIPE, encoding="utf-8")
             self.expect_refusal(self.train(), *texts, "r.toml")
         self.recipe.write_text(RECIPE, encoding="utf-8")
@@ -182,8 +259,21 @@ class TrainLosses(CommandTest):
             (self.data / name).write_bytes(b"".join(bytes([0, i % 3]) + values.randbytes(3072) for i in range(8)))
         done = self.train("--epochs", 1)
         self.assertEqual(done.returncode, 0, done.stderr)
-        done = self.execute(self.out / "m", "eval", "--data", self.data)
+        summary = json.loads((self.out / "trained" / "summary.json").read_text(encoding="utf-8"))
+        done = self.execute(self.out / "m", "eval", "--data", self.data, "--json")
         self.assertEqual(done.returncode, 0, done.stderr)
+        found = json.loads(done.stdout)
+        # The program that trains has both; smoothing is its loss's alone.
+        done = self.execute(self.out / "training" / "m", "eval", "--data", self.data, "--json", "--weights",
+                            self.out / "trained" / "weights.safetensors")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        both = json.loads(done.stdout)
+        for name in "top1", "top5":
+            self.assertEqual(both[name], found[name])
+            self.assertEqual(summary["validation_" + name], found[name])
+        self.assertNotAlmostEqual(both["loss"], found["loss"], 3)
+        self.expect_refusal(self.execute(self.out / "training" / "m", "eval", "--images", self.data, "--labels", self.recipe),
+                            "model `m` is evaluated on the targets of its losses", "help: --data DIR")
 
     def test_accuracy_is_not_its_aim(self):
         """Commands that train for an accuracy refuse networks that declare another aim; of maps there is none."""

@@ -96,6 +96,8 @@ class Verify(CommandTest):
                         "softmax_cross_entropy", "softmax_cross_entropy_grad", "pointwise_loss", "pointwise_loss_grad", "count_labels",
                         "weighted_sum", "number"))]:
                     self.assertIn(stage, rows)
+                for stage in "kernels of vn.softmax_cross_entropy", "kernels of vn.count_labels", "whole program":
+                    self.assertRegex(done.stdout, rf"\n{re.escape(stage)} +evaluation ")
         done = self.verify("losses5", "--for", "infer")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn("loss", done.stdout.split("\n", 1)[1])

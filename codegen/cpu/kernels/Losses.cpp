@@ -29,6 +29,8 @@ std::string ignoredName(std::optional<int64_t> ignored) {
   return ignored ? "_ignored" + numberName(double(*ignored)) : "";
 }
 
+std::string partsName(int64_t parts) { return parts == 1 ? "" : "_in" + std::to_string(parts); }
+
 // Operands 0 to 2 of all softmax kernels: logits, labels, smoothing.
 class Softmax {
 public:
@@ -120,15 +122,17 @@ KernelCode softmaxLossGradient(const SoftmaxLossGradientProblem &p, const Target
 }
 
 KernelCode countLabels(const CountLabelsProblem &p) {
-  return makeKernel("count_labels_" + std::to_string(p.labels) + ignoredName(p.ignored), 1,
-                    {{p.labels, Element::I32}, {1}}, [=](KernelBuilder &k, Value) {
-                      Value count = sumOf(k, p.labels, [&](Value i) {
-                        Value label = mlir::arith::IndexCastOp::create(k.builder(), k.location(),
-                                                                       k.builder().getIndexType(),
-                                                                       k.loadScalar(k.operand(0), i));
+  const int64_t each = p.labels / p.parts;
+  return makeKernel("count_labels_" + std::to_string(p.labels) + ignoredName(p.ignored) + partsName(p.parts),
+                    p.parts, {{p.labels, Element::I32}, {p.parts}}, [=](KernelBuilder &k, Value part) {
+                      Value first = k.mul(part, each);
+                      Value count = sumOf(k, each, [&](Value i) {
+                        Value label = mlir::arith::IndexCastOp::create(
+                            k.builder(), k.location(), k.builder().getIndexType(),
+                            k.loadScalar(k.operand(0), k.add(first, i)));
                         return k.choose(k.equal(label, k.index(p.ignored)), k.scalar(0.0f), k.scalar(1.0f));
                       });
-                      k.storeScalar(k.larger(count, k.scalar(1.0f)), k.operand(1), k.index(0));
+                      k.storeScalar(k.larger(count, k.scalar(1.0f)), k.operand(1), part);
                     });
 }
 
@@ -213,19 +217,21 @@ KernelCode pointwiseLossGradient(const PointwiseLossGradientProblem &p, const Ta
 KernelCode meanLoss(const MeanLossProblem &p) {
   std::string name = "mean_loss_" + std::to_string(p.sums);
   std::vector<KernelOperand> operands = {{p.sums}};
+  const int64_t each = p.sums / p.parts;
   if (!p.count) {
     name += "_counted";
-    operands.push_back({1});
-  } else if (*p.count != p.sums) {
+    operands.push_back({p.parts});
+  } else if (*p.count != each) {
     name += "_of" + std::to_string(*p.count);
   }
-  operands.push_back({1});
-  return makeKernel(name, 1, operands, [=](KernelBuilder &k, Value) {
-    const auto term = [&](Value i) { return k.loadScalar(k.operand(0), i); };
-    Value sum = sumOf(k, p.sums, term, p.count ? 1.0 / double(*p.count) : 1.0);
+  operands.push_back({p.parts});
+  return makeKernel(name + partsName(p.parts), p.parts, operands, [=](KernelBuilder &k, Value part) {
+    Value first = k.mul(part, each);
+    const auto term = [&](Value i) { return k.loadScalar(k.operand(0), k.add(first, i)); };
+    Value sum = sumOf(k, each, term, p.count ? 1.0 / double(*p.count) : 1.0);
     if (!p.count)
-      sum = divFloat(k, sum, k.loadScalar(k.operand(1), k.index(0)));
-    k.storeScalar(sum, k.operand(p.count ? 1 : 2), k.index(0));
+      sum = divFloat(k, sum, k.loadScalar(k.operand(1), part));
+    k.storeScalar(sum, k.operand(p.count ? 1 : 2), part);
   });
 }
 
@@ -233,14 +239,15 @@ KernelCode weightedSum(const WeightedSumProblem &p) {
   std::string name = "weighted_sum";
   for (const double weight : p.weights)
     name += "_" + numberName(weight);
-  std::vector<KernelOperand> operands(p.weights.size() + 1, {1});
-  return makeKernel(name, 1, operands, [=](KernelBuilder &k, Value) {
+  if (p.size != 1)
+    name += "_each" + std::to_string(p.size);
+  std::vector<KernelOperand> operands(p.weights.size() + 1, {p.size});
+  return makeKernel(name, p.size, operands, [=](KernelBuilder &k, Value element) {
     Value sum = k.wideScalar(0.0);
     for (auto [i, weight] : llvm::enumerate(p.weights))
       sum = addFloat(
-          k, sum,
-          mulFloat(k, k.wide(k.loadScalar(k.operand(unsigned(i)), k.index(0))), k.wideScalar(weight)));
-    k.storeScalar(k.narrow(sum), k.operand(unsigned(p.weights.size())), k.index(0));
+          k, sum, mulFloat(k, k.wide(k.loadScalar(k.operand(unsigned(i)), element)), k.wideScalar(weight)));
+    k.storeScalar(k.narrow(sum), k.operand(unsigned(p.weights.size())), element);
   });
 }
 

@@ -164,22 +164,24 @@ VN_DEVICE void softmax_gradient(Global<const Number<p.logits.element>> logits, G
 
 struct CountLabels {
   int count = 1, ignored = 0;
+  int parts = 1; // of `count` labels each
 
   VN_CONSTANT int threads() const { return count < 256 ? loss_threads(count) : 1024; }
 };
 
 constexpr Launch launch_of(const CountLabels &p, Stream stream = {}) {
-  return {{1}, {unsigned(p.threads())}, 0, stream};
+  return {{unsigned(p.parts)}, {unsigned(p.threads())}, 0, stream};
 }
 
-// Labels that are not ignored, at least 1.
+// Labels of each part that are not ignored, at least 1.
 template <CountLabels p> VN_DEVICE void count_labels(Global<const int> labels, Global<float> number) {
+  const int part = int(blockIdx.x);
   int mine = 0;
   for (int i = int(threadIdx.x); i < p.count; i += p.threads())
-    mine += labels[i] != p.ignored;
+    mine += labels[part * p.count + i] != p.ignored;
   const double sum = block_sum<p.threads()>(double(mine));
   if (threadIdx.x == 0)
-    number[0] = sum < 1 ? 1.0f : float(sum);
+    number[part] = sum < 1 ? 1.0f : float(sum);
 }
 
 // --- losses of single elements
@@ -303,52 +305,57 @@ VN_DEVICE void pointwise_gradient(Global<const Number<p.x.element>> x,
 // --- what sums become
 
 struct MeanLoss {
-  int sums = 1, count = 1; // of so many losses
-  bool counted = false;    // or of a number that is read
+  int sums = 1, count = 1; // of each part: so many sums, of so many losses
+  int parts = 1;
+  bool counted = false; // the number of losses is read
 
   VN_CONSTANT int threads() const { return loss_threads(sums); }
 };
 
 constexpr Launch launch_of(const MeanLoss &p, Stream stream = {}) {
-  return {{1}, {unsigned(p.threads())}, 0, stream};
+  return {{unsigned(p.parts)}, {unsigned(p.threads())}, 0, stream};
 }
 
 template <MeanLoss p>
 VN_DEVICE void mean_loss(Global<const float> sums, Global<const float> count, Global<float> mean) {
+  const int part = int(blockIdx.x);
   double mine = 0;
   for (int i = int(threadIdx.x); i < p.sums; i += p.threads())
-    mine += double(sums[i]);
+    mine += double(sums[part * p.sums + i]);
   const double sum = block_sum<p.threads()>(mine);
   if (threadIdx.x == 0) {
     if constexpr (p.counted)
-      mean[0] = float(sum / double(count[0]));
+      mean[part] = float(sum / double(count[part]));
     else
-      mean[0] = float(sum * (1.0 / p.count));
+      mean[part] = float(sum * (1.0 / p.count));
   }
 }
 
-// Up to four numbers, each times its weight, added to another, if there is one.
+// Up to four numbers, each times its weight, added to another, if there is one; so for each of `size`.
 struct WeightedSum {
-  int terms = 1;
+  int terms = 1, size = 1;
   bool adds = false;
   double first = 1, second = 0, third = 0, fourth = 0;
 };
 
-constexpr Launch launch_of(const WeightedSum &, Stream stream = {}) { return {{1}, {1}, 0, stream}; }
+constexpr Launch launch_of(const WeightedSum &p, Stream stream = {}) {
+  return {{unsigned(p.size)}, {1}, 0, stream};
+}
 
 template <WeightedSum p>
 VN_DEVICE void weighted_sum(Global<const float> first, Global<const float> second, Global<const float> third,
                             Global<const float> fourth, Global<const float> other, Global<float> sum) {
-  double value = double(first[0]) * p.first;
+  const int i = int(blockIdx.x);
+  double value = double(first[i]) * p.first;
   if constexpr (p.terms > 1)
-    value += double(second[0]) * p.second;
+    value += double(second[i]) * p.second;
   if constexpr (p.terms > 2)
-    value += double(third[0]) * p.third;
+    value += double(third[i]) * p.third;
   if constexpr (p.terms > 3)
-    value += double(fourth[0]) * p.fourth;
+    value += double(fourth[i]) * p.fourth;
   if constexpr (p.adds)
-    value += double(other[0]);
-  sum[0] = float(value);
+    value += double(other[i]);
+  sum[i] = float(value);
 }
 
 } // namespace vn

@@ -118,8 +118,10 @@ void CudaSelection::pointwiseLossGradient(const PointwiseLossGradientProblem &p,
 
 void CudaSelection::countLabels(const CountLabelsProblem &p, const Places &at) {
   Draft d{.type = "CountLabels", .function = "count_labels"};
-  const ::vn::CountLabels count{int(p.labels), int(p.ignored)};
+  const ::vn::CountLabels count{int(p.labels / p.parts), int(p.ignored), int(p.parts)};
   d.constant.field("count", count.count).field("ignored", count.ignored);
+  if (p.parts != 1)
+    d.constant.field("parts", count.parts);
   d.launch = launch_of(count);
   read(d, "labels", at.reads[0], "const int", p.labels);
   write(d, "number", at.writes[0]);
@@ -128,8 +130,11 @@ void CudaSelection::countLabels(const CountLabelsProblem &p, const Places &at) {
 
 void CudaSelection::meanLoss(const MeanLossProblem &p, const Places &at) {
   Draft d{.type = "MeanLoss", .function = "mean_loss"};
-  const ::vn::MeanLoss mean{int(p.sums), int(p.count.value_or(1)), !p.count};
-  d.constant.field("sums", mean.sums).field("count", mean.count).field("counted", mean.counted);
+  const ::vn::MeanLoss mean{int(p.sums / p.parts), int(p.count.value_or(1)), int(p.parts), !p.count};
+  d.constant.field("sums", mean.sums).field("count", mean.count);
+  if (p.parts != 1)
+    d.constant.field("parts", mean.parts);
+  d.constant.field("counted", mean.counted);
   d.launch = launch_of(mean);
   read(d, "sums", at.reads[0]);
   if (!p.count)
@@ -149,7 +154,10 @@ void CudaSelection::weightedSum(const WeightedSumProblem &p, const Places &at) {
     const size_t terms = std::min(most, p.weights.size() - begin);
     const bool adds = begin > 0, last = begin + terms == p.weights.size();
     Draft d{.type = "WeightedSum", .function = "weighted_sum"};
-    d.constant.field("terms", int(terms)).field("adds", adds);
+    d.constant.field("terms", int(terms));
+    if (p.size != 1)
+      d.constant.field("size", int(p.size));
+    d.constant.field("adds", adds);
     for (size_t i = 0; i < most; ++i) {
       if (i < terms) {
         d.constant.field(names[i], p.weights[begin + i]);
@@ -160,8 +168,8 @@ void CudaSelection::weightedSum(const WeightedSumProblem &p, const Places &at) {
     if (adds)
       read(d, "other", before);
     d.arguments += adds ? "other, sum" : "nullptr, sum";
-    d.launch = launch_of(::vn::WeightedSum{});
-    before = last ? at.writes[0] : writer.scratch(1);
+    d.launch = launch_of(::vn::WeightedSum{.size = int(p.size)});
+    before = last ? at.writes[0] : writer.scratch(p.size);
     write(d, "sum", before);
     d.chosen = "from " + std::to_string(begin);
     step(p, d);

@@ -44,8 +44,9 @@ CpuDevice::CpuDevice(const vn_model &model, const SessionOptions &options)
     : model(runnable(model)), workers(startWorkers(options.threads)),
       guarded(options.checked.value_or(false)) {
   const bool training = options.training;
-  const int64_t arena = std::max({model.prepare.arena_bytes, model.infer.arena_bytes,
-                                  training ? model.train_step.arena_bytes : int64_t(0)});
+  const int64_t arena =
+      std::max({model.prepare.arena_bytes, model.infer.arena_bytes, model.evaluate.arena_bytes,
+                training ? model.train_step.arena_bytes : int64_t(0)});
   const int64_t gradients = training ? model.parameter_bytes : 0;
   const int64_t momentum = training && model.update.num_steps ? model.parameter_bytes : 0;
   const int64_t sums = training && model.accumulate.num_steps ? model.parameter_bytes : 0;

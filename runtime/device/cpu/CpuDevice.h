@@ -50,7 +50,7 @@ private:
   bool guarded;
   Choices chosen;
   Buffer spaces[VN_SPACE_IO];
-  std::array<std::optional<Bound>, size_t(Task::Update) + 1> programs;
+  std::array<std::optional<Bound>, taskCount> programs;
 };
 
 } // namespace vernier::runtime

@@ -46,8 +46,9 @@ CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
         .help("devices are counted from 0");
   accelerator.choose();
   const bool training = options.training;
-  spaceBytes[VN_SPACE_ARENA] = std::max({model.prepare.arena_bytes, model.infer.arena_bytes,
-                                         training ? model.train_step.arena_bytes : int64_t(0)});
+  spaceBytes[VN_SPACE_ARENA] =
+      std::max({model.prepare.arena_bytes, model.infer.arena_bytes, model.evaluate.arena_bytes,
+                training ? model.train_step.arena_bytes : int64_t(0)});
   spaceBytes[VN_SPACE_PARAMETERS] = model.parameter_bytes;
   spaceBytes[VN_SPACE_STATISTICS] = model.statistics_bytes;
   spaceBytes[VN_SPACE_DERIVED] = model.derived_bytes;
@@ -56,7 +57,7 @@ CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
     spaceBytes[VN_SPACE_SUMS] = model.accumulate.num_steps ? model.parameter_bytes : 0;
     spaceBytes[VN_SPACE_MOMENTUM] = model.update.num_steps ? model.parameter_bytes : 0;
   }
-  std::vector<const vn_program *> called = {&model.infer};
+  std::vector<const vn_program *> called = {&model.infer, &model.evaluate};
   if (training)
     called.insert(called.end(), {&model.train_step, &model.accumulate, &model.update});
   int64_t needed = 0;

@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define VN_ABI_VERSION 9
+#define VN_ABI_VERSION 10
 
 /* Where an operand lies. The parameters, their gradients, their sums and their momentum are four spaces of
  * one layout: what vn_parameter.offset says. In a training build parameters follow each other as train_step
@@ -218,8 +218,11 @@ typedef struct vn_model {
    * : m) io = learning_rate, momentum, weight_decay (of weights), vector_decay (of batch norms and biases)
    * (float32[1] each), nesterov (int32[1]: 0 or 1), trained (int32[num_parameters]: 0 leaves a parameter and
    * its momentum alone, 1 updates both), not_finite (int32[num_parameters]: 1 where a parameter, of those
-   * that are trained, or a statistic is not finite; else 0). */
-  vn_program prepare, infer, train_step, accumulate, update;
+   * that are trained, or a statistic is not finite; else 0).
+   * evaluate, of a training build whose specification declares losses: io = image, its targets, loss, its
+   * outputs, "loss.NAME" of each with a name, as train_step's; but computed as infer computes, and losses are
+   * those of each image (float32[N]), of which the mean over a data set is independent of the batch. */
+  vn_program prepare, infer, train_step, accumulate, update, evaluate;
   const vn_accelerator *accelerator; /* that runs all of them; null: the CPU */
 } vn_model;
 

@@ -44,7 +44,8 @@ typedef enum vn_program_id {
   VN_PROGRAM_INFER = 0,
   VN_PROGRAM_TRAIN_STEP = 1,
   VN_PROGRAM_ACCUMULATE = 2, /* gradients of several training steps of a model with open holes */
-  VN_PROGRAM_UPDATE = 3      /* the optimizer's step */
+  VN_PROGRAM_UPDATE = 3,     /* the optimizer's step */
+  VN_PROGRAM_EVALUATE = 4    /* of a specification that declares losses, those of each image, in inference */
 } vn_program_id;
 
 typedef struct vn_session vn_session;

@@ -21,7 +21,7 @@ func.func @labels(%x: tensor<8x1x1x10xf32>, %l: tensor<4xi32>, %s: tensor<1xf32>
 
 // vn.softmax_cross_entropy (C2)
 func.func @loss(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) {
-  // expected-error @below {{result #0 must be tensor<1xf32>, but got 'tensor<8xf32>'}}
+  // expected-error @below {{has result #0 of type 'tensor<8xf32>', its operands make it 'tensor<1xf32>'}}
   %0 = vn.softmax_cross_entropy %x, %l, %s : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>) -> tensor<8xf32>
   return
 }
@@ -32,6 +32,33 @@ func.func @loss(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) 
 func.func @count(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) {
   // expected-error @below {{needs a count of labels if some are ignored, and only then}}
   %0 = vn.softmax_cross_entropy %x, %l, %s ignored 255 : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>) -> tensor<1xf32>
+  return
+}
+
+// -----
+
+// vn.softmax_cross_entropy (C4)
+func.func @count_of_each(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) {
+  // expected-error @below {{has a count of type 'tensor<1xf32>'; expected 'tensor<8xf32>'}}
+  %0 = vn.softmax_cross_entropy %x, %l, %s, %s ignored 255 each_image : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>, tensor<1xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+// vn.count_labels (C1)
+func.func @count_labels(%l: tensor<8x2x2xi32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1xf32>', its operands make it 'tensor<8xf32>'}}
+  %0 = vn.count_labels %l ignored 255 each_image : (tensor<8x2x2xi32>) -> tensor<1xf32>
+  return
+}
+
+// -----
+
+// vn.weighted_sum (C2)
+func.func @sum_of_each(%a: tensor<8xf32>, %b: tensor<1xf32>) {
+  // expected-error @below {{adds 'tensor<1xf32>' to a sum of type 'tensor<8xf32>'}}
+  %0 = vn.weighted_sum %a, %b weights [1.0, 2.0] : tensor<8xf32>, tensor<1xf32> -> tensor<8xf32>
   return
 }
 
@@ -83,7 +110,7 @@ func.func @target(%x: tensor<8x2x2x1xf32>, %t: tensor<8x2x3x1xf32>) {
 
 // vn.pointwise_loss (C2)
 func.func @pointwise_loss(%x: tensor<8x2x2x1xf32>, %t: tensor<8x2x2x1xf32>) {
-  // expected-error @below {{result #0 must be tensor<1xf32>, but got 'tensor<2xf32>'}}
+  // expected-error @below {{has result #0 of type 'tensor<2xf32>', its operands make it 'tensor<1xf32>'}}
   %0 = vn.pointwise_loss squared %x, %t : (tensor<8x2x2x1xf32>, tensor<8x2x2x1xf32>) -> tensor<2xf32>
   return
 }

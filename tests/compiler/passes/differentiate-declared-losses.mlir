@@ -34,7 +34,7 @@ func.func @infer(%x: tensor<2x4x4x3xf32>) -> tensor<2x4x4x5xf32> attributes {vn.
   %v = vn.parameter "side.weight" convolution_weight : tensor<1x3x1x1xf32>
   %s = vn.convolution %x, %v {vn.place = "side"} : (tensor<2x4x4x3xf32>, tensor<1x3x1x1xf32>) -> tensor<2x4x4x1xf32>
   %smooth = vn.number 0.1 : tensor<1xf32>
-  %count = vn.count_labels %mask ignored 255 : tensor<2x4x4xi32> -> tensor<1xf32>
+  %count = vn.count_labels %mask ignored 255 : (tensor<2x4x4xi32>) -> tensor<1xf32>
   %a = vn.softmax_cross_entropy %y, %mask, %smooth, %count ignored 255 : (tensor<2x4x4x5xf32>, tensor<2x4x4xi32>, tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
   %b = vn.pointwise_loss binary %s, %edge : (tensor<2x4x4x1xf32>, tensor<2x4x4x1xf32>) -> tensor<1xf32>
   %c = vn.pointwise_loss squared %s, %edge : (tensor<2x4x4x1xf32>, tensor<2x4x4x1xf32>) -> tensor<1xf32>
