@@ -226,8 +226,11 @@ void build(const BuildOptions &options, const Output &output) {
       noteOneValueNorms(segments.parts(), facts, output.warnings);
   } else {
     if (trains) {
-      if (model.declaresLosses)
-        evaluation = loadEvaluation(loaded, options, backend);
+      if (model.declaresLosses) {
+        std::vector<compiler::Prediction> predictions;
+        evaluation = loadEvaluation(loaded, options, backend, predictions);
+        facts.description = withPredictions(facts.description, predictions);
+      }
       runPasses(*model.module, trainingPasses(backend, options));
       noteOneValueNorms({*model.module}, facts, output.warnings);
     }

@@ -50,11 +50,12 @@ std::string trainingPasses(const codegen::Backend &backend, const CodeOptions &o
 }
 
 LoadedModel loadEvaluation(const ModelOptions &options, const CodeOptions &code,
-                           const codegen::Backend &backend) {
+                           const codegen::Backend &backend, std::vector<compiler::Prediction> &predictions) {
   LoadedModel model = loadModel(options);
+  runPasses(*model.module, "vn-evaluation-form");
+  predictions = compiler::findPredictions(model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction));
   runPasses(*model.module,
-            "vn-evaluation-form," +
-                compiler::inferencePasses(mapsOf(code), backend.passes(codegen::Purpose::Inference)));
+            compiler::inferencePasses(mapsOf(code), backend.passes(codegen::Purpose::Inference)));
   return model;
 }
 

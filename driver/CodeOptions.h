@@ -3,6 +3,7 @@
 #define VERNIER_DRIVER_CODEOPTIONS_H
 
 #include "codegen/cpu/CpuBackend.h"
+#include "compiler/analysis/Predictions.h"
 #include "driver/Build.h"
 #include "driver/LoadModel.h"
 
@@ -35,9 +36,10 @@ std::string trainingMapsOf(const CodeOptions &options);
 // What adds @train_step to @infer as the specification has it, in order; before the passes of inference.
 std::string trainingPasses(const codegen::Backend &backend, const CodeOptions &options);
 
-// Of a network that declares losses, with `options.losses`: what evaluates them, ready to be lowered.
+// Of a network that declares losses, with `options.losses`: what evaluates them, ready to be lowered, and
+// which of its outputs are compared with targets.
 LoadedModel loadEvaluation(const ModelOptions &options, const CodeOptions &code,
-                           const codegen::Backend &backend);
+                           const codegen::Backend &backend, std::vector<compiler::Prediction> &predictions);
 
 // Of a network that classifies, else 0: its first output is a map.
 int64_t classesOf(const LoadedModel &model);

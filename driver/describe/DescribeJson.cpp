@@ -121,6 +121,18 @@ std::string withScalePolicy(const std::string &description, const std::vector<co
   return result.dump();
 }
 
+std::string withPredictions(const std::string &description,
+                            const std::vector<compiler::Prediction> &predictions) {
+  static constexpr const char *kinds[] = {"classes", "logits", "probabilities"};
+  Json result = Json::parse(description);
+  result["predictions"] = Json::array();
+  for (const compiler::Prediction &prediction : predictions)
+    result["predictions"].push_back({{"output", prediction.output},
+                                     {"target", prediction.target},
+                                     {"kind", kinds[size_t(prediction.kind)]}});
+  return result.dump();
+}
+
 std::string withOneValueNorms(const std::string &description, const std::vector<std::string> &places) {
   Json result = Json::parse(description);
   result["one_value_batch_norms"] = places;

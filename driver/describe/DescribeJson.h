@@ -2,6 +2,7 @@
 #ifndef VERNIER_DRIVER_DESCRIBE_DESCRIBEJSON_H
 #define VERNIER_DRIVER_DESCRIBE_DESCRIBEJSON_H
 
+#include "compiler/analysis/Predictions.h"
 #include "compiler/passes/ScalePolicy.h"
 #include "driver/LoadModel.h"
 
@@ -21,6 +22,10 @@ std::string withCompiler(const std::string &description, const std::string &vers
 /// `description` with a list `scale_policy`, from which a built model's --scale-policy reads what its output
 /// of this name holds.
 std::string withScalePolicy(const std::string &description, const std::vector<compiler::ScaleScore> &scores);
+
+// The same with the outputs that an evaluation compares with targets.
+std::string withPredictions(const std::string &description,
+                            const std::vector<compiler::Prediction> &predictions);
 
 /// `description` with a list `one_value_batch_norms`, of which a built model warns when it trains.
 std::string withOneValueNorms(const std::string &description, const std::vector<std::string> &places);

@@ -79,19 +79,19 @@ static void evalLosses(const vn_model &model, const EvalOptions &options) {
                                      {"broken_images", data.images->broken.count()}};
     for (const auto &[name, value] : named)
       result[name] = value; // null where it is not finite
+    if (!losses.perClass.empty())
+      result["classes"] = losses.perClass;
     result["not_finite"] = losses.notFinite;
     result["seconds"] = losses.seconds;
     result["milliseconds_per_image"] = milliseconds;
     fmt::print("{}\n", result.dump(2));
     return;
   }
-  if (losses.accuracy)
-    fmt::print("top-1 {:.2f}%, top-5 {:.2f}%, ", 100 * losses.accuracy->top1, 100 * losses.accuracy->top5);
   fmt::print("loss {:.4f} on {} ({:.3f} ms per image)\n", losses.loss, counted(losses.images, "image"),
              milliseconds);
   for (const auto &[name, value] : named)
-    if (name.starts_with("loss."))
-      fmt::print("  {} {:.4f}\n", name.substr(name.find('.') + 1), value);
+    if (name != "loss")
+      fmt::print("  {} {:.4f}\n", name, value);
   if (losses.notFinite)
     fmt::print("the loss is not finite of {} of them\n", losses.notFinite);
 }

@@ -15,10 +15,8 @@ namespace {
 /// Adds up what calls computed of single images.
 class Meter {
 public:
-  explicit Meter(const vn_model &model) : outline(model), classes(model.classes) {
+  explicit Meter(const vn_model &model) : outline(model), metrics(metricsOf(model)) {
     losses.terms.assign(outline.terms.size(), 0);
-    if (classes > 0 && takesLabels(outline))
-      accuracy.emplace();
   }
 
   void add(Call &call) {
@@ -34,12 +32,8 @@ public:
         losses.terms[term] += double(values[i]);
     }
     losses.images += int64_t(images);
-    if (!accuracy)
-      return;
-    const auto logits = call.arrays.floats(outline.targets.size() + 2); // behind image, targets and loss
-    for (size_t i = 0; i < images; ++i)
-      if (call.labels[i] >= 0 && call.labels[i] < classes) // one that is ignored has no rank
-        accuracy->add(logits.subspan(i * size_t(classes), size_t(classes)), call.labels[i]);
+    for (const auto &metric : metrics)
+      metric->add(call.arrays, int64_t(images));
   }
 
   Losses result() const {
@@ -48,8 +42,12 @@ public:
     result.loss /= count;
     for (double &term : result.terms)
       term /= count;
-    if (accuracy && accuracy->count() > 0)
-      result.accuracy = accuracy->result();
+    for (const auto &metric : metrics) {
+      for (const auto &[name, value] : metric->result())
+        result.metrics.emplace_back(metric->target + "." + name, value);
+      if (auto each = metric->perClass(); !each.empty())
+        result.perClass[metric->target] = std::move(each);
+    }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     result.seconds = seconds.count();
     return result;
@@ -58,20 +56,17 @@ public:
 private:
   const std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
   const ModelOutline outline;
-  const int64_t classes;
+  const std::vector<std::unique_ptr<Metric>> metrics;
   Losses losses;
-  std::optional<AccuracyMeter> accuracy;
 };
 
 } // namespace
 
-std::vector<std::pair<std::string, double>> namedLosses(const Losses &losses,
-                                                        std::span<const std::string> terms) {
-  std::vector<std::pair<std::string, double>> named = {{"loss", losses.loss}};
+NamedNumbers namedLosses(const Losses &losses, std::span<const std::string> terms) {
+  NamedNumbers named = {{"loss", losses.loss}};
   for (size_t i = 0; i < terms.size(); ++i)
     named.emplace_back(terms[i], losses.terms[i]);
-  if (losses.accuracy)
-    named.insert(named.end(), {{"top1", losses.accuracy->top1}, {"top5", losses.accuracy->top5}});
+  named.insert(named.end(), losses.metrics.begin(), losses.metrics.end());
   return named;
 }
 
@@ -85,10 +80,6 @@ Losses evaluateLosses(Session &session, const DataWithTargets &data, const Prepr
   const auto fill = [&](Call &call, const Batch &batch) {
     for (size_t i = 0; i < batch.targets.size(); ++i) // behind the image
       std::memcpy(call.arrays.pointers()[i + 1], batch.targets[i].data(), batch.targets[i].size());
-    if (takesLabels(model)) { // which the images of arrays have not
-      call.labels.resize(batch.targets[0].size() / sizeof(int32_t));
-      std::memcpy(call.labels.data(), batch.targets[0].data(), batch.targets[0].size());
-    }
   };
   runCalls(session, loader, Task::Evaluate, fill, [&](Call &call) {
     meter.add(call);

@@ -4,11 +4,10 @@
 
 #include "runtime/data/Targets.h"
 #include "runtime/train/Evaluate.h"
+#include "runtime/train/Metrics.h"
 
-#include <optional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace vernier::runtime {
@@ -19,13 +18,13 @@ struct Losses {
   double loss = 0;
   std::vector<double> terms{}; ///< of ModelOutline::terms
   double seconds = 0;
-  int64_t notFinite = 0;            ///< images with a loss that is infinite or no number
-  std::optional<Accuracy> accuracy; ///< where the first output is logits and the only target their label
+  int64_t notFinite = 0;  ///< images with a loss that is infinite or no number
+  NamedNumbers metrics{}; ///< "TARGET.top1" and so on, see metricsOf
+  nlohmann::ordered_json perClass = nlohmann::ordered_json::object(); ///< of targets, see Metric
 };
 
-/// "loss", "loss.NAME" and, of a classifier, "top1" and "top5", each with its value.
-std::vector<std::pair<std::string, double>> namedLosses(const Losses &losses,
-                                                        std::span<const std::string> terms);
+/// "loss", "loss.NAME", and the metrics.
+NamedNumbers namedLosses(const Losses &losses, std::span<const std::string> terms);
 
 /// Whether the model has a program for it.
 inline bool evaluatesLosses(const vn_model &model) { return model.evaluate.num_steps > 0; }

@@ -3,7 +3,6 @@
 #include "runtime/Error.h"
 #include "runtime/io/Json.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
@@ -54,32 +53,30 @@ void TrainLog::step(int64_t step, int64_t epoch, double loss, std::span<const do
   json.add(line.dump());
 }
 
-static bool validatesLosses(const TrainState &state) {
-  return std::ranges::any_of(state.epochs,
-                             [](const EpochResult &epoch) { return epoch.validationLosses.has_value(); });
+/// Of a model that declares its losses, the first validation; null: there was none.
+static const Losses *validated(const TrainState &state) {
+  for (const EpochResult &epoch : state.epochs)
+    if (epoch.validationLosses)
+      return &*epoch.validationLosses;
+  return nullptr;
 }
 
-/// Of a model that declares its losses, those of training and, where there was one, of validation.
+/// What training and validation say of it.
 static std::string declaredColumns(const TrainState &state) {
   std::string columns;
   for (const std::string &term : *state.terms)
     columns += term + ",";
-  if (!validatesLosses(state))
-    return columns;
-  columns += "validation_loss,";
-  for (const std::string &term : *state.terms)
-    columns += "validation_" + term + ",";
+  if (const Losses *first = validated(state))
+    for (const auto &[name, value] : namedLosses(*first, *state.terms))
+      columns += "validation_" + name + ",";
   return columns;
 }
 
-static std::string declaredValues(const std::optional<Losses> &losses, const TrainState &state) {
-  if (!validatesLosses(state))
-    return "";
-  if (!losses)
-    return std::string(1 + state.terms->size(), ',');
-  std::string values = fmt::format("{},", losses->loss);
-  for (const double term : losses->terms)
-    values += fmt::format("{},", term);
+static std::string declaredValues(const EpochResult &epoch, const TrainState &state) {
+  std::string values;
+  if (const Losses *first = validated(state))
+    for (const auto &[name, value] : namedLosses(epoch.validationLosses.value_or(*first), *state.terms))
+      values += epoch.validationLosses ? fmt::format("{},", value) : ",";
   return values;
 }
 
@@ -102,7 +99,7 @@ static std::string csvText(const TrainState &state) {
     else if (classifies)
       csv += ",,,";
     else
-      csv += declaredValues(epoch.validationLosses, state);
+      csv += declaredValues(epoch, state);
     csv += fmt::format("{:.3f}\n", epoch.seconds);
   }
   return csv;

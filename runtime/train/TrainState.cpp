@@ -43,8 +43,8 @@ std::string stateText(const TrainState &state) {
                              {"loss", anyNumber(losses->loss)},
                              {"terms", std::move(terms)},
                              {"seconds", losses->seconds}};
-      if (const auto &accuracy = losses->accuracy)
-        entry["validation"]["top1"] = accuracy->top1, entry["validation"]["top5"] = accuracy->top5;
+      for (const auto &[name, value] : losses->metrics)
+        entry["validation"]["metrics"].push_back({{"name", name}, {"value", anyNumber(value)}});
     }
     epochs.push_back(entry);
   }
@@ -108,10 +108,9 @@ static EpochResult epochFromJson(const json &entry, int64_t number, const TrainS
     if (losses.terms.size() != state.terms->size())
       throw JsonError("`terms` of the validation has another length");
     losses.seconds = numberAt(validation, "seconds", 0, longest);
-    if (validation.contains("top1"))
-      losses.accuracy = Accuracy{.images = losses.images,
-                                 .top1 = numberAt(validation, "top1", 0, 1),
-                                 .top5 = numberAt(validation, "top5", 0, 1)};
+    if (validation.contains("metrics"))
+      for (const json &metric : listAt(validation, "metrics"))
+        losses.metrics.emplace_back(stringAt(metric, "name"), anyNumberAt(metric, "value"));
     epoch.validationLosses = std::move(losses);
   } else {
     epoch.validation = Accuracy{integerAt(validation, "images", 1), numberAt(validation, "top1", 0, 1),

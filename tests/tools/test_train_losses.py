@@ -137,7 +137,7 @@ class TrainLosses(CommandTest):
         summary = json.loads((trained / "summary.json").read_text(encoding="utf-8"))
         self.assertEqual([entry["epoch"] for entry in summary["validation"]], [2, 4, 5])
         last = summary["validation"][-1]
-        self.assertEqual(list(last), ["epoch", "loss", "loss.main", "loss.aux", "loss.distance"])
+        self.assertEqual(list(last), ["epoch", "loss", "loss.main", "loss.aux", "loss.distance", "mask.accuracy", "mask.mean_iou"])
         self.assertAlmostEqual(last["loss"], last["loss.main"] + last["loss.aux"] + last["loss.distance"], 5)
         for name in list(last)[1:]:
             self.assertEqual(summary["validation_" + name], last[name])
@@ -146,8 +146,9 @@ class TrainLosses(CommandTest):
                          [entry["loss.main"] for entry in summary["validation"]])
         table = [line.split(",") for line in (trained / "log.csv").read_text(encoding="utf-8").splitlines()]
         self.assertEqual(table[0][6:], ["validation_loss", "validation_loss.main", "validation_loss.aux",
-                                        "validation_loss.distance", "seconds"])
-        self.assertEqual([line[6:10] for line in table[1:4:2]], [[""] * 4] * 2)
+                                        "validation_loss.distance", "validation_mask.accuracy",
+                                        "validation_mask.mean_iou", "seconds"])
+        self.assertEqual([line[6:12] for line in table[1:4:2]], [[""] * 6] * 2)
         self.assertEqual(float(table[5][6]), last["loss"])
 
         # What `eval` of the program that trains computes, by hand from the outputs.
@@ -163,10 +164,23 @@ class TrainLosses(CommandTest):
         self.assertEqual(expected[2][0], 0)
         self.assertAlmostEqual(found["loss.main"], sum(each[0] for each in expected) / count, 5)
         self.assertAlmostEqual(found["loss.distance"], sum(each[1] for each in expected) / count, 5)
+        classes, right = [[0, 0] for _ in range(4)], 0  # pixels of both, of either
+        known = [i for i, label in enumerate(masks) if label != 255]
+        for i in known:
+            best = max(range(4), key=lambda c: logits[(i // PIXELS * 4 + c) * PIXELS + i % PIXELS])
+            right += best == masks[i]
+            for k in {best, masks[i]}:
+                classes[k][0] += best == masks[i]
+                classes[k][1] += 1
+        shares = [both / either for both, either in classes]
+        self.assertAlmostEqual(found["mask.accuracy"], right / len(known), 12)
+        self.assertAlmostEqual(found["mask.mean_iou"], sum(shares) / 4, 12)
+        for share, expected_share in zip(found["classes"]["mask"]["iou"], shares):
+            self.assertAlmostEqual(share, expected_share, 12)
         done = self.execute(program, "eval", "--data", self.data, "--first", 4, "--count", 1, *weights)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn(f"on 1 image", done.stdout)
-        self.assertIn(f"\n  main {expected[4][0]:.4f}\n", done.stdout)
+        self.assertIn("on 1 image", done.stdout)
+        self.assertIn(f"\n  loss.main {expected[4][0]:.4f}\n", done.stdout)
 
         # A run that was stopped before a validation has it when it goes on.
         parts = self.folder / "parts"
@@ -269,11 +283,43 @@ class TrainLosses(CommandTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         both = json.loads(done.stdout)
         for name in "top1", "top5":
-            self.assertEqual(both[name], found[name])
-            self.assertEqual(summary["validation_" + name], found[name])
+            self.assertEqual(both["kind." + name], found[name])
+            self.assertEqual(summary["validation_kind." + name], found[name])
         self.assertNotAlmostEqual(both["loss"], found["loss"], 3)
         self.expect_refusal(self.execute(self.out / "training" / "m", "eval", "--images", self.data, "--labels", self.recipe),
                             "model `m` is evaluated on the targets of its losses", "help: --data DIR")
+
+    def test_presence(self):
+        """What is there in images, by logits or by their sigmoid: counts, and the order of the scores."""
+        self.specify("network n() {\n  input image: [2, 1, 1]\n  target kinds: [2] of float\n  target again: [2] of float\n"
+                     "  loss binary_cross_entropy(image, kinds) + focal_loss(image, again)\n"
+                     "  output logits = image\n  output likely = sigmoid(image)\n"
+                     "  loss 1e-3 * squared_error(image |> linear(2), kinds)\n}\nmodel m = n()\n")
+        scores = [[2, -1], [1, 3], [1, -2], [-3, 0.5], [-1, 1]]
+        truth = [[1, 0], [0, 1], [1, 0], [1, 0], [0, 1]]
+        for split in "train", "test":
+            write_npy(self.data / f"{split}-arrays.npy", [5, 2, 1, 1], [score for row in scores for score in row])
+            for name in "kinds", "again":
+                write_npy(self.data / f"{split}-{name}.npy", [5, 2], [float(value) for row in truth for value in row])
+        self.recipe.write_text(RECIPE.replace("epochs = 20\nbatch = 4", "epochs = 1\nbatch = 2"), encoding="utf-8")
+        done = self.train()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.execute(self.out / "training" / "m", "eval", "--data", self.data, "--json", "--weights",
+                            self.out / "trained" / "weights.safetensors")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = json.loads(done.stdout)
+        # Class 0: predicted 0, 1, 2, there 0, 2, 3. By score: 0; then 1 and 2 together; 4; 3. Class 1: 1, 4 and, wrongly, 3.
+        precision, recall = 4 / 6, 4 / 5
+        expected = {"precision": precision, "recall": recall, "f1": 2 * precision * recall / (precision + recall),
+                    "class_precision": (2 / 3 + 2 / 3) / 2, "class_recall": (2 / 3 + 1) / 2, "class_f1": 2 * (2 / 3) * (5 / 6) / 1.5,
+                    "mean_average_precision": ((1 + 2 / 3 + 3 / 5) / 3 + 1) / 2}
+        for target in "kinds", "kinds.likely", "again", "again.likely":
+            for name, value in expected.items():
+                self.assertAlmostEqual(found[f"{target}.{name}"], value, 12, f"{target}.{name}")
+        for name, values in {"precision": [2 / 3, 2 / 3], "recall": [2 / 3, 1], "f1": [2 / 3, 0.8],
+                             "average_precision": [(1 + 2 / 3 + 3 / 5) / 3, 1]}.items():
+            for value, wanted in zip(found["classes"]["kinds"][name], values):
+                self.assertAlmostEqual(value, wanted, 12, name)
 
     def test_accuracy_is_not_its_aim(self):
         """Commands that train for an accuracy refuse networks that declare another aim; of maps there is none."""
