@@ -156,6 +156,36 @@ Value Elaborator::addLoss(OpCall &op, Node node) {
   return value.error() ? Value() : Value::ofLoss({{value.node(), 1.0}});
 }
 
+// Empty where an argument is wrong.
+std::vector<double> Elaborator::classWeights(OpCall &op, size_t i, int64_t classes) {
+  std::vector<double> weights;
+  const std::vector<Value> &given = op.values[i].list->elements;
+  double sum = 0;
+  for (const Value &value : given) {
+    if (value.learned()) {
+      learnedUse(value, op.what(i), op.span(i), *op.frame);
+      op.failed = true;
+      return {};
+    }
+    const double weight = value.asDouble();
+    if (!(weight >= 0 && std::isfinite(static_cast<float>(weight)))) {
+      badValue(op, i, "numbers of 32 bits from 0", value);
+      return {};
+    }
+    weights.push_back(weight);
+    sum += weight;
+  }
+  if (static_cast<int64_t>(weights.size()) != classes) {
+    op.failed = true;
+    error(diag::BadValue, op.span(i), *op.frame, op.what(i),
+          "a weight for each of the " + std::to_string(classes) + " classes", std::to_string(weights.size()));
+    return {};
+  }
+  if (sum == 0)
+    badValue(op, i, "weights of which one is above 0", op.values[i]);
+  return weights;
+}
+
 Value Elaborator::softmaxCrossEntropy(OpCall &op) {
   const Value &x = op.values[0], &labels = op.values[1];
   const Span span = op.call->callee.span;
@@ -196,6 +226,8 @@ Value Elaborator::softmaxCrossEntropy(OpCall &op) {
     report.help("one channel decides between two: `binary_cross_entropy` takes it, and a target `of float`");
     return {};
   }
+  if (op.given[4])
+    node.weights = classWeights(op, 4, logits.channels);
   return addLoss(op, std::move(node));
 }
 

@@ -172,6 +172,7 @@ private:
   Value split(OpCall &op);
   Value channelShuffle(OpCall &op);
   Value concat(OpCall &op);
+  std::vector<double> classWeights(OpCall &op, size_t i, int64_t classes);
   Value softmaxCrossEntropy(OpCall &op);
   Value pointwiseLoss(OpCall &op);
   Value addLoss(OpCall &op, Node node);

@@ -328,8 +328,8 @@ const std::vector<ForeignCall> calls = {
     // Losses; of binary_cross_entropy only the name is the same.
     {"crossentropy",
      "softmax_cross_entropy",
-     "the mean over all labels but those that `ignore` names; classes have no weights",
-     {"labels", "weight", "size_average", "ignore", "reduce", "reduction=mean", "smoothing"}},
+     "the mean over all labels but those that `ignore` names",
+     {"labels", "weights", "size_average", "ignore", "reduce", "reduction=mean", "smoothing"}},
     {"crossentropyloss", "softmax_cross_entropy", lossStatement},
     {"sparsecategoricalcrossentropy", "softmax_cross_entropy", "of logits and a target `of int`"},
     {"nllloss", "", logProbabilities},

@@ -42,7 +42,8 @@ enum class OpKind {
   Multiply,              // the same
   Divide,                // the same
   Target,                // what training is given: a map, or, where `labels`, a class of each pixel or image
-  SoftmaxCrossEntropy,   // operands: logits, labels; smoothing, ignored. A loss: 1 x 1 x 1, as the next one
+  SoftmaxCrossEntropy,   // operands: logits, labels; smoothing, ignored, weights. A loss: 1 x 1 x 1, as the
+                         // next one
   PointwiseLoss, // operands: x, target of the same shape, none for the mean; pointwise, sharpness, share
 };
 
@@ -100,6 +101,7 @@ struct Node {
   bool labels = false;        // Target
   double smoothing = 0;       // SoftmaxCrossEntropy: the part of a label that all classes share
   std::optional<int64_t> ignored; // SoftmaxCrossEntropy: the label of what does not count
+  std::vector<double> weights;    // SoftmaxCrossEntropy: of each class; none: all alike
   Pointwise pointwise = Pointwise::Mean;
   double sharpness = 1, share = 0.5; // PointwiseLoss: of Focal and SmoothL1; of Focal
 

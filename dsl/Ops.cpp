@@ -120,7 +120,11 @@ const std::vector<OpSignature> &operations() {
       {Op::SoftmaxCrossEntropy,
        "softmax_cross_entropy",
        "softmax_cross_entropy",
-       {{"x", Tensor}, {"labels", Labels}, {"smoothing", Float, false}, {"ignore", Int, false}},
+       {{"x", Tensor},
+        {"labels", Labels},
+        {"smoothing", Float, false},
+        {"ignore", Int, false},
+        {"weights", Floats, false}},
        Activation::None,
        Pointwise::Mean,
        Type::loss()},
@@ -198,6 +202,8 @@ Type typeOf(const OpParameter &parameter) {
     return Type::list(Type::integer());
   case OpParam::Float:
     return Type::floating();
+  case OpParam::Floats:
+    return Type::list(Type::floating());
   case OpParam::Bool:
     return Type::boolean();
   case OpParam::Word:
@@ -227,6 +233,8 @@ std::string describe(const OpParameter &parameter) {
     return "an int, a list of ints or `same`";
   case OpParam::Float:
     return "a number";
+  case OpParam::Floats:
+    return "a list of numbers";
   case OpParam::Bool:
     return "true or false";
   case OpParam::Word:

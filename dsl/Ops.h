@@ -54,6 +54,7 @@ enum class OpParam {
   IntOrInts,
   Padding, // int, list of ints or `same`
   Float,
+  Floats, // list of numbers
   Bool,
   Word, // one of `words`
 };

@@ -317,6 +317,9 @@ void Sema::checkOpArgument(const OpSignature &op, const OpParameter &parameter, 
   case OpParam::Float:
     fine = type.numeric();
     break;
+  case OpParam::Floats:
+    fine = accepts(ints, type) || accepts(Type::list(Type::floating()), type);
+    break;
   case OpParam::Bool:
     fine = type.is(Type::Kind::Bool);
     break;

@@ -37,8 +37,8 @@ LogicalResult Lowering::lowerLoss(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<vn::SoftmaxCrossEntropyOp>([&](auto loss) {
         const Location logits = at(loss.getLogits()), sums = scratch(logits.view.n * logits.view.h);
-        solve(SoftmaxLossProblem{logits.view, ignoredBy(loss.getIgnored())},
-              {logits, at(loss.getLabels()), at(loss.getSmoothing())}, {sums});
+        solve(SoftmaxLossProblem{logits.view, ignoredBy(loss.getIgnored()), bool(loss.getWeights())},
+              with({logits, at(loss.getLabels()), at(loss.getSmoothing())}, loss.getWeights()), {sums});
         mean(logits.view, logits.view.n * logits.view.h * logits.view.w, sums, loss.getCount(),
              loss.getLoss());
         return success();
@@ -46,15 +46,18 @@ LogicalResult Lowering::lowerLoss(Operation *op) {
       .Case<vn::SoftmaxCrossEntropyGradOp>([&](auto loss) {
         const Location logits = at(loss.getLogits()), gradient = result(loss.getResult());
         solve(SoftmaxLossGradientProblem{logits.view, gradient.view, ignoredBy(loss.getIgnored()),
-                                         loss.getWeight().convertToDouble()},
-              with({logits, at(loss.getLabels()), at(loss.getSmoothing())}, loss.getCount()), {gradient});
+                                         loss.getWeight().convertToDouble(), bool(loss.getWeights())},
+              with(with({logits, at(loss.getLabels()), at(loss.getSmoothing())}, loss.getCount()),
+                   loss.getWeights()),
+              {gradient});
         return success();
       })
       .Case<vn::CountLabelsOp>([&](auto count) {
         const Location labels = at(count.getLabels());
         const Location to = result(count.getCount());
-        solve(CountLabelsProblem{labels.view.size(), int64_t(count.getIgnored()), to.view.size()}, {labels},
-              {to});
+        solve(CountLabelsProblem{labels.view.size(), ignoredBy(count.getIgnored()), to.view.size(),
+                                 count.getWeights() ? at(count.getWeights()).view.size() : 0},
+              with({labels}, count.getWeights()), {to});
         return success();
       })
       .Case<vn::PointwiseLossOp>([&](auto loss) {
@@ -78,6 +81,10 @@ LogicalResult Lowering::lowerLoss(Operation *op) {
       .Case<vn::NumberOp>([&](auto number) {
         const Location y = result(number.getResult());
         solve(FillProblem{y.view, float(number.getValue().convertToDouble())}, {}, {y});
+        return success();
+      })
+      .Case<vn::NumbersOp>([&](auto numbers) {
+        solve(NumbersProblem{numbers.getValues().vec()}, {}, {result(numbers.getResult())});
         return success();
       })
       .Case<vn::WeightedSumOp>([&](auto sum) {

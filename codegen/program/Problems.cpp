@@ -2,6 +2,9 @@
 
 #include "dsl/ShapeRules.h"
 
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/xxhash.h"
+
 #include <cstdio>
 
 namespace vernier::codegen {
@@ -82,6 +85,7 @@ struct Name {
   const char *operator()(const PointwiseLossGradientProblem &) const { return "pointwise_loss_gradient"; }
   const char *operator()(const CountLabelsProblem &) const { return "count_labels"; }
   const char *operator()(const MeanLossProblem &) const { return "mean_loss"; }
+  const char *operator()(const NumbersProblem &) const { return "numbers"; }
   const char *operator()(const WeightedSumProblem &) const { return "weighted_sum"; }
   const char *operator()(const KeepMaskProblem &) const { return "keep_mask"; }
   const char *operator()(const SgdProblem &) const { return "sgd"; }
@@ -207,16 +211,18 @@ public:
     number("", p.channels).word(p.bias ? "bias" : "").real("epsilon", p.epsilon);
   }
   void operator()(const ScaleParameterProblem &p) { number("", p.outputs).number("of", p.perOutput); }
-  void operator()(const SoftmaxLossProblem &p) { map(p.logits).ignored(p.ignored); }
+  void operator()(const SoftmaxLossProblem &p) { map(p.logits).ignored(p.ignored).weighted(p.weighted); }
   void operator()(const SoftmaxLossGradientProblem &p) {
-    map(p.logits).to(p.gradient).ignored(p.ignored).real("weight", p.weight);
+    map(p.logits).to(p.gradient).ignored(p.ignored).weighted(p.weighted).real("weight", p.weight);
   }
   void operator()(const PointwiseLossProblem &p) { pointwise(p.function, p.x, p.target); }
   void operator()(const PointwiseLossGradientProblem &p) {
     pointwise(p.function, p.x, p.target).to(p.gradient).real("weight", p.weight);
   }
   void operator()(const CountLabelsProblem &p) {
-    number("of", p.labels).number("ignored", p.ignored).parts(p.parts);
+    number("of", p.labels).ignored(p.ignored).parts(p.parts);
+    if (p.classes != 0)
+      number("weights", p.classes);
   }
   void operator()(const MeanLossProblem &p) {
     number("of", p.sums).word(p.count ? "" : "counted");
@@ -224,6 +230,7 @@ public:
       number("of", *p.count);
     parts(p.parts);
   }
+  void operator()(const NumbersProblem &p) { word(p.name()); }
   void operator()(const WeightedSumProblem &p) {
     for (const double weight : p.weights)
       real("", weight);
@@ -239,6 +246,7 @@ public:
 
 private:
   Text &ignored(std::optional<int64_t> label) { return label ? number("ignored", *label) : *this; }
+  Text &weighted(bool weighted) { return word(weighted ? "weighted" : ""); }
   Text &pointwise(const PointwiseFunction &f, const View &x, const View &target) {
     word(nameOf(f.kind));
     if (f.kind == Pointwise::Focal || f.kind == Pointwise::SmoothL1)
@@ -294,6 +302,11 @@ std::vector<dsl::ResamplingRun> ResampleProblem::runs(int axis) const {
   if (transposed)
     std::swap(from, to);
   return dsl::resamplingRuns({kind, from, to, alignCorners, scale}, transposed);
+}
+
+std::string NumbersProblem::name() const {
+  const llvm::ArrayRef bytes(reinterpret_cast<const uint8_t *>(values.data()), 8 * values.size());
+  return std::to_string(values.size()) + "_" + llvm::utohexstr(llvm::xxh3_64bits(bytes), /*LowerCase=*/true);
 }
 
 int64_t macsOf(const Problem &problem) {

@@ -384,21 +384,25 @@ struct ScaleParameterProblem {
 
 // --- losses
 
-// Reads logits, labels, smoothing; writes the sum of the losses of each row of pixels. A label `ignored` has
-// none.
+// Reads logits, labels, smoothing, where `weighted` a weight for each class; writes the sum of the losses of
+// each row of pixels. A label `ignored` has none.
 struct SoftmaxLossProblem {
   View logits;
   std::optional<int64_t> ignored;
+  bool weighted = false;
 
   bool operator==(const SoftmaxLossProblem &) const = default;
 };
 
-// Reads what SoftmaxLossProblem reads and, where labels are ignored, how many are not; writes the gradient of
-// `weight` times the mean loss.
+// Reads logits, labels, smoothing, where labels are ignored or `weighted` what CountLabelsProblem writes,
+// where `weighted` the weights; writes the gradient of `weight` times the mean loss.
 struct SoftmaxLossGradientProblem {
   View logits, gradient;
   std::optional<int64_t> ignored;
   double weight = 1;
+  bool weighted = false;
+
+  bool counted() const { return ignored || weighted; }
 
   bool operator==(const SoftmaxLossGradientProblem &) const = default;
 };
@@ -420,9 +424,12 @@ struct PointwiseLossGradientProblem {
   bool operator==(const PointwiseLossGradientProblem &) const = default;
 };
 
-// Reads labels; writes how many of each part are not `ignored`, at least 1.
+// Reads labels and, of so many `classes`, 0 without, weights; writes how many of each part are not `ignored`,
+// or the sum of their weights; 1 instead of 0.
 struct CountLabelsProblem {
-  int64_t labels = 1, ignored = 0, parts = 1;
+  int64_t labels = 1;
+  std::optional<int64_t> ignored;
+  int64_t parts = 1, classes = 0;
 
   bool operator==(const CountLabelsProblem &) const = default;
 };
@@ -435,6 +442,15 @@ struct MeanLossProblem {
   int64_t parts = 1;
 
   bool operator==(const MeanLossProblem &) const = default;
+};
+
+// Writes numbers.
+struct NumbersProblem {
+  std::vector<double> values;
+
+  std::string name() const; // how many, and a digest of them
+
+  bool operator==(const NumbersProblem &) const = default;
 };
 
 // Reads `size` numbers for each weight; writes the sums of their products.
@@ -491,8 +507,8 @@ using Problem = std::variant<
     BatchGradientApplyProblem, LayerNormProblem, LayerNormGradientProblem, LayerNormGradientSumsProblem,
     LayerNormGradientFinishProblem, ChannelSumsProblem, FoldWeightProblem, FoldScaleProblem, FoldBiasProblem,
     ScaleParameterProblem, SoftmaxLossProblem, SoftmaxLossGradientProblem, PointwiseLossProblem,
-    PointwiseLossGradientProblem, CountLabelsProblem, MeanLossProblem, WeightedSumProblem, KeepMaskProblem,
-    SgdProblem, AccumulateProblem, CheckFiniteProblem>;
+    PointwiseLossGradientProblem, CountLabelsProblem, MeanLossProblem, NumbersProblem, WeightedSumProblem,
+    KeepMaskProblem, SgdProblem, AccumulateProblem, CheckFiniteProblem>;
 
 // "convolution", "pool_gradient".
 const char *nameOf(const Problem &problem);

@@ -219,7 +219,8 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
       .Case([&](vn::SoftmaxCrossEntropyOp op) {
         return one(lossOf(op, [&](Part part) {
           return softmaxCrossEntropy(part(in(op.getLogits())), part(in(op.getLabels())),
-                                     in(op.getSmoothing())[0], op.getIgnored())[0];
+                                     in(op.getSmoothing())[0], op.getIgnored(),
+                                     in.orNull(op.getWeights()))[0];
         }));
       })
       .Case([&](vn::PointwiseLossOp op) {
@@ -230,8 +231,9 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
         }));
       })
       .Case([&](vn::CountLabelsOp op) {
-        return one(lossOf(
-            op, [&](Part part) { return countLabels(part(in(op.getLabels())), int64_t(op.getIgnored())); }));
+        return one(lossOf(op, [&](Part part) {
+          return countLabels(part(in(op.getLabels())), op.getIgnored(), in.orNull(op.getWeights()));
+        }));
       })
       .Case([&](vn::DropoutOp op) { return one(in(op.getInput())); })
       .Case([&](vn::KeepMaskOp op) {
@@ -239,6 +241,11 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
                             op.getStream(), op.getImage()));
       })
       .Case([&](vn::NumberOp op) { return one(Tensor({1}, op.getValue().convertToDouble())); })
+      .Case([&](vn::NumbersOp op) {
+        Tensor numbers(shapeOf(op.getResult()));
+        llvm::copy(op.getValues(), numbers.data.begin());
+        return one(std::move(numbers));
+      })
       .Case([&](vn::WeightedSumOp op) {
         Tensor sum(shapeOf(op.getResult()));
         for (auto [term, weight] : llvm::zip_equal(op.getTerms(), op.getWeights()))
@@ -369,9 +376,10 @@ std::optional<Tensors> computeGradient(Operation *op, const Operands &in) {
         return one(padReplicateGrad(in(op.getDy()), toArray<4>(op.getPadding())));
       })
       .Case([&](vn::SoftmaxCrossEntropyGradOp op) {
-        return one(times(softmaxCrossEntropyGrad(in(op.getLogits()), in(op.getLabels()),
-                                                 in(op.getSmoothing())[0], op.getIgnored()),
-                         op.getWeight()));
+        return one(
+            times(softmaxCrossEntropyGrad(in(op.getLogits()), in(op.getLabels()), in(op.getSmoothing())[0],
+                                          op.getIgnored(), in.orNull(op.getWeights())),
+                  op.getWeight()));
       })
       .Case([&](vn::PointwiseLossGradOp op) {
         return one(

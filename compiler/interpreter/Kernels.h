@@ -157,13 +157,14 @@ Tensor channelSum(const Tensor &x);                  // -> C
 Tensor channelDot(const Tensor &a, const Tensor &b); // -> C
 
 // --- Loss.cpp: losses are means, of shape [1] ---
-// Logits have their classes innermost. The label `ignored` does not count; the mean of none is 0.
+// Logits have their classes innermost. The label `ignored` does not count; the mean of none is 0. `weights`,
+// of classes, may be null.
 Tensor softmaxCrossEntropy(const Tensor &logits, const Tensor &labels, double smoothing,
-                           std::optional<int64_t> ignored = {});
+                           std::optional<int64_t> ignored = {}, const Tensor *weights = nullptr);
 Tensor softmaxCrossEntropyGrad(const Tensor &logits, const Tensor &labels, double smoothing,
-                               std::optional<int64_t> ignored = {});
-// How many labels are not ignored; at least 1.
-double countLabels(const Tensor &labels, int64_t ignored);
+                               std::optional<int64_t> ignored = {}, const Tensor *weights = nullptr);
+// How many labels are not ignored, or the sum of their weights; 1 instead of 0.
+double countLabels(const Tensor &labels, std::optional<int64_t> ignored, const Tensor *weights = nullptr);
 // `target` is null where the function has none.
 Tensor pointwiseLoss(const PointwiseFunction &function, const Tensor &x, const Tensor *target);
 Tensor pointwiseLossGrad(const PointwiseFunction &function, const Tensor &x, const Tensor *target);

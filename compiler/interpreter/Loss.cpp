@@ -15,27 +15,25 @@ double logSumExp(const double *row, int64_t classes) {
   return top + std::log(sum);
 }
 
-// The smoothed target distribution: the label's share is 1 - smoothing plus its part of the evenly spread
-// rest.
-double target(int64_t k, int64_t label, int64_t classes, double smoothing) {
-  return (k == label ? 1.0 - smoothing : 0.0) + smoothing / static_cast<double>(classes);
+// The smoothed target: the label's share is 1 - smoothing plus its part of the evenly spread rest, each times
+// its class's weight.
+double target(int64_t k, int64_t label, int64_t classes, double smoothing, const Tensor *weights) {
+  const double share = (k == label ? 1.0 - smoothing : 0.0) + smoothing / static_cast<double>(classes);
+  return weights ? share * (*weights)[k] : share;
 }
 
 } // namespace
 
-double countLabels(const Tensor &labels, int64_t ignored) {
-  const auto counts = std::count_if(labels.data.begin(), labels.data.end(),
-                                    [&](double label) { return label != double(ignored); });
-  return double(std::max<int64_t>(counts, 1));
-}
-
-// How many pixels the mean is over.
-static double counted(const Tensor &labels, std::optional<int64_t> ignored) {
-  return ignored ? countLabels(labels, *ignored) : double(labels.size());
+double countLabels(const Tensor &labels, std::optional<int64_t> ignored, const Tensor *weights) {
+  double count = 0;
+  for (const double label : labels.data)
+    if (!ignored || label != double(*ignored))
+      count += weights ? (*weights)[int64_t(label)] : 1.0;
+  return count == 0 ? 1.0 : count;
 }
 
 Tensor softmaxCrossEntropy(const Tensor &logits, const Tensor &labels, double smoothing,
-                           std::optional<int64_t> ignored) {
+                           std::optional<int64_t> ignored, const Tensor *weights) {
   const int64_t classes = logits.shape.back();
   Tensor loss({1});
   for (int64_t n = 0; n < labels.size(); ++n) {
@@ -45,29 +43,32 @@ Tensor softmaxCrossEntropy(const Tensor &logits, const Tensor &labels, double sm
     double normalizer = logSumExp(row, classes);
     for (int64_t k = 0; k < classes; ++k) {
       // A class that nothing is wanted of takes no part, even where its logit is -infinity.
-      const double wanted = target(k, static_cast<int64_t>(labels[n]), classes, smoothing);
+      const double wanted = target(k, static_cast<int64_t>(labels[n]), classes, smoothing, weights);
       if (wanted != 0.0)
         loss[0] -= wanted * (row[k] - normalizer);
     }
   }
-  loss[0] /= counted(labels, ignored);
+  loss[0] /= countLabels(labels, ignored, weights);
   return loss;
 }
 
 Tensor softmaxCrossEntropyGrad(const Tensor &logits, const Tensor &labels, double smoothing,
-                               std::optional<int64_t> ignored) {
+                               std::optional<int64_t> ignored, const Tensor *weights) {
   const int64_t classes = logits.shape.back();
-  const double count = counted(labels, ignored);
+  const double count = countLabels(labels, ignored, weights);
   Tensor grad(logits.shape);
   for (int64_t n = 0; n < labels.size(); ++n) {
     if (ignored && labels[n] == double(*ignored))
       continue;
     const double *row = logits.data.data() + n * classes;
-    double normalizer = logSumExp(row, classes);
+    const auto wanted = [&](int64_t k) {
+      return target(k, static_cast<int64_t>(labels[n]), classes, smoothing, weights);
+    };
+    double normalizer = logSumExp(row, classes), sum = 0;
     for (int64_t k = 0; k < classes; ++k)
-      grad[n * classes + k] =
-          (std::exp(row[k] - normalizer) - target(k, static_cast<int64_t>(labels[n]), classes, smoothing)) /
-          count;
+      sum += wanted(k);
+    for (int64_t k = 0; k < classes; ++k)
+      grad[n * classes + k] = ((weights ? sum : 1.0) * std::exp(row[k] - normalizer) - wanted(k)) / count;
   }
   return grad;
 }

@@ -23,6 +23,8 @@ static RankedTensorType lossType(MLIRContext *context, bool eachImage, int64_t i
 
 LogicalResult CountLabelsOp::inferShapes(Types &results) {
   results.push_back(lossType(getContext(), getEachImage(), getLabels().getType().getDimSize(0))); // C1
+  if (!getIgnored() && !getWeights())                                                             // C2
+    return emitOpError("counts all labels: none is ignored, and none is weighted");
   return success();
 }
 Expected CountLabelsOp::expectedOperands(std::optional<int64_t>) { return {}; }
@@ -32,13 +34,18 @@ Expected CountLabelsOp::expectedOperands(std::optional<int64_t>) { return {}; }
 
 // C3
 template <class Op> static LogicalResult requireCount(Op op) {
-  if (op.getIgnored().has_value() != bool(op.getCount()))
-    return op.emitOpError("needs a count of labels if some are ignored, and only then");
+  if ((op.getIgnored().has_value() || op.getWeights()) != bool(op.getCount()))
+    return op.emitOpError("needs a count of labels if some are ignored or weighted, and only then");
   return success();
 }
 
-template <class Op> static Expected expectedLabels(Op op) { // C1
-  return {{1, "labels", labelsOf(op.getLogits().getType())}};
+template <class Op> static Expected expectedLabels(Op op) { // C1, and what the weights are
+  RankedTensorType logits = op.getLogits().getType();
+  Expected expected = {{1, "labels", labelsOf(logits)}};
+  if (op.getWeights())
+    expected.push_back(
+        {op.getCount() ? 4u : 3u, "weights", floatTensor(op.getContext(), {channelsOf(logits)})});
+  return expected;
 }
 
 LogicalResult SoftmaxCrossEntropyOp::inferShapes(Types &results) {
@@ -63,7 +70,7 @@ LogicalResult SoftmaxCrossEntropyOp::buildLossGradient(OpBuilder &builder, doubl
   if (wanted(getLogits()))
     operandGradients[0] = SoftmaxCrossEntropyGradOp::create(
         builder, getLoc(), getLogits().getType(), getLogits(), getLabels(), getSmoothing(), getCount(),
-        getIgnoredAttr(), builder.getF64FloatAttr(weight));
+        getWeights(), getIgnoredAttr(), builder.getF64FloatAttr(weight));
   return success();
 }
 
@@ -137,6 +144,12 @@ LogicalResult PointwiseLossOp::buildLossGradient(OpBuilder &builder, double weig
         scaled(builder, getLoc(), getInput(), -weight / double(getInput().getType().getNumElements()));
   else
     return emitError("the target of a focal loss depends on parameters that are trained");
+  return success();
+}
+
+LogicalResult NumbersOp::verify() {
+  if (int64_t(getValues().size()) != getType().getNumElements()) // C1
+    return emitOpError("has ") << getValues().size() << " values for " << getType();
   return success();
 }
 

@@ -51,6 +51,22 @@ def Vn_NumberOp : Vn_Op<"number", [Pure, Vn_Bytes]> {
   let assemblyFormat = "$value attr-dict `:` type($result)";
 }
 
+def Vn_NumbersOp : Vn_Op<"numbers", [Pure, Vn_Bytes]> {
+  let summary = "some numbers";
+  let description = [{
+    - (C1) `result` has as many elements as there are `values`.
+
+    Example:
+    ```mlir
+    %weights = vn.numbers [1.0, 2.5, 0.5] : tensor<3xf32>
+    ```
+  }];
+  let arguments = (ins DenseF64ArrayAttr:$values);
+  let results = (outs Vn_Vector:$result);
+  let assemblyFormat = "$values attr-dict `:` type($result)";
+  let hasVerifier = 1; // C1
+}
+
 def Vn_WeightedSumOp : Vn_Op<"weighted_sum", [Pure, Vn_Bytes]> {
   let summary = "sum of numbers, each times its weight";
   let description = [{
@@ -75,34 +91,42 @@ def Vn_WeightedSumOp : Vn_Op<"weighted_sum", [Pure, Vn_Bytes]> {
 def Vn_CountLabelsOp : Vn_Op<"count_labels", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
   let summary = "how many labels are not ignored";
   let description = [{
-    At least 1, so that the mean of nothing is 0.
+    With `weights`, one for each class, the sum of theirs. 1 where it would be 0, so that the mean of nothing is
+    0.
 
     - (C1) `count` is tensor<1xf32>, or of `each_image` one number.
+    - (C2) A label is `ignored` or there are `weights`; else all count.
 
     Example:
     ```mlir
     %count = vn.count_labels %mask ignored 255 : (tensor<8x224x224xi32>) -> tensor<1xf32>
     ```
   }];
-  let arguments = (ins Vn_Labels:$labels, Vn_Integer:$ignored, UnitAttr:$each_image);
+  let arguments = (ins Vn_Labels:$labels, Optional<Vn_Vector>:$weights, OptionalAttr<Vn_Integer>:$ignored,
+                       UnitAttr:$each_image);
   let results = (outs Vn_Vector:$count);
   let assemblyFormat = [{
-    $labels `ignored` $ignored (`each_image` $each_image^)? attr-dict `:` functional-type(operands, results)
+    $labels (`weights` $weights^)? (`ignored` $ignored^)? (`each_image` $each_image^)? attr-dict
+    `:` functional-type(operands, results)
   }];
 }
 
-def Vn_SoftmaxCrossEntropyOp : Vn_Op<"softmax_cross_entropy", [Pure, Vn_ShapeOfOperands, Vn_Loss, Vn_Bytes]> {
+def Vn_SoftmaxCrossEntropyOp : Vn_Op<"softmax_cross_entropy",
+    [Pure, AttrSizedOperandSegments, Vn_ShapeOfOperands, Vn_Loss, Vn_Bytes]> {
   let summary = "mean cross-entropy of softmax, with label smoothing";
   let description = [{
     With p = softmax(logits[n, y, x]) over the K classes, l the pixel's label and s = `smoothing`, its loss is
     `-(1 - s) * log p[l] - s / K * (sum over k of log p[k])`; the result is the mean over all pixels. A label
-    `ignored` has loss 0; the mean is then over `count`, those that are not. With `each_image` there is a mean
+    `ignored` has loss 0; the mean is then over `count`, those that are not. With `weights`, w, one for each
+    class, it is `-(1 - s) * w[l] * log p[l] - s / K * (sum over k of w[k] * log p[k])`, and `count` the sum of
+    the labels' weights. With `each_image` there is a mean
     for each of them, as evaluation needs it; such a loss has no gradient.
 
     - (C1) `labels` is N, if H and W are 1, else N x H x W.
     - (C2) `loss` is tensor<1xf32>, or of `each_image` one number.
-    - (C3) There is a `count` if something is `ignored`.
+    - (C3) There is a `count` if something is `ignored` or there are `weights`.
     - (C4) `count` has the type of `loss`.
+    - (C5) `weights` is tensor<Kxf32>.
 
     Example:
     ```mlir
@@ -111,23 +135,27 @@ def Vn_SoftmaxCrossEntropyOp : Vn_Op<"softmax_cross_entropy", [Pure, Vn_ShapeOfO
     ```
   }];
   let arguments = (ins Vn_F32Map:$logits, Vn_Labels:$labels, Vn_Scalar:$smoothing, Optional<Vn_Vector>:$count,
-                       OptionalAttr<Vn_Integer>:$ignored, UnitAttr:$each_image);
+                       Optional<Vn_Vector>:$weights, OptionalAttr<Vn_Integer>:$ignored, UnitAttr:$each_image);
   let results = (outs Vn_Vector:$loss);
   let assemblyFormat = [{
-    $logits `,` $labels `,` $smoothing (`,` $count^)? (`ignored` $ignored^)? (`each_image` $each_image^)? attr-dict
+    $logits `,` $labels `,` $smoothing (`,` $count^)? (`weights` $weights^)? (`ignored` $ignored^)? (`each_image` $each_image^)? attr-dict
     `:` functional-type(operands, results)
   }];
 }
 
-def Vn_SoftmaxCrossEntropyGradOp : Vn_Op<"softmax_cross_entropy_grad", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
+def Vn_SoftmaxCrossEntropyGradOp : Vn_Op<"softmax_cross_entropy_grad",
+    [Pure, AttrSizedOperandSegments, Vn_ShapeOfOperands, Vn_Bytes]> {
   let summary = "gradient of the mean cross-entropy with respect to the logits";
   let description = [{
     `weight * (p[k] - (1 - s) * (k == l) - s / K) / M` for each pixel, in the terms of
-    `vn.softmax_cross_entropy`; M is the number of pixels, or `count`, and of an ignored pixel it is 0.
+    `vn.softmax_cross_entropy`; M is the number of pixels, or `count`, and of an ignored pixel it is 0. With
+    `weights` the target t[k] is `(1 - s) * w[l] * (k == l) + s / K * w[k]`, and p[k] is multiplied by the sum of
+    all.
 
     - (C1) `labels` is N, if H and W are 1, else N x H x W.
     - (C2) `result` has the type of `logits`.
-    - (C3) There is a `count` if something is `ignored`.
+    - (C3) There is a `count` if something is `ignored` or there are `weights`.
+    - (C4) `weights` is tensor<Kxf32>.
 
     Example:
     ```mlir
@@ -136,10 +164,11 @@ def Vn_SoftmaxCrossEntropyGradOp : Vn_Op<"softmax_cross_entropy_grad", [Pure, Vn
     ```
   }];
   let arguments = (ins Vn_F32Map:$logits, Vn_Labels:$labels, Vn_Scalar:$smoothing, Optional<Vn_Scalar>:$count,
-                       OptionalAttr<Vn_Integer>:$ignored, DefaultValuedAttr<F64Attr, "1.0">:$weight);
+                       Optional<Vn_Vector>:$weights, OptionalAttr<Vn_Integer>:$ignored,
+                       DefaultValuedAttr<F64Attr, "1.0">:$weight);
   let results = (outs Vn_F32Map:$result);
   let assemblyFormat = [{
-    $logits `,` $labels `,` $smoothing (`,` $count^)? (`ignored` $ignored^)? (`weight` $weight^)? attr-dict
+    $logits `,` $labels `,` $smoothing (`,` $count^)? (`weights` $weights^)? (`ignored` $ignored^)? (`weight` $weight^)? attr-dict
     `:` functional-type(operands, results)
   }];
 }

@@ -126,13 +126,19 @@ private:
     Value smoothing = NumberOp::create(builder, loc, number, llvm::APFloat(node.smoothing)), count;
     describe(smoothing.getDefiningOp(), node);
     const IntegerAttr ignored = node.ignored ? integer(*node.ignored) : IntegerAttr();
-    if (ignored) {
-      count = CountLabelsOp::create(builder, loc, number, operands[1], *node.ignored,
-                                    /*each_image=*/false);
+    Value weights;
+    if (!node.weights.empty()) {
+      Type vector = floatTensor(&context, {int64_t(node.weights.size())});
+      weights = NumbersOp::create(builder, loc, vector, node.weights);
+      describe(weights.getDefiningOp(), node);
+    }
+    if (ignored || weights) {
+      count = CountLabelsOp::create(builder, loc, number, operands[1], weights, ignored,
+                                    /*each_image=*/UnitAttr());
       describe(count.getDefiningOp(), node);
     }
     return SoftmaxCrossEntropyOp::create(builder, loc, number, operands[0], operands[1], smoothing, count,
-                                         ignored, /*each_image=*/false);
+                                         weights, ignored, /*each_image=*/UnitAttr());
   }
 
   std::pair<FlatSymbolRefAttr, IntegerAttr> holeOf(const dsl::Node &node) {

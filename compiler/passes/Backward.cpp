@@ -51,7 +51,8 @@ Value buildLoss(OpBuilder &builder, LossKind kind, Value logits, Value labels, V
   Operation *loss;
   if (kind == LossKind::Softmax)
     loss = SoftmaxCrossEntropyOp::create(builder, loc, scalar, logits, labels, smoothing,
-                                         /*count=*/Value(), /*ignored=*/IntegerAttr(), /*each_image=*/false);
+                                         /*count=*/Value(), /*weights=*/Value(),
+                                         /*ignored=*/IntegerAttr(), /*each_image=*/UnitAttr());
   else
     loss = PointwiseLossOp::create(builder, loc, scalar, Pointwise::Binary, logits, labels,
                                    llvm::APFloat(1.0), llvm::APFloat(0.5), /*each_image=*/false);

@@ -275,16 +275,18 @@ std::vector<Tensor> magnitudesOf(mlir::Operation *op, llvm::ArrayRef<const Tenso
       })
       .Case([&](vn::SoftmaxCrossEntropyOp loss) {
         Tensor result = std::move(evaluate(loss, exact).front());
+        const double weight = loss.getWeights() ? largest(*exact.back()) : 1;
         for (double &value : result.data)
-          value = std::abs(value) + largest(*exact[0]) + 1;
+          value = std::abs(value) + weight * (largest(*exact[0]) + 1);
         return std::vector<Tensor>{std::move(result)};
       })
-      // A probability less a target, of which either is at most 1.
+      // A probability less a target, of which either is at most 1, or the largest weight.
       .Case([&](vn::SoftmaxCrossEntropyGradOp loss) {
         const Tensor &logits = *exact[0];
         const double pixels = loss.getCount() ? (*exact[3])[0] : double(exact[1]->size());
+        const double weight = loss.getWeights() ? largest(*exact.back()) : 1;
         return std::vector<Tensor>{
-            Tensor(logits.shape, 2 * std::abs(loss.getWeight().convertToDouble()) / pixels)};
+            Tensor(logits.shape, 2 * weight * std::abs(loss.getWeight().convertToDouble()) / pixels)};
       })
       .Case([&](vn::PointwiseLossOp loss) {
         Tensor result(loss.getType().getShape().vec());

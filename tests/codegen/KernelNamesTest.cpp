@@ -396,10 +396,13 @@ std::vector<Kernel> training(const Fields &f, const Target &target) {
   const int64_t parts = f[8] ? 4 : 1;
   const auto count = f[7] ? std::optional(f[0] * f[1]) : std::nullopt;
   for (const codegen::Problem &problem : std::initializer_list<codegen::Problem>{
-           SoftmaxLossProblem{x, ignored}, SoftmaxLossGradientProblem{x, dy, ignored, weight},
+           SoftmaxLossProblem{x, ignored, f[8] == 1},
+           SoftmaxLossGradientProblem{x, dy, ignored, weight, f[8] == 1},
            PointwiseLossProblem{function, x, wanted},
            PointwiseLossGradientProblem{function, x, wanted, dy, weight},
-           CountLabelsProblem{4 * f[0], 255 * f[7], parts}, MeanLossProblem{4 * f[0], count, parts},
+           CountLabelsProblem{4 * f[0], ignored, parts, f[7] ? 0 : f[3]},
+           MeanLossProblem{4 * f[0], count, parts}, NumbersProblem{{1, weight}},
+           NumbersProblem{std::vector<double>(size_t(4 + f[7]), weight)},
            WeightedSumProblem{{1, weight}, f[0]},
            KeepMaskProblem{x, uint32_t(f[6]), uint32_t(f[3]), f[7] == 1}})
     kernels.push_back(whole(problem, target));

@@ -326,21 +326,29 @@ public:
   void operator()(const SoftmaxLossProblem &p) {
     const Tensor logits = read(p.logits), labels = readLabels(p.logits);
     const double smoothing = readNumbers({1})[0];
-    writeNumbers(rowSums(p.logits, [&](int64_t pixel) {
-      return reference::softmaxCrossEntropy(part(logits, pixel, p.logits.c), part(labels, pixel, 1),
-                                            smoothing, p.ignored)[0];
+    const Tensor given = p.weighted ? readNumbers({p.logits.c}) : Tensor();
+    const Tensor *weights = p.weighted ? &given : nullptr;
+    writeNumbers(rowSums(p.logits, [&](int64_t pixel) { // a mean over one pixel, times its weight
+      const Tensor label = part(labels, pixel, 1);
+      return reference::softmaxCrossEntropy(part(logits, pixel, p.logits.c), label, smoothing, p.ignored,
+                                            weights)[0] *
+             reference::countLabels(label, p.ignored, weights);
     }));
   }
   void operator()(const SoftmaxLossGradientProblem &p) {
     const Tensor logits = read(p.logits), labels = readLabels(p.logits);
     const double smoothing = readNumbers({1})[0];
-    const double pixels = p.ignored ? readNumbers({1})[0] : double(labels.size());
+    const double pixels = p.counted() ? readNumbers({1})[0] : double(labels.size());
+    const Tensor given = p.weighted ? readNumbers({p.logits.c}) : Tensor();
+    const Tensor *weights = p.weighted ? &given : nullptr;
     Tensor gradient(logits.shape);
     for (int64_t pixel = 0; pixel < labels.size(); ++pixel) {
-      const Tensor one = reference::softmaxCrossEntropyGrad(part(logits, pixel, p.logits.c),
-                                                            part(labels, pixel, 1), smoothing, p.ignored);
+      const Tensor label = part(labels, pixel, 1);
+      const Tensor one = reference::softmaxCrossEntropyGrad(part(logits, pixel, p.logits.c), label, smoothing,
+                                                            p.ignored, weights);
+      const double count = reference::countLabels(label, p.ignored, weights);
       for (int64_t k = 0; k < p.logits.c; ++k)
-        gradient[pixel * p.logits.c + k] = p.weight * one[k] / pixels;
+        gradient[pixel * p.logits.c + k] = p.weight * one[k] * count / pixels;
     }
     write(gradient, p.gradient);
   }
@@ -360,9 +368,11 @@ public:
   }
   void operator()(const CountLabelsProblem &p) {
     const Tensor labels = readNumbers({p.labels}, Element::I32);
+    const Tensor weights = p.classes ? readNumbers({p.classes}) : Tensor();
     Tensor counts({p.parts});
     for (int64_t i = 0; i < p.parts; ++i)
-      counts[i] = reference::countLabels(part(labels, i, p.labels / p.parts), p.ignored);
+      counts[i] = reference::countLabels(part(labels, i, p.labels / p.parts), p.ignored,
+                                         p.classes ? &weights : nullptr);
     writeNumbers(counts);
   }
   void operator()(const MeanLossProblem &p) {
@@ -374,6 +384,11 @@ public:
     for (int64_t i = 0; i < p.parts; ++i)
       means[i] /= counts[i];
     writeNumbers(means);
+  }
+  void operator()(const NumbersProblem &p) {
+    Tensor numbers({int64_t(p.values.size())});
+    numbers.data = p.values;
+    writeNumbers(numbers);
   }
   void operator()(const WeightedSumProblem &p) {
     Tensor sum({p.size});

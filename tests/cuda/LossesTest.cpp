@@ -18,7 +18,7 @@ using cuda_tests::textOf;
 struct Problem {
   Map logits, gradient, target;
   int ignored = 0;
-  bool ignores = false;
+  bool ignores = false, weighted = false;
   PointwiseFunction function;
   double weight = 1;
 };
@@ -37,6 +37,7 @@ constexpr Problem randomProblem(uint64_t seed) {
   problem.target = cuda_tests::randomMapLike(random, problem.logits);
   problem.target.element = Element::F32;
   problem.ignores = random.chance(50);
+  problem.weighted = random.chance(50);
   problem.ignored = random.chance(50) ? 255 : -1;
   problem.function = {Pointwise(int(seed % 6)), random.chance(50) ? 2.0f : 0.5f, 0.25f};
   problem.weight = random.chance(50) ? 1 : 0.4;
@@ -46,18 +47,20 @@ constexpr Problem randomProblem(uint64_t seed) {
 template <SoftmaxLoss p>
 VN_KERNEL(p.threads())
 run_softmax(Global<const Number<p.logits.element>> logits, Global<const int> labels,
-            Global<const float> smoothing, Global<float> sums) {
-  softmax_loss<p>(logits, labels, smoothing, sums);
+            Global<const float> smoothing, Global<const float> weights, Global<float> sums) {
+  softmax_loss<p>(logits, labels, smoothing, weights, sums);
 }
 template <SoftmaxGradient p>
 VN_KERNEL(p.threads())
 run_softmax_gradient(Global<const Number<p.logits.element>> logits, Global<const int> labels,
-                     Global<const float> smoothing, Global<const float> count,
+                     Global<const float> smoothing, Global<const float> count, Global<const float> weights,
                      Global<Number<p.gradient.element>> gradient) {
-  softmax_gradient<p>(logits, labels, smoothing, count, gradient);
+  softmax_gradient<p>(logits, labels, smoothing, count, weights, gradient);
 }
-template <CountLabels p> VN_KERNEL(p.threads()) run_count(Global<const int> labels, Global<float> number) {
-  count_labels<p>(labels, number);
+template <CountLabels p>
+VN_KERNEL(p.threads())
+run_count(Global<const int> labels, Global<const float> weights, Global<float> number) {
+  count_labels<p>(labels, weights, number);
 }
 template <PointwiseLoss p>
 VN_KERNEL(p.threads())
@@ -93,42 +96,55 @@ double rounding(const Map &map) { return map.element == Element::BF16 ? 1.0 / 25
 template <Problem problem>
 void checkSoftmax(const std::vector<float> &numbers, const std::vector<int> &own, float smooth) {
   constexpr Map map = problem.logits;
-  constexpr SoftmaxLoss p{map, problem.ignored, problem.ignores};
-  constexpr SoftmaxGradient g{map, problem.gradient, problem.ignored, problem.ignores, problem.weight};
-  constexpr CountLabels c{map.pixels(), problem.ignored};
+  constexpr SoftmaxLoss p{map, problem.ignored, problem.ignores, problem.weighted};
+  constexpr SoftmaxGradient g{
+      map, problem.gradient, problem.ignored, problem.ignores, problem.weighted, problem.weight};
+  constexpr CountLabels c{map.pixels(), problem.ignored, 1, problem.ignores, problem.weighted};
   constexpr int rows = map.n * map.h, classes = map.c;
   const MapMemory logits(map, "logits", numbers), gradient(problem.gradient, "gradient");
   const Numbers<int> labels(own, "labels");
   const Numbers<float> smoothing(std::vector<float>{smooth}, "smoothing"), sums(size_t(rows), "sums"),
       count(1, "count");
+  std::vector<float> given;
+  for (int j = 0; j < classes; ++j)
+    given.push_back(0.25f * float(1 + (3 * j + 1) % 5));
+  const Numbers<float> weights(given, "weights");
+  float *const read = problem.weighted ? static_cast<float *>(weights) : nullptr;
+  const auto weightOf = [&](int j) { return problem.weighted ? double(given[size_t(j)]) : 1.0; };
   VN_LAUNCH(run_softmax<p>, launch_of(p), logits.first<Number<map.element>>(), static_cast<int *>(labels),
-            static_cast<float *>(smoothing), static_cast<float *>(sums));
-  VN_LAUNCH(run_count<c>, launch_of(c), static_cast<int *>(labels), static_cast<float *>(count));
+            static_cast<float *>(smoothing), read, static_cast<float *>(sums));
+  VN_LAUNCH(run_count<c>, launch_of(c), static_cast<int *>(labels), read, static_cast<float *>(count));
   VN_LAUNCH(run_softmax_gradient<g>, launch_of(g), logits.first<Number<map.element>>(),
             static_cast<int *>(labels), static_cast<float *>(smoothing),
-            problem.ignores ? static_cast<float *>(count) : nullptr,
+            problem.ignores || problem.weighted ? static_cast<float *>(count) : nullptr, read,
             gradient.first<Number<g.gradient.element>>());
   double counted = 0;
   for (const int label : own)
-    counted += label != problem.ignored;
-  BOOST_TEST(count.stored()[0] == std::max(counted, 1.0));
-  const double pixels = problem.ignores ? std::max(counted, 1.0) : map.pixels();
+    counted += problem.ignores && label == problem.ignored ? 0 : weightOf(label);
+  if (counted == 0)
+    counted = 1;
+  BOOST_TEST(count.stored()[0] == counted); // quarters are exact
+  const double pixels = problem.ignores || problem.weighted ? counted : map.pixels();
   std::vector<double> loss(size_t(rows), 0.0), slope;
   double largest = 1;
   for (int pixel = 0; pixel < map.pixels(); ++pixel) {
     const int x = pixel % map.w, row = pixel / map.w, label = own[size_t(pixel)];
     const auto logit = [&](int j) { return double(logits.at(row / map.h, row % map.h, x, j)); };
     const bool counts = !problem.ignores || label != problem.ignored;
-    double maximum = -INFINITY, sum = 0;
+    double maximum = -INFINITY, sum = 0, all = 0;
+    const auto wantedOf = [&](int j) {
+      return ((j == label ? 1 - smooth : 0) + double(smooth) / classes) * weightOf(j);
+    };
     for (int j = 0; j < classes; ++j)
-      maximum = std::max(maximum, logit(j));
+      maximum = std::max(maximum, logit(j)), all += wantedOf(j);
     for (int j = 0; j < classes; ++j)
       sum += std::exp(logit(j) - maximum);
     for (int j = 0; j < classes; ++j) {
-      const double wanted = (j == label ? 1 - smooth : 0) + double(smooth) / classes;
+      const double wanted = wantedOf(j);
       if (wanted != 0 && counts)
         loss[size_t(row)] -= wanted * (logit(j) - maximum - std::log(sum));
-      slope.push_back(counts ? problem.weight * (std::exp(logit(j) - maximum) / sum - wanted) / pixels : 0);
+      slope.push_back(counts ? problem.weight * (all * std::exp(logit(j) - maximum) / sum - wanted) / pixels
+                             : 0);
       if (std::isfinite(logit(j)))
         largest = std::max(largest, std::abs(logit(j)));
     }

@@ -212,32 +212,35 @@ constexpr SoftmaxLoss classes{.logits = logits};
 VN_KERNEL(classes.threads())
 softmax_loss_32x1000(Global<const float> z, Global<const int> labels, Global<const float> smoothing,
                      Global<float> sums) {
-  softmax_loss<classes>(z, labels, smoothing, sums);
+  softmax_loss<classes>(z, labels, smoothing, nullptr, sums);
 }
 constexpr SoftmaxGradient classes_gradient{.logits = logits, .gradient = logits};
 VN_KERNEL(classes_gradient.threads())
 softmax_gradient_32x1000(Global<const float> z, Global<const int> labels, Global<const float> smoothing,
                          Global<float> gradient) {
-  softmax_gradient<classes_gradient>(z, labels, smoothing, nullptr, gradient);
+  softmax_gradient<classes_gradient>(z, labels, smoothing, nullptr, nullptr, gradient);
 }
 constexpr Map mask{.n = 8, .h = 56, .w = 56, .c = 21, .pixel = 24, .align = 4};
-constexpr SoftmaxLoss pixels{.logits = mask, .ignored = 255, .ignores = true};
+constexpr SoftmaxLoss pixels{.logits = mask, .ignored = 255, .ignores = true, .weighted = true};
 VN_KERNEL(pixels.threads())
 softmax_loss_8x56x56x21(Global<const float> z, Global<const int> labels, Global<const float> smoothing,
-                        Global<float> sums) {
-  softmax_loss<pixels>(z, labels, smoothing, sums);
+                        Global<const float> weights, Global<float> sums) {
+  softmax_loss<pixels>(z, labels, smoothing, weights, sums);
 }
 constexpr SoftmaxGradient pixels_gradient{
-    .logits = mask, .gradient = mask, .ignored = 255, .ignores = true, .weight = 0.4};
+    .logits = mask, .gradient = mask, .ignored = 255, .ignores = true, .weighted = true, .weight = 0.4};
 VN_KERNEL(pixels_gradient.threads())
 softmax_gradient_8x56x56x21(Global<const float> z, Global<const int> labels, Global<const float> smoothing,
-                            Global<const float> count, Global<float> gradient) {
-  softmax_gradient<pixels_gradient>(z, labels, smoothing, count, gradient);
+                            Global<const float> count, Global<const float> weights, Global<float> gradient) {
+  softmax_gradient<pixels_gradient>(z, labels, smoothing, count, weights, gradient);
 }
-constexpr CountLabels labelled{.count = 8 * 56 * 56, .ignored = 255};
-VN_KERNEL(labelled.threads()) count_labels_25088(Global<const int> labels, Global<float> number) {
-  count_labels<labelled>(labels, number);
+constexpr CountLabels labelled{.count = 8 * 56 * 56, .ignored = 255, .ignores = true, .weighted = true};
+VN_KERNEL(labelled.threads())
+count_labels_25088(Global<const int> labels, Global<const float> weights, Global<float> number) {
+  count_labels<labelled>(labels, weights, number);
 }
+constexpr NumberTable<3> class_weights{{1.0f, 0.5f, 2.0f}};
+VN_KERNEL(1) numbers_3(Global<float> out) { numbers<class_weights>(out); }
 constexpr KeepMask kept{.mask = mask, .below = 1u << 30, .stream = 7};
 VN_KERNEL(kept.threads()) keep_mask_8x56x56x21(Global<const int> state, Global<float> y) {
   keep_mask<kept>(state, y);

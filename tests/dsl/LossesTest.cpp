@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(operations) {
   const Graph graph = graphOfBody(
       "target truth: [3, 32, 32] of float\ntarget mask: [32, 32] of int\ntarget kind: [] of int\n"
       "loss softmax_cross_entropy(image, mask)\n"
-      "loss image |> ce: softmax_cross_entropy(mask, smoothing = 0.1, ignore = -100)\n"
+      "loss image |> ce: softmax_cross_entropy(mask, smoothing = 0.1, ignore = -100, weights = [1, 0.5, 0])\n"
       "loss image |> global_avg_pool |> softmax_cross_entropy(kind)\n"
       "loss binary_cross_entropy(image, truth)\nloss focal_loss(image, truth)\n"
       "loss image |> power: focal_loss(truth, gamma = 0, alpha = 1)\nloss squared_error(image, truth)\n"
@@ -107,6 +107,7 @@ BOOST_AUTO_TEST_CASE(operations) {
   const Node &plain = nodeAt(graph, "softmax_cross_entropy1"), &labelled = nodeAt(graph, "ce");
   BOOST_TEST((plain.kind == OpKind::SoftmaxCrossEntropy && plain.smoothing == 0 && !plain.ignored));
   BOOST_TEST((labelled.smoothing == 0.1 && labelled.ignored == -100));
+  BOOST_TEST((plain.weights.empty() && labelled.weights == std::vector<double>{1, 0.5, 0}));
   BOOST_TEST(plain.operands == (std::vector<int>{0, 2}));
   BOOST_TEST(nodeAt(graph, "softmax_cross_entropy2").operands[1] == 3);
   const auto is = [&](const char *place, Pointwise kind, double sharpness, double share) {

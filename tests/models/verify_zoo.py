@@ -2,7 +2,8 @@
 
 Of each file the cheapest model is verified altogether, and the inference passes of the others, which are made of the same
 blocks: compiling kernels and running training steps in double precision takes most of the time. Tiers share this out:
-`default` leaves to `slow` what is deeper than another of its kind (`resnet152`), and files whose blocks others have;
+`default` leaves to `slow` what is deeper than another of its kind (`resnet152`), files whose blocks others have, and of a
+file's others all but the two dearest;
 `quick` has the small networks of Fashion-MNIST, which are not in `default`. `--everything` verifies all models altogether.
 
 With another `--target` it is the code alone of each file's cheapest model, at a batch of two: for inference and training in
@@ -15,6 +16,7 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from check_zoo import ROW
@@ -23,11 +25,12 @@ QUICK = {"fashion.vn"}
 # Made of blocks or operations that these have: mobilenet_v3.vn; resnet.vn; resnext_elastic.vn and dla_elastic.vn; res2net.vn and
 # dla.vn; res2net.vn; multi_scale_convnext.vn; scalenet_cifar.vn; resizable_cifar.vn; resnet.vn; shufflenet_v2.vn;
 # transposed convolutions and losses in tools.verify; feature_pyramid.vn, and shared blocks there; resnet.vn; mobilenet_v3.vn and
-# multi_scale_convnext.vn; deeplab.vn, and adaptive pools in tools.verify; resnet.vn, and what unet.vn has.
+# multi_scale_convnext.vn; deeplab.vn, and adaptive pools in tools.verify; resnet.vn, and what unet.vn has; dla_elastic.vn.
 OF_OTHERS_BLOCKS = {"efficientnet.vn", "multi_label.vn", "densenet_elastic.vn", "res2net_dla.vn", "res2next_cifar.vn",
                     "convnext.vn", "scalenet.vn", "resizable_resnet.vn", "octave_resnet.vn", "densenet.vn",
                     "unet.vn", "retinanet.vn", "cbam.vn", "multi_scale_mobilenet.vn",
-                    "pspnet.vn", "simple_baseline.vn"}
+                    "pspnet.vn", "simple_baseline.vn", "dla.vn"}
+OTHERS_OF_A_FILE = 2
 OF_EVERY_OPERATION = {"fashion.vn", "resizable_cifar.vn", "scalenet_cifar.vn", "efficient_shufflenet.vn"}
 # Operations that those have not.
 OF_OTHER_OPERATIONS = {"multi_scale_convnext.vn", "mobilenet_v3.vn", "selective_kernel.vn", "deeplab.vn"}
@@ -65,7 +68,7 @@ def plan(readme, tier):
     for row in rows:
         key, depth = kind(row)
         shallowest[key] = min(shallowest.get(key, depth), depth)
-    planned = []
+    planned, others = [], Counter()
     for row in sorted(rows, reverse=True):
         key, depth = kind(row)
         altogether = row == cheapest[row[2]]
@@ -76,7 +79,9 @@ def plan(readme, tier):
         elif altogether and row[2] in OF_OTHERS_BLOCKS:
             tiers = {"default": False, "slow": True}
         else:
-            tiers = {"slow" if depth > shallowest[key] else "default": altogether}
+            deeper = depth > shallowest[key]
+            others[row[2]] += not deeper and not altogether
+            tiers = {"slow" if deeper or (not altogether and others[row[2]] > OTHERS_OF_A_FILE) else "default": altogether}
         if tier in tiers:
             planned.append((*row[1:], tiers[tier]))
     return planned

@@ -491,6 +491,8 @@ class Writer:
             if channels > 1 and draw.random() < 0.4:
                 labels = target("[]" if value.pixels == 1 else f"[{value.height}, {value.width}]", "int")
                 more = draw.choice(("", ", smoothing = 0.1", ", ignore = 255", ", smoothing = 0.2, ignore = -1"))
+                if draw.random() < 0.3:
+                    more += f", weights = {[draw.choice((1, 0.25, 2.5, 0)) for _ in range(channels - 1)] + [1]}"
                 return f"softmax_cross_entropy({x}, {labels}{more})"
             if draw.random() < 0.2:
                 return f"mean({x} * {x})"

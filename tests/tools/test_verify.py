@@ -94,7 +94,7 @@ class Verify(CommandTest):
                 rows = self.rows(done)
                 for stage in ["vn-differentiate{loss=softmax}", *(f"kernels of vn.{op}" for op in (
                         "softmax_cross_entropy", "softmax_cross_entropy_grad", "pointwise_loss", "pointwise_loss_grad", "count_labels",
-                        "weighted_sum", "number"))]:
+                        "weighted_sum", "number", "numbers"))]:
                     self.assertIn(stage, rows)
                 for stage in "kernels of vn.softmax_cross_entropy", "kernels of vn.count_labels", "whole program":
                     self.assertRegex(done.stdout, rf"\n{re.escape(stage)} +evaluation ")
@@ -145,14 +145,14 @@ class Verify(CommandTest):
         for name in ["conv3s1", "max_pool2x2", "fold_weight", "pack_", "from_channels_first", "linear"]:
             with self.subTest(name):
                 name = {"linear": "conv1s1p0d1x1s1p0d1_1x1x3x16_to_1x1x3x5"}.get(name, name)
-                done = self.aggregated("--no-winograd", "--for", "infer", "--inject-fault", name)
+                done = self.aggregated("--no-winograd", "--for", "infer", "--code-only", "--inject-fault", name)
                 self.assertEqual(done.returncode, 1, done.stdout)
                 self.assertRegex(done.stderr, "^error: kernel `")
                 self.assertIn("`" + name, done.stderr)
         for name in ["weight_gradient", "unpack_gradient", "batch_finish", "batch_gradient_apply", "max_pool_gradient", "softmax_loss_gradient",
                      "update_running"]:
             with self.subTest(name):
-                done = self.aggregated("--inject-fault", name)
+                done = self.aggregated("--code-only", "--inject-fault", name)
                 self.assertEqual(done.returncode, 1, done.stdout)
                 self.assertRegex(done.stderr, "^error: kernel `.*` computes vn\\..* of the training step wrongly")
                 self.assertIn("`" + name, done.stderr)
@@ -160,7 +160,7 @@ class Verify(CommandTest):
     def test_faults_in_the_optimizer(self):
         for name in "sgd", "check_finite":
             with self.subTest(name):
-                done = self.aggregated("--inject-fault", name)
+                done = self.aggregated("--code-only", "--inject-fault", name)
                 self.assertEqual(done.returncode, 1, done.stdout)
                 self.assertRegex(done.stderr, f"^error: kernel `{name}` computes the optimizer's step wrongly")
 

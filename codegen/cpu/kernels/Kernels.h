@@ -315,8 +315,9 @@ KernelCode softmaxLossGradient(const SoftmaxLossGradientProblem &problem, const 
 // operands: x, [target,] sums of rows or gradient.
 KernelCode pointwiseLoss(const PointwiseLossProblem &problem, const Target &target);
 KernelCode pointwiseLossGradient(const PointwiseLossGradientProblem &problem, const Target &target);
-KernelCode countLabels(const CountLabelsProblem &problem); // labels, count
+KernelCode countLabels(const CountLabelsProblem &problem); // labels, [weights,] count
 KernelCode meanLoss(const MeanLossProblem &problem);       // sums, [count,] mean
+KernelCode numbers(const NumbersProblem &problem);         // numbers
 KernelCode weightedSum(const WeightedSumProblem &problem); // terms, sum
 
 KernelCode keepMask(const KeepMaskProblem &problem, const Target &target); // state, mask

@@ -29,13 +29,14 @@ std::string ignoredName(std::optional<int64_t> ignored) {
   return ignored ? "_ignored" + numberName(double(*ignored)) : "";
 }
 
+std::string weightedName(bool weighted) { return weighted ? "_weighted" : ""; }
 std::string partsName(int64_t parts) { return parts == 1 ? "" : "_in" + std::to_string(parts); }
 
-// Operands 0 to 2 of all softmax kernels: logits, labels, smoothing.
+// Operands 0 to 2 of all softmax kernels: logits, labels, smoothing; `weights` is null without.
 class Softmax {
 public:
-  Softmax(KernelBuilder &k, const View &logits, std::optional<int64_t> ignored, Value pixel)
-      : k(k), classes(logits.c), start(k.mul(pixel, logits.pixel)) {
+  Softmax(KernelBuilder &k, const View &logits, std::optional<int64_t> ignored, Value weights, Value pixel)
+      : k(k), classes(logits.c), weights(weights), start(k.mul(pixel, logits.pixel)) {
     maximum = fold(k, classes, k.scalar(-std::numeric_limits<float>::infinity()),
                    [&](Value j, Value best) { return maxFloat(k, best, logit(j)); });
     sum = sumOf(k, classes, [&](Value j) { return exponential(k, subFloat(k, logit(j), maximum)); });
@@ -53,9 +54,14 @@ public:
     return isIgnored ? k.choose(isIgnored, k.scalar(0.0f), value) : value;
   }
 
+  // A number of a class, times its weight.
+  Value weighted(Value number, Value j) {
+    return weights ? mulFloat(k, number, k.loadScalar(weights, j)) : number;
+  }
+
   Value loss() {
     Value logSum = addFloat(k, maximum, logarithm(k, sum));
-    const auto ofClass = [&](Value j) { return subFloat(k, logSum, logit(j)); };
+    const auto ofClass = [&](Value j) { return weighted(subFloat(k, logSum, logit(j)), j); };
     Value mean = sumOf(k, classes, ofClass, 1.0 / double(classes));
     Value own = mulFloat(k, ofClass(label), subFloat(k, k.scalar(1.0f), smoothing));
     // Without smoothing the other classes take no part, even where a logit is -infinity.
@@ -68,10 +74,17 @@ public:
   // Calls body(j, gradient) for each class.
   void gradients(Value factor, llvm::function_ref<void(Value, Value)> body) {
     Value others = mulFloat(k, smoothing, k.scalar(1.0f / float(classes)));
-    Value target = addFloat(k, others, subFloat(k, k.scalar(1.0f), smoothing));
+    Value target = addFloat(k, others, subFloat(k, k.scalar(1.0f), smoothing)), all;
+    if (weights) { // what is wanted of all classes is not 1 then
+      Value own = mulFloat(k, subFloat(k, k.scalar(1.0f), smoothing), k.loadScalar(weights, label));
+      Value spread = sumOf(k, classes, [&](Value j) { return k.loadScalar(weights, j); });
+      all = addFloat(k, own, mulFloat(k, others, spread));
+    }
     k.forLoop(0, classes, 1, [&](Value j) {
       Value probability = divFloat(k, exponential(k, subFloat(k, logit(j), maximum)), sum);
-      Value wanted = k.choose(k.equal(j, label), target, others);
+      if (all)
+        probability = mulFloat(k, probability, all);
+      Value wanted = weighted(k.choose(k.equal(j, label), target, others), j);
       body(j, zeroWhereIgnored(mulFloat(k, subFloat(k, probability, wanted), factor)));
     });
   }
@@ -79,6 +92,7 @@ public:
 private:
   KernelBuilder &k;
   const int64_t classes;
+  Value weights;
   Value start, maximum, sum, smoothing, label, isIgnored;
 };
 
@@ -87,34 +101,43 @@ private:
 KernelCode softmaxLoss(const SoftmaxLossProblem &p, const Target &target) {
   const View logits = p.logits;
   const int64_t rows = rowTasks(logits);
-  return makeKernel("softmax_loss_" + logits.name() + ignoredName(p.ignored), rows,
-                    {logits.operand(), {rows * logits.w, Element::I32}, {1}, {rows}},
-                    [=](KernelBuilder &k, Value row) {
-                      Value sum = sumOf(k, logits.w, [&](Value column) {
-                        Value pixel = k.add(k.mul(row, logits.w), column);
-                        return Softmax(k, logits, p.ignored, pixel).loss();
-                      });
-                      k.storeScalar(sum, k.operand(3), row);
-                    });
+  std::vector<KernelOperand> operands = {logits.operand(), {rows * logits.w, Element::I32}, {1}};
+  if (p.weighted)
+    operands.push_back({logits.c});
+  const unsigned output = unsigned(operands.size());
+  operands.push_back({rows});
+  return makeKernel(
+      "softmax_loss_" + logits.name() + ignoredName(p.ignored) + weightedName(p.weighted), rows, operands,
+      [=](KernelBuilder &k, Value row) {
+        Value sum = sumOf(k, logits.w, [&](Value column) {
+          Value pixel = k.add(k.mul(row, logits.w), column);
+          return Softmax(k, logits, p.ignored, p.weighted ? k.operand(3) : Value(), pixel).loss();
+        });
+        k.storeScalar(sum, k.operand(output), row);
+      });
 }
 
 KernelCode softmaxLossGradient(const SoftmaxLossGradientProblem &p, const Target &target) {
   const View logits = p.logits, gradient = p.gradient;
   const int64_t rows = rowTasks(logits), pixels = rows * logits.w;
   std::vector<KernelOperand> operands = {logits.operand(), {pixels, Element::I32}, {1}};
-  if (p.ignored)
-    operands.push_back({1}); // how many are not
+  if (p.counted())
+    operands.push_back({1});
+  if (p.weighted)
+    operands.push_back({logits.c});
   const unsigned output = unsigned(operands.size());
   operands.push_back(gradient.operand());
   return makeKernel("softmax_loss_gradient_" + logits.name() + "_" + gradient.name() +
-                        ignoredName(p.ignored) + "_times" + numberName(p.weight),
+                        ignoredName(p.ignored) + weightedName(p.weighted) + "_times" + numberName(p.weight),
                     rows, operands, [=](KernelBuilder &k, Value row) {
-                      Value factor = p.ignored ? divFloat(k, k.scalar(float(p.weight)),
-                                                          k.loadScalar(k.operand(3), k.index(0)))
-                                               : k.scalar(float(p.weight / double(pixels)));
+                      Value factor = p.counted() ? divFloat(k, k.scalar(float(p.weight)),
+                                                            k.loadScalar(k.operand(3), k.index(0)))
+                                                 : k.scalar(float(p.weight / double(pixels)));
                       overPixels(k, logits, row, [&](Value pixel) {
                         Value to = k.mul(pixel, gradient.pixel);
-                        Softmax(k, logits, p.ignored, pixel).gradients(factor, [&](Value j, Value value) {
+                        Value weights = p.weighted ? k.operand(4) : Value();
+                        Softmax softmax(k, logits, p.ignored, weights, pixel);
+                        softmax.gradients(factor, [&](Value j, Value value) {
                           k.storeScalar(value, k.operand(output), k.add(to, j));
                         });
                       });
@@ -123,17 +146,28 @@ KernelCode softmaxLossGradient(const SoftmaxLossGradientProblem &p, const Target
 
 KernelCode countLabels(const CountLabelsProblem &p) {
   const int64_t each = p.labels / p.parts;
-  return makeKernel("count_labels_" + std::to_string(p.labels) + ignoredName(p.ignored) + partsName(p.parts),
-                    p.parts, {{p.labels, Element::I32}, {p.parts}}, [=](KernelBuilder &k, Value part) {
-                      Value first = k.mul(part, each);
-                      Value count = sumOf(k, each, [&](Value i) {
-                        Value label = mlir::arith::IndexCastOp::create(
-                            k.builder(), k.location(), k.builder().getIndexType(),
-                            k.loadScalar(k.operand(0), k.add(first, i)));
-                        return k.choose(k.equal(label, k.index(p.ignored)), k.scalar(0.0f), k.scalar(1.0f));
-                      });
-                      k.storeScalar(k.larger(count, k.scalar(1.0f)), k.operand(1), part);
-                    });
+  std::vector<KernelOperand> operands = {{p.labels, Element::I32}};
+  std::string name = "count_labels_" + std::to_string(p.labels) + ignoredName(p.ignored) + partsName(p.parts);
+  if (p.classes) {
+    operands.push_back({p.classes});
+    name += "_weights" + std::to_string(p.classes);
+  }
+  operands.push_back({p.parts});
+  return makeKernel(name, p.parts, operands, [=](KernelBuilder &k, Value part) {
+    Value first = k.mul(part, each);
+    Value count = sumOf(k, each, [&](Value i) {
+      Value label = mlir::arith::IndexCastOp::create(k.builder(), k.location(), k.builder().getIndexType(),
+                                                     k.loadScalar(k.operand(0), k.add(first, i)));
+      Value isIgnored = p.ignored ? k.equal(label, k.index(*p.ignored)) : Value();
+      if (isIgnored)
+        label = k.choose(isIgnored, k.index(0), label); // which there is
+      Value one = p.classes ? k.loadScalar(k.operand(1), label) : k.scalar(1.0f);
+      return isIgnored ? k.choose(isIgnored, k.scalar(0.0f), one) : one;
+    });
+    Value nothing = mlir::arith::CmpFOp::create(k.builder(), k.location(), mlir::arith::CmpFPredicate::OEQ,
+                                                count, k.scalar(0.0f));
+    k.storeScalar(k.choose(nothing, k.scalar(1.0f), count), k.operand(p.classes ? 2 : 1), part);
+  });
 }
 
 //===- Losses of single elements
@@ -232,6 +266,13 @@ KernelCode meanLoss(const MeanLossProblem &p) {
     if (!p.count)
       sum = divFloat(k, sum, k.loadScalar(k.operand(1), part));
     k.storeScalar(sum, k.operand(p.count ? 1 : 2), part);
+  });
+}
+
+KernelCode numbers(const NumbersProblem &p) {
+  return makeKernel("numbers_" + p.name(), 1, {{int64_t(p.values.size())}}, [=](KernelBuilder &k, Value) {
+    for (auto [i, value] : llvm::enumerate(p.values))
+      k.storeScalar(k.scalar(float(value)), k.operand(0), k.index(int64_t(i)));
   });
 }
 

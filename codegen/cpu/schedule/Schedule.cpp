@@ -93,6 +93,7 @@ public:
   }
   KernelCode operator()(const CountLabelsProblem &p) const { return countLabels(p); }
   KernelCode operator()(const MeanLossProblem &p) const { return meanLoss(p); }
+  KernelCode operator()(const NumbersProblem &p) const { return numbers(p); }
   KernelCode operator()(const WeightedSumProblem &p) const { return weightedSum(p); }
   KernelCode operator()(const KeepMaskProblem &p) const { return keepMask(p, target); }
   KernelCode operator()(const SgdProblem &) const { return sgd(); }

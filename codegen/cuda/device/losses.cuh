@@ -7,6 +7,7 @@
 #include "epilogue.cuh"
 
 #include <math.h>
+#include <utility>
 
 namespace vn {
 
@@ -27,6 +28,7 @@ struct SoftmaxLoss {
   Map logits;
   int ignored = 0;
   bool ignores = false; // a label, which has no loss
+  bool weighted = false;
 
   VN_CONSTANT int threads() const { return softmax_threads(logits); }
 };
@@ -38,7 +40,7 @@ constexpr Launch launch_of(const SoftmaxLoss &p, Stream stream = {}) {
 struct SoftmaxGradient {
   Map logits, gradient;
   int ignored = 0;
-  bool ignores = false;
+  bool ignores = false, weighted = false;
   double weight = 1;
 
   VN_CONSTANT int threads() const { return softmax_threads(logits); }
@@ -77,9 +79,10 @@ VN_DEVICE void softmax_sums(Global<const Number<logits.element>> p, int pixel, f
   sum = float(mine);
 }
 
-// Of a pixel, in each of its threads.
-template <Map logits, int threads>
-VN_DEVICE float softmax_loss_of(Global<const Number<logits.element>> p, int pixel, int label, float smooth) {
+// Of a pixel, in each of its threads; `weights`, of classes, are read where `weighted`.
+template <Map logits, int threads, bool weighted>
+VN_DEVICE float softmax_loss_of(Global<const Number<logits.element>> p, int pixel, int label, float smooth,
+                                Global<const float> weights) {
   float maximum, sum;
   softmax_sums<logits, threads>(p, pixel, maximum, sum);
   const float log_sum = maximum + logf(sum);
@@ -87,29 +90,53 @@ VN_DEVICE float softmax_loss_of(Global<const Number<logits.element>> p, int pixe
   float spread = 0;
   if (smooth != 0.0f) {
     double mine = 0;
-    for (int j = threads == 1 ? 0 : int(threadIdx.x); j < logits.c; j += threads)
-      mine += double(log_sum - element<logits>(p, pixel, j));
+    for (int j = threads == 1 ? 0 : int(threadIdx.x); j < logits.c; j += threads) {
+      float loss = log_sum - element<logits>(p, pixel, j);
+      if constexpr (weighted)
+        loss *= weights[j];
+      mine += double(loss);
+    }
     if constexpr (threads > 1)
       mine = block_sum<threads>(mine);
     spread = float(mine * (1.0 / logits.c)) * smooth;
   }
-  return (log_sum - element<logits>(p, pixel, label)) * (1.0f - smooth) + spread;
+  float own = log_sum - element<logits>(p, pixel, label);
+  if constexpr (weighted)
+    own *= weights[label];
+  return own * (1.0f - smooth) + spread;
 }
 
 template <SoftmaxGradient p, int threads>
 VN_DEVICE void softmax_gradient_of(Global<const Number<p.logits.element>> logits, int pixel, int label,
-                                   float smooth, float factor, Global<Number<p.gradient.element>> gradient) {
+                                   float smooth, float factor, Global<const float> weights,
+                                   Global<Number<p.gradient.element>> gradient) {
   constexpr int classes = p.logits.c;
   const bool counts = !p.ignores || label != p.ignored;
   float maximum = 0, sum = 1;
   if (counts) // of all threads that share the pixel
     softmax_sums<p.logits, threads>(logits, pixel, maximum, sum);
   const float others = smooth * (1.0f / classes), own = others + (1.0f - smooth);
+  float all = 1; // what is wanted of all classes
+  if constexpr (p.weighted) {
+    double mine = 0;
+    for (int j = threads == 1 ? 0 : int(threadIdx.x); j < classes; j += threads)
+      mine += double(weights[j]);
+    if constexpr (threads > 1)
+      mine = block_sum<threads>(mine);
+    if (counts)
+      all = (1.0f - smooth) * weights[label] + others * float(mine);
+  }
   for (int j = threads == 1 ? 0 : int(threadIdx.x); j < classes; j += threads) {
     float slope = 0;
-    if (counts)
-      slope =
-          (expf(element<p.logits>(logits, pixel, j) - maximum) / sum - (j == label ? own : others)) * factor;
+    if (counts) {
+      float probability = expf(element<p.logits>(logits, pixel, j) - maximum) / sum;
+      float wanted = j == label ? own : others;
+      if constexpr (p.weighted) {
+        probability *= all;
+        wanted *= weights[j];
+      }
+      slope = (probability - wanted) * factor;
+    }
     gradient[pixel * p.gradient.pixel + j] = from_float<Number<p.gradient.element>>(slope);
   }
 }
@@ -119,14 +146,14 @@ VN_DEVICE void softmax_gradient_of(Global<const Number<p.logits.element>> logits
 // A label for each pixel, a sum for each row of pixels; smoothing is one number.
 template <SoftmaxLoss p>
 VN_DEVICE void softmax_loss(Global<const Number<p.logits.element>> logits, Global<const int> labels,
-                            Global<const float> smoothing, Global<float> sums) {
+                            Global<const float> smoothing, Global<const float> weights, Global<float> sums) {
   const float smooth = smoothing[0];
   const int row = int(blockIdx.x);
   if constexpr (p.logits.h * p.logits.w == 1) {
     const int label = labels[row];
     float loss = 0;
     if (!p.ignores || label != p.ignored)
-      loss = detail::softmax_loss_of<p.logits, p.threads()>(logits, row, label, smooth);
+      loss = detail::softmax_loss_of<p.logits, p.threads(), p.weighted>(logits, row, label, smooth, weights);
     if (threadIdx.x == 0)
       sums[row] = loss;
   } else {
@@ -134,7 +161,8 @@ VN_DEVICE void softmax_loss(Global<const Number<p.logits.element>> logits, Globa
     for (int x = int(threadIdx.x); x < p.logits.w; x += p.threads()) {
       const int pixel = row * p.logits.w + x, label = labels[pixel];
       if (!p.ignores || label != p.ignored)
-        mine += double(detail::softmax_loss_of<p.logits, 1>(logits, pixel, label, smooth));
+        mine +=
+            double(detail::softmax_loss_of<p.logits, 1, p.weighted>(logits, pixel, label, smooth, weights));
     }
     const double sum = block_sum<p.threads()>(mine);
     if (threadIdx.x == 0)
@@ -142,22 +170,22 @@ VN_DEVICE void softmax_loss(Global<const Number<p.logits.element>> logits, Globa
   }
 }
 
-// Of `weight` times the mean over all pixels, or over `count` where labels are ignored.
+// Of `weight` times the mean over all pixels, or over `count` where labels are ignored or weighted.
 template <SoftmaxGradient p>
 VN_DEVICE void softmax_gradient(Global<const Number<p.logits.element>> logits, Global<const int> labels,
                                 Global<const float> smoothing, Global<const float> count,
-                                Global<Number<p.gradient.element>> gradient) {
+                                Global<const float> weights, Global<Number<p.gradient.element>> gradient) {
   const float smooth = smoothing[0];
   float factor = float(p.weight / p.logits.pixels());
-  if constexpr (p.ignores)
+  if constexpr (p.ignores || p.weighted)
     factor = float(p.weight) / count[0];
   const int row = int(blockIdx.x);
   if constexpr (p.logits.h * p.logits.w == 1) {
-    detail::softmax_gradient_of<p, p.threads()>(logits, row, labels[row], smooth, factor, gradient);
+    detail::softmax_gradient_of<p, p.threads()>(logits, row, labels[row], smooth, factor, weights, gradient);
   } else {
     for (int x = int(threadIdx.x); x < p.logits.w; x += p.threads()) {
       const int pixel = row * p.logits.w + x;
-      detail::softmax_gradient_of<p, 1>(logits, pixel, labels[pixel], smooth, factor, gradient);
+      detail::softmax_gradient_of<p, 1>(logits, pixel, labels[pixel], smooth, factor, weights, gradient);
     }
   }
 }
@@ -165,6 +193,7 @@ VN_DEVICE void softmax_gradient(Global<const Number<p.logits.element>> logits, G
 struct CountLabels {
   int count = 1, ignored = 0;
   int parts = 1; // of `count` labels each
+  bool ignores = false, weighted = false;
 
   VN_CONSTANT int threads() const { return count < 256 ? loss_threads(count) : 1024; }
 };
@@ -173,15 +202,23 @@ constexpr Launch launch_of(const CountLabels &p, Stream stream = {}) {
   return {{unsigned(p.parts)}, {unsigned(p.threads())}, 0, stream};
 }
 
-// Labels of each part that are not ignored, at least 1.
-template <CountLabels p> VN_DEVICE void count_labels(Global<const int> labels, Global<float> number) {
+// Labels of each part that are not ignored, or the sum of their classes' weights; 1 instead of 0.
+template <CountLabels p>
+VN_DEVICE void count_labels(Global<const int> labels, Global<const float> weights, Global<float> number) {
   const int part = int(blockIdx.x);
-  int mine = 0;
-  for (int i = int(threadIdx.x); i < p.count; i += p.threads())
-    mine += labels[part * p.count + i] != p.ignored;
-  const double sum = block_sum<p.threads()>(double(mine));
+  double mine = 0;
+  for (int i = int(threadIdx.x); i < p.count; i += p.threads()) {
+    const int label = labels[part * p.count + i];
+    if (p.ignores && label == p.ignored)
+      continue;
+    if constexpr (p.weighted)
+      mine += double(weights[label]);
+    else
+      mine += 1;
+  }
+  const double sum = block_sum<p.threads()>(mine);
   if (threadIdx.x == 0)
-    number[part] = sum < 1 ? 1.0f : float(sum);
+    number[part] = sum == 0 ? 1.0f : float(sum);
 }
 
 // --- losses of single elements
@@ -329,6 +366,30 @@ VN_DEVICE void mean_loss(Global<const float> sums, Global<const float> count, Gl
     else
       mean[part] = float(sum * (1.0 / p.count));
   }
+}
+
+template <int count> struct NumberTable { float values[count]; };
+
+template <int count> constexpr Launch launch_of(const NumberTable<count> &, Stream stream = {}) {
+  return {{1}, {1}, 0, stream};
+}
+
+namespace detail {
+
+template <auto p, int index> VN_DEVICE void write_number(Global<float> out) {
+  constexpr float value = p.values[index];
+  out[index] = value;
+}
+template <auto p, int... indices>
+VN_DEVICE void write_numbers(Global<float> out, std::integer_sequence<int, indices...>) {
+  (write_number<p, indices>(out), ...);
+}
+
+} // namespace detail
+
+template <auto p> VN_DEVICE void numbers(Global<float> out) {
+  constexpr int count = int(sizeof(p.values) / sizeof(float));
+  detail::write_numbers<p>(out, std::make_integer_sequence<int, count>());
 }
 
 // Up to four numbers, each times its weight, added to another, if there is one; so for each of `size`.

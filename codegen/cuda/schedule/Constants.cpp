@@ -120,6 +120,12 @@ Constant &Constant::other(const char *name, ::vn::Pair pair, int usual) {
 }
 Constant &Constant::field(const char *name, double value) { return field(name, textOf(value)); }
 Constant &Constant::field(const char *name, float value) { return field(name, textOf(double(value)) + "f"); }
+Constant &Constant::field(const char *name, llvm::ArrayRef<double> floats) {
+  std::string list;
+  for (const double value : floats)
+    list += (list.empty() ? "" : ", ") + textOf(double(float(value))) + "f";
+  return field(name, "{" + list + "}");
+}
 Constant &Constant::field(const char *name, ::vn::Activation activation) {
   return activation == ::vn::Activation::None ? *this : field(name, textOf(activation));
 }

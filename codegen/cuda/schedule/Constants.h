@@ -41,6 +41,7 @@ public:
   Constant &field(const char *name, bool value) { return value ? field(name, std::string("true")) : *this; }
   Constant &field(const char *name, double value);
   Constant &field(const char *name, float value);
+  Constant &field(const char *name, llvm::ArrayRef<double> floats);
   Constant &field(const char *name, ::vn::Activation activation);
   Constant &field(const char *name, const Constant &other) { return field(name, other.str(6)); }
   // `indent`: of the lines of a long one.

@@ -35,6 +35,8 @@ bool CudaSelection::loss(const Problem &problem, const Places &at) {
           countLabels(p, at);
         else if constexpr (std::is_same_v<P, MeanLossProblem>)
           meanLoss(p, at);
+        else if constexpr (std::is_same_v<P, NumbersProblem>)
+          numbers(p, at);
         else if constexpr (std::is_same_v<P, WeightedSumProblem>)
           weightedSum(p, at);
         else if constexpr (std::is_same_v<P, KeepMaskProblem>)
@@ -51,10 +53,15 @@ void CudaSelection::softmaxLoss(const SoftmaxLossProblem &p, const Places &at) {
   ::vn::SoftmaxLoss loss{.logits = mapAt(at.reads[0].view, {}), .ignores = p.ignored.has_value()};
   loss.ignored = int(p.ignored.value_or(0));
   d.constant.field("logits", loss.logits).field("ignored", loss.ignored).field("ignores", loss.ignores);
+  d.constant.field("weighted", p.weighted);
   d.launch = launch_of(loss);
   read(d, "logits", at.reads[0]);
   read(d, "labels", at.reads[1], "const int", at.reads[1].view.elements());
   read(d, "smoothing", at.reads[2]);
+  if (p.weighted)
+    read(d, "weights", at.reads[3]);
+  else
+    d.arguments = "logits, labels, smoothing, nullptr, sums";
   write(d, "sums", at.writes[0]);
   step(p, d);
 }
@@ -66,15 +73,19 @@ void CudaSelection::softmaxLossGradient(const SoftmaxLossGradientProblem &p, con
                                  .ignores = p.ignored.has_value()};
   gradient.ignored = int(p.ignored.value_or(0));
   d.constant.field("logits", gradient.logits).field("gradient", gradient.gradient);
-  d.constant.field("ignored", gradient.ignored).field("ignores", gradient.ignores).field("weight", p.weight);
+  d.constant.field("ignored", gradient.ignored).field("ignores", gradient.ignores);
+  d.constant.field("weighted", p.weighted).field("weight", p.weight);
   d.launch = launch_of(gradient);
   read(d, "logits", at.reads[0]);
   read(d, "labels", at.reads[1], "const int", at.reads[1].view.elements());
   read(d, "smoothing", at.reads[2]);
-  if (p.ignored)
+  if (p.counted())
     read(d, "count", at.reads[3]);
+  if (p.weighted)
+    read(d, "weights", at.reads[4]);
   else
-    d.arguments = "logits, labels, smoothing, nullptr, gradient";
+    d.arguments = std::string("logits, labels, smoothing, ") + (p.ignored ? "count" : "nullptr") +
+                  ", nullptr, gradient";
   write(d, "gradient", at.writes[0]);
   step(p, d);
 }
@@ -118,12 +129,18 @@ void CudaSelection::pointwiseLossGradient(const PointwiseLossGradientProblem &p,
 
 void CudaSelection::countLabels(const CountLabelsProblem &p, const Places &at) {
   Draft d{.type = "CountLabels", .function = "count_labels"};
-  const ::vn::CountLabels count{int(p.labels / p.parts), int(p.ignored), int(p.parts)};
+  const ::vn::CountLabels count{int(p.labels / p.parts), int(p.ignored.value_or(0)), int(p.parts),
+                                p.ignored.has_value(), p.classes > 0};
   d.constant.field("count", count.count).field("ignored", count.ignored);
   if (p.parts != 1)
     d.constant.field("parts", count.parts);
+  d.constant.field("ignores", count.ignores).field("weighted", count.weighted);
   d.launch = launch_of(count);
   read(d, "labels", at.reads[0], "const int", p.labels);
+  if (p.classes)
+    read(d, "weights", at.reads[1]);
+  else
+    d.arguments = "labels, nullptr, number";
   write(d, "number", at.writes[0]);
   step(p, d);
 }
@@ -142,6 +159,15 @@ void CudaSelection::meanLoss(const MeanLossProblem &p, const Places &at) {
   else
     d.arguments = "sums, nullptr, mean";
   write(d, "mean", at.writes[0]);
+  step(p, d);
+}
+
+void CudaSelection::numbers(const NumbersProblem &p, const Places &at) {
+  const std::string count = std::to_string(p.values.size());
+  Draft d{.type = "NumberTable<" + count + ">", .function = "numbers"};
+  d.constant.field("values", llvm::ArrayRef(p.values));
+  d.launch = launch_of(::vn::NumberTable<1>{});
+  write(d, "out", at.writes[0]);
   step(p, d);
 }
 

@@ -77,6 +77,7 @@ private:
   void pointwiseLossGradient(const PointwiseLossGradientProblem &p, const Places &at);
   void countLabels(const CountLabelsProblem &p, const Places &at);
   void meanLoss(const MeanLossProblem &p, const Places &at);
+  void numbers(const NumbersProblem &p, const Places &at);
   void weightedSum(const WeightedSumProblem &p, const Places &at);
   void keepMask(const KeepMaskProblem &p, const Places &at);
 

@@ -30,7 +30,7 @@ func.func @loss(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) 
 
 // vn.softmax_cross_entropy (C3)
 func.func @count(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) {
-  // expected-error @below {{needs a count of labels if some are ignored, and only then}}
+  // expected-error @below {{needs a count of labels if some are ignored or weighted, and only then}}
   %0 = vn.softmax_cross_entropy %x, %l, %s ignored 255 : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>) -> tensor<1xf32>
   return
 }
@@ -50,6 +50,42 @@ func.func @count_of_each(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor
 func.func @count_labels(%l: tensor<8x2x2xi32>) {
   // expected-error @below {{has result #0 of type 'tensor<1xf32>', its operands make it 'tensor<8xf32>'}}
   %0 = vn.count_labels %l ignored 255 each_image : (tensor<8x2x2xi32>) -> tensor<1xf32>
+  return
+}
+
+// -----
+
+// vn.count_labels (C2)
+func.func @count_all(%l: tensor<8x2x2xi32>) {
+  // expected-error @below {{counts all labels: none is ignored, and none is weighted}}
+  %0 = vn.count_labels %l : (tensor<8x2x2xi32>) -> tensor<1xf32>
+  return
+}
+
+// -----
+
+// vn.softmax_cross_entropy (C5)
+func.func @weights(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>, %w: tensor<9xf32>) {
+  // expected-error @below {{needs `weights` of type 'tensor<10xf32>', found 'tensor<9xf32>'}}
+  %0 = vn.softmax_cross_entropy %x, %l, %s, %s weights %w : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>, tensor<1xf32>, tensor<9xf32>) -> tensor<1xf32>
+  return
+}
+
+// -----
+
+// vn.softmax_cross_entropy_grad (C4)
+func.func @grad_weights(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>, %w: tensor<9xf32>) {
+  // expected-error @below {{needs `weights` of type 'tensor<10xf32>', found 'tensor<9xf32>'}}
+  %0 = vn.softmax_cross_entropy_grad %x, %l, %s, %s weights %w : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>, tensor<1xf32>, tensor<9xf32>) -> tensor<8x1x1x10xf32>
+  return
+}
+
+// -----
+
+// vn.numbers (C1)
+func.func @numbers() {
+  // expected-error @below {{has 3 values for 'tensor<2xf32>'}}
+  %0 = vn.numbers [1.0, 2.0, 3.0] : tensor<2xf32>
   return
 }
 
@@ -92,7 +128,7 @@ func.func @grad_result(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1
 
 // vn.softmax_cross_entropy_grad (C3)
 func.func @grad_count(%x: tensor<8x1x1x10xf32>, %l: tensor<8xi32>, %s: tensor<1xf32>) {
-  // expected-error @below {{needs a count of labels if some are ignored, and only then}}
+  // expected-error @below {{needs a count of labels if some are ignored or weighted, and only then}}
   %0 = vn.softmax_cross_entropy_grad %x, %l, %s, %s : (tensor<8x1x1x10xf32>, tensor<8xi32>, tensor<1xf32>, tensor<1xf32>) -> tensor<8x1x1x10xf32>
   return
 }
