@@ -327,9 +327,11 @@ private:
   }
 
   /// Images of the validation data for which a result is not finite.
-  class Unfinished {
+  class NotFinite {
   public:
-    Unfinished(const Trainer &trainer, const char *what) : trainer(trainer), what(what) {}
+    /// "logits" are, "loss" is not finite.
+    NotFinite(const Trainer &trainer, const char *what, const char *verb)
+        : trainer(trainer), what(what), verb(verb) {}
 
     void add(IoArrays &arrays, int64_t row, int64_t index) {
       if (count++ > 0)
@@ -339,7 +341,7 @@ private:
       const Dataset &images = *trainer.validation.images;
       first = imageText(images, "validation", index, trainer.model, image.subspan(size_t(row) * size, size));
       if (first.empty())
-        first = fmt::format("the {} of image {} {} not finite", what, images.name(index), areOrIs());
+        first = fmt::format("the {} of image {} {} not finite", what, images.name(index), verb);
     }
 
     /// Refuses a loss that is not finite.
@@ -351,17 +353,15 @@ private:
         notes.push_back(first);
       if (count > 1)
         notes.push_back(
-            fmt::format("the {} of {} more of {} images {} not finite", what, count - 1, images, areOrIs()));
+            fmt::format("the {} of {} more of {} images {} not finite", what, count - 1, images, verb));
       throw validationDivergence(
           loss, notes,
           trainer.place(trainer.state.step - 1, (trainer.state.step - 1) / trainer.stepsPerEpoch));
     }
 
   private:
-    const char *areOrIs() const { return std::string_view(what).ends_with("s") ? "are" : "is"; }
-
     const Trainer &trainer;
-    const char *what;
+    const char *const what, *const verb;
     int64_t count = 0;
     std::string first;
   };
@@ -379,25 +379,25 @@ private:
   /// On the validation data; refuses a loss that is not finite.
   Accuracy validate() {
     const size_t classes = size_t(model.classes);
-    Unfinished unfinished(*this, "logits");
+    NotFinite notFinite(*this, "logits", "are");
     const Accuracy result =
         evaluate(session, *validation.images, preprocessing, loaders, {},
                  [&](IoArrays &arrays, int64_t row, int64_t index) {
                    if (!allFinite(arrays.floats(size_t(1)).subspan(size_t(row) * classes, classes)))
-                     unfinished.add(arrays, row, index);
+                     notFinite.add(arrays, row, index);
                  });
-    unfinished.require(result.loss, result.images);
+    notFinite.require(result.loss, result.images);
     return result;
   }
 
   Losses validateLosses() {
-    Unfinished unfinished(*this, "loss");
+    NotFinite notFinite(*this, "loss", "is");
     const Losses result = evaluateLosses(session, validation, preprocessing, loaders, {},
                                          [&](IoArrays &arrays, int64_t row, int64_t index) {
                                            if (!std::isfinite(arrays.floats("loss")[size_t(row)]))
-                                             unfinished.add(arrays, row, index);
+                                             notFinite.add(arrays, row, index);
                                          });
-    unfinished.require(result.loss, result.images);
+    notFinite.require(result.loss, result.images);
     return result;
   }
 
