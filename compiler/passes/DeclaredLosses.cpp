@@ -2,9 +2,10 @@
 
 #include "compiler/ir/Shapes.h"
 #include "compiler/ir/VnOps.h"
-#include "compiler/passes/Backward.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace vernier::compiler {
 
@@ -21,9 +22,21 @@ std::vector<std::string> namesOfLosses(mlir::func::FuncOp function) {
 void dropLosses(mlir::func::FuncOp infer) {
   if (!declaresLosses(infer) && infer.getOps<vn::TargetOp>().empty())
     return;
-  for (vn::MinimizeOp term : llvm::make_early_inc_range(infer.getOps<vn::MinimizeOp>()))
+  // What nothing read before stays: a checkpoint may have it.
+  llvm::SetVector<mlir::Operation *> read;
+  for (vn::TargetOp target : infer.getOps<vn::TargetOp>())
+    read.insert(target);
+  for (vn::MinimizeOp term : llvm::make_early_inc_range(infer.getOps<vn::MinimizeOp>())) {
+    read.insert(term.getLoss().getDefiningOp());
     term.erase();
-  eraseUnused(infer.front());
+  }
+  for (size_t i = 0; i < read.size(); ++i)
+    for (mlir::Value operand : read[i]->getOperands())
+      if (mlir::Operation *producer = operand.getDefiningOp())
+        read.insert(producer);
+  for (mlir::Operation &op : llvm::make_early_inc_range(llvm::reverse(infer.front())))
+    if (read.contains(&op) && mlir::isOpTriviallyDead(&op))
+      op.erase();
 }
 
 LossFunction::LossFunction(mlir::func::FuncOp function)

@@ -15,7 +15,7 @@ bool declaresLosses(mlir::func::FuncOp function);
 /// The names of its losses that have one, each once, in the order in which a training step gives them.
 std::vector<std::string> namesOfLosses(mlir::func::FuncOp function);
 
-/// Takes the losses out of `infer`, with all that only they need.
+/// Takes the losses out of `infer`, with all that only they need; not what nothing needed before.
 void dropLosses(mlir::func::FuncOp infer);
 
 /// A function of an image, targets and more while it is made: what it takes and returns, by name.

@@ -1,8 +1,9 @@
 // RUN: vernier-opt %s --vn-differentiate --split-input-file --verify-diagnostics | FileCheck %s
 // What training minimises where the specification says it.
 
-// Two targets; `side` is for its loss alone, and leaves @infer with its weight.
+// Two targets; `side` is for its loss alone, and leaves @infer with its weight; what nothing reads stays.
 // CHECK-LABEL: @infer
+// CHECK: vn.parameter "unread.weight"
 // CHECK-NOT: side.weight
 // CHECK-NOT: vn.minimize
 // CHECK-NOT: vn.target
@@ -27,6 +28,7 @@
 // CHECK: vn.store_gradient "classes.weight"
 // CHECK: return %[[LOSS]], %[[Y]], %[[NAMED]]
 func.func @infer(%x: tensor<2x4x4x3xf32>) -> tensor<2x4x4x5xf32> attributes {vn.outputs = ["classes"]} {
+  %unread = vn.parameter "unread.weight" convolution_weight : tensor<5x3x1x1xf32>
   %mask = vn.target "mask" : tensor<2x4x4xi32>
   %edge = vn.target "edge" : tensor<2x4x4x1xf32>
   %w = vn.parameter "classes.weight" convolution_weight : tensor<5x3x1x1xf32>
