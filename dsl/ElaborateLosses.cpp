@@ -262,6 +262,10 @@ Value Elaborator::pointwiseLoss(OpCall &op) {
       badValue(op, 2, "a number of 32 bits from 0", op.values[2]);
     if (!op.failed && !(node.share >= 0 && node.share <= 1))
       badValue(op, 3, "from 0 to 1", op.values[3]);
+  } else if (node.pointwise == Pointwise::Binary) {
+    node.sharpness = floatArgument(op, 2, 1.0);
+    if (!op.failed && !(node.sharpness >= 0 && std::isfinite(static_cast<float>(node.sharpness))))
+      badValue(op, 2, "a number of 32 bits from 0", op.values[2]);
   } else if (node.pointwise == Pointwise::SmoothL1) {
     node.sharpness = floatArgument(op, 2, 1.0);
     const float beta = static_cast<float>(node.sharpness);

@@ -103,7 +103,7 @@ struct Node {
   std::optional<int64_t> ignored; // SoftmaxCrossEntropy: the label of what does not count
   std::vector<double> weights;    // SoftmaxCrossEntropy: of each class; none: all alike
   Pointwise pointwise = Pointwise::Mean;
-  double sharpness = 1, share = 0.5; // PointwiseLoss: of Focal and SmoothL1; of Focal
+  double sharpness = 1, share = 0.5; // PointwiseLoss: of Binary, Focal and SmoothL1; of Focal
 
   // Of a batch norm whose map's size depends on `choose` holes: "[0.5]". Each choice has its own parameters,
   // place + variant + ".weight" and so on: scale-aware batch normalisation.

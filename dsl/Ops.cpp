@@ -128,7 +128,7 @@ const std::vector<OpSignature> &operations() {
        Activation::None,
        Pointwise::Mean,
        Type::loss()},
-      pointwise(Pointwise::Binary, "binary_cross_entropy"),
+      pointwise(Pointwise::Binary, "binary_cross_entropy", {{"positive", Float, false}}),
       pointwise(Pointwise::Focal, "focal_loss", {{"gamma", Float, false}, {"alpha", Float, false}}),
       pointwise(Pointwise::Squared, "squared_error"),
       pointwise(Pointwise::Absolute, "absolute_error"),

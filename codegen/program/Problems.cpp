@@ -249,7 +249,7 @@ private:
   Text &weighted(bool weighted) { return word(weighted ? "weighted" : ""); }
   Text &pointwise(const PointwiseFunction &f, const View &x, const View &target) {
     word(nameOf(f.kind));
-    if (f.kind == Pointwise::Focal || f.kind == Pointwise::SmoothL1)
+    if (f.isSharp())
       real("sharpness", f.sharpness);
     if (f.kind == Pointwise::Focal)
       real("share", f.share);

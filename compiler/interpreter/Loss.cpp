@@ -84,6 +84,8 @@ double valueOf(const PointwiseFunction &f, double x, double t) {
   case Pointwise::Mean:
     return x;
   case Pointwise::Binary: // (1 - t) x - log sigmoid(x), term by term as PyTorch: so do infinities meet
+    if (f.sharpness != 1)
+      return (1.0 - t) * x + (1.0 + (f.sharpness - 1.0) * t) * softplus(-x);
     return (1.0 - t) * x - std::min(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
   case Pointwise::Focal: {
     const double p = 1.0 / (1.0 + std::exp(-x)), q = 1.0 / (1.0 + std::exp(x));
@@ -107,6 +109,8 @@ double derivativeOf(const PointwiseFunction &f, double x, double t) {
   case Pointwise::Mean:
     return 1;
   case Pointwise::Binary:
+    if (f.sharpness != 1)
+      return 1.0 - t - (1.0 + (f.sharpness - 1.0) * t) / (1.0 + std::exp(x));
     return 1.0 / (1.0 + std::exp(-x)) - t;
   case Pointwise::Focal: {
     const double p = 1.0 / (1.0 + std::exp(-x)), q = 1.0 / (1.0 + std::exp(x));

@@ -139,11 +139,12 @@ LogicalResult PointwiseLossOp::buildLossGradient(OpBuilder &builder, double weig
     return success();
   if (difference)
     operandGradients[1] = scaled(builder, getLoc(), gradient, -1);
-  else if (getKind() == Pointwise::Binary) // linear in its target
+  else if (getKind() == Pointwise::Binary && getSharpness().isExactlyValue(1)) // linear in its target
     operandGradients[1] =
         scaled(builder, getLoc(), getInput(), -weight / double(getInput().getType().getNumElements()));
   else
-    return emitError("the target of a focal loss depends on parameters that are trained");
+    return emitError("the target of a ") << (getKind() == Pointwise::Focal ? "focal" : "weighted binary")
+                                         << " loss depends on parameters that are trained";
   return success();
 }
 

@@ -181,7 +181,8 @@ def Vn_PointwiseLossOp : Vn_Op<"pointwise_loss", [Pure, Vn_ShapeOfOperands, Vn_L
     Of an element x and its target t, with p = sigmoid(x):
 
     - `mean`: x; there is no target;
-    - `binary`: -(t log p + (1 - t) log(1 - p)), computed as `max(x, 0) - x t + log(1 + exp(-|x|))`;
+    - `binary`: -(sharpness t log p + (1 - t) log(1 - p)), computed as
+      `(1 - t) x + (1 + (sharpness - 1) t) (max(-x, 0) + log(1 + exp(-|x|)))`;
     - `focal`: -(share t (1 - p)^sharpness log p + (1 - share) (1 - t) p^sharpness log(1 - p)) (Lin et al.,
       Focal Loss for Dense Object Detection, equation 5; sharpness is its gamma, share its alpha);
     - `squared`: (x - t)^2;

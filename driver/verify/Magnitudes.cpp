@@ -189,11 +189,12 @@ double largest(const Tensor &tensor) {
 }
 
 // Of what is added and subtracted to get the function, and its derivative, of an element and its target.
-double ofPointwise(vn::Pointwise kind, double x, double t) {
+double ofPointwise(vn::Pointwise kind, double sharpness, double x, double t) {
   switch (kind) {
   case vn::Pointwise::Mean:
     return std::abs(x);
   case vn::Pointwise::Binary:
+    return (std::abs(x) + 1) * (std::abs(t) * sharpness + 1);
   case vn::Pointwise::Focal:
     return (std::abs(x) + 1) * (std::abs(t) + 1);
   case vn::Pointwise::Squared:
@@ -210,7 +211,7 @@ double ofPointwiseDerivative(vn::Pointwise kind, double sharpness, double x, dou
   case vn::Pointwise::Absolute:
     return 1;
   case vn::Pointwise::Binary:
-    return 1 + std::abs(t);
+    return 1 + std::abs(t) * sharpness;
   case vn::Pointwise::Focal:
     return (1 + std::abs(t)) * (1 + sharpness * (std::abs(x) + 1));
   case vn::Pointwise::Squared:
@@ -292,9 +293,9 @@ std::vector<Tensor> magnitudesOf(mlir::Operation *op, llvm::ArrayRef<const Tenso
         Tensor result(loss.getType().getShape().vec());
         const int64_t each = exact[0]->size() / result.size();
         for (int64_t i = 0; i < exact[0]->size(); ++i)
-          result[i / each] +=
-              ofPointwise(loss.getKind(), (*exact[0])[i], loss.getTarget() ? (*exact[1])[i] : 0) /
-              double(each);
+          result[i / each] += ofPointwise(loss.getKind(), loss.getSharpness().convertToDouble(),
+                                          (*exact[0])[i], loss.getTarget() ? (*exact[1])[i] : 0) /
+                              double(each);
         return std::vector<Tensor>{std::move(result)};
       })
       .Case([&](vn::PointwiseLossGradOp loss) {

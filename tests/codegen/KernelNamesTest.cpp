@@ -390,6 +390,8 @@ std::vector<Kernel> training(const Fields &f, const Target &target) {
   PointwiseFunction function{Pointwise(f[6] % 6)};
   if (function.kind == Pointwise::Focal || function.kind == Pointwise::SmoothL1)
     function.sharpness = f[7] ? 2.0 : 0.3;
+  if (function.kind == Pointwise::Binary)
+    function.sharpness = f[7] ? 1.0 : 3.0;
   if (function.kind == Pointwise::Focal)
     function.share = f[8] ? 0.5 : 0.25;
   const View wanted = function.hasTarget() ? dy : View();

@@ -162,7 +162,7 @@ double valueOf(const PointwiseFunction &f, double z, double t) {
   case Pointwise::Mean:
     return z;
   case Pointwise::Binary:
-    return t * softplus(-z) + (1 - t) * softplus(z);
+    return f.sharpness * t * softplus(-z) + (1 - t) * softplus(z);
   case Pointwise::Focal:
     return f.share * t * std::pow(1 - p, f.sharpness) * softplus(-z) +
            (1 - f.share) * (1 - t) * std::pow(p, f.sharpness) * softplus(z);

@@ -94,7 +94,9 @@ BOOST_AUTO_TEST_CASE(operations) {
       "loss softmax_cross_entropy(image, mask)\n"
       "loss image |> ce: softmax_cross_entropy(mask, smoothing = 0.1, ignore = -100, weights = [1, 0.5, 0])\n"
       "loss image |> global_avg_pool |> softmax_cross_entropy(kind)\n"
-      "loss binary_cross_entropy(image, truth)\nloss focal_loss(image, truth)\n"
+      "loss binary_cross_entropy(image, truth)\nloss rare: image |> rare: binary_cross_entropy(truth, "
+      "positive = 3)\n"
+      "loss focal_loss(image, truth)\n"
       "loss image |> power: focal_loss(truth, gamma = 0, alpha = 1)\nloss squared_error(image, truth)\n"
       "loss absolute_error(image, target = truth)\nloss smooth_l1(image, truth)\n"
       "loss smooth_l1(image, truth, beta = 0.5)\nloss mean(image)\nimage");
@@ -103,7 +105,7 @@ BOOST_AUTO_TEST_CASE(operations) {
     BOOST_TEST((node.shape == Shape{1, 1, 1} && node.channels == 1), node.place);
     BOOST_TEST(node.operands.size() == (node.place == "mean1" ? 1u : 2u), node.place);
   }
-  BOOST_TEST(graph.losses.size() == 11u);
+  BOOST_TEST(graph.losses.size() == 12u);
   const Node &plain = nodeAt(graph, "softmax_cross_entropy1"), &labelled = nodeAt(graph, "ce");
   BOOST_TEST((plain.kind == OpKind::SoftmaxCrossEntropy && plain.smoothing == 0 && !plain.ignored));
   BOOST_TEST((labelled.smoothing == 0.1 && labelled.ignored == -100));
@@ -117,6 +119,7 @@ BOOST_AUTO_TEST_CASE(operations) {
     BOOST_TEST(node.operands[0] == 0, place);
   };
   const Node none; // what is not said stays as it is
+  is("rare", Pointwise::Binary, 3, none.share);
   is("binary_cross_entropy1", Pointwise::Binary, none.sharpness, none.share);
   is("focal_loss1", Pointwise::Focal, 2, 0.25);
   is("power", Pointwise::Focal, 0, 1);

@@ -497,7 +497,7 @@ class Writer:
             if draw.random() < 0.2:
                 return f"mean({x} * {x})"
             wanted = target(f"[{channels}]" if value.pixels == 1 else map_size, "float")
-            call = draw.choice(("binary_cross_entropy({}, {})", "focal_loss({}, {})", "focal_loss({}, {}, gamma = 0.5, alpha = 0.6)",
+            call = draw.choice(("binary_cross_entropy({}, {})", "binary_cross_entropy({}, {}, positive = 2.5)", "focal_loss({}, {})", "focal_loss({}, {}, gamma = 0.5, alpha = 0.6)",
                                 "squared_error({}, {})", "absolute_error({}, {})", "smooth_l1({}, {}, beta = 0.3)",
                                 "squared_error(sigmoid({}), {})"))
             return call.format(x, wanted)

@@ -177,7 +177,7 @@ namespace {
 
 std::string pointwiseName(const PointwiseFunction &f) {
   std::string name = nameOf(f.kind);
-  if (f.kind == Pointwise::Focal || f.kind == Pointwise::SmoothL1)
+  if (f.isSharp())
     name += numberName(f.sharpness);
   return f.kind == Pointwise::Focal ? name + "_" + numberName(f.share) : name;
 }

@@ -22,6 +22,11 @@ Value tailOf(KernelBuilder &k, Value x) {
   return logarithm(k, addFloat(k, k.constant(1), exponential(k, negative(k, absolute(k, x)))));
 }
 
+// Of a binary loss: 1 where nothing is wanted, `sharpness` where it is.
+Value weightOf(KernelBuilder &k, const PointwiseFunction &f, Value t) {
+  return addFloat(k, k.constant(1), mulFloat(k, t, k.constant(float(f.sharpness - 1))));
+}
+
 // What a focal loss is made of: log(1 + exp(x)), log(1 + exp(-x)) and the powers of both probabilities.
 struct Focal {
   Focal(KernelBuilder &k, const PointwiseFunction &f, Value x) {
@@ -49,8 +54,13 @@ Value pointwiseValue(KernelBuilder &k, const PointwiseFunction &f, Value x, Valu
     return x;
   case Pointwise::Binary: {
     // (1 - t) x - min(x, 0) + log(1 + exp(-|x|)), which overflows nowhere
+    Value others = mulFloat(k, subFloat(k, one, t), x);
+    if (f.sharpness != 1) {
+      Value ofOne = addFloat(k, maxFloat(k, negative(k, x), k.constant(0)), tailOf(k, x));
+      return addFloat(k, others, mulFloat(k, weightOf(k, f, t), ofOne));
+    }
     Value least = negative(k, maxFloat(k, negative(k, x), k.constant(0)));
-    return addFloat(k, subFloat(k, mulFloat(k, subFloat(k, one, t), x), least), tailOf(k, x));
+    return addFloat(k, subFloat(k, others, least), tailOf(k, x));
   }
   case Pointwise::Focal: {
     const Focal own(k, f, x);
@@ -85,6 +95,10 @@ Value pointwiseDerivative(KernelBuilder &k, const PointwiseFunction &f, Value x,
   case Pointwise::Mean:
     return one;
   case Pointwise::Binary:
+    if (f.sharpness != 1) {
+      Value rest = applyActivation(k, negative(k, x), Activation::Sigmoid);
+      return subFloat(k, subFloat(k, one, t), mulFloat(k, weightOf(k, f, t), rest));
+    }
     return subFloat(k, applyActivation(k, x, Activation::Sigmoid), t);
   case Pointwise::Focal: {
     const Focal own(k, f, x);

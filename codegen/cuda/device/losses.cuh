@@ -265,7 +265,9 @@ VN_DEVICE float sign(float d) { return d > 0.0f ? 1.0f : d < 0.0f ? -1.0f : d * 
 
 template <PointwiseFunction f> VN_DEVICE float pointwise_value(float x, float t) {
   const float d = fabsf(x - t);
-  if constexpr (f.kind == Pointwise::Binary)
+  if constexpr (f.kind == Pointwise::Binary && f.sharpness != 1)
+    return (1.0f - t) * x + (1.0f + (f.sharpness - 1.0f) * t) * softplus(-x);
+  else if constexpr (f.kind == Pointwise::Binary)
     return (1.0f - t) * x - (x < 0.0f ? x : 0.0f) + log1pf(expf(-fabsf(x)));
   else if constexpr (f.kind == Pointwise::Focal)
     return f.share * t * probability_power(softplus(x), f.sharpness) * softplus(-x) +
@@ -282,7 +284,9 @@ template <PointwiseFunction f> VN_DEVICE float pointwise_value(float x, float t)
 
 template <PointwiseFunction f> VN_DEVICE float pointwise_derivative(float x, float t) {
   const float d = x - t;
-  if constexpr (f.kind == Pointwise::Binary) {
+  if constexpr (f.kind == Pointwise::Binary && f.sharpness != 1) {
+    return 1.0f - t - (1.0f + (f.sharpness - 1.0f) * t) * sigmoid(-x);
+  } else if constexpr (f.kind == Pointwise::Binary) {
     return sigmoid(x) - t;
   } else if constexpr (f.kind == Pointwise::Focal) {
     const float p = sigmoid(x), q = sigmoid(-x), of_one = softplus(-x), of_zero = softplus(x);
