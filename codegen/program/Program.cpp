@@ -9,4 +9,12 @@ std::vector<int> waveNumbers(const Program &program) {
   return numbers;
 }
 
+std::vector<const Program *> programsOf(const Compilation &compilation) {
+  std::vector<const Program *> programs = {&compilation.prepare, &compilation.infer, &compilation.trainStep,
+                                           &compilation.accumulate, &compilation.update};
+  for (const SizePrograms &size : compilation.furtherSizes)
+    programs.insert(programs.end(), {&size.infer, &size.trainStep});
+  return programs;
+}
+
 } // namespace vernier::codegen
