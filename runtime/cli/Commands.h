@@ -129,6 +129,7 @@ void labelCommand(const vn_adaptive &model, const LabelOptions &options);
 
 struct ClassifyOptions : CommonOptions {
   std::vector<std::string> images;
+  std::string size;   ///< of a model with several, for all images; empty: the one that fits each
   std::string labels; ///< a file with a class name per line
   PreprocessingOptions preprocessing;
   ScalePolicyOptions scalePolicy;
