@@ -79,25 +79,6 @@ void printBest(const std::string &image, std::span<const float> logits, const st
     fmt::print("  {:6.2f}%  {}\n", 100 * probabilities[order[i]], names[order[i]]);
 }
 
-std::vector<size_t> readInputs(const ClassifyOptions &options, const Preprocessing &preprocessing,
-                               size_t &next, size_t most, std::span<float> inputs, BrokenImages &broken) {
-  std::vector<size_t> read;
-  const size_t size = inputs.size() / most;
-  for (; next < options.images.size() && read.size() < most; ++next) {
-    try {
-      writeInput(readImage(options.images[next]), preprocessing, &inputs[read.size() * size]);
-      read.push_back(next);
-    } catch (const Error &error) {
-      if (!options.preprocessing.skipBroken || !broken.add(int64_t(next), error))
-        throw;
-    }
-  }
-  if (next == options.images.size() && broken.count() == int64_t(next))
-    throw Error(VN_ERROR_FORMAT, fmt::format("all {} images are broken", next));
-  std::ranges::fill(inputs.subspan(read.size() * size), 0.0f);
-  return read;
-}
-
 namespace {
 
 /// Runs images at the sizes that fit them, those of one size that follow each other together, and prints what
