@@ -172,8 +172,8 @@ private:
     runPasses(*classifier.module,
               compiler::inferencePasses(mapsOf(options), backend.passes(codegen::Purpose::Inference)));
     auto loweredClassifier = codegen::lowerModule(*classifier.module, backend);
-    auto lowered = codegen::lowerSegments(*cheapest.module, segments.holes, segments.segments, backend,
-                                          {.partialOutput = kFeatures});
+    auto lowered = codegen::lowerSegments(codegen::SizeSegments{*cheapest.module, segments.segments},
+                                          segments.holes, backend, {.partialOutput = kFeatures});
     if (failed(lowered) || failed(loweredClassifier))
       refuse("the model cannot be compiled for this target", options.file);
     requireMemory(*lowered, options.file);

@@ -5,11 +5,6 @@ namespace vernier::driver {
 // Libraries of several models go into one program. No C name has a dot.
 static std::string kernelPrefix(const codegen::ModelFacts &facts) { return facts.symbol + "."; }
 
-static llvm::SmallVector<const codegen::Program *> programsOf(const codegen::Compilation &compilation) {
-  return {&compilation.prepare,    &compilation.infer,  &compilation.trainStep,
-          &compilation.accumulate, &compilation.update, &compilation.evaluate};
-}
-
 static llvm::Expected<CompiledModel> compile(mlir::FailureOr<codegen::Compilation> compilation,
                                              const codegen::Backend &backend, codegen::ModelFacts facts) {
   if (failed(compilation))
@@ -23,7 +18,7 @@ static llvm::Expected<CompiledModel> compile(mlir::FailureOr<codegen::Compilatio
   auto code = backend.emit({.model = facts.name,
                             .prefix = facts.kernels,
                             .kernels = made.kernels,
-                            .programs = programsOf(made),
+                            .programs = codegen::programsOf(made),
                             .tables = [&](llvm::Module &out) { codegen::writeTables(out, made, facts); }});
   if (!code)
     return code.takeError();
@@ -31,18 +26,17 @@ static llvm::Expected<CompiledModel> compile(mlir::FailureOr<codegen::Compilatio
   return model;
 }
 
-llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const codegen::Backend &backend,
-                                           codegen::ModelFacts facts,
+llvm::Expected<CompiledModel> compileModel(llvm::ArrayRef<mlir::ModuleOp> sizes,
+                                           const codegen::Backend &backend, codegen::ModelFacts facts,
                                            const codegen::LoweringOptions &options) {
-  return compile(codegen::lowerModule(module, backend, options), backend, std::move(facts));
+  return compile(codegen::lowerModule(sizes, backend, options), backend, std::move(facts));
 }
 
-llvm::Expected<CompiledModel> compileSegments(mlir::ModuleOp configuration,
+llvm::Expected<CompiledModel> compileSegments(llvm::ArrayRef<codegen::SizeSegments> sizes,
                                               std::vector<codegen::OpenHole> holes,
-                                              llvm::ArrayRef<codegen::SegmentModules> segments,
                                               const codegen::Backend &backend, codegen::ModelFacts facts,
                                               const codegen::LoweringOptions &options) {
-  return compile(codegen::lowerSegments(configuration, std::move(holes), segments, backend, options), backend,
+  return compile(codegen::lowerSegments(sizes, std::move(holes), backend, options), backend,
                  std::move(facts));
 }
 
@@ -66,9 +60,9 @@ llvm::Expected<CompiledModel> compileAdaptive(codegen::AdaptivePart network, cod
   codegen::Emission emission{.model = network.facts.name,
                              .prefix = network.facts.kernels,
                              .kernels = std::move(kernels),
-                             .programs = programsOf(network.compilation),
+                             .programs = codegen::programsOf(network.compilation),
                              .tables = tables};
-  emission.programs.append(programsOf(classifier.compilation));
+  llvm::append_range(emission.programs, codegen::programsOf(classifier.compilation));
   auto code = backend.emit(emission);
   if (!code)
     return code.takeError();

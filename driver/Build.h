@@ -17,15 +17,15 @@ struct CompiledModel {
   bool adaptive = false; // with vn_adaptive, of which `compilation` is the network
 };
 
-// Lowers `module` (see lowerModule) and generates its code. What is wrong with an op is reported at the op.
-llvm::Expected<CompiledModel> compileModel(mlir::ModuleOp module, const codegen::Backend &backend,
-                                           codegen::ModelFacts facts,
+// Lowers a network at its sizes (see lowerModule) and generates its code. What is wrong with an op is
+// reported at the op.
+llvm::Expected<CompiledModel> compileModel(llvm::ArrayRef<mlir::ModuleOp> sizes,
+                                           const codegen::Backend &backend, codegen::ModelFacts facts,
                                            const codegen::LoweringOptions &options = {});
 
 // The same of a network with open `choose` holes (see lowerSegments).
-llvm::Expected<CompiledModel> compileSegments(mlir::ModuleOp configuration,
+llvm::Expected<CompiledModel> compileSegments(llvm::ArrayRef<codegen::SizeSegments> sizes,
                                               std::vector<codegen::OpenHole> holes,
-                                              llvm::ArrayRef<codegen::SegmentModules> segments,
                                               const codegen::Backend &backend, codegen::ModelFacts facts,
                                               const codegen::LoweringOptions &options = {});
 

@@ -11,6 +11,7 @@
 #include "driver/DescribedModel.h"
 #include "driver/OneValueNorms.h"
 #include "driver/OpenModel.h"
+#include "driver/Sizes.h"
 #include "driver/describe/DescribeJson.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "runtime/Error.h"
@@ -86,26 +87,45 @@ void reportWinograd(llvm::raw_ostream &out, const char *name, const codegen::Pro
                         1e-9 * double(saved), 1e-9 * double(all));
 }
 
-void report(llvm::raw_ostream &out, mlir::ModuleOp module, const CompiledModel &model,
-            const codegen::ModelFacts &facts, const codegen::Backend &backend, double seconds) {
+// The model at one of the sizes that are built.
+struct SizedModel {
+  ModelOptions options;
+  LoadedModel model;
+  LoadedModel evaluation; // of declared losses, in inference; a module in a build for training alone
+  OpenModel segments;     // where `choose` holes are open
+  codegen::ModelFacts facts;
+
+  bool open() const { return hasOpenChoices(model); }
+  std::vector<mlir::ModuleOp> parts() const { return open() ? segments.parts() : std::vector{*model.module}; }
+};
+
+void report(llvm::raw_ostream &out, llvm::ArrayRef<SizedModel> sizes, const CompiledModel &model,
+            const codegen::Backend &backend, double seconds) {
   const codegen::Compilation &c = model.compilation;
+  const codegen::ModelFacts &facts = sizes.front().facts;
   out << facts.name << ": " << runtime::counted(int64_t(c.kernels.size()), "kernel") << ", "
       << mebibytes(c.parameterBytes + c.statisticsBytes) << " of weights, " << mebibytes(c.derivedBytes)
       << " prepared\n";
-  const auto line = [&](const char *name, const codegen::Program &program) {
+  const auto line = [&](const std::string &name, const codegen::Program &program) {
     if (!program.steps.empty())
       out << "  " << name << ": " << runtime::counted(int64_t(program.steps.size()), "step") << " ("
           << copies(program) << (copies(program) == 1 ? " copy" : " copies") << "), arena "
           << mebibytes(program.arenaBytes) << "\n";
   };
   line("prepare", c.prepare);
-  line("infer", c.infer);
-  line("train_step", c.trainStep);
-  line("evaluate", c.evaluate);
-  for (llvm::StringRef saved : compiler::reportLines(module))
-    out << "  " << saved << "\n";
-  reportWinograd(out, "infer", c.infer);
-  reportWinograd(out, "train_step", c.trainStep);
+  for (auto [index, size] : llvm::enumerate(sizes)) {
+    const std::string at = sizes.size() > 1 ? " at " + sizeText(size.model, size.options) : "";
+    const codegen::Program &infer = index ? c.furtherSizes[index - 1].infer : c.infer,
+                           &trainStep = index ? c.furtherSizes[index - 1].trainStep : c.trainStep,
+                           &evaluate = index ? c.furtherSizes[index - 1].evaluate : c.evaluate;
+    line("infer" + at, infer);
+    line("train_step" + at, trainStep);
+    line("evaluate" + at, evaluate);
+    for (llvm::StringRef saved : compiler::reportLines(*size.model.module))
+      out << "  " << saved << "\n";
+    reportWinograd(out, "infer", infer);
+    reportWinograd(out, "train_step", trainStep);
+  }
   if (backend.isAccelerator())
     codegen::reportCudaChoices(out, c, cudaMachineOf(backend));
   out << llvm::format("  built in %.1f s\n", seconds);
@@ -127,16 +147,89 @@ void addScalePolicy(const BuildOptions &options, mlir::func::FuncOp infer, codeg
 }
 
 // Of batch norms over one value the description tells the built program, which warns again when it trains.
+// A warning is printed for the first of several sizes.
 void noteOneValueNorms(llvm::ArrayRef<mlir::ModuleOp> modules, codegen::ModelFacts &facts,
-                       llvm::raw_ostream &warnings) {
+                       std::set<std::string> &printed, llvm::raw_ostream &warnings) {
   std::vector<std::string> places;
   for (OneValueNorm &norm : findOneValueNorms(modules)) {
-    warnings << norm.warning;
+    if (printed.insert(norm.warning).second)
+      warnings << norm.warning;
     if (norm.ofBatch)
       places.push_back(std::move(norm.place));
   }
   if (!places.empty())
     facts.description = withOneValueNorms(facts.description, places);
+}
+
+SizedModel loadSize(const BuildOptions &options, const ModelOptions &size, const codegen::Backend &backend) {
+  const bool trains = options.purpose == "train";
+  SizedModel result;
+  result.options = size;
+  ModelOptions loaded = size;
+  loaded.losses = trains;
+  result.model = loadModel(loaded);
+  LoadedModel &model = result.model;
+  requireReplaceable(options.output, model.name, options.target);
+  if (options.scalePolicy)
+    refuseOpenChoices(*model.module, "left open in a binary that computes scale policy scores");
+  // Of what inference computes, also where training has more.
+  result.facts = trains && model.declaresLosses ? factsOf(loadModel(size), size) : factsOf(model, size);
+  result.facts.trainingOnly = model.trainingOnly;
+  result.facts.target = backend.requirements();
+  if (trains) {
+    requireLoss(model, size);
+    checkDeclaredLosses(model, options, size);
+  }
+  if (result.open()) {
+    const auto loss = options.loss == "binary" ? compiler::LossKind::Binary : compiler::LossKind::Softmax;
+    result.segments =
+        loadOpenModel(size, model, backend, mapsOf(options), trains ? std::optional(loss) : std::nullopt);
+  }
+  return result;
+}
+
+// What is left to do before code is generated: `printed` as noteOneValueNorms has it.
+void finishSize(SizedModel &size, const BuildOptions &options, const codegen::Backend &backend,
+                std::set<std::string> &printed, llvm::raw_ostream &warnings) {
+  const bool trains = options.purpose == "train";
+  mlir::ModuleOp module = *size.model.module;
+  if (size.open()) {
+    if (trains)
+      noteOneValueNorms(size.parts(), size.facts, printed, warnings);
+    return;
+  }
+  if (trains) {
+    if (size.model.declaresLosses) {
+      ModelOptions loaded = size.options;
+      loaded.losses = true;
+      std::vector<compiler::Prediction> predictions;
+      size.evaluation = loadEvaluation(loaded, options, backend, predictions);
+      size.facts.description = withPredictions(size.facts.description, predictions);
+    }
+    runPasses(module, trainingPasses(backend, options));
+    noteOneValueNorms({module}, size.facts, printed, warnings);
+  }
+  if (options.scalePolicy)
+    addScalePolicy(options, module.lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction), size.facts);
+  runPasses(module, compiler::inferencePasses(mapsOf(options), backend.passes(codegen::Purpose::Inference)));
+}
+
+llvm::Expected<CompiledModel> compile(llvm::ArrayRef<SizedModel> sizes, const codegen::Backend &backend) {
+  const SizedModel &first = sizes.front();
+  if (!first.open()) {
+    std::vector<mlir::ModuleOp> modules;
+    codegen::LoweringOptions lowering;
+    for (const SizedModel &size : sizes) {
+      modules.push_back(*size.model.module);
+      if (size.evaluation.module)
+        lowering.evaluations.push_back(*size.evaluation.module);
+    }
+    return compileModel(modules, backend, first.facts, lowering);
+  }
+  std::vector<codegen::SizeSegments> segments;
+  for (const SizedModel &size : sizes)
+    segments.push_back({*size.model.module, size.segments.segments});
+  return compileSegments(segments, first.segments.holes, backend, first.facts);
 }
 
 } // namespace
@@ -175,7 +268,7 @@ void requireReplaceable(const std::string &directory, const std::string &model, 
 }
 
 void requireMemory(const codegen::Compilation &compilation, const std::string &file) {
-  for (const codegen::Program *program : {&compilation.infer, &compilation.trainStep, &compilation.evaluate})
+  for (const codegen::Program *program : codegen::programsOf(compilation))
     if (program->arenaBytes > kLargestArena)
       refuse("the model needs " + mebibytes(program->arenaBytes) + " of memory", file,
              "a smaller --batch or --input");
@@ -193,58 +286,31 @@ void build(const BuildOptions &options, const Output &output) {
     refuse("choices for a CPU are not explained", "--explain",
            "--target cuda; --print-program prints what was chosen for either");
 
-  const bool trains = options.purpose == "train";
-  ModelOptions loaded = options;
-  loaded.losses = trains;
-  LoadedModel model = loadModel(loaded);
-  LoadedModel evaluation; // in inference, of the losses that it declares
-  const bool open = hasOpenChoices(model);
-  requireReplaceable(options.output, model.name, options.target);
-  if (options.scalePolicy)
-    refuseOpenChoices(*model.module, "left open in a binary that computes scale policy scores");
-  // Of what inference computes, also where training has more.
-  codegen::ModelFacts facts =
-      trains && model.declaresLosses ? factsOf(loadModel(options), options) : factsOf(model, options);
-  facts.trainingOnly = model.trainingOnly;
-  facts.target = backend.requirements();
-
-  OpenModel segments;
-  if (trains) {
-    requireLoss(model, options);
-    checkDeclaredLosses(model, options, options);
+  const std::string batches = options.batches.empty() ? std::to_string(options.batch) : options.batches;
+  const std::vector<ModelOptions> asked = sizesOf(options, options.input, batches);
+  const bool several = asked.size() > 1;
+  std::vector<SizedModel> sizes;
+  for (const ModelOptions &size : asked)
+    atSize(size, several, [&] { sizes.push_back(loadSize(options, size, backend)); });
+  SizedModel &first = sizes.front();
+  const std::string &name = first.model.name;
+  if (several || !options.weights.empty()) {
+    const DescribedModel described(first.facts, first.parts());
+    for (const SizedModel &size : llvm::ArrayRef(sizes).drop_front())
+      requireSameParameters(described, DescribedModel(size.facts, size.parts()), options.file);
+    if (!options.weights.empty())
+      checkWeights(described, options.weights);
   }
-  if (open) {
-    const auto loss = options.loss == "binary" ? compiler::LossKind::Binary : compiler::LossKind::Softmax;
-    segments =
-        loadOpenModel(options, model, backend, mapsOf(options), trains ? std::optional(loss) : std::nullopt);
-  }
-  if (!options.weights.empty())
-    checkWeights(DescribedModel(facts, open ? segments.parts() : std::vector{*model.module}),
-                 options.weights);
-  if (open) {
-    if (trains)
-      noteOneValueNorms(segments.parts(), facts, output.warnings);
-  } else {
-    if (trains) {
-      if (model.declaresLosses) {
-        std::vector<compiler::Prediction> predictions;
-        evaluation = loadEvaluation(loaded, options, backend, predictions);
-        facts.description = withPredictions(facts.description, predictions);
-      }
-      runPasses(*model.module, trainingPasses(backend, options));
-      noteOneValueNorms({*model.module}, facts, output.warnings);
-    }
-    if (options.scalePolicy)
-      addScalePolicy(options, model.module->lookupSymbol<mlir::func::FuncOp>(vn::kInferFunction), facts);
-    runPasses(*model.module,
-              compiler::inferencePasses(mapsOf(options), backend.passes(codegen::Purpose::Inference)));
-  }
-  auto compiled =
-      open ? compileSegments(*model.module, segments.holes, segments.segments, backend, facts)
-           : compileModel(*model.module, backend, facts,
-                          {.evaluation = evaluation.module ? *evaluation.module : mlir::ModuleOp()});
+  std::set<std::string> printed;
+  for (SizedModel &size : sizes)
+    atSize(size.options, several, [&] { finishSize(size, options, backend, printed, output.warnings); });
+  for (const SizedModel &size : llvm::ArrayRef(sizes).drop_front())
+    first.facts.furtherSizes.push_back(
+        {size.facts.description, size.facts.batch, size.facts.height, size.facts.width, size.facts.macs});
+  auto compiled = compile(sizes, backend);
   if (!compiled)
     refuse(llvm::toString(compiled.takeError()), options.file);
+  const codegen::ModelFacts &facts = first.facts;
   requireMemory(compiled->compilation, options.file);
   std::string weights;
   if (!options.weights.empty())
@@ -252,7 +318,7 @@ void build(const BuildOptions &options, const Output &output) {
   if (llvm::Error error = packageModel(*compiled, facts, backend, options.output, defaultLinkOptions()))
     refuse(llvm::toString(std::move(error)), options.output);
   if (!options.weights.empty())
-    runtime::writeFileAtomically(options.output + "/" + model.name + ".safetensors", weights);
+    runtime::writeFileAtomically(options.output + "/" + name + ".safetensors", weights);
   if (options.printProgram)
     codegen::printPrograms(output.text, compiled->compilation);
   if (options.explain)
@@ -260,8 +326,8 @@ void build(const BuildOptions &options, const Output &output) {
   if (options.quiet)
     return;
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  report(output.text, *model.module, *compiled, facts, backend, seconds.count());
-  if (open)
+  report(output.text, sizes, *compiled, backend, seconds.count());
+  if (const OpenModel &segments = first.segments; first.open())
     output.text << "  " << runtime::counted(segments.configurations(), "configuration") << ", from "
                 << runtime::counted(segments.variants(), "variant") << " of "
                 << runtime::counted(int64_t(segments.segments.size()), "segment") << "\n";

@@ -8,7 +8,8 @@
 
 namespace vernier::driver {
 
-struct BuildOptions : ModelOptions, CodeOptions {
+struct BuildOptions : ModelOptions, CodeOptions { // `input` may name several sizes, "224,256x320"
+  std::string batches;                            // "1,8": instead of `batch`; empty: `batch` alone
   std::string weights, purpose = "infer", output;
   bool scalePolicy = false;
   bool printProgram = false;

@@ -28,18 +28,6 @@ namespace {
 
 constexpr int64_t kMaxBatch = 4096;
 
-// "224x320" or "224": height and width. Whether they are possible, the front end says.
-std::pair<int64_t, int64_t> parseInput(const std::string &text) {
-  const auto [height, width] = llvm::StringRef(text).split('x');
-  const bool square = !llvm::StringRef(text).contains('x');
-  int64_t h = 0, w = 0;
-  if (height.getAsInteger(10, h) || (!square && width.getAsInteger(10, w)) || h < 1 || (!square && w < 1))
-    refuse("`" + text + "` is no input size", "--input",
-           "height and width in pixels, each from 1 to " + std::to_string(dsl::maxInputSide) +
-               ": --input 224x320");
-  return {h, square ? h : w};
-}
-
 // By how much less than the finest scale of its hole each scale is sampled; empty where a scale has no layer.
 std::vector<double> factorsOf(const compiler::LearnedHole &hole, const compiler::ReceptiveFields &fields) {
   std::vector<double> steps;
@@ -165,6 +153,17 @@ std::vector<std::string> dropLosses(mlir::ModuleOp module) {
 }
 
 } // namespace
+
+std::pair<int64_t, int64_t> parseInput(const std::string &text) {
+  const auto [height, width] = llvm::StringRef(text).split('x');
+  const bool square = !llvm::StringRef(text).contains('x');
+  int64_t h = 0, w = 0;
+  if (height.getAsInteger(10, h) || (!square && width.getAsInteger(10, w)) || h < 1 || (!square && w < 1))
+    refuse("`" + text + "` is no input size", "--input",
+           "height and width in pixels, each from 1 to " + std::to_string(dsl::maxInputSide) +
+               ": --input 224x320");
+  return {h, square ? h : w};
+}
 
 std::string choicesText(const HoleChoice &hole) {
   std::vector<std::string> texts;

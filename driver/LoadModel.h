@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace vernier::driver {
@@ -85,6 +86,9 @@ struct Trial {
 // Warnings of the model, not of its file, are left in `warnings`.
 LoadedModel loadModel(const ModelOptions &options, Branches branches = Branches::DropEmpty,
                       const Trial &trial = {}, dsl::Diagnostics *warnings = nullptr);
+
+// "224x320" or "224": height and width. Whether they are possible, the front end says.
+std::pair<int64_t, int64_t> parseInput(const std::string &text);
 
 // The input size, the network's parameters and what `choose` holes are.
 dsl::ElaborateOptions elaborateOptions(const ModelOptions &options);

@@ -4,6 +4,7 @@
 #include "runtime/io/File.h"
 #include "runtime/process/Children.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Object/ArchiveWriter.h"
 #include "llvm/Support/FileSystem.h"
@@ -105,7 +106,7 @@ std::string header(const CompiledModel &model, const codegen::ModelFacts &facts,
   const std::string guard = "VERNIER_MODEL_" + facts.symbol + "_H"; // `Net` is another model than `net`
   s << "/* " << facts.name << ", compiled for " << facts.target
     << "; see vernier/vernier.h for the functions that run it.\n";
-  const auto list = [&](const char *name, const codegen::Program &program) {
+  const auto list = [&](const std::string &name, const codegen::Program &program) {
     if (program.steps.empty())
       return;
     s << " *\n * " << name << ":\n";
@@ -123,6 +124,13 @@ std::string header(const CompiledModel &model, const codegen::ModelFacts &facts,
   list("VN_PROGRAM_ACCUMULATE", model.compilation.accumulate);
   list("VN_PROGRAM_UPDATE", model.compilation.update);
   list("VN_PROGRAM_EVALUATE", model.compilation.evaluate);
+  for (auto [size, programs] : llvm::zip_equal(facts.furtherSizes, model.compilation.furtherSizes)) {
+    const std::string resized = " after vn_session_resize(session, " + std::to_string(size.batch) + ", " +
+                                std::to_string(size.height) + ", " + std::to_string(size.width) + ")";
+    list("VN_PROGRAM_INFER" + resized, programs.infer);
+    list("VN_PROGRAM_TRAIN_STEP" + resized, programs.trainStep);
+    list("VN_PROGRAM_EVALUATE" + resized, programs.evaluate);
+  }
   s << " *\n * Link with lib" << facts.name << ".so, or with lib" << facts.name << ".a libvernier_runtime.a "
     << llvm::join(options.libraries, " ")
     << " -lstdc++; several models' lib*.a share one libvernier_runtime.a.\n";

@@ -5,6 +5,7 @@
 #include "runtime/adapt/Adaptive.h"
 #include "runtime/core/Session.h"
 #include "runtime/core/Shape.h"
+#include "runtime/core/Sizes.h"
 #include "runtime/io/Weights.h"
 
 #include <algorithm>
@@ -121,10 +122,13 @@ static const vn_parameter &trainedAt(const Session &session, int64_t index, cons
 
 static SessionOptions optionsOf(const vn_session_options *options) {
   if (!options)
-    return {};
+    return {.resizable = true};
   for (const int64_t reserved : options->reserved)
     require(reserved == 0, "a reserved option is not 0");
-  return {.threads = options->threads, .training = options->training != 0, .number = options->device};
+  return {.threads = options->threads,
+          .training = options->training != 0,
+          .number = options->device,
+          .resizable = true};
 }
 
 extern "C" {
@@ -194,6 +198,13 @@ vn_status vn_session_choose(vn_session *session, const int64_t *choices, int64_t
     require(num_choices >= 0, "a count is negative");
     require(choices || num_choices == 0, "a pointer argument is null");
     taken->session.choose({choices, size_t(num_choices)});
+  });
+}
+
+vn_status vn_session_resize(vn_session *session, int64_t batch, int64_t height, int64_t width) {
+  return guard([&] {
+    const Taken taken(session);
+    taken->session.resize(sizeOf(taken->session.model(), batch, height, width));
   });
 }
 

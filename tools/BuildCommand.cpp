@@ -8,6 +8,10 @@ void addBuildCommand(CLI::App &app) {
   auto *command = app.add_subcommand("build", "Generate a specialised executable, library and header");
   auto options = std::make_shared<BuildOptions>();
   addModelOptions(*command, *options);
+  command->get_option("--input")->description(
+      "Height and width of the image, HxW, or several, comma-separated; the specification's otherwise");
+  command->remove_option(command->get_option("--batch"));
+  command->add_option("--batch", options->batches, "Images per call, or several such numbers (1)");
   command->add_option("-w,--weights", options->weights,
                       "Weights (.safetensors) that go beside the executable");
   command->add_option("--for", options->purpose, "What the binary does beside inference")

@@ -19,15 +19,14 @@ public:
       : out(out), compilation(compilation), machine(machine) {
     for (const Kernel &kernel : compilation.kernels)
       kernels[kernel.name] = &kernel;
-    for (const Program *program : {&compilation.prepare, &compilation.infer, &compilation.trainStep,
-                                   &compilation.accumulate, &compilation.update, &compilation.evaluate})
+    for (const Program *program : programsOf(compilation))
       for (const Step &step : program->steps) {
         Use &use = uses[step.kernel];
         use.place = use.steps++ == 0 ? step.place : use.place;
       }
   }
 
-  void program(const char *name, const Program &program) {
+  void program(const std::string &name, const Program &program) {
     if (program.steps.empty())
       return;
     out << "  " << name << " on " << machine.title << ": ";
@@ -121,6 +120,11 @@ void reportCudaChoices(llvm::raw_ostream &out, const Compilation &compilation,
   Report report(out, compilation, machine);
   report.program("infer", compilation.infer);
   report.program("train_step", compilation.trainStep);
+  for (auto [index, size] : llvm::enumerate(compilation.furtherSizes)) { // counted from 0, the first
+    report.program("infer of size " + std::to_string(index + 1), size.infer);
+    report.program("train_step of size " + std::to_string(index + 1), size.trainStep);
+    report.program("evaluate of size " + std::to_string(index + 1), size.evaluate);
+  }
   report.program("update", compilation.update);
   report.program("evaluate", compilation.evaluate);
   report.choices();

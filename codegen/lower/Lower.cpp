@@ -462,37 +462,47 @@ LogicalResult Lowering::checkNames(ModuleOp module) const {
          << "`; this is a fault of Vernier, please report it with the specification";
 }
 
-FailureOr<Compilation> lowerModule(ModuleOp module, const Backend &backend, const LoweringOptions &options) {
+FailureOr<Compilation> lowerModule(llvm::ArrayRef<ModuleOp> sizes, const Backend &backend,
+                                   const LoweringOptions &options) {
   Compilation compilation;
   Lowering lowering(compilation, backend, options);
-  auto infer = module.lookupSymbol<func::FuncOp>(vn::kInferFunction);
-  if (!infer)
-    return module.emitError("has no @infer");
-  auto train = module.lookupSymbol<func::FuncOp>(vn::kTrainStepFunction);
-  compilation.maps = elementOfMaps(infer);
-  // Those that only a loss reads come after inference's.
-  if (failed(lowering.parameters(infer)) || (train && failed(lowering.parameters(train))) ||
-      failed(lowering.function(infer, compilation.infer, &compilation.prepare)))
-    return failure();
-  if (options.evaluation) {
-    auto evaluate = ModuleOp(options.evaluation).lookupSymbol<func::FuncOp>(vn::kInferFunction);
-    if (failed(lowering.function(evaluate, compilation.evaluate, &compilation.prepare)))
+  compilation.furtherSizes.resize(sizes.size() - 1);
+  bool trains = false;
+  for (auto [size, each] : llvm::enumerate(sizes)) {
+    ModuleOp module = each;
+    auto infer = module.lookupSymbol<func::FuncOp>(vn::kInferFunction);
+    if (!infer)
+      return module.emitError("has no @infer");
+    auto train = module.lookupSymbol<func::FuncOp>(vn::kTrainStepFunction);
+    trains |= bool(train);
+    if (elementOfMaps(infer) == Element::BF16)
+      compilation.maps = Element::BF16;
+    // Those that only a loss reads come after inference's.
+    if (failed(lowering.parameters(infer)) || (train && failed(lowering.parameters(train))) ||
+        failed(lowering.function(infer, inferAt(compilation, size), &compilation.prepare)))
       return failure();
-    if (!options.kept)
-      shareEqualSteps(compilation);
+    if (options.evaluations.empty())
+      continue;
+    auto evaluate = ModuleOp(options.evaluations[size]).lookupSymbol<func::FuncOp>(vn::kInferFunction);
+    if (failed(lowering.function(evaluate, evaluateAt(compilation, size), &compilation.prepare)))
+      return failure();
   }
+  if (sizes.size() > 1 || !options.evaluations.empty())
+    shareEqualSteps(compilation);
   backend.order(compilation.prepare);
   if (options.kept)
     placeApart(compilation.buffers, compilation.prepare, compilation.infer.arenaBytes);
   else
     planMemory(compilation.buffers, compilation.prepare);
-  if (train) {
-    if (failed(lowering.function(train, compilation.trainStep, nullptr)))
-      return failure();
+  if (trains) {
+    for (auto [size, each] : llvm::enumerate(sizes))
+      if (failed(lowering.function(ModuleOp(each).lookupSymbol<func::FuncOp>(vn::kTrainStepFunction),
+                                   trainStepAt(compilation, size), nullptr)))
+        return failure();
     lowering.optimizer(compilation.update);
     layOutParameters(compilation);
   }
-  if (failed(lowering.checkNames(module)))
+  if (failed(lowering.checkNames(sizes.front())))
     return failure();
   return compilation;
 }

@@ -27,9 +27,9 @@ struct LoweringOptions {
   // has run, so that kernels can be compared one by one (`vernier verify`). A value that never leaves a
   // kernel has no place. In a part that runs for a few images at a time it is the last run's.
   llvm::DenseMap<mlir::Value, Location> *kept = nullptr;
-  // Of a training build that declares its losses: the module whose @infer evaluates them
-  // (vn-evaluation-form), after the inference passes. Null: there is none.
-  mlir::ModuleOp evaluation{};
+  // Of a training build that declares its losses, at each size the module whose @infer evaluates them
+  // (vn-evaluation-form), after the inference passes. Empty: there are none.
+  std::vector<mlir::ModuleOp> evaluations{};
 };
 
 // BF16 where a value of the function is of that type, else F32.
@@ -38,9 +38,10 @@ Element elementOfMaps(mlir::func::FuncOp function);
 // The array that a training step is given for a target: labels, N x C, or N x C x H x W.
 Io targetIo(mlir::Value target);
 
-// `module` has @infer after the inference passes and, for training, @train_step.
-// Reports an op that has no kernel at the op and fails.
-mlir::FailureOr<Compilation> lowerModule(mlir::ModuleOp module, const Backend &backend,
+// A network for each of its input sizes and batches, of which there may be one: a module has @infer after the
+// inference passes and, for training, @train_step. Parameters are the same at all sizes, and packed weights
+// are kept once. Reports an op that has no kernel at the op and fails.
+mlir::FailureOr<Compilation> lowerModule(llvm::ArrayRef<mlir::ModuleOp> sizes, const Backend &backend,
                                          const LoweringOptions &options = {});
 
 // A part of a network (compiler/lower/Segments.h) for each choice of the holes that it depends on.
@@ -53,12 +54,18 @@ struct SegmentModules {
   std::vector<Variant> variants; // the last hole's choices change first
 };
 
-// One program for all configurations of a network with open holes, of which `configuration` is one, from
-// which the arrays of a call are taken: each segment's code once for each of its choices, with one list of
-// parameters, packed weights that are kept once, and an arena for the largest.
-mlir::FailureOr<Compilation> lowerSegments(mlir::ModuleOp configuration, std::vector<OpenHole> holes,
-                                           llvm::ArrayRef<SegmentModules> segments, const Backend &backend,
-                                           const LoweringOptions &options = {});
+// A network with open holes at one size: one of its configurations, from which the arrays of a call are
+// taken, and its segments.
+struct SizeSegments {
+  mlir::ModuleOp configuration;
+  llvm::ArrayRef<SegmentModules> segments;
+};
+
+// One program of each size for all configurations of a network with open holes: each segment's code once for
+// each of its choices, with one list of parameters, packed weights that are kept once, and an arena for the
+// largest.
+mlir::FailureOr<Compilation> lowerSegments(llvm::ArrayRef<SizeSegments> sizes, std::vector<OpenHole> holes,
+                                           const Backend &backend, const LoweringOptions &options = {});
 
 } // namespace vernier::codegen
 

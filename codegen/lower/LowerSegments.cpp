@@ -10,6 +10,8 @@ namespace vernier::codegen {
 
 void Lowering::declareArrays(func::FuncOp infer, Program &whole) {
   begin(whole, nullptr);
+  arrayAt.clear();
+  passedOnAt.clear(); // another size has memory of its own
   arrayAt[kImage] = addMapIo(kImage, false, infer.getArgument(0));
   auto names = infer->getAttrOfType<ArrayAttr>(vn::kOutputsAttr);
   for (auto [name, value] : llvm::zip_equal(names, infer.front().getTerminator()->getOperands())) {
@@ -194,7 +196,7 @@ BlockArgument randomState(llvm::ArrayRef<SegmentModules> segments) {
 } // namespace
 
 static LogicalResult lowerInference(Lowering &lowering, llvm::ArrayRef<SegmentModules> segments,
-                                    Compilation &compilation) {
+                                    Compilation &compilation, Program &whole) {
   SegmentPrograms programs(segments.size());
   std::vector<std::pair<size_t, std::vector<Program> *>> groups;
   for (size_t s = 0; s < segments.size(); ++s) {
@@ -209,16 +211,17 @@ static LogicalResult lowerInference(Lowering &lowering, llvm::ArrayRef<SegmentMo
     }
     groups.push_back({s, &programs[s]});
   }
-  join(groups, segments, compilation.buffers, compilation.infer);
+  join(groups, segments, compilation.buffers, whole);
   return success();
 }
 
 // All segments forward, then backward in the reverse order.
 static LogicalResult lowerTraining(Lowering &lowering, func::FuncOp configuration,
-                                   llvm::ArrayRef<SegmentModules> segments, Compilation &compilation) {
+                                   llvm::ArrayRef<SegmentModules> segments, Compilation &compilation,
+                                   Program &whole) {
   for (const SegmentModules &segment : segments)
     if (auto step = trainStepOf(segment); step && !step->getAttrOfType<ArrayAttr>(vn::kOutputsAttr).empty())
-      lowering.declareTrainingArrays(configuration, step, randomState(segments), compilation.trainStep);
+      lowering.declareTrainingArrays(configuration, step, randomState(segments), whole);
   SegmentPrograms forward(segments.size()), backward(segments.size());
   std::vector<std::pair<size_t, std::vector<Program> *>> groups, back;
   for (size_t s = 0; s < segments.size(); ++s) {
@@ -232,31 +235,38 @@ static LogicalResult lowerTraining(Lowering &lowering, func::FuncOp configuratio
     back.push_back({s, &backward[s]});
   }
   groups.insert(groups.end(), back.rbegin(), back.rend());
-  join(groups, segments, compilation.buffers, compilation.trainStep);
+  join(groups, segments, compilation.buffers, whole);
   return success();
 }
 
-FailureOr<Compilation> lowerSegments(ModuleOp configuration, std::vector<OpenHole> holes,
-                                     llvm::ArrayRef<SegmentModules> segments, const Backend &backend,
-                                     const LoweringOptions &options) {
+FailureOr<Compilation> lowerSegments(llvm::ArrayRef<SizeSegments> sizes, std::vector<OpenHole> holes,
+                                     const Backend &backend, const LoweringOptions &options) {
   Compilation compilation;
   compilation.holes = std::move(holes);
+  compilation.furtherSizes.resize(sizes.size() - 1);
   Lowering lowering(compilation, backend, options);
-  auto infer = configuration.lookupSymbol<func::FuncOp>(vn::kInferFunction);
-  lowering.declareArrays(infer, compilation.infer);
-  if (failed(lowerInference(lowering, segments, compilation)))
-    return failure();
+  const auto inferIn = [](const SizeSegments &size) {
+    return ModuleOp(size.configuration).lookupSymbol<func::FuncOp>(vn::kInferFunction);
+  };
+  for (auto [index, size] : llvm::enumerate(sizes)) {
+    lowering.declareArrays(inferIn(size), inferAt(compilation, index));
+    if (failed(lowerInference(lowering, size.segments, compilation, inferAt(compilation, index))))
+      return failure();
+  }
   shareEqualSteps(compilation);
   backend.order(compilation.prepare);
   planMemory(compilation.buffers, compilation.prepare);
-  if (llvm::any_of(segments, [](const SegmentModules &segment) { return bool(trainStepOf(segment)); })) {
-    if (failed(lowerTraining(lowering, infer, segments, compilation)))
-      return failure();
+  if (llvm::any_of(sizes.front().segments,
+                   [](const SegmentModules &segment) { return bool(trainStepOf(segment)); })) {
+    for (auto [index, size] : llvm::enumerate(sizes))
+      if (failed(lowerTraining(lowering, inferIn(size), size.segments, compilation,
+                               trainStepAt(compilation, index))))
+        return failure();
     lowering.accumulation(compilation.accumulate);
     lowering.optimizer(compilation.update);
     layOutParameters(compilation);
   }
-  if (failed(lowering.checkNames(configuration)))
+  if (failed(lowering.checkNames(sizes.front().configuration)))
     return failure();
   return compilation;
 }

@@ -153,6 +153,17 @@ private:
   std::string sharedName;            // of two kernels that differ; see checkNames
 };
 
+// The programs of a size, of which a compilation has as many as it is made for.
+inline Program &inferAt(Compilation &compilation, size_t size) {
+  return size == 0 ? compilation.infer : compilation.furtherSizes[size - 1].infer;
+}
+inline Program &trainStepAt(Compilation &compilation, size_t size) {
+  return size == 0 ? compilation.trainStep : compilation.furtherSizes[size - 1].trainStep;
+}
+inline Program &evaluateAt(Compilation &compilation, size_t size) {
+  return size == 0 ? compilation.evaluate : compilation.furtherSizes[size - 1].evaluate;
+}
+
 // Whether the op that computes `value` can write it to a given place.
 bool mayBePlaced(mlir::Value value);
 std::array<int64_t, 2> pair(llvm::ArrayRef<int64_t> values);

@@ -55,7 +55,10 @@ void shareEqualSteps(Compilation &compilation) {
     if (!dropped[s])
       steps.push_back(std::move(prepare.steps[s]));
   prepare.steps = std::move(steps);
-  for (Program *program : {&prepare, &compilation.infer, &compilation.evaluate})
+  std::vector<Program *> readers = {&prepare, &compilation.infer, &compilation.evaluate};
+  for (SizePrograms &size : compilation.furtherSizes)
+    readers.insert(readers.end(), {&size.infer, &size.evaluate});
+  for (Program *program : readers)
     for (Step &step : program->steps)
       for (StepOperand &operand : step.operands)
         operand.buffer = kept[operand.buffer];

@@ -64,7 +64,7 @@ struct Emission {
   std::string model;  // whose code it is, after which files are named
   std::string prefix; // of the kernels' symbols
   std::vector<Kernel> kernels;
-  llvm::SmallVector<const Program *> programs; // whose steps run them
+  std::vector<const Program *> programs; // whose steps run them
   llvm::function_ref<void(llvm::Module &)> tables;
   std::string faulty = {}; // a kernel whose result is made wrong, so that comparisons are seen to find it
 };

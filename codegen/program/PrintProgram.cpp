@@ -1,5 +1,6 @@
 #include "codegen/program/PrintProgram.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace vernier::codegen {
@@ -34,7 +35,7 @@ public:
       kernels[kernel.name] = &kernel;
   }
 
-  void print(const char *name, const Program &program) {
+  void print(const std::string &name, const Program &program) {
     if (program.steps.empty())
       return;
     out << name << ": " << program.steps.size() << " steps, arena " << program.arenaBytes << " bytes\n";
@@ -86,6 +87,11 @@ void printPrograms(llvm::raw_ostream &out, const Compilation &compilation) {
   printer.print("accumulate", compilation.accumulate);
   printer.print("update", compilation.update);
   printer.print("evaluate", compilation.evaluate);
+  for (auto [index, size] : llvm::enumerate(compilation.furtherSizes)) { // counted from 0, the first
+    printer.print("infer of size " + std::to_string(index + 1), size.infer);
+    printer.print("train_step of size " + std::to_string(index + 1), size.trainStep);
+    printer.print("evaluate of size " + std::to_string(index + 1), size.evaluate);
+  }
 }
 
 } // namespace vernier::codegen

@@ -9,4 +9,13 @@ std::vector<int> waveNumbers(const Program &program) {
   return numbers;
 }
 
+std::vector<const Program *> programsOf(const Compilation &compilation) {
+  std::vector<const Program *> programs = {&compilation.prepare,   &compilation.infer,
+                                           &compilation.trainStep, &compilation.accumulate,
+                                           &compilation.update,    &compilation.evaluate};
+  for (const SizePrograms &size : compilation.furtherSizes)
+    programs.insert(programs.end(), {&size.infer, &size.trainStep, &size.evaluate});
+  return programs;
+}
+
 } // namespace vernier::codegen

@@ -105,16 +105,25 @@ struct OpenHole {
 // Which of a call's arrays a buffer of VN_SPACE_IO is.
 inline int64_t arrayOf(const Buffer &buffer) { return buffer.offset; }
 
+// What is another for each input size and batch of a model.
+struct SizePrograms {
+  Program infer, trainStep, evaluate;
+};
+
 // What one model's code consists of. All programs share the list of buffers and the kernels.
 struct Compilation {
   std::vector<Buffer> buffers;
   std::vector<Parameter> parameters;
   std::vector<Kernel> kernels; // each name once
   Program prepare, infer, trainStep, accumulate, update, evaluate;
+  std::vector<SizePrograms> furtherSizes; // beside `infer`, `trainStep` and `evaluate`
   std::vector<OpenHole> holes;
   Element maps = Element::F32; // BF16 where @infer has maps of it
   int64_t parameterBytes = 0, statisticsBytes = 0, derivedBytes = 0;
 };
+
+// Every program of a compilation.
+std::vector<const Program *> programsOf(const Compilation &compilation);
 
 constexpr int64_t kAlignment = 64;
 inline int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }

@@ -1,5 +1,6 @@
 #include "codegen/tables/Tables.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
@@ -108,6 +109,7 @@ public:
     return record({text(hole.name), choices, integer(hole.choices.size())});
   }
 
+  // The address of the model at the first of its sizes.
   Constant *model(const Compilation &compilation, const ModelFacts &facts) {
     llvm::SmallVector<Constant *> parameters;
     for (const Parameter &p : compilation.parameters)
@@ -116,31 +118,55 @@ public:
     llvm::SmallVector<Constant *> holes;
     for (const OpenHole &entry : compilation.holes)
       holes.push_back(hole(entry));
-    return record({integer(VN_ABI_VERSION),
-                   text(facts.name),
-                   text(facts.description),
-                   text(facts.target),
-                   integer(compilation.maps == Element::BF16 ? VN_BFLOAT16 : VN_FLOAT32),
-                   integer(facts.batch),
-                   integer(facts.channels),
-                   integer(facts.height),
-                   integer(facts.width),
-                   integer(facts.classes),
-                   integer(facts.macs),
-                   array(parameters),
-                   integer(parameters.size()),
-                   array(holes),
-                   integer(holes.size()),
-                   integer(compilation.parameterBytes),
-                   integer(compilation.statisticsBytes),
-                   integer(compilation.derivedBytes),
-                   program(compilation.prepare, compilation.buffers),
-                   program(compilation.infer, compilation.buffers),
-                   program(compilation.trainStep, compilation.buffers),
-                   program(compilation.accumulate, compilation.buffers),
-                   program(compilation.update, compilation.buffers),
-                   program(compilation.evaluate, compilation.buffers),
-                   accelerator()});
+    Constant *const parameterTable = array(parameters), *const holeTable = array(holes);
+    Constant *const prepare = program(compilation.prepare, compilation.buffers),
+                    *const accumulate = program(compilation.accumulate, compilation.buffers),
+                    *const update = program(compilation.update, compilation.buffers);
+    auto *const pointer = llvm::PointerType::get(context, 0);
+    const size_t count = facts.furtherSizes.size() + 1;
+    auto *const sizes = llvm::ArrayType::get(pointer, count);
+    llvm::GlobalVariable *table = nullptr; // its entries, which name it, come last
+    if (count > 1)
+      table = llvm::cast<llvm::GlobalVariable>(global(llvm::ConstantAggregateZero::get(sizes), 8));
+    const auto atSize = [&](const ModelFacts::Size &size, const Program &infer, const Program &trainStep,
+                            const Program &evaluate) {
+      return global(record({integer(VN_ABI_VERSION),
+                            text(facts.name),
+                            text(size.description),
+                            text(facts.target),
+                            integer(compilation.maps == Element::BF16 ? VN_BFLOAT16 : VN_FLOAT32),
+                            integer(size.batch),
+                            integer(facts.channels),
+                            integer(size.height),
+                            integer(size.width),
+                            integer(facts.classes),
+                            integer(size.macs),
+                            parameterTable,
+                            integer(parameters.size()),
+                            holeTable,
+                            integer(holes.size()),
+                            integer(compilation.parameterBytes),
+                            integer(compilation.statisticsBytes),
+                            integer(compilation.derivedBytes),
+                            prepare,
+                            program(infer, compilation.buffers),
+                            program(trainStep, compilation.buffers),
+                            accumulate,
+                            update,
+                            program(evaluate, compilation.buffers),
+                            accelerator(),
+                            table ? table : null(),
+                            integer(table ? count : 0)}),
+                    8);
+    };
+    llvm::SmallVector<Constant *> models = {
+        atSize({facts.description, facts.batch, facts.height, facts.width, facts.macs}, compilation.infer,
+               compilation.trainStep, compilation.evaluate)};
+    for (auto [size, programs] : llvm::zip_equal(facts.furtherSizes, compilation.furtherSizes))
+      models.push_back(atSize(size, programs.infer, programs.trainStep, programs.evaluate));
+    if (table)
+      table->setInitializer(llvm::ConstantArray::get(sizes, models));
+    return models.front();
   }
 
   Constant *global(Constant *value, unsigned alignment) {
@@ -171,7 +197,7 @@ private:
 
 void writeTables(llvm::Module &module, const Compilation &compilation, const ModelFacts &facts, bool asMain) {
   Writer w(module, facts);
-  Constant *address = w.global(w.model(compilation, facts), 8);
+  Constant *address = w.model(compilation, facts);
   w.define(facts.symbol + "_model", address, llvm::GlobalValue::ExternalLinkage);
   // Weak: several models' libraries may be linked into one program, which then names them.
   if (asMain)
@@ -181,8 +207,8 @@ void writeTables(llvm::Module &module, const Compilation &compilation, const Mod
 void writeAdaptiveTables(llvm::Module &module, const AdaptivePart &network, const AdaptivePart &classifier,
                          llvm::ArrayRef<int64_t> candidates) {
   Writer w(module, network.facts); // both share the kernels
-  Constant *model = w.global(w.model(network.compilation, network.facts), 8);
-  Constant *chooser = w.global(w.model(classifier.compilation, classifier.facts), 8);
+  Constant *model = w.model(network.compilation, network.facts);
+  Constant *chooser = w.model(classifier.compilation, classifier.facts);
   Constant *choices = w.global(llvm::ConstantDataArray::get(module.getContext(), candidates), 8);
   const int64_t count = int64_t(candidates.size() / network.compilation.holes.size());
   Constant *adaptive = w.global(w.record({model, chooser, choices, w.integer(count)}), 8);

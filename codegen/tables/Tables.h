@@ -21,6 +21,11 @@ struct ModelFacts {
   std::vector<std::string> trainingOnly; // parameters that a file of weights may have and the model has not
   bool accelerated = false;              // kernels are launched on a device (Backend::isAccelerator)
   int64_t batch = 1, channels = 0, height = 0, width = 0, classes = 0, macs = 0;
+  struct Size {
+    std::string description;
+    int64_t batch, height, width, macs;
+  };
+  std::vector<Size> furtherSizes; // of Compilation::furtherSizes
 };
 
 // Defines `<symbol>_model` and, for the executable's main, `vernier_model`.

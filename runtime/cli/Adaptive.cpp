@@ -1,6 +1,8 @@
 // `info`, `run` and `classify` of an adaptive model.
 #include "runtime/cli/Commands.h"
 #include "runtime/cli/OpenSession.h"
+
+#include "runtime/Error.h"
 #include "runtime/core/Shape.h"
 
 #include <fmt/core.h>
@@ -31,6 +33,26 @@ void runCommand(const vn_adaptive &model, const RunOptions &options) {
   outputs.finish();
 }
 
+/// Reads the images into `inputs`, one after the other; returns their indices. Those that are left out are in
+/// `broken`.
+static std::vector<size_t> readInputs(const ClassifyOptions &options, const Preprocessing &preprocessing,
+                                      std::span<float> inputs, BrokenImages &broken) {
+  std::vector<size_t> read;
+  const size_t size = inputs.size() / options.images.size();
+  for (size_t i = 0; i < options.images.size(); ++i) {
+    try {
+      writeInput(readImage(options.images[i]), preprocessing, &inputs[read.size() * size]);
+      read.push_back(i);
+    } catch (const Error &error) {
+      if (!options.preprocessing.skipBroken || !broken.add(int64_t(i), error))
+        throw;
+    }
+  }
+  if (read.empty())
+    throw Error(VN_ERROR_FORMAT, fmt::format("all {} images are broken", options.images.size()));
+  return read;
+}
+
 void classifyCommand(const vn_adaptive &model, const ClassifyOptions &options) {
   const vn_model &network = *model.network;
   requireImages(network);
@@ -44,8 +66,7 @@ void classifyCommand(const vn_adaptive &model, const ClassifyOptions &options) {
   std::vector<float> images(most * imageSize), logits(most * classes);
   std::vector<int64_t> chosen(most);
   BrokenImages broken;
-  size_t next = 0;
-  const auto read = readInputs(options, preprocessing, next, most, images, broken);
+  const auto read = readInputs(options, preprocessing, images, broken);
   open.adaptive->runAll(images.data(), int64_t(read.size()), logits.data(), chosen.data());
   for (size_t i = 0; i < read.size(); ++i)
     printBest(fmt::format("{} ({})", options.images[read[i]],

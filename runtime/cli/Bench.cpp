@@ -2,6 +2,7 @@
 
 #include "runtime/Error.h"
 #include "runtime/cli/FmaPeak.h"
+#include "runtime/cli/NamedSize.h"
 #include "runtime/cli/OpenSession.h"
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Shape.h"
@@ -246,6 +247,8 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
     } else {
       result["fma_peak_gflops"] = peak * 1e-9;
     }
+    if (model.num_sizes > 1)
+      result["height"] = model.height, result["width"] = model.width;
     if (!configuration.empty())
       result["switch_microseconds"] = switching * 1e6;
     if (options.layers)
@@ -253,8 +256,8 @@ void benchCommand(const vn_model &model, const BenchOptions &options) {
     fmt::print("{}\n", result.dump(2));
     return;
   }
-  fmt::print("{} of {}, batch {}, {}, {}\n", options.train ? "training step" : "inference", model.name,
-             model.batch, model.accelerator ? device : counted(session.threads(), "thread"),
+  fmt::print("{} of {}{}, batch {}, {}, {}\n", options.train ? "training step" : "inference", model.name,
+             sizeNote(model), model.batch, model.accelerator ? device : counted(session.threads(), "thread"),
              counted(options.runs, "run"));
   if (!configuration.empty())
     fmt::print("with        {} (chosen in {:.1f} us)\n", configuration, switching * 1e6);

@@ -1,16 +1,19 @@
 #include "runtime/cli/Commands.h"
+#include "runtime/cli/NamedSize.h"
 #include "runtime/cli/OpenSession.h"
 #include "runtime/cli/ScalePolicy.h"
 
 #include "runtime/Error.h"
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Shape.h"
+#include "runtime/core/Sizes.h"
 #include "runtime/image/Preprocess.h"
 #include "runtime/io/TextFile.h"
 
 #include <algorithm>
 #include <cmath>
 #include <fmt/core.h>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <sstream>
@@ -76,24 +79,107 @@ void printBest(const std::string &image, std::span<const float> logits, const st
     fmt::print("  {:6.2f}%  {}\n", 100 * probabilities[order[i]], names[order[i]]);
 }
 
-std::vector<size_t> readInputs(const ClassifyOptions &options, const Preprocessing &preprocessing,
-                               size_t &next, size_t most, std::span<float> inputs, BrokenImages &broken) {
-  std::vector<size_t> read;
-  const size_t size = inputs.size() / most;
-  for (; next < options.images.size() && read.size() < most; ++next) {
-    try {
-      writeInput(readImage(options.images[next]), preprocessing, &inputs[read.size() * size]);
-      read.push_back(next);
-    } catch (const Error &error) {
-      if (!options.preprocessing.skipBroken || !broken.add(int64_t(next), error))
-        throw;
+namespace {
+
+/// Runs images at the sizes that fit them, those of one size that follow each other together, and prints what
+/// they show in their order.
+class Classification {
+public:
+  Classification(const vn_model &model, const ClassifyOptions &options)
+      : model(model), options(options),
+        sizeOfAll(options.size.empty() && model.num_sizes > 1 ? std::vector<const vn_model *>()
+                                                              : namedBatches(model, options.size)),
+        open(openSession(model, options, Purpose::EverySize)), preprocessing(preprocessingOf()),
+        names(classNames(model, options, open.metadata, open.weights)),
+        scalePolicy(model, options.scalePolicy) {}
+
+  void run() {
+    for (size_t i = 0; i < options.images.size(); ++i) {
+      try {
+        prepare(readImage(options.images[i]));
+      } catch (const Error &error) {
+        if (!options.preprocessing.skipBroken || !broken.add(int64_t(i), error))
+          throw;
+        continue;
+      }
+      add(i);
     }
+    if (broken.count() == int64_t(options.images.size()))
+      throw Error(VN_ERROR_FORMAT, fmt::format("all {} images are broken", options.images.size()));
+    runWaiting();
+    scalePolicy.write();
+    broken.print();
   }
-  if (next == options.images.size() && broken.count() == int64_t(next))
-    throw Error(VN_ERROR_FORMAT, fmt::format("all {} images are broken", next));
-  std::ranges::fill(inputs.subspan(read.size() * size), 0.0f);
-  return read;
-}
+
+private:
+  /// Of each size.
+  std::map<const vn_model *, Preprocessing> preprocessingOf() const {
+    std::map<const vn_model *, Preprocessing> result;
+    for (const vn_model *size : sizesOf(model)) {
+      Preprocessing &how = result.emplace(size, *size).first->second;
+      how.restore(open.metadata, open.weights);
+      how.apply(options.preprocessing);
+    }
+    return result;
+  }
+
+  void prepare(Image image) {
+    if (preprocessing.begin()->second.orientation)
+      image = upright(std::move(image));
+    fitting = sizeOfAll.empty() ? fittingBatches(model, image.height, image.width) : sizeOfAll;
+    const vn_model &size = *fitting.front();
+    prepared.resize(size_t(size.channels * size.height * size.width));
+    writeInput(image, preprocessing.at(&size), prepared.data());
+  }
+
+  /// The image that was prepared last.
+  void add(size_t index) {
+    if (fitting != batches)
+      runWaiting();
+    batches = fitting;
+    inputs.insert(inputs.end(), prepared.begin(), prepared.end());
+    waiting.push_back(index);
+    if (int64_t(waiting.size()) == batches.front()->batch)
+      runWaiting();
+  }
+
+  void runWaiting() {
+    for (size_t first = 0, count; first < waiting.size(); first += count) {
+      const vn_model &size = nextBatch(batches, int64_t(waiting.size() - first));
+      open.session->resize(size);
+      IoArrays &arrays = arraysOf.try_emplace(&size, size.infer).first->second;
+      const auto input = arrays.floats(size_t(0)), logits = arrays.floats(size_t(1));
+      const size_t imageSize = input.size() / size_t(size.batch), classes = size_t(size.classes);
+      count = std::min(size_t(size.batch), waiting.size() - first);
+      const auto source = std::span(inputs).subspan(first * imageSize, count * imageSize);
+      std::ranges::fill(std::ranges::copy(source, input.begin()).out, input.end(), 0.0f);
+      open.session->infer(arrays.pointers());
+      for (size_t i = 0; i < count; ++i) {
+        const std::string &image = options.images[waiting[first + i]];
+        printBest(image, logits.subspan(i * classes, classes), names, options.top);
+        scalePolicy.add(arrays, int64_t(i), image);
+      }
+    }
+    waiting.clear(), inputs.clear();
+  }
+
+  const vn_model &model;
+  const ClassifyOptions &options;
+  const std::vector<const vn_model *> sizeOfAll; ///< its batches; empty: each image has the one that fits it
+  OpenSession open;
+  const std::map<const vn_model *, Preprocessing> preprocessing;
+  const std::vector<std::string> names;
+  ScalePolicyLog scalePolicy;
+  std::map<const vn_model *, IoArrays> arraysOf;
+  std::vector<const vn_model *> fitting; ///< batches of the size of the image that was prepared last
+  std::vector<float> prepared;           ///< its input
+  std::vector<const vn_model *> batches; ///< of the size of those that wait
+  std::vector<size_t> waiting;           ///< images, by their place among the options
+  std::vector<float> inputs;             ///< theirs
+  BrokenImages broken;
+};
+
+} // namespace
 
 void classifyCommand(const vn_model &model, const ClassifyOptions &options) {
   if (model.classes <= 0)
@@ -101,28 +187,7 @@ void classifyCommand(const vn_model &model, const ClassifyOptions &options) {
                 fmt::format("model `{}` is no classifier: its first output is a map", model.name))
         .help("use `run --input x.npy --output y.npy`");
   requireImages(model);
-  OpenSession open = openSession(model, options);
-  Preprocessing preprocessing(model);
-  preprocessing.restore(open.metadata, open.weights);
-  preprocessing.apply(options.preprocessing);
-  const std::vector<std::string> names = classNames(model, options, open.metadata, open.weights);
-  ScalePolicyLog scalePolicy(model, options.scalePolicy);
-  IoArrays arrays(model.infer);
-  const auto input = arrays.floats(size_t(0)), logits = arrays.floats(size_t(1));
-  const size_t classes = size_t(model.classes);
-  BrokenImages broken;
-  for (size_t next = 0; next < options.images.size();) {
-    const auto read = readInputs(options, preprocessing, next, size_t(model.batch), input, broken);
-    if (read.empty())
-      break;
-    open.session->infer(arrays.pointers());
-    for (size_t i = 0; i < read.size(); ++i) {
-      printBest(options.images[read[i]], logits.subspan(i * classes, classes), names, options.top);
-      scalePolicy.add(arrays, int64_t(i), options.images[read[i]]);
-    }
-  }
-  scalePolicy.write();
-  broken.print();
+  Classification(model, options).run();
 }
 
 } // namespace vernier::runtime

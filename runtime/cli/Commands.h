@@ -129,6 +129,7 @@ void labelCommand(const vn_adaptive &model, const LabelOptions &options);
 
 struct ClassifyOptions : CommonOptions {
   std::vector<std::string> images;
+  std::string size;   ///< of a model with several, for all images; empty: the one that fits each
   std::string labels; ///< a file with a class name per line
   PreprocessingOptions preprocessing;
   ScalePolicyOptions scalePolicy;
@@ -139,10 +140,6 @@ void classifyCommand(const vn_adaptive &model, const ClassifyOptions &options);
 /// What both have in common: from --labels, else those that training stored, else the numbers of the classes.
 std::vector<std::string> classNames(const vn_model &model, const ClassifyOptions &options,
                                     const Metadata &metadata, const std::string &place);
-/// Reads images from the `next`-th of `options` on until `most` of them fill `inputs`, one after the other;
-/// returns their indices. Those that are left out are in `broken`.
-std::vector<size_t> readInputs(const ClassifyOptions &options, const Preprocessing &preprocessing,
-                               size_t &next, size_t most, std::span<float> inputs, BrokenImages &broken);
 /// `image` is what the lines are headed with.
 void printBest(const std::string &image, std::span<const float> logits, const std::vector<std::string> &names,
                int64_t top);

@@ -1,5 +1,6 @@
 #include "runtime/cli/Commands.h"
 #include "runtime/cli/CountProgress.h"
+#include "runtime/cli/NamedSize.h"
 #include "runtime/cli/OpenSession.h"
 #include "runtime/cli/ScalePolicy.h"
 
@@ -84,11 +85,13 @@ static void evalLosses(const vn_model &model, const EvalOptions &options) {
     result["not_finite"] = losses.notFinite;
     result["seconds"] = losses.seconds;
     result["milliseconds_per_image"] = milliseconds;
+    if (model.num_sizes > 1)
+      result["height"] = model.height, result["width"] = model.width;
     fmt::print("{}\n", result.dump(2));
     return;
   }
-  fmt::print("loss {:.4f} on {} ({:.3f} ms per image)\n", losses.loss, counted(losses.images, "image"),
-             milliseconds);
+  fmt::print("loss {:.4f} on {}{} ({:.3f} ms per image)\n", losses.loss, counted(losses.images, "image"),
+             sizeNote(model), milliseconds);
   for (const auto &[name, value] : named)
     if (name != "loss")
       fmt::print("  {} {:.4f}\n", name, value);
@@ -123,23 +126,25 @@ void evalCommand(const vn_model &model, const EvalOptions &options) {
   dataset->broken.print();
   const double milliseconds = accuracy.seconds * 1e3 / double(accuracy.images);
   if (options.json) {
-    const nlohmann::ordered_json result = {{"model", model.name},
-                                           {"data", utf8Text(options.data + options.images)},
-                                           {"split", options.split},
-                                           {"images", accuracy.images},
-                                           {"broken_images", dataset->broken.count()},
-                                           {"top1", accuracy.top1},
-                                           {"top5", accuracy.top5},
-                                           {"loss", accuracy.loss}, // null where it is not finite
-                                           {"not_finite", accuracy.notFinite},
-                                           {"seconds", accuracy.seconds},
-                                           {"milliseconds_per_image", milliseconds}};
+    nlohmann::ordered_json result = {{"model", model.name},
+                                     {"data", utf8Text(options.data + options.images)},
+                                     {"split", options.split},
+                                     {"images", accuracy.images},
+                                     {"broken_images", dataset->broken.count()},
+                                     {"top1", accuracy.top1},
+                                     {"top5", accuracy.top5},
+                                     {"loss", accuracy.loss}, // null where it is not finite
+                                     {"not_finite", accuracy.notFinite},
+                                     {"seconds", accuracy.seconds},
+                                     {"milliseconds_per_image", milliseconds}};
+    if (model.num_sizes > 1)
+      result["height"] = model.height, result["width"] = model.width;
     fmt::print("{}\n", result.dump(2));
     return;
   }
-  fmt::print("top-1 {:.2f}%, top-5 {:.2f}%, cross-entropy {:.4f} on {} ({:.3f} ms per image)\n",
+  fmt::print("top-1 {:.2f}%, top-5 {:.2f}%, cross-entropy {:.4f} on {}{} ({:.3f} ms per image)\n",
              100 * accuracy.top1, 100 * accuracy.top5, accuracy.loss, counted(accuracy.images, "image"),
-             milliseconds);
+             sizeNote(model), milliseconds);
   if (accuracy.notFinite)
     fmt::print("the model's result is not finite for {} of them\n", accuracy.notFinite);
 }

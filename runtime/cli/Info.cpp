@@ -3,11 +3,13 @@
 #include "runtime/core/CheckModel.h"
 #include "runtime/core/Choices.h"
 #include "runtime/core/Shape.h"
+#include "runtime/core/Sizes.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 namespace vernier::runtime {
 
@@ -28,10 +30,24 @@ std::string deviceText(const vn_model &model) {
   return *model.target ? model.target : "any CPU";
 }
 
+/// The description at this size, with all that the model was built for.
+static std::string descriptionOf(const vn_model &model) {
+  auto description = nlohmann::ordered_json::parse(model.description, nullptr, false);
+  if (model.num_sizes <= 1 || !description.is_object())
+    return model.description;
+  for (const vn_model *size : sizesOf(model))
+    description["sizes"].push_back({{"batch", size->batch},
+                                    {"height", size->height},
+                                    {"width", size->width},
+                                    {"macs", size->macs},
+                                    {"arena_bytes", size->infer.arena_bytes}});
+  return description.dump();
+}
+
 void infoCommand(const vn_model &model, bool json) {
   checkModel(model);
   if (json) {
-    fmt::print("{}\n", model.description);
+    fmt::print("{}\n", descriptionOf(model));
     return;
   }
   int64_t trained = 0, statistics = 0;
@@ -45,6 +61,8 @@ void infoCommand(const vn_model &model, bool json) {
   fmt::print("model       {}\n", model.name);
   fmt::print("input       {} of {} x {} x {}\n", counted(model.batch, "image"), model.channels, model.height,
              model.width);
+  if (model.num_sizes > 1)
+    fmt::print("sizes       {}\n", sizesText(model));
   for (int64_t i = 0; i < model.infer.num_io; ++i)
     if (const vn_io &io = model.infer.io[i]; io.is_output == VN_OUTPUT)
       fmt::print("output      {} {}\n", io.name, shapeText(shapeOf(io)));

@@ -2,7 +2,9 @@
 #include "runtime/Error.h"
 #include "runtime/cli/Commands.h"
 #include "runtime/cli/ImageWords.h"
+#include "runtime/cli/NamedSize.h"
 #include "runtime/cli/Words.h"
+#include "runtime/core/Sizes.h"
 #include "runtime/core/Threads.h"
 #include "runtime/io/File.h"
 #include "runtime/process/Interrupt.h"
@@ -92,6 +94,22 @@ private:
     return added;
   }
 
+  /// Of a model that was built for several sizes: which a command runs at.
+  void addSize(CLI::App &command, std::string &named) {
+    if (model.num_sizes > 1)
+      command.add_option(
+          "--size", named,
+          fmt::format("Of the images, HxW, of {} (default: {})", sizesText(model),
+                      &named == &size ? imageSizeText(*sizesOf(model).front()) : "what fits each image"));
+  }
+  void addSizeAndBatch(CLI::App &command) {
+    addSize(command, size);
+    if (model.num_sizes > 1)
+      command.add_option("--batch", batch, "Images per call, of those of the size (default: the most)")
+          ->check(atLeast(1));
+  }
+  const vn_model &atSize() const { return namedSize(model, size, batch); }
+
   static void addQuiet(CLI::App &command, bool &quiet) {
     command.add_flag("-q,--quiet", quiet, "Print what is asked for, warnings and errors alone");
   }
@@ -103,15 +121,17 @@ private:
                          "multiply-adds; less than 0 spends more (0)");
   }
 
-  /// Runs `command` on the adaptive model unless a configuration is named, else on the network alone.
+  /// Runs a command on the adaptive model unless a configuration is named, else on the network alone, at the
+  /// size that is named.
   template <class Options>
   void start(void (*onNetwork)(const vn_model &, const Options &),
-             void (*onAdaptive)(const vn_adaptive &, const Options &), const Options &options) {
+             void (*onAdaptive)(const vn_adaptive &, const Options &), const Options &options,
+             bool everySize = false) {
     action = [=, this, &options] {
       if (adaptive && options.configuration.empty())
         onAdaptive(*adaptive, options);
       else
-        onNetwork(model, options);
+        onNetwork(everySize ? model : atSize(), options);
     };
   }
 
@@ -164,8 +184,9 @@ private:
   void addInfo() {
     CLI::App *info = command("info", "Describe the model");
     info->add_flag("--json", infoJson, "The whole description as JSON");
+    addSizeAndBatch(*info);
     info->callback([this] {
-      action = [this] { adaptive ? infoCommand(*adaptive, infoJson) : infoCommand(model, infoJson); };
+      action = [this] { adaptive ? infoCommand(*adaptive, infoJson) : infoCommand(atSize(), infoJson); };
     });
   }
 
@@ -177,11 +198,12 @@ private:
         ->required();
     addScalePolicy(*app, runOptions.scalePolicy);
     addCostWeight(*app, runOptions);
-    app->callback([this] { start<RunOptions>(runCommand, runCommand, runOptions); });
+    app->callback([this] { start<RunOptions>(runCommand, runCommand, runOptions, true); });
   }
 
   void addBench() {
     CLI::App *app = command("bench", "Measure speed and memory", benchOptions);
+    addSizeAndBatch(*app);
     app->add_option("--runs", benchOptions.runs, "Timed runs (20)")->check(atLeast(1));
     app->add_flag("--layers", benchOptions.layers, "A table of every step");
     app->add_flag("--train", benchOptions.train, "A training step instead of inference");
@@ -191,6 +213,7 @@ private:
 
   void addEval() {
     CLI::App *app = command("eval", "Measure the accuracy on a data set", evalOptions);
+    addSizeAndBatch(*app);
     app->add_option("--data", evalOptions.data, "Folder of the data set");
     app->add_option("--images", evalOptions.images, "Instead: folder of images, with --labels");
     app->add_option(
@@ -217,17 +240,20 @@ private:
   void addClassify() {
     CLI::App *app = command("classify", "Name what images show", classifyOptions);
     app->add_option("images", classifyOptions.images, "JPEG, PNG, BMP or WebP files")->required();
+    addSize(*app, classifyOptions.size);
     app->add_option("--labels", classifyOptions.labels, "File with the name of a class per line");
     app->add_option("--top", classifyOptions.top, "Number of classes per image (5)")->check(atLeast(1));
     addPreprocessing(*app, classifyOptions.preprocessing);
     addScalePolicy(*app, classifyOptions.scalePolicy);
     addCostWeight(*app, classifyOptions);
-    app->callback([this] { start<ClassifyOptions>(classifyCommand, classifyCommand, classifyOptions); });
+    app->callback(
+        [this] { start<ClassifyOptions>(classifyCommand, classifyCommand, classifyOptions, true); });
   }
 
   void addTabulate() {
     CLI::App *app = command("tabulate", "Measure all configurations of the open holes", tabulateOptions);
     app->remove_option(app->get_option("--configuration"));
+    addSizeAndBatch(*app);
     app->add_option("--data", tabulateOptions.data, "Accuracy on this data set");
     app->add_option("--split", tabulateOptions.split, "test or train (test)")
         ->check(CLI::IsMember({"test", "train"}));
@@ -258,7 +284,7 @@ private:
     app->add_option("--out", tabulateOptions.out,
                     "File of a line of JSON per configuration; goes on with it. {i} and {n} are the shard's");
     addQuiet(*app, tabulateOptions.quiet);
-    app->callback([this] { action = [this] { tabulateCommand(model, tabulateOptions); }; });
+    app->callback([this] { action = [this] { tabulateCommand(atSize(), tabulateOptions); }; });
   }
 
   void addLabel() {
@@ -285,6 +311,7 @@ private:
     if (model.num_holes > 0)
       app->get_option("--configuration")
           ->description("Train this configuration alone (default: all, as the recipe says)");
+    addSizeAndBatch(*app);
     app->add_option("--data", trainOptions.data, "Folder of the data set")->required();
     app->add_option("--recipe", trainOptions.recipe, "How to train, TOML")->required();
     app->add_option("--out", trainOptions.out, "Folder for weights, logs and checkpoints")->required();
@@ -299,13 +326,14 @@ private:
     app->add_flag("--resume", trainOptions.resume, "Continue from the checkpoint in --out, if there is one");
     app->add_flag("--accept-changed-data", trainOptions.acceptChangedData,
                   "With --resume: go on although the data set is not what it was");
-    app->callback([this] { action = [this] { train(model, trainOptions); }; });
+    app->callback([this] { action = [this] { train(atSize(), trainOptions); }; });
   }
 
   void addRecalibrate() {
     CLI::App *app = command("recalibrate", "Compute the running statistics of batch norms anew, from images",
                             recalibrateOptions);
     app->remove_option(app->get_option("--allow-non-finite")); // they would go into every statistic
+    addSizeAndBatch(*app);
     app->add_option("--data", recalibrateOptions.data, "Folder of the data set")->required();
     app->add_option("--split", recalibrateOptions.split, "test or train (train)")
         ->check(CLI::IsMember({"test", "train"}));
@@ -317,13 +345,15 @@ private:
     addPreprocessing(*app, recalibrateOptions.preprocessing);
     addQuiet(*app, recalibrateOptions.quiet);
     app->add_option("-o,--out", recalibrateOptions.out, "Where the weights go, safetensors")->required();
-    app->callback([this] { action = [this] { recalibrateCommand(model, recalibrateOptions); }; });
+    app->callback([this] { action = [this] { recalibrateCommand(atSize(), recalibrateOptions); }; });
   }
 
   const vn_model &model;
   const vn_adaptive *adaptive;
   CLI::App app;
   std::function<void()> action;
+  std::string size;  ///< --size; empty: the first
+  int64_t batch = 0; ///< --batch; 0: the largest of the size
   bool infoJson = false;
   RunOptions runOptions;
   BenchOptions benchOptions;

@@ -37,8 +37,9 @@ OpenAdaptive openAdaptive(const vn_adaptive &model, const CommonOptions &options
 
 OpenSession openSession(const vn_model &model, const CommonOptions &options, Purpose purpose) {
   OpenSession open;
-  open.session = std::make_unique<Session>(
-      model, options.session(purpose == Purpose::Training, purpose == Purpose::Evaluation));
+  SessionOptions how = options.session(purpose == Purpose::Training, purpose == Purpose::Evaluation);
+  how.resizable = purpose == Purpose::EverySize;
+  open.session = std::make_unique<Session>(model, how);
   if (!options.configuration.empty())
     open.session->choose(parseChoices(model, options.configuration));
   if (open.session->hasWeights() && options.weights.empty() && defaultWeights(model).empty())

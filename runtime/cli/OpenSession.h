@@ -20,8 +20,9 @@ struct OpenSession {
 /// Where weights lie unless an option says otherwise; empty where there is no such file.
 std::string defaultWeights(const vn_model &model);
 
-/// Evaluation: of many batches, the next of which are copied ahead.
-enum class Purpose { Inference, Evaluation, Training };
+/// Evaluation: of many batches, the next of which are copied ahead. EverySize: inference at any of the
+/// model's sizes, not at that of `model` alone.
+enum class Purpose { Inference, Evaluation, Training, EverySize };
 
 /// A session for a command, with the weights that its options name.
 OpenSession openSession(const vn_model &model, const CommonOptions &options,

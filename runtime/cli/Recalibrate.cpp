@@ -1,5 +1,6 @@
 #include "runtime/train/Recalibrate.h"
 #include "runtime/cli/Commands.h"
+#include "runtime/cli/NamedSize.h"
 #include "runtime/cli/OpenSession.h"
 #include "runtime/core/Shape.h"
 
@@ -59,9 +60,9 @@ void recalibrateCommand(const vn_model &model, const RecalibrateOptions &options
   writeRecalibrated(*open.session, Safetensors::read(open.weights), result.changed, note, options.out);
   dataset->broken.print();
   if (!options.quiet)
-    fmt::print("{} from {} ({} of {}){}{}: {}\n", counted(norms, "batch norm"), images,
-               counted(result.batches, "batch"), model.batch, configuration.empty() ? "" : ", ",
-               configuration, options.out);
+    fmt::print("{} from {} ({} of {}){}{}{}: {}\n", counted(norms, "batch norm"), images,
+               counted(result.batches, "batch"), model.batch, sizeNote(model),
+               configuration.empty() ? "" : ", ", configuration, options.out);
 }
 
 } // namespace vernier::runtime

@@ -5,11 +5,13 @@
 #include "runtime/Error.h"
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Shape.h"
+#include "runtime/core/Sizes.h"
 #include "runtime/io/Npy.h"
 
 #include <algorithm>
 #include <filesystem>
 #include <fmt/core.h>
+#include <map>
 
 namespace vernier::runtime {
 
@@ -50,27 +52,48 @@ void ArrayOutputs::finish() {
     through->commit();
 }
 
-void runCommand(const vn_model &model, const RunOptions &options) {
-  OpenSession open = openSession(model, options);
-  ScalePolicyLog scalePolicy(model, options.scalePolicy);
-  const NpyArray input = readNpy(options.input);
-  const int64_t images = imageCount(model, input, options.input);
-  IoArrays arrays(model.infer);
-  const std::span<float> image = arrays.floats(size_t(0));
-  const size_t imageSize = image.size() / size_t(model.batch);
+/// The batches for images as large as the array's.
+static std::vector<const vn_model *> batchesFor(const vn_model &model, const NpyArray &input,
+                                                const std::string &path) {
+  const std::span<const int64_t> shape = input.shape;
+  std::vector<const vn_model *> batches;
+  if (shape.size() >= 2)
+    batches = batchesOf(model, shape[shape.size() - 2], shape.back());
+  if (batches.empty() && model.num_sizes > 1)
+    throw Error(VN_ERROR_ARGUMENT,
+                fmt::format("the array has shape {}, model `{}` takes images of {} channels and {}",
+                            shapeText(shape), model.name, model.channels, sizesText(model)))
+        .at(path)
+        .help("give N x C x H x W of any N; build the model with this size too: `--input H1xW1,H2xW2`");
+  return batches.empty() ? std::vector{&model} : batches;
+}
 
-  std::vector<std::vector<float>> results(size_t(model.infer.num_io));
-  for (int64_t first = 0; first < images; first += model.batch) {
-    const int64_t count = std::min(model.batch, images - first);
+void runCommand(const vn_model &model, const RunOptions &options) {
+  OpenSession open = openSession(model, options, Purpose::EverySize);
+  const NpyArray input = readNpy(options.input);
+  const std::vector<const vn_model *> batches = batchesFor(model, input, options.input);
+  const vn_model &largest = *batches.front();
+  ScalePolicyLog scalePolicy(largest, options.scalePolicy);
+  const int64_t images = imageCount(largest, input, options.input);
+  const size_t imageSize = size_t(model.channels * largest.height * largest.width);
+
+  std::map<const vn_model *, IoArrays> arraysOf;
+  std::vector<std::vector<float>> results(size_t(largest.infer.num_io));
+  for (int64_t first = 0, count; first < images; first += count) {
+    const vn_model &size = nextBatch(batches, images - first);
+    open.session->resize(size);
+    IoArrays &arrays = arraysOf.try_emplace(&size, size.infer).first->second;
+    const std::span<float> image = arrays.floats(size_t(0));
+    count = std::min(size.batch, images - first);
     const auto source = std::span(input.values).subspan(size_t(first) * imageSize, size_t(count) * imageSize);
     std::ranges::fill(std::ranges::copy(source, image.begin()).out, image.end(), 0.0f); // pads the last batch
     open.session->infer(arrays.pointers());
     for (int64_t i = 0; i < count; ++i)
       scalePolicy.add(arrays, i, std::to_string(first + i));
     for (size_t i = 0; i < results.size(); ++i)
-      if (model.infer.io[i].is_output == VN_OUTPUT) {
+      if (size.infer.io[i].is_output == VN_OUTPUT) {
         const auto output = arrays.floats(i);
-        const auto used = output.first(output.size() / size_t(model.batch) * size_t(count));
+        const auto used = output.first(output.size() / size_t(size.batch) * size_t(count));
         results[i].insert(results[i].end(), used.begin(), used.end());
       }
   }
@@ -78,7 +101,7 @@ void runCommand(const vn_model &model, const RunOptions &options) {
   ArrayOutputs outputs(options.output);
   bool isFirst = true;
   for (size_t i = 0; i < results.size(); ++i) {
-    const vn_io &io = model.infer.io[i];
+    const vn_io &io = largest.infer.io[i];
     if (io.is_output != VN_OUTPUT)
       continue;
     std::vector<int64_t> shape(io.shape, io.shape + io.rank);

@@ -133,7 +133,7 @@ static void checkProgram(const vn_model &model, const vn_program &program, const
   }
 }
 
-void checkModel(const vn_model &model) {
+static void checkOneSize(const vn_model &model) {
   if (model.abi_version != VN_ABI_VERSION)
     throw Error(VN_ERROR_ABI,
                 fmt::format("this model was generated for runtime interface {}, the runtime has {}",
@@ -173,6 +173,30 @@ void checkModel(const vn_model &model) {
   require(model.infer.num_io >= 2, model, "infer has no image or no output");
   require(model.classes >= 0 && model.classes < int64_t(1) << 31, model,
           "it has an impossible number of classes");
+}
+
+void checkModel(const vn_model &model) {
+  checkOneSize(model);
+  require(isTable(model.sizes, model.num_sizes), model, "it lacks the table of its sizes");
+  bool found = model.num_sizes == 0;
+  for (int64_t i = 0; i < model.num_sizes; ++i) {
+    const vn_model *size = model.sizes[i];
+    require(size, model, "a size is missing");
+    found |= size == &model;
+    if (size == &model)
+      continue;
+    checkOneSize(*size);
+    require(size->sizes == model.sizes && size->num_sizes == model.num_sizes &&
+                size->parameters == model.parameters && size->num_parameters == model.num_parameters &&
+                size->holes == model.holes && size->num_holes == model.num_holes &&
+                size->parameter_bytes == model.parameter_bytes &&
+                size->statistics_bytes == model.statistics_bytes &&
+                size->derived_bytes == model.derived_bytes && size->prepare.steps == model.prepare.steps &&
+                size->channels == model.channels && size->classes == model.classes &&
+                size->accelerator == model.accelerator,
+            model, "its sizes differ in more than their programs");
+  }
+  require(found, model, "it is none of its own sizes");
 }
 
 } // namespace vernier::runtime

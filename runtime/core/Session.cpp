@@ -22,7 +22,7 @@ static std::unique_ptr<Device> open(const vn_model &model, const SessionOptions 
 }
 
 Session::Session(const vn_model &model, SessionOptions options)
-    : theModel(checked(model)), training(options.training), theDevice(open(model, options)),
+    : theModel(&checked(model)), training(options.training), theDevice(open(model, options)),
       written(size_t(model.num_parameters)), missing(model.num_parameters) {
   chosen.assign(size_t(model.num_holes), 0);
 }
@@ -39,7 +39,7 @@ std::vector<float> Session::read(const vn_parameter &parameter) const {
 
 void Session::write(const vn_parameter &parameter, std::span<const float> from) {
   theDevice->write(vn_space(parameter.space), parameter.offset, std::as_bytes(from));
-  const size_t index = size_t(&parameter - theModel.parameters);
+  const size_t index = size_t(&parameter - theModel->parameters);
   missing -= written[index] ? 0 : 1;
   written[index] = true;
   prepared = false;
@@ -68,13 +68,18 @@ void Session::writeMomentum(const vn_parameter &parameter, std::span<const float
 }
 
 void Session::choose(std::span<const int64_t> choices) {
-  checkChoices(theModel, choices);
+  checkChoices(*theModel, choices);
   chosen.assign(choices.begin(), choices.end());
   theDevice->choose(choices);
 }
 
+void Session::resize(const vn_model &size) {
+  theDevice->resize(size);
+  theModel = &size;
+}
+
 void Session::run(Task task, std::span<void *const> io, std::vector<double> *seconds, Timed timed) {
-  checkCall(theModel, programOf(theModel, task), io);
+  checkCall(*theModel, programOf(*theModel, task), io);
   theDevice->run(task, io, seconds, timed);
 }
 
@@ -99,10 +104,10 @@ void Session::evaluate(std::span<void *const> io) {
 }
 
 void Session::requireEvaluation() const {
-  if (theModel.evaluate.num_steps > 0)
+  if (theModel->evaluate.num_steps > 0)
     return;
   throw Error(VN_ERROR_STATE,
-              fmt::format("model `{}` has no program that evaluates its losses", theModel.name))
+              fmt::format("model `{}` has no program that evaluates its losses", theModel->name))
       .help("build a specification that declares losses with `vernier build --for train`");
 }
 
@@ -127,9 +132,9 @@ void Session::trainStep(std::span<void *const> io, std::vector<double> *seconds,
 void Session::updateStatistics(std::span<void *const> io) { train(Task::Statistics, io); }
 
 void Session::accumulate(std::span<void *const> io) {
-  if (theModel.num_holes == 0)
+  if (theModel->num_holes == 0)
     throw Error(VN_ERROR_STATE,
-                fmt::format("model `{}` has no open holes: there is nothing to accumulate", theModel.name));
+                fmt::format("model `{}` has no open holes: there is nothing to accumulate", theModel->name));
   train(Task::Accumulate, io);
 }
 
@@ -145,7 +150,7 @@ int64_t Session::start(Task task, const IoArrays &arrays) {
     prepare();
   else
     requireTraining();
-  checkCall(theModel, programOf(theModel, task), arrays.pointers());
+  checkCall(*theModel, programOf(*theModel, task), arrays.pointers());
   int64_t number = 0;
   if (Pipeline *const pipeline = this->pipeline())
     number = pipeline->start(task, arrays);

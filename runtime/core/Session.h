@@ -18,7 +18,8 @@ class Session {
 public:
   explicit Session(const vn_model &model, SessionOptions options = {});
 
-  const vn_model &model() const { return theModel; }
+  /// At the size that runs.
+  const vn_model &model() const { return *theModel; }
   /// As the last run of a program left it.
   const Device &device() const { return *theDevice; }
   /// Null: `start` returns when all is done.
@@ -43,6 +44,9 @@ public:
   /// microseconds; before the first call it is the first of each. Refuses what is no choice.
   void choose(std::span<const int64_t> choices);
   std::span<const int64_t> choices() const { return chosen; }
+
+  /// What follows runs at this size, one of the model's: of a session with SessionOptions::resizable.
+  void resize(const vn_model &size);
 
   /// Runs `prepare` where weights changed since its last run. `seconds`, here and below, receives the time of
   /// each step, or wave, or of all.
@@ -74,7 +78,7 @@ private:
   void train(Task task, std::span<void *const> io, std::vector<double> *seconds = nullptr,
              Timed timed = Timed::Steps);
 
-  const vn_model &theModel;
+  const vn_model *theModel;
   const bool training;
   std::unique_ptr<Device> theDevice;
   std::vector<bool> written; ///< of each parameter and statistic, whether it has been

@@ -1,6 +1,7 @@
 #include "runtime/device/Device.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/Sizes.h"
 #include "runtime/device/cpu/CpuDevice.h"
 #include "runtime/device/cuda/CudaDevice.h"
 
@@ -27,6 +28,10 @@ const vn_program &programOf(const vn_model &model, Task task) {
     return model.evaluate;
   }
   return model.infer;
+}
+
+std::vector<const vn_model *> neededSizes(const vn_model &model, const SessionOptions &options) {
+  return options.resizable ? sizesOf(model) : std::vector{&model};
 }
 
 static bool checksWanted() {

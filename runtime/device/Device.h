@@ -24,13 +24,17 @@ struct SessionOptions {
   int64_t number = 0; ///< of several devices of the model's kind: which
   /// Memory for runs that the host does not wait for, where the device can do that (Pipeline).
   bool pipelined = false;
+  bool resizable = false; ///< memory for every size of the model (vn_model.sizes), not for one alone
 };
 
 /// What is run: a program of a model, or train_step as far as it updates running statistics, its outputs and
 /// gradients meaning nothing then.
 enum class Task { Prepare, Infer, TrainStep, Statistics, Accumulate, Update, Evaluate };
-inline constexpr size_t taskCount = size_t(Task::Evaluate) + 1;
 const vn_program &programOf(const vn_model &model, Task task);
+/// Whether a task's program is another at each size of the model.
+inline bool dependsOnSize(Task task) {
+  return task == Task::Infer || task == Task::TrainStep || task == Task::Statistics || task == Task::Evaluate;
+}
 
 /// What is timed: each step, which then run one after the other; each wave of steps as it is, at the place of
 /// its first step, on an accelerator what it runs as one: all steps of a variant of a segment; or the program
@@ -56,6 +60,8 @@ public:
 
   /// What follows runs with these choices, one for each of the model's holes; takes microseconds.
   virtual void choose(std::span<const int64_t> choices) = 0;
+  /// What follows runs at this size, one of the model's; for a session that has asked for all of them.
+  virtual void resize(const vn_model &size) = 0;
 
   /// Returns when all is done and what it wrote to `io` is there. `seconds` receives the time of each step,
   /// or wave, 0 of those that did not run, or one time of all.
@@ -65,6 +71,9 @@ public:
   /// For runs that the host does not wait for, of a session that has asked for it; null: there is only `run`.
   virtual Pipeline *pipeline() { return nullptr; }
 };
+
+/// Those of the model's sizes that a session with these options runs.
+std::vector<const vn_model *> neededSizes(const vn_model &model, const SessionOptions &options);
 
 /// The device that `model`, of which the tables are checked, was built for, with the memory that it needs.
 /// Throws where there is none, or it lacks memory or a feature.

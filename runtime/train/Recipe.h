@@ -51,6 +51,9 @@ struct Recipe {
     std::optional<int64_t> targetEpochs; ///< the last ones; a third of them where a target is named
   } choices;
 
+  /// Of a model that was built for several sizes the one that is trained, as text; no key of a recipe.
+  std::string size;
+
   int64_t validateEvery = 1;   ///< epochs; 0: after the last one only
   int64_t checkpointEvery = 0; ///< steps; 0: after each epoch only
   int64_t logEvery = 50;       ///< steps

@@ -4,6 +4,7 @@
 #include "runtime/core/Finite.h"
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Shape.h"
+#include "runtime/core/Sizes.h"
 #include "runtime/data/Loader.h"
 #include "runtime/io/File.h"
 #include "runtime/io/Text.h"
@@ -66,6 +67,8 @@ public:
     prepareDataset(*training.images, options);
     if (validation.images)
       prepareDataset(*validation.images, options);
+    if (model.num_sizes > 1)
+      recipe.size = fmt::format("{}, batch {}", imageSizeText(model), model.batch);
     applyChoices();
     loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*training.images);
     checkResultsFolder(options);

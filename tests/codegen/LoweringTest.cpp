@@ -154,6 +154,43 @@ BOOST_AUTO_TEST_CASE(weights_are_prepared) {
 }
 
 // Slices of weights are cut in `prepare`, and a resized map that a convolution adds is never written.
+// A program for each size, whose packed weights, buffers and parameters are those of one.
+BOOST_AUTO_TEST_CASE(sizes_share_packed_weights) {
+  const auto network = [](int64_t batch, int64_t height) {
+    Network net(batch, height, 16, 16);
+    const Map x = net.batchNorm(net.convolution(net.image(), same3x3(16)));
+    net.output(net.linear(net.globalPool(x), 4), "logits");
+    return net;
+  };
+  const codegen::CpuBackend backend(*codegen::makeTarget("avx2"), codegen::WinogradOptions::within(0));
+  std::vector<PreparedModule> modules;
+  for (const Network &net : {network(1, 16), network(4, 8)})
+    modules.push_back(prepareModule(net.text(), "softmax", inferencePasses(codegen::Element::F32)));
+  auto both = codegen::lowerModule({*modules[0].compiled, *modules[1].compiled}, backend);
+  BOOST_TEST_REQUIRE(succeeded(both));
+  const codegen::Compilation alone = lowered(network(1, 16), "softmax");
+  BOOST_TEST(both->prepare.steps.size() == alone.prepare.steps.size());
+  BOOST_TEST(both->derivedBytes == alone.derivedBytes);
+  BOOST_TEST(both->parameters.size() == alone.parameters.size());
+  BOOST_TEST(both->parameterBytes == alone.parameterBytes);
+  BOOST_TEST(both->update.steps.size() == alone.update.steps.size());
+  BOOST_TEST_REQUIRE(both->furtherSizes.size() == 1u);
+  const codegen::SizePrograms &size = both->furtherSizes[0];
+  for (const codegen::Program *program : {&size.infer, &size.trainStep})
+    BOOST_TEST(program->io[0].shape == std::vector<int64_t>({4, 16, 8, 16}),
+               boost::test_tools::per_element());
+  const auto derived = [&](const codegen::Program &program) {
+    std::set<int64_t> offsets;
+    for (const codegen::Step &step : program.steps)
+      for (const codegen::StepOperand &operand : step.operands)
+        if (const codegen::Buffer &buffer = both->buffers[size_t(operand.buffer)];
+            buffer.space == VN_SPACE_DERIVED)
+          offsets.insert(buffer.offset + operand.offset);
+    return offsets;
+  };
+  BOOST_TEST(derived(size.infer) == derived(both->infer));
+}
+
 BOOST_AUTO_TEST_CASE(sunk_convolutions) {
   Network net(1, 8, 8, 16);
   std::vector<Map> scales;

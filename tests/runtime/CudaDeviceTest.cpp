@@ -212,6 +212,36 @@ BOOST_AUTO_TEST_CASE(parts_run_directly_and_then_as_graphs) {
   BOOST_TEST(accelerated.resources == 0);
 }
 
+// Each size has graphs of its own, which are kept.
+BOOST_AUTO_TEST_CASE(sizes_have_their_own_graphs) {
+  static const vn_step other[] = {
+      {nullptr, "quadruple", "here", kFirst, 2, 1, 0, 0, 0, 0, launch<4, 0>}, kSteps[1], kSteps[2]};
+  vn_model first = toyModel(), second = toyModel();
+  const vn_model *sizes[] = {&first, &second};
+  second.height = 2;
+  second.infer.steps = other;
+  second.infer.arena_bytes = 256;
+  first.sizes = second.sizes = sizes;
+  first.num_sizes = second.num_sizes = 2;
+  {
+    Session session(first, {.resizable = true});
+    BOOST_TEST(results(session, first, 2) == std::vector<float>(4, 15), boost::test_tools::per_element());
+    session.resize(second);
+    BOOST_TEST(results(session, second, 2) == std::vector<float>(4, 24), boost::test_tools::per_element());
+    BOOST_TEST((accelerated.graphs == 4 && accelerated.graphRuns == 0));
+    session.choose(Choices{1});
+    BOOST_TEST(results(session, second, 2) == std::vector<float>(4, 13), boost::test_tools::per_element());
+    session.resize(first);
+    BOOST_TEST(results(session, first, 2) == std::vector<float>(4, 10), boost::test_tools::per_element());
+    BOOST_TEST((accelerated.graphs == 6 && accelerated.graphRuns == 2));
+    session.choose(Choices{0});
+    session.resize(second);
+    BOOST_TEST(results(session, second, 2) == std::vector<float>(4, 24), boost::test_tools::per_element());
+    BOOST_TEST((accelerated.graphs == 6 && accelerated.graphRuns == 4));
+  }
+  BOOST_TEST(accelerated.resources == 0);
+}
+
 // Three steps of a wave between two that stand alone, and a pair: of the streams, the first waits for those
 // that had a step.
 BOOST_AUTO_TEST_CASE(steps_of_a_wave_divide_among_streams) {

@@ -259,7 +259,9 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
                                   {},
                                   {updateSteps, 4, nullptr, 0, updateIo, 7, 0},
                                   {},
-                                  nullptr};
+                                  nullptr,
+                                  nullptr,
+                                  0};
 
   // As of a specification that declares its losses: the labels and the smoothing, as the first of a map's
   // numbers, are targets, and the loss is a term with a name, too.

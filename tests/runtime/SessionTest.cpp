@@ -4,6 +4,7 @@
 #include "runtime/core/IoArrays.h"
 #include "runtime/core/Session.h"
 #include "runtime/core/Shape.h"
+#include "runtime/core/Sizes.h"
 #include "runtime/device/cpu/Schedule.h"
 #include "runtime/device/cpu/WaveShares.h"
 #include "runtime/io/Weights.h"
@@ -355,7 +356,9 @@ BOOST_AUTO_TEST_CASE(a_model_without_parameters_needs_no_weights) {
                        {},
                        {},
                        {},
-                       nullptr};
+                       nullptr,
+                       nullptr,
+                       0};
   vn_session *session = nullptr;
   const vn_session_options options{.threads = 2, .training = 0, .device = 0, .reserved = {}};
   BOOST_REQUIRE(vn_session_create(&model, &options, &session) == VN_OK);
@@ -399,6 +402,7 @@ BOOST_AUTO_TEST_CASE(a_busy_session_refuses_other_threads) {
   BOOST_TEST(vn_session_write_parameter(session, 0, &value, 1) == VN_ERROR_BUSY);
   BOOST_TEST(vn_session_read_gradient(session, 0, &value, 1) == VN_ERROR_BUSY);
   BOOST_TEST(vn_session_choose(session, nullptr, 0) == VN_ERROR_BUSY);
+  BOOST_TEST(vn_session_resize(session, 1, 1, 1) == VN_ERROR_BUSY);
   std::thread destroyer([&] { vn_session_destroy(session); });
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   stage = 2;
@@ -457,6 +461,95 @@ BOOST_AUTO_TEST_CASE(choices_decide_what_runs) {
               [&] { session.choose(Choices{2}); });
   BOOST_TEST(inferred(session) == expected);
   expectError(VN_ERROR_ARGUMENT, "1 choices for the 0 open holes", [&] { centred.choose(Choices{0}); });
+}
+
+namespace {
+
+/// The fake at two batches, which share all but the programs that depend on them.
+struct TwoSizes {
+  using Smaller = FakeModel<2, 3, 4, 6, 7>;
+  TwoSizes() {
+    smaller.parameters = larger.parameters;
+    smaller.prepare = larger.prepare;
+    smaller.update = larger.update;
+    larger.sizes = smaller.sizes = table;
+    larger.num_sizes = smaller.num_sizes = 2;
+  }
+  vn_model larger = Fake::model, smaller = Smaller::model;
+  const vn_model *table[2] = {&larger, &smaller};
+};
+
+} // namespace
+
+// Weights are those of all sizes, written at any; arrays are those of the size that runs.
+BOOST_AUTO_TEST_CASE(sizes_share_weights) {
+  TwoSizes model;
+  Session session(model.smaller, {.resizable = true}), first(Fake::model), second(TwoSizes::Smaller::model);
+  for (Session *each : {&session, &first, &second}) {
+    initializeWeights(*each, {.seed = 5});
+    setFirst(*each, each->model().parameters[0], 0.25f);
+  }
+  const std::vector<float> small = inferred(second), large = inferred(first);
+  BOOST_TEST(inferred(session) == small);
+  session.resize(model.larger);
+  BOOST_TEST(session.model().batch == 5);
+  BOOST_TEST(inferred(session) == large);
+  session.write(session.model().parameters[2], std::vector<float>(7, 0.5f));
+  BOOST_TEST(inferred(session) != large);
+  BOOST_TEST(session.hasWeights());
+  session.resize(model.smaller);
+  BOOST_TEST(inferred(session) != small);
+  second.write(second.model().parameters[2], std::vector<float>(7, 0.5f));
+  BOOST_TEST(inferred(session) == inferred(second));
+}
+
+BOOST_AUTO_TEST_CASE(a_step_at_one_size_trains_all) {
+  TwoSizes model;
+  Session session(model.larger, {.training = true, .resizable = true});
+  initializeWeights(session, {.seed = 5});
+  const auto step = [&] {
+    IoArrays arrays(session.model().train_step), update(session.model().update);
+    for (size_t i = 0; float &value : arrays.floats("image"))
+      value = float(i++ % 17) / 17;
+    session.trainStep(arrays.pointers());
+    update.floats("learning_rate")[0] = 0.5f;
+    std::ranges::fill(update.ints("trained"), 1);
+    session.update(update.pointers());
+    return session.read(session.model().parameters[1]);
+  };
+  const std::vector<float> before = session.read(session.model().parameters[1]), after = step();
+  BOOST_TEST(after != before);
+  session.resize(model.smaller);
+  BOOST_TEST(session.read(session.model().parameters[1]) == after);
+  BOOST_TEST(step() != after);
+}
+
+BOOST_AUTO_TEST_CASE(sizes_that_contradict_each_other) {
+  const auto refused = [](const char *message, auto change) {
+    TwoSizes model;
+    change(model);
+    expectError(VN_ERROR_ABI, message, [&] { Session{model.larger}; });
+  };
+  refused("lacks the table of its sizes", [](TwoSizes &m) { m.larger.sizes = nullptr; });
+  refused("a size is missing", [](TwoSizes &m) { m.table[1] = nullptr; });
+  refused("is none of its own sizes", [](TwoSizes &m) { m.table[0] = &m.smaller; });
+  refused("differ in more than their programs",
+          [](TwoSizes &m) { m.smaller.parameters = TwoSizes::Smaller::parameters; });
+  refused("differ in more than their programs", [](TwoSizes &m) { m.smaller.derived_bytes += 64; });
+  refused("infer has an impossible arena", [](TwoSizes &m) { m.smaller.infer.arena_bytes = -1; });
+}
+
+BOOST_AUTO_TEST_CASE(sizes_as_text_and_by_their_numbers) {
+  TwoSizes model;
+  BOOST_TEST(sizesText(model.larger) == "4x6 (batch 5, 2)");
+  BOOST_TEST(sizesText(Fake::model) == "4x6 (batch 5)");
+  BOOST_TEST(&sizeOf(model.smaller, 5, 4, 6) == &model.larger);
+  expectError(VN_ERROR_ARGUMENT, "was not built for 3 images of 4x6", [&] { sizeOf(model.larger, 3, 4, 6); });
+  expectError(VN_ERROR_ARGUMENT, "it has 4x6 (batch 5, 2)", [&] { sizeOf(model.larger, 5, 6, 4); });
+  const auto batches = batchesOf(model.smaller, 4, 6);
+  BOOST_REQUIRE(batches.size() == 2u);
+  for (const auto &[images, batch] : {std::pair(12, 5), {5, 5}, {4, 2}, {2, 2}, {1, 2}})
+    BOOST_TEST(nextBatch(batches, images).batch == batch);
 }
 
 BOOST_AUTO_TEST_CASE(choices_as_text) {

@@ -41,12 +41,13 @@ static const vn_model &runnable(const vn_model &model) {
 }
 
 CpuDevice::CpuDevice(const vn_model &model, const SessionOptions &options)
-    : model(runnable(model)), workers(startWorkers(options.threads)),
+    : model(runnable(model)), size(&model), workers(startWorkers(options.threads)),
       guarded(options.checked.value_or(false)) {
   const bool training = options.training;
-  const int64_t arena =
-      std::max({model.prepare.arena_bytes, model.infer.arena_bytes, model.evaluate.arena_bytes,
-                training ? model.train_step.arena_bytes : int64_t(0)});
+  int64_t arena = model.prepare.arena_bytes;
+  for (const vn_model *each : neededSizes(model, options))
+    arena = std::max({arena, each->infer.arena_bytes, each->evaluate.arena_bytes,
+                      training ? each->train_step.arena_bytes : int64_t(0)});
   const int64_t gradients = training ? model.parameter_bytes : 0;
   const int64_t momentum = training && model.update.num_steps ? model.parameter_bytes : 0;
   const int64_t sums = training && model.accumulate.num_steps ? model.parameter_bytes : 0;
@@ -73,10 +74,11 @@ void CpuDevice::write(vn_space space, int64_t offset, std::span<const std::byte>
 }
 
 CpuDevice::Bound &CpuDevice::bound(Task task) {
-  std::optional<Bound> &entry = programs[size_t(task)];
-  if (!entry)
-    entry.emplace(bind(programOf(model, task), task));
-  return *entry;
+  const vn_model &own = dependsOnSize(task) ? *size : model;
+  const auto found = programs.find({&own, task});
+  return found != programs.end()
+             ? found->second
+             : programs.emplace(std::pair(&own, task), bind(programOf(own, task), task)).first->second;
 }
 
 CpuDevice::Bound CpuDevice::bind(const vn_program &program, Task task) {
@@ -105,9 +107,8 @@ CpuDevice::Bound CpuDevice::bind(const vn_program &program, Task task) {
 
 void CpuDevice::choose(std::span<const int64_t> choices) {
   chosen.assign(choices.begin(), choices.end());
-  for (std::optional<Bound> &bound : programs)
-    if (bound)
-      choose(*bound);
+  for (auto &[task, bound] : programs)
+    choose(bound);
 }
 
 void CpuDevice::choose(Bound &bound) const {

@@ -8,8 +8,8 @@
 #include "runtime/device/cpu/Schedule.h"
 #include "runtime/device/cpu/Workers.h"
 
-#include <array>
-#include <optional>
+#include <map>
+#include <utility>
 
 namespace vernier::runtime {
 
@@ -22,6 +22,7 @@ public:
   void read(vn_space space, int64_t offset, std::span<std::byte> to) const override;
   void write(vn_space space, int64_t offset, std::span<const std::byte> from) override;
   void choose(std::span<const int64_t> choices) override;
+  void resize(const vn_model &size) override { this->size = &size; }
   void run(Task task, std::span<void *const> io, std::vector<double> *seconds, Timed timed) override;
 
 private:
@@ -46,11 +47,12 @@ private:
   void checkGuards(std::span<const vn_step> wave) const;
 
   const vn_model &model;
+  const vn_model *size; ///< that runs
   Workers workers;
   bool guarded;
   Choices chosen;
   Buffer spaces[VN_SPACE_IO];
-  std::array<std::optional<Bound>, taskCount> programs;
+  std::map<std::pair<const vn_model *, Task>, Bound> programs; ///< of each size
 };
 
 } // namespace vernier::runtime

@@ -36,8 +36,8 @@ static int64_t widestWave(const vn_program &program) {
 }
 
 CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
-    : model(model), accelerator(*model.accelerator, options.number), checked(options.checked.value_or(false)),
-      pipelined(options.pipelined) {
+    : model(model), size(&model), accelerator(*model.accelerator, options.number),
+      checked(options.checked.value_or(false)), pipelined(options.pipelined) {
   int64_t devices = 0;
   accelerator.call(&vn_accelerator::count, &devices);
   if (options.number < 0 || options.number >= devices)
@@ -46,9 +46,15 @@ CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
         .help("devices are counted from 0");
   accelerator.choose();
   const bool training = options.training;
-  spaceBytes[VN_SPACE_ARENA] =
-      std::max({model.prepare.arena_bytes, model.infer.arena_bytes, model.evaluate.arena_bytes,
-                training ? model.train_step.arena_bytes : int64_t(0)});
+  std::vector<const vn_program *> called;
+  spaceBytes[VN_SPACE_ARENA] = model.prepare.arena_bytes;
+  for (const vn_model *each : neededSizes(model, options)) {
+    called.insert(called.end(), {&each->infer, &each->evaluate});
+    if (training)
+      called.push_back(&each->train_step);
+  }
+  for (const vn_program *program : called)
+    spaceBytes[VN_SPACE_ARENA] = std::max(spaceBytes[VN_SPACE_ARENA], program->arena_bytes);
   spaceBytes[VN_SPACE_PARAMETERS] = model.parameter_bytes;
   spaceBytes[VN_SPACE_STATISTICS] = model.statistics_bytes;
   spaceBytes[VN_SPACE_DERIVED] = model.derived_bytes;
@@ -57,9 +63,8 @@ CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
     spaceBytes[VN_SPACE_SUMS] = model.accumulate.num_steps ? model.parameter_bytes : 0;
     spaceBytes[VN_SPACE_MOMENTUM] = model.update.num_steps ? model.parameter_bytes : 0;
   }
-  std::vector<const vn_program *> called = {&model.infer, &model.evaluate};
   if (training)
-    called.insert(called.end(), {&model.train_step, &model.accumulate, &model.update});
+    called.insert(called.end(), {&model.accumulate, &model.update});
   int64_t needed = 0;
   for (int64_t bytes : spaceBytes)
     needed += bytes;
@@ -185,9 +190,11 @@ void CudaDevice::write(vn_space space, int64_t offset, std::span<const std::byte
 void CudaDevice::choose(std::span<const int64_t> choices) { chosen.assign(choices.begin(), choices.end()); }
 
 CudaDevice::Bound &CudaDevice::bound(Task task) {
-  const auto found = programs.find(task);
-  return found != programs.end() ? found->second
-                                 : programs.emplace(task, bind(programOf(model, task), task)).first->second;
+  const vn_model &own = dependsOnSize(task) ? *size : model;
+  const auto found = programs.find({&own, task});
+  return found != programs.end()
+             ? found->second
+             : programs.emplace(std::pair(&own, task), bind(programOf(own, task), task)).first->second;
 }
 
 CudaDevice::Bound CudaDevice::bind(const vn_program &program, Task task) {

@@ -22,6 +22,7 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <utility>
 
 namespace vernier::runtime {
 
@@ -86,6 +87,7 @@ public:
   void read(vn_space space, int64_t offset, std::span<std::byte> to) const override;
   void write(vn_space space, int64_t offset, std::span<const std::byte> from) override;
   void choose(std::span<const int64_t> choices) override;
+  void resize(const vn_model &size) override { this->size = &size; }
   void run(Task task, std::span<void *const> io, std::vector<double> *seconds, Timed timed) override;
   Pipeline *pipeline() override { return pipelined ? this : nullptr; }
 
@@ -135,6 +137,7 @@ private:
   void requireMemory(int64_t needed) const;
 
   const vn_model &model;
+  const vn_model *size; ///< that runs
   Accelerator accelerator;
   const bool checked, pipelined;
   Choices chosen;
@@ -149,7 +152,7 @@ private:
   std::array<DeviceResource, VN_SPACE_IO> spaces;
   std::array<DeviceResource, copies> kept; ///< the spaces that training changes, one behind the other
   std::map<const vn_program *, Arrays> arrays;
-  std::map<Task, Bound> programs;
+  std::map<std::pair<const vn_model *, Task>, Bound> programs; ///< of each size
   int64_t started = 0;
   std::deque<std::pair<int64_t, DeviceResource>> ends; ///< of runs that were not waited for: number, event
   std::vector<DeviceResource> events;                  ///< that are free

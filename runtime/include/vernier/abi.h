@@ -186,7 +186,7 @@ typedef struct vn_hole {
   int64_t num_choices;
 } vn_hole;
 
-/* A compiled model: one channel allocation, one input size, one batch; all configurations of its open holes.
+/* A compiled model at one input size and batch: one channel allocation, all configurations of its open holes.
  */
 typedef struct vn_model {
   int64_t abi_version;
@@ -224,6 +224,12 @@ typedef struct vn_model {
    * those of each image (float32[N]), of which the mean over a data set is independent of the batch. */
   vn_program prepare, infer, train_step, accumulate, update, evaluate;
   const vn_accelerator *accelerator; /* that runs all of them; null: the CPU */
+  /* The same network at every input size and batch that it was built for, this one among them; null: at this
+   * one alone. Batch, height, width, macs, description and what infer and train_step are differ. The rest is
+   * the same, the parameters' table and the layout of the spaces too: what `prepare` writes serves all of
+   * them, and a session of one runs any (vn_session_resize). */
+  const struct vn_model *const *sizes;
+  int64_t num_sizes;
 } vn_model;
 
 /* A network with open holes that chooses a configuration for each image: every image runs in the first

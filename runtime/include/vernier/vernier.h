@@ -87,6 +87,12 @@ vn_status vn_session_write_momentum(vn_session *session, int64_t index, const fl
  * index of a choice; before the first call all are 0. Takes microseconds: nothing is loaded or computed. */
 vn_status vn_session_choose(vn_session *session, const int64_t *choices, int64_t num_choices);
 
+/* Of a model built for several sizes, those of vn_model.sizes: what is run from here on is this one, whose
+ * io vn_session_run takes then. VN_ERROR_ARGUMENT where there is none of so many images, so high and wide;
+ * vn_last_error() lists those that there are. Before the first call it is the model of vn_session_create.
+ * Weights, choices, gradients and momentum stay. Takes microseconds, the first time some more. */
+vn_status vn_session_resize(vn_session *session, int64_t batch, int64_t height, int64_t width);
+
 /* Runs a program; io holds one pointer per entry of its vn_program.io, each aligned at least as its element
  * type; what is written overlaps nothing else. Labels go from 0 to vn_model.classes - 1, targets and label
  * smoothing from 0 to 1, flags and vn_accumulations are those that abi.h names: others are VN_ERROR_VALUE,
