@@ -48,8 +48,12 @@ Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, con
     return batchNorm(op);
   case Op::LayerNorm:
     return layerNorm(op);
+  case Op::GroupNorm:
+    return groupNorm(op);
   case Op::LayerScale:
     return layerScale(op);
+  case Op::Prelu:
+    return prelu(op);
   case Op::Dropout:
   case Op::ChannelDropout:
   case Op::DropPath:
@@ -81,6 +85,16 @@ Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, con
     return concat(op);
   case Op::ChannelShuffle:
     return channelShuffle(op);
+  case Op::PixelShuffle:
+  case Op::PixelUnshuffle:
+    return pixelShuffle(op);
+  case Op::Softmax:
+    return softmaxOf(op);
+  case Op::ChannelSoftmax:
+  case Op::SpatialSoftmax:
+    return softmax(op);
+  case Op::Matmul:
+    return matmul(op);
   case Op::Add:
     return combine(OpKind::Add, op.values[0], op.values[1], &call, op.op->name, call.callee.span, frame);
   case Op::Subtract:
@@ -306,6 +320,40 @@ Value Elaborator::layerScale(OpCall &op) {
   node.initial = floatArgument(op, 1, 1e-6);
   if (!op.failed && !(std::abs(node.initial) <= 1e6))
     badValue(op, 1, "from -1e6 to 1e6", op.values[1]);
+  return op.failed ? Value() : addLike(op, std::move(node));
+}
+
+Value Elaborator::groupNorm(OpCall &op) {
+  Node node;
+  node.kind = OpKind::GroupNorm;
+  node.groups = intArgument(op, 1, 1, maxChannels, 1);
+  node.epsilon = floatArgument(op, 2, 1e-5);
+  if (!op.failed && !(node.epsilon > 0 && node.epsilon <= 1))
+    badValue(op, 2, "above 0 and at most 1", op.values[2]);
+  if (op.failed)
+    return {};
+  if (const int hole = holeOf(widthOf(op.values[0]), nullptr); node.groups > 1 && hole >= 0) {
+    error(diag::LearnedGroups, op.span(1), *op.frame)
+        .note("the learned hole", holeSpans_[hole])
+        .help("another allocation would not divide into the groups");
+    return {};
+  }
+  if (const int64_t channels = shapeOf(op.values[0]).channels; channels % node.groups != 0) {
+    auto report = error(diag::UnevenSplit, op.span(1), *op.frame, op.op->name, channels, node.groups);
+    if (report)
+      traceChannels(report, op.values[0]);
+    return {};
+  }
+  return addLike(op, std::move(node));
+}
+
+Value Elaborator::prelu(OpCall &op) {
+  Node node;
+  node.kind = OpKind::Prelu;
+  node.perChannel = boolArgument(op, 1, false);
+  node.initial = floatArgument(op, 2, 0.25);
+  if (!op.failed && !(std::abs(node.initial) <= 1e6))
+    badValue(op, 2, "from -1e6 to 1e6", op.values[2]);
   return op.failed ? Value() : addLike(op, std::move(node));
 }
 
