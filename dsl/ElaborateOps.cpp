@@ -179,6 +179,12 @@ static int holeOf(const LearnedWidthPtr &operand, const LearnedWidthPtr &result)
   return width ? width->terms.begin()->first.first : -1;
 }
 
+// Padding on both sides together with which a stride makes ceil(size / stride) of a size.
+static int64_t roundedUpPadding(int64_t size, int64_t kernel, int64_t stride, int64_t dilation) {
+  const int64_t needed = (size - 1) / stride * stride + windowExtent(kernel, dilation);
+  return std::max<int64_t>(0, needed - size);
+}
+
 Value Elaborator::convolution(OpCall &op) {
   const Shape input = shapeOf(op.values[0]);
   Node node;
@@ -188,8 +194,20 @@ Value Elaborator::convolution(OpCall &op) {
   pairArgument(op, 2, 1, maxKernel, node.kernel);
   pairArgument(op, 3, 1, maxSide, node.stride);
   pairArgument(op, 5, 1, maxSide, node.dilation);
-  bool same = !op.given[4] || (op.values[4].is(Value::Kind::String) && *op.values[4].text == "same");
-  if (!same) {
+  const auto isWord = [&](std::string_view word) {
+    return op.given[4] && op.values[4].is(Value::Kind::String) && *op.values[4].text == word;
+  };
+  const bool same = !op.given[4] || isWord("same");
+  if (isWord("same_upper")) {
+    const int64_t sides[2] = {input.height, input.width};
+    for (int axis = 0; axis < 2 && !op.failed; ++axis) {
+      const int64_t all =
+          roundedUpPadding(sides[axis], node.kernel[axis], node.stride[axis], node.dilation[axis]);
+      node.padding[2 * axis] = all / 2;
+      node.padding[2 * axis + 1] = all - all / 2;
+    }
+    op.choices |= infoOf(op.values[0]).scale; // it follows from the map's size
+  } else if (!same) {
     paddingArgument(op, 4, node.padding);
   } else if (!op.failed && (node.kernel[0] % 2 == 0 || node.kernel[1] % 2 == 0)) {
     error(diag::EvenKernel, op.span(2), *op.frame, formatSize(node.kernel[0], node.kernel[1]))

@@ -162,7 +162,7 @@ const std::vector<ForeignName> words = {
     {"reflection", "", "the modes are `zero` and `replicate`"},
     {"symmetric", "", "the modes are `zero` and `replicate`"},
     {"circular", "", "the modes are `zero` and `replicate`"},
-    {"SAME", "same", ""},
+    {"SAME", "same_upper", ""},
     {"valid", "0", "without padding is `padding = 0`"},
     {"VALID", "0", "without padding is `padding = 0`"},
 };

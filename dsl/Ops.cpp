@@ -187,7 +187,7 @@ const FunctionSignature *findFunction(std::string_view name) {
 
 bool isWord(std::string_view name) {
   for (std::string_view word :
-       {"nearest", "nearest_exact", "bilinear", "bicubic", "zero", "replicate", "same"})
+       {"nearest", "nearest_exact", "bilinear", "bicubic", "zero", "replicate", "same", "same_upper"})
     if (name == word)
       return true;
   return false;
@@ -241,7 +241,7 @@ std::string describe(const OpParameter &parameter) {
   case OpParam::IntOrInts:
     return "an int or a list of ints";
   case OpParam::Padding:
-    return "an int, a list of ints or `same`";
+    return "an int, a list of ints, `same` or `same_upper`";
   case OpParam::Float:
     return "a number";
   case OpParam::Bool:

@@ -169,6 +169,24 @@ BOOST_AUTO_TEST_CASE(softmax_and_products_of_maps) {
              8 * image.channels * image.height * image.width);
 }
 
+// Odd pixels at the bottom and the right, none where the window ends within the map.
+BOOST_AUTO_TEST_CASE(padding_that_rounds_up) {
+  Graph graph =
+      graphOfBody("a = image |> crop(size = [11, 10]) |> conv(4, 3, stride = 2, padding = same_upper)\n"
+                  "b = a |> conv(4, [2, 5], stride = [1, 4], padding = same_upper)\n"
+                  "b |> conv(4, 3, dilation = 2, padding = same_upper) |> conv(4, 1, stride = 3, "
+                  "padding = same_upper)");
+  const auto is = [&](const char *place, const std::vector<int64_t> &padding, int64_t height, int64_t width) {
+    const Node &node = nodeAt(graph, place);
+    BOOST_TEST(std::vector<int64_t>(node.padding, node.padding + 4) == padding, place);
+    BOOST_TEST((node.shape == Shape{4, height, width}), place);
+  };
+  is("conv1", {1, 1, 0, 1}, 6, 5);
+  is("conv2", {0, 1, 2, 2}, 6, 2);
+  is("conv3", {2, 2, 2, 2}, 6, 2);
+  is("conv4", {0, 0, 0, 0}, 2, 1);
+}
+
 BOOST_AUTO_TEST_CASE(squares_of_pixels) {
   Graph graph = graphOfBody("image |> conv(12, 1) |> pixel_shuffle(2) |> pixel_unshuffle(4)");
   const Shape image = nodeAt(graph, "image").shape;
