@@ -116,7 +116,7 @@ bool ChannelView::isExchanged(const Sizes &sizes) const {
 
 std::optional<int64_t> ChannelView::channelRuns(size_t i, const Sizes &sizes) const {
   if (axes[i].empty())
-    return sizes[1] == 1 ? std::optional<int64_t>(1) : std::nullopt;
+    return 1;
   const AxisPart &part = axes[i][0];
   if (axes[i].size() != 1 || part.axis != MapAxis::Channel || part.extent * part.stride != sizes[1])
     return std::nullopt;
