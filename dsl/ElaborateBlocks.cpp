@@ -224,9 +224,11 @@ bool Elaborator::shareParameters(Node &node, std::string_view written, Span span
   }
   const bool layer = node.kind == OpKind::Convolution || node.kind == OpKind::TransposedConvolution ||
                      node.kind == OpKind::Linear;
-  if (!layer && node.kind != OpKind::LayerNorm && node.kind != OpKind::LayerScale)
+  if (!layer && node.kind != OpKind::LayerNorm && node.kind != OpKind::GroupNorm &&
+      node.kind != OpKind::LayerScale && node.kind != OpKind::Prelu)
     return true;
-  if (width || info_[node.operands[0]].width) {
+  const bool oneForAll = node.kind == OpKind::Prelu && !node.perChannel; // whatever the width
+  if (!oneForAll && (width || info_[node.operands[0]].width)) {
     error(diag::NotShared, span, frame, "`" + std::string(written) + "` of a learned width", block)
         .help("another allocation would give each call parameters of another shape");
     return false;
@@ -241,8 +243,8 @@ bool Elaborator::shareParameters(Node &node, std::string_view written, Span span
   } else {
     const Node &known = graph_.nodes[first->second];
     const auto inputs = [&](const Node &of) { return graph_.nodes[of.operands[0]].shape.channels; };
-    const bool same = known.kind == node.kind && known.channels == node.channels &&
-                      inputs(known) == inputs(node) &&
+    const bool same = known.kind == node.kind && known.perChannel == node.perChannel &&
+                      (oneForAll || (known.channels == node.channels && inputs(known) == inputs(node))) &&
                       std::equal(known.kernel, known.kernel + 2, node.kernel) &&
                       known.groups == node.groups && known.bias == node.bias;
     if (!same) {

@@ -48,8 +48,12 @@ Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, con
     return batchNorm(op);
   case Op::LayerNorm:
     return layerNorm(op);
+  case Op::GroupNorm:
+    return groupNorm(op);
   case Op::LayerScale:
     return layerScale(op);
+  case Op::Prelu:
+    return prelu(op);
   case Op::Dropout:
   case Op::ChannelDropout:
   case Op::DropPath:
@@ -81,6 +85,16 @@ Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, con
     return concat(op);
   case Op::ChannelShuffle:
     return channelShuffle(op);
+  case Op::PixelShuffle:
+  case Op::PixelUnshuffle:
+    return pixelShuffle(op);
+  case Op::Softmax:
+    return softmaxOf(op);
+  case Op::ChannelSoftmax:
+  case Op::SpatialSoftmax:
+    return softmax(op);
+  case Op::Matmul:
+    return matmul(op);
   case Op::Add:
     return combine(OpKind::Add, op.values[0], op.values[1], &call, op.op->name, call.callee.span, frame);
   case Op::Subtract:
@@ -165,6 +179,12 @@ static int holeOf(const LearnedWidthPtr &operand, const LearnedWidthPtr &result)
   return width ? width->terms.begin()->first.first : -1;
 }
 
+// Padding on both sides together with which a stride makes ceil(size / stride) of a size.
+static int64_t roundedUpPadding(int64_t size, int64_t kernel, int64_t stride, int64_t dilation) {
+  const int64_t needed = (size - 1) / stride * stride + windowExtent(kernel, dilation);
+  return std::max<int64_t>(0, needed - size);
+}
+
 Value Elaborator::convolution(OpCall &op) {
   const Shape input = shapeOf(op.values[0]);
   Node node;
@@ -174,8 +194,20 @@ Value Elaborator::convolution(OpCall &op) {
   pairArgument(op, 2, 1, maxKernel, node.kernel);
   pairArgument(op, 3, 1, maxSide, node.stride);
   pairArgument(op, 5, 1, maxSide, node.dilation);
-  bool same = !op.given[4] || (op.values[4].is(Value::Kind::String) && *op.values[4].text == "same");
-  if (!same) {
+  const auto isWord = [&](std::string_view word) {
+    return op.given[4] && op.values[4].is(Value::Kind::String) && *op.values[4].text == word;
+  };
+  const bool same = !op.given[4] || isWord("same");
+  if (isWord("same_upper")) {
+    const int64_t sides[2] = {input.height, input.width};
+    for (int axis = 0; axis < 2 && !op.failed; ++axis) {
+      const int64_t all =
+          roundedUpPadding(sides[axis], node.kernel[axis], node.stride[axis], node.dilation[axis]);
+      node.padding[2 * axis] = all / 2;
+      node.padding[2 * axis + 1] = all - all / 2;
+    }
+    op.choices |= infoOf(op.values[0]).scale; // it follows from the map's size
+  } else if (!same) {
     paddingArgument(op, 4, node.padding);
   } else if (!op.failed && (node.kernel[0] % 2 == 0 || node.kernel[1] % 2 == 0)) {
     error(diag::EvenKernel, op.span(2), *op.frame, formatSize(node.kernel[0], node.kernel[1]))
@@ -306,6 +338,40 @@ Value Elaborator::layerScale(OpCall &op) {
   node.initial = floatArgument(op, 1, 1e-6);
   if (!op.failed && !(std::abs(node.initial) <= 1e6))
     badValue(op, 1, "from -1e6 to 1e6", op.values[1]);
+  return op.failed ? Value() : addLike(op, std::move(node));
+}
+
+Value Elaborator::groupNorm(OpCall &op) {
+  Node node;
+  node.kind = OpKind::GroupNorm;
+  node.groups = intArgument(op, 1, 1, maxChannels, 1);
+  node.epsilon = floatArgument(op, 2, 1e-5);
+  if (!op.failed && !(node.epsilon > 0 && node.epsilon <= 1))
+    badValue(op, 2, "above 0 and at most 1", op.values[2]);
+  if (op.failed)
+    return {};
+  if (const int hole = holeOf(widthOf(op.values[0]), nullptr); node.groups > 1 && hole >= 0) {
+    error(diag::LearnedGroups, op.span(1), *op.frame)
+        .note("the learned hole", holeSpans_[hole])
+        .help("another allocation would not divide into the groups");
+    return {};
+  }
+  if (const int64_t channels = shapeOf(op.values[0]).channels; channels % node.groups != 0) {
+    auto report = error(diag::UnevenSplit, op.span(1), *op.frame, op.op->name, channels, node.groups);
+    if (report)
+      traceChannels(report, op.values[0]);
+    return {};
+  }
+  return addLike(op, std::move(node));
+}
+
+Value Elaborator::prelu(OpCall &op) {
+  Node node;
+  node.kind = OpKind::Prelu;
+  node.perChannel = boolArgument(op, 1, false);
+  node.initial = floatArgument(op, 2, 0.25);
+  if (!op.failed && !(std::abs(node.initial) <= 1e6))
+    badValue(op, 2, "from -1e6 to 1e6", op.values[2]);
   return op.failed ? Value() : addLike(op, std::move(node));
 }
 

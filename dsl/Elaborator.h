@@ -158,6 +158,12 @@ private:
   Value addLike(OpCall &op, Node node);
   Value batchNorm(OpCall &op);
   Value layerNorm(OpCall &op);
+  Value groupNorm(OpCall &op);
+  Value prelu(OpCall &op);
+  Value pixelShuffle(OpCall &op);
+  Value softmax(OpCall &op);
+  Value softmaxOf(OpCall &op);
+  Value matmul(OpCall &op);
   Value dropout(OpCall &op);
   Value layerScale(OpCall &op);
   Value overChannels(OpCall &op);

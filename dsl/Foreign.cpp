@@ -11,9 +11,13 @@ namespace {
 
 constexpr std::string_view activations = "the activations are `relu`, `relu6`, `leaky_relu`, `sigmoid`, "
                                          "`hard_sigmoid`, `tanh`, `silu`, `hard_swish`, "
-                                         "`gelu` and `gelu_tanh`";
-constexpr std::string_view normalisations =
-    "the normalisations are `batch_norm` and, of each pixel over its channels, `layer_norm`";
+                                         "`gelu`, `gelu_tanh` and `prelu`";
+constexpr std::string_view normalisations = "the normalisations are `batch_norm`, `group_norm` and, of each "
+                                            "pixel over its channels, `layer_norm`";
+constexpr std::string_view attention =
+    "attention is a block: `matmul(q, k, transpose_b = true) |> channel_softmax |> matmul(v)`";
+constexpr std::string_view instances =
+    "an instance norm with a weight and a bias is `group_norm(groups = x.channels)`";
 constexpr std::string_view blockType = "the type of a block says what it is called with: `block(x, int)`";
 constexpr std::string_view wordType = "a string of a fixed set has the type `\"max\" | \"average\"`";
 constexpr std::string_view leaveOpen = "a call with `_` makes a block of what is left open: `f(_, 8)`";
@@ -68,6 +72,10 @@ const std::vector<ForeignName> arguments = {
     {"input_channels", "", leaveOutShape, true},
     {"num_features", "", leaveOutShape, true},
     {"normalized_shape", "", leaveOutShape, true},
+    {"num_parameters", "", "one slope for each channel is `per_channel = true`, else there is one for all"},
+    {"init", "initial", ""},
+    {"upscale_factor", "factor", ""},
+    {"downscale_factor", "factor", ""},
     {"init_values", "initial", ""},
     {"in_features", "", leaveOutShape, true},
     {"input_shape", "", "the size of a map follows from the network's input: leave it out", true},
@@ -154,7 +162,7 @@ const std::vector<ForeignName> words = {
     {"reflection", "", "the modes are `zero` and `replicate`"},
     {"symmetric", "", "the modes are `zero` and `replicate`"},
     {"circular", "", "the modes are `zero` and `replicate`"},
-    {"SAME", "same", ""},
+    {"SAME", "same_upper", ""},
     {"valid", "0", "without padding is `padding = 0`"},
     {"VALID", "0", "without padding is `padding = 0`"},
 };
@@ -237,7 +245,7 @@ const std::vector<ForeignName> characters = {
     {"#", "//", "a comment begins with `//`"},
     {"^", "", "powers do not exist: write the product, `x * x`"},
     {"?", "", "a conditional is written `if condition then a else b`"},
-    {"@", "", "there are neither decorators nor products of matrices"},
+    {"@", "", "a product of maps is `matmul(a, b)`; there are no decorators"},
     {"\\", "", "a statement goes on after an operator or a comma, within brackets and before `|>`"},
     {"~", "", "the logical operators are `and`, `or` and `not`"},
     {"$", "", "a value in a string is written `\"{name}\"`"},
@@ -282,7 +290,8 @@ const std::vector<ForeignCall> calls = {
     {"dense", "linear", "", {"features"}},
     {"fc", "linear", ""},
     {"fullyconnected", "linear", ""},
-    {"matmul", "linear", "there are no products of matrices; a fully connected layer is `linear`"},
+    {"bmm", "matmul", "of maps, whose rows are pixels and whose columns are channels"},
+    {"einsum", "matmul", "of maps, whose rows are pixels and whose columns are channels"},
     {"embedding", "", "a network's input is an image"},
     // Normalisation.
     {"batchnorm2d", "batch_norm", leaveOutShape, {"num_features", "epsilon", "momentum"}},
@@ -290,13 +299,13 @@ const std::vector<ForeignCall> calls = {
     {"batchnormalization", "batch_norm", ""},
     {"syncbatchnorm", "batch_norm", ""},
     {"bn", "batch_norm", ""},
-    {"groupnorm", "", normalisations},
+    {"groupnorm", "group_norm", leaveOutShape, {"groups", "num_features", "epsilon"}},
     {"layernorm", "layer_norm", leaveOutShape, {"num_features", "epsilon"}},
     {"layernorm2d", "layer_norm", leaveOutShape, {"num_features", "epsilon"}},
     {"layerscale", "layer_scale", leaveOutShape, {"num_features", "initial"}},
     {"layerscale2d", "layer_scale", leaveOutShape, {"num_features", "initial"}},
-    {"instancenorm", "", normalisations},
-    {"instancenorm2d", "", normalisations},
+    {"instancenorm", "", instances},
+    {"instancenorm2d", "", instances},
     {"localresponsenorm", "", normalisations},
     {"rmsnorm", "", normalisations},
     // Activations.
@@ -310,7 +319,7 @@ const std::vector<ForeignCall> calls = {
     {"hardsigmoid", "hard_sigmoid", "", {"inplace"}},
     {"hardtanh", "", activations},
     {"leakyrelu", "leaky_relu", "", {"slope", "inplace"}},
-    {"prelu", "", activations},
+    {"prelu", "prelu", "", {"num_parameters=1", "initial"}},
     {"rrelu", "", activations},
     {"elu", "", activations},
     {"selu", "", activations},
@@ -323,7 +332,11 @@ const std::vector<ForeignCall> calls = {
     {"activation", "", activations},
     {"clamp", "", "`relu` bounds below by 0, `relu6` above by 6 too"},
     {"clip", "", "`relu` bounds below by 0, `relu6` above by 6 too"},
-    {"softmax", "", "a network ends with its logits: training and `classify` apply softmax to them"},
+    {"softmax",
+     "channel_softmax",
+     "of pixels it is `spatial_softmax`, of a list of maps `softmax`",
+     {"dim=channels"}},
+    {"softmax2d", "channel_softmax", ""},
     {"logsoftmax", "", "a network ends with its logits: training and `classify` apply softmax to them"},
     // Losses; of binary_cross_entropy only the name is the same.
     {"crossentropy",
@@ -428,10 +441,10 @@ const std::vector<ForeignCall> calls = {
     {"padding", "pad", ""},
     {"reflectionpad2d", "", "`pad` has the modes `zero` and `replicate`"},
     {"replicationpad2d", "pad", "`pad(1, mode = replicate)`"},
-    {"pixelshuffle", "", "channels do not become pixels; `resize` enlarges a map"},
-    {"depthtospace", "", "channels do not become pixels; `resize` enlarges a map"},
-    {"pixelunshuffle", "", "pixels do not become channels; `conv` with a stride makes a map smaller"},
-    {"spacetodepth", "", "pixels do not become channels; `conv` with a stride makes a map smaller"},
+    {"pixelshuffle", "pixel_shuffle", "", {"factor"}},
+    {"pixelunshuffle", "pixel_unshuffle", "", {"factor"}},
+    {"depthtospace", "pixel_shuffle", "", {"factor"}},
+    {"spacetodepth", "pixel_unshuffle", "", {"factor"}},
     // Joining and cutting.
     {"cat", "concat", "", {"dim=channels"}},
     {"concatenate", "concat", "", {"axis=channels"}},
@@ -444,10 +457,10 @@ const std::vector<ForeignCall> calls = {
     {"mul", "multiply", ""},
     {"sub", "subtract", ""},
     {"div", "divide", ""},
-    {"matmul2d", "", "there are no products of matrices"},
-    {"attention", "", "attention does not exist: there are no products of maps but pixel by pixel"},
-    {"multiheadattention", "", "attention does not exist: there are no products of maps but pixel by pixel"},
-    {"selfattention", "", "attention does not exist: there are no products of maps but pixel by pixel"},
+    {"attention", "", attention},
+    {"multiheadattention", "", attention},
+    {"selfattention", "", attention},
+    {"scaleddotproductattention", "", attention},
     {"sequential", "", "operations are joined by `|>`: `x |> conv(8, 3) |> relu`"},
     {"modulelist", "", "a list of maps is `for c in widths: x |> conv(c, 3)`"},
     // Functions.

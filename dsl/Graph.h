@@ -22,7 +22,9 @@ enum class OpKind {
   Linear,                // channels, bias; operand is C x 1 x 1
   BatchNorm,             // epsilon, momentum
   LayerNorm,             // over the channels of each pixel; epsilon
+  GroupNorm,             // over the pixels and the channels of each group; groups, epsilon
   LayerScale,            // a factor for each channel; initial
+  Prelu,                 // a slope below 0, learned; perChannel, initial
   Dropout,               // in training; rate, part
   Activate,              // activation
   MaxPool,               // kernel, stride, padding, ceil
@@ -37,6 +39,11 @@ enum class OpKind {
   Slice,                 // begin: first channel; count in `shape`
   Concat,                // along channels
   ChannelShuffle,        // groups
+  PixelShuffle,          // factor: channels become pixels of a larger map
+  PixelUnshuffle,        // factor: the way back
+  Softmax,               // over `groups` equal runs of channels; all channels: of each pixel over all of them
+  SpatialSoftmax,        // of each channel over its pixels
+  Matmul,                // of maps as matrices, pixels by channels; transposed
   Add,                   // operands of equal shape, or the second C x 1 x 1 or 1 x H x W
   Subtract,              // the same
   Multiply,              // the same
@@ -88,8 +95,11 @@ struct Node {
   int64_t outputPadding[2] = {0, 0}; // TransposedConvolution: rows below, columns to the right
   int64_t groups = 1;
   bool bias = false, ceil = false, countPadding = true, replicate = false, alignCorners = false;
+  bool transposed[2] = {false, false}; // Matmul: of each operand
+  int64_t factor = 1;                  // PixelShuffle, PixelUnshuffle
+  bool perChannel = false;             // Prelu: a slope for each channel, else one for all
   double epsilon = 1e-5, momentum = 0.1;
-  double initial = 1e-6; // LayerScale: what training begins with
+  double initial = 1e-6; // LayerScale, Prelu: what training begins with
   Activation activation;
   double rate = 0; // Dropout: the probability with which a part becomes 0
   DroppedPart part = DroppedPart::Element;

@@ -48,7 +48,9 @@ const std::vector<OpSignature> &operations() {
        "bn",
        {{"x", Tensor}, {"epsilon", Float, false}, {"momentum", Float, false}}},
       {Op::LayerNorm, "layer_norm", "ln", {{"x", Tensor}, {"epsilon", Float, false}}},
+      {Op::GroupNorm, "group_norm", "gn", {{"x", Tensor}, {"groups", Int}, {"epsilon", Float, false}}},
       {Op::LayerScale, "layer_scale", "scale", {{"x", Tensor}, {"initial", Float, false}}},
+      {Op::Prelu, "prelu", "prelu", {{"x", Tensor}, {"per_channel", Bool, false}, {"initial", Float, false}}},
       {Op::Dropout, "dropout", "dropout", {{"x", Tensor}, {"rate", Float}}},
       {Op::ChannelDropout, "channel_dropout", "channel_dropout", {{"x", Tensor}, {"rate", Float}}},
       {Op::DropPath, "drop_path", "drop_path", {{"x", Tensor}, {"rate", Float}}},
@@ -113,6 +115,21 @@ const std::vector<OpSignature> &operations() {
        Type::list(Type::tensor())},
       {Op::Concat, "concat", "concat", {{"tensors", Tensors}}},
       {Op::ChannelShuffle, "channel_shuffle", "channel_shuffle", {{"x", Tensor}, {"groups", Int}}},
+      {Op::PixelShuffle, "pixel_shuffle", "pixel_shuffle", {{"x", Tensor}, {"factor", Int}}},
+      {Op::PixelUnshuffle, "pixel_unshuffle", "pixel_unshuffle", {{"x", Tensor}, {"factor", Int}}},
+      {Op::Softmax,
+       "softmax",
+       "softmax",
+       {{"tensors", Tensors}},
+       Activation::None,
+       Pointwise::Mean,
+       Type::list(Type::tensor())},
+      {Op::ChannelSoftmax, "channel_softmax", "channel_softmax", {{"x", Tensor}, {"runs", Int, false}}},
+      {Op::SpatialSoftmax, "spatial_softmax", "spatial_softmax", {{"x", Tensor}}},
+      {Op::Matmul,
+       "matmul",
+       "matmul",
+       {{"a", Tensor}, {"b", Tensor}, {"transpose_a", Bool, false}, {"transpose_b", Bool, false}}},
       {Op::Add, "add", "add", {{"a", Tensor}, {"b", Tensor}}},
       {Op::Subtract, "subtract", "subtract", {{"a", Tensor}, {"b", Tensor}}},
       {Op::Multiply, "multiply", "multiply", {{"a", Tensor}, {"b", Tensor}}},
@@ -174,7 +191,7 @@ const FunctionSignature *findFunction(std::string_view name) {
 
 bool isWord(std::string_view name) {
   for (std::string_view word :
-       {"nearest", "nearest_exact", "bilinear", "bicubic", "zero", "replicate", "same"})
+       {"nearest", "nearest_exact", "bilinear", "bicubic", "zero", "replicate", "same", "same_upper"})
     if (name == word)
       return true;
   return false;
@@ -230,7 +247,7 @@ std::string describe(const OpParameter &parameter) {
   case OpParam::IntOrInts:
     return "an int or a list of ints";
   case OpParam::Padding:
-    return "an int, a list of ints or `same`";
+    return "an int, a list of ints, `same` or `same_upper`";
   case OpParam::Float:
     return "a number";
   case OpParam::Floats:

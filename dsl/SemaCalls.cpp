@@ -6,6 +6,9 @@
 
 namespace vernier::dsl {
 
+static constexpr std::string_view kSoftmaxOfOne =
+    "over the channels of one map it is `channel_softmax`, over its pixels `spatial_softmax`";
+
 // Its type where the name is that of a block or an operation.
 std::optional<Type> Sema::blockNamed(NameExpr &name, const Env &env) const {
   const auto &scope = program_.scopes[env.file];
@@ -264,7 +267,9 @@ Type Sema::inferOpCall(CallExpr &call, Env &env, const Type *piped) {
       auto report = diagnostics_.report(diag::TypeMismatch, call.callee.span,
                                         "what is piped into `" + std::string(op.name) + "`",
                                         describe(parameter), describe(*piped));
-      report.help(std::string(conversionHelp(typeOf(parameter), *piped)));
+      report.help(op.op == Op::Softmax && piped->is(Type::Kind::Tensor)
+                      ? std::string(kSoftmaxOfOne)
+                      : std::string(conversionHelp(typeOf(parameter), *piped)));
     }
   }
   return call.partial ? partialCall(call, Callee{.op = &op}.signature(), piped) : op.result;
@@ -332,6 +337,8 @@ void Sema::checkOpArgument(const OpSignature &op, const OpParameter &parameter, 
   auto report = mismatch(argument.span, what, describe(parameter), typeOf(parameter), type);
   if (op.op == Op::Concat && !type.is(Type::Kind::Block))
     report.help("the tensors are one list: `concat([a, b])`");
+  if (op.op == Op::Softmax && type.is(Type::Kind::Tensor))
+    report.help(std::string(kSoftmaxOfOne));
 }
 
 Type Sema::inferFunctionCall(CallExpr &call, Env &env, const Type *piped) {

@@ -301,7 +301,7 @@ bool Sema::foreignWord(const OpSignature &op, const OpParameter &parameter, cons
   const ForeignName *word = text.empty() ? nullptr : findForeign(Foreign::Word, text);
   if (!word)
     return false;
-  const bool padding = word->ours == "same" || word->ours == "0";
+  const bool padding = word->ours == "same_upper" || word->ours == "0";
   const bool has =
       parameter.kind == OpParam::Padding
           ? padding

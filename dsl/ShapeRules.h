@@ -86,16 +86,21 @@ constexpr int64_t weightCount(const Node &node, int64_t input) {
 
 // Trainable parameters.
 constexpr int64_t parameterCount(const Node &node, int64_t input) {
-  if (node.kind == OpKind::BatchNorm || node.kind == OpKind::LayerNorm)
+  if (node.kind == OpKind::BatchNorm || node.kind == OpKind::LayerNorm || node.kind == OpKind::GroupNorm)
     return 2 * node.shape.channels;
+  if (node.kind == OpKind::Prelu)
+    return node.perChannel ? node.shape.channels : 1;
   if (node.kind == OpKind::LayerScale)
     return node.shape.channels;
   return saturatingSum(weightCount(node, input), node.bias ? node.channels : 0);
 }
 
-// Multiply-adds for one image: those of convolutions and linear layers. A weight is multiplied once for each
-// pixel of the result; of a transposed convolution, for each pixel of `input`.
+// Multiply-adds for one image: those of convolutions, linear layers and products of maps. A weight is
+// multiplied once for each pixel of the result; of a transposed convolution, for each pixel of `input`.
 constexpr int64_t multiplyAdds(const Node &node, const Shape &input) {
+  if (node.kind == OpKind::Matmul)
+    return saturatingProduct(elementCount(node.shape),
+                             node.transposed[0] ? input.height * input.width : input.channels);
   const Shape &pixels = node.kind == OpKind::TransposedConvolution ? input : node.shape;
   return saturatingProduct(weightCount(node, input.channels), saturatingProduct(pixels.height, pixels.width));
 }

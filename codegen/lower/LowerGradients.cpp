@@ -121,6 +121,20 @@ LogicalResult Lowering::lowerGradient(Operation *op) {
               {result(grad.getDgamma()), result(grad.getDbeta())});
         return success();
       })
+      .Case<vn::GroupNormGradOp>([&](auto grad) {
+        const Location x = at(grad.getInput()), dy = at(grad.getDy()), dx = result(grad.getDx());
+        solve(GroupNormGradientProblem{x.view, dy.view, dx.view, int64_t(grad.getGroups()),
+                                       grad.getEpsilon().convertToDouble()},
+              {x, dy, at(grad.getGamma())}, {dx, result(grad.getDgamma()), result(grad.getDbeta())});
+        return success();
+      })
+      .Case<vn::PreluGradOp>([&](auto grad) {
+        const Location x = at(grad.getInput()), dy = at(grad.getDy()), slope = at(grad.getSlope()),
+                       dx = result(grad.getDx());
+        solve(PreluGradientProblem{x.view, dy.view, dx.view, slope.view.c == x.view.c}, {x, dy, slope},
+              {dx, result(grad.getDslope())});
+        return success();
+      })
       .Case<vn::ActivateGradOp>([&](auto grad) {
         const Location of = at(grad.getOf()), dy = at(grad.getDy()), dx = result(grad.getResult());
         solve(ActivationGradientProblem{of.view, dy.view, dx.view, grad.getActivation()}, {of, dy}, {dx});

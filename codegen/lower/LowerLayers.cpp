@@ -204,6 +204,18 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
               {x, at(norm.getGamma()), at(norm.getBeta())}, {y});
         return success();
       })
+      .Case<vn::GroupNormOp>([&](auto norm) {
+        const Location x = at(norm.getInput()), y = result(norm.getResult());
+        solve(
+            GroupNormProblem{x.view, y.view, int64_t(norm.getGroups()), norm.getEpsilon().convertToDouble()},
+            {x, at(norm.getGamma()), at(norm.getBeta())}, {y});
+        return success();
+      })
+      .Case<vn::PreluOp>([&](auto prelu) {
+        const Location x = at(prelu.getInput()), slope = at(prelu.getSlope()), y = result(prelu.getResult());
+        solve(PreluProblem{x.view, y.view, slope.view.c == x.view.c}, {x, slope}, {y});
+        return success();
+      })
       .Case<vn::ActivateOp>([&](auto act) {
         const Location x = at(act.getInput()), y = result(act.getResult());
         solve(ActivationProblem{x.view, y.view, act.getActivation()}, {x}, {y});
@@ -299,6 +311,37 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
       .Case<vn::ChannelShuffleOp>([&](auto shuffle) {
         const Location x = at(shuffle.getInput()), y = result(shuffle.getResult());
         solve(ChannelShuffleProblem{x.view, y.view, int64_t(shuffle.getGroups())}, {x}, {y});
+        return success();
+      })
+      // Channels in the order of a square's pixels, then runs of them as pixels.
+      .Case<vn::PixelShuffleOp>([&](auto op) {
+        const Location x = at(op.getInput()), y = result(op.getResult());
+        const Location runs = map(denseView(x.view.n, x.view.h, x.view.w, x.view.c, x.view.element));
+        solve(ChannelShuffleProblem{x.view, runs.view, y.view.c}, {x}, {runs});
+        solve(BlocksToChannelsProblem{runs.view, y.view, int64_t(op.getFactor())}, {runs}, {y});
+        return success();
+      })
+      .Case<vn::PixelUnshuffleOp>([&](auto op) {
+        const Location x = at(op.getInput()), y = result(op.getResult());
+        const int64_t factor = op.getFactor();
+        const Location runs = map(denseView(y.view.n, y.view.h, y.view.w, y.view.c, y.view.element));
+        solve(BlocksToChannelsProblem{x.view, runs.view, factor}, {x}, {runs});
+        solve(ChannelShuffleProblem{runs.view, y.view, factor * factor}, {runs}, {y});
+        return success();
+      })
+      .Case<vn::SoftmaxOp>([&](auto op) {
+        const Location x = at(op.getInput()), y = result(op.getResult());
+        solve(SoftmaxProblem{x.view, y.view, int64_t(op.getRuns())}, {x}, {y});
+        return success();
+      })
+      .Case<vn::SpatialSoftmaxOp>([&](auto op) {
+        const Location x = at(op.getInput()), y = result(op.getResult());
+        solve(SpatialSoftmaxProblem{x.view, y.view}, {x}, {y});
+        return success();
+      })
+      .Case<vn::MatmulOp>([&](auto op) {
+        const Location a = at(op.getLhs()), b = at(op.getRhs()), y = result(op.getResult());
+        solve(MatmulProblem{a.view, b.view, y.view, op.getTransposeLhs(), op.getTransposeRhs()}, {a, b}, {y});
         return success();
       })
       .Case<vn::ReduceChannelsOp>([&](auto op) {

@@ -86,6 +86,58 @@ std::optional<int64_t> ChannelView::shuffledGroups(const Sizes &sizes) const {
   return inner.extent;
 }
 
+std::optional<int64_t> ChannelView::channelGroups(const Sizes &sizes) const {
+  if (axes.size() < 3 || !isWhole(0, MapAxis::Batch, sizes[0]) || axes[1].size() > 1)
+    return std::nullopt;
+  const int64_t groups = axes[1].empty() ? 1 : axes[1][0].extent, each = sizes[1] / groups;
+  if (groups > 1 && axes[1][0] != AxisPart{MapAxis::Channel, groups, each})
+    return std::nullopt;
+  Dimension rest, wanted;
+  for (size_t i = 2; i < axes.size(); ++i)
+    for (const AxisPart &part : axes[i])
+      append(rest, part);
+  append(wanted, {MapAxis::Channel, each, 1});
+  append(wanted, {MapAxis::Row, sizes[2], 1});
+  append(wanted, {MapAxis::Column, sizes[3], 1});
+  return rest == wanted ? std::optional(groups) : std::nullopt;
+}
+
+bool ChannelView::isPixels(size_t i, const Sizes &sizes) const {
+  Dimension wanted;
+  append(wanted, {MapAxis::Row, sizes[2], 1});
+  append(wanted, {MapAxis::Column, sizes[3], 1});
+  return axes[i] == wanted;
+}
+
+bool ChannelView::isExchanged(const Sizes &sizes) const {
+  return axes.size() == 4 && isWhole(0, MapAxis::Batch, sizes[0]) && isPixels(1, sizes) &&
+         isWhole(2, MapAxis::Channel, sizes[1]) && axes[3].empty();
+}
+
+std::optional<int64_t> ChannelView::channelRuns(size_t i, const Sizes &sizes) const {
+  if (axes[i].empty())
+    return 1;
+  const AxisPart &part = axes[i][0];
+  if (axes[i].size() != 1 || part.axis != MapAxis::Channel || part.extent * part.stride != sizes[1])
+    return std::nullopt;
+  return part.extent;
+}
+
+std::optional<int64_t> ChannelView::squaresInChannels(const Sizes &sizes) const {
+  if (axes.size() != 4 || !isWhole(0, MapAxis::Batch, sizes[0]) || axes[1].size() < 2)
+    return std::nullopt;
+  const int64_t side = axes[1].back().extent;
+  if (side < 2 || sizes[2] % side != 0 || sizes[3] % side != 0)
+    return std::nullopt;
+  Dimension channels, rows, columns;
+  append(channels, {MapAxis::Channel, sizes[1], 1});
+  append(channels, {MapAxis::Row, side, 1});
+  append(channels, {MapAxis::Column, side, 1});
+  append(rows, {MapAxis::Row, sizes[2] / side, side});
+  append(columns, {MapAxis::Column, sizes[3] / side, side});
+  return axes[1] == channels && axes[2] == rows && axes[3] == columns ? std::optional(side) : std::nullopt;
+}
+
 ChannelView ChannelView::transposed(const std::vector<int64_t> &order) const {
   ChannelView view;
   for (const int64_t dimension : order)

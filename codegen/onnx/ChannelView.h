@@ -42,6 +42,19 @@ public:
   /// gives its first channel, then its second, and so on.
   std::optional<int64_t> shuffledGroups(const std::array<int64_t, 4> &sizes) const;
 
+  /// The number of groups of neighbouring channels where it is N x groups x what each has, in the map's
+  /// order.
+  std::optional<int64_t> channelGroups(const std::array<int64_t, 4> &sizes) const;
+
+  /// Whether dimension `i` holds all pixels, row by row.
+  bool isPixels(size_t i, const std::array<int64_t, 4> &sizes) const;
+  /// Whether it is N x (H * W) x C x 1: a map whose pixels and channels have changed places.
+  bool isExchanged(const std::array<int64_t, 4> &sizes) const;
+  /// Where dimension `i` goes over equal runs of channels, from place to place of each: their number.
+  std::optional<int64_t> channelRuns(size_t i, const std::array<int64_t, 4> &sizes) const;
+  /// Where it is N x C x H x W but for squares of so many pixels a side, which come behind their channel.
+  std::optional<int64_t> squaresInChannels(const std::array<int64_t, 4> &sizes) const;
+
   /// The map with its dimensions in another order; `order` has been checked.
   ChannelView transposed(const std::vector<int64_t> &order) const;
   /// Nothing where a dimension would hold parts of axes.

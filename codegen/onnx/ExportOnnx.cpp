@@ -117,10 +117,12 @@ private:
   llvm::Error translate(Operation *op) {
     return llvm::TypeSwitch<Operation *, llvm::Error>(op)
         .Case<vn::ParameterOp, vn::ConvolutionOp, vn::TransposedConvolutionOp, vn::LinearOp, vn::BatchNormOp,
-              vn::LayerNormOp, vn::ScaleChannelsOp, vn::ReduceChannelsOp, vn::ActivateOp, vn::MaxPoolOp,
-              vn::AvgPoolOp, vn::GlobalAvgPoolOp, vn::ResizeOp, vn::ResampleOp, vn::PadOp, vn::CropOp,
-              vn::SliceOp, vn::ChannelShuffleOp, vn::ConcatOp, vn::AddOp, vn::SubtractOp, vn::MultiplyOp,
-              vn::DivideOp, func::ReturnOp>([&](auto typed) { return add(typed); })
+              vn::LayerNormOp, vn::GroupNormOp, vn::PreluOp, vn::PixelShuffleOp, vn::PixelUnshuffleOp,
+              vn::SoftmaxOp, vn::SpatialSoftmaxOp, vn::MatmulOp, vn::ScaleChannelsOp, vn::ReduceChannelsOp,
+              vn::ActivateOp, vn::MaxPoolOp, vn::AvgPoolOp, vn::GlobalAvgPoolOp, vn::ResizeOp, vn::ResampleOp,
+              vn::PadOp, vn::CropOp, vn::SliceOp, vn::ChannelShuffleOp, vn::ConcatOp, vn::AddOp,
+              vn::SubtractOp, vn::MultiplyOp, vn::DivideOp, func::ReturnOp>(
+            [&](auto typed) { return add(typed); })
         .Default([](Operation *other) {
           return llvm::createStringError(
               "`" + other->getName().getStringRef() +
@@ -209,6 +211,110 @@ private:
     return llvm::Error::success();
   }
 
+  // As PyTorch writes it: GroupNormalization has had weights of groups and of channels, by the opset's
+  // version.
+  llvm::Error add(vn::GroupNormOp op) {
+    const RankedTensorType type = typeOf(op.getResult());
+    const Ints map = channelsFirst(type);
+    const int64_t groups = op.getGroups();
+    const std::string input = at(op.getInput());
+    const std::string split =
+        graph.node("Reshape", {input, graph.integers({map[0], groups, -1})}, graph.unique(input + "_groups"));
+    const auto constant = [&](const char *what, float value) {
+      return graph.weight(graph.unique(input + what), {groups}, std::vector<float>(size_t(groups), value));
+    };
+    const std::string normal =
+        graph.node("InstanceNormalization", {split, constant("_ones", 1), constant("_zeros", 0)},
+                   graph.unique(input + "_normal"), {{"epsilon", float(op.getEpsilon().convertToDouble())}});
+    const std::string joined =
+        graph.node("Reshape", {normal, graph.integers(map)}, graph.unique(normal + "_map"));
+    const std::string scaled =
+        graph.node("Mul", {joined, channelNumbers(op.getGamma())}, graph.unique(normal + "_scaled"));
+    give(op, "Add", {scaled, channelNumbers(op.getBeta())});
+    return llvm::Error::success();
+  }
+
+  // A vector of C, to be C x 1 x 1.
+  std::string channelNumbers(Value numbers) {
+    const std::string vector = names.at(numbers);
+    return graph.node("Unsqueeze", {vector, graph.integers({1, 2})}, graph.unique(vector + "_map"));
+  }
+
+  llvm::Error add(vn::PreluOp op) {
+    give(op, "PRelu", {at(op.getInput()), channelNumbers(op.getSlope())});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::PixelShuffleOp op) {
+    give(op, "DepthToSpace", {at(op.getInput())},
+         {{"blocksize", int64_t(op.getFactor())}, {"mode", std::string("CRD")}});
+    return llvm::Error::success();
+  }
+
+  // SpaceToDepth has the channels of a square's pixels in another order.
+  llvm::Error add(vn::PixelUnshuffleOp op) {
+    const Ints from = channelsFirst(typeOf(op.getInput())), to = channelsFirst(typeOf(op.getResult()));
+    const int64_t f = op.getFactor();
+    const std::string input = at(op.getInput());
+    const std::string apart =
+        graph.node("Reshape", {input, graph.integers({from[0], from[1], to[2], f, to[3], f})},
+                   graph.unique(input + "_squares"));
+    const std::string turned = graph.node("Transpose", {apart}, graph.unique(input + "_channels"),
+                                          {{"perm", Ints{0, 1, 3, 5, 2, 4}}});
+    give(op, "Reshape", {turned, graph.integers(to)});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::SoftmaxOp op) {
+    const Ints map = channelsFirst(typeOf(op.getResult()));
+    const int64_t runs = op.getRuns();
+    const std::string input = at(op.getInput());
+    if (runs == map[1]) {
+      give(op, "Softmax", {input}, {{"axis", kChannels}});
+      return llvm::Error::success();
+    }
+    const std::string apart =
+        graph.node("Reshape", {input, graph.integers({map[0], runs, map[1] / runs, map[2], map[3]})},
+                   graph.unique(input + "_runs"));
+    const std::string weights =
+        graph.node("Softmax", {apart}, graph.unique(input + "_weights"), {{"axis", kChannels}});
+    give(op, "Reshape", {weights, graph.integers(map)});
+    return llvm::Error::success();
+  }
+
+  // N x C x H W.
+  std::string pixelsOf(Value value) {
+    const Ints map = channelsFirst(typeOf(value));
+    const std::string input = at(value);
+    return graph.node("Reshape", {input, graph.integers({map[0], map[1], map[2] * map[3]})},
+                      graph.unique(input + "_pixels"));
+  }
+
+  llvm::Error add(vn::SpatialSoftmaxOp op) {
+    const std::string weights =
+        graph.node("Softmax", {pixelsOf(op.getInput())}, graph.unique(at(op.getInput()) + "_weights"),
+                   {{"axis", int64_t(2)}});
+    give(op, "Reshape", {weights, graph.integers(channelsFirst(typeOf(op.getResult())))});
+    return llvm::Error::success();
+  }
+
+  // Pixels by channels, as attention is written elsewhere.
+  llvm::Error add(vn::MatmulOp op) {
+    const auto turned = [&](const std::string &matrix, const char *suffix) {
+      return graph.node("Transpose", {matrix}, graph.unique(matrix + suffix), {{"perm", Ints{0, 2, 1}}});
+    };
+    const auto matrix = [&](Value value, bool transposed) {
+      const std::string channelsFirst = pixelsOf(value);
+      return transposed ? channelsFirst : turned(channelsFirst, "_rows");
+    };
+    const std::string lhs = matrix(op.getLhs(), op.getTransposeLhs()),
+                      rhs = matrix(op.getRhs(), op.getTransposeRhs());
+    const std::string product = graph.node("MatMul", {lhs, rhs}, graph.unique(lhs + "_product"));
+    give(op, "Reshape",
+         {turned(product, "_channels"), graph.integers(channelsFirst(typeOf(op.getResult())))});
+    return llvm::Error::success();
+  }
+
   llvm::Error add(vn::ReduceChannelsOp op) {
     static constexpr const char *operators[] = {"ReduceSum", "ReduceMean", "ReduceMax"};
     give(op, operators[size_t(op.getReduction())], {at(op.getInput()), graph.integers({1})});
@@ -216,10 +322,7 @@ private:
   }
 
   llvm::Error add(vn::ScaleChannelsOp op) {
-    const std::string scale = names.at(op.getScale()); // C, to be C x 1 x 1
-    give(op, "Mul",
-         {at(op.getInput()),
-          graph.node("Unsqueeze", {scale, graph.integers({1, 2})}, graph.unique(scale + "_map"))});
+    give(op, "Mul", {at(op.getInput()), channelNumbers(op.getScale())});
     return llvm::Error::success();
   }
 

@@ -1,4 +1,5 @@
 // Operators on single elements, and what exporters make of several of them: SiLU, GELU, layer normalisation.
+#include "codegen/onnx/ImportNames.h"
 #include "codegen/onnx/OnnxImporter.h"
 
 #include <algorithm>
@@ -211,7 +212,7 @@ bool OnnxImporter::withNumber(const OnnxNode &node, const Value &value, const On
 bool OnnxImporter::addToBias(const OnnxNode &node, const Value &value, const std::vector<float> &numbers) {
   dsl::Node &layer = result.graph.nodes[size_t(value.node)];
   std::vector<LayerWeight> &tensors = weights[size_t(value.node)];
-  if (layer.kind == OpKind::LayerNorm && tensors[1].source.empty()) {
+  if ((layer.kind == OpKind::LayerNorm || layer.kind == OpKind::GroupNorm) && tensors[1].source.empty()) {
     bare.erase(value.node);
     for (size_t i = 0; i < numbers.size(); ++i)
       tensors[1].values[i] += numbers[i];
@@ -247,8 +248,12 @@ bool OnnxImporter::withChannels(const OnnxNode &node, size_t i, const OnnxTensor
   if (add && usedOnce(node, i) && addToBias(node, value, values))
     return true;
   dsl::Node &layer = result.graph.nodes[size_t(value.node)];
-  if (multiply && usedOnce(node, i) && layer.kind == OpKind::LayerNorm && bare.erase(value.node)) {
+  if (multiply && usedOnce(node, i) && (layer.kind == OpKind::LayerNorm || layer.kind == OpKind::GroupNorm) &&
+      bare.erase(value.node)) {
     weights[size_t(value.node)][0].values = values;
+    weights[size_t(value.node)][0].source = source;
+    if (const std::string name = layerOf(source); !name.empty())
+      modules[size_t(value.node)] = name;
     giveLaidOut(node, value.node, value.view);
     return true;
   }

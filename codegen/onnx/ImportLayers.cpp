@@ -230,12 +230,11 @@ bool OnnxImporter::adaptivePool(const OnnxNode &node) {
 }
 
 void OnnxImporter::matMul(const OnnxNode &node) {
-  if (adaptivePool(node))
+  if (productOfMaps(node) || adaptivePool(node))
     return;
   const OnnxConstant matrix = constant(node, 1);
   if (matrix->shape.size() != 2 || !matrix->real)
-    throw Unsupported("it is no product of vectors and a matrix",
-                      "the language has no products of maps, as attention is made of");
+    throw Unsupported("it is a product neither of vectors and a matrix nor of maps as pixels and channels");
   linear(node, transposed(*matrix), matrix->shape[1], valueOf(node.inputs[1]).source, nullptr, "");
 }
 
@@ -322,6 +321,73 @@ void OnnxImporter::layerNorm(const OnnxNode &node) {
     tensors.push_back({"bias", "", {sizes[1]}, std::vector<float>(channels)});
   const ChannelView view = value.view;
   giveLaidOut(node, add(node, layer, std::move(tensors)), view);
+}
+
+// With a weight for each channel (GroupNormalization from opset 21 on) or each group (before, and
+// InstanceNormalization of what is reshaped to groups).
+void OnnxImporter::groupNorm(const OnnxNode &node) {
+  const Value value = anyLayout(node, 0);
+  const Sizes sizes = sizesOf(value.node);
+  const std::optional<int64_t> dimensions = value.view.channelGroups(sizes);
+  if (!dimensions)
+    throw Unsupported("it normalises otherwise than groups of neighbouring channels over rows and columns");
+  const bool instance = node.operation == "InstanceNormalization";
+  const int64_t groups = instance ? *dimensions : integerOf(node, "num_groups", 0);
+  if (groups < 1 || sizes[1] % groups != 0 || (!instance && *dimensions != sizes[1]))
+    throw Unsupported("it normalises " + std::to_string(groups) + " groups of " + std::to_string(sizes[1]) +
+                      " channels");
+  dsl::Node layer = like(value.node, OpKind::GroupNorm);
+  layer.groups = groups;
+  layer.epsilon = realOf(node, "epsilon", 1e-5f);
+  if (!(layer.epsilon > 0) || layer.epsilon > 1)
+    throw Unsupported("its epsilon is " + std::to_string(layer.epsilon));
+  const size_t channels = size_t(sizes[1]);
+  const bool ofGroups = constant(node, 1)->size() == size_t(groups);
+  std::vector<LayerWeight> tensors;
+  bool alone = true; // nothing is known of weight and bias yet
+  for (const size_t i : {1, 2}) {
+    LayerWeight tensor = weight(i == 1 ? "weight" : "bias", node, i, ofGroups ? size_t(groups) : channels);
+    for (const float number : tensor.values)
+      alone = alone && number == (i == 1 ? 1 : 0);
+    if (ofGroups && size_t(groups) != channels) {
+      std::vector<float> spread;
+      for (size_t c = 0; c < channels; ++c)
+        spread.push_back(tensor.values[c / (channels / size_t(groups))]);
+      tensor = {tensor.suffix, "", {sizes[1]}, spread};
+    }
+    tensors.push_back(std::move(tensor));
+  }
+  if (alone)
+    for (LayerWeight &tensor : tensors)
+      tensor.source.clear();
+  const ChannelView view = value.view;
+  const int made = add(node, layer, std::move(tensors));
+  if (alone)
+    bare.insert(made);
+  giveLaidOut(node, made, view);
+}
+
+// Slopes are one number, or broadcast along channels.
+void OnnxImporter::prelu(const OnnxNode &node) {
+  const Value value = anyLayout(node, 0);
+  const Sizes sizes = sizesOf(value.node);
+  const OnnxConstant slopes = constant(node, 1);
+  dsl::Node layer = like(value.node, OpKind::Prelu);
+  layer.initial = 0.25;
+  layer.perChannel = slopes->size() > 1;
+  if (layer.perChannel) {
+    size_t axis = value.view.rank();
+    for (size_t d = 0; d < slopes->shape.size(); ++d)
+      if (slopes->shape[d] != 1)
+        axis = value.view.rank() - slopes->shape.size() + d;
+    if (slopes->shape.size() > value.view.rank() || slopes->size() != size_t(sizes[1]) ||
+        !value.view.isWhole(axis, MapAxis::Channel, sizes[1]))
+      throw Unsupported("its slopes are neither one number nor one for each channel");
+  }
+  LayerWeight slope = weight("weight", node, 1, slopes->size());
+  slope.shape = {int64_t(slopes->size())};
+  const ChannelView view = value.view;
+  giveLaidOut(node, add(node, layer, {std::move(slope)}), view);
 }
 
 //===- Pools

@@ -32,7 +32,7 @@ std::string parent(const std::string &place) {
 bool hasParameters(const dsl::Node &node) {
   return node.kind == OpKind::Convolution || node.kind == OpKind::TransposedConvolution ||
          node.kind == OpKind::Linear || node.kind == OpKind::BatchNorm || node.kind == OpKind::LayerNorm ||
-         node.kind == OpKind::LayerScale;
+         node.kind == OpKind::GroupNorm || node.kind == OpKind::LayerScale || node.kind == OpKind::Prelu;
 }
 
 const char *kindOf(const dsl::Node &node) {
@@ -43,8 +43,12 @@ const char *kindOf(const dsl::Node &node) {
     return "norm";
   case OpKind::LayerNorm:
     return "layer_norm";
+  case OpKind::GroupNorm:
+    return "group_norm";
   case OpKind::LayerScale:
     return "layer_scale";
+  case OpKind::Prelu:
+    return "prelu";
   default:
     return "conv";
   }
@@ -97,6 +101,11 @@ bool looksCounted(const std::string &place) {
                                               "split",
                                               "concat",
                                               "channel_shuffle",
+                                              "pixel_shuffle",
+                                              "pixel_unshuffle",
+                                              "channel_softmax",
+                                              "spatial_softmax",
+                                              "matmul",
                                               "add",
                                               "subtract",
                                               "multiply",

@@ -32,6 +32,12 @@ const std::map<std::string, OnnxImporter::Handler> &OnnxImporter::handlers() {
       {"MatMul", &I::matMul},
       {"BatchNormalization", &I::batchNorm},
       {"LayerNormalization", &I::layerNorm},
+      {"GroupNormalization", &I::groupNorm},
+      {"InstanceNormalization", &I::groupNorm},
+      {"PRelu", &I::prelu},
+      {"Softmax", &I::softmax},
+      {"DepthToSpace", &I::depthToSpace},
+      {"SpaceToDepth", &I::depthToSpace},
       {"MaxPool", &I::pool},
       {"AveragePool", &I::pool},
       {"GlobalAveragePool", &I::globalPool},
@@ -281,6 +287,24 @@ int OnnxImporter::map(const Value &value) {
     dsl::Node shuffle = like(value.node, dsl::OpKind::ChannelShuffle);
     shuffle.groups = *groups;
     return add({}, shuffle);
+  }
+  if (const std::optional<int64_t> side = value.view.squaresInChannels(sizes)) {
+    dsl::Node unshuffle = like(value.node, dsl::OpKind::PixelUnshuffle);
+    unshuffle.factor = *side;
+    unshuffle.shape = {sizes[1] * *side * *side, sizes[2] / *side, sizes[3] / *side};
+    unshuffle.channels = unshuffle.shape.channels;
+    return add({}, unshuffle);
+  }
+  // A product the other way round.
+  if (dsl::Node product = result.graph.nodes[size_t(value.node)];
+      product.kind == dsl::OpKind::Matmul && !product.transposed[1] && value.view.isExchanged(sizes)) {
+    std::swap(product.operands[0], product.operands[1]);
+    std::swap(product.transposed[0], product.transposed[1]);
+    for (bool &transposed : product.transposed)
+      transposed = !transposed;
+    product.shape = {sizes[2] * sizes[3], sizes[1], 1};
+    product.channels = product.shape.channels;
+    return add({}, product);
   }
   std::string shape;
   for (const int64_t size : value.view.shape())

@@ -92,12 +92,21 @@ private:
               OnnxConstant bias, const std::string &biasSource);
   void batchNorm(const OnnxNode &node);
   void layerNorm(const OnnxNode &node);
+  void groupNorm(const OnnxNode &node);
+  void prelu(const OnnxNode &node);
   void pool(const OnnxNode &node);
   void globalPool(const OnnxNode &node);
   void reduce(const OnnxNode &node);
 
   void readWindow(const OnnxNode &node, dsl::Node &layer, const dsl::Shape &input);
   LayerWeight weight(const std::string &suffix, const OnnxNode &node, size_t i, size_t elements) const;
+
+  //===- Attention, channels and pixels: ImportAttention.cpp
+  //---------------------------------------------===//
+
+  void softmax(const OnnxNode &node);
+  bool productOfMaps(const OnnxNode &node); ///< whether it is one
+  void depthToSpace(const OnnxNode &node);
 
   //===- Element by element: ImportElementwise.cpp ------------------------------------------------------===//
 

@@ -74,6 +74,16 @@ struct Name {
   const char *operator()(const LayerNormGradientFinishProblem &) const {
     return "layer_norm_gradient_finish";
   }
+  const char *operator()(const GroupNormProblem &) const { return "group_norm"; }
+  const char *operator()(const GroupNormGradientProblem &) const { return "group_norm_gradient"; }
+  const char *operator()(const PreluProblem &) const { return "prelu"; }
+  const char *operator()(const PreluGradientProblem &) const { return "prelu_gradient"; }
+  const char *operator()(const SoftmaxProblem &) const { return "softmax"; }
+  const char *operator()(const SpatialSoftmaxProblem &) const { return "spatial_softmax"; }
+  const char *operator()(const MatmulProblem &) const { return "matmul"; }
+  const char *operator()(const BlocksToChannelsProblem &p) const {
+    return p.toChannels() ? "blocks_to_channels" : "channels_to_blocks";
+  }
   const char *operator()(const ChannelSumsProblem &) const { return "channel_sums"; }
   const char *operator()(const FoldWeightProblem &) const { return "fold_weight"; }
   const char *operator()(const FoldScaleProblem &) const { return "fold_scale"; }
@@ -202,6 +212,20 @@ public:
   }
   void operator()(const LayerNormGradientSumsProblem &p) { map(p.x).map(p.dy); }
   void operator()(const LayerNormGradientFinishProblem &p) { map(p.x).number("parts", p.parts); }
+  void operator()(const GroupNormProblem &p) {
+    map(p.x).to(p.y).number("groups", p.groups).real("epsilon", p.epsilon);
+  }
+  void operator()(const GroupNormGradientProblem &p) {
+    map(p.x).map(p.dy).to(p.dx).number("groups", p.groups).real("epsilon", p.epsilon);
+  }
+  void operator()(const PreluProblem &p) { map(p.x).to(p.y).number("slopes", p.slopes()); }
+  void operator()(const PreluGradientProblem &p) { map(p.x).map(p.dy).to(p.dx).number("slopes", p.slopes()); }
+  void operator()(const SoftmaxProblem &p) { map(p.x).to(p.y).number("runs", p.runs); }
+  void operator()(const SpatialSoftmaxProblem &p) { map(p.x).to(p.y); }
+  void operator()(const MatmulProblem &p) {
+    map(p.a).map(p.b).to(p.y).number("transposed", int64_t(p.transposeA) + 2 * int64_t(p.transposeB));
+  }
+  void operator()(const BlocksToChannelsProblem &p) { map(p.in).to(p.out).number("factor", p.factor); }
   void operator()(const ChannelSumsProblem &p) { map(p.dy); }
   void operator()(const FoldWeightProblem &p) {
     number("", p.outputs).number("of", p.perOutput).real("epsilon", p.epsilon);
@@ -318,6 +342,8 @@ int64_t macsOf(const Problem &problem) {
   }
   if (const auto *p = std::get_if<WeightGradientProblem>(&problem))
     return p->dy.size() * (p->x.c / p->groups) * p->kernel[0] * p->kernel[1];
+  if (const auto *p = std::get_if<MatmulProblem>(&problem))
+    return p->y.size() * p->inner();
   return 0;
 }
 

@@ -341,6 +341,83 @@ struct LayerNormGradientFinishProblem {
   bool operator==(const LayerNormGradientFinishProblem &) const = default;
 };
 
+// --- group normalisation, over the pixels and the channels of each group
+
+// Reads x, gamma, beta; writes y.
+struct GroupNormProblem {
+  View x, y;
+  int64_t groups = 1;
+  double epsilon = 0;
+
+  bool operator==(const GroupNormProblem &) const = default;
+};
+
+// Reads x, dy, gamma; writes dx, dgamma, dbeta.
+struct GroupNormGradientProblem {
+  View x, dy, dx;
+  int64_t groups = 1;
+  double epsilon = 0;
+
+  bool operator==(const GroupNormGradientProblem &) const = default;
+};
+
+// --- a rectifier with learned slopes, one for each channel or one
+
+// Reads x, slope; writes y.
+struct PreluProblem {
+  View x, y;
+  bool perChannel = false;
+
+  int64_t slopes() const { return perChannel ? x.c : 1; }
+  bool operator==(const PreluProblem &) const = default;
+};
+
+// Reads x, dy, slope; writes dx, dslope.
+struct PreluGradientProblem {
+  View x, dy, dx;
+  bool perChannel = false;
+
+  int64_t slopes() const { return perChannel ? x.c : 1; }
+  bool operator==(const PreluGradientProblem &) const = default;
+};
+
+// --- attention
+
+// Over `runs` equal runs of channels of each pixel, place by place. Reads x; writes y.
+struct SoftmaxProblem {
+  View x, y;
+  int64_t runs = 1;
+
+  bool operator==(const SoftmaxProblem &) const = default;
+};
+
+// Over the pixels of each channel of an image. Reads x; writes y.
+struct SpatialSoftmaxProblem {
+  View x, y;
+
+  bool operator==(const SpatialSoftmaxProblem &) const = default;
+};
+
+// Of the maps of each image as matrices with rows of pixels and columns of channels. Reads a, b; writes y.
+struct MatmulProblem {
+  View a, b, y;
+  bool transposeA = false, transposeB = false;
+
+  int64_t rows() const { return y.h * y.w; }
+  int64_t inner() const { return transposeA ? a.h * a.w : a.c; }
+  bool operator==(const MatmulProblem &) const = default;
+};
+
+// Squares of `factor` pixels of the fine map are runs of channels of a pixel of the coarse one, row by row.
+// Reads in; writes out, of which the one is fine.
+struct BlocksToChannelsProblem {
+  View in, out;
+  int64_t factor = 1;
+
+  bool toChannels() const { return out.h < in.h || out.w < in.w; }
+  bool operator==(const BlocksToChannelsProblem &) const = default;
+};
+
 // Over N, H and W: the gradient of a bias. Reads dy; writes the sums, C numbers.
 struct ChannelSumsProblem {
   View dy;
@@ -505,10 +582,12 @@ using Problem = std::variant<
     ActivationGradientProblem, AffineProblem, FillProblem, CopyProblem, ArrayProblem, BatchSumsProblem,
     BatchFinishProblem, UpdateRunningProblem, BatchGradientSumsProblem, BatchGradientFinishProblem,
     BatchGradientApplyProblem, LayerNormProblem, LayerNormGradientProblem, LayerNormGradientSumsProblem,
-    LayerNormGradientFinishProblem, ChannelSumsProblem, FoldWeightProblem, FoldScaleProblem, FoldBiasProblem,
-    ScaleParameterProblem, SoftmaxLossProblem, SoftmaxLossGradientProblem, PointwiseLossProblem,
-    PointwiseLossGradientProblem, CountLabelsProblem, MeanLossProblem, NumbersProblem, WeightedSumProblem,
-    KeepMaskProblem, SgdProblem, AccumulateProblem, CheckFiniteProblem>;
+    LayerNormGradientFinishProblem, GroupNormProblem, GroupNormGradientProblem, PreluProblem,
+    PreluGradientProblem, SoftmaxProblem, SpatialSoftmaxProblem, MatmulProblem, BlocksToChannelsProblem,
+    ChannelSumsProblem, FoldWeightProblem, FoldScaleProblem, FoldBiasProblem, ScaleParameterProblem,
+    SoftmaxLossProblem, SoftmaxLossGradientProblem, PointwiseLossProblem, PointwiseLossGradientProblem,
+    CountLabelsProblem, MeanLossProblem, NumbersProblem, WeightedSumProblem, KeepMaskProblem, SgdProblem,
+    AccumulateProblem, CheckFiniteProblem>;
 
 // "convolution", "pool_gradient".
 const char *nameOf(const Problem &problem);

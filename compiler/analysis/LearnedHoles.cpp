@@ -38,8 +38,8 @@ bool isLayer(Operation *op) { return isa<ConvolutionOp, TransposedConvolutionOp,
 
 // Channel c of the result depends on channel c of each map among the operands.
 bool keepsChannels(Operation *op) {
-  return isa<BatchNormOp, AffineOp, ActivateOp, MaxPoolOp, AvgPoolOp, GlobalAvgPoolOp, ResizeOp, ResampleOp,
-             PadOp, CropOp, AddOp, SubtractOp, MultiplyOp, DivideOp>(op);
+  return isa<BatchNormOp, AffineOp, ActivateOp, PreluOp, MaxPoolOp, AvgPoolOp, GlobalAvgPoolOp, ResizeOp,
+             ResampleOp, PadOp, CropOp, AddOp, SubtractOp, MultiplyOp, DivideOp>(op);
 }
 
 std::pair<FlatSymbolRefAttr, IntegerAttr> holeElementOf(Operation *op) {
@@ -68,7 +68,7 @@ private:
       // A layer of the same hole element counts as one of those whose output channels it decides.
       if (holeElementOf(op) != holeElementOf(layer))
         scale.following = scale.following + costOfInput(op);
-    } else if (isa<BatchNormOp, LayerNormOp, ScaleChannelsOp>(op)) {
+    } else if (isa<BatchNormOp, LayerNormOp, GroupNormOp, ScaleChannelsOp>(op)) {
       auto gamma = op->getOperand(1).getDefiningOp<ParameterOp>();
       if (norms == 0 && gamma)
         scale.gammas.push_back({gamma, begin});

@@ -28,9 +28,9 @@ Size sizeOf(Value map) {
 
 // The map from which `op` makes its result, or null where a chain ends.
 Value inputOf(Operation *op) {
-  if (isa_and_nonnull<ConvolutionOp, TransposedConvolutionOp, BatchNormOp, LayerNormOp, ScaleChannelsOp,
-                      AffineOp, ActivateOp, MaxPoolOp, AvgPoolOp, ResizeOp, ResampleOp, PadOp, CropOp,
-                      ChannelShuffleOp>(op))
+  if (isa_and_nonnull<ConvolutionOp, TransposedConvolutionOp, BatchNormOp, LayerNormOp, GroupNormOp,
+                      ScaleChannelsOp, AffineOp, ActivateOp, PreluOp, MaxPoolOp, AvgPoolOp, ResizeOp,
+                      ResampleOp, PadOp, CropOp, ChannelShuffleOp>(op))
     return op->getOperand(0);
   if (auto gated = dyn_cast_or_null<MultiplyOp>(op); gated && gated.getRhs().getType() != gated.getType())
     return gated.getLhs();
@@ -79,8 +79,9 @@ Value comparedMap(ArrayRef<Value> chain, size_t begin, size_t end) {
     }
   if (!last)
     return {};
-  while (*last > begin && isa<BatchNormOp, LayerNormOp, ScaleChannelsOp, AffineOp, ActivateOp>(
-                              chain[*last - 1].getDefiningOp()))
+  while (*last > begin &&
+         isa<BatchNormOp, LayerNormOp, GroupNormOp, ScaleChannelsOp, AffineOp, ActivateOp, PreluOp>(
+             chain[*last - 1].getDefiningOp()))
     --*last;
   return chain[*last];
 }

@@ -181,6 +181,11 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
         return one(layerNorm(in(op.getInput()), in(op.getGamma()), in(op.getBeta()),
                              op.getEpsilon().convertToDouble()));
       })
+      .Case([&](vn::GroupNormOp op) {
+        return one(groupNorm(in(op.getInput()), in(op.getGamma()), in(op.getBeta()), int64_t(op.getGroups()),
+                             op.getEpsilon().convertToDouble()));
+      })
+      .Case([&](vn::PreluOp op) { return one(prelu(in(op.getInput()), in(op.getSlope()))); })
       .Case([&](vn::ScaleChannelsOp op) { return one(scaleChannels(in(op.getInput()), in(op.getScale()))); })
       .Case(
           [&](vn::ScaleParameterOp op) { return one(scaleParameter(in(op.getInput()), in(op.getScale()))); })
@@ -258,6 +263,18 @@ std::optional<Tensors> computeLayer(Operation *op, const Operands &in) {
 
 std::optional<Tensors> computeMap(Operation *op, const Operands &in) {
   return llvm::TypeSwitch<Operation *, std::optional<Tensors>>(op)
+      .Case([&](vn::PixelShuffleOp op) {
+        return one(pixelShuffle(in(op.getInput()), int64_t(op.getFactor())));
+      })
+      .Case([&](vn::PixelUnshuffleOp op) {
+        return one(pixelUnshuffle(in(op.getInput()), int64_t(op.getFactor())));
+      })
+      .Case([&](vn::SoftmaxOp op) { return one(softmax(in(op.getInput()), int64_t(op.getRuns()))); })
+      .Case([&](vn::SpatialSoftmaxOp op) { return one(spatialSoftmax(in(op.getInput()))); })
+      .Case([&](vn::MatmulOp op) {
+        return one(matmul(in(op.getLhs()), in(op.getRhs()), op.getTransposeLhs(), op.getTransposeRhs(),
+                          shapeOf(op.getResult())));
+      })
       .Case([&](vn::MaxPoolOp op) { return one(maxPool(in(op.getInput()), poolGeometry(op))); })
       .Case([&](vn::AvgPoolOp op) { return one(avgPool(in(op.getInput()), averagePoolGeometry(op))); })
       .Case([&](vn::GlobalAvgPoolOp op) { return one(globalAvgPool(in(op.getInput()))); })
@@ -355,6 +372,17 @@ std::optional<Tensors> computeGradient(Operation *op, const Operands &in) {
         NormGrad r = layerNormGrad(in(op.getInput()), in(op.getDy()), in(op.getGamma()),
                                    op.getEpsilon().convertToDouble());
         return three(std::move(r.dx), std::move(r.dgamma), std::move(r.dbeta));
+      })
+      .Case([&](vn::GroupNormGradOp op) {
+        NormGrad r = groupNormGrad(in(op.getInput()), in(op.getDy()), in(op.getGamma()),
+                                   int64_t(op.getGroups()), op.getEpsilon().convertToDouble());
+        return three(std::move(r.dx), std::move(r.dgamma), std::move(r.dbeta));
+      })
+      .Case([&](vn::PreluGradOp op) {
+        PreluGrad r = preluGrad(in(op.getInput()), in(op.getDy()), in(op.getSlope()));
+        Tensors results = one(std::move(r.dx));
+        results.push_back(std::move(r.dslope));
+        return results;
       })
       .Case([&](vn::ActivateGradOp op) {
         return one(activateGrad(in(op.getOf()), in(op.getDy()), op.getActivation()));

@@ -82,6 +82,9 @@ Tensor slice(const Tensor &x, int64_t begin, int64_t count);
 Tensor concat(std::span<const Tensor *const> operands);
 // Channel i of group g becomes channel i * groups + g.
 Tensor channelShuffle(const Tensor &x, int64_t groups);
+// Channels (c * factor + i) * factor + j become the pixels i, j of a square of `factor`, and the way back.
+Tensor pixelShuffle(const Tensor &x, int64_t factor);
+Tensor pixelUnshuffle(const Tensor &x, int64_t factor);
 // Zeros of `channels` channels with x at channel `begin`: the gradient of slice.
 Tensor embedChannels(const Tensor &x, int64_t begin, int64_t channels);
 
@@ -120,6 +123,16 @@ inline NormGrad batchNormGrad(const Tensor &x, const Tensor &dy, const Tensor &g
 // Of each pixel over its channels.
 Tensor layerNorm(const Tensor &x, const Tensor &gamma, const Tensor &beta, double epsilon);
 NormGrad layerNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gamma, double epsilon);
+// Of each image over the pixels and the channels of each group.
+Tensor groupNorm(const Tensor &x, const Tensor &gamma, const Tensor &beta, int64_t groups, double epsilon);
+NormGrad groupNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gamma, int64_t groups,
+                       double epsilon);
+// x where it is above 0, else slope * x: a slope for each channel, or one.
+Tensor prelu(const Tensor &x, const Tensor &slope);
+struct PreluGrad {
+  Tensor dx, dslope;
+};
+PreluGrad preluGrad(const Tensor &x, const Tensor &dy, const Tensor &slope);
 // x * scale per channel.
 Tensor scaleChannels(const Tensor &x, const Tensor &scale);
 // The same of what has its output channels in dimension 0.
@@ -155,6 +168,14 @@ Tensor spatialSum(const Tensor &x);                  // -> N x 1 x 1 x C
 Tensor spatialDot(const Tensor &a, const Tensor &b); // -> N x 1 x 1 x C
 Tensor channelSum(const Tensor &x);                  // -> C
 Tensor channelDot(const Tensor &a, const Tensor &b); // -> C
+
+// --- Matrices.cpp ---
+// Over equal runs of channels, place by place; over the pixels of each channel.
+Tensor softmax(const Tensor &x, int64_t runs);
+Tensor spatialSoftmax(const Tensor &x);
+// Of the maps of each image as matrices of pixels and channels; `shape` is the result's.
+Tensor matmul(const Tensor &a, const Tensor &b, bool transposeA, bool transposeB,
+              const std::vector<int64_t> &shape);
 
 // --- Loss.cpp: losses are means, of shape [1] ---
 // Logits have their classes innermost. The label `ignored` does not count; the mean of none is 0. `weights`,

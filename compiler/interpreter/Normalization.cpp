@@ -1,5 +1,5 @@
 // Batch normalisation: inference form, training form, gradient, and the folding of one into a layer's
-// parameters. Layer normalisation, and numbers that channels are multiplied by.
+// parameters. Layer and group normalisation, and numbers that channels are multiplied by.
 #include "compiler/interpreter/Kernels.h"
 
 #include <algorithm>
@@ -40,6 +40,26 @@ template <typename Visit> void forEachPixel(const Tensor &x, double epsilon, Vis
     const double inverse = 1 / std::sqrt(variance + epsilon);
     for (int64_t c = 0; c < channels; ++c)
       visit(first + c, c, (x[first + c] - mean) * inverse, inverse);
+  }
+}
+
+// Calls `visit(place, channel, group, normalized, 1 / deviation)` for each element, group after group of each
+// image: what it is among the pixels and channels of its group.
+template <typename Visit> void forEachGroup(const Tensor &x, int64_t groups, double epsilon, Visit visit) {
+  const int64_t channels = x.channels(), each = channels / groups, pixels = x.height() * x.width();
+  const double count = double(pixels * each);
+  for (int64_t group = 0; group < x.batch() * groups; ++group) {
+    const int64_t image = group / groups, first = group % groups * each;
+    const auto all = [&](auto body) {
+      for (int64_t pixel = image * pixels; pixel < (image + 1) * pixels; ++pixel)
+        for (int64_t c = first; c < first + each; ++c)
+          body(pixel * channels + c, c);
+    };
+    double mean = 0, variance = 0;
+    all([&](int64_t i, int64_t) { mean += x[i] / count; });
+    all([&](int64_t i, int64_t) { variance += (x[i] - mean) * (x[i] - mean) / count; });
+    const double inverse = 1 / std::sqrt(variance + epsilon);
+    all([&](int64_t i, int64_t c) { visit(i, c, group, (x[i] - mean) * inverse, inverse); });
   }
 }
 
@@ -149,6 +169,53 @@ NormGrad layerNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gamma, d
     const int64_t pixel = i / channels;
     result.dx[i] = inverse * (dy[i] * gamma[c] - sums[2 * pixel] - normalized * sums[2 * pixel + 1]);
   });
+  return result;
+}
+
+Tensor groupNorm(const Tensor &x, const Tensor &gamma, const Tensor &beta, int64_t groups, double epsilon) {
+  Tensor y(x.shape);
+  forEachGroup(x, groups, epsilon, [&](int64_t i, int64_t c, int64_t, double normalized, double) {
+    y[i] = normalized * gamma[c] + beta[c];
+  });
+  return y;
+}
+
+// As layerNormGrad, the sums being a group's.
+NormGrad groupNormGrad(const Tensor &x, const Tensor &dy, const Tensor &gamma, int64_t groups,
+                       double epsilon) {
+  const int64_t channels = x.channels();
+  NormGrad result{Tensor(x.shape), Tensor({channels}), Tensor({channels})};
+  const double count = double(x.height() * x.width() * (channels / groups));
+  Tensor sums({x.batch() * groups, 2});
+  forEachGroup(x, groups, epsilon, [&](int64_t i, int64_t c, int64_t group, double normalized, double) {
+    sums[2 * group] += dy[i] * gamma[c] / count;
+    sums[2 * group + 1] += dy[i] * gamma[c] * normalized / count;
+    result.dgamma[c] += dy[i] * normalized;
+    result.dbeta[c] += dy[i];
+  });
+  forEachGroup(
+      x, groups, epsilon, [&](int64_t i, int64_t c, int64_t group, double normalized, double inverse) {
+        result.dx[i] = inverse * (dy[i] * gamma[c] - sums[2 * group] - normalized * sums[2 * group + 1]);
+      });
+  return result;
+}
+
+Tensor prelu(const Tensor &x, const Tensor &slope) {
+  Tensor y(x.shape);
+  forEachChannel(x.pixels(), x.channels(), [&](int64_t i, int64_t c) {
+    y[i] = x[i] > 0 ? x[i] : x[i] * slope[slope.size() == 1 ? 0 : c];
+  });
+  return y;
+}
+
+PreluGrad preluGrad(const Tensor &x, const Tensor &dy, const Tensor &slope) {
+  PreluGrad result{Tensor(x.shape), Tensor(slope.shape)};
+  for (int64_t i = 0; i < x.size(); ++i) {
+    const int64_t c = slope.size() == 1 ? 0 : i % x.channels();
+    result.dx[i] = x[i] > 0 ? dy[i] : dy[i] * slope[c];
+    if (!(x[i] > 0))
+      result.dslope[c] += dy[i] * x[i];
+  }
   return result;
 }
 

@@ -181,6 +181,34 @@ Tensor concat(std::span<const Tensor *const> operands) {
   return y;
 }
 
+// Calls visit(place in the fine map, place in the coarse one) for each element.
+template <typename Visit>
+static void forEachOfSquares(int64_t batch, int64_t height, int64_t width, int64_t channels, int64_t factor,
+                             Visit visit) {
+  int64_t fine = 0;
+  for (int64_t n = 0; n < batch; ++n)
+    for (int64_t h = 0; h < height; ++h)
+      for (int64_t w = 0; w < width; ++w)
+        for (int64_t c = 0; c < channels; ++c, ++fine) {
+          const int64_t pixel = (n * (height / factor) + h / factor) * (width / factor) + w / factor;
+          visit(fine, ((pixel * channels + c) * factor + h % factor) * factor + w % factor);
+        }
+}
+
+Tensor pixelShuffle(const Tensor &x, int64_t factor) {
+  Tensor y({x.batch(), x.height() * factor, x.width() * factor, x.channels() / (factor * factor)});
+  forEachOfSquares(y.batch(), y.height(), y.width(), y.channels(), factor,
+                   [&](int64_t fine, int64_t coarse) { y[fine] = x[coarse]; });
+  return y;
+}
+
+Tensor pixelUnshuffle(const Tensor &x, int64_t factor) {
+  Tensor y({x.batch(), x.height() / factor, x.width() / factor, x.channels() * factor * factor});
+  forEachOfSquares(x.batch(), x.height(), x.width(), x.channels(), factor,
+                   [&](int64_t fine, int64_t coarse) { y[coarse] = x[fine]; });
+  return y;
+}
+
 Tensor embedChannels(const Tensor &x, int64_t begin, int64_t channels) {
   Tensor y({x.batch(), x.height(), x.width(), channels});
   for (int64_t p = 0; p < x.pixels(); ++p)

@@ -82,7 +82,57 @@ void ChannelShuffleOp::buildGradient(OpBuilder &builder, ValueRange resultGradie
                                  builder.getI64IntegerAttr(channelsOf(getType()) / getGroups()));
 }
 
-//===- Arithmetic
+//===- Channels and pixels
+//---------------------------------------------------------------------------------------------===//
+
+LogicalResult PixelShuffleOp::inferShapes(Types &results) {
+  RankedTensorType input = getInput().getType();
+  const int64_t f = getFactor();
+  if (channelsOf(input) % (f * f) != 0) // C1
+    return emitOpError("makes squares of ") << f << " pixels of " << channelsOf(input) << " channels";
+  results.push_back(mapLike(
+      input, {batchOf(input), heightOf(input) * f, widthOf(input) * f, channelsOf(input) / (f * f)})); // C2
+  return success();
+}
+
+ReceptiveWindow PixelShuffleOp::getReceptiveWindow(unsigned) {
+  const double step = 1.0 / double(getFactor());
+  return {{1, 1}, {step, step}};
+}
+
+void PixelShuffleOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                   llvm::function_ref<bool(Value)> wanted,
+                                   MutableArrayRef<Value> operandGradients) {
+  if (wanted(getInput()))
+    operandGradients[0] = PixelUnshuffleOp::create(builder, getLoc(), getInput().getType(),
+                                                   resultGradients[0], getFactorAttr());
+}
+
+LogicalResult PixelUnshuffleOp::inferShapes(Types &results) {
+  RankedTensorType input = getInput().getType();
+  const int64_t f = getFactor();
+  if (heightOf(input) % f != 0 || widthOf(input) % f != 0) // C1
+    return emitOpError("takes squares of ")
+           << f << " pixels from a map of " << heightOf(input) << "x" << widthOf(input);
+  results.push_back(mapLike(
+      input, {batchOf(input), heightOf(input) / f, widthOf(input) / f, channelsOf(input) * f * f})); // C2
+  return success();
+}
+
+ReceptiveWindow PixelUnshuffleOp::getReceptiveWindow(unsigned) {
+  const double factor = double(getFactor());
+  return {{factor, factor}, {factor, factor}};
+}
+
+void PixelUnshuffleOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                     llvm::function_ref<bool(Value)> wanted,
+                                     MutableArrayRef<Value> operandGradients) {
+  if (wanted(getInput()))
+    operandGradients[0] =
+        PixelShuffleOp::create(builder, getLoc(), getInput().getType(), resultGradients[0], getFactorAttr());
+}
+
+//===- Softmax and products of maps
 //---------------------------------------------------------------------------------------------===//
 
 static RankedTensorType onePixel(RankedTensorType map) {
@@ -90,6 +140,116 @@ static RankedTensorType onePixel(RankedTensorType map) {
 }
 
 static RankedTensorType oneChannel(RankedTensorType map) { return withDimension(map, 3, 1); }
+
+LogicalResult SoftmaxOp::inferShapes(Types &results) {
+  RankedTensorType input = getInput().getType();
+  if (channelsOf(input) % getRuns() != 0) // C1
+    return emitOpError("divides ") << channelsOf(input) << " channels into " << getRuns() << " runs";
+  results.push_back(input); // C2
+  return success();
+}
+
+// y * (dy - s), s being the sum of y * dy over what the softmax is over.
+void SoftmaxOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                              llvm::function_ref<bool(Value)> wanted,
+                              MutableArrayRef<Value> operandGradients) {
+  if (!wanted(getInput()))
+    return;
+  Location loc = getLoc();
+  RankedTensorType type = getType();
+  const int64_t runs = getRuns(), length = channelsOf(type) / runs;
+  Value dy = resultGradients[0], sum;
+  if (length == 1) {
+    sum = PixelDotOp::create(builder, loc, oneChannel(type), getResult(), dy);
+  } else {
+    Value products = MultiplyOp::create(builder, loc, type, getResult(), dy);
+    RankedTensorType part = withDimension(type, 3, length);
+    for (int64_t run = 0; run < runs; ++run) {
+      Value slice = SliceOp::create(builder, loc, part, products, builder.getI64IntegerAttr(run * length));
+      sum = sum ? AddOp::create(builder, loc, part, sum, slice).getResult() : slice;
+    }
+    sum = ConcatOp::create(builder, loc, type, SmallVector<Value>(size_t(runs), sum));
+  }
+  Value rest = SubtractOp::create(builder, loc, type, dy, sum);
+  operandGradients[0] = MultiplyOp::create(builder, loc, type, getResult(), rest);
+}
+
+LogicalResult SpatialSoftmaxOp::inferShapes(Types &results) {
+  results.push_back(getInput().getType()); // C1
+  return success();
+}
+
+// Each pixel sees all others.
+static ReceptiveWindow wholeMap(RankedTensorType input) {
+  return {{2.0 * double(heightOf(input)) - 1, 2.0 * double(widthOf(input)) - 1}, {1, 1}};
+}
+
+ReceptiveWindow SpatialSoftmaxOp::getReceptiveWindow(unsigned) { return wholeMap(getInput().getType()); }
+
+void SpatialSoftmaxOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                     llvm::function_ref<bool(Value)> wanted,
+                                     MutableArrayRef<Value> operandGradients) {
+  if (!wanted(getInput()))
+    return;
+  RankedTensorType type = getType();
+  Value dy = resultGradients[0];
+  Value sum = SpatialDotOp::create(builder, getLoc(), onePixel(type), getResult(), dy);
+  Value rest = SubtractOp::create(builder, getLoc(), type, dy, sum);
+  operandGradients[0] = MultiplyOp::create(builder, getLoc(), type, getResult(), rest);
+}
+
+static std::pair<int64_t, int64_t> sidesOf(RankedTensorType map, bool transposed) {
+  const int64_t pixels = heightOf(map) * widthOf(map), channels = channelsOf(map);
+  return transposed ? std::pair(channels, pixels) : std::pair(pixels, channels);
+}
+
+LogicalResult MatmulOp::inferShapes(Types &results) {
+  RankedTensorType lhs = getLhs().getType(), rhs = getRhs().getType(), result = getType();
+  if (failed(requireOneElement(*this, lhs, getRhs()))) // C3
+    return failure();
+  const auto [rows, inner] = sidesOf(lhs, getTransposeLhs());
+  const auto [others, columns] = sidesOf(rhs, getTransposeRhs());
+  if (batchOf(lhs) != batchOf(rhs) || inner != others) // C1, C3
+    return emitOpError("multiplies ") << batchOf(lhs) << " matrices of " << rows << "x" << inner << " by "
+                                      << batchOf(rhs) << " of " << others << "x" << columns;
+  if (!getTransposeLhs())
+    results.push_back(withDimension(lhs, 3, columns)); // C2
+  else if (heightOf(result) * widthOf(result) == rows)
+    results.push_back(mapLike(lhs, {batchOf(lhs), heightOf(result), widthOf(result), columns}));
+  else
+    results.push_back(mapLike(lhs, {batchOf(lhs), rows, 1, columns}));
+  return success();
+}
+
+int64_t MatmulOp::getMacs() {
+  return getType().getNumElements() * sidesOf(getLhs().getType(), getTransposeLhs()).second;
+}
+
+ReceptiveWindow MatmulOp::getReceptiveWindow(unsigned operand) {
+  if (operand == 0 && !getTransposeLhs())
+    return {};
+  RankedTensorType map = cast<RankedTensorType>(getOperand(operand).getType());
+  return wholeMap(map);
+}
+
+// With a matrix transposed, its gradient's product has the operands the other way round.
+void MatmulOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                             llvm::function_ref<bool(Value)> wanted,
+                             MutableArrayRef<Value> operandGradients) {
+  Value dy = resultGradients[0], a = getLhs(), b = getRhs();
+  const bool ta = getTransposeLhs(), tb = getTransposeRhs();
+  const auto product = [&](Value of, Value first, Value second, bool transposeFirst, bool transposeSecond) {
+    return MatmulOp::create(builder, getLoc(), of.getType(), first, second, transposeFirst, transposeSecond)
+        .getResult();
+  };
+  if (wanted(a))
+    operandGradients[0] = ta ? product(a, b, dy, tb, true) : product(a, dy, b, false, !tb);
+  if (wanted(b))
+    operandGradients[1] = tb ? product(b, dy, a, true, ta) : product(b, a, dy, !ta, false);
+}
+
+//===- Arithmetic
+//---------------------------------------------------------------------------------------------===//
 
 template <class Op> static LogicalResult inferBinary(Op op, Types &results) {
   RankedTensorType lhs = op.getLhs().getType(), rhs = op.getRhs().getType();

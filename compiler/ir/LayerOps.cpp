@@ -325,6 +325,80 @@ Expected LayerNormGradOp::expectedOperands(std::optional<int64_t>) {
   return {{1, "dy", input}, {2, "gamma", vectorOf(input)}};
 }
 
+// C3
+static LogicalResult requireGroups(Operation *op, RankedTensorType input, int64_t groups) {
+  if (channelsOf(input) % groups != 0)
+    return op->emitOpError("normalises ") << groups << " groups of " << channelsOf(input) << " channels";
+  return success();
+}
+
+LogicalResult GroupNormOp::inferShapes(Types &results) {
+  results.push_back(getInput().getType());
+  return requireGroups(*this, getInput().getType(), getGroups());
+}
+
+Expected GroupNormOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType type = vectorOf(getInput().getType());
+  return {{1, "gamma", type}, {2, "beta", type}};
+}
+
+void GroupNormOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                llvm::function_ref<bool(Value)> wanted,
+                                MutableArrayRef<Value> operandGradients) {
+  RankedTensorType vector = getGamma().getType();
+  auto gradient =
+      GroupNormGradOp::create(builder, getLoc(), TypeRange{getInput().getType(), vector, vector}, getInput(),
+                              resultGradients[0], getGamma(), getGroupsAttr(), getEpsilonAttr());
+  for (unsigned operand : {0, 1, 2})
+    if (wanted(getOperand(operand)))
+      operandGradients[operand] = gradient.getResult(operand);
+}
+
+LogicalResult GroupNormGradOp::inferShapes(Types &results) {
+  RankedTensorType input = getInput().getType(), vector = vectorOf(input);
+  results.append({input, vector, vector});
+  return requireGroups(*this, input, getGroups());
+}
+
+Expected GroupNormGradOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType input = getInput().getType();
+  return {{1, "dy", input}, {2, "gamma", vectorOf(input)}};
+}
+
+// C1: one for each channel, or one for all.
+static RankedTensorType slopeType(RankedTensorType input, RankedTensorType given) {
+  return given.getDimSize(0) == 1 ? given : vectorOf(input);
+}
+
+LogicalResult PreluOp::inferShapes(Types &results) {
+  results.push_back(getInput().getType());
+  return success();
+}
+
+Expected PreluOp::expectedOperands(std::optional<int64_t>) {
+  return {{1, "slope", slopeType(getInput().getType(), getSlope().getType())}};
+}
+
+void PreluOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                            llvm::function_ref<bool(Value)> wanted, MutableArrayRef<Value> operandGradients) {
+  auto gradient =
+      PreluGradOp::create(builder, getLoc(), TypeRange{getInput().getType(), getSlope().getType()},
+                          getInput(), resultGradients[0], getSlope());
+  for (unsigned operand : {0, 1})
+    if (wanted(getOperand(operand)))
+      operandGradients[operand] = gradient.getResult(operand);
+}
+
+LogicalResult PreluGradOp::inferShapes(Types &results) {
+  results.append({getInput().getType(), getSlope().getType()});
+  return success();
+}
+
+Expected PreluGradOp::expectedOperands(std::optional<int64_t>) {
+  RankedTensorType input = getInput().getType();
+  return {{1, "dy", input}, {2, "slope", slopeType(input, getSlope().getType())}};
+}
+
 LogicalResult ScaleChannelsOp::inferShapes(Types &results) {
   results.push_back(getInput().getType());
   return success();

@@ -59,6 +59,44 @@ def Vn_ChannelShuffleOp : Vn_Op<"channel_shuffle", [Pure, Vn_Shape, Vn_Bytes, Vn
   let assemblyFormat = "$input `in` $groups attr-dict `:` functional-type(operands, results)";
 }
 
+def Vn_PixelShuffleOp : Vn_Op<"pixel_shuffle", [Pure, Vn_Shape, Vn_Bytes, Vn_Window, Vn_Gradient]> {
+  let summary = "channels become pixels of a larger map";
+  let description = [{
+    `result[n, h * f + i, w * f + j, c] = input[n, h, w, (c * f + i) * f + j]`, f being `factor` (Shi et al.: Real-Time
+    Single Image and Video Super-Resolution, 2016).
+
+    - (C1) the square of `factor` divides the channels of `input`.
+    - (C2) `result` has `factor` times its rows and columns, and its channels divided by the square of `factor`.
+
+    Example:
+    ```mlir
+    %y = vn.pixel_shuffle %x by 2 : (tensor<1x8x8x16xf32>) -> tensor<1x16x16x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Count:$factor);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$input `by` $factor attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_PixelUnshuffleOp : Vn_Op<"pixel_unshuffle", [Pure, Vn_Shape, Vn_Bytes, Vn_Window, Vn_Gradient]> {
+  let summary = "pixels become channels of a smaller map";
+  let description = [{
+    `result[n, h, w, (c * f + i) * f + j] = input[n, h * f + i, w * f + j, c]`, f being `factor`: undoes `vn.pixel_shuffle`,
+    whose gradient it is.
+
+    - (C1) `factor` divides the rows and columns of `input`.
+    - (C2) `result` has its rows and columns divided by `factor`, and its channels times the square of `factor`.
+
+    Example:
+    ```mlir
+    %y = vn.pixel_unshuffle %x by 2 : (tensor<1x16x16x4xf32>) -> tensor<1x8x8x16xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Count:$factor);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$input `by` $factor attr-dict `:` functional-type(operands, results)";
+}
+
 def Vn_EmbedChannelsOp : Vn_Op<"embed_channels", [Pure, Vn_Shape, Vn_Bytes]> {
   let summary = "places a map among channels of zeros";
   let description = [{
@@ -204,6 +242,70 @@ def Vn_ReduceChannelsOp : Vn_Op<"reduce_channels", [Pure, Vn_Shape, Vn_Bytes, Vn
   let arguments = (ins Vn_ChannelReductionAttr:$reduction, Vn_Map:$input);
   let results = (outs Vn_Map:$result);
   let assemblyFormat = "$reduction $input attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_SoftmaxOp : Vn_Op<"softmax", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
+  let summary = "exponentials of runs of channels, as parts of their sum";
+  let description = [{
+    The C channels of each pixel are `runs` runs of neighbours of equal length; of each place in a run the exponentials of all
+    runs are divided by their sum: `result[c] = exp(input[c]) / sum exp(input[r])` over all r with r = c modulo C / `runs`.
+    With as many runs as channels it is the softmax of each pixel over its channels, with 2 the weights of two branches of which
+    `input` has one after the other. Computed of differences from the largest, so that no exponential is too large.
+
+    - (C1) `runs` divides the channels of `input`.
+    - (C2) `result` has the type of `input`.
+
+    Example:
+    ```mlir
+    %y = vn.softmax %x of 4 : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Count:$runs);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$input `of` $runs attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_SpatialSoftmaxOp : Vn_Op<"spatial_softmax", [Pure, Vn_Shape, Vn_Bytes, Vn_Window, Vn_Gradient]> {
+  let summary = "exponentials of pixels, as parts of their sum, per channel";
+  let description = [{
+    `result[n, h, w, c] = exp(input[n, h, w, c]) / sum exp(input[n, i, j, c])`, the sum over i and j. Computed of differences
+    from the largest.
+
+    - (C1) `result` has the type of `input`.
+
+    Example:
+    ```mlir
+    %y = vn.spatial_softmax %x : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
+def Vn_MatmulOp : Vn_Op<"matmul", [Pure, Vn_Shape, Vn_Macs, Vn_Window, Vn_Gradient]> {
+  let summary = "product of the maps of each image as matrices";
+  let description = [{
+    A map is a matrix with a row for each pixel, row by row, and a column for each channel. `transpose_lhs` and
+    `transpose_rhs` exchange rows and columns of an operand before it is multiplied.
+
+    - (C1) the columns of the first matrix are as many as the rows of the second.
+    - (C2) `result` has a pixel for each row of the first and a channel for each column of the second matrix; its height and
+      width are those of `lhs`, but with `transpose_lhs` as its type says.
+    - (C3) the operands have one batch and one element type.
+
+    Example:
+    ```mlir
+    %scores = vn.matmul %q, %k transpose_rhs : (tensor<1x8x8x32xf32>, tensor<1x4x4x32xf32>) -> tensor<1x8x8x16xf32>
+    %values = vn.matmul %scores, %v : (tensor<1x8x8x16xf32>, tensor<1x4x4x48xf32>) -> tensor<1x8x8x48xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$lhs, Vn_Map:$rhs, UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = [{
+    $lhs `,` $rhs (`transpose_lhs` $transpose_lhs^)? (`transpose_rhs` $transpose_rhs^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
 }
 
 def Vn_PixelDotOp : Vn_Op<"pixel_dot", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {

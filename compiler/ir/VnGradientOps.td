@@ -158,6 +158,51 @@ def Vn_LayerNormGradOp : Vn_Op<"layer_norm_grad", [Pure, Vn_ShapeOfOperands, Vn_
   let assemblyFormat = "$input `,` $dy `,` $gamma `epsilon` $epsilon attr-dict `:` functional-type(operands, results)";
 }
 
+def Vn_GroupNormGradOp : Vn_Op<"group_norm_grad", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
+  let summary = "gradients of group normalisation";
+  let description = [{
+    With mean, deviation d = sqrt(var + epsilon) and h = (input - mean) / d of each image's groups of m elements, and
+    g = `dy` * `gamma`: `dx = (g - sum g / m - h * sum (g * h) / m) / d`, the sums over a group; `dgamma = sum dy * h` and
+    `dbeta = sum dy` over N, H and W.
+
+    - (C1) `dy` has the type of `input`, `gamma` one element per channel.
+    - (C2) `dx` has the type of `input`, `dgamma` and `dbeta` that of `gamma`.
+    - (C3) `groups` divides the channels of `input`.
+
+    Example:
+    ```mlir
+    %dx, %dgamma, %dbeta = vn.group_norm_grad %x, %dy, %gamma in 2 epsilon 1.0e-5
+      : (tensor<8x4x4x4xf32>, tensor<8x4x4x4xf32>, tensor<4xf32>)
+      -> (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>)
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Map:$dy, Vn_Vector:$gamma, Vn_Count:$groups, Vn_Epsilon:$epsilon);
+  let results = (outs Vn_Map:$dx, Vn_Vector:$dgamma, Vn_Vector:$dbeta);
+  let assemblyFormat = [{
+    $input `,` $dy `,` $gamma `in` $groups `epsilon` $epsilon attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Vn_PreluGradOp : Vn_Op<"prelu_grad", [Pure, Vn_ShapeOfOperands, Vn_Bytes]> {
+  let summary = "gradients of a rectifier with a learned slope";
+  let description = [{
+    `dx` is `dy` where `input` is above 0, else `slope * dy`; `dslope` is the sum of `input * dy` where `input` is not above 0,
+    over N, H and W and, where there is one slope, over the channels.
+
+    - (C1) `dy` has the type of `input`, `slope` one element per channel or one for all of them.
+    - (C2) `dx` has the type of `input`, `dslope` that of `slope`.
+
+    Example:
+    ```mlir
+    %dx, %dslope = vn.prelu_grad %x, %dy, %slope
+      : (tensor<8x4x4x4xf32>, tensor<8x4x4x4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xf32>, tensor<4xf32>)
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Map:$dy, Vn_Vector:$slope);
+  let results = (outs Vn_Map:$dx, Vn_Vector:$dslope);
+  let assemblyFormat = "$input `,` $dy `,` $slope attr-dict `:` functional-type(operands, results)";
+}
+
 def Vn_ActivateGradOp : Vn_Op<"activate_grad", [Pure, SameOperandsAndResultType, Vn_Shape, Vn_Bytes]> {
   let summary = "gradient of an activation, from its result or input";
   let description = [{

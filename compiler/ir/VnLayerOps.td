@@ -208,6 +208,48 @@ def Vn_LayerNormOp : Vn_Op<"layer_norm", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn
   }];
 }
 
+def Vn_GroupNormOp : Vn_Op<"group_norm", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
+  let summary = "normalisation of groups of channels over their pixels";
+  let description = [{
+    `gamma * (input - mean) / sqrt(var + epsilon) + beta`, mean and biased variance being those of all pixels of an image and
+    the C / `groups` neighbouring channels of a group (Wu, He: Group Normalization, 2018). With as many groups as channels it
+    is instance normalisation. As of batch norms in training, statistics do not count in receptive fields.
+
+    - (C1) `gamma` and `beta` have one element per channel.
+    - (C2) `result` has the type of `input`.
+    - (C3) `groups` divides the channels of `input`.
+
+    Example:
+    ```mlir
+    %y = vn.group_norm %x, %gamma, %beta in 2 epsilon 1.0e-5
+      : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Vector:$gamma, Vn_Vector:$beta, Vn_Count:$groups, Vn_Epsilon:$epsilon);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = [{
+    $input `,` $gamma `,` $beta `in` $groups `epsilon` $epsilon attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Vn_PreluOp : Vn_Op<"prelu", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
+  let summary = "rectifier with a learned slope below 0";
+  let description = [{
+    `input` where it is above 0, else `slope * input` (He et al.: Delving Deep into Rectifiers, 2015).
+
+    - (C1) `slope` has one element per channel, or one for all of them.
+    - (C2) `result` has the type of `input`.
+
+    Example:
+    ```mlir
+    %y = vn.prelu %x, %slope : (tensor<1x8x8x4xf32>, tensor<4xf32>) -> tensor<1x8x8x4xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Map:$input, Vn_Vector:$slope);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$input `,` $slope attr-dict `:` functional-type(operands, results)";
+}
+
 def Vn_ScaleChannelsOp : Vn_Op<"scale_channels", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
   let summary = "multiplies each channel by a number of its own";
   let description = [{

@@ -235,6 +235,20 @@ private:
     return LayerNormOp::create(builder, loc, mapType(node.shape), input, gamma, beta, real(node.epsilon));
   }
 
+  Value lowerGroupNorm(const dsl::Node &node, Location loc, Value input) {
+    const int64_t channels = node.shape.channels;
+    Value gamma = parameter(node, "weight", ParameterKind::Gamma, {channels});
+    Value beta = parameter(node, "bias", ParameterKind::Beta, {channels});
+    return GroupNormOp::create(builder, loc, mapType(node.shape), input, gamma, beta, integer(node.groups),
+                               real(node.epsilon));
+  }
+
+  Value lowerPrelu(const dsl::Node &node, Location loc, Value input) {
+    Value slope = parameter(node, "weight", ParameterKind::Gamma, {node.perChannel ? node.shape.channels : 1},
+                            real(node.initial));
+    return PreluOp::create(builder, loc, mapType(node.shape), input, slope);
+  }
+
   // The name's hash (FNV-1a): adding another dropout changes nothing of what this one draws.
   static int64_t streamOf(StringRef place) {
     uint32_t hash = 2166136261;
@@ -290,6 +304,10 @@ private:
       return lowerBatchNorm(node, loc, input);
     case dsl::OpKind::LayerNorm:
       return lowerLayerNorm(node, loc, input);
+    case dsl::OpKind::GroupNorm:
+      return lowerGroupNorm(node, loc, input);
+    case dsl::OpKind::Prelu:
+      return lowerPrelu(node, loc, input);
     case dsl::OpKind::LayerScale:
       return ScaleChannelsOp::create(
           builder, loc, type, input,
@@ -330,6 +348,17 @@ private:
       return ConcatOp::create(builder, loc, type, operands);
     case dsl::OpKind::ChannelShuffle:
       return ChannelShuffleOp::create(builder, loc, type, input, integer(node.groups));
+    case dsl::OpKind::PixelShuffle:
+      return PixelShuffleOp::create(builder, loc, type, input, integer(node.factor));
+    case dsl::OpKind::PixelUnshuffle:
+      return PixelUnshuffleOp::create(builder, loc, type, input, integer(node.factor));
+    case dsl::OpKind::Softmax:
+      return SoftmaxOp::create(builder, loc, type, input, integer(node.groups));
+    case dsl::OpKind::SpatialSoftmax:
+      return SpatialSoftmaxOp::create(builder, loc, type, input);
+    case dsl::OpKind::Matmul:
+      return MatmulOp::create(builder, loc, type, input, operands[1], unit(node.transposed[0]),
+                              unit(node.transposed[1]));
     case dsl::OpKind::Add:
       return AddOp::create(builder, loc, type, input, operands[1]);
     case dsl::OpKind::Subtract:

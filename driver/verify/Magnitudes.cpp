@@ -180,6 +180,92 @@ std::vector<Tensor> ofLayerNormGradient(vn::LayerNormGradOp norm, const Operands
   return {std::move(dx), std::move(dgamma), std::move(dbeta)};
 }
 
+// Of each image's groups of channels.
+struct GroupsOfImages {
+  int64_t channels, each, pixels, groups;
+
+  GroupsOfImages(const Tensor &x, int64_t groups)
+      : channels(x.channels()), each(x.channels() / groups), pixels(x.height() * x.width()), groups(groups) {}
+  int64_t count() const { return each * pixels; }
+  size_t of(int64_t place) const {
+    return size_t(place / channels / pixels * groups + place % channels / each);
+  }
+};
+
+std::vector<PixelStatistics> statisticsOf(const Tensor &x, const GroupsOfImages &groups, double epsilon) {
+  std::vector<PixelStatistics> all(size_t(x.batch() * groups.groups));
+  const double share = 1 / double(groups.count());
+  for (int64_t i = 0; i < x.size(); ++i) {
+    all[groups.of(i)].mean += x[i] * share;
+    all[groups.of(i)].magnitude += std::abs(x[i]) * share;
+  }
+  for (int64_t i = 0; i < x.size(); ++i)
+    all[groups.of(i)].deviation += std::pow(x[i] - all[groups.of(i)].mean, 2) * share;
+  for (PixelStatistics &own : all)
+    own.deviation = std::sqrt(own.deviation + epsilon);
+  return all;
+}
+
+std::vector<Tensor> ofGroupNorm(vn::GroupNormOp norm, const Operands &operands, const Operands &magnitudes) {
+  const Tensor &x = *magnitudes[0], &gamma = *magnitudes[1], &beta = *magnitudes[2];
+  const GroupsOfImages groups(x, int64_t(norm.getGroups()));
+  const auto all = statisticsOf(*operands[0], groups, norm.getEpsilon().convertToDouble());
+  Tensor y(x.shape);
+  for (int64_t i = 0; i < x.size(); ++i) {
+    const PixelStatistics &own = all[groups.of(i)];
+    const int64_t c = i % groups.channels;
+    y[i] = (x[i] + own.magnitude) / own.deviation * gamma[c] + beta[c];
+  }
+  return {std::move(y)};
+}
+
+std::vector<Tensor> ofGroupNormGradient(vn::GroupNormGradOp norm, const Operands &operands,
+                                        const Operands &magnitudes) {
+  const Tensor &x = *operands[0], &dy = *magnitudes[1], &gamma = *magnitudes[2];
+  const GroupsOfImages groups(x, int64_t(norm.getGroups()));
+  const auto all = statisticsOf(x, groups, norm.getEpsilon().convertToDouble());
+  Tensor dx(x.shape), dgamma({groups.channels}), dbeta({groups.channels});
+  std::vector<double> sums(all.size()), products(all.size());
+  const auto normalized = [&](int64_t i) {
+    const PixelStatistics &own = all[groups.of(i)];
+    return std::abs(x[i] - own.mean) / own.deviation;
+  };
+  for (int64_t i = 0; i < x.size(); ++i) {
+    const int64_t c = i % groups.channels;
+    const double g = dy[i] * gamma[c] / double(groups.count());
+    sums[groups.of(i)] += g;
+    products[groups.of(i)] += g * normalized(i);
+    dgamma[c] += dy[i] * normalized(i);
+    dbeta[c] += dy[i];
+  }
+  for (int64_t i = 0; i < x.size(); ++i) {
+    const size_t group = groups.of(i);
+    dx[i] = (dy[i] * gamma[i % groups.channels] + sums[group] + normalized(i) * products[group]) /
+            all[group].deviation;
+  }
+  return {std::move(dx), std::move(dgamma), std::move(dbeta)};
+}
+
+// Either side of 0 may be where the element is, as near to it as rounding goes.
+double steepest(const Tensor &slope, int64_t i, int64_t channels) {
+  return std::max(1.0, slope[slope.size() == 1 ? 0 : i % channels]);
+}
+std::vector<Tensor> ofPrelu(const Operands &magnitudes) {
+  Tensor y = *magnitudes[0];
+  for (int64_t i = 0; i < y.size(); ++i)
+    y[i] *= steepest(*magnitudes[1], i, y.channels());
+  return {std::move(y)};
+}
+std::vector<Tensor> ofPreluGradient(const Operands &magnitudes) {
+  const Tensor &x = *magnitudes[0], &slope = *magnitudes[2];
+  Tensor dx = *magnitudes[1], dslope(slope.shape);
+  for (int64_t i = 0; i < x.size(); ++i) {
+    dslope[slope.size() == 1 ? 0 : i % x.channels()] += dx[i] * x[i];
+    dx[i] *= steepest(slope, i, x.channels());
+  }
+  return {std::move(dx), std::move(dslope)};
+}
+
 // Of logits and losses: differences of the largest logits.
 double largest(const Tensor &tensor) {
   double most = 0;
@@ -265,6 +351,17 @@ std::vector<Tensor> magnitudesOf(mlir::Operation *op, llvm::ArrayRef<const Tenso
       .Case([&](vn::BatchNormGradOp norm) { return ofNormGradient(norm, exact, sums); })
       .Case([&](vn::LayerNormOp norm) { return ofLayerNorm(norm, exact, sums); })
       .Case([&](vn::LayerNormGradOp norm) { return ofLayerNormGradient(norm, exact, sums); })
+      .Case([&](vn::GroupNormOp norm) { return ofGroupNorm(norm, exact, sums); })
+      .Case([&](vn::GroupNormGradOp norm) { return ofGroupNormGradient(norm, exact, sums); })
+      // A share moves by itself times what exponents do.
+      .Case<vn::SoftmaxOp, vn::SpatialSoftmaxOp>([&](auto softmax) {
+        std::vector<Tensor> results = evaluate(softmax, exact);
+        for (double &share : results[0].data)
+          share *= 1 + 2 * largest(*sums[0]);
+        return results;
+      })
+      .Case([&](vn::PreluOp) { return ofPrelu(sums); })
+      .Case([&](vn::PreluGradOp) { return ofPreluGradient(sums); })
       .Case([&](vn::FoldBiasOp fold) {
         // The mean is subtracted.
         Tensor mean = *sums[2];

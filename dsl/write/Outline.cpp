@@ -128,6 +128,16 @@ private:
       layer("layer_norm");
       real("epsilon", node.epsilon, 1e-5);
       break;
+    case OpKind::GroupNorm:
+      layer("group_norm");
+      add(number("groups", node.groups));
+      real("epsilon", node.epsilon, 1e-5);
+      break;
+    case OpKind::Prelu:
+      layer("prelu");
+      flag("per_channel", node.perChannel, false);
+      real("initial", node.initial, 0.25);
+      break;
     case OpKind::LayerScale:
       layer("layer_scale");
       real("initial", node.initial, 1e-6);
@@ -185,6 +195,24 @@ private:
     case OpKind::ChannelShuffle:
       item.callee = "channel_shuffle";
       add(number("groups", node.groups));
+      break;
+    case OpKind::PixelShuffle:
+    case OpKind::PixelUnshuffle:
+      item.callee = node.kind == OpKind::PixelShuffle ? "pixel_shuffle" : "pixel_unshuffle";
+      add(number("factor", node.factor));
+      break;
+    case OpKind::Softmax:
+      item.callee = "channel_softmax";
+      if (node.groups != node.shape.channels)
+        add(number("runs", node.groups));
+      break;
+    case OpKind::SpatialSoftmax:
+      item.callee = "spatial_softmax";
+      break;
+    case OpKind::Matmul:
+      item.callee = "matmul";
+      flag("transpose_a", node.transposed[0], false);
+      flag("transpose_b", node.transposed[1], false);
       break;
     case OpKind::Concat:
       item.form = OutlineItem::Form::List;

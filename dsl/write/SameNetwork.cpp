@@ -11,7 +11,7 @@ namespace {
 bool hasParameters(const Node &node) {
   return node.kind == OpKind::Convolution || node.kind == OpKind::TransposedConvolution ||
          node.kind == OpKind::Linear || node.kind == OpKind::BatchNorm || node.kind == OpKind::LayerNorm ||
-         node.kind == OpKind::LayerScale;
+         node.kind == OpKind::GroupNorm || node.kind == OpKind::LayerScale || node.kind == OpKind::Prelu;
 }
 
 // Numbers computations: equal ones of both graphs have one number.
@@ -38,14 +38,15 @@ private:
     const auto real = [&](double value) { text += realText(float(value)) + ","; };
     integer(int(node.kind));
     for (const int64_t value :
-         {node.shape.channels, node.shape.height, node.shape.width, node.groups, node.begin})
+         {node.shape.channels, node.shape.height, node.shape.width, node.groups, node.begin, node.factor})
       integer(value);
     for (const auto *sides : {&node.kernel, &node.stride, &node.dilation, &node.outputPadding, &node.offset})
       for (const int64_t side : *sides)
         integer(side);
     for (const int64_t side : node.padding)
       integer(side);
-    for (const bool flag : {node.bias, node.ceil, node.countPadding, node.replicate, node.alignCorners})
+    for (const bool flag : {node.bias, node.ceil, node.countPadding, node.replicate, node.alignCorners,
+                            node.perChannel, node.transposed[0], node.transposed[1]})
       integer(flag);
     integer(int(node.activation.kind));
     integer(node.kind == OpKind::Resample ? int(node.resampling) : int(node.mode));

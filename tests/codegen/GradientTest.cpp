@@ -319,6 +319,49 @@ BOOST_AUTO_TEST_CASE(layer_norms) {
   }
 }
 
+// Of slices, one pixel and what has two readers.
+BOOST_AUTO_TEST_CASE(group_norms_and_learned_slopes) {
+  for (const auto &[batch, c] : {std::pair{1, 18}, {5, 16}, {3, 72}}) {
+    Network net(batch, 7, 9, 80);
+    std::vector<Map> results;
+    unsigned seed = 0;
+    const auto map = [&, c = c] {
+      return net.convolution(net.part(7, 9, 4, false, seed++), {.channels = c});
+    };
+    results.push_back(net.groupNorm(map(), 2, 1e-3));
+    const Map norm = net.groupNorm(map(), c);
+    results.push_back(net.add(net.prelu(norm, true), net.prelu(norm, false)));
+    const Map x = net.convolution(net.image(), {.channels = 30});
+    results.push_back(
+        net.concat({net.groupNorm(net.slice(x, 5, 9), 3), net.prelu(net.slice(x, 16, 14), true)}));
+    results.push_back(net.prelu(net.globalPool(map()), false));
+    results.push_back(net.groupNorm(net.part(5, 5, 9, true), 1));
+    results.push_back(net.prelu(net.part(5, 5, 9, true), true));
+    checkTraining(net, results, "softmax", kWholeNetwork);
+  }
+}
+
+// Products in all layouts, of which both operands have gradients, and softmax over channels, runs and pixels.
+BOOST_AUTO_TEST_CASE(attention) {
+  Network net(3, 6, 8, 20);
+  unsigned seed = 0;
+  const auto map = [&](int64_t h, int64_t w, int64_t c) {
+    return net.convolution(net.part(h, w, 4, false, seed++), {.channels = c, .kernel = {1, 1}});
+  };
+  std::vector<Map> results;
+  results.push_back(net.matmul(map(6, 8, 7), map(1, 7, 18)));
+  results.push_back(net.matmul(map(6, 8, 7), map(3, 4, 7), false, true));
+  results.push_back(net.matmul(map(6, 8, 7), map(6, 8, 5), true));
+  results.push_back(net.matmul(map(3, 2, 7), map(2, 5, 6), true, true));
+  const Map x = map(6, 8, 18);
+  results.push_back(net.multiply(x, net.softmax(x, 18)));
+  results.push_back(net.multiply(x, net.softmax(map(6, 8, 18), 3)));
+  results.push_back(net.multiply(x, net.spatialSoftmax(map(6, 8, 18))));
+  results.push_back(net.multiply(net.pixelUnshuffle(x, 2), net.pixelUnshuffle(map(6, 8, 18), 2)));
+  results.push_back(net.pixelShuffle(map(3, 4, 12), 2));
+  checkTraining(net, results, "softmax", kWholeNetwork);
+}
+
 // ScaleNet's block: batch norms, relu and slices of the 1x1 convolution run below the resizes that allow it.
 // One convolution has nothing that stays above.
 BOOST_AUTO_TEST_CASE(sunk_convolutions) {

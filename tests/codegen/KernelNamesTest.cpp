@@ -353,6 +353,9 @@ std::vector<Kernel> elementwise(const Fields &f, const Target &target) {
       whole(ChannelBroadcastProblem{each, y, f[11] == 0 ? 1.0f : 1.0f / float(f[11])}, target),
       whole(ChannelMaxGradientProblem{a, each, each, y}, target),
       whole(LayerNormProblem{a, y, f[10] ? 1e-5 : 1e-3 / 3}, target),
+      whole(PreluProblem{a, y, a.c == 1 || f[10] > 0}, target),
+      whole(SoftmaxProblem{a, y, f[10] ? a.c : 1}, target),
+      whole(SpatialSoftmaxProblem{a, y}, target),
       whole(FillProblem{y, f[11] == 0 ? 0.0f : 1.0f / float(f[11])}, target),
       whole(ArrayProblem{y, false}, target),
       whole(ArrayProblem{a, true}, target),
@@ -381,10 +384,21 @@ std::vector<Kernel> training(const Fields &f, const Target &target) {
            BatchGradientSumsProblem{x, dy, masked, activation}, BatchGradientFinishProblem{x, f[9], epsilon},
            BatchGradientApplyProblem{x, dy, masked, x, activation}, ChannelSumsProblem{dy},
            LayerNormGradientProblem{x, dy, dy, epsilon}, LayerNormGradientSumsProblem{x, dy},
-           LayerNormGradientFinishProblem{x, f[9]}, ScaleParameterProblem{f[3], f[1]},
+           LayerNormGradientFinishProblem{x, f[9]}, GroupNormProblem{x, dy, f[7] ? x.c : 1, epsilon},
+           GroupNormGradientProblem{x, dy, dy, f[7] ? x.c : 1, epsilon},
+           PreluGradientProblem{x, dy, dy, x.c == 1 || f[7] > 0}, ScaleParameterProblem{f[3], f[1]},
            FoldWeightProblem{f[3], f[1], epsilon}, FoldScaleProblem{f[3], epsilon},
            FoldBiasProblem{f[3], f[8] == 1, epsilon}})
     kernels.push_back(whole(problem, target));
+  for (const codegen::CpuChoice &choice :
+       std::initializer_list<codegen::CpuChoice>{codegen::Finish(), codegen::Apply()}) {
+    kernels.push_back(
+        codegen::makeCpuKernel(GroupNormProblem{x, dy, f[7] ? x.c : 1, epsilon}, choice, target));
+    kernels.push_back(
+        codegen::makeCpuKernel(GroupNormGradientProblem{x, dy, dy, f[7] ? x.c : 1, epsilon}, choice, target));
+    kernels.push_back(
+        codegen::makeCpuKernel(PreluGradientProblem{x, dy, dy, x.c == 1 || f[7] > 0}, choice, target));
+  }
   const auto ignored = f[6] == 0 ? std::nullopt : std::optional<int64_t>(f[6] == 1 ? -1 : 255);
   const double weight = f[7] ? 1 : 0.4;
   PointwiseFunction function{Pointwise(f[6] % 6)};

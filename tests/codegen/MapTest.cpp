@@ -364,6 +364,90 @@ BOOST_AUTO_TEST_CASE(layer_norms) {
   checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
 }
 
+// Groups that begin within vectors and fill them, of maps in one part and in several.
+BOOST_AUTO_TEST_CASE(group_norms) {
+  Network net(3, 9, 7, 90);
+  for (const auto &[channels, groups] :
+       {std::pair{1, 1}, {6, 2}, {6, 6}, {16, 4}, {30, 1}, {35, 7}, {64, 2}, {88, 8}})
+    for (const bool slice : {false, true}) {
+      const Map x = net.part(9, 5, channels, slice, unsigned(channels));
+      net.output(net.groupNorm(x, groups, 1e-3), std::to_string(groups) + " groups of " +
+                                                     std::to_string(channels) + (slice ? " sliced" : ""));
+    }
+  net.output(net.groupNorm(net.globalPool(net.image()), 3, 1e-2), "one pixel");
+  net.output(net.activate(net.groupNorm(net.convolution(net.image(), {.channels = 8}), 2), "relu"), "behind");
+  checkNetwork(net, {}, kOneOp);
+  checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
+}
+
+BOOST_AUTO_TEST_CASE(learned_slopes) {
+  Network net(2, 5, 6, 90);
+  for (const int64_t channels : {1, 3, 16, 37})
+    for (const bool perChannel : {false, true})
+      for (const bool slice : {false, true})
+        net.output(net.prelu(net.part(5, 3, channels, slice, unsigned(channels)), perChannel),
+                   std::to_string(channels) + (perChannel ? " slopes" : " one") + (slice ? " sliced" : ""));
+  checkNetwork(net, {}, kOneOp);
+  checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
+}
+
+// Over all channels, fewer and more than a vector has, over runs that fill vectors and do not, and over
+// pixels.
+BOOST_AUTO_TEST_CASE(softmaxes) {
+  Network net(2, 5, 6, 80);
+  for (const int64_t channels : {1, 3, 16, 37, 76})
+    for (const bool slice : {false, true}) {
+      const Map x = net.part(5, 3, channels, slice, unsigned(channels));
+      const std::string name = std::to_string(channels) + (slice ? " sliced" : "");
+      net.output(net.softmax(x, channels), "channels " + name);
+      net.output(net.spatialSoftmax(x), "space " + name);
+      if (channels % 4 == 0)
+        net.output(net.softmax(x, channels / 4), "runs of 4 of " + name);
+      if (channels % 2 == 0)
+        net.output(net.softmax(x, 2), "two of " + name);
+    }
+  checkNetwork(net, {}, kOneOp);
+  checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
+}
+
+// Rows and columns fewer than a tile has, whole tiles and rests, operands in all layouts and within wider
+// maps, and sums that are cut.
+BOOST_AUTO_TEST_CASE(products_of_maps) {
+  Network net(2, 26, 25, 40);
+  unsigned seed = 0;
+  const auto part = [&](int64_t h, int64_t w, int64_t c) {
+    ++seed;
+    return net.part(h, w, c, seed % 2 == 0, seed);
+  };
+  for (const auto &[h, w, inner, columns] :
+       {std::tuple{1, 1, 9, 7}, {3, 4, 7, 5}, {5, 5, 16, 16}, {4, 8, 20, 33}, {2, 13, 36, 38}}) {
+    const std::string name =
+        std::to_string(h * w) + "x" + std::to_string(inner) + "x" + std::to_string(columns);
+    const Map a = part(h, w, inner), rows = part(1, inner > 25 ? 1 : inner, columns);
+    net.output(net.matmul(a, part(1, 5, inner), false, true), name + " NT");
+    net.output(net.matmul(a, part(h, w, columns), true), name + " TN");
+    if (inner <= 25) {
+      net.output(net.matmul(a, rows), name + " NN");
+      net.output(net.matmul(rows, part(2, 3, inner), true, true), name + " TT");
+    }
+  }
+  net.output(net.matmul(part(26, 25, 9), part(26, 25, 40), true), "long");
+  checkNetwork(net, {}, kOneOp);
+  checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
+}
+
+BOOST_AUTO_TEST_CASE(squares_of_pixels) {
+  Network net(2, 12, 6, 90);
+  for (const int64_t factor : {1, 2, 3})
+    for (const int64_t channels : {1, 3, 8}) {
+      const std::string name = std::to_string(channels) + " by " + std::to_string(factor);
+      net.output(net.pixelShuffle(net.part(4, 3, channels * factor * factor, channels == 8), factor), name);
+      net.output(net.pixelUnshuffle(net.part(12, 6, channels, channels == 8), factor), "back " + name);
+    }
+  checkNetwork(net, {}, kOneOp);
+  checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
+}
+
 // Batch norms that fold into no convolution.
 BOOST_AUTO_TEST_CASE(affine) {
   Network net(2, 5, 6, 40);

@@ -149,6 +149,38 @@ Map Network::layerNorm(const Map &x, double epsilon) {
   return result("layer_norm", {x}, " epsilon " + number(epsilon), x, names);
 }
 
+Map Network::groupNorm(const Map &x, int64_t groups, double epsilon) {
+  const std::vector<std::string> names = {parameter("gamma", {x.c}), parameter("beta", {x.c})};
+  return result("group_norm", {x}, " in " + std::to_string(groups) + " epsilon " + number(epsilon), x, names);
+}
+
+Map Network::prelu(const Map &x, bool perChannel) {
+  return result("prelu", {x}, "", x, {parameter("gamma", {perChannel ? x.c : 1})});
+}
+
+Map Network::softmax(const Map &x, int64_t runs) {
+  return result("softmax", {x}, " of " + std::to_string(runs), x);
+}
+
+Map Network::spatialSoftmax(const Map &x) { return result("spatial_softmax", {x}, "", x); }
+
+Map Network::matmul(const Map &a, const Map &b, bool transposeA, bool transposeB) {
+  const Map shape = {"", a.n, transposeA ? a.c : a.h, transposeA ? 1 : a.w, transposeB ? b.h * b.w : b.c};
+  return result("matmul", {a, b},
+                std::string(transposeA ? " transpose_lhs" : "") + (transposeB ? " transpose_rhs" : ""),
+                shape);
+}
+
+Map Network::pixelShuffle(const Map &x, int64_t factor) {
+  return result("pixel_shuffle", {x}, " by " + std::to_string(factor),
+                {"", x.n, x.h * factor, x.w * factor, x.c / (factor * factor)});
+}
+
+Map Network::pixelUnshuffle(const Map &x, int64_t factor) {
+  return result("pixel_unshuffle", {x}, " by " + std::to_string(factor),
+                {"", x.n, x.h / factor, x.w / factor, x.c * factor * factor});
+}
+
 Map Network::scaleChannels(const Map &x) {
   return result("scale_channels", {x}, "", x, {parameter("gamma", {x.c})});
 }

@@ -60,6 +60,13 @@ public:
   Map linear(const Map &x, int64_t features, bool bias = true);
   Map batchNorm(const Map &x, double epsilon = 1e-5, double momentum = 0.1);
   Map layerNorm(const Map &x, double epsilon = 1e-5);
+  Map groupNorm(const Map &x, int64_t groups, double epsilon = 1e-5);
+  Map prelu(const Map &x, bool perChannel);
+  Map softmax(const Map &x, int64_t runs);
+  Map spatialSoftmax(const Map &x);
+  Map matmul(const Map &a, const Map &b, bool transposeA = false, bool transposeB = false);
+  Map pixelShuffle(const Map &x, int64_t factor);
+  Map pixelUnshuffle(const Map &x, int64_t factor);
   Map scaleChannels(const Map &x);
   Map reduceChannels(const Map &x, const std::string &reduction);
   Map activate(const Map &x, const std::string &function);

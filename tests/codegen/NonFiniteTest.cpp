@@ -75,6 +75,8 @@ BOOST_AUTO_TEST_CASE(over_channels) {
       net.output(net.reduceChannels(x, reduction), reduction);
     net.output(net.layerNorm(x, 1e-3), "norm");
     net.output(net.scaleChannels(x), "scale");
+    net.output(net.softmax(x, channels), "softmax");
+    net.output(net.prelu(x, true), "slopes");
     net.output(net.multiply(x, net.slice(net.image(), 1, 1)), "per pixel");
   }
   checkEverywhere(net, Places::Same);

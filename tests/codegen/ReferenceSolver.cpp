@@ -303,6 +303,41 @@ public:
     writeNumbers(dgamma);
     writeNumbers(dbeta);
   }
+  void operator()(const GroupNormProblem &p) {
+    const Tensor x = read(p.x), gamma = readNumbers({p.x.c}), beta = readNumbers({p.x.c});
+    write(reference::groupNorm(x, gamma, beta, p.groups, p.epsilon), p.y);
+  }
+  void operator()(const GroupNormGradientProblem &p) {
+    const Tensor x = read(p.x), dy = read(p.dy), gamma = readNumbers({p.x.c});
+    const reference::NormGrad gradient = reference::groupNormGrad(x, dy, gamma, p.groups, p.epsilon);
+    write(gradient.dx, p.dx);
+    writeNumbers(gradient.dgamma);
+    writeNumbers(gradient.dbeta);
+  }
+  void operator()(const PreluProblem &p) {
+    const Tensor x = read(p.x), slope = readNumbers({p.slopes()});
+    write(reference::prelu(x, slope), p.y);
+  }
+  void operator()(const PreluGradientProblem &p) {
+    const Tensor x = read(p.x), dy = read(p.dy), slope = readNumbers({p.slopes()});
+    const reference::PreluGrad gradient = reference::preluGrad(x, dy, slope);
+    write(gradient.dx, p.dx);
+    writeNumbers(gradient.dslope);
+  }
+  void operator()(const SoftmaxProblem &p) { write(reference::softmax(read(p.x), p.runs), p.y); }
+  void operator()(const SpatialSoftmaxProblem &p) { write(reference::spatialSoftmax(read(p.x)), p.y); }
+  void operator()(const MatmulProblem &p) {
+    const Tensor a = read(p.a), b = read(p.b);
+    write(reference::matmul(a, b, p.transposeA, p.transposeB, shapeOf(p.y)), p.y);
+  }
+  // The pixels of a square in their order are the runs of channels: those of pixelShuffle are shuffled.
+  void operator()(const BlocksToChannelsProblem &p) {
+    const int64_t square = p.factor * p.factor;
+    const Tensor x = read(p.in);
+    write(p.toChannels() ? reference::channelShuffle(reference::pixelUnshuffle(x, p.factor), p.in.c)
+                         : reference::pixelShuffle(reference::channelShuffle(x, square), p.factor),
+          p.out);
+  }
   void operator()(const ChannelSumsProblem &p) { writeNumbers(reference::channelSum(read(p.dy))); }
   void operator()(const FoldWeightProblem &p) {
     const Tensor weight = readNumbers({p.outputs, p.perOutput}), gamma = readNumbers({p.outputs}),

@@ -134,6 +134,66 @@ BOOST_AUTO_TEST_CASE(layer_norms_and_scales) {
   BOOST_TEST((nodeAt(graph, "ln1").shape == nodeAt(graph, "image").shape));
 }
 
+BOOST_AUTO_TEST_CASE(group_norms_and_learned_slopes) {
+  Graph graph =
+      graphOfBody("a = image |> conv(8, 1) |> group_norm(4) |> group_norm(groups = 8, epsilon = 1e-6)\n"
+                  "a |> prelu |> prelu(per_channel = true, initial = 0.1)");
+  BOOST_TEST(places(graph) == (Strings{"image", "conv1", "gn1", "gn2", "prelu1", "prelu2"}));
+  BOOST_TEST(nodeAt(graph, "gn1").groups == 4);
+  BOOST_TEST(nodeAt(graph, "gn2").epsilon == 1e-6);
+  BOOST_TEST(parameterCount(nodeAt(graph, "gn1"), 8) == 16);
+  BOOST_TEST(parameterCount(nodeAt(graph, "prelu1"), 8) == 1);
+  BOOST_TEST(parameterCount(nodeAt(graph, "prelu2"), 8) == 8);
+  BOOST_TEST(nodeAt(graph, "prelu1").initial == 0.25);
+  BOOST_TEST(nodeAt(graph, "prelu2").initial == 0.1);
+}
+
+BOOST_AUTO_TEST_CASE(softmax_and_products_of_maps) {
+  Graph graph = graphOfBody("q = image |> conv(8, 1)\nk = image |> conv(8, 1) |> max_pool(2)\n"
+                            "scores = matmul(q, k, transpose_b = true) |> channel_softmax\n"
+                            "v = scores |> matmul(k)\n"
+                            "gram = matmul(q, image, transpose_a = true) |> spatial_softmax\n"
+                            "a, b = softmax([q, v])\na + channel_softmax(b, runs = 4)");
+  const Shape image = nodeAt(graph, "image").shape;
+  const int64_t keys = (image.height / 2) * (image.width / 2);
+  BOOST_TEST((nodeAt(graph, "matmul1").shape == Shape{keys, image.height, image.width}));
+  BOOST_TEST((nodeAt(graph, "matmul2").shape == Shape{8, image.height, image.width}));
+  BOOST_TEST((nodeAt(graph, "matmul3").shape == Shape{image.channels, 8, 1}));
+  BOOST_TEST(nodeAt(graph, "channel_softmax1").groups == keys);
+  BOOST_TEST(nodeAt(graph, "channel_softmax2").groups == 4);
+  BOOST_TEST(nodeAt(graph, "softmax1.weights").groups == 2);
+  BOOST_TEST(nodeAt(graph, "softmax1.1").begin == 8);
+  BOOST_TEST(multiplyAdds(nodeAt(graph, "matmul1"), nodeAt(graph, "conv1").shape) ==
+             image.height * image.width * keys * 8);
+  BOOST_TEST(multiplyAdds(nodeAt(graph, "matmul3"), nodeAt(graph, "conv1").shape) ==
+             8 * image.channels * image.height * image.width);
+}
+
+// Odd pixels at the bottom and the right, none where the window ends within the map.
+BOOST_AUTO_TEST_CASE(padding_that_rounds_up) {
+  Graph graph =
+      graphOfBody("a = image |> crop(size = [11, 10]) |> conv(4, 3, stride = 2, padding = same_upper)\n"
+                  "b = a |> conv(4, [2, 5], stride = [1, 4], padding = same_upper)\n"
+                  "b |> conv(4, 3, dilation = 2, padding = same_upper) |> conv(4, 1, stride = 3, "
+                  "padding = same_upper)");
+  const auto is = [&](const char *place, const std::vector<int64_t> &padding, int64_t height, int64_t width) {
+    const Node &node = nodeAt(graph, place);
+    BOOST_TEST(std::vector<int64_t>(node.padding, node.padding + 4) == padding, place);
+    BOOST_TEST((node.shape == Shape{4, height, width}), place);
+  };
+  is("conv1", {1, 1, 0, 1}, 6, 5);
+  is("conv2", {0, 1, 2, 2}, 6, 2);
+  is("conv3", {2, 2, 2, 2}, 6, 2);
+  is("conv4", {0, 0, 0, 0}, 2, 1);
+}
+
+BOOST_AUTO_TEST_CASE(squares_of_pixels) {
+  Graph graph = graphOfBody("image |> conv(12, 1) |> pixel_shuffle(2) |> pixel_unshuffle(4)");
+  const Shape image = nodeAt(graph, "image").shape;
+  BOOST_TEST((nodeAt(graph, "pixel_shuffle1").shape == Shape{3, 2 * image.height, 2 * image.width}));
+  BOOST_TEST((nodeAt(graph, "pixel_unshuffle1").shape == Shape{48, image.height / 2, image.width / 2}));
+}
+
 BOOST_AUTO_TEST_CASE(activations_and_arithmetic_with_numbers) {
   Graph graph = graphOfBody("a = image |> leaky_relu(slope = 0.25) |> leaky_relu |> gelu_tanh\n"
                             "b = -a + 2\nc = 3 - b * 4\nd = c / 8\nd / (a - b)");

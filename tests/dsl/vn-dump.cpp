@@ -22,7 +22,10 @@ const char *nameOf(const Node &node) {
                                       "linear",
                                       "batch_norm",
                                       "layer_norm",
+                                      "group_norm",
                                       "layer_scale",
+                                      "prelu",
+                                      "dropout",
                                       "activate",
                                       "max_pool",
                                       "avg_pool",
@@ -36,6 +39,11 @@ const char *nameOf(const Node &node) {
                                       "slice",
                                       "concat",
                                       "channel_shuffle",
+                                      "pixel_shuffle",
+                                      "pixel_unshuffle",
+                                      "softmax",
+                                      "spatial_softmax",
+                                      "matmul",
                                       "add",
                                       "subtract",
                                       "multiply",
@@ -92,7 +100,7 @@ std::string parametersOf(const Node &node) {
     out += node.mode == ResizeMode::Nearest ? " nearest" : " bilinear";
   if (node.kind == OpKind::Resample)
     out += std::string(" ") + nameOf(node.resampling);
-  if (node.kind == OpKind::ChannelShuffle)
+  if (node.kind == OpKind::ChannelShuffle || node.kind == OpKind::GroupNorm || node.kind == OpKind::Softmax)
     out += " groups=" + std::to_string(node.groups);
   if (node.kind == OpKind::Slice)
     out += " begin=" + std::to_string(node.begin);

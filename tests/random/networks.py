@@ -46,6 +46,8 @@ class Writer:
         self.random = random.Random(seed)
         self.ofLosses = random.Random(f"losses {seed}")  # so that they change no network
         self.ofResampling = random.Random(f"resampling {seed}")  # nor the sizes of its maps
+        self.ofNorms = random.Random(f"norms {seed}")
+        self.ofAttention = random.Random(f"attention {seed}")
         self.lines, self.values, self.count, self.holes = [], [], 0, {}
         self.learned = {}
 
@@ -153,9 +155,18 @@ class Writer:
 
     def norm(self, x):
         if x.channels < 3 or self.chance(0.75):
-            return self.batch_norm(x)
+            y = self.batch_norm(x)
+            return self.grouped(x, y) if self.ofNorms.random() < 0.2 else y
         y = x if self.chance(0.3) else self.same(x, "layer_norm", "layer_norm(epsilon = 1e-3)")
+        if y is not x and self.ofNorms.random() < 0.3:
+            y = self.grouped(x, y)
         return y if y is not x and self.chance(0.6) else self.same(y, "layer_scale(initial = 0.5)")
+
+    def grouped(self, x, y):
+        """A group norm of x in the place of y, which has just been made of it."""
+        groups = self.ofNorms.choice([g for g in (1, 2, 3, 4, 8) if x.channels % g == 0] + [x.channels])
+        self.lines[-1] = f"{y.name} = {x.name} |> group_norm({groups}{self.ofNorms.choice(('', ', epsilon = 1e-3'))})"
+        return y
 
     def same(self, x, *calls):
         return self.new(f"{x.name} |> {self.of(*calls)}", x.channels, x.height, x.width)
@@ -167,7 +178,10 @@ class Writer:
     def activation(self, x, probability=1.0):
         if not self.chance(probability):
             return x
-        return self.new(f"{x.name} |> {self.function()}", x.channels, x.height, x.width)
+        y = self.new(f"{x.name} |> {self.function()}", x.channels, x.height, x.width)
+        if self.ofNorms.random() < 0.1:
+            self.lines[-1] = f"{y.name} = {x.name} |> prelu{self.ofNorms.choice(('', '(per_channel = true)'))}"
+        return y
 
     def function(self):
         if self.chance(0.5):
@@ -307,6 +321,36 @@ class Writer:
             y = self.activation(y)
         return self.new(f"{x.name} {self.of('*', '*', '+', '-')} {y.name}", x.channels, x.height, x.width)
 
+    def attention(self, x):
+        """Softmax of a map, of it beside others, products with maps, and squares of pixels as channels."""
+        draw = self.ofAttention
+        kind = draw.choice(("channels", "runs", "space", "select", "scores", "gram", "shuffle", "unshuffle"))
+        if kind == "scores" and x.pixels <= 100:
+            keys = draw.choice([value for value in self.values if value.pixels <= 60] or [x])
+            if keys.pixels > 60:
+                return None
+            key = self.new(f"{keys.name} |> conv({x.channels}, 1)", x.channels, keys.height, keys.width)
+            y = self.new(f"matmul({x.name}, {key.name}, transpose_b = true) * 0.3 |> channel_softmax", key.pixels, x.height,
+                         x.width)
+            return self.new(f"{y.name} |> matmul({keys.name})", keys.channels, x.height, x.width)
+        if kind == "gram":
+            y = self.new(f"matmul({x.name}, {x.name}, transpose_a = true) * {1 / x.pixels}", x.channels, x.channels, 1)
+            return self.new(f"{x.name} |> matmul({y.name}, transpose_b = true)", x.channels, x.height, x.width)
+        if kind == "select":
+            other = self.fitting(x, channels=True)
+            self.lines.append(f"w{self.count}a, w{self.count}b = softmax([{x.name}, {other.name}])")
+            return self.new(f"{x.name} * w{self.count}a + {other.name} * w{self.count}b", x.channels, x.height, x.width)
+        if kind == "shuffle":
+            y = self.new(f"{x.name} |> conv({4 * min(x.channels, 8)}, 1)", 4 * min(x.channels, 8), x.height, x.width)
+            return y.channels * y.pixels <= MOST_ELEMENTS and self.new(
+                f"{y.name} |> pixel_shuffle(2)", y.channels // 4, 2 * y.height, 2 * y.width)
+        if kind == "unshuffle" and x.height % 2 == 0 and x.width % 2 == 0 and x.channels <= 8:
+            return self.new(f"{x.name} |> pixel_unshuffle(2)", 4 * x.channels, x.height // 2, x.width // 2)
+        runs = draw.choice([n for n in (2, 3, 4) if x.channels % n == 0] or [1])
+        call = {"runs": f"channel_softmax(runs = {runs})", "space": "spatial_softmax"}.get(kind, "channel_softmax")
+        y = self.new(f"{x.name} |> {call}", x.channels, x.height, x.width)
+        return self.new(f"{x.name} * {y.name}", x.channels, x.height, x.width)
+
     def scales(self, x):
         """Convolutions at several resolutions of one map, as in ScaleNet."""
         channels = [self.of(4, 8, 5) for _ in range(self.of(2, 3))]
@@ -398,6 +442,8 @@ class Writer:
                       (self.transposed_convolution, 1.5)]
         operation = self.random.choices([f for f, _ in operations], [weight for _, weight in operations])[0]
         operation(self.some_map())
+        if self.ofAttention.random() < 0.2 and not self.learned and not self.holes:
+            self.attention(self.values[-1])
 
     # --- the whole
 

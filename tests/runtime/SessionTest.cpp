@@ -356,6 +356,7 @@ BOOST_AUTO_TEST_CASE(a_model_without_parameters_needs_no_weights) {
                        {},
                        {},
                        {},
+                       {},
                        nullptr,
                        nullptr,
                        0};

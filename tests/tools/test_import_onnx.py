@@ -151,8 +151,8 @@ class ImportOnnx(CommandTest):
                                        "  image |> conv2: conv(4, 3) |> tanh |> add(x)\n}\nmodel m = n()\n"), "m")
         text = model.read_bytes()
         self.assertEqual((text.count(b"\x07Sigmoid"), text.count(b"\x04Tanh")), (1, 1))
-        model.write_bytes(text.replace(b"\x07Sigmoid", b"\x07Softmax").replace(b"\x04Tanh", b"\x04Mish"))
-        self.refused(model, "error: node `sigmoid1` (Softmax): the language has no such operation\n", str(model),
+        model.write_bytes(text.replace(b"\x07Sigmoid", b"\x07Hardmax").replace(b"\x04Tanh", b"\x04Mish"))
+        self.refused(model, "error: node `sigmoid1` (Hardmax): the language has no such operation\n", str(model),
                      "error: node `tanh1` (Mish): the language has no such operation\n")
 
     def test_weights_that_are_not_finite(self):

@@ -58,6 +58,14 @@ class OneValueNorm(CommandTest):
         self.specification.write_text(text.replace("model m = ", "model again = n()\nmodel m = "), encoding="utf-8")
         self.assertEqual(self.warnings("check", self.specification).count("warning: "), 1)
 
+    def test_group_norm_of_one_value(self):
+        self.specify("network n() {\n  input image: [3, 8, 8]\n  image |> conv(4, 3) |> group_norm(4) |> global_avg_pool"
+                     " |> group_norm(4) |> linear(2)\n}\n\nmodel m = n()\n")
+        text = self.warnings("check", self.specification, "--batch", "2")
+        self.assertEqual(text.count("warning: "), 1, text)
+        self.assertIn("warning: group norm `gn2` has one value in each group\n", text)
+        self.assertIn("help: leave it out", text)
+
     def test_layer_norm_of_one_channel(self):
         self.specify("network n() {\n  input image: [3, 8, 8]\n  image |> conv(1, 3) |> layer_norm |> global_avg_pool"
                      " |> fc: linear(2)\n}\n\nmodel m = n()\n")

@@ -238,6 +238,30 @@ BOOST_AUTO_TEST_CASE(layer_norm_gradients) {
   checkGradient("scale", gamma, dy, channelDot(dy, x), [&](const Tensor &t) { return scaleChannels(x, t); });
 }
 
+BOOST_AUTO_TEST_CASE(group_norm_gradients) {
+  const Tensor x = randomTensor({2, 3, 5, 6}, 1), gamma = randomTensor({6}, 2), beta = randomTensor({6}, 3),
+               dy = randomLike(x, 4);
+  constexpr double Epsilon = 1e-3;
+  for (const int64_t groups : {1, 2, 6}) {
+    const NormGrad grad = groupNormGrad(x, dy, gamma, groups, Epsilon);
+    checkGradient("input", x, dy, grad.dx,
+                  [&](const Tensor &t) { return groupNorm(t, gamma, beta, groups, Epsilon); });
+    checkGradient("gamma", gamma, dy, grad.dgamma,
+                  [&](const Tensor &t) { return groupNorm(x, t, beta, groups, Epsilon); });
+    checkGradient("beta", beta, dy, grad.dbeta,
+                  [&](const Tensor &t) { return groupNorm(x, gamma, t, groups, Epsilon); });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(gradients_of_learned_slopes) {
+  const Tensor x = randomTensor({2, 3, 4, 5}, 1), dy = randomLike(x, 2);
+  for (const Tensor &slope : {randomTensor({5}, 3), randomTensor({1}, 4)}) {
+    const PreluGrad grad = preluGrad(x, dy, slope);
+    checkGradient("input", x, dy, grad.dx, [&](const Tensor &t) { return prelu(t, slope); });
+    checkGradient("slope", slope, dy, grad.dslope, [&](const Tensor &t) { return prelu(x, t); });
+  }
+}
+
 BOOST_AUTO_TEST_CASE(gradients_over_channels) {
   const Tensor x = randomTensor({2, 3, 4, 5}, 1), each = randomTensor({2, 3, 4, 1}, 2),
                dy = randomLike(each, 3), dx = randomLike(x, 4);

@@ -310,6 +310,58 @@ BOOST_AUTO_TEST_CASE(layer_norms) {
   checkValues(channelDot(x, x), {50, 58, 74});
 }
 
+// Each group of an image by itself: 1, 3, 3 and 5 have the mean 3 and the variance 2.
+BOOST_AUTO_TEST_CASE(group_norms) {
+  const Tensor x = make({2, 1, 2, 3}, {1, 3, 7, 3, 5, 9, 2, 2, 4, 2, 2, 6}), gamma = make({3}, {1, 10, 2}),
+               beta = make({3}, {0, 1, -1});
+  const double one = 2 / std::sqrt(2 + 1e-3), whole = 1 / std::sqrt(1 + 1e-3);
+  const Tensor each = groupNorm(x, gamma, beta, 3, 1e-3);
+  BOOST_TEST(each[0] == -whole);
+  BOOST_TEST(each[2] == -2 * whole - 1);
+  BOOST_TEST(each[8] == -2 * whole - 1);
+  BOOST_TEST(each[7] == 1); // both are alike
+  const Tensor pairs = make({1, 1, 2, 4}, {1, 3, 7, 7, 3, 5, 7, 7});
+  checkValues(groupNorm(pairs, make({4}, {1, 1, 3, 3}), make({4}, {0, 0, 5, 6}), 2, 1e-3),
+              {-one, 0, 5, 6, 0, one, 5, 6});
+}
+
+BOOST_AUTO_TEST_CASE(learned_slopes) {
+  const Tensor x = make({1, 1, 2, 2}, {1, -2, -3, 0});
+  checkValues(prelu(x, make({2}, {0.5, -1})), {1, 2, -1.5, 0});
+  checkValues(prelu(x, make({1}, {0.25})), {1, -0.5, -0.75, 0});
+}
+
+BOOST_AUTO_TEST_CASE(softmaxes) {
+  const double third = 1 / (1 + std::exp(1.0)), rest = 1 - third;
+  const Tensor x = make({1, 1, 2, 4}, {700, 701, 700, 701, 3, 3, 4, 2});
+  const Tensor all = softmax(x, 4);
+  checkValues(make({4}, {all[0], all[1], all[2], all[3]}), {third / 2, rest / 2, third / 2, rest / 2});
+  checkValues(softmax(x, 2), {0.5, 0.5, 0.5, 0.5, third, rest, rest, third});
+  checkValues(softmax(x, 1), std::vector<double>(8, 1));
+  checkValues(spatialSoftmax(make({1, 2, 1, 2}, {5, 1, 5, 2})), {0.5, third, 0.5, rest});
+}
+
+// Of matrices of 2x3 and 3x2, in all layouts.
+BOOST_AUTO_TEST_CASE(products_of_maps) {
+  const Tensor a = make({1, 1, 2, 3}, {1, 2, 3, 4, 5, 6}), b = make({1, 3, 1, 2}, {1, 0, 2, 1, 0, -1}),
+               aT = make({1, 3, 1, 2}, {1, 4, 2, 5, 3, 6}), bT = make({1, 1, 2, 3}, {1, 2, 0, 0, 1, -1});
+  const std::vector<double> expected = {5, -1, 14, -1};
+  const std::vector<int64_t> shape = {1, 1, 2, 2};
+  checkValues(matmul(a, b, false, false, shape), expected);
+  checkValues(matmul(a, bT, false, true, shape), expected);
+  checkValues(matmul(aT, b, true, false, shape), expected);
+  checkValues(matmul(aT, bT, true, true, shape), expected);
+}
+
+BOOST_AUTO_TEST_CASE(squares_of_pixels) {
+  const Tensor x = make({1, 1, 2, 8}, {0, 1, 2, 3, 10, 11, 12, 13, 4, 5, 6, 7, 14, 15, 16, 17});
+  const std::vector<double> expected = {0, 10, 1, 11, 4, 14, 5, 15, 2, 12, 3, 13, 6, 16, 7, 17};
+  const Tensor y = pixelShuffle(x, 2);
+  BOOST_TEST((y.shape == std::vector<int64_t>{1, 2, 4, 2}));
+  checkValues(y, expected);
+  checkValues(pixelUnshuffle(y, 2), x.data);
+}
+
 BOOST_AUTO_TEST_CASE(reductions_over_channels) {
   const Tensor x = make({1, 1, 2, 3}, {1, -3, 5, -7, -7, -8});
   checkValues(reduceChannels(x, ChannelReduction::Sum), {3, -22});

@@ -23,15 +23,13 @@ constexpr int64_t kUnrolledBlocks = 16;
 
 int64_t statisticsChunks(const View &x) { return (x.n * x.h + rowsPerChunk(x) - 1) / rowsPerChunk(x); }
 
-void chunkSums(
-    KernelBuilder &k, Value task, const View &x, Value partial,
-    llvm::function_ref<std::array<Value, 2>(Value pixel, Value c, int64_t count, Value prepared)> terms,
+void sumPixels(
+    KernelBuilder &k, Value first, Value last, const View &x, int64_t sums, Value partial, Value part,
+    llvm::function_ref<KernelBuilder::Values(Value pixel, Value c, int64_t count, Value prepared)> terms,
     llvm::function_ref<Value(Value c, int64_t count)> prepare) {
-  const int64_t rows = rowsPerChunk(x), channels = paddedChannels(x, k.lanes());
-  Value first = k.mul(task, rows * x.w);
-  Value last = k.min(k.add(first, rows * x.w), k.index(x.n * x.h * x.w));
+  const int64_t channels = paddedChannels(x, k.lanes());
   // Several vectors of a pixel at once, so that each cache line is visited once.
-  const int64_t lanes = k.lanes(), together = kVectorsAtOnce * lanes;
+  const int64_t lanes = k.lanes(), together = std::max<int64_t>(1, 2 * kVectorsAtOnce / sums) * lanes;
   const auto block = [&](Value begin, int64_t width) {
     const int64_t vectors = ceilDiv(width, lanes);
     const auto channel = [&](int64_t v) { return k.add(begin, v * lanes); };
@@ -39,19 +37,18 @@ void chunkSums(
     llvm::SmallVector<Value> constants;
     for (int64_t v = 0; v < vectors; ++v)
       constants.push_back(prepare(channel(v), count(v)));
-    KernelBuilder::Values zeros(2 * vectors, k.wideConstant(0.0));
-    auto sums = k.forLoop(first, last, 1, zeros, [&](Value pixel, mlir::ValueRange carried) {
+    KernelBuilder::Values zeros(sums * vectors, k.wideConstant(0.0));
+    auto totals = k.forLoop(first, last, 1, zeros, [&](Value pixel, mlir::ValueRange carried) {
       KernelBuilder::Values next;
       for (int64_t v = 0; v < vectors; ++v)
         for (auto [i, term] : llvm::enumerate(terms(pixel, channel(v), count(v), constants[v])))
-          next.push_back(addFloat(k, carried[2 * v + i], term));
+          next.push_back(addFloat(k, carried[sums * v + i], term));
       return next;
     });
-    for (int64_t v = 0; v < vectors; ++v) {
-      Value to = k.add(k.mul(task, 2 * channels), channel(v));
-      k.storeWide(sums[2 * v], partial, to);
-      k.storeWide(sums[2 * v + 1], partial, k.add(to, channels));
-    }
+    for (int64_t v = 0; v < vectors; ++v)
+      for (int64_t i = 0; i < sums; ++i)
+        k.storeWide(totals[sums * v + i], partial,
+                    k.add(k.add(k.mul(part, sums * channels), i * channels), channel(v)));
   };
   const int64_t blocks = x.c / together;
   if (blocks > kUnrolledBlocks)
@@ -61,6 +58,22 @@ void chunkSums(
       block(k.index(i * together), together);
   if (x.c % together)
     block(k.index(blocks * together), x.c % together);
+}
+
+void chunkSums(
+    KernelBuilder &k, Value task, const View &x, Value partial,
+    llvm::function_ref<std::array<Value, 2>(Value pixel, Value c, int64_t count, Value prepared)> terms,
+    llvm::function_ref<Value(Value c, int64_t count)> prepare) {
+  const int64_t rows = rowsPerChunk(x);
+  Value first = k.mul(task, rows * x.w);
+  Value last = k.min(k.add(first, rows * x.w), k.index(x.n * x.h * x.w));
+  sumPixels(
+      k, first, last, x, 2, partial, task,
+      [&](Value pixel, Value c, int64_t count, Value prepared) {
+        const std::array<Value, 2> both = terms(pixel, c, count, prepared);
+        return KernelBuilder::Values(both.begin(), both.end());
+      },
+      prepare);
 }
 
 std::pair<Value, Value> addParts(KernelBuilder &k, Value partial, const View &x, int64_t parts, Value c) {

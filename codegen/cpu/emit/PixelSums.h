@@ -13,6 +13,13 @@ inline Value pixelPosition(KernelBuilder &k, const View &view, Value pixel, Valu
   return k.add(k.mul(pixel, view.pixel), c);
 }
 
+// Adds `sums` terms, vectors of doubles, over pixels `first` to before `last` for each vector of channels,
+// into part `part` of partial [part][sum][channels], whose channels are whole vectors.
+void sumPixels(
+    KernelBuilder &k, Value first, Value last, const View &x, int64_t sums, Value partial, Value part,
+    llvm::function_ref<KernelBuilder::Values(Value pixel, Value c, int64_t count, Value prepared)> terms,
+    llvm::function_ref<Value(Value c, int64_t count)> prepare);
+
 // Adds two terms, vectors of doubles, over the pixels of chunk `task` for each vector of channels, into
 // partial [chunk][2][channels]. In double: gradients through a batch norm over few pixels magnify what
 // float32 sums lose. `prepare` gives what the terms of these channels share.

@@ -300,6 +300,38 @@ KernelCode layerNormGradient(const LayerNormGradientProblem &problem, const Targ
 KernelCode layerNormGradientSums(const LayerNormGradientSumsProblem &problem, const Target &target);
 // operands: sums, dgamma, dbeta.
 KernelCode layerNormGradientFinish(const LayerNormGradientFinishProblem &problem, const Target &target);
+// Group normalisation, in three kernels: sums of parts of each image, what normalises its channels, and that
+// applied. operands: x, sums; sums, gamma, work, coefficients; x, beta, coefficients, y.
+KernelCode groupNormSums(const GroupNormProblem &problem, const Target &target);
+KernelCode groupNormFinish(const GroupNormProblem &problem, const Target &target);
+KernelCode groupNormApply(const GroupNormProblem &problem, const Target &target);
+// operands: x, dy, sums; sums, gamma, work, coefficients, parts of dbeta and dgamma, one for each image; x,
+// dy, coefficients, dx.
+KernelCode groupNormGradientSums(const GroupNormGradientProblem &problem, const Target &target);
+KernelCode groupNormGradientFinish(const GroupNormGradientProblem &problem, const Target &target);
+KernelCode groupNormGradientApply(const GroupNormGradientProblem &problem, const Target &target);
+// Doubles that their first two kernels leave.
+int64_t groupNormSumsElements(const View &x, bool gradient, const Target &target);
+int64_t groupNormWorkElements(const View &x, bool gradient, const Target &target);
+int64_t groupNormCoefficients(const View &x, bool gradient); // floats
+
+// A rectifier with learned slopes. operands: x, slope, y.
+KernelCode prelu(const PreluProblem &problem, const Target &target);
+// operands: x, dy, slope, dx; x, dy, sums; sums, dslope.
+KernelCode preluGradient(const PreluGradientProblem &problem, const Target &target);
+KernelCode preluGradientSums(const PreluGradientProblem &problem, const Target &target);
+KernelCode preluGradientFinish(const PreluGradientProblem &problem, const Target &target);
+
+// operands: x, y.
+KernelCode softmax(const SoftmaxProblem &problem, const Target &target);
+KernelCode spatialSoftmax(const SpatialSoftmaxProblem &problem, const Target &target);
+// A transposed b has its columns as rows, in float32 and padded to whole vectors. operands: b, transposed b;
+// a, b or transposed b, y.
+KernelCode transposeMatrix(const MatmulProblem &problem, const Target &target);
+KernelCode matmul(const MatmulProblem &problem, const Target &target);
+int64_t transposedElements(const View &b, const Target &target);
+KernelCode blocksToChannels(const BlocksToChannelsProblem &problem, const Target &target); // in, out
+
 // Each output of a parameter times a number of its own. operands: parameter, scale, scaled parameter.
 KernelCode scaleParameter(int64_t outputs, int64_t perOutput);
 

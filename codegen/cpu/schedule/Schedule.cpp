@@ -76,6 +76,14 @@ public:
   KernelCode operator()(const LayerNormGradientFinishProblem &p) const {
     return layerNormGradientFinish(p, target);
   }
+  KernelCode operator()(const GroupNormProblem &p) const { return groupNormSums(p, target); }
+  KernelCode operator()(const GroupNormGradientProblem &p) const { return groupNormGradientSums(p, target); }
+  KernelCode operator()(const PreluProblem &p) const { return prelu(p, target); }
+  KernelCode operator()(const PreluGradientProblem &p) const { return preluGradientSums(p, target); }
+  KernelCode operator()(const SoftmaxProblem &p) const { return softmax(p, target); }
+  KernelCode operator()(const SpatialSoftmaxProblem &p) const { return spatialSoftmax(p, target); }
+  KernelCode operator()(const MatmulProblem &p) const { return matmul(p, target); }
+  KernelCode operator()(const BlocksToChannelsProblem &p) const { return blocksToChannels(p, target); }
   KernelCode operator()(const ChannelSumsProblem &p) const { return channelSums(p.dy, target); }
   KernelCode operator()(const FoldWeightProblem &p) const {
     return foldWeight(p.outputs, p.perOutput, p.epsilon);
@@ -134,6 +142,8 @@ std::string widthText(const GroupedWeights &w) {
 struct Text {
   std::string operator()(const Whole &) const { return ""; }
   std::string operator()(const Finish &) const { return "finish"; }
+  std::string operator()(const Apply &) const { return "apply"; }
+  std::string operator()(const Transposition &) const { return "transposition"; }
   std::string operator()(const AnyLength &) const { return "blocks of " + std::to_string(kOptimizerBlock); }
   std::string operator()(const ConvolutionSpec &s) const {
     return "direct, " + tileText(s.tile.pixels, s.weights.block()) +
@@ -192,6 +202,8 @@ bool CpuSchedule::sameCode(const Problem &own, const Schedule &other, const Prob
     return false;
   // The other choices hold all that their code depends on.
   const bool ofProblem = std::holds_alternative<Whole>(choice) || std::holds_alternative<Finish>(choice) ||
+                         std::holds_alternative<Apply>(choice) ||
+                         std::holds_alternative<Transposition>(choice) ||
                          std::holds_alternative<WeightGradientLayout>(choice);
   return !ofProblem || own == others;
 }
@@ -206,8 +218,22 @@ KernelCode codeOf(const Problem &problem, const CpuChoice &choice, const Target 
           [&](const Finish &) {
             if (const auto *sum = std::get_if<SpatialSumProblem>(&problem))
               return spatialSumsFinish(*sum, target);
+            if (const auto *norm = std::get_if<GroupNormProblem>(&problem))
+              return groupNormFinish(*norm, target);
+            if (const auto *norm = std::get_if<GroupNormGradientProblem>(&problem))
+              return groupNormGradientFinish(*norm, target);
+            if (const auto *slopes = std::get_if<PreluGradientProblem>(&problem))
+              return preluGradientFinish(*slopes, target);
             return channelSumsFinish(std::get<ChannelSumsProblem>(problem).dy, target);
           },
+          [&](const Apply &) {
+            if (const auto *norm = std::get_if<GroupNormProblem>(&problem))
+              return groupNormApply(*norm, target);
+            if (const auto *norm = std::get_if<GroupNormGradientProblem>(&problem))
+              return groupNormGradientApply(*norm, target);
+            return preluGradient(std::get<PreluGradientProblem>(problem), target);
+          },
+          [&](const Transposition &) { return transposeMatrix(std::get<MatmulProblem>(problem), target); },
           [&](const ConvolutionSpec &spec) { return convolution(spec, target); },
           [&](const PackConvolution &pack) { return packWeights(pack.weights, pack.transposed); },
           [&](const GroupedSpec &spec) { return groupedConvolution(spec, target); },

@@ -20,6 +20,16 @@ struct Finish {
   bool operator==(const Finish &) const = default;
 };
 
+// The last of several kernels, which does to each element what the others have prepared.
+struct Apply {
+  bool operator==(const Apply &) const = default;
+};
+
+// The first of two kernels, which exchanges rows and columns of an operand.
+struct Transposition {
+  bool operator==(const Transposition &) const = default;
+};
+
 // One kernel for numbers in a row, however many: the step says in how many tasks of kOptimizerBlock.
 struct AnyLength {
   bool operator==(const AnyLength &) const = default;
@@ -56,9 +66,9 @@ struct AlongAxis {
   bool operator==(const AlongAxis &) const = default;
 };
 
-using CpuChoice = std::variant<Whole, Finish, ConvolutionSpec, PackConvolution, GroupedSpec, PackGrouped,
-                               WinogradSpec, WinogradInput, PackWinograd, WeightGradientLayout,
-                               UnpackWeightGradient, AlongAxis, AnyLength>;
+using CpuChoice = std::variant<Whole, Finish, Apply, Transposition, ConvolutionSpec, PackConvolution,
+                               GroupedSpec, PackGrouped, WinogradSpec, WinogradInput, PackWinograd,
+                               WeightGradientLayout, UnpackWeightGradient, AlongAxis, AnyLength>;
 
 class CpuSchedule : public Schedule {
 public:

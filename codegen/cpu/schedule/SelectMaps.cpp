@@ -28,6 +28,16 @@ PartialSums Selection::select(const Problem &problem, const Places &at) {
   } else if (const auto *p = std::get_if<ChannelSumsProblem>(&problem)) {
     const PartialSums partial = sums(problem, at, statisticsChunks(p->dy), p->dy.c);
     writer.step(kernel(problem, Finish()), {partial.sums}, at.writes);
+  } else if (const auto *p = std::get_if<GroupNormProblem>(&problem)) {
+    groupNorm(*p, at);
+  } else if (const auto *p = std::get_if<GroupNormGradientProblem>(&problem)) {
+    groupNormGradient(*p, at);
+  } else if (const auto *p = std::get_if<PreluGradientProblem>(&problem)) {
+    preluGradient(*p, at);
+  } else if (const auto *p = std::get_if<MatmulProblem>(&problem)) {
+    matmul(*p, at);
+  } else if (std::holds_alternative<PreluProblem>(problem)) {
+    mayReuse(whole(problem, at), {0});
   } else if (std::holds_alternative<BinaryProblem>(problem)) {
     mayReuse(whole(problem, at), {0, 1});
   } else if (std::holds_alternative<ActivationProblem>(problem)) {
@@ -133,6 +143,42 @@ void Selection::maxPoolGradient(const PoolGradientProblem &p, const Places &at) 
                 withDoubles({to}, maxPoolGradientAlongScratch(parts[i], gradient.view, to.view, target)));
     gradient = to;
   }
+}
+
+void Selection::groupNorm(const GroupNormProblem &p, const Places &at) {
+  const Location sums = doubles(groupNormSumsElements(p.x, false, target)),
+                 work = doubles(groupNormWorkElements(p.x, false, target)),
+                 coefficients = writer.scratch(groupNormCoefficients(p.x, false));
+  writer.step(kernel(p), {at.reads[0]}, {sums});
+  writer.step(kernel(p, Finish()), {sums, at.reads[1]}, {work, coefficients});
+  mayReuse(writer.step(kernel(p, Apply()), {at.reads[0], at.reads[2], coefficients}, at.writes), {0});
+}
+
+void Selection::groupNormGradient(const GroupNormGradientProblem &p, const Places &at) {
+  const Location sums = doubles(groupNormSumsElements(p.x, true, target)),
+                 work = doubles(groupNormWorkElements(p.x, true, target)),
+                 coefficients = writer.scratch(groupNormCoefficients(p.x, true)),
+                 parts = doubles(sumsElements(p.x.n, p.x.c, target));
+  writer.step(kernel(p), {at.reads[0], at.reads[1]}, {sums});
+  writer.step(kernel(p, Finish()), {sums, at.reads[2]}, {work, coefficients, parts});
+  mayReuse(writer.step(kernel(p, Apply()), {at.reads[0], at.reads[1], coefficients}, {at.writes[0]}), {1, 0});
+  whole(LayerNormGradientFinishProblem{p.x, p.x.n}, {{parts}, {at.writes[1], at.writes[2]}, {}, false});
+}
+
+void Selection::preluGradient(const PreluGradientProblem &p, const Places &at) {
+  const Location sums = doubles(sumsElements(statisticsChunks(p.x), p.x.c, target));
+  writer.step(kernel(p), {at.reads[0], at.reads[1]}, {sums});
+  writer.step(kernel(p, Finish()), {sums}, {at.writes[1]});
+  mayReuse(writer.step(kernel(p, Apply()), at.reads, {at.writes[0]}), {1, 0});
+}
+
+void Selection::matmul(const MatmulProblem &p, const Places &at) {
+  Location b = at.reads[1];
+  if (p.transposeB) {
+    b = writer.scratch(transposedElements(p.b, target));
+    writer.step(kernel(p, Transposition()), {at.reads[1]}, {b});
+  }
+  writer.step(kernel(p), {at.reads[0], b}, at.writes, macsOf(Problem(p)));
 }
 
 void Selection::spatialSum(const SpatialSumProblem &p, const Places &at) {

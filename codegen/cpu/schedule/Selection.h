@@ -48,6 +48,10 @@ private:
   void maxPoolGradient(const PoolGradientProblem &p, const Places &at);
   void averagePoolGradient(const PoolGradientProblem &p, const Places &at);
   void spatialSum(const SpatialSumProblem &p, const Places &at);
+  void groupNorm(const GroupNormProblem &p, const Places &at);
+  void groupNormGradient(const GroupNormGradientProblem &p, const Places &at);
+  void preluGradient(const PreluGradientProblem &p, const Places &at);
+  void matmul(const MatmulProblem &p, const Places &at);
   // x and what each part of a pool makes of it, the last one only where there is a place for it.
   llvm::SmallVector<Location> alongAxes(const PoolProblem &p, llvm::ArrayRef<AxisPool> parts,
                                         const Location &x, std::optional<Location> y);

@@ -16,6 +16,7 @@ namespace vn {
 struct PixelSums {
   int pixels = 1, channels = 1, width = 1; // of a vector
   int sums = 1;
+  int images = 1; // that are added apart, by blocks (x, y, image): `pixels` are one's
 
   static constexpr int threads = 256, wanted_blocks = 512, most_parts = 512, least_terms = 8; // of a thread
   VN_CONSTANT int columns() const {
@@ -25,7 +26,8 @@ struct PixelSums {
   VN_CONSTANT int rows() const { return threads / columns(); }
   VN_CONSTANT int tiles() const { return ceil_div(channels, columns() * width); }
   VN_CONSTANT int parts() const {
-    const int by_blocks = ceil_div(wanted_blocks, tiles()), by_terms = pixels / (rows() * least_terms);
+    const int by_blocks = ceil_div(wanted_blocks, tiles() * images),
+              by_terms = pixels / (rows() * least_terms);
     const int parts = by_blocks < by_terms ? by_blocks : by_terms;
     return parts < 1 ? 1 : parts < most_parts ? parts : most_parts;
   }
@@ -33,7 +35,7 @@ struct PixelSums {
 };
 
 constexpr Launch launch_of(const PixelSums &s, Stream stream = {}) {
-  return {{unsigned(s.tiles()), unsigned(s.parts())}, {unsigned(s.threads)}, 0, stream};
+  return {{unsigned(s.tiles()), unsigned(s.parts()), unsigned(s.images)}, {unsigned(s.threads)}, 0, stream};
 }
 
 // `prepare(channel, valid)` comes first, then for each pixel of this thread add(load(pixel, channel, valid),

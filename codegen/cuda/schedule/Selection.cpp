@@ -17,6 +17,22 @@ PartialSums CudaSelection::select(const Problem &problem, const Places &at) {
     spatialSum(*p, at);
   else if (const auto *p = std::get_if<ChannelSumsProblem>(&problem))
     channelSums(*p, at);
+  else if (const auto *p = std::get_if<GroupNormProblem>(&problem))
+    groupNorm(*p, at);
+  else if (const auto *p = std::get_if<GroupNormGradientProblem>(&problem))
+    groupNormGradient(*p, at);
+  else if (const auto *p = std::get_if<PreluProblem>(&problem))
+    prelu(*p, at);
+  else if (const auto *p = std::get_if<PreluGradientProblem>(&problem))
+    preluGradient(*p, at);
+  else if (const auto *p = std::get_if<SoftmaxProblem>(&problem))
+    softmax(*p, at);
+  else if (const auto *p = std::get_if<SpatialSoftmaxProblem>(&problem))
+    spatialSoftmax(*p, at);
+  else if (const auto *p = std::get_if<MatmulProblem>(&problem))
+    matmul(*p, at);
+  else if (const auto *p = std::get_if<BlocksToChannelsProblem>(&problem))
+    blocksToChannels(*p, at);
   else if (const auto *p = std::get_if<ResampleProblem>(&problem))
     resample(*p, at);
   else

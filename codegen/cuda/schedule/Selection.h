@@ -90,6 +90,27 @@ private:
   PartialSums layerNormGradientSums(const LayerNormGradientSumsProblem &p, const Places &at);
   PartialSums batchGradientSums(const BatchGradientSumsProblem &p, const Places &at);
 
+  // --- SelectNorms.cpp
+  // Their three kernels; `out` is y, or dx of a gradient.
+  struct GroupNorm {
+    View x, dy, out;
+    int64_t groups;
+    double epsilon;
+    bool gradient;
+  };
+  // The parts of dbeta and dgamma, one for each image, that a gradient leaves.
+  Location groupNorm(const Problem &problem, const GroupNorm &norm, const Places &at);
+  void groupNorm(const GroupNormProblem &p, const Places &at);
+  void groupNormGradient(const GroupNormGradientProblem &p, const Places &at);
+  void prelu(const PreluProblem &p, const Places &at);
+  void preluGradient(const PreluGradientProblem &p, const Places &at);
+
+  // --- SelectAttention.cpp
+  void softmax(const SoftmaxProblem &p, const Places &at);
+  void spatialSoftmax(const SpatialSoftmaxProblem &p, const Places &at);
+  void matmul(const MatmulProblem &p, const Places &at);
+  void blocksToChannels(const BlocksToChannelsProblem &p, const Places &at);
+
   void resample(const ResampleProblem &p, const Places &at);
 
   ::vn::Pool poolOf(Draft &draft, const PoolProblem &p, const Location &in, const Location &out) const;

@@ -367,3 +367,111 @@ func.func @cast_half(%x: tensor<1x8x8x4xf32>) {
   %0 = vn.cast %x : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf16>
   return
 }
+
+// -----
+
+// vn.pixel_shuffle (C1)
+func.func @pixel_shuffle(%x: tensor<1x4x4x8xf32>) {
+  // expected-error @below {{makes squares of 3 pixels of 8 channels}}
+  %0 = vn.pixel_shuffle %x by 3 : (tensor<1x4x4x8xf32>) -> tensor<1x12x12x1xf32>
+  return
+}
+
+// -----
+
+// vn.pixel_shuffle (C2)
+func.func @pixel_shuffle_result(%x: tensor<1x4x4x8xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x8x8x4xf32>', its operands make it 'tensor<1x8x8x2xf32>'}}
+  %0 = vn.pixel_shuffle %x by 2 : (tensor<1x4x4x8xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.pixel_unshuffle (C1)
+func.func @pixel_unshuffle(%x: tensor<1x4x4x8xf32>) {
+  // expected-error @below {{takes squares of 3 pixels from a map of 4x4}}
+  %0 = vn.pixel_unshuffle %x by 3 : (tensor<1x4x4x8xf32>) -> tensor<1x1x1x72xf32>
+  return
+}
+
+// -----
+
+// vn.pixel_unshuffle (C2)
+func.func @pixel_unshuffle_result(%x: tensor<1x4x4x8xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x2x2x16xf32>', its operands make it 'tensor<1x2x2x32xf32>'}}
+  %0 = vn.pixel_unshuffle %x by 2 : (tensor<1x4x4x8xf32>) -> tensor<1x2x2x16xf32>
+  return
+}
+
+// -----
+
+// vn.softmax (C1)
+func.func @softmax(%x: tensor<1x4x4x8xf32>) {
+  // expected-error @below {{divides 8 channels into 3 runs}}
+  %0 = vn.softmax %x of 3 : (tensor<1x4x4x8xf32>) -> tensor<1x4x4x8xf32>
+  return
+}
+
+// -----
+
+// vn.softmax (C2)
+func.func @softmax_result(%x: tensor<1x4x4x8xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x4x4x4xf32>', its operands make it 'tensor<1x4x4x8xf32>'}}
+  %0 = vn.softmax %x of 2 : (tensor<1x4x4x8xf32>) -> tensor<1x4x4x4xf32>
+  return
+}
+
+// -----
+
+// vn.spatial_softmax (C1)
+func.func @spatial_softmax(%x: tensor<1x4x4x8xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x1x1x8xf32>', its operands make it 'tensor<1x4x4x8xf32>'}}
+  %0 = vn.spatial_softmax %x : (tensor<1x4x4x8xf32>) -> tensor<1x1x1x8xf32>
+  return
+}
+
+// -----
+
+// vn.matmul (C1)
+func.func @matmul(%x: tensor<1x4x4x8xf32>, %y: tensor<1x4x4x8xf32>) {
+  // expected-error @below {{multiplies 1 matrices of 16x8 by 1 of 16x8}}
+  %0 = vn.matmul %x, %y : (tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>) -> tensor<1x4x4x8xf32>
+  return
+}
+
+// -----
+
+// vn.matmul (C2)
+func.func @matmul_result(%x: tensor<1x4x4x8xf32>, %y: tensor<1x2x4x8xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x16x1x8xf32>', its operands make it 'tensor<1x4x4x8xf32>'}}
+  %0 = vn.matmul %x, %y : (tensor<1x4x4x8xf32>, tensor<1x2x4x8xf32>) -> tensor<1x16x1x8xf32>
+  return
+}
+
+// -----
+
+// vn.matmul (C2)
+func.func @matmul_transposed(%x: tensor<1x4x4x8xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x3x2x8xf32>', its operands make it 'tensor<1x8x1x8xf32>'}}
+  %0 = vn.matmul %x, %x transpose_lhs : (tensor<1x4x4x8xf32>, tensor<1x4x4x8xf32>) -> tensor<1x3x2x8xf32>
+  return
+}
+
+// -----
+
+// vn.matmul (C3)
+func.func @matmul_batches(%x: tensor<1x4x4x8xf32>, %y: tensor<2x2x4x8xf32>) {
+  // expected-error @below {{multiplies 1 matrices of 16x8 by 2 of 8x8}}
+  %0 = vn.matmul %x, %y : (tensor<1x4x4x8xf32>, tensor<2x2x4x8xf32>) -> tensor<1x4x4x8xf32>
+  return
+}
+
+// -----
+
+// vn.matmul (C3)
+func.func @matmul_elements(%x: tensor<1x4x4x8xf32>, %y: tensor<1x2x4x8xbf16>) {
+  // expected-error @below {{mixes maps of different element types}}
+  %0 = vn.matmul %x, %y : (tensor<1x4x4x8xf32>, tensor<1x2x4x8xbf16>) -> tensor<1x4x4x8xf32>
+  return
+}

@@ -109,6 +109,51 @@ func.func @layer_norm_grad_result(%x: tensor<8x4x4x4xf32>, %c: tensor<4xf32>) {
 
 // -----
 
+// vn.group_norm_grad (C1)
+func.func @group_norm_grad(%x: tensor<8x4x4x4xf32>, %dy: tensor<8x4x2x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{needs `dy` of type 'tensor<8x4x4x4xf32>', found 'tensor<8x4x2x4xf32>'}}
+  %0:3 = vn.group_norm_grad %x, %dy, %c in 2 epsilon 1.0e-6 : (tensor<8x4x4x4xf32>, tensor<8x4x2x4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+// vn.group_norm_grad (C2)
+func.func @group_norm_grad_result(%x: tensor<8x4x4x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{has result #2 of type 'tensor<8xf32>', its operands make it 'tensor<4xf32>'}}
+  %0:3 = vn.group_norm_grad %x, %x, %c in 2 epsilon 1.0e-6 : (tensor<8x4x4x4xf32>, tensor<8x4x4x4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<8xf32>)
+  return
+}
+
+// -----
+
+// vn.group_norm_grad (C3)
+func.func @group_norm_grad_groups(%x: tensor<8x4x4x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{normalises 3 groups of 4 channels}}
+  %0:3 = vn.group_norm_grad %x, %x, %c in 3 epsilon 1.0e-6 : (tensor<8x4x4x4xf32>, tensor<8x4x4x4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xf32>, tensor<4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+// vn.prelu_grad (C1)
+func.func @prelu_grad(%x: tensor<8x4x4x4xf32>, %dy: tensor<8x4x2x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{needs `dy` of type 'tensor<8x4x4x4xf32>', found 'tensor<8x4x2x4xf32>'}}
+  %0:2 = vn.prelu_grad %x, %dy, %c : (tensor<8x4x4x4xf32>, tensor<8x4x2x4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xf32>, tensor<4xf32>)
+  return
+}
+
+// -----
+
+// vn.prelu_grad (C2)
+func.func @prelu_grad_result(%x: tensor<8x4x4x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{has result #1 of type 'tensor<1xf32>', its operands make it 'tensor<4xf32>'}}
+  %0:2 = vn.prelu_grad %x, %x, %c : (tensor<8x4x4x4xf32>, tensor<8x4x4x4xf32>, tensor<4xf32>) -> (tensor<8x4x4x4xf32>, tensor<1xf32>)
+  return
+}
+
+// -----
+
 // vn.activate_grad (C1)
 func.func @activate_grad(%y: tensor<1x8x8x4xf32>, %dy: tensor<1x8x8x8xf32>) {
   // expected-error @below {{requires the same type for all operands and results}}

@@ -195,6 +195,51 @@ func.func @layer_norm_result(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>) {
 
 // -----
 
+// vn.group_norm (C1)
+func.func @group_norm(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>, %d: tensor<8xf32>) {
+  // expected-error @below {{needs `beta` of type 'tensor<4xf32>', found 'tensor<8xf32>'}}
+  %0 = vn.group_norm %x, %c, %d in 2 epsilon 1.0e-6 : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<8xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.group_norm (C2)
+func.func @group_norm_result(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x8x4x4xf32>', its operands make it 'tensor<1x8x8x4xf32>'}}
+  %0 = vn.group_norm %x, %c, %c in 2 epsilon 1.0e-6 : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<1x8x4x4xf32>
+  return
+}
+
+// -----
+
+// vn.group_norm (C3)
+func.func @group_norm_groups(%x: tensor<1x8x8x4xf32>, %c: tensor<4xf32>) {
+  // expected-error @below {{normalises 3 groups of 4 channels}}
+  %0 = vn.group_norm %x, %c, %c in 3 epsilon 1.0e-6 : (tensor<1x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.prelu (C1)
+func.func @prelu(%x: tensor<1x8x8x4xf32>, %d: tensor<8xf32>) {
+  // expected-error @below {{needs `slope` of type 'tensor<4xf32>', found 'tensor<8xf32>'}}
+  %0 = vn.prelu %x, %d : (tensor<1x8x8x4xf32>, tensor<8xf32>) -> tensor<1x8x8x4xf32>
+  return
+}
+
+// -----
+
+// vn.prelu (C2)
+func.func @prelu_result(%x: tensor<1x8x8x4xf32>, %d: tensor<1xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<1x8x4x4xf32>', its operands make it 'tensor<1x8x8x4xf32>'}}
+  %0 = vn.prelu %x, %d : (tensor<1x8x8x4xf32>, tensor<1xf32>) -> tensor<1x8x4x4xf32>
+  return
+}
+
+// -----
+
 // vn.scale_channels (C1)
 func.func @scale_channels(%x: tensor<1x8x8x4xf32>, %d: tensor<8xf32>) {
   // expected-error @below {{needs `scale` of type 'tensor<4xf32>', found 'tensor<8xf32>'}}
