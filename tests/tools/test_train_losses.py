@@ -182,6 +182,19 @@ class TrainLosses(CommandTest):
         self.assertIn("on 1 image", done.stdout)
         self.assertIn(f"\n  loss.main {expected[4][0]:.4f}\n", done.stdout)
 
+        # However the data are cut into batches, at whatever size: here of two in one binary.
+        sizes = self.folder / "sizes"
+        done = self.vernier("build", self.specification, "--model", "shapes_4", "--for", "train", "--batch", "1,5", "--input", "16,8",
+                            "-o", sizes, "-q")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for batch in 1, 5:
+            done = self.execute(sizes / "shapes_4", "eval", "--data", self.data, "--json", "--size", 16, "--batch", batch, *weights)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            other = json.loads(done.stdout)
+            self.assertEqual((other["height"], other["width"]), (16, 16))
+            for name in list(last)[1:]:
+                self.assertAlmostEqual(other[name], last[name], 6, name)
+
         # A run that was stopped before a validation has it when it goes on.
         parts = self.folder / "parts"
         command = ["train", "--recipe", self.recipe, "--data", self.data, "--out", parts, "--quiet"]

@@ -85,6 +85,16 @@ class Verify(CommandTest):
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertIn("kernels of vn.resample", self.rows(done))
 
+    def test_attention(self):
+        for options in ([], ["--target", "cuda-emulated", "--code-only"], ["--precision", "bf16", "--for", "infer", "--code-only"],
+                        ["--target", "cuda-emulated", "--precision", "bf16", "--for", "infer", "--code-only"]):
+            with self.subTest(options):
+                done = self.verify("attended", "--batch", "2", *options)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                rows = self.rows(done)
+                for op in "matmul", "softmax", "spatial_softmax", "group_norm", "prelu", "pixel_shuffle", "pixel_unshuffle":
+                    self.assertTrue([stage for stage in rows if stage.startswith(f"kernels of vn.{op}")], op)
+
     def test_declared_losses(self):
         for options in ([], ["--target", "cuda-emulated"], ["--target", "cuda-emulated", "--precision", "bf16"]):
             with self.subTest(options):
