@@ -251,12 +251,19 @@ LoadedModel loadModel(const ModelOptions &options, Branches branches, const Tria
 
   LoadedModel model;
   model.name = graph->model;
-  for (const dsl::Node &node : graph->nodes)
+  for (const dsl::Node &node : graph->nodes) {
+    if (node.kind == dsl::OpKind::Target)
+      model.targets.push_back(
+          {node.place, node.labels, node.shape.channels, node.shape.height, node.shape.width});
     if (node.kind == dsl::OpKind::Input) {
       model.channels = node.shape.channels;
       model.height = node.shape.height;
       model.width = node.shape.width;
     }
+  }
+  for (const dsl::LossTerm &term : graph->losses)
+    if (!term.name.empty() && !llvm::is_contained(model.losses, term.name))
+      model.losses.push_back(term.name);
   model.context = trial.context ? trial.context : newContext();
   model.module = compiler::lowerGraph(*model.context, *graph, options.batch);
   if (!model.module)

@@ -58,6 +58,13 @@ struct HoleChoice {
   bool bound = false;
 };
 
+// What training is given beside the image: labels of an image or its pixels, or numbers.
+struct Target {
+  std::string name;
+  bool labels = false;
+  int64_t channels = 1, height = 1, width = 1;
+};
+
 struct LoadedModel {
   std::shared_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp> module;    // @infer, holes bound as the configuration says
@@ -68,6 +75,8 @@ struct LoadedModel {
   bool declaresLosses = false;                 // the specification says what training minimises
   bool forTraining = false;                    // it has what only training computes (ModelOptions::losses)
   std::vector<std::string> trainingOnly;       // parameters that only the losses, which were dropped, need
+  std::vector<Target> targets;                 // of the losses
+  std::vector<std::string> losses;             // names of those that have one
 };
 
 // "0.45, 0.65, 0.85, 1"

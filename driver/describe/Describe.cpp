@@ -17,6 +17,7 @@
 #include "runtime/io/File.h"
 #include "runtime/io/Text.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/MathExtras.h"
@@ -47,6 +48,31 @@ void printKinds(llvm::raw_ostream &out, const compiler::CostSummary &cost) {
                kind.macs ? number("%.1f%%", 100.0 * double(kind.macs) / double(cost.macs)) : "",
                number("%.2f", double(kind.bytes) / (1 << 20))});
   table.print(out);
+}
+
+// What training is given and minimises, and what only it has.
+void printTraining(llvm::raw_ostream &out, const LoadedModel &model) {
+  if (!model.declaresLosses)
+    return;
+  std::vector<std::string> targets;
+  for (const Target &target : model.targets) {
+    const std::string size = std::to_string(target.height) + "x" + std::to_string(target.width);
+    const bool pixels = target.height * target.width > 1;
+    if (target.labels)
+      targets.push_back("`" + target.name + "`, " + (pixels ? size + " labels" : "a label"));
+    else
+      targets.push_back("`" + target.name + "`, " +
+                        (pixels ? shapeText(target.channels, target.height, target.width) + " numbers"
+                                : runtime::counted(target.channels, "number")));
+  }
+  std::vector<std::string> losses;
+  for (const std::string &loss : model.losses)
+    losses.push_back("`" + loss + "`");
+  out << "trained by " << (targets.empty() ? "the image alone" : llvm::join(targets, "; "))
+      << (losses.empty() ? "" : ", for the losses " + llvm::join(losses, ", ")) << "\n";
+  if (!model.trainingOnly.empty())
+    out << "only in training: " << runtime::counted(model.trainingOnly.size(), "tensor") << ", `"
+        << model.trainingOnly.front() << "`" << (model.trainingOnly.size() > 1 ? " and others" : "") << "\n";
 }
 
 void printTable(llvm::raw_ostream &out, const LoadedModel &model, const compiler::CostSummary &cost) {
@@ -88,6 +114,7 @@ void printTable(llvm::raw_ostream &out, const LoadedModel &model, const compiler
   }
   if (configurations > 1)
     out << "1 of " << configurations << " configurations: --configurations lists them\n";
+  printTraining(out, model);
   out << llvm::format("%.3f G MACs", double(cost.macs) / 1e9) << " (" << withCommas(cost.macs) << "), "
       << llvm::format("%.2f M parameters", double(cost.parameters) / 1e6) << " ("
       << withCommas(cost.parameters) << ")\n";

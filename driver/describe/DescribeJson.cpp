@@ -77,13 +77,28 @@ Json parametersOf(const LoadedModel &model) {
   return parameters;
 }
 
+Json targetsOf(const LoadedModel &model) {
+  Json targets = Json::array();
+  for (const Target &target : model.targets)
+    targets.push_back({{"name", target.name},
+                       {"labels", target.labels},
+                       {"shape", {target.channels, target.height, target.width}}});
+  return targets;
+}
+
 Json describe(const LoadedModel &model) {
   const compiler::CostSummary cost = compiler::summarizeCost(inferOf(model));
-  return {{"model", model.name},         {"input", {model.channels, model.height, model.width}},
-          {"batch", cost.batch},         {"macs", cost.macs},
-          {"params", cost.parameters},   {"holes", holesOf(model)},
-          {"choices", choicesOf(model)}, {"kinds", kindsOf(cost)},
-          {"blocks", blocksOf(cost)}};
+  Json result = {{"model", model.name},         {"input", {model.channels, model.height, model.width}},
+                 {"batch", cost.batch},         {"macs", cost.macs},
+                 {"params", cost.parameters},   {"holes", holesOf(model)},
+                 {"choices", choicesOf(model)}, {"kinds", kindsOf(cost)},
+                 {"blocks", blocksOf(cost)}};
+  if (model.declaresLosses) {
+    result["targets"] = targetsOf(model);
+    result["losses"] = model.losses;
+    result["training_only"] = model.trainingOnly;
+  }
+  return result;
 }
 
 } // namespace

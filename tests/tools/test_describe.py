@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import unittest
+from pathlib import Path
 from xml.etree import ElementTree
 
 from commands import SPECIFICATION, CommandTest
@@ -38,6 +39,24 @@ class Describe(CommandTest):
         self.assertEqual(described["blocks"],
                          [{"place": "body", "block": "two_scales", "macs": 11520, "params": 304, "shape": [8, 8, 8],
                            "receptive_field": [3, 6]}])
+
+    def test_losses(self):
+        """What training is given, and what leaves inference."""
+        networks = Path(__file__).parent / "verify_networks.vn"
+        done = self.vernier("describe", networks, "--model", "losses5", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        described = json.loads(done.stdout)
+        self.assertEqual([(target["name"], target["labels"], target["shape"]) for target in described["targets"]],
+                         [("mask", True, [1, 12, 14]), ("edge", False, [1, 12, 14]), ("kind", True, [1, 1, 1]), ("numbers", False, [7, 1, 1])])
+        self.assertEqual(described["losses"], ["side", "edge", "numbers"])
+        self.assertIn("aux.head.weight", described["training_only"])
+        done = self.vernier("describe", networks, "--model", "losses5")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("\ntrained by `mask`, 12x14 labels; `edge`, 1x12x14 numbers; `kind`, a label; `numbers`, 7 numbers, for the losses "
+                      "`side`, `edge`, `numbers`\n", done.stdout)
+        self.assertRegex(done.stdout, r"\nonly in training: \d+ tensors, `\S+` and others\n")
+        for key in "targets", "losses", "training_only":
+            self.assertNotIn(key, self.json())
 
     def test_parameters_in_order(self):
         listed = [(entry["name"], entry["shape"], entry["kind"]) for entry in self.json()["parameters"]]
