@@ -66,6 +66,17 @@ static std::unique_ptr<Dataset> openCifar(const fs::path &folder, const std::vec
   return set;
 }
 
+bool hasTestSplit(const std::string &path) {
+  const fs::path folder(path);
+  for (const char *name : {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"})
+    if (!existing(folder / name).empty())
+      return true;
+  for (const char *name : {"test_batch.bin", "test.bin", "test-arrays.npy", "test-labels.npy", "val", "test"})
+    if (fs::exists(folder / name))
+      return true;
+  return false;
+}
+
 std::unique_ptr<Dataset> openDataset(const std::string &path, Split split) {
   const fs::path folder(path);
   const bool training = split == Split::Training;

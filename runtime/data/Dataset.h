@@ -131,6 +131,9 @@ enum class Split { Training, Test };
 ///   train/CLASS/*.jpg, and val/ or test/                          JPEG, PNG, BMP and WebP files by class
 std::unique_ptr<Dataset> openDataset(const std::string &path, Split split);
 
+/// Whether a folder has anything of a test split, which may be damaged.
+bool hasTestSplit(const std::string &path);
+
 /// Likewise, `split` being "train" or "test"; what opening it noticed goes to standard error.
 std::unique_ptr<Dataset> openDataset(const std::string &path, const std::string &split,
                                      const ImageOptions &options);

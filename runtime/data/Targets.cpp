@@ -219,14 +219,10 @@ DataWithTargets openWithTargets(const std::string &folder, const ModelOutline &m
 }
 
 std::optional<DataWithTargets> openValidation(const std::string &folder, const ModelOutline &model) {
-  const auto isThere = [&](const std::string &file) { return fs::exists(fs::path(folder) / file); };
-  const bool arrays = isThere(imagesFile(Split::Training)) || isThere(imagesFile(Split::Test));
-  bool some = isThere(imagesFile(Split::Test));
-  for (const vn_io &target : model.targets)
-    some = some || isThere(fileOf(target, Split::Test));
-  if (arrays && !some)
-    return std::nullopt;
-  return openWithTargets(folder, model, Split::Test);
+  const bool some = hasTestSplit(folder) || std::ranges::any_of(model.targets, [&](const vn_io &target) {
+                      return fs::exists(fs::path(folder) / fileOf(target, Split::Test));
+                    });
+  return some ? std::optional(openWithTargets(folder, model, Split::Test)) : std::nullopt;
 }
 
 } // namespace vernier::runtime

@@ -39,7 +39,7 @@ struct DataWithTargets {
 /// model does not take.
 DataWithTargets openWithTargets(const std::string &folder, const ModelOutline &model, Split split);
 
-/// The test split, if there is one: of arrays, if there is one of the files.
+/// The test split, if there is anything of one.
 std::optional<DataWithTargets> openValidation(const std::string &folder, const ModelOutline &model);
 
 /// Whether the only target is the class of each image.

@@ -302,6 +302,25 @@ class TrainLosses(CommandTest):
         self.expect_refusal(self.execute(self.out / "training" / "m", "eval", "--images", self.data, "--labels", self.recipe),
                             "model `m` is evaluated on the targets of its losses", "help: --data DIR")
 
+    def test_without_a_test_split(self):
+        """Whatever the form of the data, there is then no validation; half a split is refused."""
+        self.specify("network n() {\n  input image: [3, 32, 32]\n  target kind: [] of int\n"
+                     "  logits = image |> conv(4, 3, stride = 4) |> relu |> global_avg_pool |> fc: linear(100)\n"
+                     "  loss softmax_cross_entropy(logits, kind)\n  logits\n}\nmodel m = n()\n")
+        self.data = self.folder / "images"
+        self.data.mkdir()
+        (self.data / "train.bin").write_bytes(bytes(3074 * 8))
+        done = self.train("--epochs", 1)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("validation", (self.out / "trained" / "summary.json").read_text(encoding="utf-8"))
+        self.data = self.folder / "arrays"
+        self.data.mkdir()
+        write_npy(self.data / "train-arrays.npy", [8, 3, 32, 32], [0.5] * (8 * 3072))
+        for name in "train-labels", "test-labels":
+            write_labels(self.data / f"{name}.npy", [8], [1] * 8)
+        self.out = self.folder / "other"
+        self.expect_refusal(self.train(), "test-arrays.npy")
+
     def test_presence(self):
         """What is there in images, by logits or by their sigmoid: counts, and the order of the scores."""
         self.specify("network n() {\n  input image: [2, 1, 1]\n  target kinds: [2] of float\n  target again: [2] of float\n"
