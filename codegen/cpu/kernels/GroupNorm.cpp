@@ -86,21 +86,37 @@ static std::string nameOf(const GroupNormGradientProblem &p) {
          epsilonName(p.epsilon);
 }
 
+// Of x and of its squares; with dy, operand 1, also of dy and of dy * x. In double, so that what the mean
+// adds cancels.
+static KernelCode sumsKernel(const std::string &name, const View &x, std::optional<View> dy,
+                             const Target &target) {
+  const bool gradient = dy.has_value();
+  std::vector<KernelOperand> operands = {x.operand()};
+  if (gradient)
+    operands.push_back(dy->operand());
+  const unsigned sums = unsigned(operands.size());
+  operands.push_back({groupNormSumsElements(x, gradient, target), Element::F64});
+  return makeKernel(name, x.n * ImageParts(x).parts, operands, [=](KernelBuilder &k, Value task) {
+    overPart(k, task, x, [&](Value first, Value last) {
+      sumPixels(
+          k, first, last, x, rowsOfSums(gradient), k.operand(sums), task,
+          [&](Value pixel, Value c, int64_t count, Value) {
+            Value v = k.wide(k.load(k.operand(0), pixelPosition(k, x, pixel, c), count));
+            if (!gradient)
+              return KernelBuilder::Values{v, mulFloat(k, v, v)};
+            Value g = k.wide(k.load(k.operand(1), pixelPosition(k, *dy, pixel, c), count));
+            return KernelBuilder::Values{v, mulFloat(k, v, v), g, mulFloat(k, g, v)};
+          },
+          [](Value, int64_t) { return Value(); });
+    });
+  });
+}
+
 KernelCode groupNormSums(const GroupNormProblem &p, const Target &target) {
-  const View x = p.x;
-  return makeKernel("group_norm_sums_" + nameOf(p), x.n * ImageParts(x).parts,
-                    {x.operand(), {groupNormSumsElements(x, false, target), Element::F64}},
-                    [=](KernelBuilder &k, Value task) {
-                      overPart(k, task, x, [&](Value first, Value last) {
-                        sumPixels(
-                            k, first, last, x, 2, k.operand(1), task,
-                            [&](Value pixel, Value c, int64_t count, Value) {
-                              Value v = k.wide(k.load(k.operand(0), pixelPosition(k, x, pixel, c), count));
-                              return KernelBuilder::Values{v, mulFloat(k, v, v)};
-                            },
-                            [](Value, int64_t) { return Value(); });
-                      });
-                    });
+  return sumsKernel("group_norm_sums_" + nameOf(p), p.x, std::nullopt, target);
+}
+KernelCode groupNormGradientSums(const GroupNormGradientProblem &p, const Target &target) {
+  return sumsKernel("group_norm_gradient_sums_" + nameOf(p), p.x, p.dy, target);
 }
 
 // Coefficients are [image][mean, scale][channel].
@@ -160,25 +176,6 @@ KernelCode groupNormApply(const GroupNormProblem &p, const Target &) {
             },
             /*mayFlatten=*/false);
       });
-}
-
-KernelCode groupNormGradientSums(const GroupNormGradientProblem &p, const Target &target) {
-  const View x = p.x, dy = p.dy;
-  // x, dy, sums: of x, of its squares, of dy, of dy * x. In double, so that what the mean adds cancels.
-  return makeKernel("group_norm_gradient_sums_" + nameOf(p), x.n * ImageParts(x).parts,
-                    {x.operand(), dy.operand(), {groupNormSumsElements(x, true, target), Element::F64}},
-                    [=](KernelBuilder &k, Value task) {
-                      overPart(k, task, x, [&](Value first, Value last) {
-                        sumPixels(
-                            k, first, last, x, 4, k.operand(2), task,
-                            [&](Value pixel, Value c, int64_t count, Value) {
-                              Value v = k.wide(k.load(k.operand(0), pixelPosition(k, x, pixel, c), count)),
-                                    g = k.wide(k.load(k.operand(1), pixelPosition(k, dy, pixel, c), count));
-                              return KernelBuilder::Values{v, mulFloat(k, v, v), g, mulFloat(k, g, v)};
-                            },
-                            [](Value, int64_t) { return Value(); });
-                      });
-                    });
 }
 
 // With h = (x - mean) * r, r = 1 / deviation, A = sum of gamma * dy and B = sum of gamma * dy * h of a group
