@@ -1,5 +1,7 @@
 #include "dsl/Ops.h"
 
+#include <algorithm>
+
 namespace vernier::dsl {
 
 static OpSignature activation(Activation::Kind kind, std::vector<OpParameter> parameters = {}) {
@@ -189,12 +191,14 @@ const FunctionSignature *findFunction(std::string_view name) {
   return nullptr;
 }
 
+const std::vector<std::string> &argumentWords() {
+  static const std::vector<std::string> table = {"nearest", "nearest_exact", "bilinear", "bicubic",
+                                                 "zero",    "replicate",     "same",     "same_upper"};
+  return table;
+}
+
 bool isWord(std::string_view name) {
-  for (std::string_view word :
-       {"nearest", "nearest_exact", "bilinear", "bicubic", "zero", "replicate", "same", "same_upper"})
-    if (name == word)
-      return true;
-  return false;
+  return std::ranges::find(argumentWords(), name) != argumentWords().end();
 }
 
 std::string_view helpOfLosses(const Type &left, const Type &right) {

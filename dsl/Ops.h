@@ -120,6 +120,7 @@ const std::vector<FunctionSignature> &functions();
 const OpSignature *findOperation(std::string_view name);
 const FunctionSignature *findFunction(std::string_view name);
 // `nearest`, `bicubic`, `zero`, `replicate`, `same`: names whose value is themselves.
+const std::vector<std::string> &argumentWords();
 bool isWord(std::string_view name);
 
 // The type of a value that it takes; unknown where there are several.

@@ -151,7 +151,7 @@ Type Sema::inferName(NameExpr &name, Env &env) {
   } else if (const ForeignCall *call = findForeignCall(name.name.text)) {
     report.help(helpOf(*call, name.name.text));
   } else {
-    std::vector<std::string> names = {"nearest", "bilinear", "zero", "replicate", "same", "same_upper"};
+    std::vector<std::string> names = argumentWords();
     for (auto &[known, type] : env.names)
       names.push_back(known);
     std::string closest = closestName(name.name.text, names);
