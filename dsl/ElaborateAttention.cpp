@@ -7,7 +7,8 @@ namespace vernier::dsl {
 
 Value Elaborator::softmax(OpCall &op) {
   Node node;
-  node.kind = op.op->op == Op::ChannelSoftmax ? OpKind::Softmax : OpKind::SpatialSoftmax;
+  node.kind = op.op->op == Op::SpatialSoftmax ? OpKind::SpatialSoftmax : OpKind::Softmax;
+  node.logarithm = op.op->op == Op::ChannelLogSoftmax;
   if (node.kind == OpKind::Softmax) {
     const int64_t channels = shapeOf(op.values[0]).channels;
     node.groups = intArgument(op, 1, 1, maxChannels, std::max<int64_t>(1, channels));

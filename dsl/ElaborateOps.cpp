@@ -91,6 +91,7 @@ Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, con
   case Op::Softmax:
     return softmaxOf(op);
   case Op::ChannelSoftmax:
+  case Op::ChannelLogSoftmax:
   case Op::SpatialSoftmax:
     return softmax(op);
   case Op::Matmul:

@@ -24,6 +24,8 @@ constexpr std::string_view leaveOpen = "a call with `_` makes a block of what is
 constexpr std::string_view leaveOutShape = "the number of input channels follows from the map: leave it out";
 constexpr std::string_view logProbabilities =
     "`softmax_cross_entropy(x, labels)` takes the logits: leave out the `log_softmax` before it";
+constexpr std::string_view divergence = "a divergence is a block of `channel_softmax`, `channel_log_softmax` "
+                                        "and `mean`: models/blocks/distillation.vn";
 constexpr std::string_view probabilities =
     "`binary_cross_entropy` here takes logits, not probabilities: leave out the `sigmoid` before it";
 constexpr std::string_view overAll = "the mean over all elements";
@@ -337,7 +339,10 @@ const std::vector<ForeignCall> calls = {
      "of pixels it is `spatial_softmax`, of a list of maps `softmax`",
      {"dim=channels"}},
     {"softmax2d", "channel_softmax", ""},
-    {"logsoftmax", "", "a network ends with its logits: training and `classify` apply softmax to them"},
+    {"logsoftmax",
+     "channel_log_softmax",
+     "before labels it is left out: `softmax_cross_entropy` takes logits",
+     {"dim=channels"}},
     // Losses; of binary_cross_entropy only the name is the same.
     {"crossentropy",
      "softmax_cross_entropy",
@@ -364,6 +369,8 @@ const std::vector<ForeignCall> calls = {
      "smooth_l1",
      "times `delta`: `d * smooth_l1(x, y, beta = d)`",
      {"target", "reduction=mean", "delta=1"}},
+    {"kldiv", "", divergence},
+    {"kldivloss", "", divergence},
     {"diceloss", "", "a dice loss is a block of `sigmoid`, products, `global_avg_pool` and `mean`"},
     {"criterion", "", lossStatement},
     {"lossfn", "", lossStatement},

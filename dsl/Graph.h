@@ -41,7 +41,8 @@ enum class OpKind {
   ChannelShuffle,        // groups
   PixelShuffle,          // factor: channels become pixels of a larger map
   PixelUnshuffle,        // factor: the way back
-  Softmax,               // over `groups` equal runs of channels; all channels: of each pixel over all of them
+  Softmax,               // over `groups` equal runs of channels; all channels: of each pixel over all of
+                         // them; logarithm
   SpatialSoftmax,        // of each channel over its pixels
   Matmul,                // of maps as matrices, pixels by channels; transposed
   Add,                   // operands of equal shape, or the second C x 1 x 1 or 1 x H x W
@@ -96,6 +97,7 @@ struct Node {
   int64_t groups = 1;
   bool bias = false, ceil = false, countPadding = true, replicate = false, alignCorners = false;
   bool transposed[2] = {false, false}; // Matmul: of each operand
+  bool logarithm = false;              // Softmax: of the shares
   int64_t factor = 1;                  // PixelShuffle, PixelUnshuffle
   bool perChannel = false;             // Prelu: a slope for each channel, else one for all
   double epsilon = 1e-5, momentum = 0.1;

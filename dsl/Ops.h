@@ -43,6 +43,7 @@ enum class Op {
   PixelUnshuffle,
   Softmax,
   ChannelSoftmax,
+  ChannelLogSoftmax,
   SpatialSoftmax,
   Matmul,
   Add,

@@ -331,7 +331,7 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
       })
       .Case<vn::SoftmaxOp>([&](auto op) {
         const Location x = at(op.getInput()), y = result(op.getResult());
-        solve(SoftmaxProblem{x.view, y.view, int64_t(op.getRuns())}, {x}, {y});
+        solve(SoftmaxProblem{x.view, y.view, int64_t(op.getRuns()), op.getLog()}, {x}, {y});
         return success();
       })
       .Case<vn::SpatialSoftmaxOp>([&](auto op) {

@@ -269,15 +269,16 @@ private:
     const Ints map = channelsFirst(typeOf(op.getResult()));
     const int64_t runs = op.getRuns();
     const std::string input = at(op.getInput());
+    const char *const kind = op.getLog() ? "LogSoftmax" : "Softmax";
     if (runs == map[1]) {
-      give(op, "Softmax", {input}, {{"axis", kChannels}});
+      give(op, kind, {input}, {{"axis", kChannels}});
       return llvm::Error::success();
     }
     const std::string apart =
         graph.node("Reshape", {input, graph.integers({map[0], runs, map[1] / runs, map[2], map[3]})},
                    graph.unique(input + "_runs"));
     const std::string weights =
-        graph.node("Softmax", {apart}, graph.unique(input + "_weights"), {{"axis", kChannels}});
+        graph.node(kind, {apart}, graph.unique(input + "_weights"), {{"axis", kChannels}});
     give(op, "Reshape", {weights, graph.integers(map)});
     return llvm::Error::success();
   }

@@ -5,8 +5,8 @@ namespace vernier::codegen {
 
 using dsl::OpKind;
 
-// Over all channels, over runs of them or over all pixels. Before opset 13 it is over the dimensions from the
-// axis on together.
+// Over all channels, over runs of them or over all pixels, or its logarithm over channels. Before opset 13 it
+// is over the dimensions from the axis on together.
 void OnnxImporter::softmax(const OnnxNode &node) {
   const Value value = anyLayout(node, 0);
   const Sizes sizes = sizesOf(value.node);
@@ -17,8 +17,8 @@ void OnnxImporter::softmax(const OnnxNode &node) {
         throw Unsupported("it is over several dimensions");
   dsl::Node layer = like(value.node, OpKind::Softmax);
   if (const std::optional<int64_t> runs = value.view.channelRuns(axis, sizes))
-    layer.groups = *runs;
-  else if (value.view.isPixels(axis, sizes))
+    layer.groups = *runs, layer.logarithm = node.operation == "LogSoftmax";
+  else if (value.view.isPixels(axis, sizes) && node.operation == "Softmax")
     layer.kind = OpKind::SpatialSoftmax;
   else
     throw Unsupported("it is neither over the channels of a map nor over its pixels",

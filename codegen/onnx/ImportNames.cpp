@@ -104,6 +104,7 @@ bool looksCounted(const std::string &place) {
                                               "pixel_shuffle",
                                               "pixel_unshuffle",
                                               "channel_softmax",
+                                              "channel_log_softmax",
                                               "spatial_softmax",
                                               "matmul",
                                               "add",

@@ -36,6 +36,7 @@ const std::map<std::string, OnnxImporter::Handler> &OnnxImporter::handlers() {
       {"InstanceNormalization", &I::groupNorm},
       {"PRelu", &I::prelu},
       {"Softmax", &I::softmax},
+      {"LogSoftmax", &I::softmax},
       {"DepthToSpace", &I::depthToSpace},
       {"SpaceToDepth", &I::depthToSpace},
       {"MaxPool", &I::pool},

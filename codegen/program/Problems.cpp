@@ -78,7 +78,7 @@ struct Name {
   const char *operator()(const GroupNormGradientProblem &) const { return "group_norm_gradient"; }
   const char *operator()(const PreluProblem &) const { return "prelu"; }
   const char *operator()(const PreluGradientProblem &) const { return "prelu_gradient"; }
-  const char *operator()(const SoftmaxProblem &) const { return "softmax"; }
+  const char *operator()(const SoftmaxProblem &p) const { return p.log ? "log_softmax" : "softmax"; }
   const char *operator()(const SpatialSoftmaxProblem &) const { return "spatial_softmax"; }
   const char *operator()(const MatmulProblem &) const { return "matmul"; }
   const char *operator()(const BlocksToChannelsProblem &p) const {

@@ -383,10 +383,11 @@ struct PreluGradientProblem {
 
 // --- attention
 
-// Over `runs` equal runs of channels of each pixel, place by place. Reads x; writes y.
+// Over `runs` equal runs of channels of each pixel, place by place; `log`: its logarithm. Reads x; writes y.
 struct SoftmaxProblem {
   View x, y;
   int64_t runs = 1;
+  bool log = false;
 
   bool operator==(const SoftmaxProblem &) const = default;
 };

@@ -269,7 +269,9 @@ std::optional<Tensors> computeMap(Operation *op, const Operands &in) {
       .Case([&](vn::PixelUnshuffleOp op) {
         return one(pixelUnshuffle(in(op.getInput()), int64_t(op.getFactor())));
       })
-      .Case([&](vn::SoftmaxOp op) { return one(softmax(in(op.getInput()), int64_t(op.getRuns()))); })
+      .Case([&](vn::SoftmaxOp op) {
+        return one(softmax(in(op.getInput()), int64_t(op.getRuns()), op.getLog()));
+      })
       .Case([&](vn::SpatialSoftmaxOp op) { return one(spatialSoftmax(in(op.getInput()))); })
       .Case([&](vn::MatmulOp op) {
         return one(matmul(in(op.getLhs()), in(op.getRhs()), op.getTransposeLhs(), op.getTransposeRhs(),

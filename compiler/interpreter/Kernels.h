@@ -170,8 +170,8 @@ Tensor channelSum(const Tensor &x);                  // -> C
 Tensor channelDot(const Tensor &a, const Tensor &b); // -> C
 
 // --- Matrices.cpp ---
-// Over equal runs of channels, place by place; over the pixels of each channel.
-Tensor softmax(const Tensor &x, int64_t runs);
+// Over equal runs of channels, place by place, or its logarithm; over the pixels of each channel.
+Tensor softmax(const Tensor &x, int64_t runs, bool log = false);
 Tensor spatialSoftmax(const Tensor &x);
 // Of the maps of each image as matrices of pixels and channels; `shape` is the result's.
 Tensor matmul(const Tensor &a, const Tensor &b, bool transposeA, bool transposeB,

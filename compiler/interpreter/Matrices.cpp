@@ -8,25 +8,25 @@ namespace vernier::interpreter {
 namespace {
 
 // Of `count` elements, `step` apart.
-void softmaxOf(const double *x, double *y, int64_t count, int64_t step) {
+void softmaxOf(const double *x, double *y, int64_t count, int64_t step, bool log = false) {
   double largest = x[0], sum = 0;
   for (int64_t i = 0; i < count; ++i) // NaN stays
     largest = x[i * step] > largest || std::isnan(x[i * step]) ? x[i * step] : largest;
   for (int64_t i = 0; i < count; ++i)
     sum += y[i * step] = std::exp(x[i * step] - largest);
   for (int64_t i = 0; i < count; ++i)
-    y[i * step] /= sum;
+    y[i * step] = log ? x[i * step] - largest - std::log(sum) : y[i * step] / sum;
 }
 
 } // namespace
 
-Tensor softmax(const Tensor &x, int64_t runs) {
+Tensor softmax(const Tensor &x, int64_t runs, bool log) {
   Tensor y(x.shape);
   const int64_t channels = x.channels(), length = channels / runs;
   for (int64_t pixel = 0; pixel < x.pixels(); ++pixel)
     for (int64_t i = 0; i < length; ++i) {
       const int64_t at = pixel * channels + i;
-      softmaxOf(x.data.data() + at, y.data.data() + at, runs, length);
+      softmaxOf(x.data.data() + at, y.data.data() + at, runs, length, log);
     }
   return y;
 }

@@ -149,7 +149,8 @@ LogicalResult SoftmaxOp::inferShapes(Types &results) {
   return success();
 }
 
-// y * (dy - s), s being the sum of y * dy over what the softmax is over.
+// y * (dy - s), s being the sum of y * dy over what the softmax is over; of the logarithm dy - exp(y) * s,
+// with the sum of dy.
 void SoftmaxOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
                               llvm::function_ref<bool(Value)> wanted,
                               MutableArrayRef<Value> operandGradients) {
@@ -157,21 +158,33 @@ void SoftmaxOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
     return;
   Location loc = getLoc();
   RankedTensorType type = getType();
-  const int64_t runs = getRuns(), length = channelsOf(type) / runs;
+  const int64_t channels = channelsOf(type), runs = getRuns(), length = channels / runs;
+  const auto activate = [&](vernier::Activation activation, Value map) -> Value {
+    return ActivateOp::create(builder, loc, map.getType(), activation, map);
+  };
   Value dy = resultGradients[0], sum;
-  if (length == 1) {
-    sum = PixelDotOp::create(builder, loc, oneChannel(type), getResult(), dy);
-  } else {
-    Value products = MultiplyOp::create(builder, loc, type, getResult(), dy);
+  if (length > 1) {
+    Value terms = getLog() ? dy : MultiplyOp::create(builder, loc, type, getResult(), dy).getResult();
     RankedTensorType part = withDimension(type, 3, length);
     for (int64_t run = 0; run < runs; ++run) {
-      Value slice = SliceOp::create(builder, loc, part, products, builder.getI64IntegerAttr(run * length));
+      Value slice = SliceOp::create(builder, loc, part, terms, builder.getI64IntegerAttr(run * length));
       sum = sum ? AddOp::create(builder, loc, part, sum, slice).getResult() : slice;
     }
     sum = ConcatOp::create(builder, loc, type, SmallVector<Value>(size_t(runs), sum));
+  } else if (getLog()) {
+    sum = activate({vernier::Activation::ScaleShift, double(channels)},
+                   ReduceChannelsOp::create(builder, loc, oneChannel(type), ChannelReduction::Mean, dy));
+  } else {
+    sum = PixelDotOp::create(builder, loc, oneChannel(type), getResult(), dy);
   }
-  Value rest = SubtractOp::create(builder, loc, type, dy, sum);
-  operandGradients[0] = MultiplyOp::create(builder, loc, type, getResult(), rest);
+  if (getLog()) {
+    Value shares = activate(vernier::Activation::Exp, getResult());
+    Value lost = MultiplyOp::create(builder, loc, type, shares, sum);
+    operandGradients[0] = SubtractOp::create(builder, loc, type, dy, lost);
+  } else {
+    Value rest = SubtractOp::create(builder, loc, type, dy, sum);
+    operandGradients[0] = MultiplyOp::create(builder, loc, type, getResult(), rest);
+  }
 }
 
 LogicalResult SpatialSoftmaxOp::inferShapes(Types &results) {

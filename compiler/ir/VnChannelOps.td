@@ -250,7 +250,8 @@ def Vn_SoftmaxOp : Vn_Op<"softmax", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_
     The C channels of each pixel are `runs` runs of neighbours of equal length; of each place in a run the exponentials of all
     runs are divided by their sum: `result[c] = exp(input[c]) / sum exp(input[r])` over all r with r = c modulo C / `runs`.
     With as many runs as channels it is the softmax of each pixel over its channels, with 2 the weights of two branches of which
-    `input` has one after the other. Computed of differences from the largest, so that no exponential is too large.
+    `input` has one after the other. Computed of differences from the largest, so that no exponential is too large. `log`
+    gives the logarithms, computed without the shares, which may be too small for a number.
 
     - (C1) `runs` divides the channels of `input`.
     - (C2) `result` has the type of `input`.
@@ -260,9 +261,9 @@ def Vn_SoftmaxOp : Vn_Op<"softmax", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_
     %y = vn.softmax %x of 4 : (tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32>
     ```
   }];
-  let arguments = (ins Vn_Map:$input, Vn_Count:$runs);
+  let arguments = (ins Vn_Map:$input, Vn_Count:$runs, UnitAttr:$log);
   let results = (outs Vn_Map:$result);
-  let assemblyFormat = "$input `of` $runs attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "(`log` $log^)? $input `of` $runs attr-dict `:` functional-type(operands, results)";
 }
 
 def Vn_SpatialSoftmaxOp : Vn_Op<"spatial_softmax", [Pure, Vn_Shape, Vn_Bytes, Vn_Window, Vn_Gradient]> {

@@ -353,7 +353,7 @@ private:
     case dsl::OpKind::PixelUnshuffle:
       return PixelUnshuffleOp::create(builder, loc, type, input, integer(node.factor));
     case dsl::OpKind::Softmax:
-      return SoftmaxOp::create(builder, loc, type, input, integer(node.groups));
+      return SoftmaxOp::create(builder, loc, type, input, integer(node.groups), unit(node.logarithm));
     case dsl::OpKind::SpatialSoftmax:
       return SpatialSoftmaxOp::create(builder, loc, type, input);
     case dsl::OpKind::Matmul:

@@ -353,11 +353,11 @@ std::vector<Tensor> magnitudesOf(mlir::Operation *op, llvm::ArrayRef<const Tenso
       .Case([&](vn::LayerNormGradOp norm) { return ofLayerNormGradient(norm, exact, sums); })
       .Case([&](vn::GroupNormOp norm) { return ofGroupNorm(norm, exact, sums); })
       .Case([&](vn::GroupNormGradOp norm) { return ofGroupNormGradient(norm, exact, sums); })
-      // A share moves by itself times what exponents do.
+      // A share moves by itself times what exponents do, its logarithm as these.
       .Case<vn::SoftmaxOp, vn::SpatialSoftmaxOp>([&](auto softmax) {
         std::vector<Tensor> results = evaluate(softmax, exact);
         for (double &share : results[0].data)
-          share *= 1 + 2 * largest(*sums[0]);
+          share = (softmax->hasAttr("log") ? 1 : share) * (1 + 2 * largest(*sums[0]));
         return results;
       })
       .Case([&](vn::PreluOp) { return ofPrelu(sums); })

@@ -202,7 +202,7 @@ private:
       add(number("factor", node.factor));
       break;
     case OpKind::Softmax:
-      item.callee = "channel_softmax";
+      item.callee = node.logarithm ? "channel_log_softmax" : "channel_softmax";
       if (node.groups != node.shape.channels)
         add(number("runs", node.groups));
       break;

@@ -46,7 +46,7 @@ private:
     for (const int64_t side : node.padding)
       integer(side);
     for (const bool flag : {node.bias, node.ceil, node.countPadding, node.replicate, node.alignCorners,
-                            node.perChannel, node.transposed[0], node.transposed[1]})
+                            node.perChannel, node.transposed[0], node.transposed[1], node.logarithm})
       integer(flag);
     integer(int(node.activation.kind));
     integer(node.kind == OpKind::Resample ? int(node.resampling) : int(node.mode));

@@ -356,6 +356,8 @@ BOOST_AUTO_TEST_CASE(attention) {
   const Map x = map(6, 8, 18);
   results.push_back(net.multiply(x, net.softmax(x, 18)));
   results.push_back(net.multiply(x, net.softmax(map(6, 8, 18), 3)));
+  results.push_back(net.multiply(x, net.softmax(map(6, 8, 18), 18, /*log=*/true)));
+  results.push_back(net.multiply(x, net.softmax(map(6, 8, 18), 3, /*log=*/true)));
   results.push_back(net.multiply(x, net.spatialSoftmax(map(6, 8, 18))));
   results.push_back(net.multiply(net.pixelUnshuffle(x, 2), net.pixelUnshuffle(map(6, 8, 18), 2)));
   results.push_back(net.pixelShuffle(map(3, 4, 12), 2));

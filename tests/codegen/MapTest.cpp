@@ -400,11 +400,14 @@ BOOST_AUTO_TEST_CASE(softmaxes) {
       const Map x = net.part(5, 3, channels, slice, unsigned(channels));
       const std::string name = std::to_string(channels) + (slice ? " sliced" : "");
       net.output(net.softmax(x, channels), "channels " + name);
+      net.output(net.softmax(x, channels, /*log=*/true), "logarithm " + name);
       net.output(net.spatialSoftmax(x), "space " + name);
       if (channels % 4 == 0)
         net.output(net.softmax(x, channels / 4), "runs of 4 of " + name);
-      if (channels % 2 == 0)
+      if (channels % 2 == 0) {
         net.output(net.softmax(x, 2), "two of " + name);
+        net.output(net.softmax(x, 2, /*log=*/true), "logarithm of two of " + name);
+      }
     }
   checkNetwork(net, {}, kOneOp);
   checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);

@@ -158,8 +158,8 @@ Map Network::prelu(const Map &x, bool perChannel) {
   return result("prelu", {x}, "", x, {parameter("gamma", {perChannel ? x.c : 1})});
 }
 
-Map Network::softmax(const Map &x, int64_t runs) {
-  return result("softmax", {x}, " of " + std::to_string(runs), x);
+Map Network::softmax(const Map &x, int64_t runs, bool log) {
+  return result(log ? "softmax log" : "softmax", {x}, " of " + std::to_string(runs), x);
 }
 
 Map Network::spatialSoftmax(const Map &x) { return result("spatial_softmax", {x}, "", x); }

@@ -324,7 +324,7 @@ public:
     write(gradient.dx, p.dx);
     writeNumbers(gradient.dslope);
   }
-  void operator()(const SoftmaxProblem &p) { write(reference::softmax(read(p.x), p.runs), p.y); }
+  void operator()(const SoftmaxProblem &p) { write(reference::softmax(read(p.x), p.runs, p.log), p.y); }
   void operator()(const SpatialSoftmaxProblem &p) { write(reference::spatialSoftmax(read(p.x)), p.y); }
   void operator()(const MatmulProblem &p) {
     const Tensor a = read(p.a), b = read(p.b);

@@ -68,6 +68,12 @@ constexpr ChannelSoftmax shares{.x = scores, .y = scores};
 VN_KERNEL(256) channel_softmax_196(Global<const bf16> x, Global<bf16> y) { channel_softmax<shares>(x, y); }
 constexpr RunSoftmax branches{.x = wide, .y = dense, .runs = 2};
 VN_KERNEL(256) run_softmax_2(Global<const bf16> x, Global<float> y) { run_softmax<branches>(x, y); }
+constexpr ChannelSoftmax log_shares{.x = scores, .y = scores, .log = true};
+VN_KERNEL(256) channel_log_softmax_196(Global<const bf16> x, Global<bf16> y) {
+  channel_softmax<log_shares>(x, y);
+}
+constexpr RunSoftmax log_branches{.x = wide, .y = dense, .runs = 2, .log = true};
+VN_KERNEL(256) run_log_softmax_2(Global<const bf16> x, Global<float> y) { run_softmax<log_branches>(x, y); }
 constexpr SpatialSoftmax of_pixels{.x = dense, .y = wide};
 VN_KERNEL(256) spatial_softmax_62(Global<const float> x, Global<bf16> y) { spatial_softmax<of_pixels>(x, y); }
 

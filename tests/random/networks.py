@@ -353,6 +353,8 @@ class Writer:
 
     def scales(self, x):
         """Convolutions at several resolutions of one map, as in ScaleNet."""
+        if kind != "space" and draw.random() < 0.3:
+            call = call.replace("softmax", "log_softmax")
         channels = [self.of(4, 8, 5) for _ in range(self.of(2, 3))]
         hole = None
         if self.chance(0.4):

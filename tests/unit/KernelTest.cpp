@@ -338,6 +338,9 @@ BOOST_AUTO_TEST_CASE(softmaxes) {
   checkValues(make({4}, {all[0], all[1], all[2], all[3]}), {third / 2, rest / 2, third / 2, rest / 2});
   checkValues(softmax(x, 2), {0.5, 0.5, 0.5, 0.5, third, rest, rest, third});
   checkValues(softmax(x, 1), std::vector<double>(8, 1));
+  checkValues(softmax(make({1, 1, 1, 3}, {-2000, 0, 0}), 3, /*log=*/true),
+              {-2000 - std::log(2.0), -std::log(2.0), -std::log(2.0)});
+  checkValues(softmax(x, 1, /*log=*/true), std::vector<double>(8, 0));
   checkValues(spatialSoftmax(make({1, 2, 1, 2}, {5, 1, 5, 2})), {0.5, third, 0.5, rest});
 }
 

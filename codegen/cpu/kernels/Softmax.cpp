@@ -1,4 +1,4 @@
-// Softmax over channels, over runs of them and over pixels.
+// Softmax over channels, over runs of them and over pixels, and its logarithm.
 #include "codegen/cpu/emit/ActivationCode.h"
 #include "codegen/cpu/emit/ChannelLoops.h"
 
@@ -29,7 +29,7 @@ Value kept(KernelBuilder &k, Value vector, int64_t count) {
   return k.choose(none, k.constant(0.0f), vector);
 }
 
-void overChannels(KernelBuilder &k, const View &x, const View &y, Value pixel) {
+void overChannels(KernelBuilder &k, const View &x, const View &y, bool log, Value pixel) {
   Value from = k.mul(pixel, x.pixel), to = k.mul(pixel, y.pixel);
   const auto channels = [&](Value c, int64_t count) { return k.load(k.operand(0), k.add(from, c), count); };
   const int64_t first = std::min(x.c, k.lanes());
@@ -45,14 +45,16 @@ void overChannels(KernelBuilder &k, const View &x, const View &y, Value pixel) {
   Value sum = sumChannels(k, x.c, 1, [&](Value c, int64_t count) {
     return KernelBuilder::Values{k.wide(kept(k, power(c, count), count))};
   })[0];
-  Value share = k.splat(k.narrow(divFloat(k, k.wideScalar(1.0), sum)));
+  Value part = k.splat(log ? logarithm(k, k.narrow(sum)) : k.narrow(divFloat(k, k.wideScalar(1.0), sum)));
   k.forChannels(x.c, [&](Value c, int64_t count) {
-    k.store(mulFloat(k, power(c, count), share), k.operand(1), k.add(to, c), count);
+    Value y =
+        log ? subFloat(k, subFloat(k, channels(c, count), all), part) : mulFloat(k, power(c, count), part);
+    k.store(y, k.operand(1), k.add(to, c), count);
   });
 }
 
 // Of `count` vectors, the i-th of which loadAt(i) and storeAt(i, y) have: lane by lane.
-void laneByLane(KernelBuilder &k, int64_t count, llvm::function_ref<Value(Value i)> loadAt,
+void laneByLane(KernelBuilder &k, int64_t count, bool log, llvm::function_ref<Value(Value i)> loadAt,
                 llvm::function_ref<void(Value i, Value y)> storeAt) {
   Value largest = k.forLoop(k.index(1), k.index(count), 1, mlir::ValueRange{loadAt(k.index(0))},
                             [&](Value i, mlir::ValueRange carried) {
@@ -63,8 +65,10 @@ void laneByLane(KernelBuilder &k, int64_t count, llvm::function_ref<Value(Value 
                         [&](Value i, mlir::ValueRange carried) {
                           return KernelBuilder::Values{addFloat(k, carried[0], k.wide(power(i)))};
                         })[0];
-  Value share = k.narrow(divFloat(k, k.wideConstant(1.0), sum));
-  k.forLoop(0, count, 1, [&](Value i) { storeAt(i, mulFloat(k, power(i), share)); });
+  Value part = log ? logarithm(k, k.narrow(sum)) : k.narrow(divFloat(k, k.wideConstant(1.0), sum));
+  k.forLoop(0, count, 1, [&](Value i) {
+    storeAt(i, log ? subFloat(k, subFloat(k, loadAt(i), largest), part) : mulFloat(k, power(i), part));
+  });
 }
 
 } // namespace
@@ -73,15 +77,15 @@ KernelCode softmax(const SoftmaxProblem &p, const Target &) {
   const View x = p.x, y = p.y;
   const int64_t runs = p.runs, length = x.c / runs;
   return makeKernel(
-      "softmax_" + x.name() + "_" + y.name() + "_runs" + std::to_string(runs), rowTasks(x),
-      {x.operand(), y.operand()}, [=](KernelBuilder &k, Value row) {
+      (p.log ? "log_softmax_" : "softmax_") + x.name() + "_" + y.name() + "_runs" + std::to_string(runs),
+      rowTasks(x), {x.operand(), y.operand()}, [=](KernelBuilder &k, Value row) {
         overPixels(k, x, row, [&](Value pixel) {
           if (length == 1)
-            return overChannels(k, x, y, pixel);
+            return overChannels(k, x, y, p.log, pixel);
           Value from = k.mul(pixel, x.pixel), to = k.mul(pixel, y.pixel);
           k.forChannels(length, [&](Value c, int64_t count) {
             laneByLane(
-                k, runs,
+                k, runs, p.log,
                 [&](Value i) { return k.load(k.operand(0), k.add(k.add(from, k.mul(i, length)), c), count); },
                 [&](Value i, Value value) {
                   k.store(value, k.operand(1), k.add(k.add(to, k.mul(i, length)), c), count);
@@ -99,7 +103,7 @@ KernelCode spatialSoftmax(const SpatialSoftmaxProblem &p, const Target &target) 
         overChannelTask(k, task, x, [&](Value n, Value c, int64_t count) {
           Value from = k.add(k.mul(n, x.image()), c), to = k.add(k.mul(n, y.image()), c);
           laneByLane(
-              k, x.h * x.w,
+              k, x.h * x.w, /*log=*/false,
               [&](Value i) { return k.load(k.operand(0), k.add(from, k.mul(i, x.pixel)), count); },
               [&](Value i, Value value) {
                 k.store(value, k.operand(1), k.add(to, k.mul(i, y.pixel)), count);

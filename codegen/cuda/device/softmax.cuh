@@ -1,4 +1,5 @@
-// Softmax over channels, over runs of them and over pixels, of differences from the largest.
+// Softmax over channels, over runs of them and over pixels, of differences from the largest, and its
+// logarithm.
 #ifndef VERNIER_CUDA_DEVICE_SOFTMAX_CUH
 #define VERNIER_CUDA_DEVICE_SOFTMAX_CUH
 
@@ -12,6 +13,7 @@ namespace vn {
 // Of each pixel over all of its channels, which stay in registers.
 struct ChannelSoftmax {
   Map x, y;
+  bool log = false;
 
   VN_CONSTANT int vector() const { return vector_of_all(x, y); }
 };
@@ -44,12 +46,16 @@ VN_DEVICE void channel_softmax(Global<const Number<p.x.element>> x, Global<Numbe
     const int valid = lane.valid(i);
     VN_UNROLL
     for (int k = 0; k < width; ++k) {
-      values[i][k] = expf(values[i][k] - largest);
+      values[i][k] -= largest;
+      const float power = expf(values[i][k]);
+      if constexpr (!p.log)
+        values[i][k] = power;
       if (k < valid)
-        sum += double(values[i][k]);
+        sum += double(power);
     }
   }
-  const float share = float(1.0 / sum_lanes<Lane::lanes>(sum));
+  sum = sum_lanes<Lane::lanes>(sum);
+  const float part = p.log ? logf(float(sum)) : float(1.0 / sum);
   VN_UNROLL
   for (int i = 0; i < Lane::each; ++i) {
     const int valid = lane.valid(i);
@@ -57,7 +63,7 @@ VN_DEVICE void channel_softmax(Global<const Number<p.x.element>> x, Global<Numbe
       continue;
     VN_UNROLL
     for (int k = 0; k < width; ++k)
-      values[i][k] *= share;
+      values[i][k] = p.log ? values[i][k] - part : values[i][k] * part;
     store_floats(y + (lane.pixel * p.y.pixel + lane.channel(i)), values[i], valid);
   }
 }
@@ -66,6 +72,7 @@ VN_DEVICE void channel_softmax(Global<const Number<p.x.element>> x, Global<Numbe
 struct RunSoftmax {
   Map x, y;
   int runs = 1;
+  bool log = false;
 
   VN_CONSTANT int length() const { return x.c / runs; }
 };
@@ -91,9 +98,12 @@ VN_DEVICE void run_softmax(Global<const Number<p.x.element>> x, Global<Number<p.
     largest = larger_of(to_float(x[from + i * length]), largest);
   for (int i = 0; i < p.runs; ++i)
     sum += expf(to_float(x[from + i * length]) - largest);
-  for (int i = 0; i < p.runs; ++i)
+  const float log_sum = logf(sum);
+  for (int i = 0; i < p.runs; ++i) {
+    const float difference = to_float(x[from + i * length]) - largest;
     y[to + i * length] =
-        from_float<Number<p.y.element>>(expf(to_float(x[from + i * length]) - largest) / sum);
+        from_float<Number<p.y.element>>(p.log ? difference - log_sum : expf(difference) / sum);
+  }
 }
 
 // Of each channel over the pixels of an image: a block has a few channels, in columns of threads, and all

@@ -13,12 +13,13 @@ void CudaSelection::softmax(const SoftmaxProblem &p, const Places &at) {
   if (p.runs == p.x.c) {
     d.type = "ChannelSoftmax";
     d.function = "channel_softmax";
-    d.launch = launch_of(::vn::ChannelSoftmax{x, y});
+    d.constant.field("log", p.log);
+    d.launch = launch_of(::vn::ChannelSoftmax{x, y, p.log});
   } else {
     d.type = "RunSoftmax";
     d.function = "run_softmax";
-    d.constant.field("runs", int(p.runs));
-    d.launch = launch_of(::vn::RunSoftmax{x, y, int(p.runs)});
+    d.constant.field("runs", int(p.runs)).field("log", p.log);
+    d.launch = launch_of(::vn::RunSoftmax{x, y, int(p.runs), p.log});
   }
   read(d, "x", at.reads[0]);
   write(d, "y", at.writes[0]);
