@@ -104,8 +104,8 @@ void report(llvm::raw_ostream &out, llvm::ArrayRef<SizedModel> sizes, const Comp
   const codegen::Compilation &c = model.compilation;
   const codegen::ModelFacts &facts = sizes.front().facts;
   out << facts.name << ": " << runtime::counted(int64_t(c.kernels.size()), "kernel") << ", "
-      << mebibytes(c.parameterBytes + c.statisticsBytes) << " of weights, " << mebibytes(c.derivedBytes)
-      << " prepared\n";
+      << mebibytes(c.parameterBytes + c.statisticsBytes + c.frozenBytes) << " of weights, "
+      << mebibytes(c.derivedBytes) << " prepared\n";
   const auto line = [&](const std::string &name, const codegen::Program &program) {
     if (!program.steps.empty())
       out << "  " << name << ": " << runtime::counted(int64_t(program.steps.size()), "step") << " ("

@@ -64,7 +64,7 @@ ConfigurationTable tabulateConfigurations(const ModelOptions &options) {
     row.parameters = cost.parameters;
     table.configurations.push_back(std::move(row));
     infer.walk([&](vn::ParameterOp parameter) {
-      if (parameter.isTrainable())
+      if (!parameter.isStatistic())
         parameters[parameter.getName()] = parameter.getType().getNumElements();
     });
   } while (next(digits, holes));

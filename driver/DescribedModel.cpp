@@ -49,7 +49,7 @@ static std::vector<codegen::Parameter> parametersOf(llvm::ArrayRef<mlir::ModuleO
       parameter.name = op.getName().str();
       parameter.kind = vn_parameter_kind(static_cast<uint32_t>(op.getKind()));
       parameter.shape = op.getType().getShape().vec();
-      parameter.space = op.isTrainable() ? VN_SPACE_PARAMETERS : VN_SPACE_STATISTICS;
+      parameter.space = codegen::spaceOf(op);
     });
   return parameters;
 }

@@ -57,8 +57,8 @@ std::vector<std::string> choicesOf(const std::string &target, const LoadedModel 
 
 void runTraining(const TrainOptions &options, const std::string &program, const std::string &results) {
   Command command = {program, "train", "--recipe", options.recipe, "--data", options.data, "--out", results};
-  if (!options.weights.empty())
-    command.insert(command.end(), {"--weights", options.weights});
+  for (const std::string &weights : options.weights)
+    command.insert(command.end(), {"--weights", weights});
   if (options.epochs)
     command.insert(command.end(), {"--epochs", std::to_string(options.epochs)});
   if (options.threads)
@@ -79,8 +79,6 @@ void checkInputs(const TrainOptions &options, const BuildOptions &training, cons
   requireLoss(model, options);
   checkDeclaredLosses(model, options, options);
   const DescribedModel described(model, training);
-  if (!options.weights.empty())
-    checkWeights(described, options.weights);
   runtime::TrainOptions given;
   static_cast<runtime::ImageOptions &>(given) = options;
   given.data = options.data;

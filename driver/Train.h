@@ -8,18 +8,19 @@
 #include "runtime/image/ImageOptions.h"
 
 #include <string>
+#include <vector>
 
 namespace vernier::driver {
 
 struct TrainOptions : ModelOptions, CodeOptions, runtime::ImageOptions { // `batch`: images per update
   std::string recipe, data, output;
-  std::string weights;            // to begin from; empty: fresh ones
-  int64_t epochs = 0;             // 0: the recipe's
-  int64_t threads = 0;            // of the training; 0: one per CPU
-  int64_t batchOfBinary = 1;      // images per call of the result
-  bool batchGiven = false;        // `batch` was said, and is no default
-  bool resume = false;            // continue a training that was interrupted
-  bool acceptChangedData = false; // go on although the data set is not what it was
+  std::vector<std::string> weights; // to begin from: FILE or PLACE=FILE; fresh ones of what is in none
+  int64_t epochs = 0;               // 0: the recipe's
+  int64_t threads = 0;              // of the training; 0: one per CPU
+  int64_t batchOfBinary = 1;        // images per call of the result
+  bool batchGiven = false;          // `batch` was said, and is no default
+  bool resume = false;              // continue a training that was interrupted
+  bool acceptChangedData = false;   // go on although the data set is not what it was
   bool quiet = false;
 };
 

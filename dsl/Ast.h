@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -223,6 +224,7 @@ struct Body {
 struct AssignStmt : Stmt {
   explicit AssignStmt(Span span) : Stmt(Kind::Assign, span) {}
   bool shared = false; // `shared NAME = BLOCK`: each call of it has the same parameters
+  bool frozen = false; // `frozen NAME = BLOCK`: and training leaves them as they are
   Pattern target;
   ExprPtr value;
 };
@@ -303,11 +305,16 @@ struct Parameter {
 // A block or a network.
 struct Declaration {
   bool network = false;
+  bool takesInput =
+      false; // the first parameter is a network's input, which a call gives and a model does not
   Identifier name;
   std::vector<Parameter> parameters;
   Body body;
   Span span;
   bool brokenHeader = false, brokenBody = false; // had syntax errors: not checked further
+
+  // Without the input.
+  std::span<const Parameter> written() const { return std::span(parameters).subspan(takesInput); }
 };
 
 struct ModelDecl {

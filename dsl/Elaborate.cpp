@@ -1,7 +1,5 @@
 #include "dsl/Elaborator.h"
 
-#include "dsl/Parser.h"
-#include "dsl/Sema.h"
 #include "dsl/ShapeRules.h"
 
 #include <algorithm>
@@ -12,8 +10,6 @@
 
 namespace vernier::dsl {
 
-namespace {
-
 bool isPlace(std::string_view text) {
   if (text.empty() || text.front() == '.' || text.back() == '.' || text.find("..") != std::string_view::npos)
     return false;
@@ -21,8 +17,6 @@ bool isPlace(std::string_view text) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
   });
 }
-
-} // namespace
 
 std::optional<Graph> elaborate(Program &program, const ModelDecl &model, const ElaborateOptions &options,
                                Diagnostics &diagnostics) {
@@ -54,54 +48,6 @@ std::optional<Graph> Elaborator::run() {
   for (int file = 0; file < program_.sources.size(); ++file)
     graph_.files.push_back(program_.sources[file].path());
   return std::move(graph_);
-}
-
-// The network's parameters: overrides, the model's arguments, defaults.
-bool Elaborator::modelParameters(Frame &frame) {
-  const Declaration &network = *model_.declaration;
-  std::map<std::string, const Expr *> overrides;
-  for (auto &[name, text] : options_.overrides) {
-    int file = program_.sources.add("<value of " + name.substr(0, 64) + ">", text);
-    auto parameter = std::find_if(network.parameters.begin(), network.parameters.end(),
-                                  [&](const Parameter &p) { return p.name.text == name; });
-    if (parameter == network.parameters.end()) {
-      auto report = error(diag::UnknownOverride, Span{}, frame, network.name.text, name);
-      std::vector<std::string> names;
-      for (const Parameter &p : network.parameters)
-        names.push_back(p.name.text);
-      std::string closest = closestName(name, names);
-      if (!closest.empty())
-        report.help("closest parameter: `" + closest + "`");
-      else if (!names.empty())
-        report.help("it takes " + enumerate(names));
-      continue;
-    }
-    size_t errors = diagnostics_.size() + diagnostics_.dropped();
-    ExprPtr value = parseExpression(program_.sources, file, diagnostics_);
-    if (value)
-      checkConstant(program_, *value, parameter->type.type, "`" + name + "`", diagnostics_);
-    if (!value || errors != diagnostics_.size() + diagnostics_.dropped()) {
-      failed_ = true;
-      continue;
-    }
-    overrides[name] = value.get();
-    overrides_.push_back(std::move(value));
-  }
-  if (failed_)
-    return false;
-  Frame constants = frame;
-  for (size_t i = 0; i < network.parameters.size(); ++i) {
-    const Parameter &parameter = network.parameters[i];
-    auto found = overrides.find(parameter.name.text);
-    const Expr *given = found != overrides.end() ? found->second : model_.network->bound[i];
-    const Expr &expr = given ? *given : *parameter.defaultValue;
-    Value value = eval(expr, given ? constants : frame);
-    if (value.error() ||
-        !conform(value, parameter.type.type, "`" + parameter.name.text + "`", expr.span, frame))
-      return false;
-    frame.names[parameter.name.text] = std::move(value);
-  }
-  return true;
 }
 
 // ---- statements
@@ -142,9 +88,9 @@ bool Elaborator::execute(const Stmt &statement, Frame &frame, Value *result) {
   case Stmt::Kind::Input:
     return executeInput(static_cast<const InputStmt &>(statement), frame);
   case Stmt::Kind::Target:
-    return executeTarget(static_cast<const TargetStmt &>(statement), frame);
+    return frame.outputs || executeTarget(static_cast<const TargetStmt &>(statement), frame);
   case Stmt::Kind::Loss:
-    return executeLoss(static_cast<const LossStmt &>(statement), frame);
+    return frame.outputs || executeLoss(static_cast<const LossStmt &>(statement), frame);
   case Stmt::Kind::Require:
     return executeRequire(static_cast<const RequireStmt &>(statement), frame);
   case Stmt::Kind::Output: {
@@ -178,21 +124,6 @@ bool Elaborator::executeRequire(const RequireStmt &requirement, Frame &frame) {
       conform(message, Type::string(), "what `require` says", requirement.message->span, frame))
     error(diag::NotRequired, requirement.condition->span, frame, *message.text);
   return false;
-}
-
-// `output "p{i}" = x`.
-bool Elaborator::namedOutput(const OutputStmt &output, Frame &frame) {
-  const Value name = evalString(*output.text, frame);
-  const Value value = eval(*output.value, frame);
-  if (aborted_ || name.error())
-    return false;
-  const std::string &text = *name.text;
-  if (!isPlace(text) || text.find('.') != std::string::npos || (text[0] >= '0' && text[0] <= '9')) {
-    error(diag::BadValue, output.text->span, frame, "the name of an output",
-          "made of letters, digits and underscores", describe(name));
-    return false;
-  }
-  return addOutput(text, value, output.text->span, frame);
 }
 
 bool Elaborator::executeFor(const ForStmt &loop, Frame &frame) {
@@ -303,7 +234,7 @@ std::optional<std::string> Elaborator::holePlace(const Label *label, const Ident
 
 bool Elaborator::executeLearned(const LearnedStmt &learned, Frame &frame) {
   if (!shared_.empty()) {
-    error(diag::NotShared, learned.name.span, frame, "a `learned` hole", shared_.back().second);
+    notShared("a `learned` hole", learned.name.span, frame);
     return false;
   }
   Hole hole;
@@ -397,7 +328,7 @@ bool Elaborator::budget(const LearnedStmt &learned, Hole &hole, Frame &frame) {
 
 bool Elaborator::executeChoose(const ChooseStmt &choose, Frame &frame) {
   if (!shared_.empty()) {
-    error(diag::NotShared, choose.name.span, frame, "a `choose` hole", shared_.back().second);
+    notShared("a `choose` hole", choose.name.span, frame);
     return false;
   }
   Hole hole;
@@ -492,51 +423,6 @@ Value Elaborator::addNamed(Node node, const Identifier &name, std::string_view w
   named.label->span = name.span;
   named.label->text = std::move(text);
   return addNode(std::move(node), &named, written, written, name.span, nullptr, frame, "", choices, choices);
-}
-
-bool Elaborator::executeInput(const InputStmt &input, Frame &frame) {
-  const Value size = eval(*input.size, frame);
-  auto dims = sizes(size, *input.size, input.name, "[channels, height, width]", {3}, frame);
-  if (!dims)
-    return false;
-  if (options_.height || options_.width) {
-    auto &height = (*dims)[1], &width = (*dims)[2];
-    height = options_.height ? options_.height : height;
-    width = options_.width ? options_.width : width;
-    if (height < 1 || height > maxSide || width < 1 || width > maxSide) {
-      error(diag::BadInputSize, Span{}, frame, height, width)
-          .help("height and width go from 1 to " + std::to_string(maxSide));
-      return false;
-    }
-  }
-  Node node;
-  node.kind = OpKind::Input;
-  node.shape = {(*dims)[0], (*dims)[1], (*dims)[2]};
-  Value value = addNamed(std::move(node), input.name, "input", 0, frame);
-  if (value.error())
-    return false;
-  frame.names[input.name.text] = value;
-  return true;
-}
-
-bool Elaborator::addOutput(const std::string &name, const Value &value, Span span, Frame &frame) {
-  Value map = value;
-  if (!conform(map, Type::tensor(), "output `" + name + "`", span, frame))
-    return false;
-  if (shapeOf(value).channels == 0) {
-    error(diag::NothingLeft, span, frame, "output");
-    return false;
-  }
-  if (const int target = infoOf(value).target; target >= 0) {
-    error(diag::OutputOfTarget, span, frame, name, graph_.nodes[target].place)
-        .note("the target", info_[target].span)
-        .help("outputs are there in inference, too, where no target is given");
-    return false;
-  }
-  if (!claim('r', name, "outputs", span, frame))
-    return false;
-  graph_.outputs.push_back({name, value.node()});
-  return true;
 }
 
 // ---- types

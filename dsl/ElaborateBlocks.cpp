@@ -88,6 +88,9 @@ Value Elaborator::enterBlock(const Declaration &block, const CallExpr &call, Arg
   if (!inlined)
     scopes_.push_back({own.path, block.name.text, locate(call.callee.span)});
   Value result;
+  std::vector<Value> outputs;
+  if (block.network)
+    inner.outputs = &outputs;
   bool finished = true;
   for (size_t i = 0; i < block.parameters.size() && finished; ++i) {
     const Parameter &parameter = block.parameters[i];
@@ -102,6 +105,8 @@ Value Elaborator::enterBlock(const Declaration &block, const CallExpr &call, Arg
   finished = finished && execute(block.body, inner, &result);
   if (!inlined)
     scopes_.pop_back();
+  if (finished && !outputs.empty())
+    return outputs.size() == 1 ? outputs.front() : makeList(std::move(outputs), call.span);
   return finished ? result : Value();
 }
 
@@ -154,8 +159,8 @@ Value Elaborator::callValue(const CallExpr &call, Frame &frame, const Value *pip
 Value Elaborator::share(const AssignStmt &statement, const Value &value, Frame &frame) {
   const Identifier &name = statement.target.name;
   if (!value.is(Value::Kind::Block)) {
-    error(diag::TypeMismatch, statement.value->span, frame, "what is shared", "a block",
-          describe(typeOf(value)));
+    error(diag::TypeMismatch, statement.value->span, frame,
+          statement.frozen ? "what is frozen" : "what is shared", "a block", describe(typeOf(value)));
     return {};
   }
   const std::string place = frame.place->path.empty() ? name.text : frame.place->path + "." + name.text;
@@ -163,6 +168,7 @@ Value Elaborator::share(const AssignStmt &statement, const Value &value, Frame &
     return {};
   BlockValue block = *value.block;
   block.shared = std::make_shared<const std::string>(place);
+  block.frozen = statement.frozen;
   return Value::ofBlock(std::move(block));
 }
 
@@ -170,7 +176,7 @@ Value Elaborator::share(const AssignStmt &statement, const Value &value, Frame &
 Value Elaborator::callShared(BlockValue block, const CallExpr &call, Frame &frame) {
   const std::string &shared = *block.shared;
   if (call.label && call.label->inlined) {
-    error(diag::MisplacedLabel, call.label->span, frame, "a shared block")
+    error(diag::MisplacedLabel, call.label->span, frame, block.frozen ? "a frozen block" : "a shared block")
         .label("its parameters have a place, which `inline` leaves out");
     return {};
   }
@@ -187,7 +193,7 @@ Value Elaborator::callShared(BlockValue block, const CallExpr &call, Frame &fram
   }
   if ((call.label || number > 1) && !claim('b', path, "blocks", call.callee.span, frame))
     return {};
-  shared_.emplace_back(path, shared);
+  shared_.emplace_back(path, shared, block.frozen || isFrozen());
   Value result;
   if (block.callee.block) {
     result = enterBlock(*block.callee.block, call, std::move(block.bound), frame, &path);
@@ -210,13 +216,20 @@ void Elaborator::unclaim(const std::string &key) {
     places_.erase(key);
 }
 
+bool Elaborator::isFrozen() const { return !shared_.empty() && shared_.back().frozen; }
+
+DiagnosticBuilder Elaborator::notShared(std::string_view what, Span span, Frame &frame) {
+  return error(diag::NotShared, span, frame, what, isFrozen() ? "frozen" : "shared",
+               shared_.back().parametersOf);
+}
+
 bool Elaborator::shareParameters(Node &node, std::string_view written, Span span,
                                  const LearnedWidthPtr &width, Frame &frame) {
   if (shared_.empty())
     return true;
-  const std::string &block = shared_.back().second;
-  if (node.kind == OpKind::BatchNorm) {
-    error(diag::NotShared, span, frame, "`batch_norm`", block)
+  const bool isNorm = node.kind == OpKind::BatchNorm;
+  if (isNorm && !isFrozen()) {
+    notShared("`batch_norm`", span, frame)
         .help(
             "each call would move its running statistics; `layer_norm` has none, and a batch norm behind the "
             "shared block is each call's own");
@@ -224,19 +237,20 @@ bool Elaborator::shareParameters(Node &node, std::string_view written, Span span
   }
   const bool layer = node.kind == OpKind::Convolution || node.kind == OpKind::TransposedConvolution ||
                      node.kind == OpKind::Linear;
-  if (!layer && node.kind != OpKind::LayerNorm && node.kind != OpKind::GroupNorm &&
+  if (!layer && !isNorm && node.kind != OpKind::LayerNorm && node.kind != OpKind::GroupNorm &&
       node.kind != OpKind::LayerScale && node.kind != OpKind::Prelu)
     return true;
+  node.frozen = isFrozen();
   const bool oneForAll = node.kind == OpKind::Prelu && !node.perChannel; // whatever the width
   if (!oneForAll && (width || info_[node.operands[0]].width)) {
-    error(diag::NotShared, span, frame, "`" + std::string(written) + "` of a learned width", block)
+    notShared("`" + std::string(written) + "` of a learned width", span, frame)
         .help("another allocation would give each call parameters of another shape");
     return false;
   }
   std::string place = node.place;
   for (auto outer = shared_.rbegin(); outer != shared_.rend(); ++outer)
-    if (place.starts_with(outer->first))
-      place = outer->second + place.substr(outer->first.size());
+    if (place.starts_with(outer->place))
+      place = outer->parametersOf + place.substr(outer->place.size());
   const auto [first, isNew] = parametersAt_.try_emplace(place, static_cast<int>(graph_.nodes.size()));
   if (isNew) {
     claimed_.push_back(kParameters + place);
@@ -249,6 +263,10 @@ bool Elaborator::shareParameters(Node &node, std::string_view written, Span span
                       known.groups == node.groups && known.bias == node.bias;
     if (!same) {
       error(diag::SharedShapes, span, frame, place).note("the first call's", info_[first->second].span);
+      return false;
+    }
+    if (known.frozen != node.frozen) {
+      error(diag::FrozenInPart, span, frame, place).note("the first call's", info_[first->second].span);
       return false;
     }
   }

@@ -385,6 +385,8 @@ Value Elaborator::dropout(OpCall &op) {
                                                 : DroppedPart::Image;
   if (!op.failed && !(node.rate >= 0 && node.rate < 1))
     badValue(op, 1, "from 0 to below 1", op.values[1]);
+  if (!op.failed && isFrozen())
+    return op.values[0];
   return op.failed ? Value() : addLike(op, std::move(node));
 }
 

@@ -49,6 +49,7 @@ private:
     const Frame *caller = nullptr;
     const CallExpr *call = nullptr;
     int depth = 0;
+    std::vector<Value> *outputs = nullptr;             // of a network that is called
     std::unordered_map<std::string_view, Value> names; // keys live in the tree
   };
   // An evaluated call of an operation.
@@ -226,6 +227,9 @@ private:
   std::string variantOf(ChoiceSet scale) const;
   std::optional<std::string> labelText(const Label &label, Frame &frame);
   std::optional<std::string> placeOf(const CallExpr *call, std::string_view base, Frame &frame);
+  // Whether training leaves alone what is being evaluated.
+  bool isFrozen() const;
+  DiagnosticBuilder notShared(std::string_view what, Span span, Frame &frame);
   // Names the parameters of a node in a shared block; refuses what cannot be shared.
   bool shareParameters(Node &node, std::string_view written, Span span, const LearnedWidthPtr &width,
                        Frame &frame);
@@ -272,8 +276,11 @@ private:
   Graph graph_;
   std::vector<NodeInfo> info_;
   std::vector<Scope> scopes_;
-  // Of the shared blocks around what is being evaluated: the place of the call, and that of the parameters.
-  std::vector<std::pair<std::string, std::string>> shared_;
+  struct SharedCall {
+    std::string place, parametersOf; // where the call is, and its parameters
+    bool frozen;
+  };
+  std::vector<SharedCall> shared_;                    // around what is being evaluated
   std::unordered_map<std::string, int> parametersAt_; // place -> the first node that has them, if shared
   std::vector<Span> holeSpans_;
   std::vector<int> chooseHoles_; // index into Graph::holes of each bit of a ChoiceSet
@@ -295,6 +302,8 @@ private:
   bool failed_ = false, aborted_ = false;
 };
 
+// Letters, digits and underscores, with single dots between them.
+bool isPlace(std::string_view text);
 // "56x56"
 std::string formatSize(int64_t height, int64_t width);
 

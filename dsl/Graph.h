@@ -87,6 +87,7 @@ struct Node {
   std::string
       place; // unique: "layer1.0.conv1"; parameters are place + ".weight", ".bias", ".running_mean", ...
   std::string parametersOf; // the place whose parameters it has, where that is another: of a shared block
+  bool frozen = false;      // training leaves its parameters, and running statistics, as they are
   std::vector<int> operands;
   Shape shape; // of the result
 
@@ -96,8 +97,8 @@ struct Node {
   int64_t outputPadding[2] = {0, 0}; // TransposedConvolution: rows below, columns to the right
   int64_t groups = 1;
   bool bias = false, ceil = false, countPadding = true, replicate = false, alignCorners = false;
-  bool transposed[2] = {false, false}; // Matmul: of each operand
   bool logarithm = false;              // Softmax: of the shares
+  bool transposed[2] = {false, false}; // Matmul: of each operand
   int64_t factor = 1;                  // PixelShuffle, PixelUnshuffle
   bool perChannel = false;             // Prelu: a slope for each channel, else one for all
   double epsilon = 1e-5, momentum = 0.1;

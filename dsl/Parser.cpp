@@ -482,8 +482,9 @@ StmtPtr Parser::parseStatement(bool network) {
   default:
     break;
   }
-  if (at(Tok::Name) && sourceOf(first.span) == "shared" && kind(1) == Tok::Name && kind(2) == Tok::Assign)
-    return parseShared();
+  if (at(Tok::Name) && kind(1) == Tok::Name && kind(2) == Tok::Assign)
+    if (const std::string_view word = sourceOf(first.span); word == "shared" || word == "frozen")
+      return parseShared(word == "frozen");
   if (StmtPtr other; foreignStatement(other, network))
     return other;
   if (at(Tok::Name) && (kind(1) == Tok::Assign || kind(1) == Tok::Comma))
@@ -495,14 +496,16 @@ StmtPtr Parser::parseStatement(bool network) {
   return result;
 }
 
-StmtPtr Parser::parseShared() {
+StmtPtr Parser::parseShared(bool frozen) {
   const Span begin = take().span;
-  auto shared = parseAssign();
-  if (!shared)
+  auto statement = parseAssign();
+  if (!statement)
     return nullptr;
-  static_cast<AssignStmt &>(*shared).shared = true;
-  shared->span = cover(begin, shared->span);
-  return shared;
+  auto &assign = static_cast<AssignStmt &>(*statement);
+  assign.shared = true;
+  assign.frozen = frozen;
+  assign.span = cover(begin, assign.span);
+  return statement;
 }
 
 StmtPtr Parser::parseRequire() {

@@ -93,7 +93,7 @@ private:
   StmtPtr parseLearned(std::unique_ptr<Label> place = nullptr);
   StmtPtr parseChoose(std::unique_ptr<Label> place = nullptr);
   StmtPtr parseRequire();
-  StmtPtr parseShared();
+  StmtPtr parseShared(bool frozen);
   StmtPtr parseTarget(bool network);
   StmtPtr parseLoss(bool network);
   StmtPtr parseAssign();

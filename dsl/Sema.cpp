@@ -63,6 +63,19 @@ void Sema::Env::merge(const std::string &name, const Type &type) {
 
 // ---- declarations
 
+// A call gives a network its input as it gives a block its first map.
+void Sema::takeInput(Declaration &network) {
+  for (auto &statement : network.body.statements)
+    if (statement->kind == Stmt::Kind::Input) {
+      Parameter input{
+          .name = static_cast<const InputStmt &>(*statement).name, .type = {}, .defaultValue = {}};
+      input.type.type = Type::tensor();
+      network.parameters.insert(network.parameters.begin(), std::move(input));
+      network.takesInput = true;
+      return;
+    }
+}
+
 void Sema::collect() {
   program_.scopes.assign(program_.files.size(), {});
   for (File &file : program_.files) {
@@ -70,6 +83,8 @@ void Sema::collect() {
     for (auto &declaration : file.declarations) {
       mutable_[declaration.get()] = declaration.get();
       fileOf_[declaration.get()] = file.source;
+      if (declaration->network && !declaration->takesInput)
+        takeInput(*declaration);
       const Identifier &name = declaration->name;
       if (findOperation(name.text) || findFunction(name.text)) {
         diagnostics_.report(diag::ReservedName, name.span, name.text).help("choose another name");
@@ -129,11 +144,12 @@ void Sema::checkModels(File &file) {
     call.block = network->second;
     Env env;
     env.file = file.source;
-    if (network->second->brokenHeader || !bindArguments(call, *network->second, false))
+    const std::span<const Parameter> parameters = network->second->written();
+    if (network->second->brokenHeader || !bindArguments(call, parameters, false))
       continue;
     for (size_t i = 0; i < call.bound.size(); ++i)
       if (call.bound[i]) {
-        const Parameter &parameter = network->second->parameters[i];
+        const Parameter &parameter = parameters[i];
         require(const_cast<Expr &>(*call.bound[i]), parameter.type.type, "`" + parameter.name.text + "`",
                 env);
       }
@@ -173,7 +189,7 @@ Type Sema::resultOf(const Declaration &declaration) {
 
 void Sema::checkParameters(Declaration &declaration, Env &env) {
   std::map<std::string, Span> seen;
-  for (Parameter &parameter : declaration.parameters) {
+  for (const Parameter &parameter : declaration.written()) {
     auto [found, added] = seen.emplace(parameter.name.text, parameter.name.span);
     if (!added)
       diagnostics_.report(diag::DuplicateParameter, parameter.name.span, parameter.name.text)
@@ -278,8 +294,10 @@ void Sema::checkStatement(Stmt &statement, Env &env, Type *result) {
     auto &assign = static_cast<AssignStmt &>(statement);
     Type type = infer(*assign.value, env);
     if (assign.shared && type.known() && !type.is(Type::Kind::Block)) {
-      diagnostics_.report(diag::TypeMismatch, assign.value->span, "what is shared", "a block", describe(type))
-          .help("a call with `_` is a block: `shared head = pyramid_head(_, classes = 80)`");
+      const std::string word = assign.frozen ? "frozen" : "shared";
+      diagnostics_
+          .report(diag::TypeMismatch, assign.value->span, "what is " + word, "a block", describe(type))
+          .help("a call with `_` is a block: `" + word + " head = pyramid_head(_, classes = 80)`");
       type = Type::unknown();
     }
     bind(assign.target, type, env);

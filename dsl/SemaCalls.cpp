@@ -12,7 +12,7 @@ static constexpr std::string_view kSoftmaxOfOne =
 // Its type where the name is that of a block or an operation.
 std::optional<Type> Sema::blockNamed(NameExpr &name, const Env &env) const {
   const auto &scope = program_.scopes[env.file];
-  if (const auto found = scope.find(name.name.text); found != scope.end() && !found->second->network) {
+  if (const auto found = scope.find(name.name.text); found != scope.end()) {
     name.callee.block = found->second;
   } else {
     name.callee.op = findOperation(name.name.text);
@@ -27,15 +27,16 @@ bool Sema::unknownCallee(const CallExpr &call, const Env &env, bool piped) {
     return false;
   std::vector<std::string> names;
   for (auto &[name, declaration] : program_.scopes[env.file])
-    if (!declaration->network)
-      names.push_back(name);
+    names.push_back(name);
   for (const OpSignature &op : operations())
     names.emplace_back(op.name);
   for (const FunctionSignature &function : functions())
     names.emplace_back(function.name);
   for (auto &[declaration, file] : fileOf_)
-    if (declaration->name.text == call.callee.text && !declaration->network && file != env.file) {
-      report.note("a block of this name is in a file that is not imported here", declaration->name.span);
+    if (declaration->name.text == call.callee.text && file != env.file) {
+      report.note(std::string(declaration->network ? "a network" : "a block") +
+                      " of this name is in a file that is not imported here",
+                  declaration->name.span);
       return false;
     }
   if (findForeignCall(call.callee.text))
@@ -59,7 +60,7 @@ Type Sema::inferCall(CallExpr &call, Env &env, const Type *piped) {
     const Type callee = value->second;
     return inferValueCall(call, callee, env, piped);
   }
-  if (found != scope.end() && !found->second->network) {
+  if (found != scope.end()) {
     call.block = found->second;
     return inferBlockCall(call, env, piped);
   }
@@ -67,11 +68,7 @@ Type Sema::inferCall(CallExpr &call, Env &env, const Type *piped) {
     return inferOpCall(call, env, piped);
   if (findFunction(call.callee.text))
     return inferFunctionCall(call, env, piped);
-  if (found != scope.end())
-    diagnostics_.report(diag::NotCallable, call.callee.span, "network", call.callee.text)
-        .note("defined here", found->second->name.span)
-        .help("what networks share is a block");
-  else if (value != env.names.end() && !value->second.known())
+  if (value != env.names.end() && !value->second.known())
     return inferValueCall(call, Type::unknown(), env, piped);
   else if (value != env.names.end())
     diagnostics_.report(diag::NotCallable, call.callee.span, describe(value->second), call.callee.text);
@@ -83,11 +80,11 @@ Type Sema::inferCall(CallExpr &call, Env &env, const Type *piped) {
   return Type::unknown();
 }
 
-bool Sema::bindArguments(CallExpr &call, const Declaration &declaration, bool piped) {
-  std::vector<ParameterName> parameters;
-  for (const Parameter &parameter : declaration.parameters)
-    parameters.push_back({parameter.name.text, !parameter.defaultValue});
-  return bindArguments(call, parameters, piped);
+bool Sema::bindArguments(CallExpr &call, std::span<const Parameter> parameters, bool piped) {
+  std::vector<ParameterName> names;
+  for (const Parameter &parameter : parameters)
+    names.push_back({parameter.name.text, !parameter.defaultValue});
+  return bindArguments(call, names, piped);
 }
 
 // Fills call.bound: the piped value and positional arguments in order, the named ones by name.
@@ -172,7 +169,7 @@ bool Sema::bindArguments(CallExpr &call, const std::vector<ParameterName> &param
 
 Type Sema::inferBlockCall(CallExpr &call, Env &env, const Type *piped) {
   const Declaration &block = *call.block;
-  if (block.brokenHeader || !bindArguments(call, block, piped)) {
+  if (block.brokenHeader || !bindArguments(call, std::span(block.parameters), piped)) {
     for (Argument &argument : call.arguments)
       if (!isPlaceholder(*argument.value))
         infer(*argument.value, env);

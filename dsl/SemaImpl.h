@@ -44,6 +44,7 @@ private:
 
   // Declarations.
   void collect();
+  static void takeInput(Declaration &network);
   void checkModels(File &file);
   Type resultOf(const Declaration &declaration);
   void checkParameters(Declaration &declaration, Env &env);
@@ -103,7 +104,7 @@ private:
   std::optional<std::string> ourValue(const OpParameter &parameter, const Expr &value) const;
   std::string ourText(const Expr &value) const;
   bool bindArguments(CallExpr &call, const std::vector<ParameterName> &parameters, bool piped);
-  bool bindArguments(CallExpr &call, const Declaration &declaration, bool piped);
+  bool bindArguments(CallExpr &call, std::span<const Parameter> parameters, bool piped);
 
   Program &program_;
   Diagnostics &diagnostics_;

@@ -52,7 +52,7 @@ private:
   void visit(const Declaration &declaration) {
     bindings_.clear();
     Names names;
-    for (const Parameter &parameter : declaration.parameters) {
+    for (const Parameter &parameter : declaration.written()) {
       if (parameter.defaultValue)
         read(*parameter.defaultValue, names);
       bind(parameter.name, names);

@@ -76,6 +76,7 @@ struct BlockValue {
   std::vector<std::optional<Argument>> bound{}; // of each parameter
   std::vector<size_t> open{};                   // parameters
   std::shared_ptr<const std::string> shared{};  // the place of all calls' parameters; null: each has its own
+  bool frozen = false;                          // training leaves them as they are
   Type type{};
   int depth = 1; // of blocks and lists in blocks
 };

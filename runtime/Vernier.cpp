@@ -116,7 +116,8 @@ static const vn_parameter &trainedAt(const Session &session, int64_t index, cons
                                      int64_t count) {
   const vn_parameter &parameter = parameterAt(session, index, values, count);
   require(session.trains(), "the session was created for inference");
-  require(parameter.space == VN_SPACE_PARAMETERS, "a running statistic has no gradient and no momentum");
+  require(parameter.space == VN_SPACE_PARAMETERS,
+          "a running statistic, and what is frozen, has no gradient and no momentum");
   return parameter;
 }
 

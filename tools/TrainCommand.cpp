@@ -14,7 +14,11 @@ void addTrainCommand(CLI::App &app) {
   command->get_option("--batch")->description("Images per update, unless the recipe says it");
   command->add_option("--recipe", options->recipe, "How to train, TOML (docs/training.md)")->required();
   command->add_option("--data", options->data, "Folder of the data set")->required();
-  command->add_option("-w,--weights", options->weights, "Weights to begin from; fresh ones otherwise");
+  command
+      ->add_option("-w,--weights", options->weights,
+                   "Weights to begin from, of all or of a place; fresh ones otherwise")
+      ->allow_extra_args(false)
+      ->type_name("[PLACE=]FILE");
   command->add_option("--epochs", options->epochs, "Instead of the recipe's")->check(CLI::Range(1, 1 << 24));
   command->add_option("--threads", options->threads, "Of the training; one per CPU otherwise")
       ->check(threadsValidator());

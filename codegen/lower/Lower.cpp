@@ -211,6 +211,12 @@ bool Lowering::dependsOnParametersOnly(Operation *op) {
 // --- functions
 // -------------------------------------------------------------------------------------------------------
 
+vn_space spaceOf(vn::ParameterOp parameter) {
+  if (parameter.getFrozen())
+    return VN_SPACE_FROZEN;
+  return parameter.isStatistic() ? VN_SPACE_STATISTICS : VN_SPACE_PARAMETERS;
+}
+
 LogicalResult Lowering::parameters(func::FuncOp function) {
   bool fine = true;
   function.walk([&](vn::ParameterOp op) {
@@ -230,8 +236,10 @@ LogicalResult Lowering::parameters(func::FuncOp function) {
     parameter.shape.assign(shape.begin(), shape.end());
     if (parameter.kind == VN_GAMMA)
       parameter.initial = op.getInitial() ? op.getInitial()->convertToDouble() : 1.0;
-    parameter.space = op.isTrainable() ? VN_SPACE_PARAMETERS : VN_SPACE_STATISTICS;
-    int64_t &bytes = op.isTrainable() ? out.parameterBytes : out.statisticsBytes;
+    parameter.space = spaceOf(op);
+    int64_t &bytes = op.isTrainable() ? out.parameterBytes
+                     : op.getFrozen() ? out.frozenBytes
+                                      : out.statisticsBytes;
     parameter.offset = bytes;
     const View view = viewOf(op.getResult());
     bytes += aligned(view.size() * 4);

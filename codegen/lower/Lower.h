@@ -11,6 +11,7 @@
 #define VERNIER_CODEGEN_LOWER_LOWER_H
 
 #include "codegen/program/Backend.h"
+#include "compiler/ir/VnOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Support/LogicalResult.h"
@@ -31,6 +32,9 @@ struct LoweringOptions {
   // (vn-evaluation-form), after the inference passes. Empty: there are none.
   std::vector<mlir::ModuleOp> evaluations{};
 };
+
+// Where a parameter's memory is.
+vn_space spaceOf(vn::ParameterOp parameter);
 
 // BF16 where a value of the function is of that type, else F32.
 Element elementOfMaps(mlir::func::FuncOp function);

@@ -50,7 +50,7 @@ void Lowering::accumulation(Program &ownProgram) {
     if (parameter.space == VN_SPACE_PARAMETERS)
       solve(AccumulateProblem{weight.view.size()}, {gradientAt.lookup(parameter.name), flagOf(how, i)},
             {beside(parameter, VN_SPACE_SUMS), flagOf(bad, i)});
-    else
+    else if (parameter.space == VN_SPACE_STATISTICS)
       solve(CheckFiniteProblem{weight.view.size()}, {weight}, {flagOf(bad, i)});
   }
   backend.order(ownProgram);
@@ -77,7 +77,7 @@ void Lowering::optimizer(Program &ownProgram) {
             {gradientAt.lookup(parameter.name), rate, momentum,
              isWeight(parameter) ? weightDecay : vectorDecay, nesterov, flagOf(trained, i)},
             {weight, beside(parameter, VN_SPACE_MOMENTUM), flagOf(bad, i)});
-    else
+    else if (parameter.space == VN_SPACE_STATISTICS)
       solve(CheckFiniteProblem{weight.view.size()}, {weight}, {flagOf(bad, i)});
   }
   backend.order(ownProgram);

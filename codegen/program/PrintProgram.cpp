@@ -22,6 +22,8 @@ const char *spaceName(vn_space space) {
     return "sums";
   case VN_SPACE_MOMENTUM:
     return "momentum";
+  case VN_SPACE_FROZEN:
+    return "frozen";
   case VN_SPACE_IO:
     return "io";
   }

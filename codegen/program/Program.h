@@ -119,7 +119,7 @@ struct Compilation {
   std::vector<SizePrograms> furtherSizes; // beside `infer`, `trainStep` and `evaluate`
   std::vector<OpenHole> holes;
   Element maps = Element::F32; // BF16 where @infer has maps of it
-  int64_t parameterBytes = 0, statisticsBytes = 0, derivedBytes = 0;
+  int64_t parameterBytes = 0, statisticsBytes = 0, frozenBytes = 0, derivedBytes = 0;
 };
 
 // Every program of a compilation.

@@ -147,6 +147,7 @@ public:
                             integer(holes.size()),
                             integer(compilation.parameterBytes),
                             integer(compilation.statisticsBytes),
+                            integer(compilation.frozenBytes),
                             integer(compilation.derivedBytes),
                             prepare,
                             program(infer, compilation.buffers),

@@ -475,7 +475,7 @@ LogicalResult ParameterOp::verify() {
 }
 
 int64_t ParameterOp::getParameterCount() {
-  return isTrainable() ? cast<RankedTensorType>(getType()).getNumElements() : 0;
+  return isStatistic() ? 0 : cast<RankedTensorType>(getType()).getNumElements();
 }
 
 // The dimension of a weight's input channels, and of a vector's elements.

@@ -429,6 +429,13 @@ Expected AffineOp::expectedOperands(std::optional<int64_t>) {
   return {{1, "scale", type}, {2, "shift", type}};
 }
 
+void AffineOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                             llvm::function_ref<bool(Value)> wanted,
+                             MutableArrayRef<Value> operandGradients) {
+  operandGradients[0] =
+      ScaleChannelsOp::create(builder, getLoc(), getInput().getType(), resultGradients[0], getScale());
+}
+
 //===- Activation
 //---------------------------------------------------------------------------------------------===//
 

@@ -269,10 +269,11 @@ def Vn_ScaleChannelsOp : Vn_Op<"scale_channels", [Pure, Vn_ShapeOfOperands, Vn_B
   let assemblyFormat = "$input `,` $scale attr-dict `:` functional-type(operands, results)";
 }
 
-def Vn_AffineOp : Vn_Op<"affine", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise]> {
+def Vn_AffineOp : Vn_Op<"affine", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
   let summary = "per-channel scale and shift, then an activation";
   let description = [{
-    `activation(input * scale + shift)`. What is left of a batch norm that does not fold into a convolution.
+    `activation(input * scale + shift)`. What is left of a batch norm that does not fold into a convolution. It has a gradient
+    for its input alone, where there is no activation: of a frozen batch norm.
 
     - (C1) `scale` and `shift` have one element per channel.
     - (C2) `result` has the type of `input`.

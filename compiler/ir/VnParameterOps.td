@@ -37,7 +37,7 @@ def Vn_ParameterOp : Vn_Op<"parameter", [Pure, DeclareOpInterfaceMethods<Vn_Cost
   let summary = "reads a parameter or running statistic of the network";
   let description = [{
     The order of these ops in `@infer` is the order of the parameters in weight files. `initial` is what each element of
-    a `gamma` is when training begins: 1 without it.
+    a `gamma` is when training begins: 1 without it. Training leaves a `frozen` one as it is, so that it has no gradient.
 
     - (C1) the rank is that of `kind`: 4 for `convolution_weight`, 2 for `linear_weight`, else 1.
     - (C2) only a `gamma` has `initial`.
@@ -47,13 +47,14 @@ def Vn_ParameterOp : Vn_Op<"parameter", [Pure, DeclareOpInterfaceMethods<Vn_Cost
     %w = vn.parameter "layer1.0.conv1.weight" convolution_weight : tensor<64x64x1x1xf32>
     ```
   }];
-  let arguments = (ins StrAttr:$name, Vn_ParameterKindAttr:$kind, OptionalAttr<F64Attr>:$initial);
+  let arguments = (ins StrAttr:$name, Vn_ParameterKindAttr:$kind, OptionalAttr<F64Attr>:$initial, UnitAttr:$frozen);
   let results = (outs Vn_AnyFloat:$result);
-  let assemblyFormat = "$name $kind (`initial` $initial^)? attr-dict `:` type($result)";
+  let assemblyFormat = "$name $kind (`initial` $initial^)? (`frozen` $frozen^)? attr-dict `:` type($result)";
   let hasVerifier = 1; // C1, C2
   let extraClassDeclaration = [{
-    /// False for running statistics, which no optimizer touches.
-    bool isTrainable() { return getKind() != ParameterKind::RunningMean && getKind() != ParameterKind::RunningVar; }
+    bool isStatistic() { return getKind() == ParameterKind::RunningMean || getKind() == ParameterKind::RunningVar; }
+    /// False for what no optimizer touches: running statistics, and what is frozen.
+    bool isTrainable() { return !getFrozen() && !isStatistic(); }
   }];
 }
 

@@ -42,9 +42,10 @@ private:
       return hole.kind == dsl::Hole::Kind::Choose && !hole.bound;
     });
     for (const dsl::Node &node : graph.nodes)
-      if (open && !node.parametersOf.empty())
+      if (open && (node.frozen || !node.parametersOf.empty()))
         return emitError(locationOf(node.location))
-               << "a shared block needs `choose` holes that are bound, by a configuration or --choose";
+               << "a " << (node.frozen ? "frozen" : "shared")
+               << " block needs `choose` holes that are bound, by a configuration or --choose";
     return success();
   }
 
@@ -177,9 +178,9 @@ private:
     Value &value = parameters[name]; // of a shared block, there already
     if (value)
       return value;
-    auto op =
-        ParameterOp::create(builder, locationOf(node.location), floatTensor(&context, shape),
-                            builder.getStringAttr(name), ParameterKindAttr::get(&context, kind), initial);
+    auto op = ParameterOp::create(builder, locationOf(node.location), floatTensor(&context, shape),
+                                  builder.getStringAttr(name), ParameterKindAttr::get(&context, kind),
+                                  initial, unit(node.frozen));
     describe(op, node);
     return value = op;
   }

@@ -108,6 +108,10 @@ LogicalResult Backward::visit(Operation &op) {
       llvm::none_of(op.getOperands(), [&](Value operand) { return active.contains(operand); }))
     return success();
   auto differentiable = dyn_cast<GradientOpInterface>(op);
+  if (auto affine = dyn_cast<AffineOp>(op)) // of a batch norm that is trained, it has lost the statistics
+    if (affine.getActivation() != Activation() || active.contains(affine.getScale()) ||
+        active.contains(affine.getShift()))
+      differentiable = nullptr;
   if (!differentiable)
     return op.emitOpError("has no gradient: differentiate before folding and fusing");
   SmallVector<Value> operandGradients(op.getNumOperands());

@@ -17,6 +17,7 @@
 
 namespace vernier::compiler {
 #define GEN_PASS_DEF_FOLDBATCHNORM
+#define GEN_PASS_DEF_FOLDFROZEN
 #include "compiler/passes/Passes.h.inc"
 } // namespace vernier::compiler
 
@@ -78,24 +79,30 @@ private:
 // lies between. A shift goes to the layer with a bias, of which there may be but one.
 struct Producers {
   int64_t layers = 0, biases = 0;
-  static std::optional<Producers> of(Value value, bool shifts, llvm::StringRef &reason);
+  static std::optional<Producers> of(Value value, bool shifts, bool frozen, llvm::StringRef &reason);
 };
 
-std::optional<Producers> Producers::of(Value value, bool shifts, llvm::StringRef &reason) {
+bool isFrozen(Value value) {
+  auto parameter = value.getDefiningOp<ParameterOp>();
+  return parameter && parameter.getFrozen();
+}
+
+// `frozen`: training is to differentiate what comes of it, so that the layers' own weights are frozen, too.
+std::optional<Producers> Producers::of(Value value, bool shifts, bool frozen, llvm::StringRef &reason) {
   Operation *op = value.getDefiningOp();
   if (!value.hasOneUse()) {
     reason = "what would be scaled has other users, which need it unscaled";
     return std::nullopt;
   }
   if (isa_and_present<ResizeOp, CropOp>(op))
-    return of(op->getOperand(0), shifts, reason);
+    return of(op->getOperand(0), shifts, frozen, reason);
   if (auto add = dyn_cast_or_null<AddOp>(op)) {
     if (add.getLhs().getType() != add.getRhs().getType()) {
       reason = "one summand is broadcast";
       return std::nullopt;
     }
-    const auto lhs = of(add.getLhs(), shifts, reason);
-    const auto rhs = lhs ? of(add.getRhs(), shifts, reason) : std::nullopt;
+    const auto lhs = of(add.getLhs(), shifts, frozen, reason);
+    const auto rhs = lhs ? of(add.getRhs(), shifts, frozen, reason) : std::nullopt;
     if (!rhs)
       return std::nullopt;
     const Producers both = {lhs->layers + rhs->layers, lhs->biases + rhs->biases};
@@ -105,15 +112,22 @@ std::optional<Producers> Producers::of(Value value, bool shifts, llvm::StringRef
     }
     return both;
   }
-  const auto single = [](auto layer) { return Producers{1, layer.getBias() ? 1 : 0}; };
+  const auto single = [&](auto layer) -> std::optional<Producers> {
+    if (frozen && !(isFrozen(layer.getWeight()) && (!layer.getBias() || isFrozen(layer.getBias())))) {
+      reason = "the layer is trained";
+      return std::nullopt;
+    }
+    return Producers{1, layer.getBias() ? 1 : 0};
+  };
   if (auto convolution = dyn_cast_or_null<ConvolutionOp>(op))
     return single(convolution);
   if (auto linear = dyn_cast_or_null<LinearOp>(op))
     return single(linear);
   if (auto transposed = dyn_cast_or_null<TransposedConvolutionOp>(op)) {
-    if (!transposed.getScale())
+    if (!transposed.getScale() && !frozen)
       return single(transposed);
-    reason = "the layer has a scale already";
+    reason =
+        frozen ? "a transposed convolution with a scale has no gradient" : "the layer has a scale already";
     return std::nullopt;
   }
   reason = "the input is not made of layers' results";
@@ -124,7 +138,9 @@ std::optional<Producers> Producers::of(Value value, bool shifts, llvm::StringRef
 //---------------------------------------------------------------------------------------------------===//
 
 template <typename Op> struct FoldIntoLayers : OpRewritePattern<Op> {
-  FoldIntoLayers(MLIRContext *context) : OpRewritePattern<Op>(context, /*benefit=*/2) {}
+  const bool frozen; // only what training leaves alone
+  FoldIntoLayers(MLIRContext *context, bool frozen = false)
+      : OpRewritePattern<Op>(context, /*benefit=*/2), frozen(frozen) {}
 
   LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
     Folding folding;
@@ -133,7 +149,9 @@ template <typename Op> struct FoldIntoLayers : OpRewritePattern<Op> {
     else
       folding.scale = op;
     llvm::StringRef reason;
-    if (!Producers::of(op.getInput(), folding.shifts(), reason))
+    if (frozen && !isFrozen(op->getOperand(1)))
+      return rewriter.notifyMatchFailure(op, "it is trained");
+    if (!Producers::of(op.getInput(), folding.shifts(), frozen, reason))
       return rewriter.notifyMatchFailure(op, reason);
     Operation *before = op.getInput().getDefiningOp();
     rewriter.replaceOp(op, folded(folding, op.getInput(), folding.shifts(), rewriter));
@@ -153,8 +171,8 @@ private:
       return scaledLayer(folding, layer, shifts, rewriter);
     IRMapping operands;
     llvm::StringRef reason;
-    const bool shiftsLast =
-        shifts && op->getNumOperands() > 1 && Producers::of(op->getOperands().back(), shifts, reason)->biases;
+    const bool shiftsLast = shifts && op->getNumOperands() > 1 &&
+                            Producers::of(op->getOperands().back(), shifts, /*frozen=*/false, reason)->biases;
     for (OpOperand &operand : op->getOpOperands()) {
       const bool last = operand.getOperandNumber() + 1 == op->getNumOperands();
       const bool first = operand.getOperandNumber() == 0;
@@ -199,9 +217,13 @@ private:
 };
 
 struct TurnIntoAffine : OpRewritePattern<BatchNormOp> {
-  TurnIntoAffine(MLIRContext *context) : OpRewritePattern(context, /*benefit=*/1) {}
+  const bool frozen;
+  TurnIntoAffine(MLIRContext *context, bool frozen = false)
+      : OpRewritePattern(context, /*benefit=*/1), frozen(frozen) {}
 
   LogicalResult matchAndRewrite(BatchNormOp norm, PatternRewriter &rewriter) const override {
+    if (frozen && !isFrozen(norm.getGamma()))
+      return rewriter.notifyMatchFailure(norm, "it is trained");
     Value scale = foldedScale(rewriter, norm);
     auto affine = AffineOp::create(rewriter, norm.getLoc(), norm.getType(), norm.getInput(), scale,
                                    foldedBias(rewriter, norm, /*bias=*/nullptr));
@@ -241,6 +263,17 @@ struct FoldBatchNorm : vernier::compiler::impl::FoldBatchNormBase<FoldBatchNorm>
 
   template <typename Op> static int64_t count(func::FuncOp function) {
     return llvm::range_size(function.getOps<Op>());
+  }
+};
+
+struct FoldFrozen : vernier::compiler::impl::FoldFrozenBase<FoldFrozen> {
+  void runOnOperation() override {
+    auto infer = getOperation().lookupSymbol<func::FuncOp>(kInferFunction);
+    if (!infer)
+      return;
+    RewritePatternSet patterns(&getContext());
+    patterns.add<FoldIntoLayers<BatchNormOp>, TurnIntoAffine>(&getContext(), /*frozen=*/true);
+    walkAndApplyPatterns(infer, std::move(patterns));
   }
 };
 

@@ -23,7 +23,7 @@ inline std::string inferencePasses(const std::string &precision,
 
 /// Of a training step: what comes before the gradients are added, and after it.
 inline constexpr const char *kTrainForwardPasses =
-    "vn-training-form,vn-sink-pointwise{function=train_forward}";
+    "vn-fold-frozen,vn-training-form,vn-sink-pointwise{function=train_forward}";
 inline constexpr const char *kTrainStepPasses =
     "vn-fuse-epilogue{function=train_step},vn-fuse-batch-norm,vn-fuse-gradients,vn-fuse-sums";
 

@@ -57,12 +57,33 @@ def DropEmpty : Pass<"vn-drop-empty", "::mlir::ModuleOp"> {
   let dependentDialects = ["::vernier::vn::VnDialect"];
 }
 
+def FoldFrozen : Pass<"vn-fold-frozen", "::mlir::ModuleOp"> {
+  let summary = "folds the batch norms of @infer that training leaves alone";
+  let description = [{
+    What `--vn-fold-batch-norm` does, of batch norms whose parameters are `frozen` and layers whose weights are; of others
+    these batch norms become `vn.affine`. All that it leaves has a gradient. Precedes `--vn-training-form`, in whose
+    copy a batch norm takes the batch's statistics.
+
+    ```mlir
+    %y = vn.convolution %x, %w ... // of a frozen %w
+    %n = vn.batch_norm %y, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 0.1 : (...) -> tensor<8x4x4x5xf32>
+    ```
+    becomes
+    ```mlir
+    %f = vn.fold_weight %w, %gamma, %var epsilon 1.0e-5 : (...) -> tensor<5x3x1x1xf32>
+    %b = vn.fold_bias %gamma, %beta, %mean, %var epsilon 1.0e-5 : (...) -> tensor<5xf32>
+    %n = vn.convolution %x, %f, %b ...
+    ```
+  }];
+  let dependentDialects = ["::vernier::vn::VnDialect"];
+}
+
 def TrainingForm : Pass<"vn-training-form", "::mlir::ModuleOp"> {
   let summary = "copies @infer to @train_forward, batch norms in training form";
   let description = [{
     A batch norm takes the batch's own statistics (`vn.batch_norm_training`) and keeps the running ones
     (`vn.update_running`). Passes over `@train_forward` rewrite what a training step computes;
-    `--vn-differentiate` turns it into `@train_step`.
+    `--vn-differentiate` turns it into `@train_step`. Frozen batch norms have been folded.
 
     ```mlir
     %y = vn.batch_norm %x, %gamma, %beta, %mean, %var epsilon 1.0e-5 momentum 0.1 : (...) -> tensor<8x4x4x5xf32>

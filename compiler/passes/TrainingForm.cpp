@@ -62,6 +62,8 @@ FailureOr<func::FuncOp> buildTrainingForm(func::FuncOp infer) {
     auto mean = norm.getMean().getDefiningOp<ParameterOp>(), var = norm.getVar().getDefiningOp<ParameterOp>();
     if (!mean || !var)
       return norm.emitOpError("has running statistics that are no parameters");
+    if (mean.getFrozen())
+      return norm.emitOpError("is frozen: `--vn-fold-frozen` comes first");
     RankedTensorType vector = norm.getGamma().getType(), map = norm.getInput().getType();
     auto training = BatchNormTrainingOp::create(
         builder, norm.getLoc(), TypeRange{map, vector, vector}, mapping.lookup(norm.getInput()),

@@ -10,7 +10,7 @@ namespace vernier::compiler {
 inline constexpr llvm::StringLiteral kTrainForwardFunction = "train_forward";
 
 /// Adds @train_forward, a copy of `infer` whose batch norms take the batch's own statistics and whose
-/// dropouts drop; `infer` keeps none of these.
+/// dropouts drop; `infer` keeps none of these. Frozen batch norms have been folded.
 mlir::FailureOr<mlir::func::FuncOp> buildTrainingForm(mlir::func::FuncOp infer);
 
 /// Takes out what is identity in inference.

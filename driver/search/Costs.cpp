@@ -28,8 +28,8 @@ Json costsOf(const SearchOptions &options, const std::string &configuration) {
   const auto lowered = codegen::lowerModule(module, *backend);
   if (failed(lowered))
     refuseReported();
-  int64_t memory = lowered->parameterBytes + lowered->statisticsBytes + lowered->derivedBytes +
-                   std::max(lowered->prepare.arenaBytes, lowered->infer.arenaBytes);
+  int64_t memory = lowered->parameterBytes + lowered->statisticsBytes + lowered->frozenBytes +
+                   lowered->derivedBytes + std::max(lowered->prepare.arenaBytes, lowered->infer.arenaBytes);
   if (backend->isAccelerator()) // which has a copy of the caller's arrays
     for (const codegen::Io &array : lowered->infer.io)
       memory += 4 * std::accumulate(array.shape.begin(), array.shape.end(), int64_t(1), std::multiplies<>());

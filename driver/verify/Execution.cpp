@@ -130,6 +130,8 @@ std::vector<Result> Execution::trainStep() {
   const vn_model &model = theSession->model();
   for (int64_t i = 0; i < model.num_parameters; ++i) {
     const vn_parameter &parameter = model.parameters[i];
+    if (parameter.space == VN_SPACE_FROZEN)
+      continue;
     const bool statistic = parameter.space == VN_SPACE_STATISTICS;
     const std::vector<float> values =
         statistic ? theSession->read(parameter) : theSession->readGradient(parameter);

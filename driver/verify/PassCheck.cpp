@@ -44,7 +44,7 @@ PassCheck::PassCheck(mlir::ModuleOp module, Inputs &inputs, const std::string &l
 
 mlir::OwningOpRef<mlir::ModuleOp> PassCheck::differentiated(mlir::ModuleOp from) const {
   mlir::OwningOpRef<mlir::ModuleOp> copy = from.clone();
-  runPasses(*copy, "vn-differentiate{loss=" + loss + "}");
+  runPasses(*copy, "vn-fold-frozen,vn-differentiate{loss=" + loss + "}");
   return copy;
 }
 

@@ -123,7 +123,7 @@ private:
     }
     session.update(arrays.pointers());
     for (int64_t i = 0; i < model.num_parameters; ++i)
-      if (arrays.ints("not_finite")[size_t(i)] == 0)
+      if (model.parameters[i].space != VN_SPACE_FROZEN && arrays.ints("not_finite")[size_t(i)] == 0)
         return wrong(model.parameters[i], "does not tell of an infinity");
     report.add({"update, infinities", "optimizer", {}, 0});
   }

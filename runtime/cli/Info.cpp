@@ -50,11 +50,13 @@ void infoCommand(const vn_model &model, bool json) {
     fmt::print("{}\n", descriptionOf(model));
     return;
   }
-  int64_t trained = 0, statistics = 0;
+  int64_t trained = 0, statistics = 0, frozen = 0;
   size_t longest = 0;
   for (int64_t i = 0; i < model.num_parameters; ++i) {
     const vn_parameter &parameter = model.parameters[i];
-    (parameter.space == VN_SPACE_PARAMETERS ? trained : statistics) += elementCount(parameter);
+    (parameter.space == VN_SPACE_PARAMETERS   ? trained
+     : parameter.space == VN_SPACE_STATISTICS ? statistics
+                                              : frozen) += elementCount(parameter);
     longest = std::max(longest, std::string_view(parameter.name).size());
   }
   const std::string weights = defaultWeights(model);
@@ -70,7 +72,8 @@ void infoCommand(const vn_model &model, bool json) {
   for (const vn_hole &hole : holesOf(model))
     fmt::print("open        {}: {}\n", hole.name,
                fmt::join(std::span(hole.choices, size_t(hole.num_choices)), ", "));
-  fmt::print("parameters  {}, and {} running statistics\n", trained, statistics);
+  fmt::print("parameters  {}, and {} running statistics{}\n", trained, statistics,
+             frozen ? fmt::format("; {} numbers are frozen", frozen) : "");
   fmt::print("{:<12}{}\n", model.accelerator ? "device" : "CPU", deviceText(model));
   fmt::print("precision   {}\n",
              model.map_type == VN_BFLOAT16 ? "bfloat16 maps and weights, float32 sums" : "float32");

@@ -307,7 +307,10 @@ private:
 
   void addTrain() {
     CLI::App *app = command("train", "Train the model", trainOptions);
-    app->get_option("--weights")->description("Weights to begin from (default: fresh ones)");
+    app->get_option("--weights")
+        ->allow_extra_args(false)
+        ->type_name("[PLACE=]FILE")
+        ->description("Weights to begin from, of all or of a place (default: fresh ones)");
     if (model.num_holes > 0)
       app->get_option("--configuration")
           ->description("Train this configuration alone (default: all, as the recipe says)");

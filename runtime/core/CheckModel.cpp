@@ -77,6 +77,8 @@ static int64_t bytesAround(const vn_model &model, const vn_program &program, con
     return model.parameter_bytes;
   case VN_SPACE_STATISTICS:
     return model.statistics_bytes;
+  case VN_SPACE_FROZEN:
+    return model.frozen_bytes;
   case VN_SPACE_DERIVED:
     return model.derived_bytes;
   case VN_SPACE_IO:
@@ -146,16 +148,19 @@ static void checkOneSize(const vn_model &model) {
   for (int64_t length : {model.batch, model.channels, model.height, model.width})
     require(length > 0 && length < int64_t(1) << 31, model,
             "batch, channels, height and width are not all positive");
-  for (int64_t bytes : {model.parameter_bytes, model.statistics_bytes, model.derived_bytes})
+  for (int64_t bytes :
+       {model.parameter_bytes, model.statistics_bytes, model.frozen_bytes, model.derived_bytes})
     require(bytes >= 0 && bytes < largestSpace, model, "a space has an impossible size");
   for (int64_t i = 0; i < model.num_parameters; ++i) {
     const vn_parameter &p = model.parameters[i];
     const std::string what = fmt::format("parameter `{}`", p.name);
     checkShape(p.shape, p.rank, model, what);
     require(std::isfinite(p.initial), model, what + " begins with no finite number");
-    require(p.space == VN_SPACE_PARAMETERS || p.space == VN_SPACE_STATISTICS, model,
-            what + " is in no space of weights");
-    const int64_t limit = p.space == VN_SPACE_PARAMETERS ? model.parameter_bytes : model.statistics_bytes;
+    require(p.space == VN_SPACE_PARAMETERS || p.space == VN_SPACE_STATISTICS || p.space == VN_SPACE_FROZEN,
+            model, what + " is in no space of weights");
+    const int64_t limit = p.space == VN_SPACE_PARAMETERS   ? model.parameter_bytes
+                          : p.space == VN_SPACE_STATISTICS ? model.statistics_bytes
+                                                           : model.frozen_bytes;
     require(p.offset >= 0 && p.offset % 64 == 0 && p.offset <= limit &&
                 elementCount(p) <= (limit - p.offset) / 4,
             model, what + " lies outside its space");
@@ -191,9 +196,9 @@ void checkModel(const vn_model &model) {
                 size->holes == model.holes && size->num_holes == model.num_holes &&
                 size->parameter_bytes == model.parameter_bytes &&
                 size->statistics_bytes == model.statistics_bytes &&
-                size->derived_bytes == model.derived_bytes && size->prepare.steps == model.prepare.steps &&
-                size->channels == model.channels && size->classes == model.classes &&
-                size->accelerator == model.accelerator,
+                size->frozen_bytes == model.frozen_bytes && size->derived_bytes == model.derived_bytes &&
+                size->prepare.steps == model.prepare.steps && size->channels == model.channels &&
+                size->classes == model.classes && size->accelerator == model.accelerator,
             model, "its sizes differ in more than their programs");
   }
   require(found, model, "it is none of its own sizes");

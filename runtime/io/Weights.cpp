@@ -1,6 +1,7 @@
 #include "runtime/io/Weights.h"
 
 #include "runtime/Error.h"
+#include "runtime/core/Closest.h"
 #include "runtime/core/Finite.h"
 #include "runtime/core/Shape.h"
 
@@ -15,16 +16,16 @@ namespace vernier::runtime {
 
 static constexpr size_t mostProblemsListed = 20;
 
-static Error mismatch(const ModelOutline &model, const Safetensors &file,
-                      const std::vector<std::string> &problems) {
-  Error error(VN_ERROR_WEIGHTS, fmt::format("the weights do not fit model `{}`", model.name));
+/// `fitted`: "model `m`".
+static Error mismatch(const std::string &fitted, const Safetensors &file,
+                      const std::vector<std::string> &problems, const std::string &help) {
+  Error error(VN_ERROR_WEIGHTS, "the weights do not fit " + fitted);
   error.at(file.place());
   for (size_t i = 0; i < std::min(problems.size(), mostProblemsListed); ++i)
     error.note(problems[i]);
   if (problems.size() > mostProblemsListed)
     error.note(fmt::format("and {} more", problems.size() - mostProblemsListed));
-  return error.help(
-      "the file must come from the same specification and configuration; `info` lists the model's tensors");
+  return error.help(help);
 }
 
 static void checkFinite(const std::vector<const Safetensors::Tensor *> &tensors, const Safetensors &file,
@@ -75,6 +76,20 @@ static std::string withoutChoice(std::string_view name) {
   return std::string(name.substr(0, begin)) + std::string(name.substr(end + 1));
 }
 
+/// Of a parameter and the tensor that is to be its values; empty: none.
+static std::string problemOf(const vn_parameter &parameter, const Safetensors::Tensor *tensor) {
+  const std::string expected = shapeText(shapeOf(parameter));
+  if (!tensor)
+    return fmt::format("tensor `{}` of shape {} is missing", parameter.name, expected);
+  if (!std::ranges::equal(tensor->shape, shapeOf(parameter)))
+    return fmt::format("tensor `{}` has shape {}, expected {}", parameter.name, shapeText(tensor->shape),
+                       expected);
+  if (!Safetensors::isFloat(*tensor))
+    return fmt::format("tensor `{}` has type {}, expected F32, F64, F16 or BF16", parameter.name,
+                       tensor->type);
+  return "";
+}
+
 FoundWeights findWeights(const ModelOutline &model, const Safetensors &file, const std::string &prefix,
                          const std::string &others, const NonFiniteWeights &policy) {
   std::unordered_map<std::string, const Safetensors::Tensor *> found;
@@ -89,21 +104,13 @@ FoundWeights findWeights(const ModelOutline &model, const Safetensors &file, con
   std::vector<std::string> problems;
   FoundWeights sources;
   for (const vn_parameter &parameter : model.parameters) {
-    const std::string expected = shapeText(shapeOf(parameter));
     const auto entry = found.find(parameter.name);
-    if (entry == found.end()) {
-      problems.push_back(fmt::format("tensor `{}` of shape {} is missing", parameter.name, expected));
-      continue;
-    }
-    const Safetensors::Tensor &tensor = *entry->second;
-    found.erase(entry);
-    sources.push_back(&tensor);
-    if (!std::ranges::equal(tensor.shape, shapeOf(parameter)))
-      problems.push_back(fmt::format("tensor `{}` has shape {}, expected {}", parameter.name,
-                                     shapeText(tensor.shape), expected));
-    else if (!Safetensors::isFloat(tensor))
-      problems.push_back(fmt::format("tensor `{}` has type {}, expected F32, F64, F16 or BF16",
-                                     parameter.name, tensor.type));
+    const Safetensors::Tensor *const tensor = entry == found.end() ? nullptr : entry->second;
+    if (tensor)
+      found.erase(entry);
+    sources.push_back(tensor);
+    if (std::string problem = problemOf(parameter, tensor); !problem.empty())
+      problems.push_back(std::move(problem));
   }
   for (const Safetensors::Tensor &tensor : file.tensors()) {
     if (!tensor.name.starts_with(prefix) || !found.contains(tensor.name.substr(prefix.size())))
@@ -119,14 +126,56 @@ FoundWeights findWeights(const ModelOutline &model, const Safetensors &file, con
           fmt::format("tensor `{}` of shape {} is unexpected", tensor.name, shapeText(tensor.shape)));
   }
   if (!problems.empty())
-    throw mismatch(model, file, problems);
+    throw mismatch(
+        fmt::format("model `{}`", model.name), file, problems,
+        "the file must come from the same specification and configuration; `info` lists the model's tensors");
   checkFinite(sources, file, policy);
+  return sources;
+}
+
+FoundWeights findWeightsOf(const ModelOutline &model, const Safetensors &file, const std::string &place) {
+  std::vector<std::string> problems;
+  FoundWeights sources(model.parameters.size());
+  std::vector<const Safetensors::Tensor *> found;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const vn_parameter &parameter = model.parameters[i];
+    const std::string name = parameter.name;
+    if (!name.starts_with(place + "."))
+      continue;
+    sources[i] = file.find(name.substr(place.size() + 1));
+    if (!sources[i])
+      sources[i] = file.find(name);
+    found.push_back(sources[i]);
+    if (std::string problem = problemOf(parameter, sources[i]); !problem.empty())
+      problems.push_back(std::move(problem));
+  }
+  if (found.empty()) {
+    std::vector<std::string> places;
+    for (const vn_parameter &parameter : model.parameters)
+      for (std::string_view name = parameter.name; name.find('.') != name.npos;)
+        places.emplace_back(name = name.substr(0, name.rfind('.')));
+    Error error(VN_ERROR_ARGUMENT, fmt::format("no parameter of model `{}` is in `{}`", model.name, place));
+    error.at("--weights");
+    if (const std::string close = closestName(place, places); !close.empty())
+      error.help(fmt::format("did you mean `{}`?", close));
+    throw error.help(
+        "`--weights PLACE=FILE` is for the parameters that begin with PLACE and a dot; `info` lists them");
+  }
+  if (!problems.empty())
+    throw mismatch(fmt::format("`{}` of model `{}`", place, model.name), file, problems,
+                   fmt::format("the file's tensors have names without `{}.`, or with it; {}", place,
+                               file.tensors().empty()
+                                   ? "it has none"
+                                   : fmt::format("its first one is `{}`", file.tensors()[0].name)));
+  checkFinite(found, file, {});
   return sources;
 }
 
 void takeWeights(Session &session, const Safetensors &file, const FoundWeights &found) {
   std::vector<float> values;
   for (size_t i = 0; i < found.size(); ++i) {
+    if (!found[i])
+      continue;
     const vn_parameter &parameter = session.model().parameters[i];
     values.resize(size_t(elementCount(parameter)));
     file.copyFloats(*found[i], values.data());

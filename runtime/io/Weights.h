@@ -34,6 +34,10 @@ using FoundWeights = std::vector<const Safetensors::Tensor *>;
 FoundWeights findWeights(const ModelOutline &model, const Safetensors &file, const std::string &prefix = "",
                          const std::string &others = "", const NonFiniteWeights &policy = {});
 
+/// The same of the parameters of a place, `PLACE.` and more: their names in the file are without the place,
+/// or whole. Null for other parameters; what else the file has is passed over. Refuses a place that has none.
+FoundWeights findWeightsOf(const ModelOutline &model, const Safetensors &file, const std::string &place);
+
 /// Copies what was found in `file`.
 void takeWeights(Session &session, const Safetensors &file, const FoundWeights &found);
 

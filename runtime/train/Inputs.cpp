@@ -46,7 +46,9 @@ static void checkRecipeOfLosses(const Recipe &recipe, const ModelOutline &model,
 }
 
 TrainingInputs::TrainingInputs(const ModelOutline &model, const TrainOptions &options)
-    : recipe(readRecipe(options.recipe)), preprocessing(model) {
+    : recipe(readRecipe(options.recipe)), preprocessing(model), weights(model, options.weights) {
+  if (!hasCheckpoint(options))
+    weights.requireFrozen(model);
   applyRecipe(recipe, preprocessing, model, options);
   if (model.declaresLosses) {
     checkRecipeOfLosses(recipe, model, options.recipe);

@@ -5,6 +5,7 @@
 #include "runtime/data/Targets.h"
 #include "runtime/image/Preprocess.h"
 #include "runtime/train/Checkpoint.h"
+#include "runtime/train/InitialWeights.h"
 #include "runtime/train/Recipe.h"
 #include "runtime/train/Trainer.h"
 
@@ -16,6 +17,7 @@ namespace vernier::runtime {
 struct TrainingInputs {
   Recipe recipe; ///< as the options have it
   Preprocessing preprocessing;
+  InitialWeights weights;
   DataWithTargets training;   ///< without targets but of a model that declares its losses
   DataWithTargets validation; ///< no images where such a model's data has none
   int64_t images = 0, stepsPerEpoch = 0;

@@ -72,8 +72,6 @@ public:
     applyChoices();
     loaders = options.loaders ? int(options.loaders) : defaultLoaderThreads(*training.images);
     checkResultsFolder(options);
-    if (!options.weights.empty())
-      loadWeights(session, Safetensors::read(options.weights));
     prepareOutput();
     start();
   }
@@ -429,8 +427,10 @@ private:
       checkpointStep = state.step;
       if (!options.quiet)
         fmt::print("resuming after step {} of {}\n", state.step, recipe.epochs * stepsPerEpoch);
-    } else if (options.weights.empty()) {
-      initializeWeights(session, {.seed = recipe.seed, .uniform = recipe.uniformInitialization});
+    } else {
+      if (!weights.whole())
+        initializeWeights(session, {.seed = recipe.seed, .uniform = recipe.uniformInitialization});
+      weights.take(session);
     }
   }
 

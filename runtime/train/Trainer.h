@@ -6,12 +6,13 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace vernier::runtime {
 
 struct TrainOptions : ImageOptions {
   std::string data, recipe, out;
-  std::string weights;       ///< to begin from; empty: fresh ones
+  std::vector<std::string> weights; ///< to begin from: FILE or PLACE=FILE; fresh ones of what is in none
   std::string configuration; ///< of a model with open holes, to be trained alone; empty: as the recipe says
   int64_t epochs = 0;        ///< instead of the recipe's; 0: the recipe's
   int64_t threads = 0;       ///< see threadCount

@@ -54,7 +54,7 @@ CIFAR_BATCH = 128
 
 # Networks whose kernels are compared one by one with the CPU's: of the tests, and random ones by their seed
 # (tests/random/networks.py).
-SMALL = ("aggregated5", "maps2", "shared_blocks", "resampled", "attended")
+SMALL = ("aggregated5", "maps2", "shared_blocks", "resampled", "attended", "frozen5")
 # Those that a few updates are compared of: the model, its image, its arrays of training beside the images (for each image, the
 # shape and the number of classes, 0 of floats) and what its recipe begins with.
 UPDATED = (

@@ -354,7 +354,7 @@ std::vector<Kernel> elementwise(const Fields &f, const Target &target) {
       whole(ChannelMaxGradientProblem{a, each, each, y}, target),
       whole(LayerNormProblem{a, y, f[10] ? 1e-5 : 1e-3 / 3}, target),
       whole(PreluProblem{a, y, a.c == 1 || f[10] > 0}, target),
-      whole(SoftmaxProblem{a, y, f[10] ? a.c : 1}, target),
+      whole(SoftmaxProblem{a, y, f[10] ? a.c : 1, f[8] == 0}, target),
       whole(SpatialSoftmaxProblem{a, y}, target),
       whole(FillProblem{y, f[11] == 0 ? 0.0f : 1.0f / float(f[11])}, target),
       whole(ArrayProblem{y, false}, target),

@@ -3,6 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+
 using namespace vernier::dsl;
 using test::graphOf;
 
@@ -130,6 +132,69 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_shared) {
   const std::string chosen =
       "block scaled(x) {\n  choose s: float from [0.5, 1.0]\n  x |> resize(nearest, scale = s)\n}\n";
   expectError("shared head = scaled\nimage |> head", "a `choose` hole in the shared block `head`", chosen);
+}
+
+// The places of nodes whose parameters training leaves alone.
+std::string frozenOf(const std::string &body, const std::string &blocks = unit) {
+  std::string out;
+  for (const Node &node :
+       graphOf(blocks + "network net() {\n  input image: [8, 32, 32]\n" + body + "\n}\nmodel m = net()\n")
+           .nodes)
+    if (node.frozen)
+      out += (out.empty() ? "" : " ") + node.place;
+  return out;
+}
+
+BOOST_AUTO_TEST_CASE(frozen_blocks) {
+  BOOST_TEST(layersOf("frozen head = unit\nimage |> head |> head") ==
+             "head.conv1 head.ln head_2.conv1=head.conv1 head_2.ln=head.ln");
+  BOOST_TEST(frozenOf("frozen head = unit\nimage |> unit |> head |> unit") == "head.conv1 head.ln");
+  // With batch norms, which no call moves, and without dropouts, which drop nothing.
+  const std::string normed = "block normed(x) {\n  x |> conv(8, 1) |> batch_norm |> dropout(0.5)\n}\n";
+  BOOST_TEST(frozenOf("frozen a = normed\nimage |> a |> a |> normed", normed) ==
+             "a.conv1 a.bn1 a_2.conv1 a_2.bn1");
+  const Graph graph = graphOf(normed + "network net() {\n  input image: [8, 4, 4]\n  frozen a = normed\n"
+                                       "  image |> a |> normed\n}\nmodel m = net()\n");
+  BOOST_TEST(std::count_if(graph.nodes.begin(), graph.nodes.end(),
+                           [](const Node &node) { return node.kind == OpKind::Dropout; }) == 1);
+  // All of a frozen block is frozen, what it shares too.
+  BOOST_TEST(frozenOf("frozen outer = twice\nimage |> outer",
+                      unit + "block twice(x) {\n  shared p = conv(_, 8, 1)\n  x |> p |> unit |> p\n}\n") ==
+             "outer.p outer.unit1.conv1 outer.unit1.ln outer.p_2");
+  BOOST_TEST(errorOf("frozen = image |> relu\nfrozen |> conv(4, 1)") == "");
+  expectError("frozen head = 3\nimage", "what is frozen must be a block, found int");
+  const std::string learned =
+      "block grown(x) {\n  learned n: [int] = [8] within neurons(8)\n  x |> conv(n[0], 1)\n}\n";
+  expectError("frozen head = grown\nimage |> head", "a `learned` hole in the frozen block `head`", learned);
+  expectError("shared p = conv(_, 8, 1)\nfrozen q = apply(_, p)\nimage |> p |> q",
+              "the parameters of `p` are frozen in one call and trained in another",
+              "block apply(x, f: block(x)) {\n  x |> f\n}\n");
+}
+
+// A network is a block of its input.
+BOOST_AUTO_TEST_CASE(called_networks) {
+  const std::string inner = unit + "network inner(channels: int = 8) {\n  input image: [8, 224, 224]\n"
+                                   "  target kind: [] of int\n  x = image |> unit(channels)\n"
+                                   "  loss softmax_cross_entropy(x |> global_avg_pool |> linear(3), kind)\n"
+                                   "  x\n}\n";
+  BOOST_TEST(layersOf("image |> inner |> a: inner(channels = 4)", inner) ==
+             "inner1.unit1.conv1 inner1.unit1.ln a.unit1.conv1 a.unit1.ln");
+  BOOST_TEST(layersOf("image |> inline: inner", inner) == "unit1.conv1 unit1.ln");
+  BOOST_TEST(layersOf("shared s = inner(_, channels = 8)\nimage |> s |> s", inner) ==
+             "s.unit1.conv1 s.unit1.ln s_2.unit1.conv1=s.unit1.conv1 s_2.unit1.ln=s.unit1.ln");
+  // Several outputs are a list, in their order.
+  const std::string pyramid = "network pyramid() {\n  input image: [8, 8, 8]\n  for i in range(2) {\n"
+                              "    image = image |> conv(4, 3)\n    output \"p{i}\" = image\n  }\n}\n";
+  BOOST_TEST(layersOf("a, b = image |> pyramid\na + b |> conv(2, 1)", pyramid) ==
+             "pyramid1.conv1 pyramid1.conv2 conv1");
+  expectError("image |> conv(4, 1) |> inner", "the input of `inner` must be 8 channels, found 4", inner);
+  expectError("image |> inner(3, 4)", "takes 2 arguments", inner);
+  expectError("image |> inner(image = 3)", "`image` is given twice", inner);
+  expectError("image |> itself", "blocks call each other more than",
+              "network itself() {\n  input image: [8, 8, 8]\n  image |> itself\n}\n");
+  const std::string named = errorOf("image", unit + "network a() {\n  input image: [8, 8, 8]\n  image\n}\n"
+                                                    "model b = a(image = 3)\n");
+  BOOST_TEST(named.find("`a` has no parameter `image`") != std::string::npos, named);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

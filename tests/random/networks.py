@@ -38,6 +38,10 @@ UNIT = """block unit(x, channels: int) {
   x |> conv(channels, 3) |> layer_norm |> relu |> conv(channels, 1, bias = true)
 }
 
+block normed(x, channels: int) {
+  x |> conv(channels, 3) |> batch_norm |> relu |> dropout(0.5)
+}
+
 """
 
 
@@ -45,6 +49,7 @@ class Writer:
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.ofLosses = random.Random(f"losses {seed}")  # so that they change no network
+        self.ofFrozen = random.Random(f"frozen {seed}")
         self.ofResampling = random.Random(f"resampling {seed}")  # nor the sizes of its maps
         self.ofNorms = random.Random(f"norms {seed}")
         self.ofAttention = random.Random(f"attention {seed}")
@@ -348,13 +353,13 @@ class Writer:
             return self.new(f"{x.name} |> pixel_unshuffle(2)", 4 * x.channels, x.height // 2, x.width // 2)
         runs = draw.choice([n for n in (2, 3, 4) if x.channels % n == 0] or [1])
         call = {"runs": f"channel_softmax(runs = {runs})", "space": "spatial_softmax"}.get(kind, "channel_softmax")
+        if kind != "space" and draw.random() < 0.3:
+            call = call.replace("softmax", "log_softmax")
         y = self.new(f"{x.name} |> {call}", x.channels, x.height, x.width)
         return self.new(f"{x.name} * {y.name}", x.channels, x.height, x.width)
 
     def scales(self, x):
         """Convolutions at several resolutions of one map, as in ScaleNet."""
-        if kind != "space" and draw.random() < 0.3:
-            call = call.replace("softmax", "log_softmax")
         channels = [self.of(4, 8, 5) for _ in range(self.of(2, 3))]
         hole = None
         if self.chance(0.4):
@@ -450,7 +455,8 @@ class Writer:
     # --- the whole
 
     def shared(self):
-        """A convolution, or two with a layer norm between, of one or two maps that have the same channels; none of a hole's width."""
+        """A convolution, or two with a layer norm between, of one or two maps that have the same channels; none of a hole's width.
+        What is frozen may have a batch norm, too."""
         if self.learned or self.holes or self.ofLosses.random() > 0.3:
             return
         draw = self.ofLosses
@@ -458,7 +464,10 @@ class Writer:
         alike = [value for value in self.values if value.channels == first.channels]
         channels = draw.choice((2, 4, 7))
         call = draw.choice((f"conv(_, {channels}, 1)", f"conv(_, {channels}, 3, bias = true)", f"unit(_, {channels})"))
-        self.lines.append(f"shared s = {call}")
+        word = "shared"
+        if self.ofFrozen.random() < 0.3:
+            word, call = "frozen", self.ofFrozen.choice((call, f"normed(_, {channels})"))
+        self.lines.append(f"{word} s = {call}")
         for value in (first, draw.choice(alike), draw.choice(alike))[:draw.choice((2, 2, 3))]:
             self.new(f"{value.name} |> s", channels, value.height, value.width)
 
@@ -494,7 +503,7 @@ class Writer:
             self.lines[end:end] = losses
             self.lines[:0] = targets
         body = "\n".join("  " + line for line in self.lines)
-        unit = UNIT if "unit(" in body else ""
+        unit = UNIT if "unit(" in body or "normed(" in body else ""
         text = f"{unit}network n() {{\n  input image: [{channels}, {height}, {width}]\n{body}\n}}\n\nmodel m = n()\n"
         batch = self.of(1, 2, 3, 3, 5, 6)
         return Network(text, self.options(batch, declared), self.holes, outputs, batch, (channels, height, width),

@@ -252,6 +252,7 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
                                   0,
                                   biasAt + align64(4 * K),
                                   64,
+                                  0,
                                   align64(4 * K * inputs),
                                   {prepareSteps, 1, nullptr, 0, nullptr, 0, 0},
                                   {inferSteps, 2, nullptr, 0, inferIo, 2, align64(4 * N * inputs)},

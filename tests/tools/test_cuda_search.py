@@ -39,7 +39,7 @@ exit 3
 class Sizes(ctypes.Structure):
     """vn_model, up to the bytes of its spaces."""
     _fields_ = [("before", ctypes.c_int64 * 15), ("parameter_bytes", ctypes.c_int64), ("statistics_bytes", ctypes.c_int64),
-                ("derived_bytes", ctypes.c_int64)]
+                ("frozen_bytes", ctypes.c_int64), ("derived_bytes", ctypes.c_int64)]
 
 
 class ChooseTest(CommandTest):

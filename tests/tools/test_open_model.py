@@ -34,7 +34,7 @@ class Training:
         self.library.m_model.restype = ctypes.POINTER(Model)
         self.library.vn_last_error.restype = ctypes.c_char_p
         self.model = self.library.m_model()
-        if self.model.contents.abi_version != 10:
+        if self.model.contents.abi_version != 11:
             raise AssertionError("the structures above are of another version of abi.h")
         self.session = ctypes.c_void_p()
         options = (ctypes.c_int64 * 8)(2, 1) # vn_session_options: threads, training

@@ -33,7 +33,7 @@ exit $status
 class Sizes(ctypes.Structure):
     """vn_model, up to the bytes of its spaces."""
     _fields_ = [("before", ctypes.c_int64 * 15), ("parameter_bytes", ctypes.c_int64), ("statistics_bytes", ctypes.c_int64),
-                ("derived_bytes", ctypes.c_int64)]
+                ("frozen_bytes", ctypes.c_int64), ("derived_bytes", ctypes.c_int64)]
 
 
 class Search(StagesTest):

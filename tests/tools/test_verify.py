@@ -8,7 +8,7 @@ from commands import CommandTest
 
 NETWORKS = Path(__file__).parent / "verify_networks.vn"
 # Rewrites of every pass but the last, which acts on large batches.
-PASSES = ["vn-drop-empty", "vn-training-form", "vn-sink-pointwise{function=train_forward}", "vn-differentiate",
+PASSES = ["vn-drop-empty", "vn-fold-frozen", "vn-training-form", "vn-sink-pointwise{function=train_forward}", "vn-differentiate",
           "vn-fuse-epilogue{function=train_step}", "vn-fuse-batch-norm", "vn-fuse-gradients", "vn-fuse-sums",
           "vn-fold-batch-norm", "vn-sink-pointwise", "vn-share-max-pools", "vn-fuse-epilogue"]
 IN_BLOCKS = ["--for", "infer", "--input", "64x64", "--batch", "48"]
@@ -94,6 +94,19 @@ class Verify(CommandTest):
                 rows = self.rows(done)
                 for op in "matmul", "softmax", "spatial_softmax", "group_norm", "prelu", "pixel_shuffle", "pixel_unshuffle":
                     self.assertIn(f"kernels of vn.{op}", rows)
+
+    def test_frozen(self):
+        """Parts that training leaves alone: gradients go through them, and are none of theirs."""
+        for options in ([], ["--target", "cuda-emulated", "--code-only"], ["--target", "cuda-emulated", "--precision", "bf16", "--code-only"]):
+            with self.subTest(options):
+                done = self.verify("frozen5", "--batch", "2", *options)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                rows = self.rows(done)
+                for op in "affine", "fold_weight", "softmax":
+                    self.assertRegex(done.stdout, rf"\nkernels of vn\.{op} +training step ")
+                if not options:
+                    self.assertIn("vn-fold-frozen", rows)
+                    self.assertIn("finite differences", done.stdout)
 
     def test_declared_losses(self):
         for options in ([], ["--target", "cuda-emulated"], ["--target", "cuda-emulated", "--precision", "bf16"]):

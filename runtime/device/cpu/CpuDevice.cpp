@@ -52,7 +52,7 @@ CpuDevice::CpuDevice(const vn_model &model, const SessionOptions &options)
   const int64_t momentum = training && model.update.num_steps ? model.parameter_bytes : 0;
   const int64_t sums = training && model.accumulate.num_steps ? model.parameter_bytes : 0;
   requireMemory(model, arena + gradients + momentum + sums + model.parameter_bytes + model.statistics_bytes +
-                           model.derived_bytes);
+                           model.frozen_bytes + model.derived_bytes);
   spaces[VN_SPACE_ARENA] = Buffer(size_t(arena), "the arena", guarded);
   spaces[VN_SPACE_PARAMETERS] = Buffer(size_t(model.parameter_bytes), "parameters", guarded);
   spaces[VN_SPACE_STATISTICS] = Buffer(size_t(model.statistics_bytes), "running statistics", guarded);
@@ -60,6 +60,7 @@ CpuDevice::CpuDevice(const vn_model &model, const SessionOptions &options)
   spaces[VN_SPACE_GRADIENTS] = Buffer(size_t(gradients), "gradients", guarded);
   spaces[VN_SPACE_SUMS] = Buffer(size_t(sums), "sums of gradients", guarded);
   spaces[VN_SPACE_MOMENTUM] = Buffer(size_t(momentum), "momentum", guarded);
+  spaces[VN_SPACE_FROZEN] = Buffer(size_t(model.frozen_bytes), "frozen weights", guarded);
   chosen.assign(size_t(model.num_holes), 0);
 }
 
@@ -121,9 +122,9 @@ void CpuDevice::choose(Bound &bound) const {
 }
 
 void CpuDevice::checkGuards(std::span<const vn_step> wave) const {
-  static constexpr const char *names[] = {"the arena",      "parameters", "running statistics",
-                                          "packed weights", "gradients",  "sums of gradients",
-                                          "momentum"};
+  static constexpr const char *names[] = {"the arena",      "parameters",    "running statistics",
+                                          "packed weights", "gradients",     "sums of gradients",
+                                          "momentum",       "frozen weights"};
   std::string kernels;
   for (const vn_step &step : wave)
     kernels += fmt::format("{}`{}`", kernels.empty() ? "" : " or ", step.kernel_name);

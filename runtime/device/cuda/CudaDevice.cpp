@@ -10,9 +10,9 @@
 
 namespace vernier::runtime {
 
-static const char *const spaceNames[VN_SPACE_IO] = {"arena",          "parameters", "running statistics",
-                                                    "packed weights", "gradients",  "sums of gradients",
-                                                    "momentum"};
+static const char *const spaceNames[VN_SPACE_IO] = {"arena",          "parameters",    "running statistics",
+                                                    "packed weights", "gradients",     "sums of gradients",
+                                                    "momentum",       "frozen weights"};
 
 void Accelerator::check(const char *failure) const {
   if (failure)
@@ -57,6 +57,7 @@ CudaDevice::CudaDevice(const vn_model &model, const SessionOptions &options)
     spaceBytes[VN_SPACE_ARENA] = std::max(spaceBytes[VN_SPACE_ARENA], program->arena_bytes);
   spaceBytes[VN_SPACE_PARAMETERS] = model.parameter_bytes;
   spaceBytes[VN_SPACE_STATISTICS] = model.statistics_bytes;
+  spaceBytes[VN_SPACE_FROZEN] = model.frozen_bytes;
   spaceBytes[VN_SPACE_DERIVED] = model.derived_bytes;
   if (training) {
     spaceBytes[VN_SPACE_GRADIENTS] = model.parameter_bytes;

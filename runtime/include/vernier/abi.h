@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define VN_ABI_VERSION 10
+#define VN_ABI_VERSION 11
 
 /* Where an operand lies. The parameters, their gradients, their sums and their momentum are four spaces of
  * one layout: what vn_parameter.offset says. In a training build parameters follow each other as train_step
@@ -29,7 +29,9 @@ typedef enum vn_space {
   VN_SPACE_GRADIENTS = 4,  /* `train_step` overwrites those of all parameters that it trains */
   VN_SPACE_SUMS = 5,       /* of several train_steps' gradients: `accumulate` reads and writes them */
   VN_SPACE_MOMENTUM = 6,   /* `update` reads and writes it; 0 at first */
-  VN_SPACE_IO = 7          /* the arrays given at the call */
+  VN_SPACE_FROZEN = 7,     /* what no training changes: parameters and statistics of frozen blocks, at
+                            * vn_parameter.offset */
+  VN_SPACE_IO = 8          /* the arrays given at the call */
 } vn_space;
 
 typedef struct vn_operand {
@@ -119,7 +121,7 @@ typedef struct vn_parameter {
   int64_t kind;     /* vn_parameter_kind */
   int64_t rank;
   int64_t shape[4];
-  int64_t space;  /* VN_SPACE_PARAMETERS or VN_SPACE_STATISTICS */
+  int64_t space;  /* VN_SPACE_PARAMETERS, VN_SPACE_STATISTICS or VN_SPACE_FROZEN */
   int64_t offset; /* bytes into that space */
   double initial; /* of VN_GAMMA: what each element is when training begins; else 0 */
 } vn_parameter;
@@ -202,7 +204,7 @@ typedef struct vn_model {
   int64_t num_parameters;
   const vn_hole *holes; /* the open ones */
   int64_t num_holes;
-  int64_t parameter_bytes, statistics_bytes, derived_bytes;
+  int64_t parameter_bytes, statistics_bytes, frozen_bytes, derived_bytes;
   /* prepare: parameters and statistics -> derived; to be run after weights change and before infer.
    * infer: io = image, then outputs ("logits" first for a classifier).
    * train_step: io = image, labels (int32[N], or float32[N x classes] for binary cross-entropy),

@@ -44,3 +44,16 @@ module {
     return %y : tensor<1x1x1x4xf32>
   }
 }
+
+// -----
+
+// Of a batch norm that is trained, a scale and a shift have lost the statistics.
+module {
+  func.func @infer(%x: tensor<1x1x1x4xf32>) -> tensor<1x1x1x4xf32> {
+    %s = vn.parameter "scale" gamma : tensor<4xf32>
+    %t = vn.zeros : tensor<4xf32>
+    // expected-error @below {{has no gradient: differentiate before folding and fusing}}
+    %y = vn.affine %x, %s, %t : (tensor<1x1x1x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<1x1x1x4xf32>
+    return %y : tensor<1x1x1x4xf32>
+  }
+}

@@ -49,3 +49,13 @@ func.func @infer(%x: tensor<2x4x4x5xf32>) -> tensor<2x4x4x5xf32> {
   %c = vn.dropout image rate 5.0e-1 stream 9 %b : tensor<2x4x4x5xf32>
   return %c : tensor<2x4x4x5xf32>
 }
+
+// -----
+
+func.func @infer(%x: tensor<2x4x4x5xf32>) -> tensor<2x4x4x5xf32> {
+  %gamma = vn.parameter "bn.weight" gamma frozen : tensor<5xf32>
+  %mean = vn.parameter "bn.running_mean" running_mean frozen : tensor<5xf32>
+  // expected-error @below {{is frozen: `--vn-fold-frozen` comes first}}
+  %n = vn.batch_norm %x, %gamma, %gamma, %mean, %mean epsilon 1.0e-5 momentum 0.1 : (tensor<2x4x4x5xf32>, tensor<5xf32>, tensor<5xf32>, tensor<5xf32>, tensor<5xf32>) -> tensor<2x4x4x5xf32>
+  return %n : tensor<2x4x4x5xf32>
+}
