@@ -26,10 +26,10 @@ void Lowering::clear(const Location &flags) {
 }
 
 // The element of a parameter.
-static Location flagOf(const Location &flags, size_t parameter) {
-  View one = flags.view;
+static Location elementOf(const Location &each, size_t parameter) {
+  View one = each.view;
   one.c = one.pixel = 1;
-  return {flags.buffer, elementBytes(Element::I32) * int64_t(parameter), one};
+  return {each.buffer, elementBytes(one.element) * int64_t(parameter), one};
 }
 
 static std::string placeOf(const Parameter &parameter) {
@@ -48,10 +48,10 @@ void Lowering::accumulation(Program &ownProgram) {
     const Location weight = parameterAt.lookup(parameter.name);
     place = placeOf(parameter);
     if (parameter.space == VN_SPACE_PARAMETERS)
-      solve(AccumulateProblem{weight.view.size()}, {gradientAt.lookup(parameter.name), flagOf(how, i)},
-            {beside(parameter, VN_SPACE_SUMS), flagOf(bad, i)});
+      solve(AccumulateProblem{weight.view.size()}, {gradientAt.lookup(parameter.name), elementOf(how, i)},
+            {beside(parameter, VN_SPACE_SUMS), elementOf(bad, i)});
     else if (parameter.space == VN_SPACE_STATISTICS)
-      solve(CheckFiniteProblem{weight.view.size()}, {weight}, {flagOf(bad, i)});
+      solve(CheckFiniteProblem{weight.view.size()}, {weight}, {elementOf(bad, i)});
   }
   backend.order(ownProgram);
 }
@@ -64,8 +64,9 @@ void Lowering::optimizer(Program &ownProgram) {
       view.element = Element::I32;
     return addIo(name, type, false, {1}, view);
   };
-  const Location rate = number("learning_rate", VN_FLOAT32), momentum = number("momentum", VN_FLOAT32),
-                 weightDecay = number("weight_decay", VN_FLOAT32),
+  const auto count = int64_t(out.parameters.size());
+  const Location rates = addIo("learning_rate", VN_FLOAT32, false, {count}, denseView(1, 1, 1, count)),
+                 momentum = number("momentum", VN_FLOAT32), weightDecay = number("weight_decay", VN_FLOAT32),
                  vectorDecay = number("vector_decay", VN_FLOAT32), nesterov = number("nesterov", VN_INT32);
   const Location trained = addFlags("trained", false), bad = addFlags("not_finite", true);
   clear(bad);
@@ -74,11 +75,11 @@ void Lowering::optimizer(Program &ownProgram) {
     place = placeOf(parameter);
     if (parameter.space == VN_SPACE_PARAMETERS)
       solve(SgdProblem{weight.view.size()},
-            {gradientAt.lookup(parameter.name), rate, momentum,
-             isWeight(parameter) ? weightDecay : vectorDecay, nesterov, flagOf(trained, i)},
-            {weight, beside(parameter, VN_SPACE_MOMENTUM), flagOf(bad, i)});
+            {gradientAt.lookup(parameter.name), elementOf(rates, i), momentum,
+             isWeight(parameter) ? weightDecay : vectorDecay, nesterov, elementOf(trained, i)},
+            {weight, beside(parameter, VN_SPACE_MOMENTUM), elementOf(bad, i)});
     else if (parameter.space == VN_SPACE_STATISTICS)
-      solve(CheckFiniteProblem{weight.view.size()}, {weight}, {flagOf(bad, i)});
+      solve(CheckFiniteProblem{weight.view.size()}, {weight}, {elementOf(bad, i)});
   }
   backend.order(ownProgram);
 }

@@ -30,7 +30,7 @@ public:
 
   void run() {
     for (const char *name : {"learning_rate", "momentum", "weight_decay", "vector_decay"})
-      arrays.floats(name)[0] = number(0.1f, 0.9f);
+      std::ranges::generate(arrays.floats(name), [&] { return number(0.1f, 0.9f); });
     for (int32_t &trained : arrays.ints("trained"))
       trained = engine() % 8 != 0;
     draw();
@@ -96,7 +96,7 @@ private:
     const bool vector = parameter.kind != VN_CONVOLUTION_WEIGHT && parameter.kind != VN_LINEAR_WEIGHT;
     const std::vector<float> weight = session.read(parameter), gradient = session.readGradient(parameter),
                              momentum = session.readMomentum(parameter);
-    const double rate = double(arrays.floats("learning_rate")[0]),
+    const double rate = double(arrays.floats("learning_rate")[size_t(index)]),
                  factor = double(arrays.floats("momentum")[0]),
                  decay = double(arrays.floats(vector ? "vector_decay" : "weight_decay")[0]);
     const bool trained = arrays.ints("trained")[size_t(index)] != 0;

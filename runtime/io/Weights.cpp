@@ -133,6 +133,14 @@ FoundWeights findWeights(const ModelOutline &model, const Safetensors &file, con
   return sources;
 }
 
+std::string closestPlace(const ModelOutline &model, const std::string &place) {
+  std::vector<std::string> places;
+  for (const vn_parameter &parameter : model.parameters)
+    for (std::string_view name = parameter.name; name.find('.') != name.npos;)
+      places.emplace_back(name = name.substr(0, name.rfind('.')));
+  return closestName(place, places);
+}
+
 FoundWeights findWeightsOf(const ModelOutline &model, const Safetensors &file, const std::string &place) {
   std::vector<std::string> problems;
   FoundWeights sources(model.parameters.size());
@@ -150,13 +158,9 @@ FoundWeights findWeightsOf(const ModelOutline &model, const Safetensors &file, c
       problems.push_back(std::move(problem));
   }
   if (found.empty()) {
-    std::vector<std::string> places;
-    for (const vn_parameter &parameter : model.parameters)
-      for (std::string_view name = parameter.name; name.find('.') != name.npos;)
-        places.emplace_back(name = name.substr(0, name.rfind('.')));
     Error error(VN_ERROR_ARGUMENT, fmt::format("no parameter of model `{}` is in `{}`", model.name, place));
     error.at("--weights");
-    if (const std::string close = closestName(place, places); !close.empty())
+    if (const std::string close = closestPlace(model, place); !close.empty())
       error.help(fmt::format("did you mean `{}`?", close));
     throw error.help(
         "`--weights PLACE=FILE` is for the parameters that begin with PLACE and a dot; `info` lists them");

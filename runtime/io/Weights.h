@@ -38,6 +38,9 @@ FoundWeights findWeights(const ModelOutline &model, const Safetensors &file, con
 /// or whole. Null for other parameters; what else the file has is passed over. Refuses a place that has none.
 FoundWeights findWeightsOf(const ModelOutline &model, const Safetensors &file, const std::string &place);
 
+/// The place of a parameter that is spelt most like this one; empty: none is.
+std::string closestPlace(const ModelOutline &model, const std::string &place);
+
 /// Copies what was found in `file`.
 void takeWeights(Session &session, const Safetensors &file, const FoundWeights &found);
 

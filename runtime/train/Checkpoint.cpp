@@ -27,7 +27,8 @@ void writeCheckpoint(const std::string &path, Session &session, const Sgd &optim
 /// What may be another in a resumed run, such as after the loss was no longer finite.
 static bool mayChange(std::string_view line) {
   static constexpr std::string_view keys[] = {"learning_rate", "schedule", "warmup_epochs",
-                                              "milestones",    "factor",   "final_learning_rate"};
+                                              "milestones",    "factor",   "final_learning_rate",
+                                              "rates",         "power"};
   return std::ranges::find(keys, line.substr(0, line.find(" = "))) != std::end(keys);
 }
 

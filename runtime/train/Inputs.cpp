@@ -3,6 +3,7 @@
 #include "runtime/Error.h"
 #include "runtime/train/Evaluate.h"
 #include "runtime/train/Log.h"
+#include "runtime/train/Sgd.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -50,6 +51,7 @@ TrainingInputs::TrainingInputs(const ModelOutline &model, const TrainOptions &op
   if (!hasCheckpoint(options))
     weights.requireFrozen(model);
   applyRecipe(recipe, preprocessing, model, options);
+  Sgd::checkRates(model, recipe.optimizer, options.recipe);
   if (model.declaresLosses) {
     checkRecipeOfLosses(recipe, model, options.recipe);
     training = openWithTargets(options.data, model, Split::Training);

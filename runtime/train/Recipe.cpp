@@ -42,6 +42,21 @@ public:
     return {node ? node->as_table() : nullptr, key, file, reading};
   }
 
+  /// A table of numbers from 0 by names that the recipe gives.
+  std::map<std::string, double> numbers(const std::string &key) {
+    Section inner = section(key);
+    std::map<std::string, double> all;
+    if (inner.table && reading == Reading::Values)
+      for (const auto &[name, node] : *inner.table) {
+        if (node.is_table())
+          throw inner.wrong(node, std::string(name.str()),
+                            "a number, or the whole name in quotes: \"a.b\" = 0.1");
+        inner.read(std::string(name.str()), all[std::string(name.str())], 0.0,
+                   std::numeric_limits<double>::max());
+      }
+    return all;
+  }
+
   /// Keys that are read in some cases only.
   void know(std::initializer_list<const char *> keys) {
     if (reading == Reading::Keys)
@@ -160,14 +175,15 @@ static void readOptimizer(Section section, Recipe::Optimizer &optimizer) {
   section.read("weight_decay", optimizer.weightDecay, 0.0, anyNumber);
   section.read("nesterov", optimizer.nesterov);
   section.read("decay_norms_and_biases", optimizer.decayNormsAndBiases);
+  optimizer.rates = section.numbers("rates");
   section.finish();
 }
 
 static void readSchedule(Section section, Recipe::Schedule &schedule, double learningRate,
                          const std::string &place) {
   std::string kind = "cosine";
-  section.readChoice("kind", kind, {"constant", "step", "cosine"});
-  section.know({"milestones", "factor", "final_learning_rate"});
+  section.readChoice("kind", kind, {"constant", "step", "cosine", "polynomial"});
+  section.know({"milestones", "factor", "final_learning_rate", "power"});
   section.read("warmup_epochs", schedule.warmupEpochs, 0.0, 1e6);
   schedule.kind = Recipe::ScheduleKind::Constant;
   if (kind == "step") {
@@ -179,6 +195,10 @@ static void readSchedule(Section section, Recipe::Schedule &schedule, double lea
       throw Error(VN_ERROR_FORMAT, "`milestones` must be in ascending order").at(place);
   } else if (kind == "cosine") {
     schedule.kind = Recipe::ScheduleKind::Cosine;
+    section.read("final_learning_rate", schedule.finalLearningRate, 0.0, learningRate);
+  } else if (kind == "polynomial") {
+    schedule.kind = Recipe::ScheduleKind::Polynomial;
+    section.read("power", schedule.power, 0.0, 100.0);
     section.read("final_learning_rate", schedule.finalLearningRate, 0.0, learningRate);
   }
   section.finish();
@@ -291,7 +311,14 @@ template <class T> static std::string listText(const std::vector<T> &values) {
 }
 
 std::string Recipe::canonical() const {
-  static constexpr const char *kinds[] = {"constant", "step", "cosine"};
+  static constexpr const char *kinds[] = {"constant", "step", "cosine", "polynomial"};
+  std::string parts; // checkpoints from before know no such lines
+  for (const auto &[place, rate] : optimizer.rates)
+    parts += fmt::format("{}`{}`: {}", parts.empty() ? "rates = " : ", ", place, rate);
+  if (!parts.empty())
+    parts += "\n";
+  if (schedule.kind == ScheduleKind::Polynomial)
+    parts += fmt::format("power = {}\n", schedule.power);
   return fmt::format("batch = {}\nseed = {}\nlabel_smoothing = {}\ninitialization = {}\n", batch, seed,
                      labelSmoothing, uniformInitialization ? "he_uniform" : "he_normal") +
          fmt::format("learning_rate = {}\nmomentum = {}\nweight_decay = {}\nnesterov = "
@@ -305,7 +332,7 @@ std::string Recipe::canonical() const {
          fmt::format("limit = {}\nresize = {}\nmean = {}\nstd = {}\ncrop_padding = {}\nflip = {}\n",
                      data.limit, data.resize, listText(data.mean), listText(data.deviation),
                      augmentation.cropPadding, augmentation.flip) +
-         (size.empty() ? "" : fmt::format("size = {}\n", size)) +
+         parts + (size.empty() ? "" : fmt::format("size = {}\n", size)) +
          (data.orientation ? "" : "orientation = false\n") + // checkpoints from before know no such line
          fmt::format("sampling = {}\ntarget = {}\ntarget_epochs = {}\n",
                      choices.sampling == Sampling::Fair ? "fair" : "random", choices.target, targetEpochs());
@@ -332,12 +359,16 @@ double learningRate(const Recipe &recipe, int64_t step, int64_t stepsPerEpoch) {
                     double(std::ranges::count_if(schedule.milestones, [&](double m) { return m <= epoch; })));
   }
   case Recipe::ScheduleKind::Cosine:
+  case Recipe::ScheduleKind::Polynomial:
     break;
   }
   const double progress =
       (double(step) - warmup) / std::max(1.0, double(recipe.epochs * stepsPerEpoch) - warmup);
   const double final = schedule.finalLearningRate;
-  return final + (base - final) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
+  const double left = schedule.kind == Recipe::ScheduleKind::Polynomial
+                          ? std::pow(1 - progress, schedule.power)
+                          : 0.5 * (1 + std::cos(std::numbers::pi * progress));
+  return final + (base - final) * left;
 }
 
 } // namespace vernier::runtime

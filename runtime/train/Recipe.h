@@ -6,6 +6,7 @@
 #include "runtime/train/Sampling.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,15 +25,19 @@ struct Recipe {
     double learningRate = 0, momentum = 0.9, weightDecay = 0;
     bool nesterov = false;
     bool decayNormsAndBiases = true;
+    /// What the rate of parameters that begin with a place and a dot is multiplied by; 0: they are not
+    /// trained. Of several places the longest.
+    std::map<std::string, double> rates;
   } optimizer;
 
-  enum class ScheduleKind { Constant, Step, Cosine };
+  enum class ScheduleKind { Constant, Step, Cosine, Polynomial };
   struct Schedule {
     ScheduleKind kind = ScheduleKind::Cosine;
     double warmupEpochs = 0;
     std::vector<double> milestones; ///< epochs at which a step schedule multiplies the rate by `factor`
     double factor = 0.1;
-    double finalLearningRate = 0; ///< where the cosine ends
+    double power = 0.9;           ///< of a polynomial
+    double finalLearningRate = 0; ///< where the cosine, or the polynomial, ends
   } schedule;
 
   struct Data {

@@ -9,7 +9,35 @@
 
 namespace vernier::runtime {
 
-Sgd::Sgd(Session &session, const Recipe::Optimizer &options) : session(session), options(options) {}
+static bool isIn(const vn_parameter &parameter, const std::string &place) {
+  return std::string_view(parameter.name).starts_with(place + ".");
+}
+
+Sgd::Sgd(Session &session, const Recipe::Optimizer &options) : session(session), options(options) {
+  const vn_model &model = session.model();
+  for (int64_t i = 0; i < model.num_parameters; ++i) {
+    size_t longest = 0;
+    double &rate = rates.emplace_back(1);
+    for (const auto &[place, factor] : options.rates)
+      if (isIn(model.parameters[i], place) && place.size() >= longest)
+        longest = place.size(), rate = factor;
+  }
+}
+
+void Sgd::checkRates(const ModelOutline &model, const Recipe::Optimizer &options, const std::string &recipe) {
+  for (const auto &[place, factor] : options.rates) {
+    if (std::ranges::any_of(model.parameters, [&](const vn_parameter &parameter) {
+          return parameter.space == VN_SPACE_PARAMETERS && isIn(parameter, place);
+        }))
+      continue;
+    Error error(VN_ERROR_ARGUMENT,
+                fmt::format("`rates` names `{}`, in which model `{}` trains nothing", place, model.name));
+    error.at(recipe);
+    if (const std::string close = closestPlace(model, place); !close.empty() && close != place)
+      error.help(fmt::format("did you mean `{}`?", close));
+    throw error;
+  }
+}
 
 IoArrays Sgd::arrays() const {
   IoArrays arrays(session.model().update, session.pipeline());
@@ -21,10 +49,12 @@ IoArrays Sgd::arrays() const {
 }
 
 int64_t Sgd::start(IoArrays &arrays, double learningRate, const std::vector<bool> *trained) const {
-  arrays.floats("learning_rate")[0] = float(learningRate);
+  const std::span<float> each = arrays.floats("learning_rate");
   const std::span<int32_t> flags = arrays.ints("trained");
-  for (size_t i = 0; i < flags.size(); ++i)
-    flags[i] = !trained || (*trained)[i];
+  for (size_t i = 0; i < flags.size(); ++i) {
+    each[i] = float(learningRate * rates[i]);
+    flags[i] = rates[i] != 0 && (!trained || (*trained)[i]);
+  }
   return session.start(Task::Update, arrays);
 }
 

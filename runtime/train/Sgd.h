@@ -15,6 +15,10 @@ class Sgd {
 public:
   Sgd(Session &session, const Recipe::Optimizer &options);
 
+  /// Refuses `rates` of places that no trained parameter is in; `recipe` is named.
+  static void checkRates(const ModelOutline &model, const Recipe::Optimizer &options,
+                         const std::string &recipe);
+
   /// The arrays of `update`, for one step at a time.
   IoArrays arrays() const;
   /// Updates all parameters from the session's gradients; with `trained`, which has an entry for each of the
@@ -36,6 +40,7 @@ public:
 private:
   Session &session;
   const Recipe::Optimizer options;
+  std::vector<double> rates; // of each parameter, what the learning rate is multiplied by
 };
 
 } // namespace vernier::runtime

@@ -218,7 +218,7 @@ std::string compareUpdate(runtime::Session &session, std::mt19937 &random, const
   runtime::IoArrays arrays(model.update);
   std::uniform_real_distribution<float> values{0.1f, 0.9f};
   for (const char *name : {"learning_rate", "momentum", "weight_decay", "vector_decay"})
-    arrays.floats(name)[0] = values(random);
+    std::ranges::generate(arrays.floats(name), [&] { return values(random); });
   for (int32_t &trained : arrays.ints("trained"))
     trained = random() % 8 != 0;
   for (const bool nesterov : {false, true}) {
@@ -232,7 +232,7 @@ std::string compareUpdate(runtime::Session &session, std::mt19937 &random, const
       const std::vector<float> weight = session.read(parameter), gradient = session.readGradient(parameter),
                                momentum = session.readMomentum(parameter);
       const bool vector = parameter.kind != VN_CONVOLUTION_WEIGHT && parameter.kind != VN_LINEAR_WEIGHT;
-      const double rate = double(arrays.floats("learning_rate")[0]),
+      const double rate = double(arrays.floats("learning_rate")[size_t(i)]),
                    factor = double(arrays.floats("momentum")[0]),
                    decay = double(arrays.floats(vector ? "vector_decay" : "weight_decay")[0]);
       std::vector<double> &updated = weights[parameter.name], &moved = momenta[parameter.name];

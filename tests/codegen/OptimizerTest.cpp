@@ -91,7 +91,10 @@ BOOST_AUTO_TEST_CASE(an_update_is_that_of_the_formula_to_the_last_bit) {
         trained.fill();
         const vn_model &model = trained.model();
         runtime::IoArrays arrays(model.update);
-        arrays.floats("learning_rate")[0] = 0.3f, arrays.floats("momentum")[0] = 0.9f;
+        const auto rateOf = [](size_t parameter) { return 0.3f - 0.01f * float(parameter); };
+        for (size_t i = 0; i < size_t(model.num_parameters); ++i)
+          arrays.floats("learning_rate")[i] = rateOf(i);
+        arrays.floats("momentum")[0] = 0.9f;
         arrays.floats("weight_decay")[0] = 1e-2f, arrays.floats("vector_decay")[0] = 3e-2f;
         arrays.ints("nesterov")[0] = nesterov;
         std::ranges::fill(arrays.ints("trained"), 1);
@@ -106,8 +109,8 @@ BOOST_AUTO_TEST_CASE(an_update_is_that_of_the_formula_to_the_last_bit) {
             const std::vector<float> gradients = trained.numbers(i, 2);
             const bool weight = parameter.kind == VN_CONVOLUTION_WEIGHT || parameter.kind == VN_LINEAR_WEIGHT;
             for (size_t k = 0; k < weights.size(); ++k)
-              weights[k] = updated(weights[k], gradients[k], momentum[k], 0.3f, 0.9f, weight ? 1e-2f : 3e-2f,
-                                   nesterov);
+              weights[k] = updated(weights[k], gradients[k], momentum[k], rateOf(size_t(i)), 0.9f,
+                                   weight ? 1e-2f : 3e-2f, nesterov);
           }
           BOOST_TEST(trained.session->read(parameter) == weights, parameter.name << " on " << target);
           if (parameter.space == VN_SPACE_PARAMETERS)
@@ -121,7 +124,7 @@ BOOST_AUTO_TEST_CASE(each_parameter_that_is_not_finite_is_told) {
     Trained trained(target);
     const vn_model &model = trained.model();
     runtime::IoArrays arrays(model.update);
-    arrays.floats("learning_rate")[0] = 0.1f;
+    std::ranges::fill(arrays.floats("learning_rate"), 0.1f);
     std::ranges::fill(arrays.ints("trained"), 1);
     for (int64_t i = 0; i < model.num_parameters; ++i)
       for (const float bad : {std::numeric_limits<float>::quiet_NaN(), INFINITY, -INFINITY}) {
@@ -150,7 +153,8 @@ BOOST_AUTO_TEST_CASE(nothing_is_written_between_parameters) {
   runtime::IoArrays step(model.train_step), update(model.update);
   std::ranges::fill(step.floats("image"), 0.3f);
   std::ranges::fill(update.ints("trained"), 1);
-  update.floats("learning_rate")[0] = 0.1f, update.floats("momentum")[0] = 0.9f;
+  std::ranges::fill(update.floats("learning_rate"), 0.1f);
+  update.floats("momentum")[0] = 0.9f;
   for (int i = 0; i < 2; ++i) {
     trained.session->trainStep(step.pointers());
     trained.session->update(update.pointers());

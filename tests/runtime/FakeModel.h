@@ -181,10 +181,10 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
   static constexpr vn_operand clearOperands[] = {io(6)}, clearAfterSumOperands[] = {io(1)};
   static constexpr vn_operand checkOperands[] = {mean, flag(6, 0)},
                               checkAfterSumOperands[] = {mean, flag(1, 0)};
-  static constexpr vn_operand sgdWeightOperands[] = {weightGradient, io(0),  io(1),          io(2),     io(4),
-                                                     flag(5, 1),     weight, weightMomentum, flag(6, 1)};
-  static constexpr vn_operand sgdBiasOperands[] = {biasGradient, io(0), io(1),        io(3),     io(4),
-                                                   flag(5, 2),   bias,  biasMomentum, flag(6, 2)};
+  static constexpr vn_operand sgdWeightOperands[] = {
+      weightGradient, flag(0, 1), io(1), io(2), io(4), flag(5, 1), weight, weightMomentum, flag(6, 1)};
+  static constexpr vn_operand sgdBiasOperands[] = {biasGradient, flag(0, 2), io(1),        io(3),     io(4),
+                                                   flag(5, 2),   bias,       biasMomentum, flag(6, 2)};
   static constexpr vn_operand sumWeightOperands[] = {weightGradient, flag(0, 1), weightSum, flag(1, 1)};
   static constexpr vn_operand sumBiasOperands[] = {biasGradient, flag(0, 2), biasSum, flag(1, 2)};
 
@@ -214,7 +214,7 @@ template <int64_t N, int64_t C, int64_t H, int64_t W, int64_t K> struct FakeMode
       {accumulate<K * inputs>, "accumulate_gradient", "fc", sumWeightOperands, 4, 1, 0, 0, 0, 0, nullptr},
       {accumulate<K>, "accumulate_gradient", "fc", sumBiasOperands, 4, 1, 0, 0, 0, 0, nullptr}};
 
-  static constexpr vn_io updateIo[] = {{"learning_rate", VN_FLOAT32, 0, 1, {1, 0, 0, 0}, 0, 0},
+  static constexpr vn_io updateIo[] = {{"learning_rate", VN_FLOAT32, 0, 1, {3, 0, 0, 0}, 0, 0},
                                        {"momentum", VN_FLOAT32, 0, 1, {1, 0, 0, 0}, 0, 0},
                                        {"weight_decay", VN_FLOAT32, 0, 1, {1, 0, 0, 0}, 0, 0},
                                        {"vector_decay", VN_FLOAT32, 0, 1, {1, 0, 0, 0}, 0, 0},

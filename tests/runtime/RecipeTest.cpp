@@ -72,6 +72,13 @@ target = "1,0.5"
   BOOST_TEST(full.canonical().find("weight_decay = 0.0001\n") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(rates_of_parts) {
+  const Recipe recipe = parseRecipe(least + "[optimizer.rates]\nfc = 0\n\"layer1.0\" = 0.5\n", "r.toml");
+  BOOST_TEST((recipe.optimizer.rates == std::map<std::string, double>{{"fc", 0}, {"layer1.0", 0.5}}));
+  BOOST_TEST(recipe.canonical().find("\nrates = `fc`: 0, `layer1.0`: 0.5\n") != std::string::npos);
+  BOOST_TEST(parseRecipe(least, "r.toml").canonical().find("rates") == std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(mistakes_have_their_place) {
   expectRefusal("error: the recipe is no TOML", "epochs = \n");
   expectRefusal("--> r.toml:1:10", "epochs = \n");
@@ -105,12 +112,18 @@ BOOST_AUTO_TEST_CASE(mistakes_have_their_place) {
   expectRefusal("`optimizer` must be a table", "epochs = 1\noptimizer = 3\n");
   expectRefusal("`kind` is `exponential`, which is no choice",
                 least + "[schedule]\nkind = \"exponential\"\n");
-  expectRefusal("help: the choices are `constant`, `step`, `cosine`",
+  expectRefusal("help: the choices are `constant`, `step`, `cosine`, `polynomial`",
                 least + "[schedule]\nkind = \"exponential\"\n");
   expectRefusal("unknown key `milestones` in [schedule]",
                 least + "[schedule]\nmilestones = [1]\n"); // cosine has none
   expectRefusal("`milestones` must be in ascending order",
                 least + "[schedule]\nkind = \"step\"\nmilestones = [2, 1]\n");
+  expectRefusal("unknown key `power` in [schedule]", least + "[schedule]\npower = 2\n");
+  expectRefusal("`layer1` must be a number, or the whole name in quotes",
+                least + "[optimizer.rates]\nlayer1.0 = 0.1\n");
+  expectRefusal("`fc` is -1, it must be at least 0", least + "[optimizer.rates]\nfc = -1\n");
+  expectRefusal("`fc` must be a number", least + "[optimizer.rates]\nfc = \"slow\"\n");
+  expectRefusal("`rates` must be a table", least + "rates = 0.1\n");
   expectRefusal("`mean` must be a list of numbers", least + "[data]\nmean = 0.5\n");
   expectRefusal("`mean` has 1 values, `std` has 0", least + "[data]\nmean = [0.5]\n");
   expectRefusal("`std` must be positive", least + "[data]\nmean = [0.5]\nstd = [0]\n");
@@ -129,7 +142,7 @@ BOOST_AUTO_TEST_CASE(documented_recipe_is_the_default_one) {
   BOOST_TEST(documented.validateEvery == expected.validateEvery);
   BOOST_TEST(documented.checkpointEvery == expected.checkpointEvery);
   BOOST_TEST(documented.logEvery == expected.logEvery);
-  for (const char *key : {"milestones", "factor"})
+  for (const char *key : {"milestones", "factor", "power"})
     BOOST_TEST(shown.find(std::string("# ") + key + " = ") != std::string::npos);
 }
 
@@ -149,6 +162,13 @@ BOOST_AUTO_TEST_CASE(schedules, *boost::unit_test::tolerance(1e-12)) {
   BOOST_TEST(learningRate(cosine, 0, 100) == 0.8);
   BOOST_TEST(learningRate(cosine, 500, 100) == 0.5);
   BOOST_TEST(learningRate(cosine, 1000, 100) == 0.2);
+  const Recipe polynomial = withSchedule("kind = \"polynomial\"\npower = 2\nwarmup_epochs = 2\n");
+  BOOST_TEST(learningRate(polynomial, 199, 100) == 0.8 * 200 / 201);
+  BOOST_TEST(learningRate(polynomial, 200, 100) == 0.8);
+  BOOST_TEST(learningRate(polynomial, 800, 100) == 0.8 / 16); // a quarter of 800 steps is left
+  const Recipe usual = withSchedule("kind = \"polynomial\"\nfinal_learning_rate = 0.2\n");
+  BOOST_TEST(learningRate(usual, 500, 100) == 0.2 + 0.6 * std::pow(0.5, 0.9));
+  BOOST_TEST(learningRate(usual, 1000, 100) == 0.2);
   const Recipe warm = withSchedule("kind = \"cosine\"\nwarmup_epochs = 2\n");
   BOOST_TEST(learningRate(warm, 0, 100) == 0.8 / 201);
   BOOST_TEST(learningRate(warm, 99, 100) == 0.8 * 100 / 201);

@@ -351,6 +351,7 @@ BOOST_AUTO_TEST_CASE(a_model_without_parameters_needs_no_weights) {
                        0,
                        0,
                        0,
+                       0,
                        {},
                        {steps, 1, nullptr, 0, io, 2, 0},
                        {},
@@ -513,7 +514,7 @@ BOOST_AUTO_TEST_CASE(a_step_at_one_size_trains_all) {
     for (size_t i = 0; float &value : arrays.floats("image"))
       value = float(i++ % 17) / 17;
     session.trainStep(arrays.pointers());
-    update.floats("learning_rate")[0] = 0.5f;
+    std::ranges::fill(update.floats("learning_rate"), 0.5f);
     std::ranges::fill(update.ints("trained"), 1);
     session.update(update.pointers());
     return session.read(session.model().parameters[1]);
@@ -676,7 +677,7 @@ BOOST_AUTO_TEST_CASE(c_interface_returns_a_status_per_cause) {
   BOOST_TEST(values[4] > 0); // the logit that is too large for label 0
   BOOST_TEST(vn_session_run(session, VN_PROGRAM_ACCUMULATE, io.data(), 2) == VN_ERROR_STATE); // no open holes
   IoArrays update(Fake::model.update);
-  update.floats("learning_rate")[0] = 1;
+  std::ranges::fill(update.floats("learning_rate"), 1.0f);
   std::ranges::fill(update.ints("trained"), 1);
   BOOST_TEST(vn_session_run(session, VN_PROGRAM_UPDATE, update.pointers().data(), 7) == VN_OK);
   float updated[7];

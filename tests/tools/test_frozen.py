@@ -127,7 +127,7 @@ class Frozen(CommandTest):
             own, theirs = ([values[image * 3 + c] / 2 for c in range(3)] for values in logits)
             sums = [math.log(sum(map(math.exp, row))) for row in (own, theirs)]
             expected += sum(4 * math.exp(t - sums[1]) * (t - sums[1] - o + sums[0]) for o, t in zip(own, theirs)) / 6
-        self.assertAlmostEqual(summary["validation"][-1]["validation_loss.teacher"], expected, 5)
+        self.assertAlmostEqual(summary["validation"][-1]["loss.teacher"], expected, 5)
 
         # In parts it ends with the same bytes, and asks for no weights again.
         program, parts = self.out / "training" / "small3", self.folder / "parts"
@@ -172,6 +172,19 @@ class Frozen(CommandTest):
             for name in "conv1.weight", "conv2.weight", "bn2.bias":
                 self.assertEqual(found["trunk." + name], teacher["backbone." + name])
             self.assertEqual(found["fc.weight"], read_safetensors(fresh)["fc.weight"])
+
+        # It learns as fast as the recipe says: not at all, or by the longest place that it is in.
+        self.recipe.write_text(RECIPE.format(0.1) + '[optimizer.rates]\ntrunk = 0\n"trunk.bn2" = 0.5\n', encoding="utf-8")
+        kept = read_safetensors(self.train("begun2", self.folder / "kept", "--weights", f"trunk={backbone}"))
+        for name in teacher:
+            if name.startswith("backbone.") and "bn2" not in name and "running" not in name:
+                self.assertEqual(kept[name.replace("backbone", "trunk")], teacher[name], name)
+        self.assertNotEqual(kept["trunk.bn2.bias"], teacher["backbone.bn2.bias"])
+        self.assertNotEqual(kept["trunk.bn1.running_mean"], teacher["backbone.bn1.running_mean"])
+        self.recipe.write_text(RECIPE.format(0.1) + "[optimizer.rates]\ntrnk = 0\n", encoding="utf-8")
+        self.expect_refusal(self.command("begun2", self.folder / "none"), "`rates` names `trnk`, in which model `begun2` trains nothing",
+                            "help: did you mean `trunk`?")
+        self.assertFalse((self.folder / "none").exists())
 
     def strip(self, path):
         """The large network's weights with the names that its backbone alone has; its classifier stays."""

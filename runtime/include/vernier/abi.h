@@ -217,13 +217,13 @@ typedef struct vn_model {
    * not_finite (int32[num_parameters]: 1 where a gradient that is taken, or a statistic, is not; else 0).
    * update, of a training build: one step of stochastic gradient descent as PyTorch defines it,
    *   g = gradient + decay * w;  m = momentum * m + g;  w = w - learning_rate * (nesterov ? g + momentum * m
-   * : m) io = learning_rate, momentum, weight_decay (of weights), vector_decay (of batch norms and biases)
-   * (float32[1] each), nesterov (int32[1]: 0 or 1), trained (int32[num_parameters]: 0 leaves a parameter and
-   * its momentum alone, 1 updates both), not_finite (int32[num_parameters]: 1 where a parameter, of those
-   * that are trained, or a statistic is not finite; else 0).
-   * evaluate, of a training build whose specification declares losses: io = image, its targets, loss, its
-   * outputs, "loss.NAME" of each with a name, as train_step's; but computed as infer computes, and losses are
-   * those of each image (float32[N]), of which the mean over a data set is independent of the batch. */
+   * : m) io = learning_rate (float32[num_parameters]), momentum, weight_decay (of weights), vector_decay (of
+   * batch norms and biases; float32[1] each), nesterov (int32[1]: 0 or 1), trained (int32[num_parameters]: 0
+   * leaves a parameter and its momentum alone, 1 updates both), not_finite (int32[num_parameters]: 1 where a
+   * parameter, of those that are trained, or a statistic is not finite; else 0). evaluate, of a training
+   * build whose specification declares losses: io = image, its targets, loss, its outputs, "loss.NAME" of
+   * each with a name, as train_step's; but computed as infer computes, and losses are those of each image
+   * (float32[N]), of which the mean over a data set is independent of the batch. */
   vn_program prepare, infer, train_step, accumulate, update, evaluate;
   const vn_accelerator *accelerator; /* that runs all of them; null: the CPU */
   /* The same network at every input size and batch that it was built for, this one among them; null: at this
