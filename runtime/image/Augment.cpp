@@ -24,9 +24,19 @@ static void mirror(Image &image) {
     }
 }
 
+/// A box of random area and ratio, resized to the model's size.
+static Image resizedCrop(const Image &stored, const Preprocessing &how, const Augmentation &augmentation,
+                         RandomStream &random) {
+  const Image image = prepared(stored, how);
+  const Box box =
+      randomCropBox(image.height, image.width, augmentation.cropArea, augmentation.cropRatio, random);
+  return stretched(windowOf(image, box.top, box.left, box.height, box.width), how.height, how.width);
+}
+
 void writeAugmentedInput(const Image &image, const Preprocessing &how, const Augmentation &augmentation,
                          RandomStream random, float *input) {
-  Image seen = paddedCrop(image, how, augmentation.cropPadding, random);
+  Image seen = augmentation.randomResizedCrop ? resizedCrop(image, how, augmentation, random)
+                                              : paddedCrop(image, how, augmentation.cropPadding, random);
   if (augmentation.flip && (random.bits() >> 31))
     mirror(seen);
   writeNormalized(seen, how, {}, input);

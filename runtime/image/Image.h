@@ -46,6 +46,9 @@ Image withChannels(Image image, int64_t channels);
 /// Bilinear with support widened for shrinking (antialiased), in the fixed-point arithmetic of Pillow, whose
 /// results it reproduces.
 Image resized(const Image &image, int64_t height, int64_t width);
+/// Likewise, to any aspect ratio, with the pass along columns first where Pillow 13 takes it first: where
+/// they lose more than twice as many pixels as rows do. What is rounded between the passes then is the same.
+Image stretched(const Image &image, int64_t height, int64_t width);
 
 } // namespace vernier::runtime
 

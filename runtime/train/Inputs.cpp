@@ -65,8 +65,7 @@ TrainingInputs::TrainingInputs(const ModelOutline &model, const TrainOptions &op
     checkLabels(*training.images, model);
     checkLabels(*validation.images, model);
   }
-  if (dynamic_cast<const ArrayDataset *>(training.images.get()) &&
-      (recipe.augmentation.flip || recipe.augmentation.cropPadding))
+  if (dynamic_cast<const ArrayDataset *>(training.images.get()) && recipe.augmentation != Augmentation())
     throw Error(VN_ERROR_ARGUMENT, "arrays that are no images cannot be augmented")
         .at(options.recipe)
         .help("leave the table `augmentation` out");

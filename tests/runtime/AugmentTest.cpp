@@ -64,4 +64,89 @@ BOOST_AUTO_TEST_CASE(crops_and_flips_stay_to_the_bit) {
              0x0f3ec03e2823cd8eu);
 }
 
+// Hashes of torchvision 0.29's resized_crop.
+BOOST_AUTO_TEST_CASE(resized_boxes_are_torchvisions) {
+  struct Case {
+    int64_t height, width;
+    Box box;
+    int64_t toHeight, toWidth;
+    uint64_t hash;
+  };
+  for (const Case &c : {Case{61, 47, {3, 5, 40, 21}, 20, 24, 0x8f645fd76bc0bbfeu},
+                        Case{40, 40, {0, 0, 40, 40}, 28, 28, 0xaa50bbace189b9fau},
+                        Case{30, 50, {7, 11, 9, 13}, 32, 24, 0xf79e608d1db19e0au}}) {
+    const Image cut = windowOf(pattern(c.height, c.width), c.box.top, c.box.left, c.box.height, c.box.width);
+    BOOST_TEST(fnv(stretched(cut, c.toHeight, c.toWidth).pixels) == c.hash);
+  }
+}
+
+// Where every box is larger than the image. By hand, from the definition of torchvision's RandomResizedCrop.
+BOOST_AUTO_TEST_CASE(boxes_that_never_fit_fall_back_to_the_centre) {
+  RandomStream random = stream(0);
+  const Range all = {1, 1}, usual = {0.75, 4.0 / 3};
+  BOOST_TEST((randomCropBox(100, 400, all, usual, random) == Box{0, 133, 100, 133}));
+  BOOST_TEST((randomCropBox(90, 30, all, usual, random) == Box{25, 0, 40, 30}));
+  BOOST_TEST((fallbackCropBox(50, 60, usual) == Box{0, 0, 50, 60}));
+  BOOST_TEST((fallbackCropBox(2, 1, {4, 4}) == Box{0, 0, 1, 1})); // never empty
+  // Halves go to the even neighbour: 30 / 4 and 42 / 4.
+  BOOST_TEST((fallbackCropBox(100, 30, {4, 4}) == Box{46, 0, 8, 30}));
+  BOOST_TEST((fallbackCropBox(100, 42, {4, 4}) == Box{45, 0, 10, 42}));
+}
+
+// Of a square image nearly all boxes fit, but for the large ones of extreme ratio.
+BOOST_AUTO_TEST_CASE(boxes_have_the_areas_and_ratios_that_are_asked_for) {
+  constexpr int count = 20000, side = 1000;
+  double area = 0, areaSquared = 0, ratio = 0, ratioSquared = 0, top = 0, left = 0;
+  for (uint64_t i = 0; i < count; ++i) {
+    RandomStream random = stream(i);
+    const Box box = randomCropBox(side, side, {0.1, 0.5}, {0.75, 4.0 / 3}, random);
+    BOOST_REQUIRE((box.top >= 0 && box.top + box.height <= side));
+    BOOST_REQUIRE((box.left >= 0 && box.left + box.width <= side));
+    const double share = double(box.height * box.width) / (side * side);
+    const double logarithm = std::log(double(box.width) / double(box.height));
+    area += share / count, areaSquared += share * share / count;
+    ratio += logarithm / count, ratioSquared += logarithm * logarithm / count;
+    top += double(box.top) / double(side - box.height) / count;
+    left += double(box.left) / double(side - box.width) / count;
+  }
+  // Uniform in [a, b]: mean (a + b) / 2, variance (b - a)^2 / 12.
+  BOOST_TEST(std::abs(area - 0.3) < 0.005);
+  BOOST_TEST(std::abs(areaSquared - area * area - 0.16 / 12) < 0.0005);
+  BOOST_TEST(std::abs(ratio) < 0.01);
+  BOOST_TEST(std::abs(ratioSquared - ratio * ratio - std::pow(2 * std::log(4.0 / 3), 2) / 12) < 0.001);
+  BOOST_TEST(std::abs(top - 0.5) < 0.01);
+  BOOST_TEST(std::abs(left - 0.5) < 0.01);
+}
+
+// Whatever the image's size and orientation, the input is the model's, of pixels that the image has.
+BOOST_AUTO_TEST_CASE(random_resized_crops_fill_the_input) {
+  Preprocessing how(FakeModel<1, 1, 12, 10, 2>::model);
+  how.mean = {0}, how.deviation = {1 / 255.0f};
+  for (const auto [height, width] : {std::pair{1, 1}, {1, 90}, {300, 2}, {12, 10}, {61, 47}})
+    for (uint64_t index = 0; index < 50; ++index) {
+      Image image(height, width, 1);
+      std::ranges::fill(image.pixels, uint8_t(200));
+      image.orientation = int(index % 8) + 1;
+      std::vector<float> input(12 * 10);
+      writeAugmentedInput(image, how, {.randomResizedCrop = true}, stream(index), input.data());
+      for (const float value : input)
+        BOOST_REQUIRE(std::abs(value - 200) < 1e-3f);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_drawn_depends_on_the_image_and_the_epoch_alone) {
+  Preprocessing how(FakeModel<1, 3, 12, 10, 2>::model);
+  const Augmentation all = {.randomResizedCrop = true, .flip = true};
+  const auto input = [&](uint32_t epoch, uint64_t index) {
+    std::vector<float> values(3 * 12 * 10);
+    writeAugmentedInput(pattern(61, 47), how, all, RandomStream(1, RandomPurpose::Augmentation, epoch, index),
+                        values.data());
+    return values;
+  };
+  const auto one = input(4, 7);
+  BOOST_TEST((input(4, 7) == one));
+  BOOST_TEST((input(5, 7) != one));
+  BOOST_TEST((input(4, 8) != one));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
