@@ -265,6 +265,15 @@ static void readChoices(Section section, Recipe &recipe, const std::string &plac
   section.finish();
 }
 
+static void readColorJitter(Section section, ColorJitter &jitter) {
+  constexpr double most = 100; // so that no product is infinite
+  section.read("brightness", jitter.brightness, 0.0, most);
+  section.read("contrast", jitter.contrast, 0.0, most);
+  section.read("saturation", jitter.saturation, 0.0, most);
+  section.read("hue", jitter.hue, 0.0, 0.5);
+  section.finish();
+}
+
 static void readAugmentation(Section section, Augmentation &augmentation) {
   constexpr double leastArea = 1e-4, leastRatio = 0.01, mostRatio = 100;
   section.read("crop_padding", augmentation.cropPadding, int64_t(0), int64_t(65536));
@@ -277,6 +286,9 @@ static void readAugmentation(Section section, Augmentation &augmentation) {
   section.refuseUnless(augmentation.randomResizedCrop, {"crop_area", "crop_ratio"},
                        "`random_resized_crop = true`");
   section.read("flip", augmentation.flip);
+  readColorJitter(section.section("color_jitter"), augmentation.colorJitter);
+  section.read("grayscale", augmentation.grayscale, 0.0, 1.0);
+  section.read("lighting", augmentation.lighting, 0.0, 100.0);
   section.finish();
 }
 
@@ -340,6 +352,12 @@ static std::string canonicalText(const Augmentation &augmentation) {
   add("random_resized_crop", augmentation.randomResizedCrop, none.randomResizedCrop);
   add("crop_area", augmentation.cropArea, none.cropArea);
   add("crop_ratio", augmentation.cropRatio, none.cropRatio);
+  add("color_jitter.brightness", augmentation.colorJitter.brightness, 0.0);
+  add("color_jitter.contrast", augmentation.colorJitter.contrast, 0.0);
+  add("color_jitter.saturation", augmentation.colorJitter.saturation, 0.0);
+  add("color_jitter.hue", augmentation.colorJitter.hue, 0.0);
+  add("grayscale", augmentation.grayscale, 0.0);
+  add("lighting", augmentation.lighting, 0.0);
   return text;
 }
 

@@ -3,8 +3,10 @@
 #include "tests/runtime/Support.h"
 
 #include "runtime/image/Augment.h"
+#include "runtime/image/Color.h"
 
 #include <cmath>
+#include <functional>
 #include <span>
 
 using namespace vernier::runtime;
@@ -134,9 +136,140 @@ BOOST_AUTO_TEST_CASE(random_resized_crops_fill_the_input) {
     }
 }
 
+// Hashes of torchvision 0.29's adjust_brightness and so on, of images of Pillow 13.
+BOOST_AUTO_TEST_CASE(colors_are_torchvisions) {
+  struct Case {
+    std::function<void(Image &)> change;
+    uint64_t color, grey;
+  };
+  const auto brightness = [](float f) { return [f](Image &image) { adjustBrightness(image, f); }; };
+  const auto contrast = [](float f) { return [f](Image &image) { adjustContrast(image, f); }; };
+  const auto saturation = [](float f) { return [f](Image &image) { adjustSaturation(image, f); }; };
+  const auto hue = [](double f) { return [f](Image &image) { adjustHue(image, f); }; };
+  constexpr uint64_t sameGrey = 0x86001da2ddd1c7b3u;
+  for (const Case &c :
+       {Case{brightness(0), 0x28e64c5fde1472d7u, 0xde47760b78a2ab3fu},
+        Case{brightness(0.6f), 0x6d234f33f83952fau, 0x5329db2fd273dac0u},
+        Case{brightness(1.35f), 0xe050d60164842b2bu, 0x61a676abed4aeb81u},
+        Case{contrast(0), 0x8460973c70a20a57u, 0x61891e4805696c86u},
+        Case{contrast(0.6f), 0xff780793007c17c7u, 0x7dc1d37d755267a6u},
+        Case{contrast(1.35f), 0xc807c95b4f15328cu, 0x9f8bd36cb8d136bdu},
+        Case{saturation(0), 0x14e76056274beaebu, sameGrey},
+        Case{saturation(0.6f), 0x51bf1cce50f61e03u, sameGrey},
+        Case{saturation(1.35f), 0x28224ede10d5c730u, sameGrey},
+        Case{hue(-0.5), 0x79246c6dba3ed2a5u, sameGrey}, Case{hue(-0.07), 0x2adbe57cf367507fu, sameGrey},
+        Case{hue(0.3), 0x1389bb1081a3164cu, sameGrey}, Case{makeGrey, 0x14e76056274beaebu, sameGrey}}) {
+    Image image = pattern(37, 53), grey = pattern(37, 53, 1);
+    c.change(image), c.change(grey);
+    BOOST_TEST(fnv(image.pixels) == c.color);
+    BOOST_TEST(fnv(grey.pixels) == c.grey);
+  }
+}
+
+/// The first pixel of an input whose values are those of the image.
+static std::array<long, 3> firstPixel(const Image &image, const Augmentation &augmentation, uint64_t index) {
+  Preprocessing how(FakeModel<1, 3, 4, 4, 2>::model);
+  how.mean = {0, 0, 0}, how.deviation = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f};
+  std::vector<float> input(3 * 16);
+  writeAugmentedInput(image, how, augmentation, stream(index), input.data());
+  return {std::lround(input[0]), std::lround(input[16]), std::lround(input[32])};
+}
+
+static Image plain(uint8_t red, uint8_t green, uint8_t blue) {
+  Image image(4, 4, 3);
+  for (size_t i = 0; i < image.pixels.size(); i += 3)
+    image.pixels[i] = red, image.pixels[i + 1] = green, image.pixels[i + 2] = blue;
+  return image;
+}
+
+BOOST_AUTO_TEST_CASE(jitter_has_the_strength_that_is_asked_for) {
+  double mean = 0, meanSquared = 0;
+  constexpr int count = 4000;
+  for (uint64_t i = 0; i < count; ++i) { // of brightness, the factor itself
+    const double factor =
+        double(firstPixel(plain(100, 100, 100), {.colorJitter = {.brightness = 0.4}}, i)[0]) / 100;
+    BOOST_REQUIRE((factor >= 0.59 && factor <= 1.4));
+    mean += factor / count, meanSquared += factor * factor / count;
+  }
+  BOOST_TEST(std::abs(mean - 1) < 0.015); // cut off to whole numbers, half of one less
+  BOOST_TEST(std::abs(meanSquared - mean * mean - 0.64 / 12) < 0.003);
+}
+
+// Brightness and contrast do not commute where the image's values differ: both orders come.
+BOOST_AUTO_TEST_CASE(jitter_comes_in_any_order) {
+  int first = 0, other = 0;
+  for (uint64_t i = 0; i < 300; ++i) {
+    Image image = plain(100, 100, 100);
+    image.pixels[0] = image.pixels[1] = image.pixels[2] = 0; // dark enough for contrast to move it
+    const ColorJitter strong = {.brightness = 1, .contrast = 1};
+    RandomStream random = stream(i);
+    jitterColors(image, strong, random);
+    // By hand: the four draws of the order, then those of the factors.
+    RandomStream again = stream(i);
+    std::array<int, 4> order = {0, 1, 2, 3};
+    for (uint32_t k = 3; k > 0; --k)
+      std::swap(order[k], order[again.below(k + 1)]);
+    const float brightness = 2 * again.uniform(), contrast = 2 * again.uniform();
+    const bool brightnessFirst = std::ranges::find(order, 0) < std::ranges::find(order, 1);
+    ++(brightnessFirst ? first : other);
+    Image expected = plain(100, 100, 100);
+    expected.pixels[0] = expected.pixels[1] = expected.pixels[2] = 0;
+    if (brightnessFirst)
+      adjustBrightness(expected, brightness), adjustContrast(expected, contrast);
+    else
+      adjustContrast(expected, contrast), adjustBrightness(expected, brightness);
+    BOOST_REQUIRE((image.pixels == expected.pixels));
+  }
+  BOOST_TEST(std::abs(first - other) < 90);
+}
+
+BOOST_AUTO_TEST_CASE(a_share_of_the_images_becomes_grey) {
+  int grey = 0;
+  for (uint64_t i = 0; i < 1000; ++i) {
+    const auto pixel = firstPixel(plain(200, 100, 50), {.grayscale = 0.2}, i);
+    if (pixel == std::array<long, 3>{124, 124, 124}) // 0.299 * 200 + 0.587 * 100 + 0.114 * 50 = 124.2
+      ++grey;
+    else
+      BOOST_REQUIRE((pixel == std::array<long, 3>{200, 100, 50}));
+  }
+  BOOST_TEST(std::abs(grey - 200) < 50);
+}
+
+// By hand: 0.2175 and 0.0045 times the components' entries.
+BOOST_AUTO_TEST_CASE(lighting_moves_along_the_components, *boost::unit_test::tolerance(1e-5f)) {
+  const std::array<float, 3> one = lightingShift({1, 0, 0}), both = lightingShift({2, 0, -10});
+  BOOST_TEST(one[0] == -0.12343125f);
+  BOOST_TEST(one[1] == -0.126324f);
+  BOOST_TEST(one[2] == -0.126933f);
+  BOOST_TEST(both[0] == -0.264903f);
+  BOOST_TEST(both[1] == -0.216018f);
+  BOOST_TEST(both[2] == -0.2727795f);
+}
+
+// The variance of a sum of independent coordinates, each of deviation 0.1: red's.
+BOOST_AUTO_TEST_CASE(lighting_has_its_deviation) {
+  double mean = 0, squared = 0;
+  constexpr int count = 4000;
+  Preprocessing how(FakeModel<1, 3, 1, 1, 2>::model);
+  how.mean = {0, 0, 0}, how.deviation = {1, 1, 1};
+  for (uint64_t i = 0; i < count; ++i) {
+    float input[3];
+    writeAugmentedInput(Image(1, 1, 3), how, {.lighting = 0.1}, stream(i), input);
+    mean += double(input[0]) / count, squared += double(input[0]) * double(input[0]) / count;
+  }
+  const double expected = 0.1 * std::hypot(0.5675 * 0.2175, 0.7192 * 0.0188, 0.4009 * 0.0045);
+  BOOST_TEST(std::abs(mean) < 0.001);
+  BOOST_TEST(std::abs(std::sqrt(squared) / expected - 1) < 0.05);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_drawn_depends_on_the_image_and_the_epoch_alone) {
   Preprocessing how(FakeModel<1, 3, 12, 10, 2>::model);
-  const Augmentation all = {.randomResizedCrop = true, .flip = true};
+  const Augmentation all = {
+      .randomResizedCrop = true,
+      .flip = true,
+      .colorJitter = {.brightness = 0.4, .contrast = 0.4, .saturation = 0.4, .hue = 0.1},
+      .grayscale = 0.2,
+      .lighting = 0.1};
   const auto input = [&](uint32_t epoch, uint64_t index) {
     std::vector<float> values(3 * 12 * 10);
     writeAugmentedInput(pattern(61, 47), how, all, RandomStream(1, RandomPurpose::Augmentation, epoch, index),

@@ -55,6 +55,9 @@ random_resized_crop = true
 crop_area = [0.25, 1]
 crop_ratio = [1, 1]
 flip = true
+color_jitter = { brightness = 0.4, contrast = 0.3, saturation = 0.2, hue = 0.1 }
+grayscale = 0.2
+lighting = 0.1
 [choices]
 sampling = "random"
 target = "1,0.5"
@@ -67,7 +70,13 @@ target = "1,0.5"
   BOOST_TEST(full.schedule.milestones == (std::vector<double>{30, 60.5}));
   BOOST_TEST(full.data.deviation[2] == 0.25f);
   const Augmentation augmentation = {
-      .randomResizedCrop = true, .cropArea = {0.25, 1}, .cropRatio = {1, 1}, .flip = true};
+      .randomResizedCrop = true,
+      .cropArea = {0.25, 1},
+      .cropRatio = {1, 1},
+      .flip = true,
+      .colorJitter = {.brightness = 0.4, .contrast = 0.3, .saturation = 0.2, .hue = 0.1},
+      .grayscale = 0.2,
+      .lighting = 0.1};
   BOOST_TEST((full.augmentation == augmentation));
   BOOST_TEST((full.choices.sampling == Sampling::Random));
   BOOST_TEST(full.choices.target == "1,0.5");
@@ -141,17 +150,28 @@ BOOST_AUTO_TEST_CASE(augmentations_are_checked) {
            std::string("random_resized_crop = true\ncrop_area = ") + wrong + "\n");
   refuse("`crop_ratio` must be two numbers in ascending order, within [0.01, 100]",
          "random_resized_crop = true\ncrop_ratio = [0, 1]\n");
+  refuse("`brightness` is -1, it must lie in [0, 100]", "color_jitter = { brightness = -1 }\n");
+  refuse("`hue` is 0.6, it must lie in [0, 0.5]", "color_jitter = { hue = 0.6 }\n");
+  refuse("unknown key `huge` in [augmentation.color_jitter]\n  --> r.toml:5:18\nhelp: closest key: `hue`",
+         "color_jitter = { huge = 0.1 }\n");
+  refuse("`color_jitter` must be a table", "color_jitter = 0.4\n");
+  refuse("`grayscale` is 2, it must lie in [0, 1]", "grayscale = 2\n");
+  refuse("`lighting` is -0.1, it must lie in [0, 100]", "lighting = -0.1\n");
 }
 
 // A run may be resumed with the same augmentation only; without it, by checkpoints from before there was any.
 BOOST_AUTO_TEST_CASE(a_resumed_run_has_the_same_augmentation) {
   const std::string none = parseRecipe(least, "r.toml").canonical();
   BOOST_TEST(none.find("flip = false\nsampling = fair\n") != std::string::npos);
-  BOOST_TEST(augmented("random_resized_crop = false\n").canonical() == none);
+  BOOST_TEST(augmented("grayscale = 0\nrandom_resized_crop = false\n").canonical() == none);
   std::vector<std::string> all = {none};
   const std::string crop = "random_resized_crop = true\n";
-  for (const std::string &keys : {crop, crop + "crop_area = [0.1, 1]\n", crop + "crop_area = [0.08, 0.9]\n",
-                                  crop + "crop_ratio = [1, 1.3]\n"}) {
+  for (const std::string &keys :
+       {crop, crop + "crop_area = [0.1, 1]\n", crop + "crop_area = [0.08, 0.9]\n",
+        crop + "crop_ratio = [1, 1.3]\n", std::string("color_jitter.brightness = 0.4\n"),
+        std::string("color_jitter.contrast = 0.4\n"), std::string("color_jitter.saturation = 0.4\n"),
+        std::string("color_jitter.hue = 0.4\n"), std::string("grayscale = 0.1\n"),
+        std::string("lighting = 0.1\n")}) {
     all.push_back(augmented(keys).canonical());
     BOOST_TEST(std::count(all.begin(), all.end(), all.back()) == 1, keys);
   }

@@ -219,6 +219,8 @@ BOOST_AUTO_TEST_CASE(mistakes_are_explained) {
   writeText(workshop.recipePath, "batch = 9\n" + recipe);
   expectFailure(runFakeModel(workshop.train("x")),
                 "the recipe wants batches of 9, model `fake` was built for 8");
+  writeText(workshop.recipePath, recipe + "lighting = 0.1\n");
+  expectFailure(runFakeModel(workshop.train("x")), "change colours, model `fake` takes grey images");
   writeText(workshop.recipePath, recipe);
   writeText(workshop.folder / "file", "");
   expectFailure(runFakeModel(workshop.train("file")), "cannot create the folder");
