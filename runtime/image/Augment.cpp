@@ -79,6 +79,12 @@ std::array<float, 3> lightingShift(const std::array<float, 3> &coordinates) {
   return shift;
 }
 
+static void erase(const Box &box, const Preprocessing &how, float *input) {
+  for (int64_t c = 0; c < how.channels; ++c)
+    for (int64_t y = 0; y < box.height; ++y)
+      std::fill_n(input + (c * how.height + box.top + y) * how.width + box.left, box.width, 0.0f);
+}
+
 void writeAugmentedInput(const Image &image, const Preprocessing &how, const Augmentation &augmentation,
                          RandomStream random, float *input) {
   Image seen = augmentation.randomResizedCrop ? resizedCrop(image, how, augmentation, random)
@@ -97,6 +103,10 @@ void writeAugmentedInput(const Image &image, const Preprocessing &how, const Aug
     shift = lightingShift(coordinates);
   }
   writeNormalized(seen, how, shift, input);
+  if (augmentation.randomErasing > 0 && double(random.uniform()) < augmentation.randomErasing)
+    if (const auto box = randomErasedBox(how.height, how.width, augmentation.erasingArea,
+                                         augmentation.erasingRatio, random))
+      erase(*box, how, input);
 }
 
 } // namespace vernier::runtime

@@ -27,6 +27,8 @@ struct Augmentation {
   ColorJitter colorJitter = {};
   double grayscale = 0; ///< share of the images that become grey
   double lighting = 0;  ///< standard deviation of AlexNet's noise along the principal components of colours
+  double randomErasing = 0; ///< share of the images of which a box becomes 0, after normalisation
+  Range erasingArea = {0.02, 0.33}, erasingRatio = {0.3, 3.3}; ///< as randomErasedBox takes them
   bool operator==(const Augmentation &) const = default;
 };
 

@@ -51,4 +51,14 @@ Box fallbackCropBox(int64_t height, int64_t width, Range ratio) {
   return {(height - h) / 2, (width - w) / 2, h, w};
 }
 
+std::optional<Box> randomErasedBox(int64_t height, int64_t width, Range area, Range ratio,
+                                   RandomStream &random) {
+  for (int i = 0; i < tries; ++i) {
+    const auto [h, w] = randomSides(height, width, area, ratio, random);
+    if (h < height && w < width)
+      return placed(height, width, h, w, random);
+  }
+  return std::nullopt;
+}
+
 } // namespace vernier::runtime

@@ -1,10 +1,11 @@
-// Boxes of random area and aspect ratio: what is cropped out of an image.
+// Boxes of random area and aspect ratio: what is cropped out of an image, and what is erased of one.
 #ifndef VERNIER_RUNTIME_IMAGE_RANDOMBOX_H
 #define VERNIER_RUNTIME_IMAGE_RANDOMBOX_H
 
 #include "runtime/core/Random.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace vernier::runtime {
 
@@ -26,6 +27,11 @@ Box randomCropBox(int64_t height, int64_t width, Range area, Range ratio, Random
 
 /// The largest box in the centre whose width over height lies in `ratio`.
 Box fallbackCropBox(int64_t height, int64_t width, Range ratio);
+
+/// torchvision's RandomErasing: likewise with height over width, and lower and narrower than the image. None
+/// after ten that do not fit.
+std::optional<Box> randomErasedBox(int64_t height, int64_t width, Range area, Range ratio,
+                                   RandomStream &random);
 
 } // namespace vernier::runtime
 

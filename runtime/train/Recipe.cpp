@@ -289,6 +289,10 @@ static void readAugmentation(Section section, Augmentation &augmentation) {
   readColorJitter(section.section("color_jitter"), augmentation.colorJitter);
   section.read("grayscale", augmentation.grayscale, 0.0, 1.0);
   section.read("lighting", augmentation.lighting, 0.0, 100.0);
+  section.read("random_erasing", augmentation.randomErasing, 0.0, 1.0);
+  section.read("erasing_area", augmentation.erasingArea, leastArea, 1);
+  section.read("erasing_ratio", augmentation.erasingRatio, leastRatio, mostRatio);
+  section.refuseUnless(augmentation.randomErasing > 0, {"erasing_area", "erasing_ratio"}, "`random_erasing`");
   section.finish();
 }
 
@@ -358,6 +362,9 @@ static std::string canonicalText(const Augmentation &augmentation) {
   add("color_jitter.hue", augmentation.colorJitter.hue, 0.0);
   add("grayscale", augmentation.grayscale, 0.0);
   add("lighting", augmentation.lighting, 0.0);
+  add("random_erasing", augmentation.randomErasing, 0.0);
+  add("erasing_area", augmentation.erasingArea, none.erasingArea);
+  add("erasing_ratio", augmentation.erasingRatio, none.erasingRatio);
   return text;
 }
 

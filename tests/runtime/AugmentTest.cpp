@@ -262,6 +262,47 @@ BOOST_AUTO_TEST_CASE(lighting_has_its_deviation) {
   BOOST_TEST(std::abs(std::sqrt(squared) / expected - 1) < 0.05);
 }
 
+BOOST_AUTO_TEST_CASE(erased_boxes_are_smaller_than_the_image) {
+  constexpr int count = 20000;
+  double area = 0, ratio = 0;
+  for (uint64_t i = 0; i < count; ++i) {
+    RandomStream random = stream(i);
+    const auto box = randomErasedBox(1000, 1000, {0.02, 0.2}, {0.5, 2}, random);
+    BOOST_REQUIRE(box.has_value());
+    BOOST_REQUIRE((box->height < 1000 && box->top >= 0 && box->top + box->height <= 1000));
+    BOOST_REQUIRE((box->width < 1000 && box->left >= 0 && box->left + box->width <= 1000));
+    area += double(box->height * box->width) / 1e6 / count;
+    ratio += std::log(double(box->height) / double(box->width)) / count;
+  }
+  BOOST_TEST(std::abs(area - 0.11) < 0.002);
+  BOOST_TEST(std::abs(ratio) < 0.015);
+  RandomStream random = stream(0);
+  BOOST_TEST(!randomErasedBox(8, 8, {1, 1}, {1, 1}, random)); // as high as the image: none, as in torchvision
+  const auto flat = randomErasedBox(100, 100, {0.04, 0.04}, {0.25, 0.25}, random); // height over width
+  BOOST_TEST((flat->height == 10 && flat->width == 40));
+}
+
+// A box of zeros, that is of the mean, in the wanted share of the images; the rest is as without.
+BOOST_AUTO_TEST_CASE(erasing_follows_normalisation) {
+  Preprocessing how(FakeModel<1, 3, 12, 10, 2>::model);
+  constexpr size_t size = 3 * 12 * 10;
+  std::vector<float> whole(size), input(size);
+  writeInput(pattern(12, 10), how, whole.data());
+  int erased = 0;
+  for (uint64_t index = 0; index < 1000; ++index) {
+    writeAugmentedInput(pattern(12, 10), how, {.randomErasing = 0.3}, stream(index), input.data());
+    erased += input != whole;
+    int64_t zeros = 0;
+    for (size_t i = 0; i < size; ++i) {
+      BOOST_REQUIRE((input[i] == 0 || input[i] == whole[i]));
+      zeros += input[i] == 0;
+      BOOST_REQUIRE(((input[i] == 0) == (input[i % 120] == 0))); // the same place in all channels
+    }
+    BOOST_REQUIRE(zeros <= 3 * 50); // a third of 120, and what rounding adds
+  }
+  BOOST_TEST(std::abs(erased - 300) < 60);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_drawn_depends_on_the_image_and_the_epoch_alone) {
   Preprocessing how(FakeModel<1, 3, 12, 10, 2>::model);
   const Augmentation all = {
@@ -269,7 +310,8 @@ BOOST_AUTO_TEST_CASE(what_is_drawn_depends_on_the_image_and_the_epoch_alone) {
       .flip = true,
       .colorJitter = {.brightness = 0.4, .contrast = 0.4, .saturation = 0.4, .hue = 0.1},
       .grayscale = 0.2,
-      .lighting = 0.1};
+      .lighting = 0.1,
+      .randomErasing = 0.5};
   const auto input = [&](uint32_t epoch, uint64_t index) {
     std::vector<float> values(3 * 12 * 10);
     writeAugmentedInput(pattern(61, 47), how, all, RandomStream(1, RandomPurpose::Augmentation, epoch, index),

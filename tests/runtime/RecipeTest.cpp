@@ -58,6 +58,9 @@ flip = true
 color_jitter = { brightness = 0.4, contrast = 0.3, saturation = 0.2, hue = 0.1 }
 grayscale = 0.2
 lighting = 0.1
+random_erasing = 0.25
+erasing_area = [0.1, 0.2]
+erasing_ratio = [0.5, 2]
 [choices]
 sampling = "random"
 target = "1,0.5"
@@ -76,7 +79,10 @@ target = "1,0.5"
       .flip = true,
       .colorJitter = {.brightness = 0.4, .contrast = 0.3, .saturation = 0.2, .hue = 0.1},
       .grayscale = 0.2,
-      .lighting = 0.1};
+      .lighting = 0.1,
+      .randomErasing = 0.25,
+      .erasingArea = {0.1, 0.2},
+      .erasingRatio = {0.5, 2}};
   BOOST_TEST((full.augmentation == augmentation));
   BOOST_TEST((full.choices.sampling == Sampling::Random));
   BOOST_TEST(full.choices.target == "1,0.5");
@@ -157,21 +163,27 @@ BOOST_AUTO_TEST_CASE(augmentations_are_checked) {
   refuse("`color_jitter` must be a table", "color_jitter = 0.4\n");
   refuse("`grayscale` is 2, it must lie in [0, 1]", "grayscale = 2\n");
   refuse("`lighting` is -0.1, it must lie in [0, 100]", "lighting = -0.1\n");
+  refuse("`random_erasing` is 1.5, it must lie in [0, 1]", "random_erasing = 1.5\n");
+  refuse("`erasing_ratio` says nothing without `random_erasing`\n  --> r.toml:5:17",
+         "erasing_ratio = [1, 2]\n");
+  refuse("`erasing_area` must be two numbers in ascending order", "random_erasing = 1\nerasing_area = [1]\n");
 }
 
 // A run may be resumed with the same augmentation only; without it, by checkpoints from before there was any.
 BOOST_AUTO_TEST_CASE(a_resumed_run_has_the_same_augmentation) {
   const std::string none = parseRecipe(least, "r.toml").canonical();
   BOOST_TEST(none.find("flip = false\nsampling = fair\n") != std::string::npos);
-  BOOST_TEST(augmented("grayscale = 0\nrandom_resized_crop = false\n").canonical() == none);
+  BOOST_TEST(augmented("random_erasing = 0\ngrayscale = 0\nrandom_resized_crop = false\n").canonical() ==
+             none);
   std::vector<std::string> all = {none};
-  const std::string crop = "random_resized_crop = true\n";
+  const std::string crop = "random_resized_crop = true\n", erasing = "random_erasing = 0.5\n";
   for (const std::string &keys :
        {crop, crop + "crop_area = [0.1, 1]\n", crop + "crop_area = [0.08, 0.9]\n",
         crop + "crop_ratio = [1, 1.3]\n", std::string("color_jitter.brightness = 0.4\n"),
         std::string("color_jitter.contrast = 0.4\n"), std::string("color_jitter.saturation = 0.4\n"),
         std::string("color_jitter.hue = 0.4\n"), std::string("grayscale = 0.1\n"),
-        std::string("lighting = 0.1\n")}) {
+        std::string("lighting = 0.1\n"), erasing, erasing + "erasing_area = [0.1, 0.2]\n",
+        erasing + "erasing_ratio = [1, 3.3]\n"}) {
     all.push_back(augmented(keys).canonical());
     BOOST_TEST(std::count(all.begin(), all.end(), all.back()) == 1, keys);
   }
@@ -190,7 +202,7 @@ BOOST_AUTO_TEST_CASE(documented_recipe_is_the_default_one) {
   BOOST_TEST(documented.validateEvery == expected.validateEvery);
   BOOST_TEST(documented.checkpointEvery == expected.checkpointEvery);
   BOOST_TEST(documented.logEvery == expected.logEvery);
-  for (const char *key : {"milestones", "factor", "crop_area", "crop_ratio"})
+  for (const char *key : {"milestones", "factor", "crop_area", "crop_ratio", "erasing_area", "erasing_ratio"})
     BOOST_TEST(shown.find(std::string("# ") + key + " = ") != std::string::npos);
 }
 

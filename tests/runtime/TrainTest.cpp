@@ -213,6 +213,9 @@ BOOST_AUTO_TEST_CASE(mistakes_are_explained) {
   writeText(workshop.recipePath, changed);
   expectFailure(runFakeModel(workshop.train("out", {"--resume"})),
                 "the checkpoint has `weight_decay = 0.0001`, the recipe `weight_decay = 0.0002`");
+  writeText(workshop.recipePath, recipe + "random_erasing = 0.5\n");
+  expectFailure(runFakeModel(workshop.train("out", {"--resume"})),
+                "the checkpoint has `random_erasing = (default)`, the recipe `random_erasing = 0.5`");
   changed.replace(changed.find("0.002"), 5, "1e30 ");
   writeText(workshop.recipePath, changed);
   expectFailure(runFakeModel(workshop.train("wild")), "training stops at step ");
