@@ -1,6 +1,7 @@
 #include "runtime/image/Augment.h"
 
 #include "runtime/image/Color.h"
+#include "runtime/image/RandAugment.h"
 
 #include <algorithm>
 #include <numeric>
@@ -91,6 +92,7 @@ void writeAugmentedInput(const Image &image, const Preprocessing &how, const Aug
                                               : paddedCrop(image, how, augmentation.cropPadding, random);
   if (augmentation.flip && (random.bits() >> 31))
     mirror(seen);
+  randAugment(seen, augmentation.randAugment, int(augmentation.randAugmentMagnitude), random);
   if (augmentation.colorJitter != ColorJitter())
     jitterColors(seen, augmentation.colorJitter, random);
   if (augmentation.grayscale > 0 && double(random.uniform()) < augmentation.grayscale)

@@ -24,6 +24,8 @@ struct Augmentation {
   bool randomResizedCrop = false; ///< instead: a random box, resized to the model's size
   Range cropArea = {0.08, 1}, cropRatio = {3.0 / 4, 4.0 / 3}; ///< as randomCropBox takes them
   bool flip = false;                                          ///< mirror half of the images
+  int64_t randAugment = 0;                                    ///< operations for each image
+  int64_t randAugmentMagnitude = 9;
   ColorJitter colorJitter = {};
   double grayscale = 0; ///< share of the images that become grey
   double lighting = 0;  ///< standard deviation of AlexNet's noise along the principal components of colours

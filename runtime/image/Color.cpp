@@ -6,9 +6,8 @@
 
 namespace vernier::runtime {
 
-/// From `from` towards `to` and beyond; cut off, not rounded, as in Pillow. The product has a statement of
-/// its own so that no compiler contracts it to a fused multiply-add.
-static uint8_t blend(int from, int to, float factor) {
+uint8_t blend(int from, int to, float factor) {
+  // In a statement of its own, so that no compiler contracts it to a fused multiply-add.
   const float step = factor * float(to - from);
   return uint8_t(std::clamp(float(from) + step, 0.0f, 255.0f));
 }

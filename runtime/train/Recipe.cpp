@@ -2,6 +2,7 @@
 
 #include "runtime/Error.h"
 #include "runtime/core/Closest.h"
+#include "runtime/image/RandAugment.h"
 #include "runtime/io/File.h"
 #include "runtime/io/TextFile.h"
 
@@ -286,6 +287,10 @@ static void readAugmentation(Section section, Augmentation &augmentation) {
   section.refuseUnless(augmentation.randomResizedCrop, {"crop_area", "crop_ratio"},
                        "`random_resized_crop = true`");
   section.read("flip", augmentation.flip);
+  section.read("rand_augment", augmentation.randAugment, int64_t(0), int64_t(100));
+  section.read("rand_augment_magnitude", augmentation.randAugmentMagnitude, int64_t(0),
+               int64_t(mostRandAugmentMagnitude));
+  section.refuseUnless(augmentation.randAugment > 0, {"rand_augment_magnitude"}, "`rand_augment`");
   readColorJitter(section.section("color_jitter"), augmentation.colorJitter);
   section.read("grayscale", augmentation.grayscale, 0.0, 1.0);
   section.read("lighting", augmentation.lighting, 0.0, 100.0);
@@ -356,6 +361,8 @@ static std::string canonicalText(const Augmentation &augmentation) {
   add("random_resized_crop", augmentation.randomResizedCrop, none.randomResizedCrop);
   add("crop_area", augmentation.cropArea, none.cropArea);
   add("crop_ratio", augmentation.cropRatio, none.cropRatio);
+  add("rand_augment", augmentation.randAugment, none.randAugment);
+  add("rand_augment_magnitude", augmentation.randAugmentMagnitude, none.randAugmentMagnitude);
   add("color_jitter.brightness", augmentation.colorJitter.brightness, 0.0);
   add("color_jitter.contrast", augmentation.colorJitter.contrast, 0.0);
   add("color_jitter.saturation", augmentation.colorJitter.saturation, 0.0);

@@ -308,6 +308,7 @@ BOOST_AUTO_TEST_CASE(what_is_drawn_depends_on_the_image_and_the_epoch_alone) {
   const Augmentation all = {
       .randomResizedCrop = true,
       .flip = true,
+      .randAugment = 2,
       .colorJitter = {.brightness = 0.4, .contrast = 0.4, .saturation = 0.4, .hue = 0.1},
       .grayscale = 0.2,
       .lighting = 0.1,

@@ -55,6 +55,8 @@ random_resized_crop = true
 crop_area = [0.25, 1]
 crop_ratio = [1, 1]
 flip = true
+rand_augment = 2
+rand_augment_magnitude = 10
 color_jitter = { brightness = 0.4, contrast = 0.3, saturation = 0.2, hue = 0.1 }
 grayscale = 0.2
 lighting = 0.1
@@ -77,6 +79,8 @@ target = "1,0.5"
       .cropArea = {0.25, 1},
       .cropRatio = {1, 1},
       .flip = true,
+      .randAugment = 2,
+      .randAugmentMagnitude = 10,
       .colorJitter = {.brightness = 0.4, .contrast = 0.3, .saturation = 0.2, .hue = 0.1},
       .grayscale = 0.2,
       .lighting = 0.1,
@@ -156,6 +160,10 @@ BOOST_AUTO_TEST_CASE(augmentations_are_checked) {
            std::string("random_resized_crop = true\ncrop_area = ") + wrong + "\n");
   refuse("`crop_ratio` must be two numbers in ascending order, within [0.01, 100]",
          "random_resized_crop = true\ncrop_ratio = [0, 1]\n");
+  refuse("`rand_augment` is -1, it must lie in [0, 100]", "rand_augment = -1\n");
+  refuse("`rand_augment_magnitude` is 31, it must lie in [0, 30]",
+         "rand_augment = 2\nrand_augment_magnitude = 31\n");
+  refuse("`rand_augment_magnitude` says nothing without `rand_augment`", "rand_augment_magnitude = 9\n");
   refuse("`brightness` is -1, it must lie in [0, 100]", "color_jitter = { brightness = -1 }\n");
   refuse("`hue` is 0.6, it must lie in [0, 0.5]", "color_jitter = { hue = 0.6 }\n");
   refuse("unknown key `huge` in [augmentation.color_jitter]\n  --> r.toml:5:18\nhelp: closest key: `hue`",
@@ -179,11 +187,12 @@ BOOST_AUTO_TEST_CASE(a_resumed_run_has_the_same_augmentation) {
   const std::string crop = "random_resized_crop = true\n", erasing = "random_erasing = 0.5\n";
   for (const std::string &keys :
        {crop, crop + "crop_area = [0.1, 1]\n", crop + "crop_area = [0.08, 0.9]\n",
-        crop + "crop_ratio = [1, 1.3]\n", std::string("color_jitter.brightness = 0.4\n"),
-        std::string("color_jitter.contrast = 0.4\n"), std::string("color_jitter.saturation = 0.4\n"),
-        std::string("color_jitter.hue = 0.4\n"), std::string("grayscale = 0.1\n"),
-        std::string("lighting = 0.1\n"), erasing, erasing + "erasing_area = [0.1, 0.2]\n",
-        erasing + "erasing_ratio = [1, 3.3]\n"}) {
+        crop + "crop_ratio = [1, 1.3]\n", std::string("rand_augment = 2\n"),
+        std::string("rand_augment = 2\nrand_augment_magnitude = 10\n"),
+        std::string("color_jitter.brightness = 0.4\n"), std::string("color_jitter.contrast = 0.4\n"),
+        std::string("color_jitter.saturation = 0.4\n"), std::string("color_jitter.hue = 0.4\n"),
+        std::string("grayscale = 0.1\n"), std::string("lighting = 0.1\n"), erasing,
+        erasing + "erasing_area = [0.1, 0.2]\n", erasing + "erasing_ratio = [1, 3.3]\n"}) {
     all.push_back(augmented(keys).canonical());
     BOOST_TEST(std::count(all.begin(), all.end(), all.back()) == 1, keys);
   }
@@ -202,7 +211,8 @@ BOOST_AUTO_TEST_CASE(documented_recipe_is_the_default_one) {
   BOOST_TEST(documented.validateEvery == expected.validateEvery);
   BOOST_TEST(documented.checkpointEvery == expected.checkpointEvery);
   BOOST_TEST(documented.logEvery == expected.logEvery);
-  for (const char *key : {"milestones", "factor", "crop_area", "crop_ratio", "erasing_area", "erasing_ratio"})
+  for (const char *key : {"milestones", "factor", "crop_area", "crop_ratio", "rand_augment_magnitude",
+                          "erasing_area", "erasing_ratio"})
     BOOST_TEST(shown.find(std::string("# ") + key + " = ") != std::string::npos);
 }
 
