@@ -216,6 +216,11 @@ BOOST_AUTO_TEST_CASE(documented_recipe_is_the_default_one) {
     BOOST_TEST(shown.find(std::string("# ") + key + " = ") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(recipes_beside_the_models_are_read) {
+  for (const auto &entry : std::filesystem::directory_iterator(VERNIER_DOCS "/../models/recipes"))
+    BOOST_TEST(readRecipe(entry.path().string()).epochs > 0, entry.path().string());
+}
+
 static Recipe withSchedule(const std::string &schedule) {
   return parseRecipe("epochs = 10\n[optimizer]\nlearning_rate = 0.8\n[schedule]\n" + schedule, "r");
 }
