@@ -4,7 +4,7 @@
 #define VERNIER_RUNTIME_DATA_LOADER_H
 
 #include "runtime/data/Targets.h"
-#include "runtime/image/Preprocess.h"
+#include "runtime/image/Augment.h"
 
 #include <condition_variable>
 #include <cstdint>

@@ -4,6 +4,7 @@
 
 #include "runtime/io/File.h"
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -46,6 +47,15 @@ Image withChannels(Image image, int64_t channels);
 /// Bilinear with support widened for shrinking (antialiased), in the fixed-point arithmetic of Pillow, whose
 /// results it reproduces.
 Image resized(const Image &image, int64_t height, int64_t width);
+/// Likewise, to any aspect ratio, with the pass along columns first where Pillow 13 takes it first: where
+/// they lose more than twice as many pixels as rows do. What is rounded between the passes then is the same.
+Image stretched(const Image &image, int64_t height, int64_t width);
+
+/// From the coordinates of a pixel of the result to those of the image's: a x + b y + c, d x + e y + f.
+using AffineMap = std::array<double, 6>;
+
+/// An image of the same size of the nearest pixels, as Pillow's transform takes them; black beyond the image.
+Image affine(const Image &image, const AffineMap &map);
 
 } // namespace vernier::runtime
 

@@ -4,6 +4,7 @@
 #include "runtime/core/Shape.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <fmt/core.h>
@@ -127,11 +128,13 @@ void Preprocessing::restore(const Metadata &metadata, const std::string &place) 
     orientation = entry->second != "ignored";
 }
 
-/// The image upright, with the model's channels, and its shorter side as `how` wants it.
-static Image fitted(const Image &stored, const Preprocessing &how) {
+Image prepared(const Image &stored, const Preprocessing &how) {
   Image image = withChannels(stored, how.channels);
-  if (how.orientation)
-    image = upright(std::move(image));
+  return how.orientation ? upright(std::move(image)) : image;
+}
+
+Image fitted(const Image &stored, const Preprocessing &how) {
+  Image image = prepared(stored, how);
   const int64_t shorter = std::min(image.height, image.width);
   const bool exact = image.height == how.height && image.width == how.width;
   int64_t target = how.resize;
@@ -147,52 +150,40 @@ static Image fitted(const Image &stored, const Preprocessing &how) {
   return image.height <= image.width ? resized(image, target, longer) : resized(image, longer, target);
 }
 
-/// Copies the window whose corner is (top, left), which may lie outside: pixels beyond the image are black.
-static void writeWindow(const Image &image, const Preprocessing &how, int64_t top, int64_t left,
-                        bool mirrored, float *input) {
-  for (int64_t c = 0; c < how.channels; ++c) {
-    std::array<float, 256> normalized;
-    for (int v = 0; v < 256; ++v)
-      normalized[size_t(v)] = (float(v) / 255.0f - how.mean[size_t(c)]) / how.deviation[size_t(c)];
-    for (int64_t y = 0; y < how.height; ++y) {
-      float *row = input + (c * how.height + y) * how.width;
-      std::fill_n(row, how.width, normalized[0]);
-      const int64_t sourceY = top + y;
-      if (sourceY < 0 || sourceY >= image.height)
-        continue;
-      const uint8_t *source = &image.pixels[size_t(sourceY * image.width * image.channels + c)];
-      const int64_t begin = std::max<int64_t>(0, -left), end = std::min(how.width, image.width - left);
-      for (int64_t x = begin; x < end; ++x)
-        row[mirrored ? how.width - 1 - x : x] = normalized[source[(left + x) * image.channels]];
-    }
-  }
-}
-
-/// Where a window begins in the middle of an image, as in torchvision's CenterCrop: half of the margin,
-/// rounded to even as Python rounds; an image that is smaller gets the smaller half of what it lacks before
-/// it.
-static int64_t centred(int64_t size, int64_t window) {
+int64_t centred(int64_t size, int64_t window) {
   const int64_t margin = size - window;
   return margin < 0 ? -(-margin / 2) : int64_t(std::nearbyint(double(margin) / 2));
 }
 
-void writeInput(const Image &image, const Preprocessing &how, float *input) {
-  const Image source = fitted(image, how);
-  writeWindow(source, how, centred(source.height, how.height), centred(source.width, how.width), false,
-              input);
+Image windowOf(const Image &image, int64_t top, int64_t left, int64_t height, int64_t width) {
+  Image result(height, width, image.channels);
+  const int64_t begin = std::clamp<int64_t>(-left, 0, width), end = std::min(width, image.width - left);
+  for (int64_t y = std::max<int64_t>(0, -top); y < std::min(height, image.height - top); ++y)
+    if (begin < end)
+      std::copy_n(&image.pixels[size_t(((top + y) * image.width + left + begin) * image.channels)],
+                  (end - begin) * image.channels,
+                  &result.pixels[size_t((y * width + begin) * image.channels)]);
+  return result;
 }
 
-void writeAugmentedInput(const Image &image, const Preprocessing &how, const Augmentation &augmentation,
-                         RandomStream random, float *input) {
+void writeNormalized(const Image &image, const Preprocessing &how, std::span<const float> shift,
+                     float *input) {
+  const int64_t plane = image.height * image.width;
+  for (int64_t c = 0; c < how.channels; ++c) {
+    const float moved = shift.empty() ? 0.0f : shift[size_t(c)];
+    std::array<float, 256> normalized;
+    for (int v = 0; v < 256; ++v)
+      normalized[size_t(v)] = (float(v) / 255.0f + moved - how.mean[size_t(c)]) / how.deviation[size_t(c)];
+    for (int64_t i = 0; i < plane; ++i)
+      *input++ = normalized[image.pixels[size_t(i * how.channels + c)]];
+  }
+}
+
+void writeInput(const Image &image, const Preprocessing &how, float *input) {
   const Image source = fitted(image, how);
-  auto corner = [&](int64_t size, int64_t window) {
-    const int64_t slack = size + 2 * augmentation.cropPadding - window;
-    return slack <= 0 ? centred(size, window)
-                      : int64_t(random.below(uint32_t(slack + 1))) - augmentation.cropPadding;
-  };
-  const int64_t top = corner(source.height, how.height), left = corner(source.width, how.width);
-  const bool mirrored = augmentation.flip && (random.bits() >> 31);
-  writeWindow(source, how, top, left, mirrored, input);
+  writeNormalized(windowOf(source, centred(source.height, how.height), centred(source.width, how.width),
+                           how.height, how.width),
+                  how, {}, input);
 }
 
 } // namespace vernier::runtime

@@ -3,14 +3,13 @@
 #define VERNIER_RUNTIME_IMAGE_PREPROCESS_H
 
 #include "runtime/core/ModelOutline.h"
-#include "runtime/core/Random.h"
 #include "runtime/image/Image.h"
 #include "runtime/image/ImageOptions.h"
 #include "runtime/io/Safetensors.h"
 
-#include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace vernier::runtime {
@@ -47,18 +46,27 @@ struct Preprocessing {
 /// Refuses a model whose input has neither one channel nor three.
 void requireImages(const ModelOutline &model);
 
-struct Augmentation {
-  int64_t cropPadding = 0; ///< black pixels on each side before a random crop
-  bool flip = false;       ///< mirror half of the images
-};
-
 /// Upright, resized and cropped in the centre as by torchvision's Resize and CenterCrop. Writes channels x
 /// height x width floats.
 void writeInput(const Image &image, const Preprocessing &how, float *input);
 
-/// Resized, padded, cropped and mirrored as `random` says.
-void writeAugmentedInput(const Image &image, const Preprocessing &how, const Augmentation &augmentation,
-                         RandomStream random, float *input);
+/// Upright where `how` says so, with the model's channels.
+Image prepared(const Image &stored, const Preprocessing &how);
+/// Likewise, and with its shorter side resized.
+Image fitted(const Image &stored, const Preprocessing &how);
+
+/// Where a window begins in the middle of an image, as in torchvision's CenterCrop: half of the margin,
+/// rounded to even as Python rounds; an image that is smaller gets the smaller half of what it lacks before
+/// it.
+int64_t centred(int64_t size, int64_t window);
+
+/// Of an image the window whose corner is (top, left), which may lie outside: pixels beyond it are black.
+Image windowOf(const Image &image, int64_t top, int64_t left, int64_t height, int64_t width);
+
+/// Writes an image of the model's size, each channel's values in [0, 1] moved by `shift` (empty: by nothing),
+/// then normalised.
+void writeNormalized(const Image &image, const Preprocessing &how, std::span<const float> shift,
+                     float *input);
 
 } // namespace vernier::runtime
 

@@ -74,4 +74,9 @@ Image resized(const Image &image, int64_t height, int64_t width) {
   return result.height == height ? result : resizedHeight(result, height);
 }
 
+Image stretched(const Image &image, int64_t height, int64_t width) {
+  const bool columnsFirst = height < image.height && image.height - height > 2 * (image.width - width);
+  return columnsFirst ? resized(resizedHeight(image, height), height, width) : resized(image, height, width);
+}
+
 } // namespace vernier::runtime

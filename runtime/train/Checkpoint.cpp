@@ -35,17 +35,31 @@ static bool mayChange(std::string_view line) {
 /// Lines in which two canonical recipes differ, the checkpoint's first.
 using RecipeDifferences = std::vector<std::pair<std::string, std::string>>;
 
+static std::string keyOf(const std::string &line) { return line.substr(0, line.find(" = ")); }
+
+static std::vector<std::string> linesOf(const std::string &canonical) {
+  std::vector<std::string> lines;
+  std::istringstream text(canonical);
+  for (std::string line; std::getline(text, line);)
+    lines.push_back(line);
+  return lines;
+}
+
+/// By keys: of those that were added later a recipe has a line only where it differs from the default.
 static RecipeDifferences differences(const std::string &before, const std::string &now) {
+  const std::vector<std::string> a = linesOf(before), b = linesOf(now);
+  const auto counterpart = [](const std::vector<std::string> &lines, const std::string &line) {
+    const auto found = std::ranges::find(lines, keyOf(line), keyOf);
+    return found == lines.end() ? keyOf(line) + " = (default)" : *found;
+  };
   RecipeDifferences result;
-  std::istringstream a(before), b(now);
-  for (;;) {
-    std::string lineA, lineB;
-    const bool hasA = bool(std::getline(a, lineA)), hasB = bool(std::getline(b, lineB));
-    if (!hasA && !hasB)
-      return result;
-    if (lineA != lineB)
-      result.emplace_back(lineA, lineB);
-  }
+  for (const std::string &line : a)
+    if (const std::string other = counterpart(b, line); line != other)
+      result.emplace_back(line, other);
+  for (const std::string &line : b)
+    if (std::ranges::find(a, keyOf(line), keyOf) == a.end())
+      result.emplace_back(counterpart(a, line), line);
+  return result;
 }
 
 /// Refuses a recipe that differs in more than how fast it learns; returns in which lines.

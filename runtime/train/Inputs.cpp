@@ -33,6 +33,14 @@ static void applyRecipe(Recipe &recipe, Preprocessing &preprocessing, const Mode
           .at(options.recipe);
     preprocessing.mean = recipe.data.mean, preprocessing.deviation = recipe.data.deviation;
   }
+  if (model.channels == 1 && needsColors(recipe.augmentation))
+    throw Error(
+        VN_ERROR_ARGUMENT,
+        fmt::format("saturation, hue, `grayscale` and `lighting` change colours, model `{}` takes grey "
+                    "images",
+                    model.name))
+        .at(options.recipe)
+        .help("leave them out of the table `augmentation`");
 }
 
 /// What a recipe says in vain where the specification says what is minimised.
@@ -69,8 +77,7 @@ TrainingInputs::TrainingInputs(const ModelOutline &model, const TrainOptions &op
     checkLabels(*training.images, model);
     checkLabels(*validation.images, model);
   }
-  if (dynamic_cast<const ArrayDataset *>(training.images.get()) &&
-      (recipe.augmentation.flip || recipe.augmentation.cropPadding))
+  if (dynamic_cast<const ArrayDataset *>(training.images.get()) && recipe.augmentation != Augmentation())
     throw Error(VN_ERROR_ARGUMENT, "arrays that are no images cannot be augmented")
         .at(options.recipe)
         .help("leave the table `augmentation` out");

@@ -2,6 +2,7 @@
 
 #include "runtime/Error.h"
 #include "runtime/core/Closest.h"
+#include "runtime/image/RandAugment.h"
 #include "runtime/io/File.h"
 #include "runtime/io/TextFile.h"
 
@@ -39,7 +40,7 @@ public:
     const toml::node *node = take(key);
     if (node && !node->is_table() && reading == Reading::Values)
       throw wrong(*node, key, "a table");
-    return {node ? node->as_table() : nullptr, key, file, reading};
+    return {node ? node->as_table() : nullptr, name.empty() ? key : name + "." + key, file, reading};
   }
 
   /// A table of numbers from 0 by names that the recipe gives.
@@ -84,6 +85,26 @@ public:
     return true;
   }
 
+  /// Two numbers in ascending order within [least, most].
+  void read(const std::string &key, Range &range, double least, double most) {
+    std::vector<double> ends;
+    if (!read(key, ends))
+      return;
+    if (ends.size() != 2 || !(least <= ends[0] && ends[0] <= ends[1] && ends[1] <= most))
+      throw wrong(*table->get(key), key,
+                  fmt::format("two numbers in ascending order, within [{}, {}]", least, most));
+    range = {ends[0], ends[1]};
+  }
+
+  /// Refuses keys that say nothing, since another one is not as `condition` says.
+  void refuseUnless(bool holds, std::initializer_list<const char *> keys, const char *condition) const {
+    for (const char *key : keys)
+      if (const toml::node *node = table && !holds && reading == Reading::Values ? table->get(key) : nullptr)
+        throw Error(VN_ERROR_FORMAT, fmt::format("`{}` says nothing without {}", key, condition))
+            .at(placeOf(file, node->source()))
+            .help(fmt::format("leave it out, or add {}", condition));
+  }
+
   void readChoice(const std::string &key, std::string &value, const std::vector<std::string> &choices) {
     if (!read(key, value) || std::ranges::count(choices, value))
       return;
@@ -113,6 +134,11 @@ public:
         error.help("closest key: `" + close + "`");
       throw error;
     }
+  }
+
+  /// Of a key that is there.
+  Error error(const std::string &key, const std::string &message) const {
+    return Error(VN_ERROR_FORMAT, message).at(placeOf(file, table->get(key)->source()));
   }
 
   Error wrong(const toml::node &node, const std::string &key, const std::string &expected) const {
@@ -260,6 +286,41 @@ static void readChoices(Section section, Recipe &recipe, const std::string &plac
   section.finish();
 }
 
+static void readColorJitter(Section section, ColorJitter &jitter) {
+  constexpr double most = 100; // so that no product is infinite
+  section.read("brightness", jitter.brightness, 0.0, most);
+  section.read("contrast", jitter.contrast, 0.0, most);
+  section.read("saturation", jitter.saturation, 0.0, most);
+  section.read("hue", jitter.hue, 0.0, 0.5);
+  section.finish();
+}
+
+static void readAugmentation(Section section, Augmentation &augmentation) {
+  constexpr double leastArea = 1e-4, leastRatio = 0.01, mostRatio = 100;
+  section.read("crop_padding", augmentation.cropPadding, int64_t(0), int64_t(65536));
+  section.read("random_resized_crop", augmentation.randomResizedCrop);
+  if (augmentation.randomResizedCrop && augmentation.cropPadding > 0)
+    throw section.error("crop_padding", "there is one crop only: `crop_padding` or `random_resized_crop`")
+        .help("leave one of them out");
+  section.read("crop_area", augmentation.cropArea, leastArea, 1);
+  section.read("crop_ratio", augmentation.cropRatio, leastRatio, mostRatio);
+  section.refuseUnless(augmentation.randomResizedCrop, {"crop_area", "crop_ratio"},
+                       "`random_resized_crop = true`");
+  section.read("flip", augmentation.flip);
+  section.read("rand_augment", augmentation.randAugment, int64_t(0), int64_t(100));
+  section.read("rand_augment_magnitude", augmentation.randAugmentMagnitude, int64_t(0),
+               int64_t(mostRandAugmentMagnitude));
+  section.refuseUnless(augmentation.randAugment > 0, {"rand_augment_magnitude"}, "`rand_augment`");
+  readColorJitter(section.section("color_jitter"), augmentation.colorJitter);
+  section.read("grayscale", augmentation.grayscale, 0.0, 1.0);
+  section.read("lighting", augmentation.lighting, 0.0, 100.0);
+  section.read("random_erasing", augmentation.randomErasing, 0.0, 1.0);
+  section.read("erasing_area", augmentation.erasingArea, leastArea, 1);
+  section.read("erasing_ratio", augmentation.erasingRatio, leastRatio, mostRatio);
+  section.refuseUnless(augmentation.randomErasing > 0, {"erasing_area", "erasing_ratio"}, "`random_erasing`");
+  section.finish();
+}
+
 static Recipe readTable(const toml::table &table, const std::string &place, Reading reading) {
   Recipe recipe;
   Section top(&table, "", place, reading);
@@ -277,10 +338,7 @@ static Recipe readTable(const toml::table &table, const std::string &place, Read
   readOptimizer(top.section("optimizer"), recipe.optimizer);
   readSchedule(top.section("schedule"), recipe.schedule, recipe.optimizer.learningRate, place);
   readData(top.section("data"), recipe.data, place);
-  Section augmentation = top.section("augmentation");
-  augmentation.read("crop_padding", recipe.augmentation.cropPadding, int64_t(0), int64_t(65536));
-  augmentation.read("flip", recipe.augmentation.flip);
-  augmentation.finish();
+  readAugmentation(top.section("augmentation"), recipe.augmentation);
   readChoices(top.section("choices"), recipe, place);
   top.finish();
   return recipe;
@@ -310,6 +368,33 @@ template <class T> static std::string listText(const std::vector<T> &values) {
   return "[" + text + "]";
 }
 
+/// What differs from the default: checkpoints from before there was a key know no line of it.
+static std::string canonicalText(const Augmentation &augmentation) {
+  std::string text;
+  const auto add = [&](const char *key, const auto &value, const auto &standard) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, Range>)
+      text += value == standard ? "" : fmt::format("{} = [{}, {}]\n", key, value.least, value.most);
+    else
+      text += value == standard ? "" : fmt::format("{} = {}\n", key, value);
+  };
+  const Augmentation none;
+  add("random_resized_crop", augmentation.randomResizedCrop, none.randomResizedCrop);
+  add("crop_area", augmentation.cropArea, none.cropArea);
+  add("crop_ratio", augmentation.cropRatio, none.cropRatio);
+  add("rand_augment", augmentation.randAugment, none.randAugment);
+  add("rand_augment_magnitude", augmentation.randAugmentMagnitude, none.randAugmentMagnitude);
+  add("color_jitter.brightness", augmentation.colorJitter.brightness, 0.0);
+  add("color_jitter.contrast", augmentation.colorJitter.contrast, 0.0);
+  add("color_jitter.saturation", augmentation.colorJitter.saturation, 0.0);
+  add("color_jitter.hue", augmentation.colorJitter.hue, 0.0);
+  add("grayscale", augmentation.grayscale, 0.0);
+  add("lighting", augmentation.lighting, 0.0);
+  add("random_erasing", augmentation.randomErasing, 0.0);
+  add("erasing_area", augmentation.erasingArea, none.erasingArea);
+  add("erasing_ratio", augmentation.erasingRatio, none.erasingRatio);
+  return text;
+}
+
 std::string Recipe::canonical() const {
   static constexpr const char *kinds[] = {"constant", "step", "cosine", "polynomial"};
   std::string parts; // checkpoints from before know no such lines
@@ -332,7 +417,8 @@ std::string Recipe::canonical() const {
          fmt::format("limit = {}\nresize = {}\nmean = {}\nstd = {}\ncrop_padding = {}\nflip = {}\n",
                      data.limit, data.resize, listText(data.mean), listText(data.deviation),
                      augmentation.cropPadding, augmentation.flip) +
-         parts + (size.empty() ? "" : fmt::format("size = {}\n", size)) +
+         parts + canonicalText(augmentation) + (size.empty() ? "" : fmt::format("size = {}
+", size)) +
          (data.orientation ? "" : "orientation = false\n") + // checkpoints from before know no such line
          fmt::format("sampling = {}\ntarget = {}\ntarget_epochs = {}\n",
                      choices.sampling == Sampling::Fair ? "fair" : "random", choices.target, targetEpochs());

@@ -2,7 +2,7 @@
 #ifndef VERNIER_RUNTIME_TRAIN_RECIPE_H
 #define VERNIER_RUNTIME_TRAIN_RECIPE_H
 
-#include "runtime/image/Preprocess.h"
+#include "runtime/image/Augment.h"
 #include "runtime/train/Sampling.h"
 
 #include <cstdint>

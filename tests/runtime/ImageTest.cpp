@@ -1,4 +1,5 @@
 #include "tests/runtime/FakeModel.h"
+#include "tests/runtime/Pattern.h"
 #include "tests/runtime/Support.h"
 
 #include "runtime/image/Image.h"
@@ -11,16 +12,6 @@ using namespace vernier::runtime;
 using namespace vernier::test;
 
 static const std::string images = VERNIER_CORPUS "/image/";
-
-static Image pattern(int64_t height, int64_t width, int64_t channels = 3) {
-  Image image(height, width, channels);
-  size_t i = 0;
-  for (int64_t y = 0; y < height; ++y)
-    for (int64_t x = 0; x < width; ++x)
-      for (int64_t c = 0; c < channels; ++c)
-        image.pixels[i++] = uint8_t(x * 7 + y * 13 + c * 29 + x * y);
-  return image;
-}
 
 BOOST_AUTO_TEST_SUITE(image)
 
@@ -256,41 +247,6 @@ BOOST_AUTO_TEST_CASE(orientation_may_be_ignored) {
   Preprocessing later(FakeModel<1, 3, 4, 6, 2>::model);
   later.restore(metadata, "w");
   BOOST_TEST(!later.orientation); // as it was trained
-}
-
-BOOST_AUTO_TEST_CASE(augmentation_moves_and_mirrors) {
-  using Fake = FakeModel<1, 1, 6, 6, 2>;
-  Preprocessing how(Fake::model);
-  how.mean = {0}, how.deviation = {1 / 255.0f};
-  const Image source = pattern(6, 6, 1);
-  int mirrored = 0, places[5][5] = {};
-  for (uint64_t index = 0; index < 500; ++index) {
-    std::vector<float> input(36);
-    writeAugmentedInput(source, how, {.cropPadding = 2, .flip = true},
-                        RandomStream(1, RandomPurpose::Augmentation, 0, index), input.data());
-    bool found = false; // exactly one shift and mirror explains what we see
-    for (int64_t mirror = 0; mirror < 2; ++mirror)
-      for (int64_t top = -2; top <= 2; ++top)
-        for (int64_t left = -2; left <= 2; ++left) {
-          bool same = true;
-          for (int64_t y = 0; y < 6; ++y)
-            for (int64_t x = 0; x < 6; ++x) {
-              const int64_t sy = top + y, sx = left + x;
-              const bool inside = sy >= 0 && sy < 6 && sx >= 0 && sx < 6;
-              const int64_t expected = inside ? source.pixels[size_t(sy * 6 + sx)] : 0;
-              same = same && std::lround(input[size_t(y * 6 + (mirror ? 5 - x : x))]) == expected;
-            }
-          if (same) {
-            found = true, mirrored += int(mirror);
-            ++places[top + 2][left + 2];
-          }
-        }
-    BOOST_REQUIRE(found);
-  }
-  BOOST_TEST(std::abs(mirrored - 250) < 50);
-  for (const auto &row : places)
-    for (int count : row)
-      BOOST_TEST(count > 5);
 }
 
 BOOST_AUTO_TEST_CASE(preprocessing_travels_with_the_weights) {

@@ -5,6 +5,7 @@
 #include "runtime/train/Recipe.h"
 #include "runtime/train/Sgd.h"
 
+#include <algorithm>
 #include <cmath>
 
 using namespace vernier::runtime;
@@ -50,8 +51,18 @@ resize = 256
 mean = [0.5, 0.5, 0.5]
 std = [0.25, 0.25, 0.25]
 [augmentation]
-crop_padding = 4
+random_resized_crop = true
+crop_area = [0.25, 1]
+crop_ratio = [1, 1]
 flip = true
+rand_augment = 2
+rand_augment_magnitude = 10
+color_jitter = { brightness = 0.4, contrast = 0.3, saturation = 0.2, hue = 0.1 }
+grayscale = 0.2
+lighting = 0.1
+random_erasing = 0.25
+erasing_area = [0.1, 0.2]
+erasing_ratio = [0.5, 2]
 [choices]
 sampling = "random"
 target = "1,0.5"
@@ -63,7 +74,20 @@ target = "1,0.5"
   BOOST_TEST(!full.optimizer.decayNormsAndBiases);
   BOOST_TEST(full.schedule.milestones == (std::vector<double>{30, 60.5}));
   BOOST_TEST(full.data.deviation[2] == 0.25f);
-  BOOST_TEST(full.augmentation.cropPadding == 4);
+  const Augmentation augmentation = {
+      .randomResizedCrop = true,
+      .cropArea = {0.25, 1},
+      .cropRatio = {1, 1},
+      .flip = true,
+      .randAugment = 2,
+      .randAugmentMagnitude = 10,
+      .colorJitter = {.brightness = 0.4, .contrast = 0.3, .saturation = 0.2, .hue = 0.1},
+      .grayscale = 0.2,
+      .lighting = 0.1,
+      .randomErasing = 0.25,
+      .erasingArea = {0.1, 0.2},
+      .erasingRatio = {0.5, 2}};
+  BOOST_TEST((full.augmentation == augmentation));
   BOOST_TEST((full.choices.sampling == Sampling::Random));
   BOOST_TEST(full.choices.target == "1,0.5");
   BOOST_TEST(full.targetEpochs() == 30); // a third
@@ -129,6 +153,64 @@ BOOST_AUTO_TEST_CASE(mistakes_have_their_place) {
   expectRefusal("`std` must be positive", least + "[data]\nmean = [0.5]\nstd = [0]\n");
 }
 
+static Recipe augmented(const std::string &keys) {
+  return parseRecipe(least + "[augmentation]\n" + keys, "r.toml");
+}
+
+BOOST_AUTO_TEST_CASE(augmentations_are_checked) {
+  const auto refuse = [](const std::string &text, const std::string &keys) {
+    expectRefusal(text, least + "[augmentation]\n" + keys);
+  };
+  BOOST_TEST(augmented("crop_padding = 4\n").augmentation.cropPadding == 4);
+  refuse(
+      "there is one crop only: `crop_padding` or `random_resized_crop`\n  --> r.toml:6:16\nhelp: leave one",
+      "random_resized_crop = true\ncrop_padding = 4\n");
+  refuse(
+      "`crop_area` says nothing without `random_resized_crop = true`\n  --> r.toml:5:13\nhelp: leave it out",
+      "crop_area = [0.1, 1]\n");
+  for (const char *wrong : {"[0.5]", "[0.5, 0.4]", "[0, 1]", "[0.5, 1.5]", "[0.1, 0.2, 0.3]"})
+    refuse("`crop_area` must be two numbers in ascending order, within [0.0001, 1]\n  --> r.toml:6:13",
+           std::string("random_resized_crop = true\ncrop_area = ") + wrong + "\n");
+  refuse("`crop_ratio` must be two numbers in ascending order, within [0.01, 100]",
+         "random_resized_crop = true\ncrop_ratio = [0, 1]\n");
+  refuse("`rand_augment` is -1, it must lie in [0, 100]", "rand_augment = -1\n");
+  refuse("`rand_augment_magnitude` is 31, it must lie in [0, 30]",
+         "rand_augment = 2\nrand_augment_magnitude = 31\n");
+  refuse("`rand_augment_magnitude` says nothing without `rand_augment`", "rand_augment_magnitude = 9\n");
+  refuse("`brightness` is -1, it must lie in [0, 100]", "color_jitter = { brightness = -1 }\n");
+  refuse("`hue` is 0.6, it must lie in [0, 0.5]", "color_jitter = { hue = 0.6 }\n");
+  refuse("unknown key `huge` in [augmentation.color_jitter]\n  --> r.toml:5:18\nhelp: closest key: `hue`",
+         "color_jitter = { huge = 0.1 }\n");
+  refuse("`color_jitter` must be a table", "color_jitter = 0.4\n");
+  refuse("`grayscale` is 2, it must lie in [0, 1]", "grayscale = 2\n");
+  refuse("`lighting` is -0.1, it must lie in [0, 100]", "lighting = -0.1\n");
+  refuse("`random_erasing` is 1.5, it must lie in [0, 1]", "random_erasing = 1.5\n");
+  refuse("`erasing_ratio` says nothing without `random_erasing`\n  --> r.toml:5:17",
+         "erasing_ratio = [1, 2]\n");
+  refuse("`erasing_area` must be two numbers in ascending order", "random_erasing = 1\nerasing_area = [1]\n");
+}
+
+// A run may be resumed with the same augmentation only; without it, by checkpoints from before there was any.
+BOOST_AUTO_TEST_CASE(a_resumed_run_has_the_same_augmentation) {
+  const std::string none = parseRecipe(least, "r.toml").canonical();
+  BOOST_TEST(none.find("flip = false\nsampling = fair\n") != std::string::npos);
+  BOOST_TEST(augmented("random_erasing = 0\ngrayscale = 0\nrandom_resized_crop = false\n").canonical() ==
+             none);
+  std::vector<std::string> all = {none};
+  const std::string crop = "random_resized_crop = true\n", erasing = "random_erasing = 0.5\n";
+  for (const std::string &keys :
+       {crop, crop + "crop_area = [0.1, 1]\n", crop + "crop_area = [0.08, 0.9]\n",
+        crop + "crop_ratio = [1, 1.3]\n", std::string("rand_augment = 2\n"),
+        std::string("rand_augment = 2\nrand_augment_magnitude = 10\n"),
+        std::string("color_jitter.brightness = 0.4\n"), std::string("color_jitter.contrast = 0.4\n"),
+        std::string("color_jitter.saturation = 0.4\n"), std::string("color_jitter.hue = 0.4\n"),
+        std::string("grayscale = 0.1\n"), std::string("lighting = 0.1\n"), erasing,
+        erasing + "erasing_area = [0.1, 0.2]\n", erasing + "erasing_ratio = [1, 3.3]\n"}) {
+    all.push_back(augmented(keys).canonical());
+    BOOST_TEST(std::count(all.begin(), all.end(), all.back()) == 1, keys);
+  }
+}
+
 // docs/training.md shows every key with its default.
 BOOST_AUTO_TEST_CASE(documented_recipe_is_the_default_one) {
   const std::string page = readText(VERNIER_DOCS "/training.md");
@@ -142,8 +224,14 @@ BOOST_AUTO_TEST_CASE(documented_recipe_is_the_default_one) {
   BOOST_TEST(documented.validateEvery == expected.validateEvery);
   BOOST_TEST(documented.checkpointEvery == expected.checkpointEvery);
   BOOST_TEST(documented.logEvery == expected.logEvery);
-  for (const char *key : {"milestones", "factor", "power"})
+  for (const char *key : {"milestones", "factor", "power", "crop_area", "crop_ratio",
+                          "rand_augment_magnitude", "erasing_area", "erasing_ratio"})
     BOOST_TEST(shown.find(std::string("# ") + key + " = ") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(recipes_beside_the_models_are_read) {
+  for (const auto &entry : std::filesystem::directory_iterator(VERNIER_DOCS "/../models/recipes"))
+    BOOST_TEST(readRecipe(entry.path().string()).epochs > 0, entry.path().string());
 }
 
 static Recipe withSchedule(const std::string &schedule) {

@@ -213,12 +213,17 @@ BOOST_AUTO_TEST_CASE(mistakes_are_explained) {
   writeText(workshop.recipePath, changed);
   expectFailure(runFakeModel(workshop.train("out", {"--resume"})),
                 "the checkpoint has `weight_decay = 0.0001`, the recipe `weight_decay = 0.0002`");
+  writeText(workshop.recipePath, recipe + "random_erasing = 0.5\n");
+  expectFailure(runFakeModel(workshop.train("out", {"--resume"})),
+                "the checkpoint has `random_erasing = (default)`, the recipe `random_erasing = 0.5`");
   changed.replace(changed.find("0.002"), 5, "1e30 ");
   writeText(workshop.recipePath, changed);
   expectFailure(runFakeModel(workshop.train("wild")), "training stops at step ");
   writeText(workshop.recipePath, "batch = 9\n" + recipe);
   expectFailure(runFakeModel(workshop.train("x")),
                 "the recipe wants batches of 9, model `fake` was built for 8");
+  writeText(workshop.recipePath, recipe + "lighting = 0.1\n");
+  expectFailure(runFakeModel(workshop.train("x")), "change colours, model `fake` takes grey images");
   writeText(workshop.recipePath, recipe);
   writeText(workshop.folder / "file", "");
   expectFailure(runFakeModel(workshop.train("file")), "cannot create the folder");
