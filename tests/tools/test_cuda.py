@@ -211,7 +211,7 @@ class Cuda(CommandTest):
         for name, purpose in ("convolution_", "infer"), ("max_pool_", "infer"), ("fold_weight_", "infer"), ("weight_gradient_", "train"), \
                 ("batch_gradient_apply_", "train"), ("sgd", "train"):
             with self.subTest(name):
-                done = self.vernier("verify", NETWORKS, "--model", "aggregated5", "--target", "cuda-emulated", "--code-only", "--batch", "2",
+                done = self.vernier("verify", NETWORKS, "--model", "few5", "--target", "cuda-emulated", "--code-only", "--batch", "2",
                                     "--for", purpose, "--inject-fault", name)
                 self.assertEqual(done.returncode, 1, done.stdout)
                 self.assertRegex(done.stderr, "^error: kernel `")
