@@ -103,6 +103,9 @@ codegen::CudaToolchain emulationToolchain(const std::string &architectures) {
   const LinkOptions link = defaultLinkOptions();
   toolchain.emulated = true;
   toolchain.compiler = link.compiler;
+  if (const files::path headers = files::path(toolchain.headers) / "vernier/cuda/emulated.pch";
+      isFile(headers))
+    toolchain.precompiled = headers.string();
   toolchain.libraries = {link.runtimeDirectory + "/libvernier_cuda_emulation.a", "-lboost_context",
                          "-lpthread"};
   return toolchain;

@@ -61,13 +61,18 @@ std::string spaceLeft(const std::string &folder) {
 
 llvm::Error runLinker(const LinkOptions &options, const std::vector<std::string> &arguments,
                       const std::string &folder) {
-  auto compiler = llvm::sys::findProgramByName(options.compiler);
-  if (!compiler)
-    compiler = llvm::sys::findProgramByName("c++");
-  if (!compiler)
+  std::vector<std::string> command;
+  if (auto compiler = llvm::sys::findProgramByName(options.compiler)) {
+    command = {*compiler};
+    // An option that was tried with this compiler.
+    if (const std::string linker = VERNIER_LINKER_CHOICE; !linker.empty())
+      command.push_back(linker);
+  } else if (auto other = llvm::sys::findProgramByName("c++")) {
+    command = {*other};
+  } else {
     return failure("no C++ compiler to link with: neither `" + options.compiler +
                    "` nor `c++` is on the path");
-  std::vector<std::string> command = {*compiler};
+  }
   command.insert(command.end(), arguments.begin(), arguments.end());
   const runtime::ChildEnd end = runtime::captureChild(command, runtime::Capture::OutputAndErrors);
   if (end.status == 0)

@@ -67,12 +67,15 @@ std::string CudaBackend::madeFor() const {
 }
 
 std::vector<std::string> CudaBackend::command(const std::string &folder, const std::string &source) const {
-  std::vector<std::string> words = {toolchain.compiler, "-std=c++20", "-I" + folder};
+  std::vector<std::string> words = {toolchain.compiler, "-I" + folder};
   if (toolchain.emulated) {
-    // More would take the compiler longer than it saves what runs a few times.
-    words.insert(words.end(), {"-O1", "-g0", "-fPIC", "-fvisibility=hidden", "-w", "-x", "c++"});
+    // Little is optimised: more would take the compiler longer than it saves what runs a few times.
+    for (llvm::StringRef option : llvm::split(VERNIER_EMULATION_OPTIONS, ' '))
+      words.push_back(option.str());
+    words.insert(words.end(), {"-x", "c++"});
   } else {
-    words.insert(words.end(), {"-O3", "-Xcompiler", "-fPIC", "-Xcompiler", "-fvisibility=hidden"});
+    words.insert(words.end(),
+                 {"-std=c++20", "-O3", "-Xcompiler", "-fPIC", "-Xcompiler", "-fvisibility=hidden"});
     for (const std::string &name : toolchain.architectures)
       words.push_back("-gencode=arch=compute_" + name + ",code=sm_" + name);
     // What newer GPUs compile when the program starts: none of the features that one generation alone has.
@@ -151,16 +154,24 @@ llvm::Expected<Emitted> CudaBackend::emit(const Emission &emission) const {
   }
   if (error)
     return llvm::createStringError("cannot write " + source + ": " + error.message());
-  std::vector<runtime::Command> commands;
   std::vector<std::string> objects;
-  for (int part = 0; part < parts; ++part) {
+  for (int part = 0; part < parts; ++part)
     objects.push_back(scratch.path() + "/part" + std::to_string(part) + ".o");
-    commands.push_back(command(toolchain.headers, source));
-    commands.back().insert(commands.back().end(),
-                           {"-DVN_PART=" + std::to_string(part), "-o", objects.back()});
-  }
-  const runtime::ChildEnd end =
-      runtime::captureChildren(commands, runtime::Capture::OutputAndErrors, toolchain.jobs);
+  const auto compile = [&](const std::string &precompiled) {
+    std::vector<runtime::Command> commands;
+    for (int part = 0; part < parts; ++part) {
+      runtime::Command words = command(toolchain.headers, source);
+      words.insert(words.end(), {"-DVN_PART=" + std::to_string(part), "-o", objects[part]});
+      if (!precompiled.empty())
+        words.insert(words.end(), {"-include-pch", precompiled});
+      commands.push_back(std::move(words));
+    }
+    return runtime::captureChildren(commands, runtime::Capture::OutputAndErrors, toolchain.jobs);
+  };
+  runtime::ChildEnd end = compile(toolchain.precompiled);
+  // The compiler refuses headers as it has read them when they, or those of the system, are others since.
+  if (end.status != 0 && !toolchain.precompiled.empty())
+    end = compile("");
   if (end.status != 0)
     return llvm::createStringError("the CUDA code cannot be compiled: " + end.cause +
                                    llvm::StringRef(end.output).rtrim().str());

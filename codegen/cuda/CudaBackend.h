@@ -13,8 +13,9 @@ struct CudaToolchain {
   bool emulated = false;
   std::string compiler; // nvcc; emulated: a C++ compiler
   std::vector<std::string>
-      architectures;   // compute capabilities of GPUs: "80", "90a"; emulated: kernels as for them
-  std::string headers; // the folder that has vernier/abi.h and vernier/cuda
+      architectures;       // compute capabilities of GPUs: "80", "90a"; emulated: kernels as for them
+  std::string headers;     // the folder that has vernier/abi.h and vernier/cuda
+  std::string precompiled; // these headers, as the emulation's compiler has read them; or empty
   std::vector<std::string> libraries; // arguments of the linker
   unsigned jobs = 1;                  // compilers at a time
 };

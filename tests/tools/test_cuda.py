@@ -158,6 +158,26 @@ class Cuda(CommandTest):
         done = self.execute(self.folder / "built" / "m", "bench", "--runs", "1")
         self.assertEqual(done.returncode, 0, done.stderr)
 
+    def test_headers_are_read_once(self):
+        """By the build; where the compiler refuses what that has kept, they are read anew."""
+        if not (VERNIER.parents[1] / "include/vernier/cuda/emulated.pch").exists():
+            self.skipTest("built with another compiler than clang")
+        log = self.folder / "commands"
+        logged = {"CC_PRINT_OPTIONS": "1", "CC_PRINT_OPTIONS_FILE": log}
+        self.assertEqual(self.build("--target", "cuda-emulated", **logged).returncode, 0)
+        compiled = [line for line in log.read_text(encoding="utf-8").splitlines() if '"VN_PART=' in line]
+        self.assertTrue(compiled)
+        self.assertEqual([line for line in compiled if "-include-pch" not in line], [])
+
+        elsewhere = self.folder / "elsewhere"
+        (elsewhere / "bin").mkdir(parents=True)
+        shutil.copy(VERNIER, elsewhere / "bin")
+        (elsewhere / "lib").symlink_to(VERNIER.parents[1] / "lib")
+        shutil.copytree(VERNIER.parents[1] / "include", elsewhere / "include")
+        (elsewhere / "include/vernier/cuda/emulated.pch").write_bytes(b"no headers")
+        done = self.execute(elsewhere / "bin/vernier", "build", self.specification, "-o", self.folder / "anew", "--target", "cuda-emulated")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_explanations_are_of_cuda(self):
         self.expect_nothing_left(self.build("--explain"), "choices for a CPU are not explained\n  --> --explain")
 
@@ -191,7 +211,7 @@ class Cuda(CommandTest):
         for name, purpose in ("convolution_", "infer"), ("max_pool_", "infer"), ("fold_weight_", "infer"), ("weight_gradient_", "train"), \
                 ("batch_gradient_apply_", "train"), ("sgd", "train"):
             with self.subTest(name):
-                done = self.vernier("verify", NETWORKS, "--model", "aggregated5", "--target", "cuda-emulated", "--code-only", "--batch", "2",
+                done = self.vernier("verify", NETWORKS, "--model", "few5", "--target", "cuda-emulated", "--code-only", "--batch", "2",
                                     "--for", purpose, "--inject-fault", name)
                 self.assertEqual(done.returncode, 1, done.stdout)
                 self.assertRegex(done.stderr, "^error: kernel `")

@@ -168,14 +168,14 @@ class Verify(CommandTest):
         for name in ["conv3s1", "max_pool2x2", "fold_weight", "pack_", "from_channels_first", "linear"]:
             with self.subTest(name):
                 name = {"linear": "conv1s1p0d1x1s1p0d1_1x1x3x16_to_1x1x3x5"}.get(name, name)
-                done = self.aggregated("--no-winograd", "--for", "infer", "--code-only", "--inject-fault", name)
+                done = self.verify("few5", "--no-winograd", "--for", "infer", "--code-only", "--inject-fault", name)
                 self.assertEqual(done.returncode, 1, done.stdout)
                 self.assertRegex(done.stderr, "^error: kernel `")
                 self.assertIn("`" + name, done.stderr)
         for name in ["weight_gradient", "unpack_gradient", "batch_finish", "batch_gradient_apply", "max_pool_gradient", "softmax_loss_gradient",
                      "update_running"]:
             with self.subTest(name):
-                done = self.aggregated("--code-only", "--inject-fault", name)
+                done = self.verify("few5", "--code-only", "--inject-fault", name)
                 self.assertEqual(done.returncode, 1, done.stdout)
                 self.assertRegex(done.stderr, "^error: kernel `.*` computes vn\\..* of the training step wrongly")
                 self.assertIn("`" + name, done.stderr)
@@ -183,7 +183,7 @@ class Verify(CommandTest):
     def test_faults_in_the_optimizer(self):
         for name in "sgd", "check_finite":
             with self.subTest(name):
-                done = self.aggregated("--code-only", "--inject-fault", name)
+                done = self.verify("few5", "--code-only", "--inject-fault", name)
                 self.assertEqual(done.returncode, 1, done.stdout)
                 self.assertRegex(done.stderr, f"^error: kernel `{name}` computes the optimizer's step wrongly")
 

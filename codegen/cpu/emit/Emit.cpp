@@ -87,6 +87,7 @@ llvm::Error lower(mlir::ModuleOp module) {
   if (failed(mlir::verify(module)))
     return failure("a kernel's loop nest is not valid");
   mlir::PassManager pm(module.getContext());
+  pm.enableVerifier(false); // MLIR's own passes, after each of which it would be all of the module again
   pm.addPass(std::make_unique<ApproximateMath>());
   pm.addPass(mlir::createCanonicalizerPass());
   pm.addPass(mlir::createCSEPass());
