@@ -417,8 +417,7 @@ std::string Recipe::canonical() const {
          fmt::format("limit = {}\nresize = {}\nmean = {}\nstd = {}\ncrop_padding = {}\nflip = {}\n",
                      data.limit, data.resize, listText(data.mean), listText(data.deviation),
                      augmentation.cropPadding, augmentation.flip) +
-         parts + canonicalText(augmentation) + (size.empty() ? "" : fmt::format("size = {}
-", size)) +
+         parts + canonicalText(augmentation) + (size.empty() ? "" : fmt::format("size = {}\n", size)) +
          (data.orientation ? "" : "orientation = false\n") + // checkpoints from before know no such line
          fmt::format("sampling = {}\ntarget = {}\ntarget_epochs = {}\n",
                      choices.sampling == Sampling::Fair ? "fair" : "random", choices.target, targetEpochs());
