@@ -60,7 +60,7 @@ enum class OpParam {
   Int,
   Ints, // list of ints
   IntOrInts,
-  Padding, // int, list of ints or `same`
+  Padding, // int, list of ints, `same` or `same_upper`
   Float,
   Floats, // list of numbers
   Bool,

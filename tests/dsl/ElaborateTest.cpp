@@ -187,6 +187,23 @@ BOOST_AUTO_TEST_CASE(padding_that_rounds_up) {
   is("conv4", {0, 0, 0, 0}, 2, 1);
 }
 
+BOOST_AUTO_TEST_CASE(padding_of_pools_that_rounds_up) {
+  Graph graph =
+      graphOfBody("a = image |> crop(size = [11, 10])\n"
+                  "b = a |> max_pool(3, stride = 2, padding = same_upper)\n"
+                  "c = b |> avg_pool([2, 3], stride = 1, padding = same_upper)\n"
+                  "c |> max_pool(2, padding = same_upper) |> max_pool([1, 3], stride = 1, padding = same)");
+  const auto is = [&](const char *place, const std::vector<int64_t> &padding, int64_t height, int64_t width) {
+    const Node &node = nodeAt(graph, place);
+    BOOST_TEST(std::vector<int64_t>(node.padding, node.padding + 4) == padding, place);
+    BOOST_TEST((node.shape == Shape{3, height, width}), place);
+  };
+  is("max_pool1", {1, 1, 0, 1}, 6, 5);
+  is("avg_pool1", {0, 1, 1, 1}, 6, 5);
+  is("max_pool2", {0, 0, 0, 1}, 3, 3);
+  is("max_pool3", {0, 0, 1, 1}, 3, 3);
+}
+
 BOOST_AUTO_TEST_CASE(squares_of_pixels) {
   Graph graph = graphOfBody("image |> conv(12, 1) |> pixel_shuffle(2) |> pixel_unshuffle(4)");
   const Shape image = nodeAt(graph, "image").shape;
