@@ -533,7 +533,8 @@ LogicalResult EmbedParameterOp::inferShapes(Types &results) {
 
 LogicalResult SpreadParameterOp::inferShapes(Types &results) {
   RankedTensorType type = cast<RankedTensorType>(getInput().getType());
-  for (const auto &[dimension, runs] : llvm::enumerate(ArrayRef{getOutputs(), getInputs()})) {
+  const ArrayRef<int64_t> ofDimensions[] = {getOutputs(), getInputs()};
+  for (const auto &[dimension, runs] : llvm::enumerate(ofDimensions)) {
     if (runs.empty())
       continue;
     int64_t size = 0, spread = 0;
