@@ -225,10 +225,10 @@ bool Elaborator::shareParameters(Node &node, std::string_view written, Span span
   const bool layer = node.kind == OpKind::Convolution || node.kind == OpKind::TransposedConvolution ||
                      node.kind == OpKind::Linear;
   if (!layer && node.kind != OpKind::LayerNorm && node.kind != OpKind::GroupNorm &&
-      node.kind != OpKind::LayerScale && node.kind != OpKind::Prelu)
+      node.kind != OpKind::LayerScale && node.kind != OpKind::Parameter && node.kind != OpKind::Prelu)
     return true;
   const bool oneForAll = node.kind == OpKind::Prelu && !node.perChannel; // whatever the width
-  if (!oneForAll && (width || info_[node.operands[0]].width)) {
+  if (!oneForAll && !node.operands.empty() && (width || info_[node.operands[0]].width)) {
     error(diag::NotShared, span, frame, "`" + std::string(written) + "` of a learned width", block)
         .help("another allocation would give each call parameters of another shape");
     return false;
@@ -242,7 +242,9 @@ bool Elaborator::shareParameters(Node &node, std::string_view written, Span span
     claimed_.push_back(kParameters + place);
   } else {
     const Node &known = graph_.nodes[first->second];
-    const auto inputs = [&](const Node &of) { return graph_.nodes[of.operands[0]].shape.channels; };
+    const auto inputs = [&](const Node &of) {
+      return of.operands.empty() ? 0 : graph_.nodes[of.operands[0]].shape.channels;
+    };
     const bool same = known.kind == node.kind && known.perChannel == node.perChannel &&
                       (oneForAll || (known.channels == node.channels && inputs(known) == inputs(node))) &&
                       std::equal(known.kernel, known.kernel + 2, node.kernel) &&

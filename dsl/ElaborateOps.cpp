@@ -52,6 +52,8 @@ Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, con
     return groupNorm(op);
   case Op::LayerScale:
     return layerScale(op);
+  case Op::Parameter:
+    return parameter(op);
   case Op::Prelu:
     return prelu(op);
   case Op::Dropout:
@@ -370,6 +372,17 @@ Value Elaborator::groupNorm(OpCall &op) {
     return {};
   }
   return addLike(op, std::move(node));
+}
+
+Value Elaborator::parameter(OpCall &op) {
+  Node node;
+  node.kind = OpKind::Parameter;
+  node.channels = intArgument(op, 0, 1, maxChannels, 1);
+  node.initial = floatArgument(op, 1, 1);
+  if (!op.failed && !(std::abs(node.initial) <= 1e6))
+    badValue(op, 1, "from -1e6 to 1e6", op.values[1]);
+  node.shape = {node.channels, 1, 1};
+  return op.failed ? Value() : addNode(op, std::move(node), nullptr, 0);
 }
 
 Value Elaborator::prelu(OpCall &op) {
@@ -712,7 +725,7 @@ Value Elaborator::scaleShift(const Value &x, double slope, double offset, Choice
 Value Elaborator::combine(OpKind kind, const Value &a, const Value &b, const CallExpr *call,
                           std::string_view written, Span span, Frame &frame) {
   Shape left = shapeOf(a), right = shapeOf(b);
-  // One number for each pixel is every channel's.
+  // One number for each pixel, or for all of them, is every channel's.
   const bool perPixel = right.channels == 1 && left.channels > 1;
   if (left.channels != right.channels && !perPixel) {
     auto report = channelMismatch(a, b, written, span, frame);
@@ -720,9 +733,9 @@ Value Elaborator::combine(OpKind kind, const Value &a, const Value &b, const Cal
       report.help("the second operand may have one channel: exchange them");
     return {};
   }
-  if (perPixel ? left.height != right.height || left.width != right.width : !broadcastable(left, right)) {
+  if (!fitsPixels(left, right)) {
     auto report = sizeMismatch(left, right, written, span, frame);
-    if (!perPixel && broadcastable(right, left))
+    if (!perPixel && fitsPixels(right, left))
       report.help("the second operand may be 1x1: exchange them");
     else if (report)
       traceSizes(report, {a, b});

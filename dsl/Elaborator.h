@@ -159,6 +159,7 @@ private:
   Value batchNorm(OpCall &op);
   Value layerNorm(OpCall &op);
   Value groupNorm(OpCall &op);
+  Value parameter(OpCall &op);
   Value prelu(OpCall &op);
   Value pixelShuffle(OpCall &op);
   Value softmax(OpCall &op);

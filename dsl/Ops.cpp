@@ -52,6 +52,7 @@ const std::vector<OpSignature> &operations() {
       {Op::LayerNorm, "layer_norm", "ln", {{"x", Tensor}, {"epsilon", Float, false}}},
       {Op::GroupNorm, "group_norm", "gn", {{"x", Tensor}, {"groups", Int}, {"epsilon", Float, false}}},
       {Op::LayerScale, "layer_scale", "scale", {{"x", Tensor}, {"initial", Float, false}}},
+      {Op::Parameter, "parameter", "parameter", {{"channels", Int}, {"initial", Float, false}}},
       {Op::Prelu, "prelu", "prelu", {{"x", Tensor}, {"per_channel", Bool, false}, {"initial", Float, false}}},
       {Op::Dropout, "dropout", "dropout", {{"x", Tensor}, {"rate", Float}}},
       {Op::ChannelDropout, "channel_dropout", "channel_dropout", {{"x", Tensor}, {"rate", Float}}},

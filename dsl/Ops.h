@@ -20,6 +20,7 @@ enum class Op {
   LayerNorm,
   GroupNorm,
   LayerScale,
+  Parameter,
   Prelu,
   Dropout,
   ChannelDropout,

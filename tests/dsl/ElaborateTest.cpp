@@ -148,6 +148,20 @@ BOOST_AUTO_TEST_CASE(group_norms_and_learned_slopes) {
   BOOST_TEST(nodeAt(graph, "prelu2").initial == 0.1);
 }
 
+BOOST_AUTO_TEST_CASE(parameters_as_maps) {
+  Graph graph = graphOfBody("w = parameter(3, initial = 0.5) |> relu\n"
+                            "a, b, c = w / (sum(split(w, 3)) + 1e-4) |> split(3)\n"
+                            "image * a + image * b + channel_mean(image) * c + fine: parameter(3)");
+  BOOST_TEST(nodeAt(graph, "parameter1").initial == 0.5);
+  BOOST_TEST(nodeAt(graph, "fine").initial == 1);
+  BOOST_TEST((nodeAt(graph, "fine").shape == Shape{3, 1, 1}));
+  BOOST_TEST(nodeAt(graph, "parameter1").operands.empty());
+  BOOST_TEST(parameterCount(nodeAt(graph, "parameter1"), 0) == 3);
+  // Of one number for all channels and pixels.
+  BOOST_TEST((nodeAt(graph, "multiply1").shape == nodeAt(graph, "image").shape));
+  BOOST_TEST((nodeAt(graph, "multiply3").shape == nodeAt(graph, "channel_mean1").shape));
+}
+
 BOOST_AUTO_TEST_CASE(softmax_and_products_of_maps) {
   Graph graph = graphOfBody("q = image |> conv(8, 1)\nk = image |> conv(8, 1) |> max_pool(2)\n"
                             "scores = matmul(q, k, transpose_b = true) |> channel_softmax\n"
