@@ -238,11 +238,11 @@ bool Elaborator::shareParameters(Node &node, std::string_view written, Span span
   const bool layer = node.kind == OpKind::Convolution || node.kind == OpKind::TransposedConvolution ||
                      node.kind == OpKind::Linear;
   if (!layer && !isNorm && node.kind != OpKind::LayerNorm && node.kind != OpKind::GroupNorm &&
-      node.kind != OpKind::LayerScale && node.kind != OpKind::Prelu)
+      node.kind != OpKind::LayerScale && node.kind != OpKind::Parameter && node.kind != OpKind::Prelu)
     return true;
   node.frozen = isFrozen();
   const bool oneForAll = node.kind == OpKind::Prelu && !node.perChannel; // whatever the width
-  if (!oneForAll && (width || info_[node.operands[0]].width)) {
+  if (!oneForAll && !node.operands.empty() && (width || info_[node.operands[0]].width)) {
     notShared("`" + std::string(written) + "` of a learned width", span, frame)
         .help("another allocation would give each call parameters of another shape");
     return false;
@@ -256,7 +256,9 @@ bool Elaborator::shareParameters(Node &node, std::string_view written, Span span
     claimed_.push_back(kParameters + place);
   } else {
     const Node &known = graph_.nodes[first->second];
-    const auto inputs = [&](const Node &of) { return graph_.nodes[of.operands[0]].shape.channels; };
+    const auto inputs = [&](const Node &of) {
+      return of.operands.empty() ? 0 : graph_.nodes[of.operands[0]].shape.channels;
+    };
     const bool same = known.kind == node.kind && known.perChannel == node.perChannel &&
                       (oneForAll || (known.channels == node.channels && inputs(known) == inputs(node))) &&
                       std::equal(known.kernel, known.kernel + 2, node.kernel) &&

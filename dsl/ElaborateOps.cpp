@@ -52,6 +52,8 @@ Value Elaborator::callOp(const OpSignature &signature, const CallExpr &call, con
     return groupNorm(op);
   case Op::LayerScale:
     return layerScale(op);
+  case Op::Parameter:
+    return parameter(op);
   case Op::Prelu:
     return prelu(op);
   case Op::Dropout:
@@ -186,6 +188,36 @@ static int64_t roundedUpPadding(int64_t size, int64_t kernel, int64_t stride, in
   return std::max<int64_t>(0, needed - size);
 }
 
+// Argument `i`, of a window whose kernel, argument `kernel`, stride and dilation are known. Not given it is
+// `same`, or none.
+void Elaborator::windowPadding(OpCall &op, size_t kernel, size_t i, bool same, Node &node) {
+  const auto isWord = [&](std::string_view word) {
+    return op.given[i] && op.values[i].is(Value::Kind::String) && *op.values[i].text == word;
+  };
+  same = same || isWord("same");
+  if (op.failed || (!op.given[i] && !same))
+    return;
+  if (!same && !isWord("same_upper"))
+    return paddingArgument(op, i, node.padding);
+  if (same && (node.kernel[0] % 2 == 0 || node.kernel[1] % 2 == 0)) {
+    op.failed = true;
+    error(diag::EvenKernel, op.span(kernel), *op.frame, formatSize(node.kernel[0], node.kernel[1]))
+        .help("an even kernel has no middle: give `padding` as an int or [top, bottom, left, right]");
+    return;
+  }
+  const Shape &input = shapeOf(op.values[0]);
+  for (int axis = 0; axis < 2; ++axis) {
+    const int64_t size = axis == 0 ? input.height : input.width, taps = node.kernel[axis],
+                  dilation = node.dilation[axis];
+    const int64_t all =
+        same ? 2 * samePadding(taps, dilation) : roundedUpPadding(size, taps, node.stride[axis], dilation);
+    node.padding[2 * axis] = all / 2;
+    node.padding[2 * axis + 1] = all - all / 2;
+  }
+  if (!same)
+    op.choices |= infoOf(op.values[0]).scale; // it follows from the map's size
+}
+
 Value Elaborator::convolution(OpCall &op) {
   const Shape input = shapeOf(op.values[0]);
   Node node;
@@ -195,30 +227,7 @@ Value Elaborator::convolution(OpCall &op) {
   pairArgument(op, 2, 1, maxKernel, node.kernel);
   pairArgument(op, 3, 1, maxSide, node.stride);
   pairArgument(op, 5, 1, maxSide, node.dilation);
-  const auto isWord = [&](std::string_view word) {
-    return op.given[4] && op.values[4].is(Value::Kind::String) && *op.values[4].text == word;
-  };
-  const bool same = !op.given[4] || isWord("same");
-  if (isWord("same_upper")) {
-    const int64_t sides[2] = {input.height, input.width};
-    for (int axis = 0; axis < 2 && !op.failed; ++axis) {
-      const int64_t all =
-          roundedUpPadding(sides[axis], node.kernel[axis], node.stride[axis], node.dilation[axis]);
-      node.padding[2 * axis] = all / 2;
-      node.padding[2 * axis + 1] = all - all / 2;
-    }
-    op.choices |= infoOf(op.values[0]).scale; // it follows from the map's size
-  } else if (!same) {
-    paddingArgument(op, 4, node.padding);
-  } else if (!op.failed && (node.kernel[0] % 2 == 0 || node.kernel[1] % 2 == 0)) {
-    error(diag::EvenKernel, op.span(2), *op.frame, formatSize(node.kernel[0], node.kernel[1]))
-        .help("an even kernel has no middle: give `padding` as an int or [top, bottom, left, right]");
-    return {};
-  } else {
-    for (int axis = 0; axis < 2; ++axis)
-      node.padding[2 * axis] = node.padding[2 * axis + 1] =
-          samePadding(node.kernel[axis], node.dilation[axis]);
-  }
+  windowPadding(op, 2, 4, /*same=*/!op.given[4], node);
   node.groups = intArgument(op, 6, 1, maxChannels, 1);
   node.bias = boolArgument(op, 7, false);
   if (op.failed || !layerFits(op, node, 6, holeOf(widthOf(op.values[0]), width)) ||
@@ -366,6 +375,17 @@ Value Elaborator::groupNorm(OpCall &op) {
   return addLike(op, std::move(node));
 }
 
+Value Elaborator::parameter(OpCall &op) {
+  Node node;
+  node.kind = OpKind::Parameter;
+  node.channels = intArgument(op, 0, 1, maxChannels, 1);
+  node.initial = floatArgument(op, 1, 1);
+  if (!op.failed && !(std::abs(node.initial) <= 1e6))
+    badValue(op, 1, "from -1e6 to 1e6", op.values[1]);
+  node.shape = {node.channels, 1, 1};
+  return op.failed ? Value() : addNode(op, std::move(node), nullptr, 0);
+}
+
 Value Elaborator::prelu(OpCall &op) {
   Node node;
   node.kind = OpKind::Prelu;
@@ -413,8 +433,7 @@ Value Elaborator::pool(OpCall &op) {
     pairArgument(op, 2, 1, maxSide, node.stride);
   else
     std::copy(node.kernel, node.kernel + 2, node.stride);
-  if (op.given[3])
-    paddingArgument(op, 3, node.padding);
+  windowPadding(op, 1, 3, /*same=*/false, node);
   node.ceil = boolArgument(op, 4, false);
   if (op.op->op == Op::AvgPool)
     node.countPadding = boolArgument(op, 5, true);
@@ -709,7 +728,7 @@ Value Elaborator::scaleShift(const Value &x, double slope, double offset, Choice
 Value Elaborator::combine(OpKind kind, const Value &a, const Value &b, const CallExpr *call,
                           std::string_view written, Span span, Frame &frame) {
   Shape left = shapeOf(a), right = shapeOf(b);
-  // One number for each pixel is every channel's.
+  // One number for each pixel, or for all of them, is every channel's.
   const bool perPixel = right.channels == 1 && left.channels > 1;
   if (left.channels != right.channels && !perPixel) {
     auto report = channelMismatch(a, b, written, span, frame);
@@ -717,9 +736,9 @@ Value Elaborator::combine(OpKind kind, const Value &a, const Value &b, const Cal
       report.help("the second operand may have one channel: exchange them");
     return {};
   }
-  if (perPixel ? left.height != right.height || left.width != right.width : !broadcastable(left, right)) {
+  if (!fitsPixels(left, right)) {
     auto report = sizeMismatch(left, right, written, span, frame);
-    if (!perPixel && broadcastable(right, left))
+    if (!perPixel && fitsPixels(right, left))
       report.help("the second operand may be 1x1: exchange them");
     else if (report)
       traceSizes(report, {a, b});

@@ -160,6 +160,7 @@ private:
   Value batchNorm(OpCall &op);
   Value layerNorm(OpCall &op);
   Value groupNorm(OpCall &op);
+  Value parameter(OpCall &op);
   Value prelu(OpCall &op);
   Value pixelShuffle(OpCall &op);
   Value softmax(OpCall &op);
@@ -192,6 +193,7 @@ private:
   int64_t intArgument(OpCall &op, size_t i, int64_t least, int64_t most, int64_t fallback);
   void pairArgument(OpCall &op, size_t i, int64_t least, int64_t most, int64_t (&out)[2],
                     int64_t fallback = 1);
+  void windowPadding(OpCall &op, size_t kernel, size_t i, bool same, Node &node);
   void paddingArgument(OpCall &op, size_t i, int64_t (&out)[4]);
   bool listArgument(OpCall &op, size_t i, size_t count, int64_t least, int64_t most, int64_t *out);
   bool sizeArgument(OpCall &op, size_t like, size_t size, int64_t &height, int64_t &width);

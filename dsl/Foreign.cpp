@@ -310,6 +310,7 @@ const std::vector<ForeignCall> calls = {
     {"instancenorm2d", "", instances},
     {"localresponsenorm", "", normalisations},
     {"rmsnorm", "", normalisations},
+    {"parameter", "parameter", "a learned number for each channel: `parameter(channels, initial = 1.0)`"},
     // Activations.
     {"relu", "relu", "", {"inplace"}},
     {"relu6", "relu6", "", {"inplace"}},

@@ -24,6 +24,7 @@ enum class OpKind {
   LayerNorm,             // over the channels of each pixel; epsilon
   GroupNorm,             // over the pixels and the channels of each group; groups, epsilon
   LayerScale,            // a factor for each channel; initial
+  Parameter,             // a learned number for each channel, C x 1 x 1, of no operand; initial
   Prelu,                 // a slope below 0, learned; perChannel, initial
   Dropout,               // in training; rate, part
   Activate,              // activation
@@ -45,7 +46,7 @@ enum class OpKind {
                          // them; logarithm
   SpatialSoftmax,        // of each channel over its pixels
   Matmul,                // of maps as matrices, pixels by channels; transposed
-  Add,                   // operands of equal shape, or the second C x 1 x 1 or 1 x H x W
+  Add,                   // operands of equal shape, or the second C x 1 x 1, 1 x H x W or 1 x 1 x 1
   Subtract,              // the same
   Multiply,              // the same
   Divide,                // the same
@@ -102,7 +103,7 @@ struct Node {
   int64_t factor = 1;                  // PixelShuffle, PixelUnshuffle
   bool perChannel = false;             // Prelu: a slope for each channel, else one for all
   double epsilon = 1e-5, momentum = 0.1;
-  double initial = 1e-6; // LayerScale, Prelu: what training begins with
+  double initial = 1e-6; // LayerScale, Parameter, Prelu: what training begins with
   Activation activation;
   double rate = 0; // Dropout: the probability with which a part becomes 0
   DroppedPart part = DroppedPart::Element;

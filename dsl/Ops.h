@@ -20,6 +20,7 @@ enum class Op {
   LayerNorm,
   GroupNorm,
   LayerScale,
+  Parameter,
   Prelu,
   Dropout,
   ChannelDropout,
@@ -61,7 +62,7 @@ enum class OpParam {
   Int,
   Ints, // list of ints
   IntOrInts,
-  Padding, // int, list of ints or `same`
+  Padding, // int, list of ints, `same` or `same_upper`
   Float,
   Floats, // list of numbers
   Bool,

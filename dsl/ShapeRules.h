@@ -55,10 +55,9 @@ inline int64_t scaledSize(int64_t size, double scale) {
   return static_cast<int64_t>(std::floor(static_cast<double>(size) * scale));
 }
 
-// Whether `b` may be added to or multiplied with `a`: the same shape, or C x 1 x 1.
-constexpr bool broadcastable(const Shape &a, const Shape &b) {
-  return a.channels == b.channels &&
-         ((a.height == b.height && a.width == b.width) || (b.height == 1 && b.width == 1));
+// Whether `b` may be added to or multiplied with `a` as far as pixels go: as many, or one for all.
+constexpr bool fitsPixels(const Shape &a, const Shape &b) {
+  return (a.height == b.height && a.width == b.width) || (b.height == 1 && b.width == 1);
 }
 
 // Product of counts; the largest number where it does not fit.
@@ -90,7 +89,7 @@ constexpr int64_t parameterCount(const Node &node, int64_t input) {
     return 2 * node.shape.channels;
   if (node.kind == OpKind::Prelu)
     return node.perChannel ? node.shape.channels : 1;
-  if (node.kind == OpKind::LayerScale)
+  if (node.kind == OpKind::LayerScale || node.kind == OpKind::Parameter)
     return node.shape.channels;
   return saturatingSum(weightCount(node, input), node.bias ? node.channels : 0);
 }

@@ -202,9 +202,14 @@ void Lowering::placeGradients(func::FuncOp function) {
   });
 }
 
+// What is written into a map of the call, such as a part of a concat, is computed by each call.
 bool Lowering::dependsOnParametersOnly(Operation *op) {
-  return isa<vn::FoldWeightOp, vn::FoldBiasOp, vn::FoldScaleOp, vn::ScaleParameterOp, vn::SliceParameterOp,
-             vn::ConcatParametersOp, vn::SpreadParameterOp>(op) &&
+  const auto placed = [&](Value result) {
+    vn::CastOp cast = castInPlace(result);
+    return locations.count(result) || (cast && locations.count(cast.getResult()));
+  };
+  return op->getNumOperands() > 0 && op->getNumRegions() == 0 && isMemoryEffectFree(op) &&
+         llvm::none_of(op->getResults(), placed) &&
          llvm::all_of(op->getOperands(), [&](Value v) { return constant.contains(v); });
 }
 

@@ -198,6 +198,13 @@ LogicalResult Lowering::lowerLayer(Operation *op) {
         solve(problem, {x, at(scale.getScale())}, {y});
         return success();
       })
+      // Images as pixels, each of which is the vector.
+      .Case<vn::ParameterMapOp>([&](auto op) {
+        const Location x = at(op.getParameter()), y = result(op.getResult());
+        solve(SpatialBroadcastProblem{x.view, {1, 1, y.view.n, y.view.c, y.view.pixel, y.view.element}}, {x},
+              {y});
+        return success();
+      })
       .Case<vn::LayerNormOp>([&](auto norm) {
         const Location x = at(norm.getInput()), y = result(norm.getResult());
         solve(LayerNormProblem{x.view, y.view, norm.getEpsilon().convertToDouble()},

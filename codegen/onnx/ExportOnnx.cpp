@@ -118,10 +118,10 @@ private:
     return llvm::TypeSwitch<Operation *, llvm::Error>(op)
         .Case<vn::ParameterOp, vn::ConvolutionOp, vn::TransposedConvolutionOp, vn::LinearOp, vn::BatchNormOp,
               vn::LayerNormOp, vn::GroupNormOp, vn::PreluOp, vn::PixelShuffleOp, vn::PixelUnshuffleOp,
-              vn::SoftmaxOp, vn::SpatialSoftmaxOp, vn::MatmulOp, vn::ScaleChannelsOp, vn::ReduceChannelsOp,
-              vn::ActivateOp, vn::MaxPoolOp, vn::AvgPoolOp, vn::GlobalAvgPoolOp, vn::ResizeOp, vn::ResampleOp,
-              vn::PadOp, vn::CropOp, vn::SliceOp, vn::ChannelShuffleOp, vn::ConcatOp, vn::AddOp,
-              vn::SubtractOp, vn::MultiplyOp, vn::DivideOp, func::ReturnOp>(
+              vn::SoftmaxOp, vn::SpatialSoftmaxOp, vn::MatmulOp, vn::ScaleChannelsOp, vn::ParameterMapOp,
+              vn::ReduceChannelsOp, vn::ActivateOp, vn::MaxPoolOp, vn::AvgPoolOp, vn::GlobalAvgPoolOp,
+              vn::ResizeOp, vn::ResampleOp, vn::PadOp, vn::CropOp, vn::SliceOp, vn::ChannelShuffleOp,
+              vn::ConcatOp, vn::AddOp, vn::SubtractOp, vn::MultiplyOp, vn::DivideOp, func::ReturnOp>(
             [&](auto typed) { return add(typed); })
         .Default([](Operation *other) {
           return llvm::createStringError(
@@ -324,6 +324,12 @@ private:
 
   llvm::Error add(vn::ScaleChannelsOp op) {
     give(op, "Mul", {at(op.getInput()), channelNumbers(op.getScale())});
+    return llvm::Error::success();
+  }
+
+  llvm::Error add(vn::ParameterMapOp op) {
+    give(op, "Expand",
+         {channelNumbers(op.getParameter()), graph.integers(channelsFirst(typeOf(op.getResult())))});
     return llvm::Error::success();
   }
 

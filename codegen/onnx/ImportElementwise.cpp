@@ -138,13 +138,13 @@ void OnnxImporter::binaryOfMaps(const OnnxNode &node, OpKind kind, const Value &
                     right.view.isChannelsLast(b);
   const int x = last ? left.node : map(left), y = last ? right.node : map(right);
   const auto fits = [](const Sizes &large, const Sizes &small) {
-    return (large[1] == small[1] && small[2] == 1 && small[3] == 1) ||
-           (small[1] == 1 && large[2] == small[2] && large[3] == small[3]) || large == small;
+    return (small[1] == large[1] || small[1] == 1) &&
+           ((small[2] == large[2] && small[3] == large[3]) || (small[2] == 1 && small[3] == 1));
   };
   const bool straight = fits(a, b);
   if (left.view.rank() != right.view.rank() || (!straight && !fits(b, a)))
     throw Unsupported("its operands are of shapes that are not combined",
-                      "the smaller one is C x 1 x 1, or 1 x H x W");
+                      "the smaller one is C x 1 x 1, 1 x H x W or 1 x 1 x 1");
   both.operands = straight ? std::vector<int>{x, y} : std::vector<int>{y, x};
   both.shape = result.graph.nodes[size_t(both.operands[0])].shape;
   both.channels = both.shape.channels;

@@ -390,6 +390,29 @@ void OnnxImporter::prelu(const OnnxNode &node) {
   giveLaidOut(node, add(node, layer, {std::move(slope)}), view);
 }
 
+// One number for each channel, for each image.
+void OnnxImporter::parameter(const OnnxNode &node) {
+  const OnnxConstant numbers = constant(node, 0);
+  const std::vector<int64_t> wanted = integers(node, 1, "shape");
+  dsl::Node layer;
+  layer.kind = OpKind::Parameter;
+  layer.initial = 1;
+  layer.channels = wanted.size() == 4 ? wanted[1] : 0;
+  layer.shape = {layer.channels, 1, 1};
+  const std::vector<int64_t> whole = {batch, layer.channels, 1, 1}, &given = numbers->shape;
+  const bool fits = given.size() <= 4 && given.size() >= 3 && wanted == whole &&
+                    std::equal(given.end() - 3, given.end(), whole.end() - 3) &&
+                    int64_t(numbers->size()) == layer.channels;
+  if (!fits)
+    throw Unsupported("it gives no map of one pixel of a number for each channel");
+  LayerWeight weight = this->weight("weight", node, 0, numbers->size());
+  weight.shape = {layer.channels};
+  for (size_t i = 0; i < weights.size(); ++i) // where it is read again it is the same map
+    if (result.graph.nodes[i].kind == OpKind::Parameter && weights[i][0].source == weight.source)
+      return giveMap(node, int(i));
+  giveMap(node, add(node, layer, {std::move(weight)}));
+}
+
 //===- Pools
 //----------------------------------------------------------------------------------------------===//
 

@@ -32,7 +32,8 @@ std::string parent(const std::string &place) {
 bool hasParameters(const dsl::Node &node) {
   return node.kind == OpKind::Convolution || node.kind == OpKind::TransposedConvolution ||
          node.kind == OpKind::Linear || node.kind == OpKind::BatchNorm || node.kind == OpKind::LayerNorm ||
-         node.kind == OpKind::GroupNorm || node.kind == OpKind::LayerScale || node.kind == OpKind::Prelu;
+         node.kind == OpKind::GroupNorm || node.kind == OpKind::LayerScale ||
+         node.kind == OpKind::Parameter || node.kind == OpKind::Prelu;
 }
 
 const char *kindOf(const dsl::Node &node) {
@@ -47,6 +48,8 @@ const char *kindOf(const dsl::Node &node) {
     return "group_norm";
   case OpKind::LayerScale:
     return "layer_scale";
+  case OpKind::Parameter:
+    return "parameter";
   case OpKind::Prelu:
     return "prelu";
   default:

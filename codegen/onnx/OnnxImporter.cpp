@@ -35,6 +35,7 @@ const std::map<std::string, OnnxImporter::Handler> &OnnxImporter::handlers() {
       {"GroupNormalization", &I::groupNorm},
       {"InstanceNormalization", &I::groupNorm},
       {"PRelu", &I::prelu},
+      {"Expand", &I::parameter},
       {"Softmax", &I::softmax},
       {"LogSoftmax", &I::softmax},
       {"DepthToSpace", &I::depthToSpace},

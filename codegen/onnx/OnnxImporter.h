@@ -94,6 +94,7 @@ private:
   void layerNorm(const OnnxNode &node);
   void groupNorm(const OnnxNode &node);
   void prelu(const OnnxNode &node);
+  void parameter(const OnnxNode &node);
   void pool(const OnnxNode &node);
   void globalPool(const OnnxNode &node);
   void reduce(const OnnxNode &node);

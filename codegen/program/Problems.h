@@ -192,7 +192,7 @@ struct ChannelShuffleProblem {
 enum class Binary { Add, Subtract, Multiply, Divide };
 const char *nameOf(Binary op);
 
-// Reads a, b; writes y. b may be N x 1 x 1 x C or N x H x W x 1.
+// Reads a, b; writes y. b may be N x 1 x 1 x C, N x H x W x 1 or N x 1 x 1 x 1.
 struct BinaryProblem {
   Binary op = Binary::Add;
   View a, b, y;

@@ -18,11 +18,12 @@ template <typename Function> Tensor zip(const Tensor &a, const Tensor &b, Functi
       y[i] = function(a[i], b[i]);
     return y;
   }
-  if (b.channels() != a.channels()) {
-    assert(b.channels() == 1 && b.pixels() == a.pixels());
+  if (b.channels() != a.channels()) { // of each pixel, or of each image
+    assert(b.channels() == 1 && (b.pixels() == a.pixels() || b.pixels() == a.batch()));
+    const int64_t each = a.size() / b.pixels();
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < a.size(); ++i)
-      y[i] = function(a[i], b[i / a.channels()]);
+      y[i] = function(a[i], b[i / each]);
     return y;
   }
   assert(b.height() == 1 && b.width() == 1 && b.batch() == a.batch() && b.channels() == a.channels());

@@ -343,6 +343,9 @@ std::optional<Tensors> computeMap(Operation *op, const Operands &in) {
       .Case([&](vn::SpatialSumOp op) { return one(spatialSum(in(op.getInput()))); })
       .Case([&](vn::SpatialDotOp op) { return one(spatialDot(in(op.getLhs()), in(op.getRhs()))); })
       .Case([&](vn::ZerosOp op) { return one(Tensor(shapeOf(op.getResult()))); })
+      .Case([&](vn::ParameterMapOp op) {
+        return one(parameterMap(in(op.getParameter()), shapeOf(op.getResult())[0]));
+      })
       .Default([](Operation *) { return std::nullopt; });
 }
 

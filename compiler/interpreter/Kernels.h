@@ -135,6 +135,7 @@ struct PreluGrad {
 PreluGrad preluGrad(const Tensor &x, const Tensor &dy, const Tensor &slope);
 // x * scale per channel.
 Tensor scaleChannels(const Tensor &x, const Tensor &scale);
+Tensor parameterMap(const Tensor &parameter, int64_t batch); // -> N x 1 x 1 x C
 // The same of what has its output channels in dimension 0.
 Tensor scaleParameter(const Tensor &x, const Tensor &scale);
 // running = (1 - momentum) * running + momentum * batch, the variance unbiased over `count` values.

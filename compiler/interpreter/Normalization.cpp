@@ -225,6 +225,13 @@ Tensor scaleChannels(const Tensor &x, const Tensor &scale) {
   return y;
 }
 
+Tensor parameterMap(const Tensor &parameter, int64_t batch) {
+  Tensor y({batch, 1, 1, parameter.size()});
+  for (int64_t i = 0; i < y.size(); ++i)
+    y[i] = parameter[i % parameter.size()];
+  return y;
+}
+
 Tensor scaleParameter(const Tensor &x, const Tensor &scale) {
   Tensor result = x;
   const int64_t perChannel = scale.size() ? x.size() / scale.size() : 0;

@@ -268,7 +268,8 @@ template <class Op> static LogicalResult inferBinary(Op op, Types &results) {
   RankedTensorType lhs = op.getLhs().getType(), rhs = op.getRhs().getType();
   if (failed(requireOneElement(op, lhs, op.getRhs()))) // C3
     return failure();
-  if (lhs != rhs && (lhs.getRank() != 4 || (rhs != onePixel(lhs) && rhs != oneChannel(lhs)))) // C1
+  if (lhs != rhs && (lhs.getRank() != 4 || (rhs != onePixel(lhs) && rhs != oneChannel(lhs) &&
+                                            rhs != oneChannel(onePixel(lhs))))) // C1
     return op.emitOpError("combines ")
            << lhs << " with " << rhs << ", neither equal nor one pixel per image nor one channel";
   results.push_back(lhs); // C2
@@ -287,6 +288,8 @@ static Value reducedTo(OpBuilder &builder, Location loc, RankedTensorType operan
   auto whole = cast<RankedTensorType>(gradient.getType());
   if (operand == whole)
     return other ? MultiplyOp::create(builder, loc, whole, gradient, other).getResult() : gradient;
+  if (operand != onePixel(whole) && operand != oneChannel(whole)) // over pixels, then over channels
+    return reducedTo(builder, loc, operand, reducedTo(builder, loc, onePixel(whole), gradient, other));
   if (channelsOf(operand) != channelsOf(whole))
     return other
                ? PixelDotOp::create(builder, loc, operand, gradient, other).getResult()
@@ -546,7 +549,8 @@ LogicalResult EmbedParameterOp::inferShapes(Types &results) {
 
 LogicalResult SpreadParameterOp::inferShapes(Types &results) {
   RankedTensorType type = cast<RankedTensorType>(getInput().getType());
-  for (const auto &[dimension, runs] : llvm::enumerate(ArrayRef{getOutputs(), getInputs()})) {
+  const ArrayRef<int64_t> ofDimensions[] = {getOutputs(), getInputs()};
+  for (const auto &[dimension, runs] : llvm::enumerate(ofDimensions)) {
     if (runs.empty())
       continue;
     int64_t size = 0, spread = 0;

@@ -419,6 +419,20 @@ void ScaleChannelsOp::buildGradient(OpBuilder &builder, ValueRange resultGradien
         ChannelDotOp::create(builder, getLoc(), getScale().getType(), dy, getInput()).getResult();
 }
 
+// C1
+LogicalResult ParameterMapOp::inferShapes(Types &results) {
+  results.push_back(mapLike(getType(), {batchOf(getType()), 1, 1, getParameter().getType().getDimSize(0)}));
+  return success();
+}
+
+void ParameterMapOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                   llvm::function_ref<bool(Value)> wanted,
+                                   MutableArrayRef<Value> operandGradients) {
+  if (wanted(getParameter()))
+    operandGradients[0] =
+        ChannelSumOp::create(builder, getLoc(), getParameter().getType(), resultGradients[0]);
+}
+
 LogicalResult AffineOp::inferShapes(Types &results) {
   results.push_back(getInput().getType());
   return success();

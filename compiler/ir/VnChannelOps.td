@@ -125,7 +125,7 @@ def Vn_AddOp : Vn_Op<"add", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient
     channel. The activation is put there by
     `--vn-fuse-epilogue` and `--vn-fuse-batch-norm`.
 
-    - (C1) `rhs` has the type of `lhs`, or for maps is N x 1 x 1 x C or N x H x W x 1.
+    - (C1) `rhs` has the type of `lhs`, or for maps is N x 1 x 1 x C, N x H x W x 1 or N x 1 x 1 x 1.
     - (C2) `result` has the type of `lhs`.
     - (C3) maps have one element type.
 
@@ -147,7 +147,7 @@ def Vn_MultiplyOp : Vn_Op<"multiply", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, V
     `activation(lhs * rhs)`. A second operand of N x 1 x 1 x C multiplies every pixel, as squeeze-and-excitation
     does, one of N x H x W x 1 every channel, as spatial attention does. The activation is put there as into `vn.add`.
 
-    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C or N x H x W x 1.
+    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C, N x H x W x 1 or N x 1 x 1 x 1.
     - (C2) `result` has the type of `lhs`.
     - (C3) maps have one element type.
 
@@ -168,7 +168,7 @@ def Vn_SubtractOp : Vn_Op<"subtract", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, V
     `activation(lhs - rhs)`. A second operand of N x 1 x 1 x C is subtracted from every pixel, one of N x H x W x 1
     from every channel. The activation is put there as into `vn.add`.
 
-    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C or N x H x W x 1.
+    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C, N x H x W x 1 or N x 1 x 1 x 1.
     - (C2) `result` has the type of `lhs`.
     - (C3) maps have one element type.
 
@@ -189,7 +189,7 @@ def Vn_DivideOp : Vn_Op<"divide", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gr
     `activation(lhs / rhs)`. A second operand of N x 1 x 1 x C divides every pixel, one of N x H x W x 1 every channel.
     The activation is put there as into `vn.add`.
 
-    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C or N x H x W x 1.
+    - (C1) `rhs` has the type of `lhs`, or is N x 1 x 1 x C, N x H x W x 1 or N x 1 x 1 x 1.
     - (C2) `result` has the type of `lhs`.
     - (C3) maps have one element type.
 

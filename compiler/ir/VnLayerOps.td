@@ -269,6 +269,24 @@ def Vn_ScaleChannelsOp : Vn_Op<"scale_channels", [Pure, Vn_ShapeOfOperands, Vn_B
   let assemblyFormat = "$input `,` $scale attr-dict `:` functional-type(operands, results)";
 }
 
+def Vn_ParameterMapOp : Vn_Op<"parameter_map", [Pure, Vn_Shape, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
+  let summary = "a vector of parameters as a map of one pixel, the same for each image";
+  let description = [{
+    `result[n, 0, 0, c] = parameter[c]`. What is computed of such maps alone depends on parameters alone, and is computed
+    once, before inference.
+
+    - (C1) `result` has the channels of `parameter`, and one pixel.
+
+    Example:
+    ```mlir
+    %y = vn.parameter_map %w : (tensor<3xf32>) -> tensor<8x1x1x3xf32>
+    ```
+  }];
+  let arguments = (ins Vn_Vector:$parameter);
+  let results = (outs Vn_Map:$result);
+  let assemblyFormat = "$parameter attr-dict `:` functional-type(operands, results)";
+}
+
 def Vn_AffineOp : Vn_Op<"affine", [Pure, Vn_ShapeOfOperands, Vn_Bytes, Vn_Pointwise, Vn_Gradient]> {
   let summary = "per-channel scale and shift, then an activation";
   let description = [{

@@ -309,6 +309,10 @@ private:
       return lowerGroupNorm(node, loc, input);
     case dsl::OpKind::Prelu:
       return lowerPrelu(node, loc, input);
+    case dsl::OpKind::Parameter:
+      return ParameterMapOp::create(
+          builder, loc, type,
+          parameter(node, "weight", ParameterKind::Gamma, {node.channels}, real(node.initial)));
     case dsl::OpKind::LayerScale:
       return ScaleChannelsOp::create(
           builder, loc, type, input,

@@ -59,7 +59,7 @@ private:
   void findParts() {
     SmallVector<Operation *> parameters;
     for (Operation &op : infer.front().without_terminator()) {
-      if (isa<ParameterOp>(op)) {
+      if (isa<ParameterOp, ParameterMapOp>(op)) {
         parameters.push_back(&op);
         continue;
       }

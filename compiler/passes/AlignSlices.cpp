@@ -291,7 +291,8 @@ struct AlignSlices : vernier::compiler::impl::AlignSlicesBase<AlignSlices> {
     Operation *user = parameter.getOwner();
     OpBuilder builder(user);
     auto type = cast<RankedTensorType>(parameter.get().getType());
-    for (const auto &[dimension, runs] : llvm::enumerate(ArrayRef{outputs, inputs})) {
+    const ArrayRef<int64_t> ofDimensions[] = {outputs, inputs};
+    for (const auto &[dimension, runs] : llvm::enumerate(ofDimensions)) {
       int64_t size = 0;
       for (int64_t run : runs)
         size += int64_t(llvm::alignTo(uint64_t(run), uint64_t(multiple)));

@@ -28,7 +28,7 @@ int64_t bytesOf(Value value) { return cast<RankedTensorType>(value.getType()).ge
 //------------------------------------------------------------------------===//
 
 // A program as a row of ops on maps, each a function of one image at a time; other ops are functions of
-// parameters alone.
+// parameters alone, and give none.
 struct Row {
   int64_t batch = 1;
   SmallVector<Operation *> ops;
@@ -45,7 +45,8 @@ std::optional<StringRef> findRow(func::FuncOp infer, Row &row) {
   if (row.batch == 1)
     return "the batch is one image";
   for (Operation &op : infer.front().without_terminator()) {
-    if (llvm::none_of(op.getOperands(), [&](Value operand) { return row.isMap(operand); }))
+    if (!isa<ParameterMapOp>(op) &&
+        llvm::none_of(op.getOperands(), [&](Value operand) { return row.isMap(operand); }))
       continue;
     if (isa<BatchNormTrainingOp>(op) || !isMemoryEffectFree(&op))
       return "an op mixes the images of the batch";

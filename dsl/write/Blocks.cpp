@@ -113,7 +113,8 @@ private:
         for (const int operand : items[i].operands)
           if (made.count(operand))
             results.insert(operand);
-    if (module.items.size() < 2 || results.size() != 1 || !layers || module.body.inputs.size() > 4)
+    if (module.items.size() < 2 || results.size() != 1 || !layers || module.body.inputs.empty() ||
+        module.body.inputs.size() > 4)
       return std::nullopt;
     module.body.result = *results.begin();
     return module;

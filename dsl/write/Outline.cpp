@@ -133,6 +133,11 @@ private:
       add(number("groups", node.groups));
       real("epsilon", node.epsilon, 1e-5);
       break;
+    case OpKind::Parameter:
+      layer("parameter");
+      add(number("channels", node.channels));
+      real("initial", node.initial, 1);
+      break;
     case OpKind::Prelu:
       layer("prelu");
       flag("per_channel", node.perChannel, false);

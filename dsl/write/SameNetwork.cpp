@@ -11,7 +11,8 @@ namespace {
 bool hasParameters(const Node &node) {
   return node.kind == OpKind::Convolution || node.kind == OpKind::TransposedConvolution ||
          node.kind == OpKind::Linear || node.kind == OpKind::BatchNorm || node.kind == OpKind::LayerNorm ||
-         node.kind == OpKind::GroupNorm || node.kind == OpKind::LayerScale || node.kind == OpKind::Prelu;
+         node.kind == OpKind::GroupNorm || node.kind == OpKind::LayerScale ||
+         node.kind == OpKind::Parameter || node.kind == OpKind::Prelu;
 }
 
 // Numbers computations: equal ones of both graphs have one number.

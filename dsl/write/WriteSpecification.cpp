@@ -306,7 +306,7 @@ private:
     case OutlineItem::Form::Call:
       break;
     }
-    return operand(item, 0) + " |> " + call(item);
+    return item.operands.empty() ? call(item) : operand(item, 0) + " |> " + call(item);
   }
 
   // What stands behind `|>`.

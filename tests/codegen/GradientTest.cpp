@@ -341,6 +341,27 @@ BOOST_AUTO_TEST_CASE(group_norms_and_learned_slopes) {
   }
 }
 
+// A number for each channel, one for all, and what is computed of them.
+BOOST_AUTO_TEST_CASE(parameters_as_maps) {
+  for (const auto &[batch, c] : {std::pair{1, 18}, {5, 16}}) {
+    Network net(batch, 7, 9, 20);
+    std::vector<Map> results;
+    unsigned seed = 0;
+    const auto map = [&, c = c] {
+      return net.convolution(net.part(7, 9, 4, false, seed++), {.channels = c});
+    };
+    const Map w = net.activate(net.parameterMap(3), "sigmoid");
+    const Map share = net.divide(w, net.reduceChannels(w, "mean"));
+    results.push_back(
+        net.add(net.multiply(map(), net.slice(share, 0, 1)), net.multiply(map(), net.slice(share, 2, 1))));
+    results.push_back(net.subtract(map(), net.parameterMap(1)));
+    results.push_back(net.divide(map(), net.activate(net.parameterMap(1), "exp")));
+    results.push_back(net.add(net.multiply(map(), net.parameterMap(c)), net.parameterMap(c)));
+    results.push_back(net.parameterMap(4)); // only it is trained
+    checkTraining(net, results, "softmax", kWholeNetwork);
+  }
+}
+
 // Products in all layouts, of which both operands have gradients, and softmax over channels, runs and pixels.
 BOOST_AUTO_TEST_CASE(attention) {
   Network net(3, 6, 8, 20);

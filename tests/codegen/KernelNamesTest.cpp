@@ -348,6 +348,7 @@ std::vector<Kernel> elementwise(const Fields &f, const Target &target) {
       whole(AffineProblem{a, y, activation, f[10] ? std::optional<View>(y) : std::nullopt, f[8] == 0},
             target),
       whole(BinaryProblem{Binary(f[10]), a, each, y, activation}, target),
+      whole(BinaryProblem{Binary(f[10]), a, viewOf(f[0], 1, 1, 1, f[4], f[5]), y, activation}, target),
       whole(ChannelReductionProblem{ChannelReduction(f[10] % 3), a, std::nullopt, each}, target),
       whole(ChannelReductionProblem{ChannelReduction::Sum, a, y, each}, target),
       whole(ChannelBroadcastProblem{each, y, f[11] == 0 ? 1.0f : 1.0f / float(f[11])}, target),

@@ -153,6 +153,23 @@ BOOST_AUTO_TEST_CASE(weights_are_prepared) {
       BOOST_TEST(!(operand.written && compilation.buffers[operand.buffer].space == VN_SPACE_DERIVED));
 }
 
+// What is computed of parameters alone, but for what is written into a map of the call.
+BOOST_AUTO_TEST_CASE(parameters_as_maps_are_prepared) {
+  Network net(4, 8, 8, 16);
+  const Map w = net.activate(net.parameterMap(3), "relu");
+  const Map share = net.divide(w, net.reduceChannels(w, "mean"));
+  net.output(net.multiply(net.image(), net.slice(share, 1, 1)), "weighted");
+  net.output(net.concat({net.activate(net.parameterMap(3), "tanh"), net.globalPool(net.image())}), "joined");
+  const codegen::Compilation compilation = lowered(net, "softmax");
+  BOOST_TEST(steps<codegen::SpatialBroadcastProblem>(compilation.prepare) == 2);
+  BOOST_TEST(steps<codegen::ActivationProblem>(compilation.prepare) == 1);
+  BOOST_TEST(steps<codegen::ChannelReductionProblem>(compilation.prepare) == 1);
+  BOOST_TEST(steps<codegen::BinaryProblem>(compilation.prepare) == 1);
+  BOOST_TEST(steps<codegen::ActivationProblem>(compilation.infer) == 1);
+  BOOST_TEST(steps<codegen::BinaryProblem>(compilation.infer) == 1);
+  BOOST_TEST(steps<codegen::BinaryProblem>(compilation.trainStep) > 2);
+}
+
 // Slices of weights are cut in `prepare`, and a resized map that a convolution adds is never written.
 // A program for each size, whose packed weights, buffers and parameters are those of one.
 BOOST_AUTO_TEST_CASE(sizes_share_packed_weights) {

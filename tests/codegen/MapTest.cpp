@@ -391,6 +391,24 @@ BOOST_AUTO_TEST_CASE(learned_slopes) {
   checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
 }
 
+// A number for each channel and one for all, read whole, in slices, within concats and behind functions.
+BOOST_AUTO_TEST_CASE(parameters_as_maps) {
+  Network net(3, 5, 6, 50);
+  for (const int64_t channels : {1, 3, 16, 37})
+    for (const bool slice : {false, true}) {
+      const Map x = net.part(5, 3, channels, slice, unsigned(channels));
+      const std::string name = " of " + std::to_string(channels) + (slice ? " sliced" : "");
+      const Map w = net.activate(net.parameterMap(channels + 2), "relu");
+      net.output(net.multiply(x, net.slice(w, 2, channels)), "channels" + name);
+      net.output(net.activate(net.add(x, net.slice(w, 1, 1)), "relu"), "one" + name);
+      net.output(net.concat({w, net.globalPool(x), net.parameterMap(3)}), "joined" + name);
+      net.output(net.subtract(net.globalPool(x), net.parameterMap(1)), "of a pixel" + name);
+    }
+  net.output(net.parameterMap(4), "alone");
+  checkNetwork(net, {}, kOneOp);
+  checkNetwork(net, {.maps = codegen::Element::BF16}, kOneOpBFloat16);
+}
+
 // Over all channels, fewer and more than a vector has, over runs that fill vectors and do not, and over
 // pixels.
 BOOST_AUTO_TEST_CASE(softmaxes) {

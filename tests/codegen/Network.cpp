@@ -158,6 +158,10 @@ Map Network::prelu(const Map &x, bool perChannel) {
   return result("prelu", {x}, "", x, {parameter("gamma", {perChannel ? x.c : 1})});
 }
 
+Map Network::parameterMap(int64_t channels) {
+  return result("parameter_map", {}, "", {"", theImage.n, 1, 1, channels}, {parameter("gamma", {channels})});
+}
+
 Map Network::softmax(const Map &x, int64_t runs, bool log) {
   return result(log ? "softmax log" : "softmax", {x}, " of " + std::to_string(runs), x);
 }

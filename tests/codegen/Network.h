@@ -62,6 +62,7 @@ public:
   Map layerNorm(const Map &x, double epsilon = 1e-5);
   Map groupNorm(const Map &x, int64_t groups, double epsilon = 1e-5);
   Map prelu(const Map &x, bool perChannel);
+  Map parameterMap(int64_t channels);
   Map softmax(const Map &x, int64_t runs, bool log = false);
   Map spatialSoftmax(const Map &x);
   Map matmul(const Map &a, const Map &b, bool transposeA = false, bool transposeB = false);

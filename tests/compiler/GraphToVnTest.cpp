@@ -121,6 +121,10 @@ GraphBuilder everyKind() {
     n.bias = true;
     n.channelsFrom = dsl::HoleUse{0, 1};
   });
+  b.add(OpKind::Parameter, "learned", {}, {3, 1, 1}, [](dsl::Node &n) {
+    n.channels = 3;
+    n.initial = 0.25;
+  });
   b.graph.outputs = {{"logits", l}, {"features", z}, {"large", t}};
   return b;
 }
@@ -145,6 +149,9 @@ BOOST_AUTO_TEST_CASE(every_kind_of_node) {
            "epsilon 5.000000e-01 {vn.place = \"ln1\"",
            "vn.parameter \"scale1.weight\" gamma initial 1.250000e-01",
            "vn.scale_channels",
+           "vn.parameter \"learned.weight\" gamma initial 2.500000e-01",
+           "{vn.place = \"learned\", vn.scopes = [[\"layer1\", \"stage\"]]} : (tensor<3xf32>) -> "
+           "tensor<2x1x1x3xf32>",
            "vn.reduce_channels mean",
            "vn.reduce_channels max",
            "vn.activate relu6",

@@ -58,8 +58,9 @@ constexpr Binary randomBinary(uint64_t seed) {
   p.y = randomMap(random);
   p.a = randomMapLike(random, p.y);
   p.b = random.chance(40)   ? randomMapLike(random, p.y)
-        : random.chance(50) ? randomMap(random, p.y.n, 1, 1, p.y.c, cuda_tests::randomElement(random))
-                            : randomMap(random, p.y.n, p.y.h, p.y.w, 1, cuda_tests::randomElement(random));
+        : random.chance(40) ? randomMap(random, p.y.n, 1, 1, p.y.c, cuda_tests::randomElement(random))
+        : random.chance(60) ? randomMap(random, p.y.n, p.y.h, p.y.w, 1, cuda_tests::randomElement(random))
+                            : randomMap(random, p.y.n, 1, 1, 1, cuda_tests::randomElement(random));
   p.activation = randomActivation(random);
   return p;
 }

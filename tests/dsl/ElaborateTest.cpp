@@ -148,6 +148,20 @@ BOOST_AUTO_TEST_CASE(group_norms_and_learned_slopes) {
   BOOST_TEST(nodeAt(graph, "prelu2").initial == 0.1);
 }
 
+BOOST_AUTO_TEST_CASE(parameters_as_maps) {
+  Graph graph = graphOfBody("w = parameter(3, initial = 0.5) |> relu\n"
+                            "a, b, c = w / (sum(split(w, 3)) + 1e-4) |> split(3)\n"
+                            "image * a + image * b + channel_mean(image) * c + fine: parameter(3)");
+  BOOST_TEST(nodeAt(graph, "parameter1").initial == 0.5);
+  BOOST_TEST(nodeAt(graph, "fine").initial == 1);
+  BOOST_TEST((nodeAt(graph, "fine").shape == Shape{3, 1, 1}));
+  BOOST_TEST(nodeAt(graph, "parameter1").operands.empty());
+  BOOST_TEST(parameterCount(nodeAt(graph, "parameter1"), 0) == 3);
+  // Of one number for all channels and pixels.
+  BOOST_TEST((nodeAt(graph, "multiply1").shape == nodeAt(graph, "image").shape));
+  BOOST_TEST((nodeAt(graph, "multiply3").shape == nodeAt(graph, "channel_mean1").shape));
+}
+
 BOOST_AUTO_TEST_CASE(softmax_and_products_of_maps) {
   Graph graph = graphOfBody("q = image |> conv(8, 1)\nk = image |> conv(8, 1) |> max_pool(2)\n"
                             "scores = matmul(q, k, transpose_b = true) |> channel_softmax\n"
@@ -185,6 +199,23 @@ BOOST_AUTO_TEST_CASE(padding_that_rounds_up) {
   is("conv2", {0, 1, 2, 2}, 6, 2);
   is("conv3", {2, 2, 2, 2}, 6, 2);
   is("conv4", {0, 0, 0, 0}, 2, 1);
+}
+
+BOOST_AUTO_TEST_CASE(padding_of_pools_that_rounds_up) {
+  Graph graph =
+      graphOfBody("a = image |> crop(size = [11, 10])\n"
+                  "b = a |> max_pool(3, stride = 2, padding = same_upper)\n"
+                  "c = b |> avg_pool([2, 3], stride = 1, padding = same_upper)\n"
+                  "c |> max_pool(2, padding = same_upper) |> max_pool([1, 3], stride = 1, padding = same)");
+  const auto is = [&](const char *place, const std::vector<int64_t> &padding, int64_t height, int64_t width) {
+    const Node &node = nodeAt(graph, place);
+    BOOST_TEST(std::vector<int64_t>(node.padding, node.padding + 4) == padding, place);
+    BOOST_TEST((node.shape == Shape{3, height, width}), place);
+  };
+  is("max_pool1", {1, 1, 0, 1}, 6, 5);
+  is("avg_pool1", {0, 1, 1, 1}, 6, 5);
+  is("max_pool2", {0, 0, 0, 1}, 3, 3);
+  is("max_pool3", {0, 0, 1, 1}, 3, 3);
 }
 
 BOOST_AUTO_TEST_CASE(squares_of_pixels) {

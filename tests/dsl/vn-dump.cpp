@@ -24,6 +24,7 @@ const char *nameOf(const Node &node) {
                                       "layer_norm",
                                       "group_norm",
                                       "layer_scale",
+                                      "parameter",
                                       "prelu",
                                       "dropout",
                                       "activate",

@@ -53,6 +53,7 @@ class Writer:
         self.ofResampling = random.Random(f"resampling {seed}")  # nor the sizes of its maps
         self.ofNorms = random.Random(f"norms {seed}")
         self.ofAttention = random.Random(f"attention {seed}")
+        self.ofParameters = random.Random(f"parameters {seed}")
         self.lines, self.values, self.count, self.holes = [], [], 0, {}
         self.learned = {}
 
@@ -290,7 +291,19 @@ class Writer:
         other = self.fitting(x, channels=True)
         y = self.new(f"{x.name} {self.of('+', '+', '*', '-')} {other.name}" if self.chance(0.7) else
                      f"{other.name} {self.of('+', '*', '-')} {x.name}", x.channels, x.height, x.width)
-        return self.activation(y, 0.4)
+        return self.activation(self.weighted(y), 0.4)
+
+    def weighted(self, y):
+        """The last line's map, at times weighted by learned numbers: one for all of it, or one for each channel."""
+        draw = self.ofParameters
+        if draw.random() < 0.25:
+            weights = draw.choice((
+                "parameter(1)", f"(parameter({y.channels}) |> sigmoid)",
+                "(parameter(3) / (channel_max(parameter(3) |> sigmoid) + 0.5) |> slice(begin = 1, count = 1))",
+                f"(concat([parameter(1), parameter({y.channels}, initial = 0.5)]) |> slice(begin = 1, count = {y.channels}))"))
+            name, expression = self.lines[-1].split(" = ", 1)
+            self.lines[-1] = f"{name} = ({expression}) {draw.choice(('*', '*', '+', '-'))} {weights}"
+        return y
 
     def numbers(self, x):
         """With numbers, and divided by what stays away from 0."""
@@ -311,7 +324,7 @@ class Writer:
                      f"{self.of('sigmoid', 'sigmoid', 'relu')}", x.channels, 1, 1)
         if self.chance(0.3) and x.pixels > 1:
             y = self.resize(y, like=x)
-        return self.new(f"{x.name} {self.of('*', '*', '+')} {y.name}", x.channels, x.height, x.width)
+        return self.weighted(self.new(f"{x.name} {self.of('*', '*', '+')} {y.name}", x.channels, x.height, x.width))
 
     def spatial_gate(self, x):
         """One number for each pixel, from all its channels."""
@@ -430,6 +443,8 @@ class Writer:
                                   (" |> batch_norm |> relu" if kind == "norm" else self.of("", " |> relu", " |> sigmoid")))
             elif kind == "gate":
                 self.lines.append(f"{y} = {before} * ({before} |> global_avg_pool |> conv({channels}, 1) |> sigmoid)")
+                if self.ofParameters.random() < 0.4:
+                    self.lines[-1] += f" + parameter({channels})"
             elif kind == "twice":
                 self.lines.append(f"{y} = {before} + {before} |> {self.of('relu', 'batch_norm')}")
             elif kind == "join" and channels <= 16:

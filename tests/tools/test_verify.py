@@ -92,7 +92,8 @@ class Verify(CommandTest):
                 done = self.verify("attended", "--batch", "2", *options)
                 self.assertEqual(done.returncode, 0, done.stderr)
                 rows = self.rows(done)
-                for op in "matmul", "softmax", "spatial_softmax", "group_norm", "prelu", "pixel_shuffle", "pixel_unshuffle":
+                for op in "matmul", "softmax", "spatial_softmax", "group_norm", "prelu", "pixel_shuffle", "pixel_unshuffle", \
+                        "parameter_map":
                     self.assertIn(f"kernels of vn.{op}", rows)
 
     def test_frozen(self):

@@ -262,6 +262,11 @@ BOOST_AUTO_TEST_CASE(gradients_of_learned_slopes) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(gradients_of_parameters_as_maps) {
+  const Tensor w = randomTensor({5}, 1), dy = randomTensor({3, 1, 1, 5}, 2);
+  checkGradient("parameter", w, dy, channelSum(dy), [](const Tensor &t) { return parameterMap(t, 3); });
+}
+
 BOOST_AUTO_TEST_CASE(gradients_over_channels) {
   const Tensor x = randomTensor({2, 3, 4, 5}, 1), each = randomTensor({2, 3, 4, 1}, 2),
                dy = randomLike(each, 3), dx = randomLike(x, 4);

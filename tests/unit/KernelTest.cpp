@@ -331,6 +331,15 @@ BOOST_AUTO_TEST_CASE(learned_slopes) {
   checkValues(prelu(x, make({1}, {0.25})), {1, -0.5, -0.75, 0});
 }
 
+BOOST_AUTO_TEST_CASE(parameters_as_maps) {
+  const Tensor map = parameterMap(make({2}, {3, -1}), 2);
+  BOOST_TEST((map.shape == std::vector<int64_t>{2, 1, 1, 2}));
+  checkValues(map, {3, -1, 3, -1});
+  // One number for each image.
+  checkValues(multiply(make({2, 1, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8}), make({2, 1, 1, 1}, {2, -1})),
+              {2, 4, 6, 8, -5, -6, -7, -8});
+}
+
 BOOST_AUTO_TEST_CASE(softmaxes) {
   const double third = 1 / (1 + std::exp(1.0)), rest = 1 - third;
   const Tensor x = make({1, 1, 2, 4}, {700, 701, 700, 701, 3, 3, 4, 2});

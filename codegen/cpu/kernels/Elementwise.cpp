@@ -43,10 +43,11 @@ KernelCode binary(const BinaryProblem &p, const Target &target) {
         };
         if (p.perPixel()) {
           overPixels(k, y, row, [&](Value pixel) {
-            Value right = k.splat(k.loadScalar(k.operand(1), k.mul(pixel, b.pixel)));
-            Value from = k.mul(pixel, a.pixel), to = k.mul(pixel, y.pixel);
+            Value from = b.h * b.w == y.h * y.w ? pixel : k.div(row, y.h);
+            Value right = k.splat(k.loadScalar(k.operand(1), k.mul(from, b.pixel)));
+            Value left = k.mul(pixel, a.pixel), to = k.mul(pixel, y.pixel);
             k.forChannels(y.c, [&](Value c, int64_t count) {
-              store(k.load(k.operand(0), k.add(from, c), count), right, k.add(to, c), count);
+              store(k.load(k.operand(0), k.add(left, c), count), right, k.add(to, c), count);
             });
           });
         } else if (p.perImage()) {

@@ -100,8 +100,8 @@ template <Operation op> VN_DEVICE float combined(float a, float b) {
     return a / b;
 }
 
-// b may be N x 1 x 1 x C: then each of an image's pixels has the same; or N x H x W x 1: then each of a
-// pixel's channels.
+// b may be N x 1 x 1 x C: then each of an image's pixels has the same; N x H x W x 1: then each of a
+// pixel's channels; or N x 1 x 1 x 1.
 struct Binary {
   Operation op = Operation::Add;
   Map a, b, y;
@@ -120,10 +120,9 @@ template <Binary p>
 VN_DEVICE void binary(Global<const Number<p.a.element>> a, Global<const Number<p.b.element>> b,
                       Global<Number<p.y.element>> y) {
   static_assert(same_shape(p.a, p.y) && p.b.n == p.y.n && (p.per_pixel() || p.b.c == p.y.c),
-                "b is of y's shape, N x 1 x 1 x C or N x H x W x 1");
+                "b has y's channels, or one");
   constexpr bool each_own = p.b.h == p.y.h && p.b.w == p.y.w; // pixel of b
-  static_assert(each_own || (p.b.h * p.b.w == 1 && !p.per_pixel()),
-                "b is of y's shape, N x 1 x 1 x C or N x H x W x 1");
+  static_assert(each_own || p.b.h * p.b.w == 1, "b has y's pixels, or one");
   static_assert(p.a.elements() < (1ll << 31) && p.b.elements() < (1ll << 31), "places are counted in int");
   constexpr int width = p.vector(), each = p.each(), b_width = p.per_pixel() ? 1 : width;
   struct Terms {

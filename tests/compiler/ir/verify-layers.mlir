@@ -240,6 +240,24 @@ func.func @prelu_result(%x: tensor<1x8x8x4xf32>, %d: tensor<1xf32>) {
 
 // -----
 
+// vn.parameter_map (C1)
+func.func @parameter_map(%w: tensor<4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<8x1x2x4xf32>', its operands make it 'tensor<8x1x1x4xf32>'}}
+  %0 = vn.parameter_map %w : (tensor<4xf32>) -> tensor<8x1x2x4xf32>
+  return
+}
+
+// -----
+
+// vn.parameter_map (C1)
+func.func @parameter_map_channels(%w: tensor<4xf32>) {
+  // expected-error @below {{has result #0 of type 'tensor<8x1x1x3xf32>', its operands make it 'tensor<8x1x1x4xf32>'}}
+  %0 = vn.parameter_map %w : (tensor<4xf32>) -> tensor<8x1x1x3xf32>
+  return
+}
+
+// -----
+
 // vn.scale_channels (C1)
 func.func @scale_channels(%x: tensor<1x8x8x4xf32>, %d: tensor<8xf32>) {
   // expected-error @below {{needs `scale` of type 'tensor<4xf32>', found 'tensor<8xf32>'}}

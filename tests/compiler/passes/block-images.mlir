@@ -34,6 +34,23 @@ func.func @infer(%x: tensor<4x96x96x64xf32>) -> tensor<4x1x1x512xf32> {
 
 // -----
 
+// A map of parameters is made for the images of a block.
+// CHECK-LABEL: @infer
+// CHECK: vn.parameter_map
+// TWO-LABEL: @infer
+// TWO: %[[W:.*]] = vn.parameter "w"
+// TWO-NEXT: vn.image_blocks of 2
+// TWO: %[[M:.*]] = vn.parameter_map %[[W]] : (tensor<64xf32>) -> tensor<2x1x1x64xf32>
+// TWO: vn.multiply {{.*}}, %[[M]] : (tensor<2x96x96x64xf32>, tensor<2x1x1x64xf32>)
+func.func @infer(%x: tensor<4x96x96x64xf32>) -> tensor<4x96x96x64xf32> {
+  %w = vn.parameter "w" gamma : tensor<64xf32>
+  %m = vn.parameter_map %w : (tensor<64xf32>) -> tensor<4x1x1x64xf32>
+  %y = vn.multiply %x, %m : (tensor<4x96x96x64xf32>, tensor<4x1x1x64xf32>) -> tensor<4x96x96x64xf32>
+  return %y : tensor<4x96x96x64xf32>
+}
+
+// -----
+
 // Maps of the whole batch stay in the cache: nothing to gain.
 // CHECK-LABEL: @infer
 // CHECK-NOT: image_blocks

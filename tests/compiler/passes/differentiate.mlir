@@ -305,6 +305,28 @@ func.func @infer(%x: tensor<2x1x1x3xf32>) -> tensor<2x1x1x4xf32> {
 
 // -----
 
+// One number for all channels and pixels of an image, and a parameter for all images: sums go back to them.
+// CHECK-LABEL: @train_step
+// CHECK: %[[C:.*]] = vn.convolution
+// CHECK: %[[M:.*]] = vn.parameter_map
+// CHECK: %[[DY:.*]] = vn.global_avg_pool_grad
+// CHECK: vn.multiply %[[DY]], %[[M]]
+// CHECK: %[[PIXELS:.*]] = vn.spatial_dot %[[DY]], %[[C]]
+// CHECK: %[[DM:.*]] = vn.reduce_channels sum %[[PIXELS]]
+// CHECK: %[[DP:.*]] = vn.channel_sum %[[DM]]
+// CHECK: vn.store_gradient "scale.weight", %[[DP]]
+func.func @infer(%x: tensor<2x3x3x3xf32>) -> tensor<2x1x1x4xf32> {
+  %w = vn.parameter "conv.weight" convolution_weight : tensor<4x3x1x1xf32>
+  %c = vn.convolution %x, %w : (tensor<2x3x3x3xf32>, tensor<4x3x1x1xf32>) -> tensor<2x3x3x4xf32>
+  %scale = vn.parameter "scale.weight" gamma : tensor<1xf32>
+  %m = vn.parameter_map %scale : (tensor<1xf32>) -> tensor<2x1x1x1xf32>
+  %s = vn.multiply %c, %m : (tensor<2x3x3x4xf32>, tensor<2x1x1x1xf32>) -> tensor<2x3x3x4xf32>
+  %p = vn.global_avg_pool %s : (tensor<2x3x3x4xf32>) -> tensor<2x1x1x4xf32>
+  return %p : tensor<2x1x1x4xf32>
+}
+
+// -----
+
 // A number for each pixel: sums over channels go back to it, of a product the product with the other operand.
 // CHECK-LABEL: @train_step
 // CHECK: %[[C:.*]] = vn.convolution
