@@ -26,11 +26,12 @@ QUICK = {"fashion.vn"}
 # dla.vn; res2net.vn; multi_scale_convnext.vn; scalenet_cifar.vn; resizable_cifar.vn; resnet.vn; shufflenet_v2.vn;
 # transposed convolutions and losses in tools.verify; feature_pyramid.vn, and shared blocks there; resnet.vn; mobilenet_v3.vn and
 # multi_scale_convnext.vn; deeplab.vn, and adaptive pools in tools.verify; resnet.vn, and what unet.vn has; dla_elastic.vn;
-# resnet.vn and dla_elastic.vn, and what tools.verify has of losses; resnet.vn, and attention in tools.verify.
+# resnet.vn and dla_elastic.vn, and what tools.verify has of losses; resnet.vn, and attention in tools.verify; mobilenet_v3.vn,
+# and shared blocks and parameters in tools.verify.
 OF_OTHERS_BLOCKS = {"efficientnet.vn", "multi_label.vn", "densenet_elastic.vn", "res2net_dla.vn", "res2next_cifar.vn",
                     "convnext.vn", "scalenet.vn", "resizable_resnet.vn", "octave_resnet.vn", "densenet.vn",
                     "unet.vn", "retinanet.vn", "cbam.vn", "multi_scale_mobilenet.vn",
-                    "pspnet.vn", "simple_baseline.vn", "dla.vn", "deeplab.vn", "non_local.vn"}
+                    "pspnet.vn", "simple_baseline.vn", "dla.vn", "deeplab.vn", "non_local.vn", "efficientdet.vn"}
 OTHERS_OF_A_FILE = 2
 OF_EVERY_OPERATION = {"fashion.vn", "resizable_cifar.vn", "scalenet_cifar.vn", "efficient_shufflenet.vn"}
 # Operations that those have not; dilations and softmaxes are in tools.verify.
