@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(parameters_in_published_order) {
   std::vector<std::string> expected = {"conv1.weight",     "conv1.bias",      "bn1.weight", "bn1.bias",
                                        "bn1.running_mean", "bn1.running_var", "ln1.weight", "ln1.bias",
                                        "scale1.weight",    "fc.weight",       "fc.bias",    "enlarge.weight",
-                                       "enlarge.bias"};
+                                       "enlarge.bias",     "learned.weight"};
   BOOST_CHECK_EQUAL_COLLECTIONS(names.begin(), names.end(), expected.begin(), expected.end());
 }
 
@@ -193,7 +193,8 @@ BOOST_AUTO_TEST_CASE(costs_are_per_image) {
   auto summary = compiler::summarizeCost(module->lookupSymbol<mlir::func::FuncOp>("infer"));
   BOOST_CHECK_EQUAL(summary.batch, 2);
   BOOST_CHECK_EQUAL(summary.macs, 4 * 4 * 6 * 2 * 3 * 3 + 8 * 10 + 4 * 4 * 8 * 3 * 4 * 4);
-  BOOST_CHECK_EQUAL(summary.parameters, 6 * 2 * 3 * 3 + 6 + 2 * 6 + 3 * 6 + 8 * 10 + 10 + 8 * 3 * 4 * 4 + 6);
+  BOOST_CHECK_EQUAL(summary.parameters,
+                    6 * 2 * 3 * 3 + 6 + 2 * 6 + 3 * 6 + 8 * 10 + 10 + 8 * 3 * 4 * 4 + 6 + 3);
   BOOST_REQUIRE_EQUAL(summary.blocks.size(), 1);
   BOOST_CHECK_EQUAL(summary.blocks[0].block, "stage");
 }

@@ -86,6 +86,8 @@ def randomise(module, generator):
                 fill(part.bias, -0.1, 0.1)
             elif isinstance(getattr(part, "layer_scale", None), torch.nn.Parameter):
                 fill(part.layer_scale, 0.25, 0.75)
+            elif isinstance(part, torch.nn.ParameterDict):  # weights of maps, of which some are below 0
+                fill(part["weight"], -0.5, 1)
             elif isinstance(part, (torch.nn.Conv2d, torch.nn.ConvTranspose2d, torch.nn.Linear)):
                 bound = (6 / part.weight[0].numel()) ** 0.5
                 fill(part.weight, -bound, bound)

@@ -172,6 +172,109 @@ class UNet(torch.nn.Module):
         return self.outc["conv"](x)
 
 
+class EfficientDet(torch.nn.Module):
+    """The paper's pyramid and heads, of PyTorch's parts, on torchvision's EfficientNet-B0."""
+
+    class Separable(torch.nn.Module):
+        def __init__(self, inputs, outputs):
+            super().__init__()
+            self.depthwise = torch.nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False)
+            self.pointwise = torch.nn.Conv2d(inputs, outputs, 1)
+
+        def forward(self, x):
+            return self.pointwise(self.depthwise(x))
+
+    class Fused(Separable):
+        """Fast normalised fusion of maps of one size, and what follows it."""
+
+        def __init__(self, count, channels):
+            super().__init__(channels, channels)
+            self.fusion = torch.nn.ParameterDict({"weight": torch.ones(count)})
+            self.bn = EfficientDet.norm(channels)
+
+        def forward(self, *maps):
+            weights = torch.relu(self.fusion["weight"])
+            x = (torch.stack(maps, -1) * weights).sum(-1) / (weights.sum() + 1e-4)
+            return self.bn(super().forward(torch.nn.functional.silu(x)))
+
+    class Head(torch.nn.Module):
+        def __init__(self, channels, outputs, depth, levels=5):
+            super().__init__()
+            self.depth = depth
+            for i in range(depth):
+                setattr(self, str(i), torch.nn.ModuleDict({
+                    "conv3x3": EfficientDet.Separable(channels, channels),
+                    "bn": torch.nn.ModuleList(EfficientDet.norm(channels) for _ in range(levels))}))
+            self.last = EfficientDet.Separable(channels, outputs)
+
+        def forward(self, x, level):
+            for i in range(self.depth):
+                layer = getattr(self, str(i))
+                x = torch.nn.functional.silu(layer["bn"][level](layer["conv3x3"](x)))
+            return self.last(x)
+
+    @staticmethod
+    def norm(channels):
+        return torch.nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+
+    @staticmethod
+    def halved(x):
+        """Windows of TensorFlow's `same` padding, whose odd row and column are behind the map."""
+        rows, columns = (max(0, (side - 1) // 2 * 2 + 3 - side) for side in x.shape[2:])
+        sides = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
+        return torch.nn.functional.max_pool2d(torch.nn.functional.pad(x, sides, value=-torch.inf), 3, 2)
+
+    def __init__(self, channels=64, layers=3, depth=3, classes=90, anchors=9):
+        super().__init__()
+        features = torchvision.models.get_model("efficientnet_b0", weights=None).features[:8]
+        self.backbone = torch.nn.ModuleDict({"features": features})
+
+        def laterals(widths):
+            return torch.nn.ModuleDict({place: torch.nn.Sequential(collections.OrderedDict(
+                conv=torch.nn.Conv2d(width, channels, 1), bn=self.norm(channels))) for place, width in widths.items()})
+
+        self.bifpn = torch.nn.ModuleDict({"lateral": laterals({"0": 40, "1": 112, "2": 320, "3": 320}),
+                                          "again": laterals({"1": 112, "2": 320})})
+        for layer in range(layers):
+            down = {str(i): self.Fused(2, channels) for i in range(4)}
+            up = {str(i): self.Fused(3 if i < 4 else 2, channels) for i in range(1, 5)}
+            self.bifpn[str(layer)] = torch.nn.ModuleDict({"down": torch.nn.ModuleDict(down), "up": torch.nn.ModuleDict(up)})
+        self.layers = layers
+        self.class_head = self.Head(channels, anchors * classes, depth)
+        self.box_head = self.Head(channels, 4 * anchors, depth)
+
+    def pyramid(self, maps):
+        lateral, again = self.bifpn["lateral"], self.bifpn["again"]
+        p6 = self.halved(lateral["3"](maps[2]))
+        coarse = [p6, self.halved(p6)]
+        first = [lateral[str(i)](map) for i, map in enumerate(maps)] + coarse
+        second = first[:1] + [again[str(i)](maps[i]) for i in (1, 2)] + coarse
+        for layer in range(self.layers):
+            parts = self.bifpn[str(layer)]
+            down = first[:]
+            for i in (3, 2, 1, 0):
+                above = torch.nn.functional.interpolate(down[i + 1], first[i].shape[2:], mode="nearest")
+                down[i] = parts["down"][str(i)](first[i], above)
+            up = down[:1]
+            for i in (1, 2, 3, 4):
+                inner = [down[i]] if i < 4 else []
+                up.append(parts["up"][str(i)](second[i], *inner, self.halved(up[-1])))
+            first = second = up
+        return first
+
+    def forward(self, x):
+        maps = []
+        for i, stage in enumerate(self.backbone["features"]):
+            x = stage(x)
+            if i in (3, 5, 7):
+                maps.append(x)
+        outputs = {}
+        for level, map in enumerate(self.pyramid(maps)):
+            outputs[f"scores{level + 3}"] = self.class_head(map, level)
+            outputs[f"boxes{level + 3}"] = self.box_head(map, level)
+        return outputs
+
+
 def convnext(name):
     """The numbers that channels are multiplied by are parameters of the block itself there."""
     published = from_torchvision(name)
@@ -233,6 +336,7 @@ PUBLISHED = {
                                lambda: timm.create_model("resnet50", block_args={"attn_layer": "cbam"})),
     "retinanet_resnet50": Published("torchvision `RetinaNet` on `resnet50`, its backbone and head", RetinaNet,
                                     outputs=lambda outputs: outputs),
+    "efficientdet_d0": Published("PyTorch's modules on torchvision `efficientnet_b0`, as the paper joins them", EfficientDet),
     "simple_baseline_resnet50": simple_baseline("resnet50"),
     "unet": Published("PyTorch's modules, as milesial/Pytorch-UNet joins them", UNet),
     "simple_baseline_resnet101": simple_baseline("resnet101"),

@@ -29,13 +29,13 @@ QUICK = {"fashion.vn"}
 # dla_elastic.vn, and what tools.verify has of losses; resnet_cifar.vn, and attention in tools.verify; hrnet.vn and
 # scalenet_cifar.vn, and several outputs in tools.verify; dla_elastic.vn; resnet_cifar.vn, and softmaxes of branches in tools.verify;
 # hrnet.vn; mobilenet_v1.vn; efficient_shufflenet.vn; resnet_cifar.vn, and the stem of res2net.vn; mobilenet_v3.vn and mobilenet_v1.vn;
-# resnet_cifar.vn, and frozen blocks in tools.verify.
+# resnet_cifar.vn, and frozen blocks in tools.verify; mobilenet_v3.vn, and shared blocks and parameters in tools.verify.
 OF_OTHERS_BLOCKS = {"efficientnet.vn", "multi_label.vn", "densenet_elastic.vn", "res2net_dla.vn", "res2next_cifar.vn",
                     "convnext.vn", "scalenet.vn", "resizable_resnet.vn", "octave_resnet.vn", "densenet.vn",
                     "unet.vn", "retinanet.vn", "cbam.vn", "multi_scale_mobilenet.vn",
                     "pspnet.vn", "simple_baseline.vn", "dla.vn", "deeplab.vn", "non_local.vn",
                     "feature_pyramid.vn", "resnext_elastic.vn", "selective_kernel.vn", "big_little.vn", "xception.vn", "shufflenet_v2.vn",
-                    "resnet.vn", "mobilenet_v2.vn", "distillation.vn"}
+                    "resnet.vn", "mobilenet_v2.vn", "distillation.vn", "efficientdet.vn"}
 OTHERS_OF_A_FILE = 2
 OF_EVERY_OPERATION = {"fashion.vn", "resizable_cifar.vn", "scalenet_cifar.vn", "efficient_shufflenet.vn"}
 # Operations that those have not; dilations and softmaxes are in tools.verify.
