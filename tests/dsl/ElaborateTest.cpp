@@ -183,6 +183,11 @@ BOOST_AUTO_TEST_CASE(softmax_and_products_of_maps) {
              8 * image.channels * image.height * image.width);
 }
 
+static void checkPadding(const Node &node, const std::vector<int64_t> &padding, const Shape &shape) {
+  BOOST_TEST(std::vector<int64_t>(node.padding, node.padding + 4) == padding, node.place);
+  BOOST_TEST((node.shape == shape), node.place);
+}
+
 // Odd pixels at the bottom and the right, none where the window ends within the map.
 BOOST_AUTO_TEST_CASE(padding_that_rounds_up) {
   Graph graph =
@@ -190,15 +195,10 @@ BOOST_AUTO_TEST_CASE(padding_that_rounds_up) {
                   "b = a |> conv(4, [2, 5], stride = [1, 4], padding = same_upper)\n"
                   "b |> conv(4, 3, dilation = 2, padding = same_upper) |> conv(4, 1, stride = 3, "
                   "padding = same_upper)");
-  const auto is = [&](const char *place, const std::vector<int64_t> &padding, int64_t height, int64_t width) {
-    const Node &node = nodeAt(graph, place);
-    BOOST_TEST(std::vector<int64_t>(node.padding, node.padding + 4) == padding, place);
-    BOOST_TEST((node.shape == Shape{4, height, width}), place);
-  };
-  is("conv1", {1, 1, 0, 1}, 6, 5);
-  is("conv2", {0, 1, 2, 2}, 6, 2);
-  is("conv3", {2, 2, 2, 2}, 6, 2);
-  is("conv4", {0, 0, 0, 0}, 2, 1);
+  checkPadding(nodeAt(graph, "conv1"), {1, 1, 0, 1}, {4, 6, 5});
+  checkPadding(nodeAt(graph, "conv2"), {0, 1, 2, 2}, {4, 6, 2});
+  checkPadding(nodeAt(graph, "conv3"), {2, 2, 2, 2}, {4, 6, 2});
+  checkPadding(nodeAt(graph, "conv4"), {0, 0, 0, 0}, {4, 2, 1});
 }
 
 BOOST_AUTO_TEST_CASE(padding_of_pools_that_rounds_up) {
@@ -207,15 +207,10 @@ BOOST_AUTO_TEST_CASE(padding_of_pools_that_rounds_up) {
                   "b = a |> max_pool(3, stride = 2, padding = same_upper)\n"
                   "c = b |> avg_pool([2, 3], stride = 1, padding = same_upper)\n"
                   "c |> max_pool(2, padding = same_upper) |> max_pool([1, 3], stride = 1, padding = same)");
-  const auto is = [&](const char *place, const std::vector<int64_t> &padding, int64_t height, int64_t width) {
-    const Node &node = nodeAt(graph, place);
-    BOOST_TEST(std::vector<int64_t>(node.padding, node.padding + 4) == padding, place);
-    BOOST_TEST((node.shape == Shape{3, height, width}), place);
-  };
-  is("max_pool1", {1, 1, 0, 1}, 6, 5);
-  is("avg_pool1", {0, 1, 1, 1}, 6, 5);
-  is("max_pool2", {0, 0, 0, 1}, 3, 3);
-  is("max_pool3", {0, 0, 1, 1}, 3, 3);
+  checkPadding(nodeAt(graph, "max_pool1"), {1, 1, 0, 1}, {3, 6, 5});
+  checkPadding(nodeAt(graph, "avg_pool1"), {0, 1, 1, 1}, {3, 6, 5});
+  checkPadding(nodeAt(graph, "max_pool2"), {0, 0, 0, 1}, {3, 3, 3});
+  checkPadding(nodeAt(graph, "max_pool3"), {0, 0, 1, 1}, {3, 3, 3});
 }
 
 BOOST_AUTO_TEST_CASE(squares_of_pixels) {
