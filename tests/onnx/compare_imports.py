@@ -70,7 +70,9 @@ def compare(vernier, specification, model, options, folder):
 def random_networks(options, folder):
     for number in range(options.first, options.first + options.random):
         path = folder / f"network_{number}.vn"
-        path.write_text(networks.draw(number).text, encoding="utf-8")
+        # A batch norm that calls share, as those of a frozen block do, comes back as one for each.
+        text = networks.draw(number).text.replace(networks.NORMED, networks.NORMED.replace(" |> batch_norm", ""))
+        path.write_text(text, encoding="utf-8")
         for model in re.findall(r"^model (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
             yield path, model, []
 

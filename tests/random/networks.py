@@ -34,13 +34,14 @@ class Network:
 
 MOST_ELEMENTS = 16 * 24 * 24
 
-UNIT = """block unit(x, channels: int) {
+NORMED = "conv(channels, 3) |> batch_norm |> relu |> dropout(0.5)"
+UNIT = f"""block unit(x, channels: int) {{
   x |> conv(channels, 3) |> layer_norm |> relu |> conv(channels, 1, bias = true)
-}
+}}
 
-block normed(x, channels: int) {
-  x |> conv(channels, 3) |> batch_norm |> relu |> dropout(0.5)
-}
+block normed(x, channels: int) {{
+  x |> {NORMED}
+}}
 
 """
 
