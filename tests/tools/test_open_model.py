@@ -232,9 +232,11 @@ class OpenModel(StagesTest):
         self.assertLess(variants, 40)
         # Weights are packed as one configuration has them, but where the kernels of two pack them in different ways.
         self.build("bound", *(word for hole in HOLES for word in ("--choose", f"{hole}=1")))
-        kib = [float(re.search(r"packed +([\d.]+) KiB", self.run_model(output, "info").stdout)[1])
-               for output in ("open", "bound")]
-        self.assertLess(kib[0], 1.3 * kib[1])
+        infos = [self.run_model(output, "info").stdout for output in ("open", "bound")]
+        kib = [float(re.search(r"packed +([\d.]+) KiB", info)[1]) for info in infos]
+        # With half of AVX-512's registers tiles are of more forms: 1.45 times, else 1.05.
+        narrow = re.search(r"(?m)^CPU ", infos[0]) and "avx512" not in infos[0]
+        self.assertLess(kib[0], (1.6 if narrow else 1.3) * kib[1])
         table = json.loads(self.vernier("describe", self.specification, "--configurations", "--json").stdout)
         for row in (table["configurations"][0], table["configurations"][17]):
             choices = ",".join(f"{hole}={value}" for hole, value in row["choices"].items())
