@@ -109,7 +109,12 @@ class Sizes(CommandTest):
             unit = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
             number, name = re.search(r"^packed +([\d.]+) (\w+)", self.expect(output, "info"), re.MULTILINE).groups()
             return float(number) * unit[name]
-        self.assertEqual(packed("all"), max(packed(self.alone(size, batch)) for size in SIZES for batch in BATCHES))
+        largest = max(packed(self.alone(size, batch)) for size in SIZES for batch in BATCHES)
+        info = self.expect("all", "info")
+        if re.search("^CPU ", info, re.MULTILINE) and "avx512" not in info:  # half of its registers: sizes have tiles of other forms
+            self.assertLess(packed("all"), 1.4 * largest)
+        else:
+            self.assertEqual(packed("all"), largest)
 
     def test_other_images_are_refused_with_the_sizes_that_there_are(self):
         write_npy(self.folder / "x.npy", [1, 3, 20, 12], [0.0] * 720)
