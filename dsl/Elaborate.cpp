@@ -88,9 +88,9 @@ bool Elaborator::execute(const Stmt &statement, Frame &frame, Value *result) {
   case Stmt::Kind::Input:
     return executeInput(static_cast<const InputStmt &>(statement), frame);
   case Stmt::Kind::Target:
-    return frame.outputs || executeTarget(static_cast<const TargetStmt &>(statement), frame);
+    return frame.network || executeTarget(static_cast<const TargetStmt &>(statement), frame);
   case Stmt::Kind::Loss:
-    return frame.outputs || executeLoss(static_cast<const LossStmt &>(statement), frame);
+    return frame.network || executeLoss(static_cast<const LossStmt &>(statement), frame);
   case Stmt::Kind::Require:
     return executeRequire(static_cast<const RequireStmt &>(statement), frame);
   case Stmt::Kind::Output: {

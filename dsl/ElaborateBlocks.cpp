@@ -62,6 +62,11 @@ Value Elaborator::enterBlock(const Declaration &block, const CallExpr &call, Arg
   inner.caller = &frame;
   inner.call = &call;
   inner.depth = frame.depth + 1;
+  Frame::NetworkCall network;
+  if (block.takesInput && arguments[0]) {
+    network.input = arguments[0]->value;
+    inner.network = &network;
+  }
   bool fine = true;
   for (size_t i = 0; i < block.parameters.size() && !aborted_; ++i) {
     const Parameter &parameter = block.parameters[i];
@@ -88,9 +93,6 @@ Value Elaborator::enterBlock(const Declaration &block, const CallExpr &call, Arg
   if (!inlined)
     scopes_.push_back({own.path, block.name.text, locate(call.callee.span)});
   Value result;
-  std::vector<Value> outputs;
-  if (block.network)
-    inner.outputs = &outputs;
   bool finished = true;
   for (size_t i = 0; i < block.parameters.size() && finished; ++i) {
     const Parameter &parameter = block.parameters[i];
@@ -105,7 +107,7 @@ Value Elaborator::enterBlock(const Declaration &block, const CallExpr &call, Arg
   finished = finished && execute(block.body, inner, &result);
   if (!inlined)
     scopes_.pop_back();
-  if (finished && !outputs.empty())
+  if (std::vector<Value> &outputs = network.outputs; finished && !outputs.empty())
     return outputs.size() == 1 ? outputs.front() : makeList(std::move(outputs), call.span);
   return finished ? result : Value();
 }
@@ -123,8 +125,7 @@ Value Elaborator::partialCall(const CallExpr &call, Frame &frame) {
 Value Elaborator::callValue(const CallExpr &call, Frame &frame, const Value *piped) {
   const auto found = frame.names.find(call.callee.text);
   if (found == frame.names.end()) {
-    error(diag::NoValue, call.callee.span, frame, call.callee.text)
-        .help("it is bound only in a loop or branch that was not run");
+    noValue(call.callee, frame);
     return {};
   }
   const Value callee = found->second; // the name may be bound again meanwhile

@@ -87,8 +87,7 @@ Value Elaborator::evalName(const NameExpr &name, Frame &frame) {
     return Value::ofString(name.name.text);
   if (name.callee)
     return blockNamed(name);
-  error(diag::NoValue, name.span, frame, name.name.text)
-      .help("it is bound only in a loop or branch that was not run");
+  noValue(name.name, frame);
   return {};
 }
 

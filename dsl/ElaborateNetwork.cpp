@@ -62,8 +62,8 @@ bool Elaborator::executeInput(const InputStmt &input, Frame &frame) {
   auto dims = sizes(size, *input.size, input.name, "[channels, height, width]", {3}, frame);
   if (!dims)
     return false;
-  if (frame.outputs) { // it is given a map, of any height and width
-    const Value &map = frame.names.at(input.name.text);
+  if (frame.network) { // it is given a map, of any height and width
+    const Value &map = frame.names[input.name.text] = frame.network->input;
     if (const LearnedWidthPtr width = widthOf(map)) {
       learnedMismatch(width, frame.declaration->name.text, frame.call->callee.span, frame);
       return false;
@@ -103,8 +103,8 @@ bool Elaborator::addOutput(const std::string &name, const Value &value, Span spa
   Value map = value;
   if (!conform(map, Type::tensor(), "output `" + name + "`", span, frame))
     return false;
-  if (frame.outputs) {
-    frame.outputs->push_back(map);
+  if (frame.network) {
+    frame.network->outputs.push_back(map);
     return charge(static_cast<int64_t>(sizeof(Value)));
   }
   if (shapeOf(value).channels == 0) {
@@ -121,6 +121,19 @@ bool Elaborator::addOutput(const std::string &name, const Value &value, Span spa
     return false;
   graph_.outputs.push_back({name, value.node()});
   return true;
+}
+
+void Elaborator::noValue(const Identifier &name, Frame &frame) {
+  auto report = error(diag::NoValue, name.span, frame, name.text);
+  if (frame.network)
+    for (const StmtPtr &statement : frame.declaration->body.statements)
+      if (statement->kind == Stmt::Kind::Target &&
+          static_cast<const TargetStmt &>(*statement).name.text == name.text) {
+        report.help("it is a target, and a network that is called has none: compute with it in a `loss` "
+                    "statement, which is left out");
+        return;
+      }
+  report.help("it is bound only in a loop or branch that was not run");
 }
 
 // `output "p{i}" = x`.

@@ -49,7 +49,10 @@ private:
     const Frame *caller = nullptr;
     const CallExpr *call = nullptr;
     int depth = 0;
-    std::vector<Value> *outputs = nullptr;             // of a network that is called
+    struct NetworkCall {
+      Value input;
+      std::vector<Value> outputs;
+    } *network = nullptr;                              // that is called, unlike a model's
     std::unordered_map<std::string_view, Value> names; // keys live in the tree
   };
   // An evaluated call of an operation.
@@ -231,6 +234,8 @@ private:
   std::optional<std::string> placeOf(const CallExpr *call, std::string_view base, Frame &frame);
   // Whether training leaves alone what is being evaluated.
   bool isFrozen() const;
+  // A name of a value that there is not here.
+  void noValue(const Identifier &name, Frame &frame);
   DiagnosticBuilder notShared(std::string_view what, Span span, Frame &frame);
   // Names the parameters of a node in a shared block; refuses what cannot be shared.
   bool shareParameters(Node &node, std::string_view written, Span span, const LearnedWidthPtr &width,

@@ -42,9 +42,10 @@ void InitialWeights::requireFrozen(const ModelOutline &model) const {
       .help(fmt::format("`--weights {}=FILE.safetensors`", place));
 }
 
-void InitialWeights::take(Session &session) const {
+void InitialWeights::take(Session &session) {
   for (const Source &source : sources)
     takeWeights(session, source.file, source.found);
+  sources.clear();
 }
 
 } // namespace vernier::runtime

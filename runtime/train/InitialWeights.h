@@ -19,8 +19,8 @@ public:
   void requireFrozen(const ModelOutline &model) const;
   /// Whether nothing of the model is left to be initialised.
   bool whole() const { return isWhole; }
-  /// Copies what there is.
-  void take(Session &session) const;
+  /// Copies what there is, and lets go of the files.
+  void take(Session &session);
 
 private:
   struct Source {

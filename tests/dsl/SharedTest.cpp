@@ -192,6 +192,15 @@ BOOST_AUTO_TEST_CASE(called_networks) {
   expectError("image |> inner(image = 3)", "`image` is given twice", inner);
   expectError("image |> itself", "blocks call each other more than",
               "network itself() {\n  input image: [8, 8, 8]\n  image |> itself\n}\n");
+  // What stands before the input changes nothing of what is given.
+  BOOST_TEST(
+      layersOf("image |> late",
+               "network late() {\n  image = 3\n  input image: [8, 8, 8]\n  image |> conv(4, 1)\n}\n") ==
+      "late1.conv1");
+  expectError(
+      "image |> graded", "it is a target, and a network that is called has none",
+      "network graded() {\n  input image: [8, 8, 8]\n  target grade: [8] of float\n  half = grade / 2\n"
+      "  x = image |> global_avg_pool\n  loss squared_error(x, half)\n  x\n}\n");
   const std::string named = errorOf("image", unit + "network a() {\n  input image: [8, 8, 8]\n  image\n}\n"
                                                     "model b = a(image = 3)\n");
   BOOST_TEST(named.find("`a` has no parameter `image`") != std::string::npos, named);
